@@ -1,0 +1,43 @@
+# Two commands for a newcomer: `make demo` and `make test`. `make help` lists the rest.
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := $(BIN)/python -m tools.run
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check synth snapshot bench lock clean
+
+help: ## list the commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 16
+
+setup: ## build .venv and node_modules from the lock files (the others call it)
+	@$(PYTHON) tools/setup_env.py
+
+demo: setup ## deploy onto the embedded AWS, press a custom action, show what happened
+	@$(BIN)/python -m tools.demo
+
+test: setup ## run the whole test suite, end-to-end tests included
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+check: setup ## formatting, lint, types, import direction, templates
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m tools.synth
+	@$(BIN)/cfn-lint 'cdk.out/*.template.json'
+
+synth: setup ## synthesize the CloudFormation templates into cdk.out
+	@$(BIN)/python -m tools.synth
+
+snapshot: setup ## rewrite the reviewed snapshots after an intended change
+	@$(BIN)/python -m pytest tests/stacks -k snapshot --snapshot-update
+
+bench: setup ## run the benchmarks, each figure side by side with what it is compared to
+	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+lock: setup ## rewrite requirements-dev.lock after changing requirements*.txt
+	@grep -hvE '^(-|#|$$)' requirements.txt requirements-dev.txt | $(BIN)/python -m uv pip compile --quiet - \
+		--universal --python-version 3.11 --generate-hashes --no-header --output-file requirements-dev.lock
+
+clean: ## remove everything that the other commands made
+	rm -rf .venv node_modules cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""AWS CDK constructs that act on AWS Security Hub findings."""
