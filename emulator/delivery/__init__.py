@@ -1,0 +1,5 @@
+"""Faithful EventBridge deliveries."""
+
+
+def register() -> None:
+    """Replace MiniStack's target delivery."""

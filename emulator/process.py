@@ -1,0 +1,119 @@
+"""The server process of the embedded AWS: MiniStack and this project's plug-ins behind one loopback port.
+
+Started by `emulator.server.EmbeddedAws` as ``python -m emulator.process FOLDER``. It binds a free port of
+127.0.0.1 itself and writes ``{"port": N}`` to standard output when it answers requests. It ends, together
+with every Lambda worker it started and its folder, when its standard input reaches the end of file, which
+the operating system brings about however the parent dies.
+"""
+
+import asyncio
+import contextlib
+import importlib
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+
+HOST = "127.0.0.1"
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+def plugged_app() -> AsgiApp:
+    """MiniStack's ASGI application with the plug-ins registered."""
+    from ministack.app import app  # noqa: PLC0415 - reads the port from the environment at import
+
+    wrapped: AsgiApp = app
+    for name in ("emulator.delivery", "emulator.cloudformation", "emulator.securityhub"):
+        if importlib.util.find_spec(name) is None:
+            continue
+        plugin = importlib.import_module(name)
+        plugin.register()
+        if hasattr(plugin, "Endpoints"):
+            wrapped = plugin.Endpoints(wrapped)
+    return wrapped
+
+
+def announcing(app: AsgiApp, announce: Callable[[], None]) -> AsgiApp:
+    """Wrap an application so that `announce` is called once it has started."""
+
+    async def wrapped(scope: Message, receive: Receive, send: Send) -> None:
+        async def send_and_announce(message: Message) -> None:
+            await send(message)
+            if message["type"] == "lifespan.startup.complete":
+                announce()
+
+        await app(scope, receive, send_and_announce if scope["type"] == "lifespan" else send)
+
+    return wrapped
+
+
+def announce_port(port: int) -> None:
+    """Tell the parent which port answers, then send later prints to the log."""
+    print(json.dumps({"port": port}), flush=True)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+
+def end(folder: Path, ending: threading.Event) -> None:
+    """End this process group at once: Lambda workers, folder, and this process last."""
+    if ending.is_set():
+        return
+    ending.set()
+    os.killpg(0, signal.SIGTERM)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.killpg(0, signal.SIGKILL)
+
+
+def end_with_parent(folder: Path, ending: threading.Event) -> None:
+    """Wait for the end of standard input, which is the end of the parent, and end."""
+    with contextlib.suppress(OSError):
+        while os.read(0, 4096):
+            pass
+    end(folder, ending)
+
+
+async def never() -> None:
+    """Hypercorn's shutdown trigger: this process is ended, not shut down, and handles its signals itself."""
+    await asyncio.Event().wait()
+
+
+def main() -> None:
+    """Serve until the parent is gone."""
+    folder = Path(sys.argv[1])
+    # The Lambdas inherit this environment, and the project's source is not on their path in AWS.
+    os.environ.pop("PYTHONPATH", None)
+    ending = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: end(folder, ending))
+    threading.Thread(target=end_with_parent, args=(folder, ending), daemon=True).start()
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.bind((HOST, 0))
+    port = listener.getsockname()[1]
+    # MiniStack's modules read the port when they are imported.
+    os.environ["GATEWAY_PORT"] = str(port)
+
+    from hypercorn.asyncio import serve  # noqa: PLC0415 - after the environment is complete
+    from hypercorn.config import Config  # noqa: PLC0415
+    from ministack.core.hypercorn_compat import install  # noqa: PLC0415
+
+    install()
+    config = Config()
+    config.bind = [f"fd://{listener.detach()}"]
+    config.keep_alive_timeout = 75
+    config.loglevel = "WARNING"
+    config.accesslog = None
+    app = announcing(plugged_app(), lambda: announce_port(port))
+    asyncio.run(serve(app, config, shutdown_trigger=never))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,16 @@
+"""One embedded AWS for all tests of a worker process.
+
+A module that uses it sets ``pytestmark = pytest.mark.xdist_group("emulator")``, so that xdist runs all of
+them in one worker and starts one server.
+"""
+
+import pytest
+
+from emulator.server import EmbeddedAws
+
+
+@pytest.fixture(scope="session")
+def embedded_aws():
+    """A running embedded AWS, shared: a test uses names of its own and counts only what is its own."""
+    with EmbeddedAws.start() as aws:
+        yield aws
