@@ -1,0 +1,38 @@
+"""Security Hub's EventBridge events as typed, immutable values.
+
+`parse_event` is the only entry point; everything else here is what it returns or raises.
+
+See:
+    https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-event-formats.html
+"""
+
+from securityhub_events.fields import MalformedEventError
+from securityhub_events.model import (
+    CustomActionEvent,
+    EventBridgeEvent,
+    Finding,
+    ImportedFindingsEvent,
+    ImportedFindingsV2Event,
+    InsightResult,
+    InsightResultsEvent,
+    MalformedItem,
+    OcsfFinding,
+    Resource,
+)
+from securityhub_events.parser import SecurityHubEvent, parse_event
+
+__all__ = [
+    "CustomActionEvent",
+    "EventBridgeEvent",
+    "Finding",
+    "ImportedFindingsEvent",
+    "ImportedFindingsV2Event",
+    "InsightResult",
+    "InsightResultsEvent",
+    "MalformedEventError",
+    "MalformedItem",
+    "OcsfFinding",
+    "Resource",
+    "SecurityHubEvent",
+    "parse_event",
+]

@@ -1,0 +1,85 @@
+"""Security Hub's BatchUpdateFindings, in the terms of `logic`. The only module here that knows boto3."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from securityhub_events import Finding
+from update_findings.logic import NotUpdated, RequestRefusedError
+
+if TYPE_CHECKING:
+    from mypy_boto3_securityhub.client import SecurityHubClient
+    from mypy_boto3_securityhub.literals import WorkflowStatusType
+
+_CURES = {
+    "AccessDeniedException": "Allow securityhub:BatchUpdateFindings in the function's role.",
+    "InvalidAccessException": (
+        "Enable Security Hub in this account and region, and allow securityhub:BatchUpdateFindings in the "
+        "function's role. Only the administrator account can update findings of other accounts."
+    ),
+    "InvalidInputException": "Check NOTE_TEMPLATE and the findings named here.",
+    "LimitExceededException": "Security Hub throttles the account; the event is tried again later.",
+}
+
+
+def create_client() -> SecurityHubClient:
+    """Create the client, once a container, for the function's own region.
+
+    That region is right for findings of linked regions as well: the custom action was pressed in it, and
+    cross-region aggregation carries updates to where a finding comes from.
+    """
+    return boto3.client(
+        "securityhub",
+        config=Config(
+            connect_timeout=5, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 4}
+        ),
+    )
+
+
+class SecurityHub:
+    """Updates findings through a boto3 client.
+
+    See:
+        https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchUpdateFindings.html
+    """
+
+    def __init__(self, client: SecurityHubClient) -> None:
+        self._client = client
+
+    def batch_update_findings(
+        self, findings: Sequence[Finding], *, workflow_status: str, note_text: str, note_updated_by: str
+    ) -> Sequence[NotUpdated]:
+        """Write status and note to up to 100 distinct findings and return those that were not updated.
+
+        Raises:
+            RequestRefusedError: Security Hub refused the request or could not be reached.
+        """
+        try:
+            response = self._client.batch_update_findings(
+                FindingIdentifiers=[{"Id": item.id, "ProductArn": item.product_arn} for item in findings],
+                Workflow={"Status": cast("WorkflowStatusType", workflow_status)},
+                Note={"Text": note_text, "UpdatedBy": note_updated_by},
+            )
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            raise RequestRefusedError(code, f"{error} {_CURES.get(code, '')}".rstrip()) from error
+        except BotoCoreError as error:
+            raise RequestRefusedError(
+                type(error).__name__, f"Security Hub could not be reached: {error}"
+            ) from error
+        by_identifier = {(item.product_arn, item.id): item for item in findings}
+        return [
+            NotUpdated(
+                finding=by_identifier[
+                    item["FindingIdentifier"]["ProductArn"], item["FindingIdentifier"]["Id"]
+                ],
+                error_code=item["ErrorCode"],
+                error_message=item["ErrorMessage"],
+            )
+            for item in response["UnprocessedFindings"]
+        ]
