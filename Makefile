@@ -1,7 +1,7 @@
 # Two commands for a newcomer: `make demo` and `make test`. `make help` lists the rest.
 PYTHON ?= python3
 BIN := .venv/bin
-RUN := $(BIN)/python -m tools.run
+CDK := $(BIN)/python -m tools.cdk
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check synth snapshot bench lock clean
@@ -23,11 +23,10 @@ check: setup ## formatting, lint, types, import direction, templates
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m tools.synth
-	@$(BIN)/cfn-lint 'cdk.out/*.template.json'
+	@$(CDK) synth --quiet --app '$(BIN)/python app.py'
 
 synth: setup ## synthesize the CloudFormation templates into cdk.out
-	@$(BIN)/python -m tools.synth
+	@$(CDK) synth --quiet --app '$(BIN)/python app.py'
 
 snapshot: setup ## rewrite the reviewed snapshots after an intended change
 	@$(BIN)/python -m pytest tests/stacks -k snapshot --snapshot-update

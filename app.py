@@ -1,0 +1,28 @@
+"""The CDK app: reads the context and instantiates the stacks."""
+
+import os
+
+from aws_cdk import App, Environment
+
+from stacks.analyst_actions import AnalystActionsStack
+from stacks.template_checks import check_templates
+
+
+def main() -> None:
+    """Synthesize all stacks for the account and region that the CDK CLI resolved from the credentials."""
+    app = App()
+    environment = Environment(
+        account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=os.environ.get("CDK_DEFAULT_REGION")
+    )
+    AnalystActionsStack(
+        app,
+        "SecurityHubAnalystActions",
+        env=environment,
+        description="Security Hub custom actions for analysts, with their rules and Lambda functions",
+    )
+    check_templates(app)
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""The two ways to create a custom action with CloudFormation, behind one interface.
+
+docs/adr/0002-two-action-target-providers.md tells why there are two and how the default is chosen;
+docs/providers.md tells how to move from one to the other.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from aws_cdk import (
+    Acknowledgment,
+    CfnResource,
+    CustomResource,
+    Duration,
+    RemovalPolicy,
+    Stack,
+    Token,
+    Validations,
+)
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from securityhub_actions.functions import LoggedFunction
+
+NATIVE_REGIONS: Final = frozenset(
+    {
+        "ap-south-1",
+        "eu-central-1",
+        "eu-isoe-west-1",
+        "eusc-de-east-1",
+        "us-east-1",
+        "us-iso-east-1",
+        "us-iso-west-1",
+        "us-isob-east-1",
+        "us-isob-west-1",
+        "us-isof-east-1",
+        "us-isof-south-1",
+        "us-west-2",
+    }
+)
+"""The regions whose CloudFormation is known to offer `AWS::SecurityHub::ActionTarget`.
+
+A region is added only with a new major version, since it changes what existing stacks synthesize.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionTargetSettings:
+    """What a provider needs to know of the custom action it creates; the fields of `CustomAction`."""
+
+    action_id: str
+    action_name: str
+    description: str
+    adopt_existing: bool
+    removal_policy: RemovalPolicy
+
+
+class ActionTargetProvider(Protocol):
+    """Creates the CloudFormation resource behind a `CustomAction`."""
+
+    def create(self, scope: Construct, settings: ActionTargetSettings) -> str:
+        """Create the resource in the given scope and return the action's ARN (a token)."""
+
+
+class NativeActionTarget:
+    """Creates custom actions with CloudFormation's own resource type.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-securityhub-actiontarget.html
+    """
+
+    def create(self, scope: Construct, settings: ActionTargetSettings) -> str:
+        """Create an `AWS::SecurityHub::ActionTarget`.
+
+        Raises:
+            ValueError: with adopt_existing, which CloudFormation cannot do.
+        """
+        if settings.adopt_existing:
+            raise ValueError(
+                f"adopt_existing=True of {scope.node.path} needs CustomResourceActionTarget(): CloudFormation "
+                "fails when the action exists. Leave the provider out, or bring the action in with `cdk import`."
+            )
+        resource = CfnResource(
+            scope,
+            "ActionTarget",
+            type="AWS::SecurityHub::ActionTarget",
+            properties={
+                "Id": settings.action_id,
+                "Name": settings.action_name,
+                "Description": settings.description,
+            },
+        )
+        resource.apply_removal_policy(settings.removal_policy)
+        Validations.of(resource).acknowledge(
+            Acknowledgment(
+                id="CloudFormation-Validate::F3006",
+                reason="The resource type is newer than the schema that aws-cdk-lib validates against.",
+            )
+        )
+        return resource.get_att("ActionTargetArn").to_string()
+
+
+class CustomResourceActionTarget:
+    """Creates custom actions with this library's custom resource, which works in every region.
+
+    One Lambda function per stack serves all its actions.
+    """
+
+    def create(self, scope: Construct, settings: ActionTargetSettings) -> str:
+        """Create a `Custom::SecurityHubActionTarget`, and its Lambda function with the first one of a stack."""
+        resource = CustomResource(
+            scope,
+            # Not the id that the native provider uses: CloudFormation refuses another type under the same one.
+            "CustomResource",
+            resource_type="Custom::SecurityHubActionTarget",
+            service_token=_handler_of(Stack.of(scope)).function_arn,
+            service_timeout=_SERVICE_TIMEOUT,
+            removal_policy=settings.removal_policy,
+            properties={
+                "Id": settings.action_id,
+                "Name": settings.action_name,
+                "Description": settings.description,
+                "AdoptExisting": settings.adopt_existing,
+            },
+        )
+        return resource.get_att_string("ActionTargetArn")
+
+
+def default_provider(stack: Stack) -> ActionTargetProvider:
+    """Choose the provider for a stack: native only where its region is known and known to have it."""
+    if not Token.is_unresolved(stack.region) and stack.region in NATIVE_REGIONS:
+        return NativeActionTarget()
+    return CustomResourceActionTarget()
+
+
+_HANDLER_ID = "SecurityHubActionTargetHandler"
+_FUNCTION_TIMEOUT = Duration.minutes(3)
+# A little more than the function's own: an answer that comes at all comes before this.
+_SERVICE_TIMEOUT = Duration.minutes(4)
+
+
+def _handler_of(stack: Stack) -> lambda_.IFunction:
+    existing = stack.node.try_find_child(_HANDLER_ID)
+    if isinstance(existing, LoggedFunction):
+        return existing
+    handler = LoggedFunction(
+        stack,
+        _HANDLER_ID,
+        description="Creates, updates and deletes Security Hub custom actions for CloudFormation",
+        code=lambda_.Code.from_asset(
+            str(Path(__file__).parent / "action_target_handler"), exclude=["**/__pycache__", "__init__.py"]
+        ),
+        handler="handler.handle",
+        timeout=_FUNCTION_TIMEOUT,
+    )
+    handler.add_to_role_policy(
+        iam.PolicyStatement(
+            actions=[
+                "securityhub:CreateActionTarget",
+                "securityhub:DeleteActionTarget",
+                "securityhub:DescribeActionTargets",
+                "securityhub:UpdateActionTarget",
+            ],
+            resources=[stack.format_arn(service="securityhub", resource="hub", resource_name="default")],
+        )
+    )
+    return handler

@@ -1,0 +1,176 @@
+"""Checks of what a user declares, made before anything is deployed.
+
+A value that is still a token (known only at deployment) passes: CloudFormation or Security Hub will judge it.
+Limits: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_CreateActionTarget.html and
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+import jsii
+from aws_cdk import Stack, Token
+from constructs import IConstruct, IValidation
+
+if TYPE_CHECKING:
+    from securityhub_actions.custom_action import CustomAction
+
+MAX_ACTION_NAME_LENGTH = 20
+MAX_ACTIONS_PER_ACCOUNT_AND_REGION = 50
+MAX_TARGETS_PER_RULE = 5
+MAX_EVENT_PATTERN_LENGTH = 2048
+
+_ACTION_ID = re.compile(r"[A-Za-z0-9_-]{1,20}")
+
+_checked_apps: WeakSet[IConstruct] = WeakSet()
+
+
+def check_action_id(action_id: str) -> None:
+    """Raise ValueError unless the id has 1 to 20 characters of A-Z, a-z, 0-9, `_` and `-`."""
+    if not Token.is_unresolved(action_id) and not _ACTION_ID.fullmatch(action_id):
+        raise ValueError(
+            f"action_id {action_id!r} ({len(action_id)} characters) is not a custom action id. "
+            "Allowed are 1 to 20 letters (A-Z, a-z), digits, '_' and '-', for example 'SendToTicketing'."
+        )
+
+
+def check_action_name(action_name: str) -> None:
+    """Raise ValueError unless the name has 1 to 20 characters that are not all blank."""
+    if Token.is_unresolved(action_name):
+        return
+    if not action_name.strip() or len(action_name) > MAX_ACTION_NAME_LENGTH:
+        raise ValueError(
+            f"action_name {action_name!r} has {len(action_name)} characters. Security Hub allows 1 to "
+            f"{MAX_ACTION_NAME_LENGTH}, not all blank: shorten it and put the rest into the description."
+        )
+
+
+def check_description(description: str) -> None:
+    """Raise ValueError when the description is blank."""
+    if not Token.is_unresolved(description) and not description.strip():
+        raise ValueError(
+            f"description {description!r} is blank. Security Hub requires one: say what the action does "
+            "to the selected findings."
+        )
+
+
+def check_target_count(rule_path: str, count: int) -> None:
+    """Raise ValueError when a rule would get more targets than EventBridge allows."""
+    if count > MAX_TARGETS_PER_RULE:
+        raise ValueError(
+            f"The rule {rule_path} would have {count} targets. EventBridge allows {MAX_TARGETS_PER_RULE} per "
+            "rule: add a second rule for the same action (action=...), or fan out from an SNS topic."
+        )
+
+
+def known_length(value: object) -> int:
+    """Count the characters of a resolved value as compact JSON, leaving out what is only known at deployment.
+
+    Args:
+        value: what `Stack.resolve` returned; intrinsic functions such as `Fn::GetAtt` count as an empty string.
+
+    Returns:
+        A number of characters that the deployed JSON has at least.
+    """
+    return len(json.dumps(_without_intrinsics(value), separators=(",", ":"), ensure_ascii=False))
+
+
+def _without_intrinsics(value: object) -> object:
+    match value:
+        case {"Fn::Join": [str(separator), [*parts]]}:
+            return separator.join(part if isinstance(part, str) else "" for part in parts)
+        case Mapping():
+            if len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref")):
+                return ""
+            return {key: _without_intrinsics(item) for key, item in value.items()}
+        case list():
+            return [_without_intrinsics(item) for item in value]
+        case _:
+            return value
+
+
+def event_pattern_errors(scope: IConstruct, pattern: Mapping[str, Any]) -> list[str]:
+    """Tell whether an event pattern is longer than EventBridge allows."""
+    length = known_length(Stack.of(scope).resolve(pattern))
+    if length <= MAX_EVENT_PATTERN_LENGTH:
+        return []
+    return [
+        f"The event pattern of {scope.node.path} has {length} characters. EventBridge allows "
+        f"{MAX_EVENT_PATTERN_LENGTH}: split the rule in two, or filter on fewer values."
+    ]
+
+
+@jsii.implements(IValidation)
+class Validation:
+    """Runs a function at synthesis; each string it returns is an error of the construct it was added to."""
+
+    def __init__(self, errors: Callable[[], list[str]]) -> None:
+        self._errors = errors
+
+    def validate(self) -> list[str]:
+        """Return the errors, none when all is well."""
+        return self._errors()
+
+
+def check_app_of(construct: IConstruct) -> None:
+    """Have the whole app checked at synthesis for custom actions that cannot exist side by side."""
+    root = construct.node.root
+    if root not in _checked_apps:
+        _checked_apps.add(root)
+        root.node.add_validation(Validation(lambda: app_errors(_custom_actions_below(root))))
+
+
+def _custom_actions_below(root: IConstruct) -> list["CustomAction"]:
+    from securityhub_actions.custom_action import CustomAction  # noqa: PLC0415 - it imports this module
+
+    return [construct for construct in root.node.find_all() if isinstance(construct, CustomAction)]
+
+
+def app_errors(actions: Iterable["CustomAction"]) -> list[str]:
+    """Find ids that are used twice, and too many actions, in one account and region.
+
+    Stacks with an unknown account or region may go anywhere, so only actions in one stack, or in stacks whose
+    account and region are both known, are compared.
+    """
+    by_environment: dict[str, list[CustomAction]] = defaultdict(list)
+    for action in actions:
+        by_environment[_environment_of(action)].append(action)
+    return [
+        error
+        for environment, there in by_environment.items()
+        for error in (*_duplicate_errors(environment, there), *_quota_errors(environment, there))
+    ]
+
+
+def _environment_of(action: IConstruct) -> str:
+    stack = Stack.of(action)
+    if Token.is_unresolved(stack.account) or Token.is_unresolved(stack.region):
+        return f"the account and region of stack {stack.node.path}"
+    return f"account {stack.account} and region {stack.region}"
+
+
+def _duplicate_errors(environment: str, actions: Sequence["CustomAction"]) -> list[str]:
+    paths: dict[str, list[str]] = defaultdict(list)
+    for action in actions:
+        if not Token.is_unresolved(action.action_id):
+            paths[action.action_id].append(action.node.path)
+    return [
+        f"The custom action id {action_id!r} is created {len(where)} times in {environment}, by "
+        f"{', '.join(where)}. It must be unique there: create it once and share it with action=..., or refer "
+        "to it with CustomAction.from_action_id."
+        for action_id, where in paths.items()
+        if len(where) > 1
+    ]
+
+
+def _quota_errors(environment: str, actions: Sequence["CustomAction"]) -> list[str]:
+    if len(actions) <= MAX_ACTIONS_PER_ACCOUNT_AND_REGION:
+        return []
+    return [
+        f"{len(actions)} custom actions are created in {environment}. Security Hub allows "
+        f"{MAX_ACTIONS_PER_ACCOUNT_AND_REGION}: remove {len(actions) - MAX_ACTIONS_PER_ACCOUNT_AND_REGION}."
+    ]

@@ -1,0 +1,230 @@
+"""How EventBridge hands an event to a target, and where the event stays when it cannot.
+
+Every target of every rule of this library gets a retry policy and a dead-letter queue from here.
+Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+"""
+
+import inspect
+from dataclasses import dataclass, field
+
+import jsii
+from aws_cdk import Acknowledgment, Annotations, ArnFormat, Duration, Names, Stack, Validations
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct, IConstruct
+
+MAX_RETRY_ATTEMPTS = 185
+_MIN_EVENT_AGE_SECONDS = 60
+_MAX_EVENT_AGE_SECONDS = 86_400
+_QUEUE_ID = "SecurityHubDeadLetterQueue"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """How often and how long EventBridge tries to deliver an event, and the queue that keeps it afterwards.
+
+    Attributes:
+        retry_attempts: 0 to 185 retries. Default: 185.
+        max_event_age: 60 seconds to 24 hours. Default: 24 hours.
+        dead_letter_queue: a queue in the rule's account and region.
+            Default: one queue per stack, encrypted, kept for 14 days, with an alarm on its first message.
+
+    Raises:
+        ValueError: a value outside these ranges.
+
+    Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
+    """
+
+    retry_attempts: int = MAX_RETRY_ATTEMPTS
+    max_event_age: Duration = field(default_factory=lambda: Duration.hours(24))
+    dead_letter_queue: sqs.IQueue | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.retry_attempts <= MAX_RETRY_ATTEMPTS:
+            raise ValueError(
+                f"retry_attempts is {self.retry_attempts}. EventBridge allows 0 to {MAX_RETRY_ATTEMPTS}."
+            )
+        seconds = self.max_event_age.to_seconds()
+        if not _MIN_EVENT_AGE_SECONDS <= seconds <= _MAX_EVENT_AGE_SECONDS:
+            raise ValueError(
+                f"max_event_age is {seconds:g} seconds. EventBridge allows {_MIN_EVENT_AGE_SECONDS} to "
+                f"{_MAX_EVENT_AGE_SECONDS} (24 hours)."
+            )
+
+
+class DeadLetterQueue(sqs.Queue):
+    """A queue for events that could not be delivered, with an alarm that is on while there are any."""
+
+    def __init__(self, scope: Construct, construct_id: str) -> None:
+        """Create the queue and its alarm.
+
+        Args:
+            scope: the construct that the queue belongs to.
+            construct_id: the id in that scope.
+        """
+        super().__init__(
+            scope,
+            construct_id,
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+        )
+        Validations.of(self).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-SQS3",
+                reason="This queue is the dead-letter queue; what arrives here waits for a person.",
+            )
+        )
+        self.alarm = cloudwatch.Alarm(
+            self,
+            "Alarm",
+            alarm_description="Security Hub events could not be delivered or handled and wait in the "
+            "dead-letter queue. The message attributes and the payload tell why.",
+            metric=self.metric_approximate_number_of_messages_visible(
+                period=Duration.minutes(1), statistic=cloudwatch.Stats.MAXIMUM
+            ),
+            threshold=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            evaluation_periods=1,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+
+
+def dead_letter_queue_of(scope: IConstruct) -> sqs.IQueue:
+    """Return the default dead-letter queue of the scope's stack, created on first use."""
+    stack = Stack.of(scope)
+    existing = stack.node.try_find_child(_QUEUE_ID)
+    return existing if isinstance(existing, DeadLetterQueue) else DeadLetterQueue(stack, _QUEUE_ID)
+
+
+@jsii.implements(events.IRuleTarget)
+class Target:
+    """Base of this library's targets: a subclass says how to reach a service, this says how to deliver.
+
+    A subclass implements `connect`. Targets also work on a plain `aws_events.Rule`.
+    """
+
+    def __init__(self, *, delivery: Delivery | None = None) -> None:
+        """Create a target.
+
+        Args:
+            delivery: retry policy and dead-letter queue of this target. Default: those of the rule.
+        """
+        self.delivery = delivery
+
+    def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:
+        """Give the rule what it needs to reach the service, and describe the target.
+
+        Args:
+            rule: the rule that gets the target.
+            dead_letter_queue: where the target itself may put events that it fails to handle.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not implement connect")
+
+    def bind(self, rule: events.IRule, id: str | None = None) -> events.RuleTargetConfig:  # noqa: A002 - CDK's name
+        """Attach the target to a rule; called by CDK."""
+        return DeliveredTarget(self, Delivery()).bind(rule, id)
+
+
+@jsii.implements(events.IRuleTarget)
+class DeliveredTarget:
+    """Any target, of this library, of AWS or one's own, with a retry policy and a dead-letter queue."""
+
+    def __init__(self, target: events.IRuleTarget, delivery: Delivery) -> None:
+        """Wrap a target.
+
+        Args:
+            target: the target.
+            delivery: used where the target has no delivery settings of its own.
+        """
+        self._target = target
+        self._delivery = delivery
+
+    def bind(self, rule: events.IRule, id: str | None = None) -> events.RuleTargetConfig:  # noqa: A002 - CDK's name
+        """Attach the target to a rule; called by CDK."""
+        target = self._target
+        delivery = (target.delivery if isinstance(target, Target) else None) or self._delivery
+        queue = delivery.dead_letter_queue or dead_letter_queue_of(rule)
+        config = target.connect(rule, queue) if isinstance(target, Target) else target.bind(rule, id)
+        if config.dead_letter_config is None:
+            _QueueAccess.of(queue).allow(rule)
+        return _with_delivery(config, delivery, queue)
+
+
+def _with_delivery(
+    config: events.RuleTargetConfig, delivery: Delivery, queue: sqs.IQueue
+) -> events.RuleTargetConfig:
+    """Copy a target's configuration, filling in what it leaves open of retry policy and dead-letter queue."""
+    fields = [name for name in inspect.signature(events.RuleTargetConfig).parameters if name != "self"]
+    settings = {name: getattr(config, name) for name in fields}
+    settings["dead_letter_config"] = config.dead_letter_config or events.CfnRule.DeadLetterConfigProperty(
+        arn=queue.queue_arn
+    )
+    settings["retry_policy"] = config.retry_policy or events.CfnRule.RetryPolicyProperty(
+        maximum_retry_attempts=delivery.retry_attempts,
+        maximum_event_age_in_seconds=delivery.max_event_age.to_seconds(),
+    )
+    return events.RuleTargetConfig(**settings)
+
+
+class _QueueAccess(Construct):
+    """The one statement of a queue's policy that lets rules send to it.
+
+    A queue policy holds at most 20 statements, so one statement per rule would end at the 20th action:
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html
+    """
+
+    def __init__(self, queue: sqs.IQueue) -> None:
+        super().__init__(queue, "SecurityHubRules")  # type: ignore[arg-type] # every IQueue is a construct
+        self._queue = queue
+        self._rule_arns: list[str] = []
+        self._statement = iam.PolicyStatement(
+            sid="EventBridgeDeadLetters",
+            principals=[iam.ServicePrincipal("events.amazonaws.com")],
+            actions=["sqs:SendMessage"],
+            resources=[queue.queue_arn],
+        )
+        if not queue.add_to_resource_policy(self._statement).statement_added:
+            self._warn_of_imported_queue()
+        if queue.encryption_master_key is not None:
+            self._allow_key(queue)
+
+    @staticmethod
+    def of(queue: sqs.IQueue) -> "_QueueAccess":
+        existing = queue.node.try_find_child("SecurityHubRules")
+        return existing if isinstance(existing, _QueueAccess) else _QueueAccess(queue)
+
+    def allow(self, rule: events.IRule) -> None:
+        if rule.rule_arn not in self._rule_arns:
+            self._rule_arns.append(rule.rule_arn)
+        self._statement.add_condition("ArnEquals", {"aws:SourceArn": list(self._rule_arns)})
+        self._statement.add_condition("StringEquals", {"aws:SourceAccount": Stack.of(rule).account})
+
+    def _allow_key(self, queue: sqs.IQueue) -> None:
+        stack = Stack.of(queue)
+        # Rules of the account and not this very rule: the rule refers to the queue and the queue to its key.
+        rules = stack.format_arn(
+            service="events", resource="rule", resource_name="*", arn_format=ArnFormat.SLASH_RESOURCE_NAME
+        )
+        assert queue.encryption_master_key is not None  # noqa: S101 - for the type checker; see the caller
+        queue.encryption_master_key.grant(
+            iam.ServicePrincipal(
+                "events.amazonaws.com",
+                conditions={
+                    "ArnLike": {"aws:SourceArn": rules},
+                    "StringEquals": {"aws:SourceAccount": stack.account},
+                },
+            ),
+            "kms:Decrypt",
+            "kms:GenerateDataKey",
+        )
+
+    def _warn_of_imported_queue(self) -> None:
+        Annotations.of(self).add_warning_v2(
+            "securityhub-actions:ImportedDeadLetterQueue",
+            f"The dead-letter queue {Names.unique_id(self._queue)} is not part of this app, so its policy cannot be "
+            "extended here. Its owner must allow sqs:SendMessage to events.amazonaws.com for these rules, or "
+            "undeliverable events are lost.",
+        )

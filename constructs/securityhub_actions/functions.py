@@ -1,0 +1,86 @@
+"""A Lambda function with least-privilege defaults, for this library's handler and for an app's own."""
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+
+class LoggedFunction(lambda_.Function):
+    """A Python function that may write to its own log group, send traces, and nothing else until granted.
+
+    The AWS managed policy that CDK attaches by default allows writing to every log group of the account.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        description: str,
+        code: lambda_.Code,
+        handler: str,
+        timeout: Duration,
+        environment: Mapping[str, str] | None = None,
+        layers: Sequence[lambda_.ILayerVersion] | None = None,
+        memory_size: int = 256,
+        log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
+    ) -> None:
+        """Create a function, its role and its log group.
+
+        Args:
+            scope: the construct that the function belongs to.
+            construct_id: the id in that scope.
+            description: what the function is for.
+            code: its code.
+            handler: the entry point, `package.module.function`.
+            timeout: how long one invocation may take.
+            environment: environment variables; no secrets. Default: none.
+            layers: Lambda layers. Default: none.
+            memory_size: in MiB. Default: 256.
+            log_retention: how long the log events are kept. Default: three months.
+
+        Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
+        """
+        # Below the scope and not below the function, which does not exist yet when it needs them.
+        log_group = logs.LogGroup(
+            scope, f"{construct_id}Logs", retention=log_retention, removal_policy=RemovalPolicy.DESTROY
+        )
+        role = iam.Role(
+            scope,
+            f"{construct_id}Role",
+            description=description,
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        )
+        log_group.grant_write(role)
+        super().__init__(
+            scope,
+            construct_id,
+            description=description,
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            code=code,
+            handler=handler,
+            timeout=timeout,
+            environment=dict(environment or {}),
+            layers=list(layers or ()),
+            memory_size=memory_size,
+            log_group=log_group,
+            role=role,
+            tracing=lambda_.Tracing.ACTIVE,
+        )
+        Validations.of(role).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-IAM5[Resource::*]",
+                reason="xray:PutTraceSegments and xray:PutTelemetryRecords support no narrower resource: "
+                "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html",
+            )
+        )
+        Validations.of(self).acknowledge(
+            Acknowledgment(
+                id="cfn-lint::W3005",
+                reason="CDK makes a function depend on its role so that the role's policy is there first.",
+            )
+        )

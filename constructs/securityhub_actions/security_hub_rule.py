@@ -1,0 +1,89 @@
+"""What all rules of this library share: Security Hub as the source, checked targets, reliable delivery."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aws_cdk import aws_events
+from constructs import Construct
+
+from securityhub_actions.checks import Validation, check_target_count, event_pattern_errors
+from securityhub_actions.delivery import DeliveredTarget, Delivery
+
+EVENT_SOURCE = "aws.securityhub"
+
+
+class SecurityHubRule(Construct):
+    """An EventBridge rule on the default bus for events of Security Hub.
+
+    Use one of its subclasses; they say which events.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, delivery: Delivery | None) -> None:
+        """Prepare the rule; a subclass then calls `_listen` once it knows the pattern.
+
+        Args:
+            scope: the construct that the rule belongs to.
+            construct_id: the id in that scope.
+            delivery: retry policy and dead-letter queue of targets that have none of their own.
+        """
+        super().__init__(scope, construct_id)
+        self._delivery = delivery or Delivery()
+        self._target_count = 0
+
+    def _listen(
+        self,
+        pattern: Mapping[str, Any],
+        *,
+        description: str | None,
+        targets: Sequence[aws_events.IRuleTarget],
+        enabled: bool,
+    ) -> aws_events.Rule:
+        """Create the EventBridge rule.
+
+        Args:
+            pattern: the event pattern without its source, keys as EventBridge spells them.
+            description: what the rule is for.
+            targets: where matching events go.
+            enabled: whether the rule is on.
+        """
+        rule = aws_events.Rule(
+            self,
+            "Rule",
+            description=description,
+            enabled=enabled,
+            event_pattern=aws_events.EventPattern(
+                source=[EVENT_SOURCE],
+                detail_type=pattern["detail-type"],
+                resources=pattern.get("resources"),
+                detail=pattern.get("detail"),
+            ),
+        )
+        self.rule = rule
+        self.node.add_validation(
+            Validation(lambda: event_pattern_errors(self, {"source": [EVENT_SOURCE], **pattern}))
+        )
+        self.node.add_validation(Validation(self._missing_target_errors))
+        for target in targets:
+            self.add_target(target)
+        return rule
+
+    def add_target(self, target: aws_events.IRuleTarget) -> None:
+        """Send the events to one more target.
+
+        Args:
+            target: a target of `securityhub_actions.targets` or any other.
+
+        Raises:
+            ValueError: the rule has 5 targets already.
+        """
+        check_target_count(self.node.path, self._target_count + 1)
+        self._target_count += 1
+        self.rule.add_target(DeliveredTarget(target, self._delivery))
+
+    def _missing_target_errors(self) -> list[str]:
+        if self._target_count:
+            return []
+        return [
+            f"The rule {self.node.path} has no target, so its events would go nowhere. Pass targets=[...] with 1 "
+            "to 5 targets, or call add_target."
+        ]

@@ -1,0 +1,103 @@
+"""A Lambda function as the target of a rule."""
+
+from typing import Final
+
+from aws_cdk import Annotations, Duration, Names, Resource, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_destinations as destinations
+from aws_cdk import aws_sqs as sqs
+from constructs import IConstruct
+
+from securityhub_actions.delivery import Delivery, Target, dead_letter_queue_of
+
+_RETRY_ATTEMPTS: Final = 2
+_MAX_EVENT_AGE_HOURS: Final = 6
+
+
+class LambdaFunction(Target):
+    """Invokes a Lambda function with the event.
+
+    EventBridge invokes a function asynchronously and is done once Lambda has accepted the event. An event that the
+    function then fails to handle is Lambda's to keep: unless the function has a dead-letter queue or an on-failure
+    destination of its own, it gets the rule's dead-letter queue as its on-failure destination, after 2 retries
+    within 6 hours (Lambda's defaults).
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+    """
+
+    def __init__(
+        self,
+        function: lambda_.IFunction,
+        *,
+        event: events.RuleTargetInput | None = None,
+        delivery: Delivery | None = None,
+    ) -> None:
+        """Create the target.
+
+        Args:
+            function: the function to invoke.
+            event: what the function gets. Default: the whole event.
+            delivery: retry policy and dead-letter queue. Default: those of the rule.
+        """
+        super().__init__(delivery=delivery)
+        self._function = function
+        self._event = event
+
+    def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:
+        """Let the rule, and only it, invoke the function, and have the function keep what it fails to handle."""
+        self._allow_invocation(rule)
+        self._keep_failed_events(dead_letter_queue)
+        return events.RuleTargetConfig(
+            arn=self._function.function_arn, input=self._event, target_resource=self._function
+        )
+
+    def _allow_invocation(self, rule: events.IRule) -> None:
+        permission_id = f"AllowEventRule{Names.node_unique_id(self._function.node)}"
+        if rule.node.try_find_child(permission_id) is not None:
+            return
+        self._function.add_permission(
+            permission_id,
+            scope=rule,  # type: ignore[arg-type] # every IRule is a construct
+            principal=iam.ServicePrincipal("events.amazonaws.com"),
+            action="lambda:InvokeFunction",
+            source_arn=rule.rule_arn,
+            source_account=Stack.of(rule).account,
+        )
+
+    def _keep_failed_events(self, dead_letter_queue: sqs.IQueue) -> None:
+        function = self._function
+        if not Resource.is_owned_resource(function):
+            self._warn("is not part of this app, so it is not changed here")
+        elif (config := function.node.try_find_child("EventInvokeConfig")) is not None:
+            if not _has_on_failure_destination(config) and not _has_dead_letter_queue(function):
+                self._warn("has an event invoke configuration of its own without one")
+        elif not _has_dead_letter_queue(function):
+            # Not a queue of another stack, which may depend on the function's already.
+            same_stack = Stack.of(function) is Stack.of(dead_letter_queue)
+            function.configure_async_invoke(
+                on_failure=destinations.SqsDestination(
+                    dead_letter_queue if same_stack else dead_letter_queue_of(function)
+                ),
+                retry_attempts=_RETRY_ATTEMPTS,
+                max_event_age=Duration.hours(_MAX_EVENT_AGE_HOURS),
+            )
+
+    def _warn(self, why: str) -> None:
+        Annotations.of(self._function).add_warning_v2(
+            "securityhub-actions:FailedEventsAreLost",
+            f"The function {self._function.node.path} {why}. Make sure that it has an on-failure destination or a "
+            "dead-letter queue: an event that it fails to handle is lost otherwise.",
+        )
+
+
+def _has_dead_letter_queue(function: lambda_.IFunction) -> bool:
+    return isinstance(function, lambda_.Function) and (
+        function.dead_letter_queue is not None or function.dead_letter_topic is not None
+    )
+
+
+def _has_on_failure_destination(config: IConstruct) -> bool:
+    resource = config.node.default_child
+    return isinstance(resource, lambda_.CfnEventInvokeConfig) and resource.destination_config is not None

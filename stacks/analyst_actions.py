@@ -1,0 +1,108 @@
+"""The custom actions that analysts find in the Actions menu of Security Hub.
+
+To add one, add a CustomActionRule to AnalystActionsStack.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+from securityhub_actions import CustomActionRule, LoggedFunction, targets
+
+from stacks.dependency_layer import dependency_layer
+
+_LAMBDA_CODE: Final = Path(__file__).resolve().parent.parent / "lambda"
+
+
+class AnalystActionsStack(Stack):
+    """Custom actions: mark findings as notified, suppress them with a note, send a digest of an insight."""
+
+    def __init__(self, scope: Construct, construct_id: str, **stack_settings: Any) -> None:  # noqa: ANN401 - Stack's
+        """Create the stack.
+
+        Args:
+            scope: the app or stage.
+            construct_id: the id in that scope, also the stack's name.
+            stack_settings: the settings of `aws_cdk.Stack`, such as `env`.
+        """
+        super().__init__(scope, construct_id, **stack_settings)
+        CustomActionRule(
+            self,
+            "MarkAsNotified",
+            action_id="MarkAsNotified",
+            action_name="Mark as notified",
+            description="Set the workflow status of the selected findings to NOTIFIED and add a note",
+            targets=[targets.LambdaFunction(self._update_findings("MarkAsNotifiedFunction", "NOTIFIED"))],
+        )
+        CustomActionRule(
+            self,
+            "SuppressWithNote",
+            action_id="SuppressWithNote",
+            action_name="Suppress with note",
+            description="Set the workflow status of the selected findings to SUPPRESSED and add a note",
+            targets=[targets.LambdaFunction(self._update_findings("SuppressWithNoteFunction", "SUPPRESSED"))],
+        )
+        CustomActionRule(
+            self,
+            "InsightDigest",
+            action_id="InsightDigest",
+            action_name="Send digest",
+            description="Send a readable summary of the selected insight results or findings to the digest topic",
+            targets=[targets.LambdaFunction(self._insight_digest())],
+        )
+
+    def _update_findings(self, construct_id: str, workflow_status: str) -> lambda_.IFunction:
+        function = self._function(
+            construct_id,
+            handler="update_findings.handler.handle",
+            description=f"Sets the workflow status of findings to {workflow_status} and adds a note",
+            environment={"WORKFLOW_STATUS": workflow_status},
+        )
+        function.add_to_role_policy(
+            iam.PolicyStatement(
+                actions=["securityhub:BatchUpdateFindings"],
+                resources=[self.format_arn(service="securityhub", resource="hub", resource_name="default")],
+            )
+        )
+        return function
+
+    def _insight_digest(self) -> lambda_.IFunction:
+        topic = sns.Topic(
+            self,
+            "DigestTopic",
+            display_name="Security Hub digest",
+            enforce_ssl=True,
+            # The AWS managed key suffices: only a role of this account publishes, no AWS service does.
+            master_key=kms.Alias.from_alias_name(self, "SnsKey", "alias/aws/sns"),
+        )
+        CfnOutput(self, "DigestTopicArn", value=topic.topic_arn, description="Subscribe to it to get the digests")
+        function = self._function(
+            "InsightDigestFunction",
+            handler="insight_digest.handler.handle",
+            description="Sends a readable summary of insight results or findings to an SNS topic",
+            environment={"TOPIC_ARN": topic.topic_arn},
+        )
+        # Not topic.grant_publish, which adds kms:GenerateDataKey* on every key of the account: the policy of the AWS
+        # managed key already admits this account's principals through SNS.
+        iam.Grant.add_to_principal(grantee=function, actions=["sns:Publish"], resource_arns=[topic.topic_arn])
+        return function
+
+    def _function(
+        self, construct_id: str, *, handler: str, description: str, environment: Mapping[str, str]
+    ) -> LoggedFunction:
+        return LoggedFunction(
+            self,
+            construct_id,
+            description=description,
+            code=lambda_.Code.from_asset(str(_LAMBDA_CODE), exclude=["**/__pycache__"]),
+            handler=handler,
+            timeout=Duration.minutes(2),
+            layers=[dependency_layer(self)],
+            environment={"POWERTOOLS_SERVICE_NAME": handler.split(".", 1)[0], **environment},
+        )

@@ -1,0 +1,78 @@
+"""The Lambda layer with the libraries that the functions import, taken from the environment that synthesizes.
+
+The layer holds exactly the locked versions that the tests ran with, and building it needs neither Docker nor
+network. See docs/adr/0003-dependency-layer.md.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterable
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path, PurePath
+from typing import Final
+
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_lambda as lambda_
+
+DISTRIBUTIONS: Final = ("aws-lambda-powertools", "aws-xray-sdk", "jmespath", "typing-extensions", "wrapt")
+"""What the functions need beyond the Lambda runtime, which brings boto3 and botocore itself."""
+
+_LAYER_ID = "Dependencies"
+# Compiled speed-ups belong to one platform and Python version. wrapt, the only one that has them, falls back to
+# its pure Python code.
+_LEFT_OUT_SUFFIXES = {".so", ".pyd", ".dylib", ".pyc", ".pyi"}
+# Of an installation's own records only these do not depend on how it was installed, which would change the hash.
+_KEPT_RECORDS = ("LICENSE", "METADATA", "NOTICE")
+
+
+def dependency_layer(stack: Stack) -> lambda_.LayerVersion:
+    """Return the stack's layer with the functions' dependencies, created on first use.
+
+    Raises:
+        RuntimeError: a dependency is not installed in the environment that runs this app.
+    """
+    existing = stack.node.try_find_child(_LAYER_ID)
+    if isinstance(existing, lambda_.LayerVersion):
+        return existing
+    with tempfile.TemporaryDirectory() as folder:
+        copy_distributions(DISTRIBUTIONS, Path(folder, "python"))
+        return lambda_.LayerVersion(
+            stack,
+            _LAYER_ID,
+            description="Powertools for AWS Lambda (Python) and the AWS X-Ray SDK",
+            code=lambda_.Code.from_asset(folder),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+
+
+def copy_distributions(names: Iterable[str], target: Path) -> None:
+    """Copy the Python modules of installed distributions into a folder.
+
+    Args:
+        names: distribution names as in requirements.txt.
+        target: the folder that gets the top-level packages; created when missing.
+
+    Raises:
+        RuntimeError: a distribution is not installed.
+    """
+    for name in names:
+        for file in filter(_belongs_in_layer, _installed(name).files or ()):
+            destination = target / file
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(str(file.locate()), destination)
+
+
+def _installed(name: str) -> Distribution:
+    try:
+        return distribution(name)
+    except PackageNotFoundError as error:
+        raise RuntimeError(
+            f"The Lambda layer needs the package {name!r}, which is not installed in the Python that runs this app. "
+            "Run `make setup` and use .venv/bin/python, or `pip install -r requirements.txt`."
+        ) from error
+
+
+def _belongs_in_layer(file: PurePath) -> bool:
+    outside_of_packages = ".." in file.parts
+    records = file.parts[0].endswith(".dist-info") and not file.name.startswith(_KEPT_RECORDS)
+    return not outside_of_packages and not records and file.suffix not in _LEFT_OUT_SUFFIXES
