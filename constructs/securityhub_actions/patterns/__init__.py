@@ -1,0 +1,34 @@
+"""EventBridge event patterns offline: check, match, explain, compare. Nothing here needs AWS or the CDK."""
+
+from securityhub_actions.patterns.conditions import (
+    AnythingBut,
+    Cidr,
+    Condition,
+    EqualsIgnoreCase,
+    Exact,
+    Exists,
+    Numeric,
+    Prefix,
+    Suffix,
+    Wildcard,
+)
+from securityhub_actions.patterns.errors import InvalidPatternError
+from securityhub_actions.patterns.event_pattern import MOST_CHARACTERS, EventPattern, Match, Mismatch
+
+__all__ = [
+    "MOST_CHARACTERS",
+    "AnythingBut",
+    "Cidr",
+    "Condition",
+    "EqualsIgnoreCase",
+    "EventPattern",
+    "Exact",
+    "Exists",
+    "InvalidPatternError",
+    "Match",
+    "Mismatch",
+    "Numeric",
+    "Prefix",
+    "Suffix",
+    "Wildcard",
+]

@@ -1,0 +1,70 @@
+"""How much work a list of wildcards makes for EventBridge, which refuses rules that make too much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
+
+from securityhub_actions.patterns.conditions import AnythingBut, Condition, Wildcard
+
+MOST_WILDCARD_PREFIXES = 10
+"""The largest complexity accepted here.
+
+AWS documents the refusal but not its limit; ten is what rules that were accepted and refused in practice
+agree with. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
+"""
+
+_ASTERISK = None
+_Tokens: TypeAlias = tuple[str | None, ...]
+_Position: TypeAlias = tuple[int, int]
+
+
+def wildcard_complexity(conditions: Iterable[Condition]) -> int:
+    """How many beginnings of the wildcards in one list can fit one and the same text at most.
+
+    This is the measure of the engine's ``MachineComplexityEvaluator``. Counting stops a little above
+    :data:`MOST_WILDCARD_PREFIXES`.
+    """
+    patterns = [_tokens(wildcard) for wildcard in _wildcards(conditions)]
+    alphabet = {token for tokens in patterns for token in tokens}
+    start = frozenset((index, 0) for index in range(len(patterns)))
+    seen, pending, most = {start}, [start], 0
+    while pending and most <= MOST_WILDCARD_PREFIXES:
+        active = pending.pop()
+        for character in alphabet:
+            following = frozenset(_advance(active, character, patterns))
+            most = max(most, len(following))
+            if following not in seen:
+                seen.add(following)
+                pending.append(following)
+    return most
+
+
+def _wildcards(conditions: Iterable[Condition]) -> Iterator[Wildcard]:
+    for condition in conditions:
+        if isinstance(condition, Wildcard):
+            yield condition
+        elif isinstance(condition, AnythingBut):
+            yield from _wildcards(condition.excluded)
+
+
+def _tokens(wildcard: Wildcard) -> _Tokens:
+    """The characters between the quotes of a JSON string, with a token of its own for each asterisk."""
+    tokens: list[str | None] = ['"']
+    for index, piece in enumerate(wildcard.pieces):
+        tokens.extend(([_ASTERISK] if index else []) + list(piece))
+    return (*tokens, '"')
+
+
+def _advance(
+    active: Iterable[_Position], character: str | None, patterns: list[_Tokens]
+) -> Iterator[_Position]:
+    """The beginnings that fit after one more character; ``None`` is one that no pattern names."""
+    for index, length in active:
+        tokens = patterns[index]
+        if length and tokens[length - 1] is _ASTERISK:
+            yield index, length
+        if length < len(tokens) and character is not None and tokens[length] == character:
+            yield index, length + 1
+            if length + 1 < len(tokens) and tokens[length + 1] is _ASTERISK:
+                yield index, length + 2

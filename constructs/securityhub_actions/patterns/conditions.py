@@ -1,0 +1,478 @@
+"""The comparison operators of EventBridge event patterns, one small class each.
+
+A condition answers for one leaf of an event: a string, a number, a boolean or null. Where the leaf sits in
+the event, and what arrays do to it, is the business of :mod:`securityhub_actions.patterns.matching`.
+
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from typing import TypeAlias
+
+Scalar: TypeAlias = str | int | float | bool | None
+Json: TypeAlias = Scalar | Sequence["Json"] | Mapping[str, "Json"]
+
+LARGEST_NUMBER = 5_000_000_000
+"""EventBridge compares numbers from minus to plus this value, with six digits after the point."""
+_MOST_DECIMALS = 6
+
+
+class Condition(ABC):
+    """One entry of the list that an event pattern gives for a field."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def matches(self, value: Scalar) -> bool:
+        """Whether a leaf that is present in the event has this value."""
+
+    @abstractmethod
+    def to_json(self) -> Json:
+        """The condition as an event pattern spells it."""
+
+
+def is_comparable(value: object) -> bool:
+    """Whether EventBridge treats a value as a number; one outside its range it compares as text."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    if not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
+        return False
+    if isinstance(value, int):
+        return True
+    exponent = Decimal(repr(value)).as_tuple().exponent
+    return isinstance(exponent, int) and -exponent <= _MOST_DECIMALS
+
+
+def _same(left: Scalar, right: Scalar) -> bool:
+    """JSON equality: ``true`` is not ``1``, but ``5`` is ``5.0`` where EventBridge can compare them."""
+    if type(left) is type(right):
+        return left == right
+    return is_comparable(left) and is_comparable(right) and left == right
+
+
+def _require_text(value: object, operator: str) -> None:
+    if not isinstance(value, str):
+        raise ValueError(f"{operator} takes a string, not {value!r}")  # noqa: TRY004 # a pattern's error
+
+
+def _require_number(value: object, operator: str) -> None:
+    if not is_comparable(value):
+        raise ValueError(
+            f"{operator} takes numbers from -5,000,000,000 to 5,000,000,000 with at most six digits "
+            f"after the point, not {value!r}"
+        )
+
+
+_IPV4 = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
+_IPV6 = re.compile(r"[0-9a-fA-F:]*:[0-9a-fA-F:]*")
+
+
+def parse_address(text: str) -> IPv4Address | IPv6Address | None:
+    """An IP address as EventBridge reads it: octets are decimal even with leading zeros."""
+    try:
+        if _IPV4.fullmatch(text):
+            return IPv4Address(".".join(str(int(octet)) for octet in text.split(".")))
+        if _IPV6.fullmatch(text):
+            address = IPv6Address(text)
+            return address.ipv4_mapped or address
+    except ValueError:
+        return None
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Exact(Condition):
+    """Equality with a string, number, boolean or null.
+
+    A string that is an IP address also equals other spellings of that address, as ``::1`` and ``0:0::1`` do.
+
+    Args:
+        value: The value to equal.
+        literal: Compare a string by its characters only (the ``exactly`` operator).
+    """
+
+    value: Scalar
+    literal: bool = False
+    _address: IPv4Address | IPv6Address | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.value, float) and not math.isfinite(self.value):
+            raise ValueError(f"{self.value!r} is not a JSON number")
+        if self.value is not None and not isinstance(self.value, str | int | float | bool):
+            raise ValueError(f"a value is a string, number, true, false or null, not {self.value!r}")
+        if self.literal:
+            _require_text(self.value, "exactly")
+        address = parse_address(self.value) if isinstance(self.value, str) and not self.literal else None
+        object.__setattr__(self, "_address", address)
+
+    @property
+    def address(self) -> IPv4Address | IPv6Address | None:
+        """The IP address that the string is, if it is one."""
+        return self._address
+
+    def matches(self, value: Scalar) -> bool:
+        """See :meth:`Condition.matches`."""
+        if self._address is not None and isinstance(value, str):
+            return parse_address(value) == self._address
+        return _same(self.value, value)
+
+    def to_json(self) -> Json:
+        """See :meth:`Condition.to_json`."""
+        return {"exactly": self.value} if self.literal else self.value
+
+
+def _ignoring_case(text: str) -> str:
+    """A regular expression for the text in which each character may take either case on its own.
+
+    This is neither ``lower()`` nor ``casefold()`` on both sides: the engine substitutes each UTF-16 unit by
+    its two cases, so that ``ß`` also matches ``SS``, and a character of two units (an emoji) never matches
+    itself.
+    """
+    units = (character if ord(character) <= 0xFFFF else "??" for character in text)  # noqa: PLR2004
+    return "".join(f"(?:{re.escape(unit.lower())}|{re.escape(unit.upper())})" for unit in units)
+
+
+@dataclass(frozen=True, slots=True)
+class _Affix(Condition):
+    text: str
+    ignore_case: bool = False
+    _regex: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        _require_text(self.text, self._operator())
+        regex = re.compile(self._expression()) if self.ignore_case else None
+        object.__setattr__(self, "_regex", regex)
+
+    @classmethod
+    def _operator(cls) -> str:
+        return cls.__name__.lower()
+
+    @abstractmethod
+    def _expression(self) -> str: ...
+
+    def to_json(self) -> Json:
+        """See :meth:`Condition.to_json`."""
+        return {self._operator(): {"equals-ignore-case": self.text} if self.ignore_case else self.text}
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix(_Affix):
+    """A string that begins with the text; the empty text stands for any string.
+
+    Args:
+        text: The beginning.
+        ignore_case: Whether each character may take either case.
+    """
+
+    def _expression(self) -> str:
+        return _ignoring_case(self.text)
+
+    def matches(self, value: Scalar) -> bool:
+        """See :meth:`Condition.matches`."""
+        if not isinstance(value, str):
+            return False
+        return self._regex.match(value) is not None if self._regex else value.startswith(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Suffix(_Affix):
+    """A string that ends with the text; the empty text stands for any string.
+
+    Args:
+        text: The end.
+        ignore_case: Whether each character may take either case.
+    """
+
+    def _expression(self) -> str:
+        return _ignoring_case(self.text) + r"\Z"
+
+    def matches(self, value: Scalar) -> bool:
+        """See :meth:`Condition.matches`."""
+        if not isinstance(value, str):
+            return False
+        return self._regex.search(value) is not None if self._regex else value.endswith(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class EqualsIgnoreCase(Condition):
+    """A string that equals the text when each of its characters may take either case."""
+
+    text: str
+    _regex: re.Pattern[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        _require_text(self.text, "equals-ignore-case")
+        object.__setattr__(self, "_regex", re.compile(_ignoring_case(self.text)))
+
+    def matches(self, value: Scalar) -> bool:
+        """See :meth:`Condition.matches`."""
+        return isinstance(value, str) and self._regex.fullmatch(value) is not None
+
+    def to_json(self) -> Json:
+        """See :meth:`Condition.to_json`."""
+        return {"equals-ignore-case": self.text}
+
+
+@dataclass(frozen=True, slots=True)
+class Wildcard(Condition):
+    r"""A string in which ``*`` stands for any characters, or none.
+
+    ``\*`` is an asterisk and ``\\`` a backslash; ``**`` and any other escape are errors.
+    """
+
+    text: str
+    _pieces: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        _require_text(self.text, "wildcard")
+        object.__setattr__(self, "_pieces", tuple(_split_wildcard(self.text)))
+
+    @property
+    def pieces(self) -> tuple[str, ...]:
+        """The literal text before, between and after the asterisks."""
+        return self._pieces
+
+    def matches(self, value: Scalar) -> bool:
+        """See :meth:`Condition.matches`."""
+        if not isinstance(value, str):
+            return False
+        first, *middle = self._pieces
+        if not middle:
+            return value == first
+        last = middle.pop()
+        if not value.startswith(first):
+            return False
+        position = len(first)
+        for piece in middle:
+            found = value.find(piece, position)
+            if found < 0:
+                return False
+            position = found + len(piece)
+        return len(value) - len(last) >= position and value.endswith(last)
+
+    def to_json(self) -> Json:
+        """See :meth:`Condition.to_json`."""
+        return {"wildcard": self.text}
+
+
+def _split_wildcard(text: str) -> list[str]:
+    if "**" in re.sub(r"\\.", "", text, flags=re.DOTALL):
+        raise ValueError(f"wildcard {text!r} has consecutive asterisks, which EventBridge rejects; use one")
+    pieces = [""]
+    for part in re.findall(r"\\.?|[^\\]", text, flags=re.DOTALL):
+        if part == "*":
+            pieces.append("")
+        elif part in {r"\*", r"\\"} or part[0] != "\\":
+            pieces[-1] += part[-1]
+        else:
+            raise ValueError(rf"wildcard {text!r} has a backslash before something other than * or \ ")
+    return pieces
+
+
+_NUMERIC_OPERATORS = ("=", "<", "<=", ">", ">=")
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Numeric(Condition):
+    """A number that compares as asked: ``Numeric(">=", 70)`` or the range ``Numeric(">", 0, "<=", 5)``.
+
+    Strings of digits are not numbers. A number beyond five billion or with more than six digits after the
+    point fits no numeric condition.
+    """
+
+    expression: tuple[str | int | float, ...]
+    _low: float
+    _low_open: bool
+    _high: float
+    _high_open: bool
+
+    def __init__(self, *expression: str | int | float) -> None:
+        operators, numbers = expression[::2], expression[1::2]
+        for number in numbers:
+            _require_number(number, "numeric")
+        if len(operators) != len(numbers) or not _is_numeric_grammar(operators):
+            raise ValueError(
+                f"numeric takes one comparison ({', '.join(_NUMERIC_OPERATORS)} and a number) or a lower "
+                f"bound followed by an upper bound, not {list(expression)!r}"
+            )
+        low, high = -math.inf, math.inf
+        for operator, number in zip(operators, numbers, strict=True):
+            low = float(number) if operator in {"=", ">", ">="} else low
+            high = float(number) if operator in {"=", "<", "<="} else high
+        if low >= high and operators != ("=",):
+            raise ValueError(f"numeric {list(expression)!r} is empty: the bottom must be less than the top")
+        bounds = {"expression": expression, "_low": low, "_high": high}
+        for name, value in bounds.items():
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "_low_open", ">" in operators)
+        object.__setattr__(self, "_high_open", "<" in operators)
+
+    def matches(self, value: Scalar) -> bool:
+        """See :meth:`Condition.matches`."""
+        if not isinstance(value, int | float) or not is_comparable(value):
+            return False
+        above = self._low < value if self._low_open else self._low <= value
+        return above and (value < self._high if self._high_open else value <= self._high)
+
+    def contains(self, other: Numeric) -> bool:
+        """Whether each number that fits the other condition fits this one."""
+        return (other._low, other._low_open) >= (self._low, self._low_open) and (
+            other._high,
+            not other._high_open,
+        ) <= (self._high, not self._high_open)
+
+    def excludes(self, other: Numeric) -> bool:
+        """Whether no number fits both conditions."""
+        return self._is_below(other) or other._is_below(self)
+
+    def _is_below(self, other: Numeric) -> bool:
+        if self._high == other._low:
+            return self._high_open or other._low_open
+        return self._high < other._low
+
+    def to_json(self) -> Json:
+        """See :meth:`Condition.to_json`."""
+        return {"numeric": list(self.expression)}
+
+
+def _is_numeric_grammar(operators: Sequence[object]) -> bool:
+    if len(operators) == 1:
+        return operators[0] in _NUMERIC_OPERATORS
+    return len(operators) == 2 and operators[0] in {">", ">="} and operators[1] in {"<", "<="}  # noqa: PLR2004
+
+
+@dataclass(frozen=True, slots=True)
+class Cidr(Condition):
+    """A string that is an IP address inside the block, such as ``10.0.0.0/24`` or ``2001:db8::/32``."""
+
+    block: str
+    _network: IPv4Network | IPv6Network = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        _require_text(self.block, "cidr")
+        object.__setattr__(self, "_network", _parse_block(self.block))
+
+    @property
+    def network(self) -> IPv4Network | IPv6Network:
+        """The block; host bits that are set are ignored, as EventBridge does."""
+        return self._network
+
+    def matches(self, value: Scalar) -> bool:
+        """See :meth:`Condition.matches`."""
+        address = parse_address(value) if isinstance(value, str) else None
+        return address is not None and address in self._network
+
+    def to_json(self) -> Json:
+        """See :meth:`Condition.to_json`."""
+        return {"cidr": self.block}
+
+
+def _parse_block(block: str) -> IPv4Network | IPv6Network:
+    text, _, bits = block.partition("/")
+    address = parse_address(text)
+    if address is None or not re.fullmatch(r"\+?[0-9]{1,3}", bits) or int(bits) >= address.max_prefixlen:
+        raise ValueError(
+            f"cidr takes an IP address and fewer than 32 (IPv4) or 128 (IPv6) mask bits, not {block!r}"
+        )
+    return ip_network((str(address), int(bits)), strict=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Exists(Condition):
+    """The presence or absence of a leaf; objects, empty objects and empty arrays are not leaves."""
+
+    present: bool
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.present, bool):
+            raise ValueError(f"exists takes true or false, not {self.present!r}")  # noqa: TRY004
+
+    def matches(self, value: Scalar) -> bool:  # noqa: ARG002 # a leaf that is asked about is there
+        """See :meth:`Condition.matches`."""
+        return self.present
+
+    def to_json(self) -> Json:
+        """See :meth:`Condition.to_json`."""
+        return {"exists": self.present}
+
+
+Excludable: TypeAlias = str | int | float | Prefix | Suffix | EqualsIgnoreCase | Wildcard
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class AnythingBut(Condition):
+    """A leaf that is there and is none of the given.
+
+    ``AnythingBut("a", "b")`` or ``AnythingBut(Prefix("us-"))``: all of the given are strings, or all numbers, or all of one operator; EventBridge cannot mix them. It
+    passes for values of another type, so ``AnythingBut("a")`` holds for ``1`` and for ``null``, and for an
+    array as soon as one element is something else.
+    """
+
+    excluded: tuple[Condition, ...]
+
+    def __init__(self, *excluded: Excludable) -> None:
+        conditions = tuple(_to_excluded(item) for item in excluded)
+        if len({_kind(condition) for condition in conditions}) != 1:
+            raise ValueError(
+                f"anything-but takes strings only, numbers only, or one kind of operator, and at least one, "
+                f"not {list(excluded)!r}"
+            )
+        object.__setattr__(self, "excluded", conditions)
+
+    def matches(self, value: Scalar) -> bool:
+        """See :meth:`Condition.matches`."""
+        return not any(condition.matches(value) for condition in self.excluded)
+
+    def to_json(self) -> Json:
+        """See :meth:`Condition.to_json`."""
+        first = self.excluded[0]
+        if isinstance(first, Exact):
+            return {
+                "anything-but": _unwrap([item.value for item in self.excluded if isinstance(item, Exact)])
+            }
+        operator = _operator_of(first)
+        texts = [item.text for item in self.excluded if isinstance(item, _TEXT_OPERATORS)]
+        return {"anything-but": {operator: _unwrap(texts)}}
+
+
+_TEXT_OPERATORS = (Prefix, Suffix, EqualsIgnoreCase, Wildcard)
+
+
+def _unwrap(items: Sequence[Scalar]) -> Json:
+    return items[0] if len(items) == 1 else list(items)
+
+
+def _operator_of(condition: Condition) -> str:
+    spelled = condition.to_json()
+    return next(iter(spelled)) if isinstance(spelled, Mapping) else ""
+
+
+def _to_excluded(item: object) -> Condition:
+    if isinstance(item, str):
+        return Exact(item, literal=True)
+    if isinstance(item, int | float) and not isinstance(item, bool):
+        _require_number(item, "anything-but")
+        return Exact(item)
+    if isinstance(item, _Affix) and (item.ignore_case or not item.text):
+        raise ValueError(
+            f"anything-but takes no empty and no case-insensitive prefix or suffix, as in {item!r}"
+        )
+    if isinstance(item, _TEXT_OPERATORS):
+        return item
+    raise ValueError(
+        f"anything-but takes strings, numbers, prefix, suffix, equals-ignore-case or wildcard, not {item!r}"
+    )
+
+
+def _kind(condition: Condition) -> type[object]:
+    if isinstance(condition, Exact):
+        return str if isinstance(condition.value, str) else float
+    return type(condition)

@@ -1,0 +1,132 @@
+"""An EventBridge event pattern that can be matched, explained and measured without AWS."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from securityhub_actions.patterns.conditions import Condition, Scalar
+from securityhub_actions.patterns.matching import BranchMatcher
+from securityhub_actions.patterns.syntax import Branch, parse_branches, parse_json
+
+MOST_CHARACTERS = 2048
+"""The default quota for the size of an event pattern; it can be raised to 4,096.
+
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """An event matches; this is true in a boolean context."""
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __str__(self) -> str:
+        return "the event matches"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mismatch:
+    """An event does not match, and the first reason; this is false in a boolean context.
+
+    Where ``$or`` makes several branches, the reason is that of the branch that came closest.
+
+    Attributes:
+        paths: The path that failed; several if each has a fitting value, but not in one array element.
+        conditions: What the pattern wants at the first of the paths; one of them has to hold.
+        seen: The values that the event has there; empty if it has none.
+        branches: How many branches the pattern has.
+    """
+
+    paths: tuple[str, ...]
+    conditions: tuple[Condition, ...]
+    seen: tuple[Scalar, ...]
+    branches: int
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __str__(self) -> str:
+        closest = f" (closest of {self.branches} branches)" if self.branches > 1 else ""
+        if len(self.paths) > 1:
+            return f"{', '.join(self.paths)} do not hold in one and the same array element{closest}"
+        wanted = " or ".join(_compact(condition.to_json()) for condition in self.conditions)
+        seen = f"is {', '.join(map(_compact, self.seen))}" if self.seen else "is missing"
+        return f"{self.paths[0]} {seen}, wanted {wanted}{closest}"
+
+
+@dataclass(frozen=True, slots=True)
+class EventPattern:
+    """A valid event pattern, compiled once for many events.
+
+    Create it with :meth:`parse`. The answers are those of EventBridge, checked against the rules of its
+    engine (https://github.com/aws/event-ruler). One of its habits is not modelled: in a list that holds an
+    IP address or ``cidr`` beside other operators, the engine compares those others with an encoded address.
+
+    Attributes:
+        document: The pattern as it was given, decoded.
+        branches: Its alternatives after expanding ``$or``: paths to conditions.
+    """
+
+    document: Mapping[str, Any]
+    branches: tuple[Branch, ...] = field(repr=False, compare=False)
+    _matchers: tuple[BranchMatcher, ...] = field(repr=False, compare=False)
+
+    @classmethod
+    def parse(cls, source: str | Mapping[str, Any]) -> EventPattern:
+        """Reads and checks a pattern.
+
+        Args:
+            source: JSON text or the decoded object.
+
+        Raises:
+            InvalidPatternError: EventBridge would refuse the pattern. Stricter than EventBridge in one way:
+                keys that are given twice are refused, of which it silently uses the last.
+        """
+        document = parse_json(source) if isinstance(source, str) else source
+        branches = parse_branches(document)
+        # Branches can only be read from an object.
+        return cls(
+            cast("Mapping[str, Any]", document), branches, tuple(BranchMatcher(branch) for branch in branches)
+        )
+
+    def matches(self, event: Mapping[str, Any]) -> bool:
+        """Whether a rule with this pattern would receive the event.
+
+        Args:
+            event: The whole event as a target receives it, decoded from JSON.
+        """
+        return any(matcher.matches(event) for matcher in self._matchers)
+
+    def explain(self, event: Mapping[str, Any]) -> Match | Mismatch:
+        """Like :meth:`matches`, with the reason if the answer is no.
+
+        Args:
+            event: The whole event as a target receives it, decoded from JSON.
+        """
+        failures = []
+        for matcher in self._matchers:
+            failure = matcher.failure(event)
+            if failure is None:
+                return Match()
+            failures.append(failure)
+        closest = max(failures, key=lambda failure: failure.satisfied)
+        return Mismatch(
+            paths=closest.paths,
+            conditions=closest.conditions,
+            seen=closest.seen,
+            branches=len(failures),
+        )
+
+    @property
+    def size(self) -> int:
+        """The characters of the pattern as compact JSON, to compare with :data:`MOST_CHARACTERS`."""
+        return len(_compact(self.document))
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,187 @@
+"""Matching events against the branches of a pattern, with the array semantics of EventBridge.
+
+EventBridge flattens an event to leaves: a dotted path, a scalar value, and for each array on the way which
+element the leaf is in. A branch matches if there is a leaf for each of its paths such that the conditions
+hold and no two of the leaves are in different elements of one array. Three consequences are easy to miss:
+
+* A scalar inside an array has no element of its own, so two conditions may be met by different scalars.
+* ``a.b`` in the event is the same path as ``b`` inside ``a``.
+* Absence (``exists: false``) is judged against the elements chosen so far, and paths are worked through in
+  alphabetical order. A path that sorts before all others of its array must be absent from every element.
+
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns-arrays.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from securityhub_actions.patterns.conditions import Condition, Exact, Exists, Scalar
+from securityhub_actions.patterns.syntax import Branch
+
+Elements: TypeAlias = Mapping[tuple[int, int], int]
+"""Which element of which array: (levels of the path, identity of the array) to the index."""
+Leaf: TypeAlias = tuple[Scalar, Elements]
+
+_NOWHERE: Elements = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a branch does not match.
+
+    Attributes:
+        paths: The path that failed; several if each is fine alone, but not in one element of an array.
+        conditions: What the pattern wants at the first path.
+        seen: The values that the event has there, empty if none.
+        satisfied: How many paths of the branch did match.
+    """
+
+    paths: tuple[str, ...]
+    conditions: tuple[Condition, ...]
+    seen: tuple[Scalar, ...]
+    satisfied: int
+
+
+class FieldMatcher:
+    """The conditions for one path, prepared for many events."""
+
+    __slots__ = ("_length", "_steps", "accepts", "accepts_absence", "conditions", "path")
+
+    def __init__(self, path: str, conditions: Sequence[Condition]) -> None:
+        self.path = path
+        self.conditions = tuple(conditions)
+        self.accepts = _acceptor(self.conditions)
+        self.accepts_absence = Exists(present=False) in self.conditions
+        names = path.split(".")
+        self._length = len(names)
+        # An event may spell "a.b" as one key or as two, at each level of the path.
+        self._steps = [
+            [(".".join(names[start:end]), end) for end in range(start + 1, len(names) + 1)]
+            for start in range(len(names))
+        ]
+
+    def leaves(self, event: Mapping[str, Any]) -> list[Leaf]:
+        """The values that an event has at the path, each with the array elements it is in."""
+        found: list[Leaf] = []
+        pending: list[tuple[Any, int, Elements]] = [(event, 0, _NOWHERE)]
+        for node, level, elements in pending:  # grows while it is walked
+            if isinstance(node, dict):
+                if level < self._length:
+                    for name, following in self._steps[level]:
+                        if name in node:
+                            pending.append((node[name], following, elements))
+            elif isinstance(node, list):
+                pending.extend(_items(node, level, elements))
+            elif level == self._length:
+                found.append((node, elements))
+        return found
+
+
+def _items(array: list[Any], level: int, elements: Elements) -> list[tuple[Any, int, Elements]]:
+    if len(array) == 1:  # the only element can't differ from another
+        return [(array[0], level, elements)]
+    key = (level, id(array))
+    return [
+        (item, level, {**elements, key: index} if isinstance(item, dict | list) else elements)
+        for index, item in enumerate(array)
+    ]
+
+
+def _acceptor(conditions: Sequence[Condition]) -> Callable[[Scalar], bool]:
+    texts = frozenset(condition.value for condition in conditions if _is_plain_text(condition))  # type: ignore[attr-defined]
+    others = [condition.matches for condition in conditions if not _is_plain_text(condition)]
+    if not others:
+        return texts.__contains__
+    if not texts and len(others) == 1:
+        return others[0]
+    return lambda value: value in texts or any(matches(value) for matches in others)
+
+
+def _is_plain_text(condition: Condition) -> bool:
+    return isinstance(condition, Exact) and isinstance(condition.value, str) and condition.address is None
+
+
+class BranchMatcher:
+    """All paths of one branch, prepared for many events."""
+
+    __slots__ = ("_alphabetical", "_fields", "_quick")
+
+    def __init__(self, branch: Branch) -> None:
+        self._fields = [FieldMatcher(path, conditions) for path, conditions in branch.items()]
+        self._alphabetical = sorted(
+            self._fields, key=lambda field: field.path.encode("utf-16-be", "surrogatepass")
+        )
+        self._quick = not any(field.accepts_absence for field in self._fields)
+
+    def matches(self, event: Mapping[str, Any]) -> bool:
+        """Whether the event matches all paths of the branch, in one element of each array."""
+        choices: list[_Choice] = []
+        for field in self._alphabetical:
+            choice = _Choice.of(field, event)
+            if choice.is_impossible:
+                return False
+            # Without absences a leaf outside of all arrays is as good as any, and leaves the others free.
+            if not (self._quick and _NOWHERE in choice.accepted):
+                choices.append(choice)
+        return _is_consistent(choices, _NOWHERE)
+
+    def failure(self, event: Mapping[str, Any]) -> Failure | None:
+        """The first path, in the order of the pattern, that keeps the event from matching."""
+        if self.matches(event):
+            return None
+        failed = [field for field in self._fields if _Choice.of(field, event).is_impossible]
+        paths = (
+            (failed[0].path,) if failed else tuple(field.path for field in self._fields if "." in field.path)
+        )
+        first = failed[0] if failed else self._fields[0]
+        return Failure(
+            paths=paths,
+            conditions=first.conditions,
+            seen=tuple(value for value, _ in first.leaves(event)),
+            satisfied=len(self._fields) - max(len(failed), 1),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What an event offers for one path: where its accepted leaves are, and where all of them are."""
+
+    accepted: Sequence[Elements]
+    present: Sequence[Elements]
+    may_be_absent: bool
+
+    @classmethod
+    def of(cls, field: FieldMatcher, event: Mapping[str, Any]) -> _Choice:
+        leaves = field.leaves(event)
+        accepts = field.accepts
+        accepted: list[Elements] = []
+        for value, elements in leaves:
+            if accepts(value) and elements not in accepted:
+                accepted.append(elements)
+        return cls(accepted, [elements for _, elements in leaves], field.accepts_absence)
+
+    @property
+    def is_impossible(self) -> bool:
+        return not self.accepted and not (self.may_be_absent and _NOWHERE not in self.present)
+
+
+def _is_consistent(choices: Sequence[_Choice], chosen: Elements) -> bool:
+    """Whether one leaf, or absence where allowed, can be chosen for each path without contradiction."""
+    if not choices:
+        return True
+    choice, rest = choices[0], choices[1:]
+    is_absent = choice.may_be_absent and not any(_agree(elements, chosen) for elements in choice.present)
+    if is_absent and _is_consistent(rest, chosen):
+        return True
+    return any(
+        _is_consistent(rest, {**chosen, **elements})
+        for elements in choice.accepted
+        if _agree(elements, chosen)
+    )
+
+
+def _agree(left: Elements, right: Elements) -> bool:
+    return all(right.get(array, index) == index for array, index in left.items())
