@@ -115,7 +115,7 @@ def _digest_insight(event: InsightResultsEvent) -> Message:
         *_origin(event),
         *_console_link(event.insight_arn, event.region, "insights"),
         "",
-        f"Findings in total: {total}, in {_plural(len(results), 'result')}",
+        f"Findings in total: {total:,}, in {_plural(len(results), 'result')}",
         *_malformed_notice(event.malformed_results),
         "",
     ]
@@ -227,7 +227,8 @@ def fit_subject(text: str) -> str:
 def fit_body(lines: Sequence[str]) -> str:
     """Return all lines, or as many as fit into `MAX_MESSAGE_BYTES` and a last one that says how many more."""
     sizes = [len(line.encode("utf-8")) + 1 for line in lines]
-    if sum(sizes) <= MAX_MESSAGE_BYTES:
+    # One less than the sum: no line break follows the last line.
+    if sum(sizes) - 1 <= MAX_MESSAGE_BYTES:
         return "\n".join(lines)
     # The last line is set aside before filling up; with the highest number it could need, so at its longest.
     room = MAX_MESSAGE_BYTES - len(f"… and {len(lines)} more".encode())

@@ -52,8 +52,8 @@ class Topic:
             )
         except (ClientError, BotoCoreError) as error:
             raise MessageNotPublishedError(
-                f"The message was not published to {self._topic_arn}: {error} Check that the topic exists and "
-                "that the function's role allows sns:Publish on it and, where a customer managed key encrypts "
-                "it, kms:GenerateDataKey* and kms:Decrypt on that key."
+                f"The message was not published to {self._topic_arn}: {error} Check that the topic exists, "
+                "that the function's role allows sns:Publish on it and, where a customer key encrypts it, "
+                "kms:GenerateDataKey* and kms:Decrypt on that key."
             ) from error
         return response["MessageId"]

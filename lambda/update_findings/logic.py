@@ -69,8 +69,8 @@ class Settings:
         unknown = sorted(set(template.get_identifiers()) - set(NOTE_PLACEHOLDERS))
         if unknown or not template.is_valid() or not template.template.strip():
             raise ValueError(
-                f"The environment variable NOTE_TEMPLATE is {template.template!r}. It must hold text, $$ for a "
-                f"dollar sign, and no placeholders but {', '.join('$' + name for name in NOTE_PLACEHOLDERS)}."
+                f"The environment variable NOTE_TEMPLATE is {template.template!r}. It must hold text, $$ for "
+                f"a dollar, and no placeholders but {', '.join('$' + name for name in NOTE_PLACEHOLDERS)}."
             )
         return cls(workflow_status=status, note_template=template)
 

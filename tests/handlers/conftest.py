@@ -1,0 +1,180 @@
+"""Sample events, Lambda's context, and AWS in memory behind real boto3 clients.
+
+The fakes answer where a request would leave for the network, so parameter validation, serialization,
+retries and error parsing are botocore's own.
+"""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
+
+import pytest
+from botocore.awsrequest import AWSResponse
+
+EVENTS = Path(__file__).parents[1] / "events"
+FUNCTION_ARN = "arn:aws:lambda:eu-west-1:111122223333:function:example"
+
+
+@pytest.fixture
+def load_event():
+    def load(name):
+        return json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+
+    return load
+
+
+@pytest.fixture
+def lambda_context():
+    return SimpleNamespace(
+        function_name="example",
+        memory_limit_in_mb=256,
+        invoked_function_arn=FUNCTION_ARN,
+        aws_request_id="52fdfc07-2182-454f-963f-5f0f9a621d72",
+    )
+
+
+@pytest.fixture(autouse=True)
+def aws_environment(monkeypatch):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+
+
+@pytest.fixture
+def cold_start(monkeypatch):
+    """Import a handler anew, as Lambda does in a new container, with the given environment variables."""
+
+    def start(module, **environment):
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delitem(sys.modules, module, raising=False)
+        return importlib.import_module(module)
+
+    return start
+
+
+class _Body:
+    def __init__(self, content):
+        self._content = content
+
+    def stream(self, *_, **__):
+        yield self._content
+
+    def read(self, *_, **__):
+        return self._content
+
+
+def _answer(request, status, content, content_type):
+    headers = {"content-type": content_type, "x-amzn-requestid": "1b2c"}
+    return AWSResponse(request.url, status, headers, _Body(content.encode()))
+
+
+class FakeSecurityHub:
+    """BatchUpdateFindings on findings in memory, with its limits and its unprocessed findings."""
+
+    def __init__(self):
+        self.findings = {}
+        self.requests = []
+        self.refusals = []
+        self.unprocessed = {}
+
+    def attach(self, client):
+        client.meta.events.register("before-send.securityhub.BatchUpdateFindings", self._receive)
+        return client
+
+    def import_findings(self, findings):
+        for finding in findings:
+            self.findings[finding["ProductArn"], finding["Id"]] = json.loads(json.dumps(finding))
+
+    def finding(self, finding):
+        return self.findings[finding["ProductArn"], finding["Id"]]
+
+    def _receive(self, request, **_):
+        body = json.loads(request.body)
+        self.requests.append(body)
+        if self.refusals:
+            return self._refuse(request, *self.refusals.pop(0))
+        if len(body["FindingIdentifiers"]) > 100:
+            return self._refuse(request, 400, "InvalidInputException", "More than 100 finding identifiers")
+        if not 1 <= len(body["Note"]["Text"]) <= 512 or not 1 <= len(body["Note"]["UpdatedBy"]) <= 512:
+            return self._refuse(request, 400, "InvalidInputException", "Note is too long")
+        processed, unprocessed = [], []
+        for identifier in body["FindingIdentifiers"]:
+            code = self._update(identifier, body)
+            if code is None:
+                processed.append(identifier)
+            else:
+                unprocessed.append(
+                    {"FindingIdentifier": identifier, "ErrorCode": code, "ErrorMessage": f"Because: {code}"}
+                )
+        answer = {"ProcessedFindings": processed, "UnprocessedFindings": unprocessed}
+        return _answer(request, 200, json.dumps(answer), "application/json")
+
+    def _update(self, identifier, body):
+        if body["FindingIdentifiers"].count(identifier) > 1:
+            return "DuplicatedFindingIdentifier"
+        finding = self.findings.get((identifier["ProductArn"], identifier["Id"]))
+        if finding is None:
+            return "FindingNotFound"
+        if self.unprocessed.get(identifier["Id"]):
+            return self.unprocessed[identifier["Id"]].pop(0)
+        finding["Workflow"] = body["Workflow"]
+        finding["Note"] = body["Note"]
+        return None
+
+    def _refuse(self, request, status, code, message):
+        response = _answer(
+            request, status, json.dumps({"Code": code, "Message": message}), "application/json"
+        )
+        response.headers["x-amzn-errortype"] = code
+        return response
+
+
+class FakeTopic:
+    """Publish on one SNS topic in memory, with SNS's limits on subject and message."""
+
+    def __init__(self, arn):
+        self.arn = arn
+        self.messages = []
+
+    def attach(self, client):
+        client.meta.events.register("before-send.sns.Publish", self._receive)
+        return client
+
+    def _receive(self, request, **_):
+        body = request.body.decode() if isinstance(request.body, bytes) else request.body
+        fields = {name: values[0] for name, values in parse_qs(body, keep_blank_values=True).items()}
+        if fields["TopicArn"] != self.arn:
+            return self._refuse(request, 404, "NotFound", "Topic does not exist")
+        subject = fields["Subject"]
+        if not subject.isascii() or not subject.isprintable() or not 1 <= len(subject) < 100:
+            return self._refuse(request, 400, "InvalidParameter", "Invalid parameter: Subject")
+        if len(fields["Message"].encode()) > 262_144:
+            return self._refuse(request, 400, "InvalidParameter", "Invalid parameter: Message too long")
+        self.messages.append((subject, fields["Message"]))
+        return _answer(
+            request,
+            200,
+            "<PublishResponse><PublishResult><MessageId>94f20ce6</MessageId></PublishResult></PublishResponse>",
+            "text/xml",
+        )
+
+    def _refuse(self, request, status, code, message):
+        error = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
+        return _answer(request, status, f"<ErrorResponse><Error>{error}</Error></ErrorResponse>", "text/xml")
+
+
+@pytest.fixture
+def fake_security_hub():
+    return FakeSecurityHub()
+
+
+@pytest.fixture
+def fake_topic():
+    return FakeTopic("arn:aws:sns:eu-west-1:111122223333:digests")
