@@ -1,0 +1,694 @@
+import copy
+import http.client
+import http.server
+import json
+import logging
+import string
+import threading
+import urllib.error
+from dataclasses import dataclass, field
+
+import pytest
+from botocore.exceptions import NoCredentialsError, ReadTimeoutError
+from botocore.stub import Stubber
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from securityhub_actions.action_target_handler import handler
+from securityhub_actions.action_target_handler.handler import (
+    NOT_CREATED,
+    ActionTargetResource,
+    AnswerNotDeliveredError,
+    UnanswerableRequestError,
+)
+from tests.library.fake_security_hub import STATUS, FakeSecurityHub, Fault
+
+PLACE = "arn:aws:securityhub:eu-west-1:111122223333:action/custom/"
+ARN = PLACE + "SendToTicketing"
+STACK_ID = "arn:aws:cloudformation:eu-west-1:111122223333:stack/Actions/5f0d1b00-0000-0000-0000-000000000000"
+SIGNATURE = "c2lnbmF0dXJl"
+URL = f"https://cloudformation-custom-resource-response.example/answer?X-Amz-Signature={SIGNATURE}"
+PROPERTIES = {
+    "ServiceToken": "arn:aws:lambda:eu-west-1:111122223333:function:handler",
+    "ServiceTimeout": "300",
+    "Id": "SendToTicketing",
+    "Name": "Send to ticketing",
+    "Description": "Open a ticket",
+}
+TEXTS = ("Send to ticketing", "Open a ticket")
+
+
+def request(request_type, *, physical_id=None, old=None, **properties):
+    event = {
+        "RequestType": request_type,
+        "RequestId": "2b1c9a9e-0000-0000-0000-000000000000",
+        "ResponseURL": URL,
+        "ResourceType": "Custom::SecurityHubActionTarget",
+        "LogicalResourceId": "SendToTicketing",
+        "StackId": STACK_ID,
+        "ResourceProperties": PROPERTIES | properties,
+    }
+    if physical_id is not None:
+        event["PhysicalResourceId"] = physical_id
+    if old is not None:
+        event["OldResourceProperties"] = PROPERTIES | old
+    return event
+
+
+@dataclass
+class World:
+    """Everything outside the handler; its clock moves with each call and each pause."""
+
+    hub: FakeSecurityHub = field(default_factory=FakeSecurityHub)
+    seconds_left: float = 120.0
+    bodies: list = field(default_factory=list)
+    urls: list = field(default_factory=list)
+    regions: list = field(default_factory=list)
+    put_failures: list = field(default_factory=list)
+
+    def __post_init__(self):
+        self.hub.on_call = lambda: self.spend(0.1)
+        self.resource = ActionTargetResource(make_client=self.client, put=self.put, sleep=self.spend)
+
+    def client(self, region):
+        self.regions.append(region)
+        return self.hub
+
+    def put(self, url, body):
+        if self.put_failures:
+            raise self.put_failures.pop(0)
+        self.urls.append(url)
+        self.bodies.append(body)
+
+    def spend(self, seconds):
+        self.seconds_left -= seconds
+
+    def get_remaining_time_in_millis(self):
+        return int(self.seconds_left * 1000)
+
+    def send(self, event):
+        before = len(self.bodies)
+        self.resource.respond(event, self)
+        assert len(self.bodies) == before + 1
+        return json.loads(self.bodies[-1])
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+def failed(answer, *parts):
+    assert answer["Status"] == "FAILED"
+    for part in parts:
+        assert part in answer["Reason"]
+
+
+# Create
+
+
+def test_a_create_makes_the_action_and_answers_with_its_arn_as_physical_id(world):
+    assert world.send(request("Create")) == {
+        "Status": "SUCCESS",
+        "PhysicalResourceId": ARN,
+        "StackId": STACK_ID,
+        "RequestId": "2b1c9a9e-0000-0000-0000-000000000000",
+        "LogicalResourceId": "SendToTicketing",
+        "Data": {"ActionTargetArn": ARN},
+    }
+    assert world.hub.actions == {ARN: TEXTS}
+
+
+def test_the_region_account_and_partition_are_those_of_the_stack():
+    prefix = "arn:aws-cn:securityhub:cn-north-1:444455556666:action/custom/"
+    world = World(hub=FakeSecurityHub(prefix=prefix))
+    event = request("Create") | {
+        "StackId": "arn:aws-cn:cloudformation:cn-north-1:444455556666:stack/Actions/1"
+    }
+    assert world.send(event)["PhysicalResourceId"] == prefix + "SendToTicketing"
+    assert world.regions == ["cn-north-1"]
+
+
+def test_an_existing_action_fails_the_create_and_the_reason_says_how_to_adopt(world):
+    world.hub.actions[ARN] = ("Somebody's", "Somebody else's action")
+    answer = world.send(request("Create"))
+    failed(answer, "ResourceConflictException", ARN, "AdoptExisting", "adopt_existing=True")
+    assert answer["PhysicalResourceId"] == NOT_CREATED
+    assert world.hub.actions == {ARN: ("Somebody's", "Somebody else's action")}
+
+
+def test_an_action_with_the_same_name_under_another_id_is_no_conflict(world):
+    world.hub.actions[PLACE + "Other"] = TEXTS
+    assert world.send(request("Create"))["PhysicalResourceId"] == ARN
+
+
+def test_an_action_made_between_looking_and_creating_is_a_conflict(world):
+    world.hub.faults = [Fault(error="ResourceConflictException", operation="CreateActionTarget")]
+    failed(world.send(request("Create")), "ResourceConflictException", "AdoptExisting")
+
+
+def test_an_adopted_action_gets_the_wanted_name_and_description(world):
+    world.hub.actions[ARN] = ("Somebody's", "Somebody else's action")
+    assert world.send(request("Create", AdoptExisting="true"))["PhysicalResourceId"] == ARN
+    assert world.hub.actions == {ARN: TEXTS}
+
+
+def test_adopting_creates_the_action_when_there_is_none(world):
+    assert world.send(request("Create", AdoptExisting="true"))["Status"] == "SUCCESS"
+    assert world.hub.actions == {ARN: TEXTS}
+
+
+@pytest.mark.parametrize("error", ["InternalException", ReadTimeoutError(endpoint_url="https://hub")])
+def test_an_action_made_by_a_call_whose_answer_was_lost_is_recognized_as_ours(world, error):
+    world.hub.faults = [Fault(error=error, operation="CreateActionTarget", takes_effect=True)]
+    assert world.send(request("Create"))["PhysicalResourceId"] == ARN
+    assert world.hub.calls.count("CreateActionTarget") == 2
+
+
+def test_after_a_lost_answer_an_action_with_other_texts_is_still_somebody_elses(world):
+    def somebody_creates():
+        if world.hub.calls[-1] == "CreateActionTarget":
+            world.hub.actions[ARN] = ("Somebody's", "Somebody else's action")
+
+    world.hub.on_call = somebody_creates
+    world.hub.faults = [Fault(error="InternalException", operation="CreateActionTarget")]
+    failed(world.send(request("Create")), "ResourceConflictException")
+
+
+def test_a_create_delivered_again_after_a_crash_does_not_claim_the_action(world):
+    world.send(request("Create"))
+    answer = World(hub=world.hub).send(request("Create"))
+    failed(answer, "interrupted deployment")
+    assert answer["PhysicalResourceId"] == NOT_CREATED
+
+
+# Update
+
+
+def test_a_new_name_and_description_are_updated_in_place(world):
+    world.hub.actions[ARN] = TEXTS
+    answer = world.send(request("Update", physical_id=ARN, old={}, Name="New", Description="New text"))
+    assert (answer["PhysicalResourceId"], answer["Data"]) == (ARN, {"ActionTargetArn": ARN})
+    assert world.hub.actions == {ARN: ("New", "New text")}
+
+
+def test_a_new_id_creates_the_new_action_and_leaves_the_old_to_cloudformation(world):
+    world.hub.actions[ARN] = TEXTS
+    answer = world.send(request("Update", physical_id=ARN, old={}, Id="Escalate"))
+    assert answer["PhysicalResourceId"] == PLACE + "Escalate"
+    assert world.hub.actions == {ARN: TEXTS, PLACE + "Escalate": TEXTS}
+
+
+def test_a_missing_action_is_recreated_on_update(world):
+    answer = world.send(request("Update", physical_id=ARN, old={}, Name="New"))
+    assert answer["PhysicalResourceId"] == ARN
+    assert world.hub.actions == {ARN: ("New", "Open a ticket")}
+
+
+def test_a_failed_update_keeps_the_physical_id(world):
+    world.hub.actions[ARN] = TEXTS
+    answer = world.send(request("Update", physical_id=ARN, old={}, Name="much longer than 20 characters"))
+    failed(answer, "InvalidInputException", "Name 1 to 20 characters")
+    assert answer["PhysicalResourceId"] == ARN
+
+
+def test_a_new_id_that_is_taken_fails_and_keeps_the_old_action(world):
+    world.hub.actions = {ARN: TEXTS, PLACE + "Escalate": ("Somebody's", "Other")}
+    answer = world.send(request("Update", physical_id=ARN, old={}, Id="Escalate"))
+    failed(answer, "ResourceConflictException")
+    assert answer["PhysicalResourceId"] == ARN
+    assert world.hub.actions == {ARN: TEXTS, PLACE + "Escalate": ("Somebody's", "Other")}
+
+
+def test_rolling_back_a_failed_replacement_restores_the_old_action_in_place(world):
+    world.hub.actions[ARN] = TEXTS
+    answer = world.send(request("Update", physical_id=ARN, old={"Id": "Escalate"}))
+    assert answer["PhysicalResourceId"] == ARN
+    assert world.hub.actions == {ARN: TEXTS}
+
+
+# Delete
+
+
+def test_a_delete_removes_the_action_of_the_physical_id_not_that_of_the_properties(world):
+    world.hub.actions = {ARN: TEXTS, PLACE + "Escalate": TEXTS}
+    assert world.send(request("Delete", physical_id=ARN, Id="Escalate"))["Status"] == "SUCCESS"
+    assert world.hub.actions == {PLACE + "Escalate": TEXTS}
+
+
+@pytest.mark.parametrize(
+    "physical_id",
+    [
+        NOT_CREATED,
+        "2026/11/24/[$LATEST]0123456789abcdef",
+        PLACE,
+        "arn:aws:securityhub:eu-west-1:999999999999:action/custom/SendToTicketing",
+        "arn:aws:securityhub:us-east-1:111122223333:action/custom/SendToTicketing",
+        "arn:aws-cn:securityhub:eu-west-1:111122223333:action/custom/SendToTicketing",
+        "arn:aws:securityhub:eu-west-1:111122223333:hub/default",
+    ],
+)
+def test_a_delete_of_what_is_no_action_of_this_account_and_region_succeeds_without_a_call(world, physical_id):
+    world.hub.actions[ARN] = TEXTS
+    answer = world.send(request("Delete", physical_id=physical_id))
+    assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", physical_id)
+    assert world.hub.calls == []
+
+
+def test_the_delete_that_rolls_back_a_create_with_bad_properties_succeeds(world):
+    event = request("Create")
+    del event["ResourceProperties"]
+    marker = world.send(event)["PhysicalResourceId"]
+    assert world.send(event | {"RequestType": "Delete", "PhysicalResourceId": marker})["Status"] == "SUCCESS"
+
+
+def test_a_delete_of_an_action_that_is_gone_succeeds(world):
+    assert world.send(request("Delete", physical_id=ARN))["Status"] == "SUCCESS"
+
+
+def test_a_delete_in_an_account_no_longer_subscribed_succeeds():
+    world = World(hub=FakeSecurityHub(subscribed=False))
+    assert world.send(request("Delete", physical_id=ARN))["Status"] == "SUCCESS"
+
+
+def test_a_delete_without_permission_fails(world):
+    world.hub.actions[ARN] = TEXTS
+    world.hub.faults = [Fault(error="InvalidAccessException", message="No permission to perform this action")]
+    failed(world.send(request("Delete", physical_id=ARN)), "allow securityhub:DeleteActionTarget")
+
+
+def test_an_adopted_action_is_kept_on_delete(world):
+    world.hub.actions[ARN] = TEXTS
+    assert world.send(request("Delete", physical_id=ARN, AdoptExisting="true"))["Status"] == "SUCCESS"
+    assert world.hub.actions == {ARN: TEXTS}
+
+
+def test_a_delete_that_does_not_say_whether_the_action_was_adopted_deletes_nothing(world):
+    world.hub.actions[ARN] = TEXTS
+    event = request("Delete", physical_id=ARN)
+    del event["ResourceProperties"]
+    failed(world.send(event), "ResourceProperties")
+    assert world.hub.actions == {ARN: TEXTS}
+
+
+# Refusals
+
+
+def test_a_missing_subscription_is_explained_with_account_region_and_cure():
+    answer = World(hub=FakeSecurityHub(subscribed=False)).send(request("Create"))
+    failed(answer, "InvalidAccessException", "enable Security Hub in account 111122223333, region eu-west-1")
+    assert "allow securityhub" not in answer["Reason"]
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("AccessDeniedException", "User: arn:aws:sts::1:x is not authorized to perform this"),
+        ("InvalidAccessException", "The account doesn't have permission to perform this action."),
+    ],
+)
+def test_a_missing_permission_is_explained_with_the_action_to_allow(world, code, message):
+    world.hub.faults = [Fault(error=code, operation="CreateActionTarget", message=message)]
+    answer = world.send(request("Create"))
+    failed(answer, code, message, "allow securityhub:CreateActionTarget")
+    assert "enable Security Hub" not in answer["Reason"]
+
+
+def test_a_refusal_that_does_not_tell_its_cause_names_both(world):
+    world.hub.faults = [Fault(error="InvalidAccessException", message="Refused")]
+    failed(world.send(request("Create")), "enable Security Hub", "allow securityhub:DescribeActionTargets")
+
+
+def test_a_reached_quota_is_reported_at_once_with_the_quota_and_the_count(world):
+    world.hub.actions = {f"{PLACE}Action{number}": TEXTS for number in range(50)}
+    failed(world.send(request("Create")), "LimitExceededException", "50 custom actions exist", "quota is 50")
+    assert world.hub.calls.count("CreateActionTarget") == 1
+
+
+def test_an_input_that_security_hub_refuses_is_reported_readably(world):
+    failed(
+        world.send(request("Create", Id="no spaces here")), "InvalidInputException", "Correct the property"
+    )
+
+
+def test_an_unexpected_error_is_answered_and_logged(world, caplog):
+    world.hub.faults = [Fault(error=NoCredentialsError())]
+    failed(world.send(request("Create")), "NoCredentialsError", "log of this Lambda function")
+    assert "Traceback" in caplog.text
+
+
+# Throttling
+
+
+@pytest.mark.parametrize(
+    "code", ["LimitExceededException", "ThrottlingException", "TooManyRequestsException", "InternalException"]
+)
+def test_a_throttled_or_failing_create_is_repeated_until_it_succeeds(world, code):
+    world.hub.faults = [Fault(error=code, operation="CreateActionTarget")] * 3
+    assert world.send(request("Create"))["Status"] == "SUCCESS"
+
+
+@pytest.mark.parametrize("code", ["LimitExceededException", "ThrottlingException"])
+def test_endless_throttling_ends_in_a_clear_failure_with_time_left_to_answer(world, code):
+    world.hub.faults = [Fault(error=code, operation="CreateActionTarget")] * 100
+    failed(world.send(request("Create")), code, "throttles this account's calls", "attempts")
+    assert world.seconds_left >= handler.ANSWER_RESERVE_SECONDS - 1
+
+
+def test_the_attempts_are_bounded_however_much_time_there_is():
+    world = World(seconds_left=900.0)
+    world.hub.faults = [Fault(error="InternalException", operation="DeleteActionTarget")] * 100
+    failed(
+        world.send(request("Delete", physical_id=ARN)), "internal error", f"{handler.MAX_ATTEMPTS} attempts"
+    )
+    assert len(world.hub.calls) == handler.MAX_ATTEMPTS
+
+
+def test_a_function_whose_time_is_nearly_up_answers_instead_of_waiting():
+    world = World(seconds_left=10.0)
+    world.hub.faults = [Fault(error="ThrottlingException")]
+    failed(world.send(request("Create")), "time is up")
+    assert world.seconds_left > 9
+
+
+# Malformed requests
+
+
+@pytest.mark.parametrize(
+    "event", [None, [], "text", {}, {"ResponseURL": 7}, {"ResponseURL": "file:///etc/passwd"}]
+)
+def test_a_request_without_a_usable_response_url_is_logged_and_raised(world, caplog, event):
+    with pytest.raises(UnanswerableRequestError, match="no ResponseURL"):
+        world.resource.respond(event, world)
+    assert json.loads(caplog.messages[0])["outcome"] == "UNANSWERED"
+    assert world.bodies == []
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"RequestType": "Read"}, "RequestType is 'Read'"),
+        ({"RequestType": None}, "RequestType is missing"),
+        ({"StackId": "Actions"}, "not the ARN of a stack"),
+        ({"LogicalResourceId": 7}, "LogicalResourceId is 7"),
+        ({"RequestId": ""}, "RequestId is ''"),
+        ({"ResourceProperties": []}, "ResourceProperties is []"),
+        ({"ResourceProperties": PROPERTIES | {"Description": " "}}, "Description is ' '"),
+        ({"ResourceProperties": PROPERTIES | {"Id": ["a"]}}, "Id is ['a']"),
+        ({"ResourceProperties": PROPERTIES | {"AdoptExisting": "yes"}}, "AdoptExisting is 'yes'"),
+    ],
+)
+def test_a_malformed_request_is_answered_with_what_is_wrong_and_does_nothing(world, change, told):
+    failed(world.send(request("Create") | change), told)
+    assert world.hub.calls == []
+
+
+def test_a_malformed_update_keeps_the_physical_id(world):
+    event = request("Update", physical_id=ARN) | {"StackId": None}
+    assert world.send(event)["PhysicalResourceId"] == ARN
+
+
+# Answering
+
+
+def test_an_answer_is_sent_again_when_sending_failed(world):
+    world.put_failures = [urllib.error.URLError("reset"), http.client.RemoteDisconnected()]
+    assert world.send(request("Create"))["Status"] == "SUCCESS"
+
+
+def test_an_answer_that_cannot_be_sent_raises_so_that_lambda_delivers_the_request_again(world):
+    world.put_failures = [TimeoutError()] * handler.ANSWER_ATTEMPTS
+    with pytest.raises(AnswerNotDeliveredError, match="TimeoutError"):
+        world.resource.respond(request("Create"), world)
+
+
+def test_the_same_request_delivered_again_gets_the_answer_that_could_not_be_sent(world):
+    world.put_failures = [TimeoutError()] * handler.ANSWER_ATTEMPTS
+    with pytest.raises(AnswerNotDeliveredError):
+        world.resource.respond(request("Create"), world)
+    assert world.send(request("Create"))["Status"] == "SUCCESS"
+    assert world.hub.calls.count("CreateActionTarget") == 1
+
+
+def test_a_huge_reason_leaves_the_answer_under_4096_bytes(world):
+    world.hub.faults = [Fault(error="InvalidInputException", message="\N{SNOWMAN}" * 9000)]
+    failed(world.send(request("Create")), "InvalidInputException")
+    assert len(world.bodies[0]) < 4096
+
+
+def test_neither_log_nor_exception_shows_the_response_url_or_its_signature(world, caplog):
+    world.put_failures = [http.client.InvalidURL(f"URL can't contain control characters. {URL}")] * 3
+    with pytest.raises(AnswerNotDeliveredError) as raised:
+        world.resource.respond(request("Create"), world)
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
+    assert SIGNATURE not in caplog.text + str(raised.value)
+
+
+def test_each_request_is_logged_as_one_json_line_with_its_outcome(world, caplog):
+    world.send(request("Create"))
+    (line,) = [json.loads(message) for message in caplog.messages]
+    assert line == {
+        "RequestType": "Create",
+        "LogicalResourceId": "SendToTicketing",
+        "StackId": STACK_ID,
+        "PhysicalResourceId": "",
+        "RequestId": "2b1c9a9e-0000-0000-0000-000000000000",
+        "outcome": "SUCCESS",
+        "answered_id": ARN,
+        "reason": "",
+    }
+    assert caplog.records[0].levelno == logging.INFO
+
+
+def test_the_answer_is_put_with_an_empty_content_type():
+    seen = []
+
+    class Receiver(http.server.BaseHTTPRequestHandler):
+        def do_PUT(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            seen.append((self.headers["Content-Type"], body))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args):
+            """Keep the test's output clean."""
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Receiver)
+    thread = threading.Thread(target=server.handle_request)
+    thread.start()
+    handler.RESOURCE.put(f"http://127.0.0.1:{server.server_port}/answer", b"{}")
+    thread.join()
+    server.server_close()
+    assert seen == [("", b"{}")]
+
+
+def test_the_client_never_retries_by_itself():
+    config = handler.RESOURCE.make_client("eu-west-1").meta.config
+    assert config.retries["total_max_attempts"] == 1
+    assert config.connect_timeout + config.read_timeout < handler.ANSWER_RESERVE_SECONDS
+
+
+# The fake
+
+
+def test_the_fake_speaks_the_shapes_of_the_api():
+    client = handler.RESOURCE.make_client("eu-west-1")
+    hub = FakeSecurityHub()
+    texts = {"Name": "Name", "Description": "Description"}
+    calls = [
+        ("create_action_target", {"Id": "SendToTicketing"} | texts),
+        ("describe_action_targets", {"ActionTargetArns": [ARN]}),
+        ("update_action_target", {"ActionTargetArn": ARN} | texts),
+        ("delete_action_target", {"ActionTargetArn": ARN}),
+    ]
+    with Stubber(client) as stubber:
+        for name, parameters in calls:
+            answer = getattr(hub, name)(**parameters)
+            stubber.add_response(name, copy.deepcopy(answer), parameters)
+            assert getattr(client, name)(**parameters).items() >= answer.items()
+
+
+def test_the_fake_lists_by_pages():
+    hub = FakeSecurityHub(actions={f"{PLACE}{number}": TEXTS for number in range(45)})
+    assert [len(page["ActionTargets"]) for page in hub.paginate()] == [20, 20, 5]
+
+
+# Any request at all
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+IDS = st.sampled_from(["SendToTicketing", "Escalate", "Suppress"])
+
+
+def fields(**usual):
+    """Any of these fields present or missing, each with its usual values or with any JSON."""
+    return st.fixed_dictionaries({}, optional={name: values | JSON for name, values in usual.items()})
+
+
+EVENTS = fields(
+    RequestType=st.sampled_from(["Create", "Update", "Delete"]),
+    RequestId=st.uuids().map(str),
+    StackId=st.just(STACK_ID),
+    LogicalResourceId=st.just("SendToTicketing") | st.text(min_size=300),
+    PhysicalResourceId=IDS.map(PLACE.__add__) | st.just(NOT_CREATED) | st.text(min_size=2000, max_size=2100),
+    ResourceProperties=fields(
+        Id=IDS,
+        Name=st.text(min_size=1, max_size=25),
+        Description=st.text(min_size=1),
+        AdoptExisting=st.sampled_from(["true", "false"]),
+    ),
+)
+FAULTS = st.builds(
+    Fault,
+    error=st.sampled_from([*STATUS, ReadTimeoutError(endpoint_url="https://hub"), NoCredentialsError()]),
+    message=st.text(max_size=200),
+    takes_effect=st.booleans(),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    event=EVENTS,
+    existing=st.lists(IDS),
+    subscribed=st.booleans(),
+    faults=st.lists(FAULTS, max_size=12),
+    seconds_left=st.floats(0, 900),
+)
+def test_any_request_gets_exactly_one_valid_answer(event, existing, subscribed, faults, seconds_left):
+    actions = {PLACE + name: TEXTS for name in existing}
+    hub = FakeSecurityHub(actions=actions, subscribed=subscribed, faults=faults)
+    world = World(hub=hub, seconds_left=seconds_left)
+    answer = world.send(event | {"ResponseURL": URL})
+    assert world.urls == [URL]
+    assert len(world.bodies[0]) < 4096
+    assert answer["Status"] in {"SUCCESS", "FAILED"}
+    assert isinstance(answer["PhysicalResourceId"], str)
+    assert answer["PhysicalResourceId"]
+    assert bool(answer.get("Reason")) == (answer["Status"] == "FAILED")
+    if answer["Status"] == "SUCCESS" and event["RequestType"] != "Delete":
+        assert answer["Data"] == {"ActionTargetArn": answer["PhysicalResourceId"]}
+        assert answer["PhysicalResourceId"].startswith(PLACE)
+
+
+# Whole lives of a stack
+
+LOGICAL_IDS = st.sampled_from(["First", "Second"])
+WORDS = st.text(string.ascii_letters, min_size=1, max_size=8)
+WANTED = st.fixed_dictionaries(
+    {"Id": IDS, "Name": WORDS, "Description": WORDS, "AdoptExisting": st.sampled_from(["true", "false"])}
+)
+PASSING_FAULTS = st.lists(
+    st.builds(
+        Fault,
+        error=st.sampled_from(["InternalException", ReadTimeoutError(endpoint_url="https://hub")]),
+        takes_effect=st.booleans(),
+    )
+    | st.just(Fault(error="ThrottlingException")),
+    max_size=2,
+)
+
+
+class CloudFormation(RuleBasedStateMachine):
+    """Plays CloudFormation with two resources beside people who use the console.
+
+    ``expected`` is what the hub should hold, ``resources`` what the stack believes to own.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.world = World()
+        self.expected = {}
+        self.resources = {}
+
+    def send(self, request_type, wanted, physical_id=None):
+        self.world.seconds_left = 300.0
+        answer = self.world.send(request(request_type, physical_id=physical_id, **wanted))
+        return answer["Status"] == "SUCCESS", answer["PhysicalResourceId"]
+
+    def must(self, request_type, wanted, physical_id):
+        assert self.send(request_type, wanted, physical_id) == (True, physical_id)
+
+    def expect_deleted(self, wanted):
+        if wanted["AdoptExisting"] == "false":
+            self.expected.pop(PLACE + wanted["Id"], None)
+
+    def is_another_resources(self, logical_id, wanted):
+        """Two resources with one id are refused by the construct, and only adoption lets them happen."""
+        return any(
+            other["Id"] == wanted["Id"] for name, other in self.resources.items() if name != logical_id
+        )
+
+    def may_claim(self, wanted):
+        return PLACE + wanted["Id"] not in self.expected or wanted["AdoptExisting"] == "true"
+
+    @rule(action_id=IDS, name=WORDS, description=WORDS)
+    def somebody_creates(self, action_id, name, description):
+        if PLACE + action_id not in self.expected:
+            self.expected[PLACE + action_id] = self.world.hub.actions[PLACE + action_id] = (name, description)
+
+    @rule(action_id=IDS)
+    def somebody_deletes(self, action_id):
+        self.expected.pop(PLACE + action_id, None)
+        self.world.hub.actions.pop(PLACE + action_id, None)
+
+    @rule(logical_id=LOGICAL_IDS, wanted=WANTED, rolls_back=st.booleans(), faults=PASSING_FAULTS)
+    def create(self, logical_id, wanted, rolls_back, faults):
+        if logical_id in self.resources or self.is_another_resources(logical_id, wanted):
+            return
+        arn = PLACE + wanted["Id"]
+        allowed = self.may_claim(wanted)
+        self.world.hub.faults = list(faults)
+        assert self.send("Create", wanted) == (allowed, arn if allowed else NOT_CREATED)
+        if allowed:
+            self.expected[arn] = (wanted["Name"], wanted["Description"])
+        if allowed and not rolls_back:
+            self.resources[logical_id] = wanted
+        else:
+            self.must("Delete", wanted, arn if allowed else NOT_CREATED)
+            if allowed:
+                self.expect_deleted(wanted)
+
+    @precondition(lambda self: self.resources)
+    @rule(data=st.data(), wanted=WANTED, rolls_back=st.booleans(), faults=PASSING_FAULTS)
+    def update(self, data, wanted, rolls_back, faults):
+        logical_id = data.draw(st.sampled_from(sorted(self.resources)))
+        if self.is_another_resources(logical_id, wanted):
+            return
+        old = self.resources[logical_id]
+        old_arn, arn = PLACE + old["Id"], PLACE + wanted["Id"]
+        replaces = arn != old_arn
+        allowed = not replaces or self.may_claim(wanted)
+        self.world.hub.faults = list(faults)
+        assert self.send("Update", wanted, old_arn) == (allowed, arn if allowed else old_arn)
+        if allowed:
+            self.expected[arn] = (wanted["Name"], wanted["Description"])
+        if allowed and replaces:
+            # The cleanup phase: what the finished or the rolled back update no longer needs.
+            unneeded = wanted if rolls_back else old
+            self.must("Delete", unneeded, PLACE + unneeded["Id"])
+            self.expect_deleted(unneeded)
+        elif rolls_back or not allowed:
+            self.must("Update", old, old_arn)
+            self.expected[old_arn] = (old["Name"], old["Description"])
+        if allowed and not rolls_back:
+            self.resources[logical_id] = wanted
+
+    @precondition(lambda self: self.resources)
+    @rule(data=st.data(), faults=PASSING_FAULTS)
+    def delete(self, data, faults):
+        wanted = self.resources.pop(data.draw(st.sampled_from(sorted(self.resources))))
+        self.world.hub.faults = list(faults)
+        self.must("Delete", wanted, PLACE + wanted["Id"])
+        self.expect_deleted(wanted)
+
+    @invariant()
+    def the_hub_holds_exactly_what_stack_and_people_made(self):
+        assert self.world.hub.actions == self.expected
+
+
+CloudFormation.TestCase.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+TestAStackOverItsWholeLife = CloudFormation.TestCase
