@@ -87,13 +87,17 @@ class _Row:
     account: str
     region: str
     title: str
+    resource: str
 
 
 def compose_digest(event: SecurityHubEvent) -> Message:
     """Turn an event of any type into a message.
 
     Insight results become a table of values and counts, the highest first. Findings become counts by
-    severity and account and a list of titles, the most severe first.
+    severity and account and a list of titles with the first resource of each, the most severe first.
+
+    See:
+        https://docs.aws.amazon.com/sns/latest/api/API_Publish.html for the limits of subject and body.
     """
     if isinstance(event, InsightResultsEvent):
         return _digest_insight(event)
@@ -141,7 +145,7 @@ def _digest_findings(event: SecurityHubEvent) -> Message:
         "",
         "Titles",
     ]
-    lines = [f"  [{row.severity}] {row.title} (account {row.account}, {row.region})" for row in rows]
+    lines = [f"  [{row.severity}] {row.title}: {row.resource} ({row.account}, {row.region})" for row in rows]
     worst = ", ".join(f"{count} {name}" for name, count in severities)
     subject = f"Security Hub: {_plural(len(rows), 'finding')}" + (f" ({worst})" if worst else "")
     return Message(subject=fit_subject(subject), body=fit_body(head + lines))
@@ -153,14 +157,16 @@ def _findings(event: SecurityHubEvent) -> Sequence[Finding | OcsfFinding]:
 
 def _row(finding: Finding | OcsfFinding) -> _Row:
     if isinstance(finding, Finding):
-        severity, account, fallback = finding.severity_label, finding.aws_account_id, finding.id
+        severity, account, finding_id = finding.severity_label, finding.aws_account_id, finding.id
     else:
-        severity, account, fallback = finding.severity, finding.account_uid, finding.finding_info_uid
+        severity, account, finding_id = finding.severity, finding.account_uid, finding.finding_info_uid
     return _Row(
         severity=_one_line(severity or "UNKNOWN").upper(),
         account=account,
         region=_one_line(finding.region),
-        title=_one_line(finding.title or fallback),
+        title=_one_line(finding.title or finding_id),
+        resource=_one_line(finding.resources[0].id if finding.resources else "no resource")
+        + (f" and {len(finding.resources) - 1} more" if len(finding.resources) > 1 else ""),
     )
 
 
@@ -170,7 +176,7 @@ def _severity_rank(severity: str) -> tuple[int, str]:
 
 
 def _most_severe_first(row: _Row) -> tuple[tuple[int, str], str, str]:
-    return _severity_rank(row.severity), row.account, row.title
+    return _severity_rank(row.severity), row.title, row.resource
 
 
 def _origin(event: SecurityHubEvent) -> list[str]:

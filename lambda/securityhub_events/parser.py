@@ -56,6 +56,10 @@ def parse_event(event: object) -> SecurityHubEvent:
 
     Raises:
         MalformedEventError: The envelope, or a field that everything else hangs on, is not as documented.
+
+    See:
+        https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-event-formats.html
+        https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-v2-cwe-event-formats.html
     """
     envelope = as_object(event, "$")
     source = required_text(envelope, "source", "$")

@@ -8,8 +8,14 @@ from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from securityhub_events import CustomActionEvent, ImportedFindingsEvent, parse_event
-from update_findings.logic import FindingsNotUpdatedError, Settings, explain_no_findings, update_findings
+from securityhub_events import CustomActionEvent, ImportedFindingsEvent, InsightResultsEvent, parse_event
+from update_findings.logic import (
+    FindingsNotUpdatedError,
+    Settings,
+    Summary,
+    explain_no_findings,
+    update_findings,
+)
 from update_findings.security_hub import SecurityHub, create_client
 
 logger = Logger(service="update_findings")
@@ -43,7 +49,9 @@ def handle(event: dict[str, object], context: LambdaContext) -> dict[str, object
     if not isinstance(parsed, CustomActionEvent | ImportedFindingsEvent):
         reason = explain_no_findings(parsed)
         logger.warning(reason)
-        return {"workflowStatus": settings.workflow_status, "updated": [], "skipped": reason}
+        action_arn = parsed.action_arn if isinstance(parsed, InsightResultsEvent) else None
+        nothing = Summary(action=action_arn, workflow_status=settings.workflow_status)
+        return {**nothing.to_json(), "skipped": reason}
     summary = update_findings(
         parsed,
         settings=settings,

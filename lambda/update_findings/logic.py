@@ -12,8 +12,9 @@ from securityhub_events import (
     CustomActionEvent,
     Finding,
     ImportedFindingsEvent,
+    ImportedFindingsV2Event,
+    InsightResultsEvent,
     MalformedItem,
-    SecurityHubEvent,
 )
 
 WORKFLOW_STATUSES: Final = ("NOTIFIED", "SUPPRESSED")
@@ -112,7 +113,7 @@ class FindingsUpdater(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What became of every finding of an event.
+    """What became of every finding of an event; by default, it had none.
 
     Attributes:
         action: ARN of the custom action, or None for an automatic event.
@@ -125,10 +126,10 @@ class Summary:
 
     action: str | None
     workflow_status: str
-    updated: tuple[Finding, ...]
-    already_updated: tuple[Finding, ...]
-    not_updated: tuple[NotUpdated, ...]
-    malformed: tuple[MalformedItem, ...]
+    updated: tuple[Finding, ...] = ()
+    already_updated: tuple[Finding, ...] = ()
+    not_updated: tuple[NotUpdated, ...] = ()
+    malformed: tuple[MalformedItem, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """Return the summary as the function answers it: identifiers and reasons, no finding content."""
@@ -158,7 +159,7 @@ class FindingsNotUpdatedError(Exception):
 
     def __init__(self, summary: Summary) -> None:
         self.summary = summary
-        total = len(summary.updated) + len(summary.already_updated)
+        done = len(summary.updated) + len(summary.already_updated)
         failed = [
             f"{item.finding.id}: {item.error_code}, {item.error_message}" for item in summary.not_updated
         ]
@@ -166,7 +167,7 @@ class FindingsNotUpdatedError(Exception):
             f"{item.id or f'finding number {item.index}'}: {item.reason}" for item in summary.malformed
         ]
         super().__init__(
-            f"{len(failed)} of {total + len(failed)} findings were not set to {summary.workflow_status}. "
+            f"{len(failed)} of {done + len(failed)} findings were not set to {summary.workflow_status}. "
             + " | ".join(failed)
         )
 
@@ -182,10 +183,11 @@ def update_findings(
 ) -> Summary:
     """Set the workflow status of all findings of an event, with a note that says by what and when.
 
-    Running it again for the same event writes the same status and the same note, so Lambda's retries and
-    EventBridge's duplicates need no GetFindings call first: it would cost a permission and a request, and
-    Security Hub may take minutes to show an update. Only imported findings that have the status already are
-    left alone, because each update emits another imported event and would trigger itself for ever.
+    Running it again for the same event writes the same status and, but for the request id, the same note. So
+    Lambda's retries and EventBridge's duplicates need no GetFindings call first: it would cost a permission
+    and a request, and Security Hub may take minutes to show an update. Only imported findings that have the
+    status already are left alone, because each update emits another imported event and would trigger itself
+    for ever.
 
     Args:
         event: The findings and where they come from.
@@ -197,14 +199,15 @@ def update_findings(
 
     Returns:
         What became of every finding; the caller decides what a failure means.
+
+    See:
+        https://docs.aws.amazon.com/securityhub/latest/userguide/findings-workflow-status.html
     """
     # Security Hub refuses both of two equal identifiers in a request, so each finding is kept once.
     distinct = tuple({(finding.product_arn, finding.id): finding for finding in event.findings}.values())
     imported = isinstance(event, ImportedFindingsEvent)
-    already = tuple(
-        item for item in distinct if imported and item.workflow_status == settings.workflow_status
-    )
-    pending = [finding for finding in distinct if finding not in already]
+    already = [item for item in distinct if imported and item.workflow_status == settings.workflow_status]
+    pending = [item for item in distinct if not imported or item.workflow_status != settings.workflow_status]
     note_text = compose_note(event, settings, request_id)
     not_updated: list[NotUpdated] = []
     for batch in _batches(pending):
@@ -220,16 +223,16 @@ def update_findings(
         )
     failed = {(item.finding.product_arn, item.finding.id) for item in not_updated}
     return Summary(
-        action=_action_arn(event),
+        action=event.action_arn if isinstance(event, CustomActionEvent) else None,
         workflow_status=settings.workflow_status,
         updated=tuple(item for item in pending if (item.product_arn, item.id) not in failed),
-        already_updated=already,
+        already_updated=tuple(already),
         not_updated=tuple(not_updated),
         malformed=event.malformed_findings,
     )
 
 
-def explain_no_findings(event: SecurityHubEvent) -> str:
+def explain_no_findings(event: InsightResultsEvent | ImportedFindingsV2Event) -> str:
     """Say why an event of a type that this function can't act on changes nothing."""
     return (
         f"{type(event).__name__} has no findings in the AWS Security Finding Format, so no workflow status "
@@ -246,11 +249,10 @@ def compose_note(
     The event doesn't name the analyst who pressed the custom action, so the note has what leads to them:
     account, region, time and id of the event.
     """
-    action_arn = _action_arn(event)
     action = (
-        "an automatic rule"
-        if action_arn is None or isinstance(event, ImportedFindingsEvent)
-        else f'the custom action "{event.action_name}" ({action_arn})'
+        f'the custom action "{event.action_name}" ({event.action_arn})'
+        if isinstance(event, CustomActionEvent)
+        else "an automatic rule"
     )
     text = settings.note_template.substitute(
         workflow_status=settings.workflow_status,
@@ -275,10 +277,6 @@ def truncate(text: str, limit: int) -> str:
     if len(encoded) <= limit * 2:
         return valid
     return encoded[: (limit - 1) * 2].decode("utf-16-le", errors="ignore").rstrip() + "…"
-
-
-def _action_arn(event: CustomActionEvent | ImportedFindingsEvent) -> str | None:
-    return event.action_arn if isinstance(event, CustomActionEvent) else None
 
 
 def _batches(findings: Sequence[Finding]) -> Iterator[Sequence[Finding]]:

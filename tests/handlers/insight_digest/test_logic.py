@@ -138,10 +138,19 @@ def test_ocsf_findings_are_told_like_the_others(load_event):
     message = compose_digest(parse_event(load_event("findings_imported_v2")))
 
     assert message.subject == "Security Hub: 1 finding (1 HIGH)"
-    assert (
-        "  [HIGH] S3 general purpose buckets should block public access (account 444455556666, eu-west-1)"
-        in message.body
+    assert message.body.endswith(
+        "\n  [HIGH] S3 general purpose buckets should block public access: "
+        "arn:aws:s3:::example-reports-42 (444455556666, eu-west-1)"
     )
+
+
+def test_a_finding_on_several_resources_names_the_first_and_counts_the_others(load_event):
+    given = load_event("findings_imported")
+    given["detail"]["findings"][0]["Resources"] *= 3
+
+    body = compose_digest(parse_event(given)).body
+
+    assert body.endswith(": arn:aws:s3:::example-reports-01 and 2 more (111122223333, eu-west-1)")
 
 
 def test_a_finding_without_title_or_severity_is_listed_by_its_id(load_event):

@@ -274,8 +274,8 @@ def test_an_action_arn_of_any_partition_is_found_among_the_resources(load_event,
         ("resources", "arn", "$.resources must be an array, but is 'arn'."),
         ("detail", None, "$.detail must be an object, but is null."),
         ("detail", {"actionName": "x", "findings": []}, "$.detail.findings must be an array of at least one"),
-        ("id", "x" * 0, "$.id must be a string that is not blank, but is ''."),
-        ("region", "x " * 0 + " ", "$.region must be a string that is not blank"),
+        ("id", "", "$.id must be a string that is not blank, but is ''."),
+        ("region", " ", "$.region must be a string that is not blank"),
     ],
 )
 def test_a_malformed_event_is_refused_with_place_given_and_allowed(load_event, key, value, message):

@@ -76,10 +76,19 @@ def test_an_unknown_finding_and_a_malformed_one_fail_after_the_others_are_update
 def test_insight_results_change_nothing_and_the_answer_says_what_to_select(
     handler, fake_security_hub, load_event, lambda_context, logged
 ):
-    answer = handler.handle(load_event("insight_results_few"), lambda_context)
+    event = load_event("insight_results_few")
 
-    assert answer["updated"] == []
-    assert "select findings, not insight results" in answer["skipped"]
+    answer = handler.handle(event, lambda_context)
+
+    assert "select findings, not insight results" in answer.pop("skipped")
+    assert answer == {
+        "action": event["resources"][0],
+        "workflowStatus": "SUPPRESSED",
+        "updated": [],
+        "alreadyUpdated": [],
+        "notUpdated": [],
+        "malformed": [],
+    }
     assert fake_security_hub.requests == []
     assert [line["level"] for line in logged()] == ["WARNING"]
 
