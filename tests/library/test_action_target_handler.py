@@ -176,6 +176,15 @@ def test_after_a_lost_answer_an_action_with_other_texts_is_still_somebody_elses(
     failed(world.send(request("Create")), "ResourceConflictException")
 
 
+def test_equal_texts_alone_do_not_make_an_action_ours(world):
+    def somebody_creates():
+        if world.hub.calls[-1] == "CreateActionTarget":
+            world.hub.actions[ARN] = TEXTS
+
+    world.hub.on_call = somebody_creates
+    failed(world.send(request("Create")), "ResourceConflictException")
+
+
 def test_a_create_delivered_again_after_a_crash_does_not_claim_the_action(world):
     world.send(request("Create"))
     answer = World(hub=world.hub).send(request("Create"))
@@ -407,6 +416,11 @@ def test_a_malformed_request_is_answered_with_what_is_wrong_and_does_nothing(wor
 def test_a_malformed_update_keeps_the_physical_id(world):
     event = request("Update", physical_id=ARN) | {"StackId": None}
     assert world.send(event)["PhysicalResourceId"] == ARN
+
+
+def test_a_failed_create_never_answers_with_an_actions_arn_whatever_the_request_holds(world):
+    event = request("Create", physical_id=ARN, AdoptExisting="yes")
+    assert world.send(event)["PhysicalResourceId"] == NOT_CREATED
 
 
 # Answering
