@@ -1,0 +1,15 @@
+"""AWS Security Hub for the embedded AWS: an in-process plug-in for MiniStack, which has none.
+
+`register` adds the service, so that boto3 and the CDK talk to it as to the real one. `Endpoints` adds what
+the AWS console does and no AWS API offers, pressing a custom action, and what a test needs besides: making
+the next calls fail.
+
+What it emulates, from botocore's own model of the service: the hub (and Security Hub V2 as far as it decides
+which events are sent), action targets, findings, insights, and the events that each of them puts on the
+default bus of the account and Region. Any other operation of the service answers HTTP 501.
+"""
+
+from emulator.securityhub.api import register
+from emulator.securityhub.console import Endpoints
+
+__all__ = ["Endpoints", "register"]

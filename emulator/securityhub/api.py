@@ -1,0 +1,174 @@
+"""The service's front door: routes HTTP requests to operations and plugs them into MiniStack."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+import ministack.app
+from botocore.model import OperationModel
+from ministack.core import router
+from ministack.core.responses import error_response_json, json_response
+
+from emulator.securityhub import action_targets, faults, findings, hub, insights, state
+from emulator.securityhub.model import Document, SecurityHubError, check, service_model
+
+SERVICE = "securityhub"
+_CONTENT_TYPE = "application/json"
+_NOT_IMPLEMENTED = 501
+
+Response = tuple[int, dict[str, str], bytes]
+
+_OPERATIONS: Mapping[str, Callable[[Document], Document]] = {
+    "EnableSecurityHub": hub.enable,
+    "UpdateSecurityHubConfiguration": hub.update_configuration,
+    "DescribeHub": hub.describe,
+    "DisableSecurityHub": hub.disable,
+    "EnableSecurityHubV2": hub.enable_v2,
+    "DescribeSecurityHubV2": hub.describe_v2,
+    "DisableSecurityHubV2": hub.disable_v2,
+    "CreateActionTarget": action_targets.create,
+    "UpdateActionTarget": action_targets.update,
+    "DescribeActionTargets": action_targets.describe,
+    "DeleteActionTarget": action_targets.delete,
+    "BatchImportFindings": findings.batch_import,
+    "GetFindings": findings.get,
+    "BatchUpdateFindings": findings.batch_update,
+    "CreateInsight": insights.create,
+    "UpdateInsight": insights.update,
+    "DeleteInsight": insights.delete,
+    "GetInsights": insights.get,
+    "GetInsightResults": insights.get_results,
+}
+_WITHOUT_HUB = frozenset(
+    {"EnableSecurityHub", "EnableSecurityHubV2", "DescribeSecurityHubV2", "DisableSecurityHubV2"}
+)
+# BatchImportFindings reports what is wrong inside each finding in its answer instead of failing the call.
+_CHECKED_BY_OPERATION = frozenset({"BatchImportFindings"})
+
+
+def register() -> None:
+    """Add Security Hub to MiniStack, for this process. Calling it again changes nothing."""
+    router.SERVICE_PATTERNS[SERVICE] = {"host_patterns": [rf"{SERVICE}\."], "credential_scope": SERVICE}
+    ministack.app.SERVICE_HANDLERS[SERVICE] = handle_request
+    # A module in the registry has its reset() called by POST /_ministack/reset.
+    ministack.app.SERVICE_REGISTRY[SERVICE] = {"module": SERVICE}
+    ministack.app._loaded_modules[SERVICE] = state  # noqa: SLF001 - MiniStack has no public way to add a service
+
+
+async def handle_request(
+    method: str,
+    path: str,
+    headers: Mapping[str, str],  # noqa: ARG001 - MiniStack calls every handler with the same arguments
+    body: bytes,
+    query_params: Mapping[str, list[str]],
+) -> Response:
+    """Answer one request, as MiniStack asks of a service.
+
+    Args:
+        method: The HTTP method.
+        path: The decoded path.
+        headers: The request's headers, in lower case.
+        body: The request's body.
+        query_params: The parsed query string.
+
+    Returns:
+        HTTP status, headers and body, in the rest-json protocol.
+    """
+    operation, uri_parameters = _route(method, path)
+    if operation is None or operation.name not in _OPERATIONS:
+        name = operation.name if operation else f"{method} {path}"
+        message = f"{name} is not emulated; emulated are {', '.join(sorted(_OPERATIONS))}"
+        return _error("NotImplemented", message, _NOT_IMPLEMENTED)
+    try:
+        query = {name: values[0] for name, values in query_params.items()}
+        answer = call(operation.name, {**_parse(body), **query, **uri_parameters})
+    except SecurityHubError as error:
+        return _error(error.code, error.message, error.status)
+    response: Response = json_response(answer, content_type=_CONTENT_TYPE)
+    return response
+
+
+def call(operation: str, request: Document) -> Document:
+    """Call an operation in the account and Region in scope, as an AWS service calls another.
+
+    Args:
+        operation: The operation's name in the service's model.
+        request: Its parameters.
+
+    Returns:
+        Its answer.
+
+    Raises:
+        SecurityHubError: What the operation answers instead.
+    """
+    faults.raise_due(operation)
+    if operation not in _WITHOUT_HUB:
+        hub.require()
+    shape = service_model().operation_model(operation).input_shape
+    if operation in _CHECKED_BY_OPERATION:
+        _check_batch(request)
+    elif shape is not None:
+        check(request, shape)
+    given = {name: value for name, value in request.items() if value is not None}
+    return _OPERATIONS[operation](given)
+
+
+def _check_batch(request: Document) -> None:
+    batch = request.get("Findings")
+    if not isinstance(batch, list) or not 1 <= len(batch) <= findings.MAX_BATCH:
+        size = f"has {len(batch)}" if isinstance(batch, list) else "is missing"
+        raise SecurityHubError(
+            "InvalidInputException", f"Findings must have 1 to {findings.MAX_BATCH} entries, but {size}"
+        )
+    if not all(isinstance(finding, dict) for finding in batch):
+        raise SecurityHubError("InvalidInputException", "Findings must hold objects")
+
+
+@cache
+def _routes() -> list[tuple[str, re.Pattern[str], OperationModel]]:
+    """Method, path and operation of the whole model, the most literal paths first."""
+    model = service_model()
+    operations = [model.operation_model(name) for name in model.operation_names]
+    operations.sort(key=lambda operation: operation.http["requestUri"].count("{"))
+    return [
+        (operation.http["method"], _path_pattern(operation.http["requestUri"]), operation)
+        for operation in operations
+    ]
+
+
+def _path_pattern(uri: str) -> re.Pattern[str]:
+    parts = re.split(r"\{(\w+)(\+?)\}", uri.partition("?")[0])
+    literals, names, greedy = parts[::3], parts[1::3], parts[2::3]
+    pattern = re.escape(literals[0])
+    for name, plus, literal in zip(names, greedy, literals[1:], strict=True):
+        pattern += f"(?P<{name}>{'.+' if plus else '[^/]+'}){re.escape(literal)}"
+    return re.compile(pattern)
+
+
+def _route(method: str, path: str) -> tuple[OperationModel | None, dict[str, str]]:
+    for its_method, pattern, operation in _routes():
+        match = pattern.fullmatch(path) if its_method == method else None
+        if match:
+            return operation, match.groupdict()
+    return None, {}
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    if not body:
+        return {}
+    try:
+        parsed = json.loads(body)
+    except ValueError as problem:
+        raise SecurityHubError("InvalidInputException", f"The body is not JSON: {problem}") from problem
+    if not isinstance(parsed, dict):
+        raise SecurityHubError("InvalidInputException", "The body must be a JSON object")
+    return parsed
+
+
+def _error(code: str, message: str, status: int) -> Response:
+    response: Response = error_response_json(
+        code, message, status, extra={"Code": code}, message_key="Message", content_type=_CONTENT_TYPE
+    )
+    return response

@@ -1,0 +1,166 @@
+"""The AWS Security Finding Format: what a finding must have, and what Security Hub adds to it.
+
+https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings-format.html
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime
+
+from ministack.core.responses import get_account_id, now_iso
+
+from emulator.securityhub.model import Document, problems, service_model
+
+SCHEMA_VERSION = "2018-10-08"
+MAX_BYTES = 240 * 1024
+"""The largest finding that BatchImportFindings takes."""
+
+PROVIDER_ATTRIBUTES = ("Confidence", "Criticality", "RelatedFindings", "Severity", "Types")
+"""What a finding provider sets through FindingProviderFields and a customer may take over."""
+
+_MAX_CHARACTERS = {"Id": 512, "GeneratorId": 512, "Title": 256, "Description": 1024}
+_MAX_ENTRIES = {
+    "Resources": 32,
+    "Types": 50,
+    "RelatedFindings": 10,
+    "UserDefinedFields": 50,
+    "ProductFields": 50,
+}
+_TIMESTAMPS = ("CreatedAt", "UpdatedAt", "FirstObservedAt", "LastObservedAt")
+_ACCOUNT_ID = re.compile(r"\d{12}")
+_PRODUCT_ARN = re.compile(
+    r"arn:[a-z-]+:securityhub:(?P<region>[a-z0-9-]+):\d{0,12}:product/(?P<company>[^/]+)/(?P<product>.+)"
+)
+# The lowest normalized score of each label.
+_NORMALIZED = {"CRITICAL": 90, "HIGH": 70, "MEDIUM": 40, "LOW": 1, "INFORMATIONAL": 0}
+
+
+def rejection_of(finding: Document) -> str | None:
+    """Why BatchImportFindings does not take a finding, or None where it does."""
+    # The documented constraints are about members of the right type, so they come second.
+    found = list(problems(finding, service_model().shape_for("AwsSecurityFinding")))
+    found = found or list(_documented_problems(finding))
+    if not found:
+        return None
+    return f"Finding does not adhere to Amazon Finding Format: {'; '.join(found)}"
+
+
+def moment_of(timestamp: str) -> datetime:
+    """A finding's timestamp as a point in time.
+
+    Raises:
+        ValueError: It is not ISO 8601 or says no time zone.
+    """
+    moment = datetime.fromisoformat(timestamp)
+    if moment.tzinfo is None:
+        raise ValueError(f"{timestamp!r} has no time zone")
+    return moment
+
+
+def completed(finding: Document) -> Document:
+    """A new finding with what Security Hub adds: provider fields, product, workflow, record state."""
+    product = _PRODUCT_ARN.fullmatch(finding["ProductArn"])
+    is_default = product is not None and product["product"] == "default"
+    complete = with_provider_fields(finding)
+    complete.setdefault("ProductName", "Default" if is_default or not product else product["product"])
+    complete.setdefault("CompanyName", "Personal" if is_default or not product else product["company"])
+    if product:
+        complete.setdefault("Region", product["region"])
+    complete.setdefault("Workflow", {}).setdefault("Status", "NEW")
+    complete.setdefault("WorkflowState", "NEW")
+    complete.setdefault("RecordState", "ACTIVE")
+    complete["ProductFields"] = {
+        **complete.get("ProductFields", {}),
+        "aws/securityhub/FindingId": f"{finding['ProductArn']}/{finding['Id']}",
+        "aws/securityhub/ProductName": complete["ProductName"],
+        "aws/securityhub/CompanyName": complete["CompanyName"],
+    }
+    complete["ProcessedAt"] = now_iso()
+    return complete
+
+
+def with_provider_fields(finding: Document) -> Document:
+    """A copy of a finding whose FindingProviderFields and their top-level counterparts both have values.
+
+    Where both are given, the provider fields win: they are the provider's own word.
+    """
+    complete: Document = json.loads(json.dumps(finding))
+    provider = complete.setdefault("FindingProviderFields", {})
+    for attribute in PROVIDER_ATTRIBUTES:
+        if attribute in provider:
+            complete[attribute] = provider[attribute]
+        elif attribute in complete:
+            provider[attribute] = complete[attribute]
+    if "Severity" in complete:
+        complete["Severity"] = with_both_scales(complete["Severity"])
+        provider["Severity"] = {
+            key: value
+            for key, value in {**provider["Severity"], "Label": complete["Severity"]["Label"]}.items()
+            if key in {"Label", "Original"}
+        }
+    return complete
+
+
+def with_both_scales(severity: Document) -> Document:
+    """A severity with its label and its normalized score, each derived from the other where missing."""
+    complete = dict(severity)
+    if "Label" in complete:
+        complete.setdefault("Normalized", _NORMALIZED[complete["Label"]])
+    elif "Normalized" in complete:
+        complete["Label"] = next(
+            label for label, lowest in _NORMALIZED.items() if complete["Normalized"] >= lowest
+        )
+    return complete
+
+
+def _documented_problems(finding: Document) -> Iterator[str]:
+    """What only the documentation demands, of members that have the right type."""
+    if finding["SchemaVersion"] != SCHEMA_VERSION:
+        yield f"SchemaVersion must be {SCHEMA_VERSION}, but is {finding['SchemaVersion']!r}"
+    for name, limit in _MAX_CHARACTERS.items():
+        if len(finding[name]) > limit:
+            yield f"{name} may have up to {limit} characters, but has {len(finding[name])}"
+    for name, limit in _MAX_ENTRIES.items():
+        if len(finding.get(name) or ()) > limit:
+            yield f"{name} may have up to {limit} entries, but has {len(finding[name])}"
+    if not finding["Resources"]:
+        yield "Resources must have at least one entry"
+    for name in _TIMESTAMPS:
+        if finding.get(name):
+            yield from _timestamp_problems(name, finding[name])
+    yield from _rating_problems(finding)
+    yield from _owner_problems(finding)
+    if len(json.dumps(finding).encode()) > MAX_BYTES:
+        yield f"a finding may have up to {MAX_BYTES // 1024} KB"
+
+
+def _rating_problems(finding: Document) -> Iterator[str]:
+    provider = finding.get("FindingProviderFields") or {}
+    severity = provider.get("Severity") or finding.get("Severity") or {}
+    if not {"Label", "Normalized"} & severity.keys():
+        yield "Severity needs a Label or a Normalized score"
+    if not (provider.get("Types") or finding.get("Types")):
+        yield "Types is required"
+
+
+def _timestamp_problems(name: str, value: str) -> Iterator[str]:
+    try:
+        moment_of(value)
+    except ValueError:
+        yield f"{name} must be an ISO 8601 timestamp with a time zone, but is {value!r}"
+
+
+def _owner_problems(finding: Document) -> Iterator[str]:
+    account, product_arn = finding["AwsAccountId"], finding["ProductArn"]
+    if not _ACCOUNT_ID.fullmatch(account):
+        yield f"AwsAccountId must be 12 digits, but is {account!r}"
+    product = _PRODUCT_ARN.fullmatch(product_arn)
+    if product is None:
+        yield f"ProductArn must be the ARN of a product, but is {product_arn!r}"
+    elif product["product"] == "default" and not product["company"] == account == get_account_id():
+        # Integrated products may send for any account; the default product only for its own.
+        yield (
+            f"the default product of account {product['company']}, called from {get_account_id()}, "
+            f"cannot send findings of account {account}"
+        )

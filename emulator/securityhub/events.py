@@ -1,0 +1,63 @@
+"""The events that Security Hub puts on the default bus of the request's account and Region.
+
+https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-event-formats.html
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+
+from ministack.services import eventbridge
+
+from emulator.securityhub import ocsf, state
+from emulator.securityhub.model import Document, SecurityHubError
+from emulator.securityhub.state import HUB_KEY
+
+SOURCE = "aws.securityhub"
+IMPORTED = "Security Hub Findings - Imported"
+IMPORTED_V2 = "Findings Imported V2"
+CUSTOM_ACTION = "Security Hub Findings - Custom Action"
+INSIGHT_RESULTS = "Security Hub Insight Results"
+
+
+def findings_imported(findings: Iterable[Document]) -> None:
+    """Send one Imported event a finding, and one in OCSF where Security Hub V2 is enabled."""
+    for finding in findings:
+        send(IMPORTED, [f"{finding['ProductArn']}/{finding['Id']}"], {"findings": [finding]})
+        if HUB_KEY in state.hubs_v2:
+            translated = ocsf.finding_of(finding)
+            # AWS documents the resource of this event as an opaque hash.
+            resource = sha256(f"{finding['ProductArn']}/{finding['Id']}".encode()).hexdigest()
+            send(IMPORTED_V2, [resource], {"findings": [translated]})
+
+
+def send(detail_type: str, resources: Sequence[str], detail: Document) -> Document:
+    """Put one event on the default bus.
+
+    Args:
+        detail_type: One of this module's detail types.
+        resources: The event's resources.
+        detail: The event's detail.
+
+    Returns:
+        The event as its targets receive it, with its envelope.
+
+    Raises:
+        SecurityHubError: InternalException where EventBridge does not take the event.
+    """
+    entry = {
+        "Source": SOURCE,
+        "DetailType": detail_type,
+        "Resources": list(resources),
+        "Detail": json.dumps(detail),
+        "EventBusName": "default",
+    }
+    _status, _headers, body = eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)  # noqa: SLF001 - the only way to send an aws.* source
+    answer = json.loads(body)
+    if answer.get("FailedEntryCount") != 0:
+        raise SecurityHubError("InternalException", f"EventBridge did not take the event: {answer}")
+    event_id = answer["Entries"][0]["EventId"]
+    sent = eventbridge._events_log_list()  # noqa: SLF001 - the answer of PutEvents leaves the envelope out
+    record = next(record for record in reversed(sent) if record["EventId"] == event_id)
+    envelope: Document = eventbridge._pattern_event_view(record).event_with_detail()  # noqa: SLF001 - as above
+    return envelope

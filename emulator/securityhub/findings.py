@@ -1,0 +1,198 @@
+"""Findings: import by finding providers, search, and update by customers."""
+
+import json
+
+from ministack.core.responses import now_iso
+
+from emulator.securityhub import asff, events, faults, finding_filters, paging, state
+from emulator.securityhub.model import Document, SecurityHubError
+from emulator.securityhub.state import Finding
+
+MAX_BATCH = 100
+"""The most findings of one BatchImportFindings or BatchUpdateFindings."""
+
+CUSTOMER_ATTRIBUTES = ("Note", "UserDefinedFields", "VerificationState", "Workflow")
+"""What BatchImportFindings never changes in a finding that exists."""
+
+_UPDATABLE = (
+    "Confidence",
+    "Criticality",
+    "RelatedFindings",
+    "Types",
+    "UserDefinedFields",
+    "VerificationState",
+)
+_MAX_NOTE_CHARACTERS = 512
+
+
+def batch_import(request: Document) -> Document:
+    """BatchImportFindings: create findings, or update those of the same product and id.
+
+    An update whose UpdatedAt is not later than the stored one is ignored, as AWS does. Each finding created
+    or updated is sent in an Imported event.
+
+    https://docs.aws.amazon.com/securityhub/latest/userguide/finding-update-batchimportfindings.html
+
+    Args:
+        request: `Findings`, 1 to 100 in the AWS Security Finding Format.
+
+    Returns:
+        `SuccessCount`, `FailedCount` and `FailedFindings`, each with `Id`, `ErrorCode` and `ErrorMessage`.
+    """
+    failed: list[Document] = []
+    stored: list[Document] = []
+    for finding in request["Findings"]:
+        rejection = asff.rejection_of(finding)
+        if rejection:
+            failed.append(
+                {"Id": str(finding.get("Id", "")), "ErrorCode": "InvalidInput", "ErrorMessage": rejection}
+            )
+        elif document := _import(finding):
+            stored.append(document)
+    events.findings_imported(stored)
+    return {
+        "FailedCount": len(failed),
+        "SuccessCount": len(request["Findings"]) - len(failed),
+        "FailedFindings": failed,
+    }
+
+
+def get(request: Document) -> Document:
+    """GetFindings.
+
+    https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_GetFindings.html
+    """
+    chosen = matching(request.get("Filters") or {})
+    ordered = finding_filters.sort(chosen, request.get("SortCriteria") or [])
+    found, more = paging.page(ordered, request)
+    return {"Findings": list(found), **more}
+
+
+def batch_update(request: Document) -> Document:
+    """BatchUpdateFindings: a customer's word on findings that exist. UpdatedAt stays as it is.
+
+    Each finding updated is sent in an Imported event.
+
+    https://docs.aws.amazon.com/securityhub/latest/userguide/finding-update-batchupdatefindings.html
+
+    Args:
+        request: `FindingIdentifiers` (1 to 100) and the new values.
+
+    Returns:
+        `ProcessedFindings` and `UnprocessedFindings`, each of the latter with `ErrorCode` and `ErrorMessage`.
+    """
+    identifiers = request["FindingIdentifiers"]
+    if not 1 <= len(identifiers) <= MAX_BATCH:
+        raise SecurityHubError(
+            "InvalidInputException",
+            f"FindingIdentifiers must have 1 to {MAX_BATCH} entries, but has {len(identifiers)}",
+        )
+    changes = _changes(request)
+    processed: list[Document] = []
+    unprocessed: list[Document] = []
+    updated: list[Document] = []
+    for identifier in identifiers:
+        key = (identifier["ProductArn"], identifier["Id"])
+        problem = faults.of_finding(key) or (None if key in state.findings else _not_found(identifier["Id"]))
+        if problem:
+            unprocessed.append({"FindingIdentifier": identifier, **problem})
+            continue
+        finding: Finding = state.findings[key]
+        document = {**finding.document, **changes}
+        state.findings[key] = Finding(
+            document=document, customer_attributes=finding.customer_attributes | changes.keys()
+        )
+        processed.append(identifier)
+        updated.append(document)
+    events.findings_imported(updated)
+    return {"ProcessedFindings": processed, "UnprocessedFindings": unprocessed}
+
+
+def matching(filters: Document) -> list[Document]:
+    """The stored findings that a filter chooses, in the order of their import.
+
+    Raises:
+        SecurityHubError: InvalidInputException where the filter is not one that AWS takes.
+    """
+    finding_filters.check(filters)
+    return [
+        finding.document
+        for finding in state.findings.values()
+        if finding_filters.matches(finding.document, filters)
+    ]
+
+
+def _import(finding: Document) -> Document | None:
+    """Store one valid finding and return it, or None where it is older than the stored one."""
+    key = (finding["ProductArn"], finding["Id"])
+    existing: Finding | None = state.findings.get(key)
+    if existing is None:
+        document = asff.completed(finding)
+        state.findings[key] = Finding(document=document)
+        return document
+    if asff.moment_of(finding["UpdatedAt"]) <= asff.moment_of(existing.document["UpdatedAt"]):
+        return None
+    document = _merged(existing, finding)
+    state.findings[key] = Finding(document=document, customer_attributes=existing.customer_attributes)
+    return document
+
+
+def _merged(existing: Finding, update: Document) -> Document:
+    """A stored finding after a provider's update, which leaves the customer's attributes alone."""
+    kept = {*CUSTOMER_ATTRIBUTES, *existing.customer_attributes}
+    incoming = asff.with_provider_fields(update)
+    document: Document = {
+        **existing.document,
+        **{name: value for name, value in incoming.items() if name not in kept},
+        "FindingProviderFields": {
+            **existing.document.get("FindingProviderFields", {}),
+            **incoming["FindingProviderFields"],
+        },
+        "ProductFields": {**existing.document["ProductFields"], **incoming.get("ProductFields", {})},
+        "ProcessedAt": now_iso(),
+    }
+    if _reopens(existing.document, document):
+        document["Workflow"] = {"Status": "NEW"}
+    return document
+
+
+def _reopens(before: Document, after: Document) -> bool:
+    """Whether AWS sets the workflow status of a handled finding back to NEW.
+
+    https://docs.aws.amazon.com/securityhub/latest/userguide/findings-workflow-status.html
+    """
+    if before["Workflow"]["Status"] not in {"NOTIFIED", "RESOLVED"}:
+        return False
+    unarchived = before["RecordState"] == "ARCHIVED" and after["RecordState"] == "ACTIVE"
+    was = before.get("Compliance", {}).get("Status")
+    became = after.get("Compliance", {}).get("Status")
+    return bool(unarchived or (was == "PASSED" and became != "PASSED"))
+
+
+def _changes(request: Document) -> Document:
+    """The attributes that a BatchUpdateFindings request sets, as they are stored."""
+    changes: Document = {name: request[name] for name in _UPDATABLE if name in request}
+    if "Workflow" in request:
+        changes["Workflow"] = {"Status": request["Workflow"].get("Status", "NEW")}
+    if "Severity" in request:
+        changes["Severity"] = asff.with_both_scales(request["Severity"])
+    if "Note" in request:
+        if len(request["Note"]["Text"]) > _MAX_NOTE_CHARACTERS:
+            raise SecurityHubError(
+                "InvalidInputException",
+                f"Note.Text may have up to {_MAX_NOTE_CHARACTERS} characters, "
+                f"but has {len(request['Note']['Text'])}",
+            )
+        changes["Note"] = {**request["Note"], "UpdatedAt": now_iso()}
+    if not changes:
+        raise SecurityHubError(
+            "InvalidInputException",
+            "The request changes nothing: give at least one of Note, Severity, Workflow, "
+            f"{', '.join(_UPDATABLE)}",
+        )
+    copied: Document = json.loads(json.dumps(changes))
+    return copied
+
+
+def _not_found(finding_id: str) -> Document:
+    return {"ErrorCode": "FindingNotFound", "ErrorMessage": f"Finding {finding_id} does not exist"}

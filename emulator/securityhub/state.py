@@ -1,0 +1,68 @@
+"""What the service remembers, per account and Region, until the emulator is reset or ends."""
+
+from dataclasses import dataclass, field
+
+from ministack.core.responses import AccountRegionScopedDict, get_account_id, get_region
+
+from emulator.securityhub.model import Document, partition_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hub:
+    """A subscription of an account and Region to Security Hub."""
+
+    arn: str
+    subscribed_at: str
+    auto_enable_controls: bool = True
+    control_finding_generator: str = "SECURITY_CONTROL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionTarget:
+    """A custom action."""
+
+    arn: str
+    name: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A finding and which of its attributes a customer has taken over from the finding provider."""
+
+    document: Document
+    customer_attributes: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Insight:
+    """A custom insight."""
+
+    arn: str
+    name: str
+    filters: Document
+    group_by_attribute: str
+
+
+HUB_KEY = "hub"
+"""The only key of `hubs` and `hubs_v2`: there is one hub an account and Region."""
+
+hubs = AccountRegionScopedDict()
+hubs_v2 = AccountRegionScopedDict()
+action_targets = AccountRegionScopedDict()
+findings = AccountRegionScopedDict()
+insights = AccountRegionScopedDict()
+call_faults = AccountRegionScopedDict()
+finding_faults = AccountRegionScopedDict()
+
+
+def reset() -> None:
+    """Forget everything in every account and Region. `POST /_ministack/reset` calls it."""
+    for store in (hubs, hubs_v2, action_targets, findings, insights, call_faults, finding_faults):
+        store.clear()
+
+
+def arn_of(resource: str) -> str:
+    """The ARN of one of the service's resources in the account and Region of the request."""
+    region = get_region()
+    return f"arn:{partition_of(region)}:securityhub:{region}:{get_account_id()}:{resource}"
