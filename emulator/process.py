@@ -8,8 +8,6 @@ the operating system brings about however the parent dies.
 
 import asyncio
 import contextlib
-import importlib
-import importlib.util
 import json
 import os
 import shutil
@@ -31,17 +29,17 @@ AsgiApp = Callable[[Message, Receive, Send], Awaitable[None]]
 
 def plugged_app() -> AsgiApp:
     """MiniStack's ASGI application with the plug-ins registered."""
-    from ministack.app import app  # noqa: PLC0415 - reads the port from the environment at import
+    # MiniStack's modules, and the plug-ins with them, read the port from the environment at import.
+    from ministack.app import app  # noqa: PLC0415
 
-    wrapped: AsgiApp = app
-    for name in ("emulator.delivery", "emulator.cloudformation", "emulator.securityhub"):
-        if importlib.util.find_spec(name) is None:
-            continue
-        plugin = importlib.import_module(name)
-        plugin.register()
-        if hasattr(plugin, "Endpoints"):
-            wrapped = plugin.Endpoints(wrapped)
-    return wrapped
+    from emulator import cloudformation, delivery, securityhub  # noqa: PLC0415
+    from emulator.delivery.http import log_app  # noqa: PLC0415
+
+    log = delivery.DeliveryLog()
+    delivery.register(log)
+    securityhub.register()
+    cloudformation.register()
+    return log_app(securityhub.press_app(app), log)
 
 
 def announcing(app: AsgiApp, announce: Callable[[], None]) -> AsgiApp:

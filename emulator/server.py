@@ -8,23 +8,28 @@ with EmbeddedAws.start() as aws:
 """
 
 import contextlib
+import dataclasses
 import http.client
 import json
 import os
+import queue
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar
-from urllib.parse import urlsplit
+from typing import IO, Any, Self, TypeVar
+from urllib.parse import urlencode, urlsplit
 
 import boto3
 import botocore.session
 from botocore.config import Config
+
+from emulator.delivery.log import Delivery
 
 DEFAULT_ACCOUNT = "111122223333"
 DEFAULT_REGION = "eu-west-1"
@@ -96,8 +101,8 @@ class EmbeddedAws:
             region: The region to act in.
 
         Returns:
-            This process's environment without its ``AWS_*``, certificate and proxy settings, plus the endpoint,
-            credentials and region of the embedded AWS.
+            This process's environment without its ``AWS_*``, certificate and proxy settings, plus the
+            endpoint, credentials and region of the embedded AWS.
         """
         kept = {key: value for key, value in os.environ.items() if not _is_foreign_setting(key)}
         return kept | {
@@ -113,7 +118,7 @@ class EmbeddedAws:
         }
 
     def client(self, service: str, *, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> Any:  # noqa: ANN401 - boto3's clients have no common type
-        """A boto3 client of this server, independent of the user's AWS settings; the same one when asked again.
+        """A boto3 client of this server, independent of the user's AWS settings; one for each combination.
 
         Args:
             service: The service's name in boto3, for example ``"securityhub"``.
@@ -131,7 +136,9 @@ class EmbeddedAws:
             session.set_config_variable(variable, os.devnull)
         # A profile named in the user's environment would be looked up in the files that are left out.
         session.set_config_variable("profile", None)
-        return boto3.session.Session(botocore_session=session).client(
+        # boto3's type information lists a client for each literal name; here the name is a variable.
+        connect: Any = boto3.session.Session(botocore_session=session).client
+        return connect(
             service,
             endpoint_url=self.endpoint_url,
             region_name=region,
@@ -168,8 +175,110 @@ class EmbeddedAws:
             )
         return answer
 
+    def press(
+        self,
+        action_arn: str,
+        *,
+        findings: Sequence[Mapping[str, Any]] = (),
+        insight_arn: str | None = None,
+        result_values: Sequence[str] | None = None,
+        one_event_per_finding: bool = False,
+        account: str = DEFAULT_ACCOUNT,
+        region: str = DEFAULT_REGION,
+    ) -> list[dict[str, Any]]:
+        """Press a custom action, as an analyst does in the Security Hub console.
+
+        Args:
+            action_arn: The custom action's ARN.
+            findings: The selected findings, 1 to 20; only ``Id`` and ``ProductArn`` of each are used.
+            insight_arn: Instead of findings: the insight whose results are selected.
+            result_values: The selected results of the insight, 1 to 100; all of them by default.
+            one_event_per_finding: Whether each finding travels alone; by default one event holds them all.
+            account: Where the button is pressed.
+            region: Where the button is pressed.
+
+        Returns:
+            The events that were sent, as rules see them.
+
+        Raises:
+            EmulatorError: Nothing or too much is selected, or something named does not exist.
+        """
+        body: dict[str, object] = {
+            "account": account,
+            "region": region,
+            "action_arn": action_arn,
+            "one_event_per_finding": one_event_per_finding,
+        }
+        if findings:
+            body["findings"] = [{"Id": one["Id"], "ProductArn": one["ProductArn"]} for one in findings]
+        if insight_arn is not None:
+            body["insight_arn"] = insight_arn
+        if result_values is not None:
+            body["result_values"] = list(result_values)
+        events: list[dict[str, Any]] = self.request("POST", "/_securityhub/press", body)["events"]
+        return events
+
+    def inject_fault(
+        self,
+        *,
+        operation: str | None = None,
+        error: str | None = None,
+        count: int = 1,
+        finding: Mapping[str, Any] | None = None,
+        message: str | None = None,
+        account: str = DEFAULT_ACCOUNT,
+        region: str = DEFAULT_REGION,
+    ) -> None:
+        """Make Security Hub fail: the next calls of an operation, or every update of a finding.
+
+        Args:
+            operation: The operation that fails, for example ``"UpdateActionTarget"``.
+            error: The error, for example ``"LimitExceededException"``; for a finding its ErrorCode, by
+                default ``"FindingNotFound"``.
+            count: How many calls fail; 0 ends an earlier fault.
+            finding: Instead of an operation: the finding that BatchUpdateFindings leaves unprocessed.
+            message: The error's message.
+            account: Where it fails.
+            region: Where it fails.
+
+        Raises:
+            EmulatorError: The operation or the error does not exist.
+        """
+        body: dict[str, object] = {"account": account, "region": region}
+        if finding is None:
+            body |= {"operation": operation, "count": count}
+        else:
+            body["finding"] = {"Id": finding["Id"], "ProductArn": finding["ProductArn"]}
+        body |= {key: value for key, value in (("error", error), ("message", message)) if value is not None}
+        self.request("POST", "/_securityhub/faults", body)
+
+    def events(self, *, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> list[dict[str, Any]]:
+        """Every event that was put on a bus of the account and region, oldest first; the newest 2,000.
+
+        Returns:
+            The events as rules see them, with ``id``, ``source``, ``detail-type``, ``resources``, ``detail``.
+        """
+        answer = self.request("GET", f"/_emulator/events?{urlencode({'account': account, 'region': region})}")
+        return [entry["event"] for entry in answer["events"]]
+
+    def deliveries(self, **wanted: str | int) -> list[Delivery]:
+        """What became of the events that matched a rule, oldest first; the newest 2,000.
+
+        Args:
+            **wanted: Values that a delivery must have: any field of `Delivery`, or ``account`` and ``region``
+                of its rule. ``deliveries(event_id=..., outcome="delivered")``.
+
+        Raises:
+            ValueError: There is no such field.
+        """
+        allowed = {field.name for field in dataclasses.fields(Delivery)} | {"account", "region"}
+        if unknown := sorted(wanted.keys() - allowed):
+            raise ValueError(f"A delivery has no {', '.join(unknown)}; use {', '.join(sorted(allowed))}.")
+        answer = self.request("GET", f"/_emulator/deliveries?{urlencode(wanted)}")
+        return [Delivery.from_json(entry) for entry in answer["deliveries"]]
+
     def wait_until(
-        self, condition: Callable[[], _T], *, what: str, timeout: float = 30.0, interval: float = 0.05
+        self, condition: Callable[[], _T | None], *, what: str, timeout: float = 30.0, interval: float = 0.05
     ) -> _T:
         """Ask until the answer is true.
 
@@ -247,27 +356,34 @@ def _spawn(folder: Path) -> "subprocess.Popen[str]":
 
 
 def _await_port(process: "subprocess.Popen[str]", folder: Path) -> int:
-    answer: list[str] = []
-    assert process.stdout is not None  # noqa: S101 - narrows the type: a pipe was asked for
-    reader = threading.Thread(target=lambda: answer.append(process.stdout.readline()), daemon=True)
-    reader.start()
-    reader.join(START_TIMEOUT_SECONDS)
-    if answer and answer[0]:
-        return int(json.loads(answer[0])["port"])
-    reason = "ended at once" if answer else f"was not ready after {START_TIMEOUT_SECONDS:g} s"
+    answers: queue.Queue[str] = queue.Queue()
+    output = _pipe(process.stdout)
+    threading.Thread(target=lambda: answers.put(output.readline()), daemon=True).start()
+    try:
+        answer = answers.get(timeout=START_TIMEOUT_SECONDS)
+        reason = "ended at once"
+    except queue.Empty:
+        answer = ""
+        reason = f"was not ready after {START_TIMEOUT_SECONDS:g} s"
+    if answer:
+        return int(json.loads(answer)["port"])
     tail = "\n".join((folder / "server.log").read_text().splitlines()[-_LOG_TAIL_LINES:])
     raise EmulatorError(f"The embedded AWS {reason}. The end of its log:\n{tail}")
 
 
+def _pipe(stream: IO[str] | None) -> IO[str]:
+    if stream is None:
+        raise TypeError("The server was started without a pipe.")
+    return stream
+
+
 def _stop(process: "subprocess.Popen[str]") -> None:
-    """Let the server see the end of its input, on which it ends itself and the Lambdas; insist if it hangs."""
-    assert process.stdin is not None  # noqa: S101 - narrows the type: a pipe was asked for
+    """Close the server's input, on which it ends itself and the Lambdas; insist if it hangs."""
     with contextlib.suppress(OSError):
-        process.stdin.close()
+        _pipe(process.stdin).close()
     try:
         process.wait(STOP_TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, 9)
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
+    _pipe(process.stdout).close()

@@ -1,0 +1,158 @@
+"""Takes over MiniStack's target delivery: one worker a delivery, retries, dead-letter queue, log."""
+
+import contextvars
+import json
+import logging
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ministack.core.arn import parse_arn
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import eventbridge
+
+from emulator.delivery import asynchronous, targets
+from emulator.delivery.errors import INTERNAL_ERROR, INVALID_PARAMETER, DeliveryError
+from emulator.delivery.inputs import InputPathError, target_input
+from emulator.delivery.log import CAPACITY, BusEvent, DeliveryLog, LambdaAnswer
+from emulator.delivery.permissions import Rule
+from emulator.delivery.retry import Failure, RetryPolicy, attempt_until_delivered
+
+logger = logging.getLogger("emulator.delivery")
+_WORKERS = 32
+_find_rules = eventbridge._dispatch_event  # noqa: SLF001 - see test_delivery_contract
+
+
+class Engine:
+    """Delivers events to targets in the background.
+
+    Attributes:
+        log: What was delivered and what became of it.
+    """
+
+    def __init__(self, log: DeliveryLog) -> None:
+        self.log = log
+        self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="delivery")
+
+    def dispatch(self, event: dict[str, Any], view: Any = None) -> None:  # noqa: ANN401 - MiniStack's view
+        """Note the event, then let MiniStack find the rules; in place of `eventbridge._dispatch_event`."""
+        view = view or eventbridge._pattern_event_view(event)  # noqa: SLF001
+        bus = f"arn:aws:events:{get_region()}:{get_account_id()}:event-bus/{event['EventBusName']}"
+        self.log.add_event(BusEvent(event_bus_arn=bus, event=view.event_with_detail()))
+        # MiniStack keeps every event for good.
+        del eventbridge._events_log_list()[:-CAPACITY]  # noqa: SLF001
+        _find_rules(event, view)
+
+    def deliver(
+        self,
+        target: dict[str, Any],
+        event: dict[str, Any],
+        rule: dict[str, Any],
+        view: Any = None,  # noqa: ANN401 - MiniStack's view
+    ) -> None:
+        """Deliver in the background; in place of `eventbridge._invoke_target`.
+
+        Args:
+            target: The target as PutTargets took it.
+            event: MiniStack's record of the event.
+            rule: MiniStack's record of the rule.
+            view: The event as rules see it.
+        """
+        view = view or eventbridge._pattern_event_view(event)  # noqa: SLF001
+        whole_event = view.event_with_detail()
+        spec = parse_arn(rule["Arn"])
+        own_rule = Rule(
+            arn=rule["Arn"],
+            account=spec.account_id,
+            region=spec.region,
+            name=rule["Name"],
+            bus_name=rule.get("EventBusName", "default"),
+        )
+        self._workers.submit(
+            contextvars.Context().run, self._deliver, own_rule, dict(target), dict(event), whole_event
+        )
+
+    def _deliver(
+        self, rule: Rule, target: dict[str, Any], record: dict[str, Any], event: dict[str, Any]
+    ) -> None:
+        try:
+            payload = target_input(target, event, rule_name=rule.name, rule_arn=rule.arn)
+            problem = None
+        except InputPathError as error:
+            payload, problem = json.dumps(event), DeliveryError(INVALID_PARAMETER, str(error))
+        delivery_id = self.log.open(
+            event_id=event["id"],
+            rule_arn=rule.arn,
+            target_id=target["Id"],
+            target_arn=target["Arn"],
+            payload=payload,
+        )
+
+        def attempt() -> None:
+            if problem is not None:
+                raise problem
+            parcel = targets.Parcel(
+                rule=rule,
+                target=target,
+                arn=targets.parse_target_arn(target),
+                payload=payload,
+                record=record,
+                event=event,
+            )
+            _send_guarded(parcel)
+
+        def note_answer(answer: LambdaAnswer) -> None:
+            self.log.update(delivery_id, answer=answer)
+
+        asynchronous.answer_listener.set(note_answer)
+        failure = attempt_until_delivered(
+            attempt,
+            RetryPolicy.of_target(target),
+            on_attempt=lambda number: self.log.update(delivery_id, attempts=number),
+        )
+        if failure is None:
+            self.log.update(delivery_id, outcome="delivered")
+        else:
+            self._bury(delivery_id, rule, target, event, failure)
+
+    def _bury(
+        self,
+        delivery_id: int,
+        rule: Rule,
+        target: Mapping[str, Any],
+        event: dict[str, Any],
+        failure: Failure,
+    ) -> None:
+        """Send the event to the target's dead-letter queue, or note that it is lost."""
+        error = {"error_code": failure.error.code, "error_message": str(failure.error)}
+        queue = (target.get("DeadLetterConfig") or {}).get("Arn")
+        if not queue:
+            self.log.update(delivery_id, outcome="lost", **error)
+            return
+        attributes = {
+            "RULE_ARN": rule.arn,
+            "TARGET_ARN": target["Arn"],
+            "ERROR_CODE": failure.error.code,
+            "ERROR_MESSAGE": str(failure.error),
+            "RETRY_ATTEMPTS": str(failure.attempts - 1),
+        }
+        if failure.exhausted:
+            attributes["EXHAUSTED_RETRY_CONDITION"] = failure.exhausted
+        try:
+            targets.send_dead_letter(rule, queue, json.dumps(event), attributes)
+        except DeliveryError as refusal:
+            error["error_message"] += f" The dead-letter queue did not take it either: {refusal}"
+            self.log.update(delivery_id, outcome="lost", **error)
+        else:
+            self.log.update(delivery_id, outcome="dead-lettered", **error)
+
+
+def _send_guarded(parcel: targets.Parcel) -> None:
+    """Turn what nobody foresaw into a failed delivery, so that it shows in the log instead of vanishing."""
+    try:
+        targets.send(parcel)
+    except DeliveryError:
+        raise
+    except Exception as error:
+        logger.exception("Delivery to %s failed", parcel.arn)
+        raise DeliveryError(INTERNAL_ERROR, f"{type(error).__name__}: {error}") from error

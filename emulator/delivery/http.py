@@ -1,0 +1,46 @@
+"""``GET /_emulator/events`` and ``GET /_emulator/deliveries``: the delivery log as JSON."""
+
+import dataclasses
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import parse_qs
+
+from emulator.delivery.log import DeliveryLog
+
+EVENTS_PATH = "/_emulator/events"
+DELIVERIES_PATH = "/_emulator/deliveries"
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+def log_app(inner_app: AsgiApp, log: DeliveryLog) -> AsgiApp:
+    """An ASGI application that answers `/_emulator` from the log and passes everything else on."""
+    lists: dict[str, tuple[str, Callable[[], list[dict[str, Any]]]]] = {
+        EVENTS_PATH: ("events", lambda: [dataclasses.asdict(event) for event in log.events()]),
+        DELIVERIES_PATH: ("deliveries", lambda: [dataclasses.asdict(entry) for entry in log.deliveries()]),
+    }
+
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] not in lists:
+            await inner_app(scope, receive, send)
+            return
+        name, entries = lists[scope["path"]]
+        wanted = {key: values[-1] for key, values in parse_qs(scope["query_string"].decode()).items()}
+        found = [entry for entry in entries() if _matches(entry, wanted)]
+        body = json.dumps({name: found}).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+def _matches(entry: dict[str, Any], wanted: dict[str, str]) -> bool:
+    """Whether the entry has the wanted fields; account and region are those of its rule or bus."""
+    arn = str(entry.get("rule_arn") or entry["event_bus_arn"]).split(":")
+    fields = {**entry, "account": arn[4], "region": arn[3]}
+    return all(str(fields.get(key)) == value for key, value in wanted.items())

@@ -1,0 +1,137 @@
+"""What a rule's target gets: the event, or what Input, InputPath or InputTransformer make of it.
+
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+_STEP = re.compile(
+    r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+|\*)\]|\[(?P<quote>['\"])(?P<quoted>.+?)(?P=quote)\]"
+)
+_STRING_OR_PLACEHOLDER = re.compile(r'"(?:\\.|[^"\\])*"|<[^<>]*>')
+_PLACEHOLDER = re.compile(r"<([^<>]*)>")
+
+
+class InputPathError(ValueError):
+    """A JSON path that EventBridge would not have accepted."""
+
+
+def resolve(path: str, event: Any) -> tuple[bool, Any]:  # noqa: ANN401 - any JSON value
+    """Find a JSON path in an event.
+
+    Args:
+        path: ``$``, ``$.detail.findings[0].Id``, ``$.detail.findings[*].Id``.
+        event: The event, or a part of it.
+
+    Returns:
+        Whether the path leads anywhere, and the value there; ``[*]`` collects a list.
+
+    Raises:
+        InputPathError: The path is not of this form.
+    """
+    return _walk(list(_steps(path)), event)
+
+
+def _steps(path: str) -> Iterator[str | int | None]:
+    """The names, the indices, and None for ``*``, of a path."""
+    if not path.startswith("$"):
+        raise InputPathError(f"{path!r} is not a JSON path: it must start with '$'.")
+    position = 1
+    while position < len(path):
+        match = _STEP.match(path, position)
+        if match is None:
+            raise InputPathError(
+                f"{path!r} is not a JSON path: expected '.name', '[0]' or '[*]' at {path[position:]!r}."
+            )
+        position = match.end()
+        if match["index"]:
+            yield None if match["index"] == "*" else int(match["index"])
+        else:
+            yield match["name"] or match["quoted"]
+
+
+def _walk(steps: list[str | int | None], value: Any) -> tuple[bool, Any]:  # noqa: ANN401
+    for position, step in enumerate(steps):
+        if step is None:
+            if not isinstance(value, list):
+                return False, None
+            found = (_walk(steps[position + 1 :], element) for element in value)
+            return True, [element for is_there, element in found if is_there]
+        container: type = dict if isinstance(step, str) else list
+        if not isinstance(value, container):
+            return False, None
+        try:
+            value = value[step]
+        except (KeyError, IndexError):
+            return False, None
+    return True, value
+
+
+def has_own_input(target: Mapping[str, Any]) -> bool:
+    """Whether a target asks for something else than the event."""
+    return any(target.get(name) for name in ("Input", "InputPath", "InputTransformer"))
+
+
+def target_input(
+    target: Mapping[str, Any], event: Mapping[str, Any], *, rule_name: str, rule_arn: str
+) -> str:
+    """What the target gets.
+
+    Args:
+        target: The target as PutTargets took it.
+        event: The event with its detail.
+        rule_name: The rule's name, for ``<aws.events.rule-name>``.
+        rule_arn: The rule's ARN, for ``<aws.events.rule-arn>``.
+
+    Returns:
+        JSON text, or plain text when the transformer's template is plain text.
+    """
+    if target.get("InputTransformer"):
+        return _transform(target["InputTransformer"], event, rule_name=rule_name, rule_arn=rule_arn)
+    if target.get("Input"):
+        return str(target["Input"])
+    if target.get("InputPath"):
+        found, value = resolve(target["InputPath"], event)
+        return json.dumps(value if found else event)
+    return json.dumps(event)
+
+
+def _transform(
+    transformer: Mapping[str, Any], event: Mapping[str, Any], *, rule_name: str, rule_arn: str
+) -> str:
+    values: dict[str, Any] = {
+        "aws.events.rule-name": rule_name,
+        "aws.events.rule-arn": rule_arn,
+        "aws.events.event.ingestion-time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws.events.event": {key: value for key, value in event.items() if key != "detail"},
+        "aws.events.event.json": event,
+    }
+    for name, path in (transformer.get("InputPathsMap") or {}).items():
+        found, value = resolve(path, event)
+        values[name] = value if found else ""
+    template = str(transformer.get("InputTemplate", ""))
+    if '"' not in template and "{" not in template:
+        # A template without quotes is text, into which strings go as they are.
+        return _PLACEHOLDER.sub(lambda match: _in_text(match, values), template)
+    return _STRING_OR_PLACEHOLDER.sub(lambda match: _in_json(match, values), template)
+
+
+def _in_json(match: re.Match[str], values: Mapping[str, Any]) -> str:
+    token = match.group(0)
+    if token.startswith('"'):
+        return _PLACEHOLDER.sub(lambda inner: _in_text(inner, values), token)
+    name = token[1:-1]
+    return json.dumps(values[name]) if name in values else token
+
+
+def _in_text(match: re.Match[str], values: Mapping[str, Any]) -> str:
+    name = match.group(1)
+    if name not in values:
+        return match.group(0)
+    value = values[name]
+    # AWS leaves the quotes of an object or array out of the string that surrounds it.
+    return value if isinstance(value, str) else json.dumps(value).replace('"', "")

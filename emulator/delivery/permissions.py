@@ -1,0 +1,156 @@
+"""Whether EventBridge may reach a target: resource policies, and roles with their trust and policies.
+
+MiniStack enforces IAM for callers of its API only, and lets EventBridge do anything. Its policy evaluation is
+reused here for the service principal events.amazonaws.com acting for one rule.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ministack.core import iam_evaluator
+from ministack.core.arn import Arn, ArnParseError, parse_arn
+from ministack.services import iam
+
+from emulator.delivery.errors import FAILED_TO_ASSUME_ROLE, NO_PERMISSIONS, NO_RESOURCE, DeliveryError
+
+SERVICE = "events.amazonaws.com"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """The rule for which EventBridge acts."""
+
+    arn: str
+    account: str
+    region: str
+    name: str
+    bus_name: str
+
+
+def _context(*, principal: str, rule: Rule, action: str, resource: str) -> Any:  # noqa: ANN401 - MiniStack is untyped
+    return iam_evaluator.EvalContext(
+        principal_arn=principal,
+        principal_type="AssumedRole",
+        principal_account=rule.account,
+        action=action,
+        resource_arn=resource,
+        region=rule.region,
+        source_ip="127.0.0.1",
+        secure_transport=True,
+        service_context={"aws:sourcearn": rule.arn, "aws:sourceaccount": rule.account},
+    )
+
+
+def policy_allows(
+    policy: str | dict[str, Any] | None,
+    *,
+    rule: Rule,
+    action: str,
+    resource: str,
+    principal: str = SERVICE,
+) -> bool:
+    """Whether a resource policy lets EventBridge act for a rule; an explicit deny wins.
+
+    Args:
+        policy: The policy document; None allows nothing.
+        rule: Compared with ``aws:SourceArn`` and ``aws:SourceAccount``.
+        action: For example ``sqs:SendMessage``.
+        resource: The resource's ARN.
+        principal: A role's ARN when EventBridge acts through a role, otherwise the service itself.
+    """
+    context = _context(principal=principal, rule=rule, action=action, resource=resource)
+    result = iam_evaluator.evaluate_resource_policy(_with_named_accounts(policy), context, service=SERVICE)
+    return bool(result.decision == "Allow")
+
+
+def _with_named_accounts(policy: str | dict[str, Any] | None) -> dict[str, Any]:
+    """The policy with bare account numbers, as PutPermission stores them, in the form of an AWS principal."""
+    document = json.loads(policy) if isinstance(policy, str) and policy else policy or {}
+    statements = document.get("Statement", [])
+    statements = statements if isinstance(statements, list) else [statements]
+    return {
+        "Statement": [
+            {**statement, "Principal": {"AWS": statement["Principal"]}}
+            if isinstance(statement.get("Principal"), str)
+            else statement
+            for statement in statements
+        ]
+    }
+
+
+def require_resource_policy(rule: Rule, *, service: str, action: str, resource: str) -> None:
+    """Raise unless the policy of a queue, topic, function or key lets EventBridge act for the rule.
+
+    Raises:
+        DeliveryError: ``NO_RESOURCE`` when there is no such resource, ``NO_PERMISSIONS`` when it refuses.
+    """
+    found = iam_evaluator._resource_policy(service, resource)  # noqa: SLF001 - see test_delivery_contract
+    if found is None:
+        raise DeliveryError(NO_RESOURCE, f"{resource} does not exist.")
+    require_any_policy(rule, [found[0]], action=action, resource=resource)
+
+
+def require_any_policy(
+    rule: Rule, policies: Iterable[str | dict[str, Any] | None], *, action: str, resource: str
+) -> None:
+    """Raise unless one of the policies lets EventBridge act for the rule.
+
+    Raises:
+        DeliveryError: ``NO_PERMISSIONS``.
+    """
+    if not any(policy_allows(policy, rule=rule, action=action, resource=resource) for policy in policies):
+        raise DeliveryError(
+            NO_PERMISSIONS,
+            f"The resource policy of {resource} does not allow {SERVICE} the action {action} for {rule.arn}.",
+        )
+
+
+def require_role(rule: Rule, role_arn: str | None, *, action: str, resource: str) -> None:
+    """Raise unless EventBridge can assume the role for the rule, and the role allows the action.
+
+    Raises:
+        DeliveryError: ``FAILED_TO_ASSUME_ROLE`` or ``NO_PERMISSIONS``.
+    """
+    if not role_arn:
+        raise DeliveryError(NO_PERMISSIONS, f"The target has no RoleArn to allow {action} on {resource}.")
+    role_spec, role = _role(role_arn)
+    assume = _context(principal=SERVICE, rule=rule, action="sts:AssumeRole", resource=role_arn)
+    trust = iam_evaluator.evaluate_resource_policy(role["AssumeRolePolicyDocument"], assume, service=SERVICE)
+    if trust.decision != "Allow":
+        raise DeliveryError(FAILED_TO_ASSUME_ROLE, f"{role_arn} does not trust {SERVICE} for {rule.arn}.")
+    _require_role_policies(rule, role_spec, role, action=action, resource=resource)
+
+
+def require_role_policies(role_arn: str, *, action: str, resource: str) -> None:
+    """Raise unless a role that a service already acts with allows the action.
+
+    Raises:
+        DeliveryError: ``FAILED_TO_ASSUME_ROLE`` when there is no such role, or ``NO_PERMISSIONS``.
+    """
+    role_spec, role = _role(role_arn)
+    own = Rule(arn=role_arn, account=role_spec.account_id, region="us-east-1", name="", bus_name="")
+    _require_role_policies(own, role_spec, role, action=action, resource=resource)
+
+
+def _require_role_policies(
+    rule: Rule, role_spec: Arn, role: dict[str, Any], *, action: str, resource: str
+) -> None:
+    name, account = role["RoleName"], role_spec.account_id
+    context = _context(principal=str(role_spec), rule=rule, action=action, resource=resource)
+    policies = iam_evaluator._gather_role_policies(name, account)  # noqa: SLF001 - see test_delivery_contract
+    boundary = iam_evaluator._permissions_boundary(iam._roles, name, account)  # noqa: SLF001
+    if iam_evaluator.evaluate(context, policies, *boundary).decision != "Allow":
+        raise DeliveryError(NO_PERMISSIONS, f"{role_spec} does not allow {action} on {resource}.")
+
+
+def _role(role_arn: str) -> tuple[Arn, dict[str, Any]]:
+    try:
+        spec = parse_arn(role_arn)
+    except ArnParseError as error:
+        raise DeliveryError(FAILED_TO_ASSUME_ROLE, f"{role_arn} is not the ARN of a role.") from error
+    role = iam._roles.get_scoped(spec.account_id, None, spec.resource.rsplit("/", 1)[-1])  # noqa: SLF001
+    if role is None:
+        raise DeliveryError(FAILED_TO_ASSUME_ROLE, f"{role_arn} does not exist.")
+    return spec, role

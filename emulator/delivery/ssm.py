@@ -1,0 +1,129 @@
+"""Systems Manager as a target: Automation, which MiniStack lacks, and Run Command without machines.
+
+Commands and automations are recorded and reported as successful. Nothing is run: there are no machines.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from ministack import app
+from ministack.core.responses import AccountRegionScopedDict, get_account_id, get_region
+from ministack.services import ec2, ssm
+
+Answer = tuple[int, dict[str, str], bytes]
+Handler = Callable[[dict[str, Any]], Answer]
+_executions = AccountRegionScopedDict()
+_READ_LIMIT = 50
+
+
+def register() -> None:
+    """Add the Automation operations to Systems Manager, and let Run Command reach every running instance."""
+    inner = app.SERVICE_HANDLERS["ssm"]
+
+    async def handle(
+        method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, Any]
+    ) -> Any:  # noqa: ANN401 - MiniStack's answers have no common type
+        operation = _OPERATIONS.get(headers.get("x-amz-target", "").partition(".")[2])
+        if operation is None:
+            return await inner(method, path, headers, body, query_params)
+        return operation(json.loads(body or b"{}"))
+
+    app.SERVICE_HANDLERS["ssm"] = handle
+    # Without machines no script can run; MiniStack completes the commands of other documents at once.
+    ssm._SHELL_DOCUMENTS.clear()  # noqa: SLF001 - see test_delivery_contract
+    ssm._managed_instance_ids = _running_instances  # noqa: SLF001
+    ssm._command_target_ids = _addressed_instances  # noqa: SLF001
+
+
+def clear() -> None:
+    """Forget all automations."""
+    _executions.clear()
+
+
+def _running_instances() -> set[str]:
+    return {
+        instance_id
+        for instance_id, instance in ec2._instances.items()  # noqa: SLF001
+        if instance.get("State", {}).get("Name") == "running"
+    }
+
+
+def _addressed_instances(command: dict[str, Any]) -> list[str]:
+    """The instances that a command names by id or by tag."""
+    found = list(command.get("InstanceIds") or [])
+    for block in command.get("Targets") or []:
+        key, values = block.get("Key", ""), block.get("Values") or []
+        if key.lower() == "instanceids":
+            found.extend(values)
+        elif key.startswith("tag:"):
+            found.extend(
+                i for i in sorted(_running_instances()) if _tag(i, key.removeprefix("tag:")) in values
+            )
+    return found
+
+
+def _tag(instance_id: str, key: str) -> str | None:
+    tags = ec2._tags.get(instance_id) or []  # noqa: SLF001
+    return next((tag["Value"] for tag in tags if tag["Key"] == key), None)
+
+
+def _answer(status: int, document: dict[str, Any]) -> Answer:
+    return status, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(document).encode()
+
+
+def _start_automation_execution(request: dict[str, Any]) -> Answer:
+    name = request.get("DocumentName")
+    if not name:
+        return _answer(400, {"__type": "ValidationException", "message": "DocumentName is required."})
+    execution_id = str(uuid4())
+    now = time.time()
+    _executions[execution_id] = {
+        "AutomationExecutionId": execution_id,
+        "DocumentName": name,
+        "DocumentVersion": request.get("DocumentVersion", "$DEFAULT"),
+        "AutomationExecutionStatus": "Success",
+        "ExecutionStartTime": now,
+        "ExecutionEndTime": now,
+        "Parameters": request.get("Parameters") or {},
+        "Outputs": {},
+        "Mode": request.get("Mode", "Auto"),
+        "ExecutedBy": f"arn:aws:iam::{get_account_id()}:root",
+        "Targets": request.get("Targets") or [],
+    }
+    return _answer(200, {"AutomationExecutionId": execution_id})
+
+
+def _get_automation_execution(request: dict[str, Any]) -> Answer:
+    execution = _executions.get(request.get("AutomationExecutionId", ""))
+    if execution is None:
+        message = (
+            f"Automation execution {request.get('AutomationExecutionId')} does not exist in {get_region()}."
+        )
+        return _answer(400, {"__type": "AutomationExecutionNotFoundException", "message": message})
+    return _answer(200, {"AutomationExecution": execution})
+
+
+def _describe_automation_executions(request: dict[str, Any]) -> Answer:
+    fields = {"DocumentNamePrefix": "DocumentName", "ExecutionId": "AutomationExecutionId"}
+    found = list(_executions.values())
+    for item in request.get("Filters") or []:
+        field = fields.get(item["Key"])
+        if field is None:
+            message = f"The embedded AWS filters automations by {', '.join(fields)}, not by {item['Key']}."
+            return _answer(400, {"__type": "InvalidFilterKey", "message": message})
+        found = [entry for entry in found if entry[field].startswith(tuple(item["Values"]))]
+    hidden = {"Parameters"}
+    shown = [{key: value for key, value in entry.items() if key not in hidden} for entry in reversed(found)]
+    return _answer(
+        200, {"AutomationExecutionMetadataList": shown[: request.get("MaxResults") or _READ_LIMIT]}
+    )
+
+
+_OPERATIONS: dict[str, Handler] = {
+    "StartAutomationExecution": _start_automation_execution,
+    "GetAutomationExecution": _get_automation_execution,
+    "DescribeAutomationExecutions": _describe_automation_executions,
+}

@@ -1,0 +1,334 @@
+"""How each kind of target takes an event, and the permission that EventBridge needs for it.
+
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
+"""
+
+import base64
+import copy
+import json
+import urllib.error
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from ministack.core.arn import Arn, ArnParseError, parse_arn
+from ministack.services import cloudwatch_logs, eventbridge
+
+from emulator.delivery import inprocess, permissions
+from emulator.delivery.errors import (
+    CONNECTION_FAILURE,
+    ERROR_FROM_TARGET,
+    INVALID_JSON,
+    INVALID_PARAMETER,
+    NO_RESOURCE,
+    THIRD_ACCOUNT_HOP_DETECTED,
+    DeliveryError,
+)
+from emulator.delivery.inputs import has_own_input, resolve
+from emulator.delivery.permissions import Rule
+
+_RETRIED_STATUSES = frozenset({401, 407, 409, 429})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """What is delivered and where to.
+
+    Attributes:
+        rule: The rule that the event matched.
+        target: The target as PutTargets took it.
+        arn: The target's ARN.
+        payload: What the target's input settings made of the event.
+        record: MiniStack's record of the event.
+        event: The event as rules see it.
+    """
+
+    rule: Rule
+    target: Mapping[str, Any]
+    arn: Arn
+    payload: str
+    record: Mapping[str, Any]
+    event: Mapping[str, Any]
+
+    @property
+    def role_arn(self) -> str | None:
+        """The role that EventBridge shall assume for this target."""
+        return self.target.get("RoleArn")
+
+
+def parse_target_arn(target: Mapping[str, Any]) -> Arn:
+    """The ARN of a target.
+
+    Raises:
+        DeliveryError: ``INVALID_PARAMETER``.
+    """
+    try:
+        return parse_arn(target.get("Arn", ""))
+    except ArnParseError as error:
+        raise DeliveryError(INVALID_PARAMETER, f"{target.get('Arn')!r} is not an ARN.") from error
+
+
+def send(parcel: Parcel) -> None:
+    """Try once to deliver. Runs in a worker thread.
+
+    Raises:
+        DeliveryError: The target did not take the event.
+    """
+    sender = _sender(parcel.arn)
+    if sender is None:
+        raise DeliveryError(
+            INVALID_PARAMETER, f"The embedded AWS does not deliver to {parcel.arn}: use one of {_SUPPORTED}."
+        )
+    if parcel.arn.region != parcel.rule.region:
+        raise DeliveryError(INVALID_PARAMETER, f"{parcel.arn} is not in the Region of {parcel.rule.arn}.")
+    # A service finds its resources in the account in scope, which is the owner's.
+    inprocess.enter(parcel.arn.account_id or parcel.rule.account, parcel.arn.region)
+    sender(parcel)
+
+
+def send_dead_letter(rule: Rule, queue_arn: str, body: str, attributes: Mapping[str, str]) -> None:
+    """Send a message to a target's dead-letter queue.
+
+    Raises:
+        DeliveryError: The queue's policy does not let EventBridge in, or there is no such queue.
+    """
+    queue = parse_target_arn({"Arn": queue_arn})
+    inprocess.enter(queue.account_id, queue.region)
+    _require_queue(rule, queue)
+    inprocess.send_message(queue, body, {name: ("String", text) for name, text in attributes.items()})
+
+
+def _sender(arn: Arn) -> Callable[[Parcel], None] | None:
+    if arn.service == "events":
+        return _send_to_api_destination if arn.resource.startswith("api-destination/") else _send_to_event_bus
+    if arn.service == "ssm":
+        return _start_automation if arn.resource.startswith("automation-definition/") else _run_command
+    return _SENDERS.get(arn.service)
+
+
+def _require(parcel: Parcel, *, action: str, resource: str | None = None) -> None:
+    """The role of a target that has one, otherwise the policy of the resource itself."""
+    resource = resource or str(parcel.arn)
+    if parcel.role_arn:
+        _require_role(parcel, action=action, resource=resource)
+    else:
+        inprocess.on_loop(
+            lambda: permissions.require_resource_policy(
+                parcel.rule, service=parcel.arn.service, action=action, resource=resource
+            )
+        )
+
+
+def _require_role(parcel: Parcel, *, action: str, resource: str | None = None) -> None:
+    inprocess.on_loop(
+        lambda: permissions.require_role(
+            parcel.rule, parcel.role_arn, action=action, resource=resource or str(parcel.arn)
+        )
+    )
+
+
+def _require_queue(rule: Rule, queue: Arn) -> None:
+    inprocess.on_loop(
+        lambda: permissions.require_resource_policy(
+            rule, service="sqs", action="sqs:SendMessage", resource=str(queue)
+        )
+    )
+
+
+def _invoke_function(parcel: Parcel) -> None:
+    _require(parcel, action="lambda:InvokeFunction")
+    try:
+        json.loads(parcel.payload)
+    except ValueError as error:
+        raise DeliveryError(INVALID_JSON, f"The input of {parcel.arn} is not JSON: {error}.") from error
+    inprocess.invoke_function(str(parcel.arn), parcel.payload)
+
+
+def _send_to_queue(parcel: Parcel) -> None:
+    _require(parcel, action="sqs:SendMessage")
+    group = (parcel.target.get("SqsParameters") or {}).get("MessageGroupId")
+    inprocess.send_message(parcel.arn, parcel.payload, {}, group_id=group)
+
+
+def _publish(parcel: Parcel) -> None:
+    _require(parcel, action="sns:Publish")
+    inprocess.publish(str(parcel.arn), parcel.payload)
+
+
+def _start_execution(parcel: Parcel) -> None:
+    _require_role(parcel, action="states:StartExecution")
+    body = {"stateMachineArn": str(parcel.arn), "input": parcel.payload}
+    inprocess.call_json("states", "AWSStepFunctions.StartExecution", body)
+
+
+def _put_kinesis_record(parcel: Parcel) -> None:
+    _require_role(parcel, action="kinesis:PutRecord")
+    path = (parcel.target.get("KinesisParameters") or {}).get("PartitionKeyPath")
+    found, key = resolve(path, parcel.event) if path else (True, parcel.event["id"])
+    if not found:
+        raise DeliveryError(INVALID_PARAMETER, f"The event has nothing at PartitionKeyPath {path}.")
+    body = {
+        "StreamARN": str(parcel.arn),
+        "Data": base64.b64encode(parcel.payload.encode()).decode(),
+        "PartitionKey": key if isinstance(key, str) else json.dumps(key),
+    }
+    inprocess.call_json("kinesis", "Kinesis_20131202.PutRecord", body)
+
+
+def _put_firehose_record(parcel: Parcel) -> None:
+    _require_role(parcel, action="firehose:PutRecord")
+    body = {
+        "DeliveryStreamName": parcel.arn.resource.partition("/")[2],
+        "Record": {"Data": base64.b64encode(parcel.payload.encode()).decode()},
+    }
+    inprocess.call_json("firehose", "Firehose_20150804.PutRecord", body)
+
+
+def _put_log_event(parcel: Parcel) -> None:
+    group = parcel.arn.resource.removeprefix("log-group:").removesuffix(":*")
+    stream = str(uuid4())
+    resource = (
+        f"arn:{parcel.arn.partition}:logs:{parcel.arn.region}:{parcel.arn.account_id}:log-group:{group}"
+    )
+    inprocess.on_loop(lambda: _require_log_policy(parcel.rule, group, f"{resource}:log-stream:{stream}"))
+    names = {"logGroupName": group, "logStreamName": stream}
+    inprocess.call_json("logs", "Logs_20140328.CreateLogStream", names)
+    entry = {"timestamp": int(parcel.record["Time"]) * 1000, "message": parcel.payload}
+    inprocess.call_json("logs", "Logs_20140328.PutLogEvents", {**names, "logEvents": [entry]})
+
+
+def _require_log_policy(rule: Rule, group: str, resource: str) -> None:
+    if group not in cloudwatch_logs._log_groups:  # noqa: SLF001 - see test_delivery_contract
+        raise DeliveryError(NO_RESOURCE, f"The log group {group} does not exist.")
+    policies = [
+        policy["policyDocument"]
+        for policy in cloudwatch_logs._resource_policies.values()  # noqa: SLF001
+    ]
+    for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+        permissions.require_any_policy(rule, policies, action=action, resource=resource)
+
+
+def _own_parameters(parcel: Parcel) -> dict[str, list[str]]:
+    """Run Command and Automation get nothing of the event but what the target's input settings say."""
+    if not has_own_input(parcel.target):
+        return {}
+    try:
+        given = json.loads(parcel.payload)
+    except ValueError as error:
+        raise DeliveryError(INVALID_JSON, f"The input of {parcel.arn} is not JSON: {error}.") from error
+    if not isinstance(given, dict):
+        raise DeliveryError(INVALID_PARAMETER, f"The input of {parcel.arn} must be an object of parameters.")
+    return {
+        name: [*map(str, value)] if isinstance(value, list) else [str(value)] for name, value in given.items()
+    }
+
+
+def _run_command(parcel: Parcel) -> None:
+    _require_role(parcel, action="ssm:SendCommand")
+    blocks = (parcel.target.get("RunCommandParameters") or {}).get("RunCommandTargets") or []
+    if len(blocks) != 1:
+        raise DeliveryError(INVALID_PARAMETER, f"{parcel.arn} needs one RunCommandTargets block.")
+    body = {
+        "DocumentName": parcel.arn.resource.partition("/")[2],
+        "Targets": [{"Key": block["Key"], "Values": block["Values"]} for block in blocks],
+        "Parameters": _own_parameters(parcel),
+    }
+    for instance in blocks[0]["Values"] if blocks[0]["Key"] == "InstanceIds" else []:
+        arn = f"arn:{parcel.arn.partition}:ec2:{parcel.rule.region}:{parcel.rule.account}:instance/{instance}"
+        _require_role(parcel, action="ssm:SendCommand", resource=arn)
+    inprocess.call_json("ssm", "AmazonSSM.SendCommand", body)
+
+
+def _start_automation(parcel: Parcel) -> None:
+    _require_role(parcel, action="ssm:StartAutomationExecution")
+    name, _, version = parcel.arn.resource.partition("/")[2].partition(":")
+    body = {
+        "DocumentName": name,
+        "DocumentVersion": version or "$DEFAULT",
+        "Parameters": _own_parameters(parcel),
+    }
+    inprocess.call_json("ssm", "AmazonSSM.StartAutomationExecution", body)
+
+
+def _send_to_event_bus(parcel: Parcel) -> None:
+    """To a bus of this or another account: the role, and in another account the bus's policy as well."""
+    crosses = parcel.arn.account_id != parcel.rule.account
+    if crosses and parcel.event["account"] != parcel.rule.account:
+        raise DeliveryError(
+            THIRD_ACCOUNT_HOP_DETECTED,
+            f"The event came from account {parcel.event['account']} and cannot go on to {parcel.arn}.",
+        )
+    if parcel.role_arn:
+        _require_role(parcel, action="events:PutEvents")
+    inprocess.on_loop(lambda: _put_on_bus(parcel, needs_policy=crosses or not parcel.role_arn))
+
+
+def _put_on_bus(parcel: Parcel, *, needs_policy: bool) -> None:
+    bus_name = parcel.arn.resource.partition("/")[2]
+    eventbridge._ensure_default_bus()  # noqa: SLF001 - see test_delivery_contract
+    if bus_name not in eventbridge._event_buses:  # noqa: SLF001
+        raise DeliveryError(NO_RESOURCE, f"{parcel.arn} does not exist.")
+    policy = eventbridge._event_bus_policies.get(bus_name)  # noqa: SLF001
+    allowed = permissions.policy_allows(
+        policy,
+        rule=parcel.rule,
+        action="events:PutEvents",
+        resource=str(parcel.arn),
+        principal=parcel.role_arn or permissions.SERVICE,
+    )
+    if needs_policy and not allowed:
+        raise DeliveryError(
+            "NO_PERMISSIONS", f"The policy of {parcel.arn} does not allow {parcel.rule.account}."
+        )
+    path = [*parcel.record.get("_DispatchPath", []), f"{parcel.rule.bus_name}|{parcel.rule.name}"]
+    eventbridge._dispatch_event(  # noqa: SLF001
+        {**parcel.record, "EventBusName": bus_name, "_DispatchPath": path}
+    )
+
+
+def _send_to_api_destination(parcel: Parcel) -> None:
+    _require_role(parcel, action="events:InvokeApiDestination")
+    name = parcel.arn.resource.split("/")[1]
+    destination, connection = inprocess.on_loop(lambda: _destination_and_connection(name))
+    parameters = eventbridge._resolve_http_parameters(  # noqa: SLF001 - see test_delivery_contract
+        parcel.target.get("HttpParameters") or {}, dict(parcel.event)
+    )
+    request = eventbridge._build_api_destination_request(  # noqa: SLF001
+        destination, connection, parameters, parcel.payload
+    )
+    key = (parcel.arn.account_id, parcel.arn.region, connection["Name"])
+    try:
+        headers = eventbridge._connection_auth_headers(connection, key)  # noqa: SLF001
+        status = eventbridge._api_destination_send_sync(request, headers)  # noqa: SLF001
+    except (OSError, urllib.error.URLError) as error:
+        raise DeliveryError(CONNECTION_FAILURE, f"{request['url']}: {error}", retryable=True) from error
+    if not 200 <= status < 300:  # noqa: PLR2004 - HTTP's range of success
+        again = status >= 500 or status in _RETRIED_STATUSES  # noqa: PLR2004
+        raise DeliveryError(ERROR_FROM_TARGET, f"{request['url']} answered {status}.", retryable=again)
+
+
+def _destination_and_connection(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    destination = eventbridge._api_destinations.get(name)  # noqa: SLF001
+    if not destination:
+        raise DeliveryError(NO_RESOURCE, f"The API destination {name} does not exist.")
+    connection_name = destination["ConnectionArn"].split("/")[1]
+    connection = eventbridge._connections.get(connection_name)  # noqa: SLF001
+    if not connection or connection.get("ConnectionState") != "AUTHORIZED":
+        raise DeliveryError(NO_RESOURCE, f"The connection {connection_name} of {name} is not authorized.")
+    return copy.deepcopy(destination), copy.deepcopy(connection)
+
+
+_SENDERS: dict[str, Callable[[Parcel], None]] = {
+    "lambda": _invoke_function,
+    "sqs": _send_to_queue,
+    "sns": _publish,
+    "states": _start_execution,
+    "kinesis": _put_kinesis_record,
+    "firehose": _put_firehose_record,
+    "logs": _put_log_event,
+}
+_SUPPORTED = (
+    "Lambda, SQS, SNS, Step Functions, Kinesis, Firehose, CloudWatch Logs, Systems Manager Run Command and "
+    "Automation, an event bus, or an API destination"
+)
