@@ -84,7 +84,7 @@ def _without_intrinsics(value: object) -> object:
         case {"Fn::Join": [str(separator), [*parts]]}:
             return separator.join(part if isinstance(part, str) else "" for part in parts)
         case Mapping():
-            if len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref")):
+            if len(value) == 1 and any(key == "Ref" or key.startswith("Fn::") for key in value):
                 return ""
             return {key: _without_intrinsics(item) for key, item in value.items()}
         case list():

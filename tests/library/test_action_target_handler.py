@@ -237,6 +237,13 @@ def test_rolling_back_a_failed_replacement_restores_the_old_action_in_place(worl
     assert world.hub.actions == {ARN: TEXTS}
 
 
+def test_rolling_back_a_finished_replacement_finds_the_old_action_again(world):
+    world.hub.actions = {ARN: TEXTS, PLACE + "Escalate": TEXTS}
+    answer = world.send(request("Update", physical_id=PLACE + "Escalate", old={"Id": "Escalate"}))
+    assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", ARN)
+    assert world.hub.actions == {ARN: TEXTS, PLACE + "Escalate": TEXTS}
+
+
 # Delete
 
 
@@ -639,6 +646,14 @@ class CloudFormation(RuleBasedStateMachine):
     def may_claim(self, wanted):
         return PLACE + wanted["Id"] not in self.expected or wanted["AdoptExisting"] == "true"
 
+    def exists_alike(self, wanted):
+        return self.expected.get(PLACE + wanted["Id"]) == (wanted["Name"], wanted["Description"])
+
+    def must_return(self, old, arn, old_arn):
+        """An Update back to the old id, as it may come before the cleanup of a rolled back replacement."""
+        assert self.send("Update", old, arn) == (True, old_arn)
+        self.expected[old_arn] = (old["Name"], old["Description"])
+
     @rule(action_id=IDS, name=WORDS, description=WORDS)
     def somebody_creates(self, action_id, name, description):
         if PLACE + action_id not in self.expected:
@@ -675,7 +690,7 @@ class CloudFormation(RuleBasedStateMachine):
         old = self.resources[logical_id]
         old_arn, arn = PLACE + old["Id"], PLACE + wanted["Id"]
         replaces = arn != old_arn
-        allowed = not replaces or self.may_claim(wanted)
+        allowed = not replaces or self.may_claim(wanted) or self.exists_alike(wanted)
         self.world.hub.faults = list(faults)
         assert self.send("Update", wanted, old_arn) == (allowed, arn if allowed else old_arn)
         if allowed:
@@ -683,6 +698,8 @@ class CloudFormation(RuleBasedStateMachine):
         if allowed and replaces:
             # The cleanup phase: what the finished or the rolled back update no longer needs.
             unneeded = wanted if rolls_back else old
+            if rolls_back and (self.may_claim(old) or self.exists_alike(old)):
+                self.must_return(old, arn, old_arn)
             self.must("Delete", unneeded, PLACE + unneeded["Id"])
             self.expect_deleted(unneeded)
         elif rolls_back or not allowed:

@@ -282,6 +282,21 @@ class Hub:
 
         return self.patience.run(attempt)
 
+    def replace(self, wanted: ActionTarget) -> str:
+        """Create the action that takes the place of one with another id, and return its ARN.
+
+        An action that is there already with exactly the wanted texts is taken for the stack's own: rolling
+        back a finished replacement can come as an Update back to the old id, whose action is deleted only in
+        the cleanup afterwards. Refusing it would leave the stack in UPDATE_ROLLBACK_FAILED, which a person
+        has to repair.
+
+        Raises:
+            RequestFailedError: As in ``create``.
+            ClientError: Security Hub refused.
+        """
+        arn = self.place.action_arn(wanted.action_id)
+        return arn if self._texts(arn) == (wanted.name, wanted.description) else self.create(wanted)
+
     def update(self, arn: str, wanted: ActionTarget) -> str:
         """Set the action's name and description, recreate it if it is gone, and return its ARN.
 
@@ -439,6 +454,8 @@ class ActionTargetResource:
         # of an action that never came to be.
         if request.physical_id == request.place.action_arn(wanted.action_id):
             return hub.update(request.physical_id, wanted)
+        if request.request_type == "Update":
+            return hub.replace(wanted)
         return hub.create(wanted)
 
     def _delete(self, request: Request, patience: Patience) -> str:

@@ -1,0 +1,21 @@
+"""Set up for all tests: CDK runs on the pinned Node.js, in one process that all tests of a worker share."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tools.cdk import toolchain_environment
+
+# Before anything imports aws_cdk, which starts its Node.js process at once.
+import os  # isort: skip
+
+os.environ.update(toolchain_environment())
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def feature_flags():
+    """The context of cdk.json, which the CDK CLI passes to the app."""
+    return json.loads((ROOT / "cdk.json").read_text())["context"]

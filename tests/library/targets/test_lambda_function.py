@@ -1,0 +1,138 @@
+import pytest
+from aws_cdk import App, Duration, Environment, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_destinations as destinations
+from aws_cdk import aws_sqs as sqs
+from aws_cdk.assertions import Annotations, Match, Template
+from securityhub_actions import CustomAction, CustomActionRule, Delivery, targets
+
+ACCOUNT = "111122223333"
+PERMISSION = "AWS::Lambda::Permission"
+INVOKE_CONFIG = "AWS::Lambda::EventInvokeConfig"
+LOST_WARNING = Match.string_like_regexp("an event that it fails to handle is lost otherwise")
+
+
+@pytest.fixture
+def stack():
+    return Stack(App(), "Stack", env=Environment(account=ACCOUNT, region="us-east-1"))
+
+
+def new_function(stack, **settings):
+    return lambda_.Function(
+        stack,
+        "Function",
+        runtime=lambda_.Runtime.PYTHON_3_14,
+        handler="index.handle",
+        code=lambda_.Code.from_inline("def handle(event, context): ..."),
+        **settings,
+    )
+
+
+def press(stack, target, construct_id="Press", **settings):
+    action = CustomAction.from_action_id(stack, f"{construct_id}Action", construct_id)
+    return CustomActionRule(stack, construct_id, action=action, targets=[target], **settings)
+
+
+def test_the_rule_invokes_the_function(stack):
+    function = new_function(stack)
+    press(stack, targets.LambdaFunction(function))
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::Events::Rule", {"Targets": [Match.object_like({"Arn": stack.resolve(function.function_arn)})]}
+    )
+
+
+def test_only_this_rule_of_this_account_may_invoke_the_function(stack):
+    rule = press(stack, targets.LambdaFunction(new_function(stack))).rule
+    Template.from_stack(stack).has_resource_properties(
+        PERMISSION,
+        {
+            "Action": "lambda:InvokeFunction",
+            "Principal": "events.amazonaws.com",
+            "SourceArn": stack.resolve(rule.rule_arn),
+            "SourceAccount": ACCOUNT,
+        },
+    )
+
+
+def test_a_function_that_is_twice_the_target_of_a_rule_needs_one_permission(stack):
+    function = new_function(stack)
+    press(stack, targets.LambdaFunction(function)).add_target(
+        targets.LambdaFunction(function, event=events.RuleTargetInput.from_text("again"))
+    )
+    Template.from_stack(stack).resource_count_is(PERMISSION, 1)
+
+
+def test_the_function_can_get_a_part_of_the_event(stack):
+    only_findings = events.RuleTargetInput.from_event_path("$.detail.findings")
+    press(stack, targets.LambdaFunction(new_function(stack), event=only_findings))
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::Events::Rule", {"Targets": [Match.object_like({"InputPath": "$.detail.findings"})]}
+    )
+
+
+def test_an_event_that_the_function_fails_to_handle_goes_to_the_rules_dead_letter_queue(stack):
+    mine = sqs.Queue(stack, "Mine", enforce_ssl=True)
+    press(
+        stack, targets.LambdaFunction(new_function(stack)), delivery=Delivery(dead_letter_queue=mine)
+    )
+    Template.from_stack(stack).has_resource_properties(
+        INVOKE_CONFIG,
+        {
+            "DestinationConfig": {"OnFailure": {"Destination": stack.resolve(mine.queue_arn)}},
+            "MaximumRetryAttempts": 2,
+            "MaximumEventAgeInSeconds": 6 * 3600,
+        },
+    )
+
+
+def test_a_function_of_two_rules_is_configured_once(stack):
+    function = new_function(stack)
+    press(stack, targets.LambdaFunction(function), "One")
+    press(stack, targets.LambdaFunction(function), "Two")
+    Template.from_stack(stack).resource_count_is(INVOKE_CONFIG, 1)
+
+
+def test_a_function_of_another_stack_keeps_failed_events_in_its_own_stack(stack):
+    other = Stack(stack.node.root, "Other", env=Environment(account=ACCOUNT, region="us-east-1"))
+    press(stack, targets.LambdaFunction(new_function(other)))
+    template = Template.from_stack(other)
+    (queue_id,) = template.find_resources("AWS::SQS::Queue")
+    template.has_resource_properties(
+        INVOKE_CONFIG, {"DestinationConfig": {"OnFailure": {"Destination": {"Fn::GetAtt": [queue_id, "Arn"]}}}}
+    )
+
+
+def test_the_dead_letter_queue_of_a_function_is_left_in_charge(stack):
+    press(stack, targets.LambdaFunction(new_function(stack, dead_letter_queue_enabled=True)))
+    Template.from_stack(stack).resource_count_is(INVOKE_CONFIG, 0)
+    Annotations.from_stack(stack).has_no_warning("*", LOST_WARNING)
+
+
+def test_the_on_failure_destination_of_a_function_is_left_in_charge(stack):
+    kept = sqs.Queue(stack, "Kept", enforce_ssl=True)
+    press(
+        stack,
+        targets.LambdaFunction(new_function(stack, on_failure=destinations.SqsDestination(kept))),
+    )
+    Template.from_stack(stack).has_resource_properties(
+        INVOKE_CONFIG, {"DestinationConfig": {"OnFailure": {"Destination": stack.resolve(kept.queue_arn)}}}
+    )
+    Annotations.from_stack(stack).has_no_warning("*", LOST_WARNING)
+
+
+def test_a_function_configured_to_lose_failed_events_gives_a_warning(stack):
+    press(stack, targets.LambdaFunction(new_function(stack, max_event_age=Duration.hours(1))))
+    Annotations.from_stack(stack).has_warning("/Stack/Function", LOST_WARNING)
+
+
+def test_a_function_of_somebody_else_is_not_changed_and_gives_a_warning(stack):
+    theirs = lambda_.Function.from_function_attributes(
+        stack,
+        "Theirs",
+        function_arn=f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:theirs",
+        same_environment=True,
+    )
+    press(stack, targets.LambdaFunction(theirs))
+    Template.from_stack(stack).resource_count_is(INVOKE_CONFIG, 0)
+    Annotations.from_stack(stack).has_warning("/Stack/Theirs", LOST_WARNING)

@@ -1,0 +1,45 @@
+"""Stacks as the CDK CLI would synthesize them: with the feature flags of cdk.json."""
+
+import json
+import re
+
+import pytest
+from aws_cdk import App, Environment
+from syrupy.extensions.json import JSONSnapshotExtension
+
+from stacks.template_checks import check_templates
+
+_ASSET_HASH = re.compile(r"\b[0-9a-f]{64}\b")
+
+
+@pytest.fixture(scope="session")
+def new_app(feature_flags):
+    """A function that makes an app with the feature flags of cdk.json and the checks of app.py."""
+
+    def make():
+        app = App(context=feature_flags, analytics_reporting=False)
+        check_templates(app)
+        return app
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def environment():
+    return Environment(account="111122223333", region="us-east-1")
+
+
+@pytest.fixture
+def snapshot(snapshot):
+    """One JSON file per snapshot, which a reviewer reads like the template itself."""
+    return snapshot.use_extension(JSONSnapshotExtension)
+
+
+@pytest.fixture(scope="session")
+def without_asset_hashes():
+    """A function that blanks asset hashes, so that a changed Lambda does not change a template's snapshot."""
+
+    def strip(template):
+        return json.loads(_ASSET_HASH.sub("ASSET-HASH", json.dumps(template)))
+
+    return strip
