@@ -1,6 +1,6 @@
 """AWS Security Hub for the embedded AWS: an in-process plug-in for MiniStack, which has none.
 
-`register` adds the service, so that boto3 and the CDK talk to it as to the real one. `Endpoints` adds what
+`register` adds the service, so that boto3 and the CDK talk to it as to the real one. `press_app` adds what
 the AWS console does and no AWS API offers, pressing a custom action, and what a test needs besides: making
 the next calls fail.
 
@@ -10,6 +10,6 @@ default bus of the account and Region. Any other operation of the service answer
 """
 
 from emulator.securityhub.api import register
-from emulator.securityhub.console import Endpoints
+from emulator.securityhub.console import press_app
 
-__all__ = ["Endpoints", "register"]
+__all__ = ["press_app", "register"]

@@ -77,7 +77,7 @@ def describe(request: Document) -> Document:
     """
     arns = request.get("ActionTargetArns")
     chosen = [find(arn) for arn in arns] if arns else list(state.action_targets.values())
-    actions, more = paging.page(chosen, request)
+    actions, more = paging.page("action targets", chosen, request)
     return {
         "ActionTargets": [
             {"ActionTargetArn": action.arn, "Name": action.name, "Description": action.description}

@@ -41,26 +41,27 @@ Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
-class Endpoints:
+def press_app(inner_app: AsgiApp) -> AsgiApp:
     """An ASGI application that answers `/_securityhub` itself and passes everything else on.
 
     Args:
-        inner: MiniStack's application, or another wrapper of it.
+        inner_app: MiniStack's application, or another wrapper of it.
+
+    Returns:
+        The wrapped application.
     """
 
-    def __init__(self, inner: AsgiApp) -> None:
-        self._inner = inner
-
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
         action = _ACTIONS.get(scope["path"]) if scope["type"] == "http" else None
         if action is None:
-            await self._inner(scope, receive, send)
+            await inner_app(scope, receive, send)
         elif scope["method"] != "POST":
             await _answer(send, 405, {"message": f"{scope['path']} takes POST, not {scope['method']}"})
         else:
             status, answer = _run(action, await _body(receive))
             await _answer(send, status, answer)
+
+    return app
 
 
 def _run(action: Callable[[Document], Document], body: bytes) -> tuple[int, Document]:

@@ -64,7 +64,7 @@ def get(request: Document) -> Document:
     """
     chosen = matching(request.get("Filters") or {})
     ordered = finding_filters.sort(chosen, request.get("SortCriteria") or [])
-    found, more = paging.page(ordered, request)
+    found, more = paging.page("findings", ordered, request)
     return {"Findings": list(found), **more}
 
 

@@ -71,7 +71,7 @@ def get(request: Document) -> Document:
     """
     arns = request.get("InsightArns")
     chosen = [find(arn) for arn in arns] if arns else list(state.insights.values())
-    insights, more = paging.page(chosen, request)
+    insights, more = paging.page("insights", chosen, request)
     return {
         "Insights": [
             {

@@ -15,10 +15,11 @@ MAX_RESULTS = 100
 Item = TypeVar("Item")
 
 
-def page(items: Sequence[Item], request: Document) -> tuple[Sequence[Item], Document]:
+def page(listing: str, items: Sequence[Item], request: Document) -> tuple[Sequence[Item], Document]:
     """One page of a list.
 
     Args:
+        listing: What is listed; a token of one list is none of another.
         items: The whole list, in an order that holds between calls.
         request: The request, with `MaxResults` (1 to 100, default 100) and `NextToken`.
 
@@ -29,16 +30,16 @@ def page(items: Sequence[Item], request: Document) -> tuple[Sequence[Item], Docu
         SecurityHubError: InvalidInputException where the token is not one of this list's.
     """
     size = int(request.get("MaxResults") or MAX_RESULTS)
-    query = _digest(request)
+    query = _digest(listing, request)
     start = _offset(request["NextToken"], query) if request.get("NextToken") else 0
     end = start + size
     more = {"NextToken": _token(end, query)} if end < len(items) else {}
     return items[start:end], more
 
 
-def _digest(request: Document) -> str:
+def _digest(listing: str, request: Document) -> str:
     query = {key: value for key, value in request.items() if key not in {"NextToken", "MaxResults"}}
-    return sha256(json.dumps(query, sort_keys=True).encode()).hexdigest()
+    return sha256(json.dumps([listing, query], sort_keys=True).encode()).hexdigest()
 
 
 def _token(offset: int, query: str) -> str:
