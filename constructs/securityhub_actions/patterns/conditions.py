@@ -289,10 +289,10 @@ class Numeric(Condition):
     """
 
     expression: tuple[str | int | float, ...]
-    _low: float
-    _low_open: bool
-    _high: float
-    _high_open: bool
+    _low: float = field(repr=False, compare=False)
+    _low_open: bool = field(repr=False, compare=False)
+    _high: float = field(repr=False, compare=False)
+    _high_open: bool = field(repr=False, compare=False)
 
     def __init__(self, *expression: str | int | float) -> None:
         operators, numbers = expression[::2], expression[1::2]
@@ -411,9 +411,9 @@ Excludable: TypeAlias = str | int | float | Prefix | Suffix | EqualsIgnoreCase |
 class AnythingBut(Condition):
     """A leaf that is there and is none of the given.
 
-    ``AnythingBut("a", "b")`` or ``AnythingBut(Prefix("us-"))``: all of the given are strings, or all numbers, or all of one operator; EventBridge cannot mix them. It
-    passes for values of another type, so ``AnythingBut("a")`` holds for ``1`` and for ``null``, and for an
-    array as soon as one element is something else.
+    ``AnythingBut("a", "b")`` or ``AnythingBut(Prefix("us-"))``: all of the given are strings, or all
+    numbers, or all of one operator, since EventBridge cannot mix them. Values of another type pass, so that
+    ``AnythingBut("a")`` holds for ``1`` and ``null``. An array passes as soon as one element does.
     """
 
     excluded: tuple[Condition, ...]

@@ -21,8 +21,8 @@ from typing import Any, TypeAlias
 from securityhub_actions.patterns.conditions import Condition, Exact, Exists, Scalar
 from securityhub_actions.patterns.syntax import Branch
 
-Elements: TypeAlias = Mapping[tuple[int, int], int]
-"""Which element of which array: (levels of the path, identity of the array) to the index."""
+Elements: TypeAlias = Mapping[tuple[str, int], int]
+"""Which element of which array: (path of the array, its identity) to the index."""
 Leaf: TypeAlias = tuple[Scalar, Elements]
 
 _NOWHERE: Elements = {}
@@ -48,7 +48,7 @@ class Failure:
 class FieldMatcher:
     """The conditions for one path, prepared for many events."""
 
-    __slots__ = ("_length", "_steps", "accepts", "accepts_absence", "conditions", "path")
+    __slots__ = ("_length", "_prefixes", "_steps", "accepts", "accepts_absence", "conditions", "path")
 
     def __init__(self, path: str, conditions: Sequence[Condition]) -> None:
         self.path = path
@@ -57,6 +57,7 @@ class FieldMatcher:
         self.accepts_absence = Exists(present=False) in self.conditions
         names = path.split(".")
         self._length = len(names)
+        self._prefixes = [".".join(names[:level]) for level in range(len(names) + 1)]
         # An event may spell "a.b" as one key or as two, at each level of the path.
         self._steps = [
             [(".".join(names[start:end]), end) for end in range(start + 1, len(names) + 1)]
@@ -74,20 +75,19 @@ class FieldMatcher:
                         if name in node:
                             pending.append((node[name], following, elements))
             elif isinstance(node, list):
-                pending.extend(_items(node, level, elements))
+                pending.extend(self._items(node, level, elements))
             elif level == self._length:
                 found.append((node, elements))
         return found
 
-
-def _items(array: list[Any], level: int, elements: Elements) -> list[tuple[Any, int, Elements]]:
-    if len(array) == 1:  # the only element can't differ from another
-        return [(array[0], level, elements)]
-    key = (level, id(array))
-    return [
-        (item, level, {**elements, key: index} if isinstance(item, dict | list) else elements)
-        for index, item in enumerate(array)
-    ]
+    def _items(self, array: list[Any], level: int, elements: Elements) -> list[tuple[Any, int, Elements]]:
+        if len(array) == 1:  # the only element can't differ from another
+            return [(array[0], level, elements)]
+        key = (self._prefixes[level], id(array))
+        return [
+            (item, level, {**elements, key: index} if isinstance(item, dict | list) else elements)
+            for index, item in enumerate(array)
+        ]
 
 
 def _acceptor(conditions: Sequence[Condition]) -> Callable[[Scalar], bool]:
@@ -132,15 +132,14 @@ class BranchMatcher:
         """The first path, in the order of the pattern, that keeps the event from matching."""
         if self.matches(event):
             return None
-        failed = [field for field in self._fields if _Choice.of(field, event).is_impossible]
-        paths = (
-            (failed[0].path,) if failed else tuple(field.path for field in self._fields if "." in field.path)
-        )
-        first = failed[0] if failed else self._fields[0]
+        choices = {field: _Choice.of(field, event) for field in self._fields}
+        failed = [field for field, choice in choices.items() if choice.is_impossible]
+        in_arrays = [field for field, choice in choices.items() if any(choice.present)]
+        culprits = failed[:1] or in_arrays
         return Failure(
-            paths=paths,
-            conditions=first.conditions,
-            seen=tuple(value for value, _ in first.leaves(event)),
+            paths=tuple(field.path for field in culprits),
+            conditions=culprits[0].conditions,
+            seen=tuple(value for value, _ in culprits[0].leaves(event)),
             satisfied=len(self._fields) - max(len(failed), 1),
         )
 

@@ -1,0 +1,74 @@
+"""What the filters of both finding formats have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeAlias
+
+from securityhub_actions.filters.fields import Field
+from securityhub_actions.patterns import Condition, EventPattern
+
+Path: TypeAlias = tuple[str, ...]
+"""The names on the way to a field inside the finding; a tag's key is one name even if it has dots."""
+
+FINDINGS = "detail.findings"
+"""Where events carry findings. Events of the two Imported types carry one each."""
+
+
+class BaseFilter(ABC):
+    """A filter of findings that compiles to an event pattern.
+
+    https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-all-findings.html
+    """
+
+    __slots__ = ()
+
+    detail_type: ClassVar[str]
+    fields: ClassVar[Mapping[str, Field]]
+
+    def __post_init__(self) -> None:
+        # Compiling is the check. The pattern itself is small and made anew when it is asked for.
+        EventPattern.parse(self.to_event_pattern())
+
+    def to_event_pattern(self) -> dict[str, Any]:
+        """The smallest event pattern that says exactly what the filter says.
+
+        Returns:
+            A new dict with ``source``, ``detail-type`` and, unless any finding passes, ``detail``. Filters
+            that say the same give the same dict, whatever the order of their values.
+        """
+        pattern: dict[str, Any] = {"source": ["aws.securityhub"], "detail-type": [self.detail_type]}
+        for path, conditions in sorted(self._conditions().items()):
+            *parents, name = [*FINDINGS.split("."), *path]
+            node = pattern
+            for parent in parents:
+                node = node.setdefault(parent, {})
+            node[name] = [condition.to_json() for condition in conditions]
+        return pattern
+
+    def _conditions(self) -> Mapping[Path, tuple[Condition, ...]]:
+        asked = {name: getattr(self, name) for name in self.fields}
+        return {
+            tuple(self.fields[name].path.split(".")): self.fields[name].conditions(name, wanted)
+            for name, wanted in asked.items()
+            if wanted is not None
+        } | dict(self._tag_conditions())
+
+    @abstractmethod
+    def _tag_conditions(self) -> Mapping[Path, tuple[Condition, ...]]:
+        """What ``resource_tags`` asks of which path inside the finding."""
+
+    @classmethod
+    def single_valued_paths(cls) -> frozenset[str]:
+        """The paths of an event that have at most one value, for ``may_overlap``."""
+        return frozenset(f"{FINDINGS}.{field.path}" for field in cls.fields.values() if not field.in_array)
+
+    @classmethod
+    def known_values(cls) -> dict[str, frozenset[str]]:
+        """The paths of an event that have a fixed set of values, for ``unreachable_reason``."""
+        return {
+            f"{FINDINGS}.{field.path}": frozenset(field.labels)
+            for field in cls.fields.values()
+            if field.labels
+        }

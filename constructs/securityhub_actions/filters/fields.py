@@ -1,0 +1,161 @@
+"""Turning what a filter asks of a field into conditions, and refusing what a pattern can't say exactly."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from securityhub_actions.patterns import (
+    AnythingBut,
+    Condition,
+    EqualsIgnoreCase,
+    Exact,
+    Exists,
+    Numeric,
+    Prefix,
+    Suffix,
+    Wildcard,
+)
+from securityhub_actions.patterns.analysis import smallest
+
+Text: TypeAlias = str | Prefix | Suffix | Wildcard | EqualsIgnoreCase | AnythingBut | Exists
+TagValue: TypeAlias = Text | Sequence[Text]
+"""What a tag of a resource accepts: one string or condition, or several of which one has to hold."""
+Texts: TypeAlias = TagValue | None
+"""What a text field accepts; None lets any value pass."""
+Label: TypeAlias = str | AnythingBut | Exists
+Labels: TypeAlias = Label | Sequence[Label] | None
+"""What a field with a fixed set of values accepts."""
+Number: TypeAlias = int | float | Numeric | AnythingBut | Exists
+Numbers: TypeAlias = Number | Sequence[Number] | None
+"""What a numeric field accepts."""
+
+_TEXT_CONDITIONS = (Prefix, Suffix, Wildcard, EqualsIgnoreCase, AnythingBut, Exists)
+_LABEL_CONDITIONS = (AnythingBut, Exists)
+_NUMBER_CONDITIONS = (Numeric, AnythingBut, Exists)
+_UNRESOLVED = "${Token["
+"""How the CDK writes a value that is only known on deployment; it can't be checked here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One field of a finding that a filter can ask for.
+
+    Attributes:
+        path: Its dotted path inside the finding.
+        labels: Its only values, if it has a fixed set of them.
+        form: A regular expression that its plain values fit, and its description.
+        numbers: The smallest and largest number that it can have, if it is numeric.
+        in_array: Whether a finding can have several of it.
+    """
+
+    path: str
+    labels: tuple[str, ...] = ()
+    form: tuple[str, str] | None = None
+    numbers: tuple[int, int] | None = None
+    in_array: bool = False
+
+    def conditions(self, name: str, wanted: object) -> tuple[Condition, ...]:
+        """The smallest list of conditions that says what is wanted.
+
+        Args:
+            name: The filter's name for the field, for messages.
+            wanted: One of :data:`Texts`, :data:`Labels` or :data:`Numbers`, but not None.
+
+        Raises:
+            ValueError: A pattern can't say it exactly, or the field can't have such a value.
+        """
+        items = list(wanted) if isinstance(wanted, list | tuple | set | frozenset) else [wanted]
+        if not items:
+            raise ValueError(
+                f"{name} is an empty list, which nothing fits; leave it out or give None for any"
+            )
+        conditions = [self._condition(name, item) for item in items]
+        self._require_sayable(name, conditions)
+        return smallest(sorted(conditions, key=lambda condition: json.dumps(condition.to_json())))
+
+    def _condition(self, name: str, item: object) -> Condition:
+        if isinstance(item, Condition):
+            self._require_fitting_operator(name, item)
+            return item
+        if self.numbers:
+            self._require_number(name, item)
+        else:
+            self._require_text(name, item)
+        return Exact(item)  # type: ignore[arg-type] # checked above
+
+    def _require_fitting_operator(self, name: str, condition: Condition) -> None:
+        allowed: tuple[type[Condition], ...] = _TEXT_CONDITIONS
+        if self.labels:
+            allowed = _LABEL_CONDITIONS
+        elif self.numbers:
+            allowed = _NUMBER_CONDITIONS
+        if not isinstance(condition, allowed):
+            names = ", ".join(kind.__name__ for kind in allowed)
+            raise ValueError(f"{name} takes plain values, {names}, not {condition!r}")  # noqa: TRY004
+        if isinstance(condition, Prefix | Suffix) and not condition.text:
+            raise ValueError(f"{name}: an empty {type(condition).__name__} is any string; use Exists(True)")
+        if isinstance(condition, AnythingBut):
+            self._require_excludable(name, condition)
+        elif isinstance(condition, EqualsIgnoreCase | Prefix | Suffix):
+            _require_casable(name, condition)
+
+    def _require_excludable(self, name: str, condition: AnythingBut) -> None:
+        for excluded in condition.excluded:
+            if isinstance(excluded, Exact) and self.numbers:
+                self._require_number(name, excluded.value)
+            elif isinstance(excluded, Exact):
+                self._require_text(name, excluded.value)
+            else:
+                self._require_fitting_operator(name, excluded)
+        if self.labels and all(not condition.matches(label) for label in self.labels):
+            raise ValueError(f"{name} excludes each of its values, {', '.join(self.labels)}")
+
+    def _require_number(self, name: str, value: object) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not self.numbers:
+            raise ValueError(f"{name} takes numbers, not {value!r}")  # one error for all
+        low, high = self.numbers
+        if not low <= value <= high:
+            raise ValueError(f"{name} is a number from {low} to {high}, not {value!r}")
+
+    def _require_text(self, name: str, value: object) -> None:
+        if not isinstance(value, str) or not value.strip():
+            raise ValueError(f"{name} takes strings that are not blank, not {value!r}")
+        if _UNRESOLVED in value:
+            return
+        if self.labels and value not in self.labels:
+            raise ValueError(f"{name} is one of {', '.join(self.labels)}, not {value!r}")
+        if self.form and not re.fullmatch(self.form[0], value):
+            raise ValueError(f"{name} is {self.form[1]}, not {value!r}")
+
+    def _require_sayable(self, name: str, conditions: Sequence[Condition]) -> None:
+        exclusions = [condition for condition in conditions if isinstance(condition, AnythingBut)]
+        if len(conditions) > 1 and exclusions:
+            raise ValueError(
+                f"{name} joins {_written(exclusions)} with other conditions. EventBridge takes a list as "
+                f"'one of these', so the exclusion would let pass what the others leave out. Put all that "
+                f"you exclude into one AnythingBut, or list only what you include"
+            )
+        negative = [condition for condition in conditions if condition == Exists(present=False)] + exclusions
+        if self.in_array and negative:
+            raise ValueError(
+                f"{name} can't use {_written(negative)}: a finding can have several of it, and EventBridge "
+                f"lets an exclusion pass as soon as one of them is something else. Include what you "
+                f"want instead, or leave the finding out in the target"
+            )
+
+
+def _written(conditions: Iterable[Condition]) -> str:
+    return ", ".join(json.dumps(condition.to_json()) for condition in conditions)
+
+
+def _require_casable(name: str, condition: EqualsIgnoreCase | Prefix | Suffix) -> None:
+    ignores_case = isinstance(condition, EqualsIgnoreCase) or condition.ignore_case
+    if ignores_case and any(ord(character) > 0xFFFF for character in condition.text):  # noqa: PLR2004
+        raise ValueError(
+            f"{name}: EventBridge can't ignore the case of {condition.text!r}, since it has characters "
+            f"beyond the Basic Multilingual Plane (such as emoji); match it exactly"
+        )

@@ -1,0 +1,126 @@
+"""Which findings in the Open Cybersecurity Schema Framework (OCSF) a rule is for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from securityhub_actions.filters.base import BaseFilter, Path
+from securityhub_actions.filters.fields import Field, Labels, Numbers, TagValue, Texts
+from securityhub_actions.filters.forms import ACCOUNT_ID, ARN, REGION
+from securityhub_actions.patterns import AnythingBut, Condition
+
+_ANY_BUT_CLOSE = AnythingBut("Close")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OcsfFindingFilter(BaseFilter):
+    """Findings of Security Hub, as ``Findings Imported V2`` events carry them.
+
+    All fields that are given must hold; of the values of one field, one must. The default is what is open:
+    status New, and any activity but Close. Give None for a field to let any value pass.
+
+    ``resource_type``, ``resource_id`` and ``resource_tags`` must all hold for one and the same resource.
+
+    Args:
+        severity: Informational, Low, Medium, High, Critical, Fatal, Unknown or Other.
+        severity_id: The severity as a number: 1 (Informational) to 6 (Fatal), 0 unknown, 99 other.
+        status: New, In Progress, Suppressed, Resolved, Archived, Deleted, Unknown or Other. Default: New.
+        activity_name: Create, Update, Close, Unknown or Other. Default: any but Close.
+        class_name: Kind of finding, such as ``Compliance Finding`` or ``Detection Finding``.
+        compliance_status: Pass, Warning, Fail, Unknown or Other.
+        control_ids: Security controls such as ``S3.8``.
+        standards: Standards of the control; one of them has to fit.
+        product_name: Name of the product, such as ``GuardDuty``.
+        product_uid: ARN of the product, such as ``arn:aws:securityhub:eu-west-1::productv2/aws/guardduty``.
+        vendor_name: Vendor of the product, such as ``AWS``.
+        account_ids: Accounts that the findings are about, 12 digits each.
+        regions: Regions that the findings are about.
+        types: Finding types such as ``Posture Management``; one of them has to fit.
+        title: Title of the finding.
+        finding_uid: The finding's identifier in its product.
+        generator: Name of the rule or model that made the finding (``finding_info.analytic.name``).
+        confidence: Likelihood that the finding is right, 0 to 100.
+        resource_type: Type of a resource, such as ``AWS::EC2::Instance``.
+        resource_id: Identifier of a resource.
+        resource_tags: One tag of a resource, key to value. Several can't be expressed: OCSF keeps tags in a
+            list, and EventBridge matches one element of a list at a time.
+
+    Raises:
+        ValueError: A field can't have the value, or EventBridge can't express the filter exactly.
+
+    https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-ocsf.html
+    """
+
+    severity: Labels = None
+    severity_id: Numbers = None
+    status: Labels = "New"
+    activity_name: Labels = _ANY_BUT_CLOSE
+    class_name: Texts = None
+    compliance_status: Labels = None
+    control_ids: Texts = None
+    standards: Texts = None
+    product_name: Texts = None
+    product_uid: Texts = None
+    vendor_name: Texts = None
+    account_ids: Texts = None
+    regions: Texts = None
+    types: Texts = None
+    title: Texts = None
+    finding_uid: Texts = None
+    generator: Texts = None
+    confidence: Numbers = None
+    resource_type: Texts = None
+    resource_id: Texts = None
+    resource_tags: Mapping[str, TagValue] = field(default_factory=dict)
+
+    detail_type: ClassVar[str] = "Findings Imported V2"
+    fields: ClassVar[Mapping[str, Field]] = {
+        "severity": Field(
+            path="severity",
+            labels=("Unknown", "Informational", "Low", "Medium", "High", "Critical", "Fatal", "Other"),
+        ),
+        "severity_id": Field(path="severity_id", numbers=(0, 99)),
+        "status": Field(
+            path="status",
+            labels=(
+                *("Unknown", "New", "In Progress", "Suppressed", "Resolved"),
+                *("Archived", "Deleted", "Other"),
+            ),
+        ),
+        "activity_name": Field(
+            path="activity_name", labels=("Unknown", "Create", "Update", "Close", "Other")
+        ),
+        "class_name": Field(path="class_name"),
+        "compliance_status": Field(
+            path="compliance.status", labels=("Unknown", "Pass", "Warning", "Fail", "Other")
+        ),
+        "control_ids": Field(path="compliance.control"),
+        "standards": Field(path="compliance.standards", in_array=True),
+        "product_name": Field(path="metadata.product.name"),
+        "product_uid": Field(path="metadata.product.uid", form=ARN),
+        "vendor_name": Field(path="metadata.product.vendor_name"),
+        "account_ids": Field(path="cloud.account.uid", form=ACCOUNT_ID),
+        "regions": Field(path="cloud.region", form=REGION),
+        "types": Field(path="finding_info.types", in_array=True),
+        "title": Field(path="finding_info.title"),
+        "finding_uid": Field(path="finding_info.uid"),
+        "generator": Field(path="finding_info.analytic.name"),
+        "confidence": Field(path="confidence_score", numbers=(0, 100)),
+        "resource_type": Field(path="resources.type", in_array=True),
+        "resource_id": Field(path="resources.uid", in_array=True),
+    }
+
+    def _tag_conditions(self) -> Mapping[Path, tuple[Condition, ...]]:
+        if len(self.resource_tags) > 1:
+            raise ValueError(
+                f"resource_tags has {len(self.resource_tags)} tags; OCSF keeps tags in a list, and a pattern "
+                f"can ask only one element of it. Ask for one tag here and for the others in the target"
+            )
+        tag = Field(path="", in_array=True)
+        conditions: dict[Path, tuple[Condition, ...]] = {}
+        for key, wanted in self.resource_tags.items():
+            conditions["resources", "tags", "name"] = tag.conditions("the key of resource_tags", key)
+            conditions["resources", "tags", "value"] = tag.conditions(f"resource_tags[{key!r}]", wanted)
+        return conditions

@@ -1,0 +1,201 @@
+"""What can be said about patterns without events: contradictions, inclusion, overlap.
+
+Each answer that leads to a warning is a proof, never a guess: ``subsumes`` and ``unreachable_reason`` stay
+silent, and ``may_overlap`` says yes, where the question can't be decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import product
+
+from securityhub_actions.patterns.conditions import (
+    AnythingBut,
+    Cidr,
+    Condition,
+    Exact,
+    Exists,
+    Numeric,
+    Prefix,
+    Suffix,
+)
+from securityhub_actions.patterns.event_pattern import EventPattern
+from securityhub_actions.patterns.syntax import Branch
+
+ENVELOPE_TEXTS = frozenset({"version", "id", "detail-type", "source", "account", "time", "region"})
+"""The fields of which each event has exactly one, a string.
+
+https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
+"""
+
+
+def unreachable_reason(
+    pattern: EventPattern, *, known_values: Mapping[str, Collection[str]] | None = None
+) -> str | None:
+    """Why no event can ever match the pattern, or None if one might.
+
+    Args:
+        pattern: The pattern in question.
+        known_values: The only values that some paths can have, such as the severity labels of a finding.
+    """
+    reasons = [_branch_reason(branch, known_values or {}) for branch in pattern.branches]
+    return reasons[0] if all(reasons) else None
+
+
+def _branch_reason(branch: Branch, known_values: Mapping[str, Collection[str]]) -> str | None:
+    for path, conditions in branch.items():
+        if path in ENVELOPE_TEXTS and not any(_may_be_text(condition) for condition in conditions):
+            return f"each event has a {path}, and it is a string"
+        allowed = known_values.get(path)
+        if allowed is not None and not _fits_one(conditions, allowed):
+            return f"{path} is only ever one of {', '.join(sorted(allowed))}"
+    return None
+
+
+def _may_be_text(condition: Condition) -> bool:
+    if isinstance(condition, Exact):
+        return isinstance(condition.value, str)
+    return not isinstance(condition, Numeric) and condition != Exists(present=False)
+
+
+def _fits_one(conditions: Iterable[Condition], allowed: Collection[str]) -> bool:
+    return any(
+        condition == Exists(present=False) or any(condition.matches(value) for value in allowed)
+        for condition in conditions
+    )
+
+
+def subsumes(general: EventPattern, special: EventPattern) -> bool:
+    """Whether each event that matches the special pattern is proven to match the general one, too."""
+    return all(
+        any(_branch_subsumes(wider, narrower) for wider in general.branches) for narrower in special.branches
+    )
+
+
+def _branch_subsumes(wider: Branch, narrower: Branch) -> bool:
+    return all(
+        path in narrower
+        and all(any(implies(one, other) for other in conditions) for one in narrower[path])
+        and _absence_is_alike(path, conditions, wider, narrower)
+        for path, conditions in wider.items()
+    )
+
+
+def _absence_is_alike(path: str, conditions: Collection[Condition], wider: Branch, narrower: Branch) -> bool:
+    """Whether absence means the same in both branches.
+
+    It is judged against the array elements that other paths have chosen; only paths that begin alike can
+    lead into the same array.
+    """
+    if Exists(present=False) not in conditions:
+        return True
+    root = path.partition(".")[0]
+    neighbours = [
+        {other for other in branch if other.partition(".")[0] == root} for branch in (wider, narrower)
+    ]
+    return neighbours[0] == neighbours[1]
+
+
+def may_overlap(
+    left: EventPattern, right: EventPattern, *, single_valued: Collection[str] = ENVELOPE_TEXTS
+) -> bool:
+    """Whether one event may match both patterns; no only if that is proven impossible.
+
+    Args:
+        left: One pattern.
+        right: The other.
+        single_valued: The paths that have at most one value in an event. Elsewhere an event can meet any two
+            conditions, with two elements of an array.
+    """
+    return any(
+        not any(
+            path in single_valued and _are_disjoint(one[path], other[path])
+            for path in one.keys() & other.keys()
+        )
+        for one, other in product(left.branches, right.branches)
+    )
+
+
+def _are_disjoint(left: Iterable[Condition], right: Iterable[Condition]) -> bool:
+    return all(excludes(one, other) for one, other in product(left, right))
+
+
+def implies(special: Condition, general: Condition) -> bool:
+    """Whether each value (or absence) that meets one condition is proven to meet the other."""
+    if special == general:
+        return True
+    if special == Exists(present=False):
+        return False
+    if general == Exists(present=True):
+        return True
+    if isinstance(special, Exact) and special.address is None:
+        return general.matches(special.value)
+    return _implies_by_kind(special, general)
+
+
+def _implies_by_kind(special: Condition, general: Condition) -> bool:
+    if isinstance(general, AnythingBut):
+        if isinstance(special, AnythingBut):
+            return all(any(implies(one, other) for other in special.excluded) for one in general.excluded)
+        return all(excludes(special, one) for one in general.excluded)
+    if isinstance(special, Exact | Cidr) and isinstance(general, Cidr):
+        return _is_inside(special, general)
+    if isinstance(special, Numeric) and isinstance(general, Numeric):
+        return general.contains(special)
+    return _affix_implies(special, general)
+
+
+def _is_inside(special: Exact | Cidr, block: Cidr) -> bool:
+    if isinstance(special, Exact):
+        return special.address is not None and special.address in block.network
+    inner, outer = special.network, block.network
+    return inner.version == outer.version and inner[0] in outer and inner[-1] in outer
+
+
+def _affix_implies(special: Condition, general: Condition) -> bool:
+    if isinstance(special, Prefix) and isinstance(general, Prefix) and not special.ignore_case:
+        return general.matches(special.text)
+    if isinstance(special, Suffix) and isinstance(general, Suffix) and not special.ignore_case:
+        return general.matches(special.text)
+    return False
+
+
+def excludes(left: Condition, right: Condition) -> bool:
+    """Whether no value (and not absence either) is proven to meet both conditions."""
+    return _excludes(left, right) or _excludes(right, left)
+
+
+def _excludes(left: Condition, right: Condition) -> bool:
+    if left == Exists(present=False):
+        return right != left
+    if isinstance(left, Exact) and left.address is None:
+        return not right.matches(left.value)
+    if isinstance(left, Numeric):
+        if isinstance(right, Numeric):
+            return left.excludes(right)
+        return not isinstance(right, Exists | AnythingBut | Exact)
+    if isinstance(left, AnythingBut):
+        return any(implies(right, one) for one in left.excluded)
+    return _affixes_differ(left, right)
+
+
+def _affixes_differ(left: Condition, right: Condition) -> bool:
+    tests: list[tuple[type[Prefix | Suffix], Callable[[str, str], bool]]] = [
+        (Prefix, str.startswith),
+        (Suffix, str.endswith),
+    ]
+    for kind, begins in tests:
+        if isinstance(left, kind) and isinstance(right, kind) and not (left.ignore_case or right.ignore_case):
+            return not (begins(left.text, right.text) or begins(right.text, left.text))
+    return False
+
+
+def smallest(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
+    """The conditions of one path without those that another one makes superfluous, in their order."""
+    kept: list[Condition] = []
+    for condition in conditions:
+        if any(implies(condition, other) for other in kept):
+            continue
+        kept = [other for other in kept if not implies(other, condition)]
+        kept.append(condition)
+    return tuple(kept)
