@@ -159,12 +159,17 @@ def _parse(body: bytes) -> dict[str, Any]:
     if not body:
         return {}
     try:
-        parsed = json.loads(body)
+        parsed = json.loads(body, object_pairs_hook=_without_nulls)
     except ValueError as problem:
         raise SecurityHubError("InvalidInputException", f"The body is not JSON: {problem}") from problem
     if not isinstance(parsed, dict):
         raise SecurityHubError("InvalidInputException", "The body must be a JSON object")
     return parsed
+
+
+def _without_nulls(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object in which null means absent, as the protocol has it."""
+    return {name: value for name, value in members if value is not None}
 
 
 def _error(code: str, message: str, status: int) -> Response:

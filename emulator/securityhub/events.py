@@ -4,7 +4,7 @@ https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-event-f
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 
 from ministack.services import eventbridge
@@ -20,15 +20,19 @@ CUSTOM_ACTION = "Security Hub Findings - Custom Action"
 INSIGHT_RESULTS = "Security Hub Insight Results"
 
 
-def findings_imported(findings: Iterable[Document]) -> None:
-    """Send one Imported event a finding, and one in OCSF where Security Hub V2 is enabled."""
-    for finding in findings:
-        send(IMPORTED, [f"{finding['ProductArn']}/{finding['Id']}"], {"findings": [finding]})
-        if HUB_KEY in state.hubs_v2:
-            translated = ocsf.finding_of(finding)
-            # AWS documents the resource of this event as an opaque hash.
-            resource = sha256(f"{finding['ProductArn']}/{finding['Id']}".encode()).hexdigest()
-            send(IMPORTED_V2, [resource], {"findings": [translated]})
+def finding_imported(finding: Document, *, is_new: bool) -> None:
+    """Send the Imported event of a finding, and another in OCSF where Security Hub V2 is enabled.
+
+    Args:
+        finding: The finding as it is stored now.
+        is_new: Whether it was created rather than updated, which only OCSF tells apart.
+    """
+    arn = f"{finding['ProductArn']}/{finding['Id']}"
+    send(IMPORTED, [arn], {"findings": [finding]})
+    if HUB_KEY in state.hubs_v2:
+        # AWS documents the resource of this event as an opaque hash.
+        resource = sha256(arn.encode()).hexdigest()
+        send(IMPORTED_V2, [resource], {"findings": [ocsf.finding_of(finding, is_new=is_new)]})
 
 
 def send(detail_type: str, resources: Sequence[str], detail: Document) -> Document:

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsSecurityFindingF
 
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -18,6 +19,8 @@ MAX_ATTRIBUTES = 10
 
 MAX_VALUES = 20
 """The most values of each attribute."""
+
+_MAX_DAYS = timedelta.max.days
 
 Path = tuple[str, ...]
 
@@ -238,6 +241,9 @@ def _check_dates(where: str, conditions: list[Document]) -> None:
         for bound in ("Start", "End"):
             if bound in condition:
                 _moment(condition[bound], f"{where} {bound}")
+        days = condition.get("DateRange", {"Value": 0}).get("Value")
+        if days is None or abs(days) > _MAX_DAYS:
+            raise _invalid(f"{where} DateRange needs a Value of up to {_MAX_DAYS} days, but has {days}")
 
 
 def _check_booleans(where: str, conditions: list[Document]) -> None:
@@ -302,11 +308,8 @@ def _matches_numbers(values: list[object], conditions: list[Document]) -> bool:
 
 
 def _matches_dates(values: list[object], conditions: list[Document]) -> bool:
-    return any(
-        _in_period(_moment(str(value), "the finding"), condition)
-        for value in values
-        for condition in conditions
-    )
+    moments = [moment for value in values if (moment := _parsed(str(value)))]
+    return any(_in_period(moment, condition) for moment in moments for condition in conditions)
 
 
 def _in_period(moment: datetime, condition: Document) -> bool:
@@ -317,7 +320,8 @@ def _in_period(moment: datetime, condition: Document) -> bool:
     if "DateRange" not in condition:
         return True
     period = condition["DateRange"]
-    recent = moment >= datetime.now(UTC) - timedelta(days=period.get("Value", 0))
+    # Compared as ages: a start that lies before year 1 has no datetime.
+    recent = datetime.now(UTC) - moment <= timedelta(days=period["Value"])
     return recent is (period.get("Comparison", "WITHIN") == "WITHIN")
 
 
@@ -327,7 +331,12 @@ def _matches_booleans(values: list[object], conditions: list[Document]) -> bool:
 
 def _matches_addresses(values: list[object], conditions: list[Document]) -> bool:
     networks = [ipaddress.ip_network(condition["Cidr"], strict=False) for condition in conditions]
-    return any(ipaddress.ip_address(str(value)) in network for value in values for network in networks)
+    addresses = []
+    for value in values:
+        # A finding's addresses are free text, and a text that is none is in no network.
+        with suppress(ValueError):
+            addresses.append(ipaddress.ip_address(str(value)))
+    return any(address in network for address in addresses for network in networks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -349,10 +358,17 @@ _KINDS = {
 
 
 def _moment(timestamp: str, where: str) -> datetime:
+    moment = _parsed(timestamp)
+    if moment is None:
+        raise _invalid(f"{where} must be an ISO 8601 timestamp, but is {timestamp!r}")
+    return moment
+
+
+def _parsed(timestamp: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(timestamp)
-    except ValueError as problem:
-        raise _invalid(f"{where} must be an ISO 8601 timestamp, but is {timestamp!r}") from problem
+    except ValueError:
+        return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

@@ -40,16 +40,19 @@ def batch_import(request: Document) -> Document:
         `SuccessCount`, `FailedCount` and `FailedFindings`, each with `Id`, `ErrorCode` and `ErrorMessage`.
     """
     failed: list[Document] = []
-    stored: list[Document] = []
+    stored: list[tuple[Document, bool]] = []
     for finding in request["Findings"]:
         rejection = asff.rejection_of(finding)
         if rejection:
             failed.append(
                 {"Id": str(finding.get("Id", "")), "ErrorCode": "InvalidInput", "ErrorMessage": rejection}
             )
-        elif document := _import(finding):
-            stored.append(document)
-    events.findings_imported(stored)
+            continue
+        is_new = (finding["ProductArn"], finding["Id"]) not in state.findings
+        if document := _import(finding):
+            stored.append((document, is_new))
+    for document, is_new in stored:
+        events.finding_imported(document, is_new=is_new)
     return {
         "FailedCount": len(failed),
         "SuccessCount": len(request["Findings"]) - len(failed),
@@ -104,7 +107,8 @@ def batch_update(request: Document) -> Document:
         )
         processed.append(identifier)
         updated.append(document)
-    events.findings_imported(updated)
+    for document in updated:
+        events.finding_imported(document, is_new=False)
     return {"ProcessedFindings": processed, "UnprocessedFindings": unprocessed}
 
 

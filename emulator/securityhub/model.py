@@ -114,7 +114,7 @@ def _scalar_problems(value: object, shape: Shape, where: str) -> Iterator[str]:
     allowed = _PYTHON_TYPES[shape.type_name]
     # A bool is an int to Python, but not to JSON.
     if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
-        yield f"{where} must be a {shape.type_name}, but is {_shown(value)}"
+        yield f"{where} must be of type {shape.type_name}, but is {_shown(value)}"
         return
     if isinstance(value, str):
         yield from _range_problems(len(value), shape, where, "characters")

@@ -34,18 +34,19 @@ _STATUSES = {
 _COMPLIANCE_STATUSES = {"PASSED": (1, "Pass"), "WARNING": (2, "Warning"), "FAILED": (3, "Fail")}
 
 
-def finding_of(finding: Document) -> Document:
+def finding_of(finding: Document, *, is_new: bool) -> Document:
     """Translate a finding.
 
     Args:
         finding: A finding in the AWS Security Finding Format, complete as Security Hub stores it.
+        is_new: Whether the finding was created rather than updated.
 
     Returns:
         The OCSF finding; times are in milliseconds since the epoch.
     """
     compliance = finding.get("Compliance", {})
     class_uid, class_name = _COMPLIANCE_FINDING if compliance.get("Status") else _DETECTION_FINDING
-    activity_id, activity_name = _CREATE if finding["CreatedAt"] == finding["UpdatedAt"] else _UPDATE
+    activity_id, activity_name = _CREATE if is_new else _UPDATE
     severity_id, severity = _SEVERITIES.get(finding.get("Severity", {}).get("Label", ""), _UNKNOWN)
     status_id, status = _STATUSES.get(finding.get("Workflow", {}).get("Status", ""), _UNKNOWN)
     translated: Document = {

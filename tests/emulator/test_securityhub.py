@@ -1,8 +1,10 @@
 import json
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import count
 
 import boto3
+import botocore.session
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -15,12 +17,20 @@ REGION = "eu-west-1"
 _accounts = count(200000000001)
 
 
+@cache
+def _session():
+    """A session that knows none of the user's profiles, kept because loading the service's model is slow."""
+    session = botocore.session.Session()
+    session.set_config_variable("profile", None)
+    return boto3.session.Session(botocore_session=session)
+
+
 class Account:
     """One account that no other test uses."""
 
     def __init__(self, aws, account_id, region=REGION):
         self.aws, self.id, self.region = aws, account_id, region
-        self.hub = boto3.client(
+        self.hub = _session().client(
             "securityhub",
             endpoint_url=aws.endpoint_url,
             region_name=region,
@@ -486,6 +496,16 @@ class TestEvents:
         assert (finding["severity_id"], finding["severity"]) == (4, "High")
         assert finding["cloud"]["account"]["uid"] == account.id
         assert finding["compliance"] == {"status_id": 3, "status": "Fail", "control": "S3.1"}
+
+    def test_an_update_is_no_creation_in_ocsf(self, account):
+        finding = account.imported()
+        account.hub.enable_security_hub_v2()
+        receive = account.listen()
+        account.update(finding, Workflow={"Status": "SUPPRESSED"})
+        by_type = {event["detail-type"]: event for event in receive(2)}
+        (translated,) = by_type["Findings Imported V2"]["detail"]["findings"]
+        assert (translated["class_uid"], translated["type_uid"]) == (2004, 200402)
+        assert (translated["status_id"], translated["status"]) == (3, "Suppressed")
 
     def test_disabled_v2_sends_asff_only(self, account):
         account.hub.enable_security_hub_v2()
