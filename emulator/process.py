@@ -15,16 +15,13 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-HOST = "127.0.0.1"
+from emulator.delivery.http import AsgiApp, Message, Receive, Send
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-AsgiApp = Callable[[Message, Receive, Send], Awaitable[None]]
+HOST = "127.0.0.1"
 
 
 def plugged_app() -> AsgiApp:
@@ -109,7 +106,8 @@ def main() -> None:
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
     config.accesslog = None
-    app = announcing(plugged_app(), lambda: announce_port(port))
+    # Hypercorn types the messages one by one; to pass them on, a mapping says enough.
+    app: Any = announcing(plugged_app(), lambda: announce_port(port))
     asyncio.run(serve(app, config, shutdown_trigger=never))
 
 

@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import queue
+import re
 import shutil
 import signal
 import subprocess
@@ -37,6 +38,13 @@ START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 10.0
 _ROOT = Path(__file__).resolve().parent.parent
 _LOG_TAIL_LINES = 30
+_NO_USER_SETTINGS = {
+    # botocore's form: name in the config file, environment variable, default, conversion.
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+    "ca_bundle": (None, None, None, None),
+}
 _T = TypeVar("_T")
 
 
@@ -105,7 +113,17 @@ class EmbeddedAws:
             endpoint, credentials and region of the embedded AWS.
         """
         kept = {key: value for key, value in os.environ.items() if not _is_foreign_setting(key)}
-        return kept | {
+        return kept | self.settings(account=account, region=region)
+
+    def settings(self, *, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> dict[str, str]:
+        """The environment variables that point an AWS SDK or CLI to this server.
+
+        Raises:
+            ValueError: The account is not a 12-digit number.
+        """
+        if not re.fullmatch(r"\d{12}", account):
+            raise ValueError(f"An account is a 12-digit number, but {account!r} was given.")
+        return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ACCESS_KEY_ID": account,
             "AWS_SECRET_ACCESS_KEY": "test",
@@ -131,11 +149,7 @@ class EmbeddedAws:
         return self._clients[key]
 
     def _new_client(self, service: str, account: str, region: str) -> Any:  # noqa: ANN401
-        session = botocore.session.Session()
-        for variable in ("config_file", "credentials_file"):
-            session.set_config_variable(variable, os.devnull)
-        # A profile named in the user's environment would be looked up in the files that are left out.
-        session.set_config_variable("profile", None)
+        session = botocore.session.Session(session_vars=_NO_USER_SETTINGS)
         # boto3's type information lists a client for each literal name; here the name is a variable.
         connect: Any = boto3.session.Session(botocore_session=session).client
         return connect(
@@ -180,6 +194,7 @@ class EmbeddedAws:
         action_arn: str,
         *,
         findings: Sequence[Mapping[str, Any]] = (),
+        finding_ids: Sequence[str] = (),
         insight_arn: str | None = None,
         result_values: Sequence[str] | None = None,
         one_event_per_finding: bool = False,
@@ -191,6 +206,7 @@ class EmbeddedAws:
         Args:
             action_arn: The custom action's ARN.
             findings: The selected findings, 1 to 20; only ``Id`` and ``ProductArn`` of each are used.
+            finding_ids: Instead of findings: their ids or ARNs.
             insight_arn: Instead of findings: the insight whose results are selected.
             result_values: The selected results of the insight, 1 to 100; all of them by default.
             one_event_per_finding: Whether each finding travels alone; by default one event holds them all.
@@ -211,6 +227,8 @@ class EmbeddedAws:
         }
         if findings:
             body["findings"] = [{"Id": one["Id"], "ProductArn": one["ProductArn"]} for one in findings]
+        if finding_ids:
+            body["finding_arns"] = list(finding_ids)
         if insight_arn is not None:
             body["insight_arn"] = insight_arn
         if result_values is not None:

@@ -4,6 +4,8 @@
 private functions; tests/emulator/test_delivery_contract.py names each.
 """
 
+from collections.abc import Callable
+
 from emulator.delivery.log import Delivery, DeliveryLog, LambdaAnswer
 
 __all__ = ["Delivery", "DeliveryLog", "LambdaAnswer", "register"]
@@ -18,11 +20,23 @@ def register(log: DeliveryLog) -> None:
     # Importing MiniStack settles its port, so only the server process does it, and as late as this.
     from ministack.services import eventbridge, lambda_svc  # noqa: PLC0415
 
-    from emulator.delivery import asynchronous, ssm  # noqa: PLC0415
+    from emulator.delivery import asynchronous, buses, ssm  # noqa: PLC0415
     from emulator.delivery.engine import Engine  # noqa: PLC0415
 
     engine = Engine(log)
     eventbridge._dispatch_event = engine.dispatch  # noqa: SLF001 - the point of this module
     eventbridge._invoke_target = engine.deliver  # noqa: SLF001
+    eventbridge._put_permission = buses.put_permission  # noqa: SLF001
+    eventbridge.reset = _reset_also(eventbridge.reset, log.clear, ssm.clear)
     lambda_svc.invoke_async_with_retry = asynchronous.invoke
     ssm.register()
+
+
+def _reset_also(*resets: Callable[[], None]) -> Callable[[], None]:
+    """What ``POST /_ministack/reset`` shall call instead of MiniStack's own function."""
+
+    def reset() -> None:
+        for function in resets:
+            function()
+
+    return reset

@@ -61,13 +61,14 @@ def _walk(steps: list[str | int | None], value: Any) -> tuple[bool, Any]:  # noq
                 return False, None
             found = (_walk(steps[position + 1 :], element) for element in value)
             return True, [element for is_there, element in found if is_there]
-        container: type = dict if isinstance(step, str) else list
-        if not isinstance(value, container):
-            return False, None
-        try:
+        if isinstance(step, str):
+            if not isinstance(value, dict) or step not in value:
+                return False, None
             value = value[step]
-        except (KeyError, IndexError):
-            return False, None
+        else:
+            if not isinstance(value, list) or step >= len(value):
+                return False, None
+            value = value[step]
     return True, value
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ministack.core import iam_evaluator
 from ministack.core.arn import Arn, ArnParseError, parse_arn
-from ministack.services import iam
+from ministack.services import iam, kms
 
 from emulator.delivery.errors import FAILED_TO_ASSUME_ROLE, NO_PERMISSIONS, NO_RESOURCE, DeliveryError
 
@@ -105,6 +105,27 @@ def require_any_policy(
             NO_PERMISSIONS,
             f"The resource policy of {resource} does not allow {SERVICE} the action {action} for {rule.arn}.",
         )
+
+
+def require_key(rule: Rule, key_id: str | None, *, resource: str) -> None:
+    """Raise unless EventBridge can encrypt with the key of a queue or topic; without a key it always can.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+
+    Raises:
+        DeliveryError: ``NO_RESOURCE`` or ``NO_PERMISSIONS``; the keys that AWS manages let no service in.
+    """
+    if not key_id:
+        return
+    if key_id.rpartition(":")[2].startswith("alias/aws/"):
+        raise DeliveryError(
+            NO_PERMISSIONS, f"{resource} is encrypted with {key_id}, whose policy cannot let {SERVICE} in."
+        )
+    key = kms._resolve_key(key_id)  # noqa: SLF001 - see test_delivery_contract
+    if key is None:
+        raise DeliveryError(NO_RESOURCE, f"The key {key_id} of {resource} does not exist.")
+    for action in ("kms:GenerateDataKey", "kms:Decrypt"):
+        require_any_policy(rule, [key.get("Policy")], action=action, resource=key["Arn"])
 
 
 def require_role(rule: Rule, role_arn: str | None, *, action: str, resource: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from ministack.core.arn import Arn, ArnParseError, parse_arn
-from ministack.services import cloudwatch_logs, eventbridge
+from ministack.services import cloudwatch_logs, eventbridge, sns, sqs
 
 from emulator.delivery import inprocess, permissions
 from emulator.delivery.errors import (
@@ -95,7 +95,7 @@ def send_dead_letter(rule: Rule, queue_arn: str, body: str, attributes: Mapping[
     """
     queue = parse_target_arn({"Arn": queue_arn})
     inprocess.enter(queue.account_id, queue.region)
-    _require_queue(rule, queue)
+    inprocess.on_loop(lambda: _require_queue(rule, queue))
     inprocess.send_message(queue, body, {name: ("String", text) for name, text in attributes.items()})
 
 
@@ -107,19 +107,6 @@ def _sender(arn: Arn) -> Callable[[Parcel], None] | None:
     return _SENDERS.get(arn.service)
 
 
-def _require(parcel: Parcel, *, action: str, resource: str | None = None) -> None:
-    """The role of a target that has one, otherwise the policy of the resource itself."""
-    resource = resource or str(parcel.arn)
-    if parcel.role_arn:
-        _require_role(parcel, action=action, resource=resource)
-    else:
-        inprocess.on_loop(
-            lambda: permissions.require_resource_policy(
-                parcel.rule, service=parcel.arn.service, action=action, resource=resource
-            )
-        )
-
-
 def _require_role(parcel: Parcel, *, action: str, resource: str | None = None) -> None:
     inprocess.on_loop(
         lambda: permissions.require_role(
@@ -129,15 +116,26 @@ def _require_role(parcel: Parcel, *, action: str, resource: str | None = None) -
 
 
 def _require_queue(rule: Rule, queue: Arn) -> None:
-    inprocess.on_loop(
-        lambda: permissions.require_resource_policy(
-            rule, service="sqs", action="sqs:SendMessage", resource=str(queue)
-        )
-    )
+    permissions.require_resource_policy(rule, service="sqs", action="sqs:SendMessage", resource=str(queue))
+    attributes = sqs._queue_by_arn(str(queue))["attributes"]  # noqa: SLF001 - see test_delivery_contract
+    permissions.require_key(rule, attributes.get("KmsMasterKeyId"), resource=str(queue))
+
+
+def _require_topic(rule: Rule, topic: Arn) -> None:
+    permissions.require_resource_policy(rule, service="sns", action="sns:Publish", resource=str(topic))
+    attributes = sns._topic_by_arn_any_scope(str(topic))["attributes"]  # noqa: SLF001
+    permissions.require_key(rule, attributes.get("KmsMasterKeyId"), resource=str(topic))
 
 
 def _invoke_function(parcel: Parcel) -> None:
-    _require(parcel, action="lambda:InvokeFunction")
+    if parcel.role_arn:
+        _require_role(parcel, action="lambda:InvokeFunction")
+    else:
+        inprocess.on_loop(
+            lambda: permissions.require_resource_policy(
+                parcel.rule, service="lambda", action="lambda:InvokeFunction", resource=str(parcel.arn)
+            )
+        )
     try:
         json.loads(parcel.payload)
     except ValueError as error:
@@ -146,13 +144,19 @@ def _invoke_function(parcel: Parcel) -> None:
 
 
 def _send_to_queue(parcel: Parcel) -> None:
-    _require(parcel, action="sqs:SendMessage")
+    if parcel.role_arn:
+        _require_role(parcel, action="sqs:SendMessage")
+    else:
+        inprocess.on_loop(lambda: _require_queue(parcel.rule, parcel.arn))
     group = (parcel.target.get("SqsParameters") or {}).get("MessageGroupId")
     inprocess.send_message(parcel.arn, parcel.payload, {}, group_id=group)
 
 
 def _publish(parcel: Parcel) -> None:
-    _require(parcel, action="sns:Publish")
+    if parcel.role_arn:
+        _require_role(parcel, action="sns:Publish")
+    else:
+        inprocess.on_loop(lambda: _require_topic(parcel.rule, parcel.arn))
     inprocess.publish(str(parcel.arn), parcel.payload)
 
 
@@ -281,10 +285,12 @@ def _put_on_bus(parcel: Parcel, *, needs_policy: bool) -> None:
         raise DeliveryError(
             "NO_PERMISSIONS", f"The policy of {parcel.arn} does not allow {parcel.rule.account}."
         )
-    path = [*parcel.record.get("_DispatchPath", []), f"{parcel.rule.bus_name}|{parcel.rule.name}"]
-    eventbridge._dispatch_event(  # noqa: SLF001
-        {**parcel.record, "EventBusName": bus_name, "_DispatchPath": path}
-    )
+    # MiniStack goes by the path to keep a rule from sending an event round in circles.
+    own_key = eventbridge._rule_key(parcel.rule.name, parcel.rule.bus_name)  # noqa: SLF001
+    path = [*parcel.record.get("_DispatchPath", []), own_key]
+    forwarded = {**parcel.record, "EventBusName": bus_name}
+    eventbridge._dispatch_event({**forwarded, "_DispatchPath": path})  # noqa: SLF001
+    eventbridge._archive_event(forwarded)  # noqa: SLF001
 
 
 def _send_to_api_destination(parcel: Parcel) -> None:

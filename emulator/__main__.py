@@ -1,0 +1,158 @@
+"""The embedded AWS as a command: ``python -m emulator --help``."""
+
+import argparse
+import json
+import os
+import re
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from emulator.delivery import Delivery
+from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION, EmbeddedAws, EmulatorError
+
+_EXAMPLES = """\
+examples:
+  python -m emulator start
+  python -m emulator press Suppress FINDING_ID
+  python -m emulator press Digest --insight arn:aws:securityhub:eu-west-1:111122223333:insight/...
+  python -m emulator deliveries
+
+The server of `start` runs until Ctrl-C. In another terminal, paste the export lines that it prints; every AWS
+CLI, SDK and CDK command there, and the other commands here, then use it.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        if options.command == "start":
+            return _start(options)
+        if not options.endpoint:
+            parser.error(
+                "no server given: run `python -m emulator start` and paste its export lines here, "
+                "or give --endpoint http://127.0.0.1:PORT"
+            )
+        print(_COMMANDS[options.command](EmbeddedAws.connect(options.endpoint), options))
+    except (EmulatorError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m emulator",
+        description="An AWS on this machine with Security Hub, EventBridge, Lambda and more; no AWS account.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    scope = argparse.ArgumentParser(add_help=False)
+    key = os.environ.get("AWS_ACCESS_KEY_ID", "")
+    account = key if re.fullmatch(r"\d{12}", key) else DEFAULT_ACCOUNT
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
+    scope.add_argument("--account", default=account, help="12-digit account (default: %(default)s)")
+    scope.add_argument("--region", default=region, help="Region (default: %(default)s)")
+    client = argparse.ArgumentParser(add_help=False, parents=[scope])
+    client.add_argument(
+        "--endpoint",
+        default=os.environ.get("AWS_ENDPOINT_URL"),
+        help="the server's address (default: AWS_ENDPOINT_URL)",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("start", parents=[scope], help="start a server and keep it until Ctrl-C")
+    press = commands.add_parser(
+        "press", parents=[client], help="press a custom action on findings or on the results of an insight"
+    )
+    press.add_argument("action", help="the custom action's id or ARN")
+    press.add_argument("finding_ids", nargs="*", metavar="FINDING", help="a finding's id or ARN, up to 20")
+    press.add_argument("--insight", metavar="ARN", help="instead of findings: the insight's ARN")
+    press.add_argument(
+        "--result", action="append", metavar="VALUE", help="a result of the insight (default: all of them)"
+    )
+    for name, text in (("deliveries", "what became of the events"), ("events", "the events on the buses")):
+        listing = commands.add_parser(name, parents=[client], help=f"show {text}, newest last")
+        listing.add_argument("--json", action="store_true", help="print everything as JSON")
+    return parser
+
+
+def _start(options: argparse.Namespace) -> int:
+    # A plain kill shall end in the same order as Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with EmbeddedAws.start() as aws:
+            settings = aws.settings(account=options.account, region=options.region)
+            print(f"The embedded AWS answers at {aws.endpoint_url}. In another terminal:\n")
+            print("\n".join(f"export {name}={value}" for name, value in settings.items()))
+            print("\nCtrl-C stops it and forgets everything.", flush=True)
+            threading.Event().wait()
+    except KeyboardInterrupt:
+        print("\nStopped.")
+    return 0
+
+
+def _press(aws: EmbeddedAws, options: argparse.Namespace) -> str:
+    action = options.action
+    if not action.startswith("arn:"):
+        action = f"arn:aws:securityhub:{options.region}:{options.account}:action/custom/{action}"
+    events = aws.press(
+        action,
+        finding_ids=options.finding_ids,
+        insight_arn=options.insight,
+        result_values=options.result,
+        account=options.account,
+        region=options.region,
+    )
+    return "\n".join([*_event_lines(events), "", "`python -m emulator deliveries` shows what became of it."])
+
+
+def _events(aws: EmbeddedAws, options: argparse.Namespace) -> str:
+    events = aws.events(account=options.account, region=options.region)
+    if options.json:
+        return json.dumps(events, indent=2)
+    return "\n".join(_event_lines(events)) or f"No event in {options.account}, {options.region}."
+
+
+def _event_lines(events: Sequence[dict[str, Any]]) -> list[str]:
+    return [
+        f"{event['time']}  {event['detail-type']}  {event['id']}\n  source     {event['source']}\n"
+        f"  resources  {', '.join(event['resources']) or '-'}"
+        for event in events
+    ]
+
+
+def _deliveries(aws: EmbeddedAws, options: argparse.Namespace) -> str:
+    deliveries = aws.deliveries(account=options.account, region=options.region)
+    if options.json:
+        return json.dumps(
+            aws.request("GET", f"/_emulator/deliveries?account={options.account}&region={options.region}"),
+            indent=2,
+        )
+    none = f"No event matched a rule in {options.account}, {options.region}."
+    return "\n".join(map(describe, deliveries)) or none
+
+
+def describe(delivery: Delivery) -> str:
+    """A delivery in a few lines for a person."""
+    tries = "1 attempt" if delivery.attempts == 1 else f"{delivery.attempts} attempts"
+    lines = [
+        f"{delivery.event_id}  {delivery.outcome} ({tries})",
+        f"  rule    {delivery.rule_arn}",
+        f"  target  {delivery.target_arn}",
+    ]
+    if delivery.error_code:
+        lines.append(f"  error   {delivery.error_code}: {delivery.error_message}")
+    if delivery.answer is not None:
+        word = "failed " if delivery.answer.function_error else "answer "
+        lines.append(f"  {word} {json.dumps(delivery.answer.payload)}")
+    return "\n".join(lines)
+
+
+_COMMANDS = {"press": _press, "events": _events, "deliveries": _deliveries}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emulator.delivery.inputs import InputPathError, resolve, target_input
+
+EVENT = {
+    "id": "e",
+    "detail-type": "Test",
+    "detail": {
+        "findings": [{"Id": "a", "Types": ["x", "y"]}, {"Id": "b"}],
+        "aws/region": "here",
+        "text": "t",
+    },
+}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("$", EVENT),
+        ("$.detail-type", "Test"),
+        ("$.detail.aws/region", "here"),
+        ("$.detail.findings[1].Id", "b"),
+        ("$.detail.findings[0].Types[1]", "y"),
+        ("$.detail.findings[*].Id", ["a", "b"]),
+        ("$.detail.findings[*].Types[0]", ["x"]),
+        ("$['detail']['text']", "t"),
+    ],
+)
+def test_a_path_leads_to_its_value(path, expected):
+    assert resolve(path, EVENT) == (True, expected)
+
+
+@pytest.mark.parametrize(
+    "path", ["$.detail.nothing", "$.detail.findings[2]", "$.id.x", "$.id[0]", "$.detail[0]"]
+)
+def test_a_path_that_leads_nowhere_is_not_found(path):
+    assert resolve(path, EVENT) == (False, None)
+
+
+@pytest.mark.parametrize("path", ["detail", "$detail", "$.", "$.a[", "$.a[-1]", "$..a"])
+def test_what_is_not_a_path_is_refused_with_the_place(path):
+    with pytest.raises(InputPathError, match="is not a JSON path"):
+        resolve(path, EVENT)
+
+
+@given(st.text() | st.text(alphabet="$.[]*ab01'\"").map("$".__add__), JSON)
+def test_any_text_is_a_path_or_refused(path, event):
+    try:
+        found, value = resolve(path, event)
+    except InputPathError:
+        return
+    assert found or value is None
+
+
+def made_of(event, **target):
+    return target_input(target, event, rule_name="rule", rule_arn="arn:rule")
+
+
+@given(JSON)
+def test_a_target_without_input_settings_gets_the_event(detail):
+    event = {"id": "e", "detail": detail}
+    assert json.loads(made_of(event)) == event
+
+
+@given(JSON)
+def test_any_value_in_a_json_place_of_a_template_makes_valid_json(value):
+    transformer = {"InputPathsMap": {"v": "$.detail"}, "InputTemplate": '{"value": <v>}'}
+    assert json.loads(made_of({"detail": value}, InputTransformer=transformer)) == {"value": value}
+
+
+def test_a_constant_input_replaces_the_event():
+    assert made_of(EVENT, Input='{"a": 1}') == '{"a": 1}'
+
+
+def test_an_input_path_picks_a_part_of_the_event():
+    assert json.loads(made_of(EVENT, InputPath="$.detail.findings[0].Types")) == ["x", "y"]
+
+
+def test_a_template_of_plain_text_gets_texts_as_they_are():
+    transformer = {
+        "InputPathsMap": {"t": "$.detail.text"},
+        "InputTemplate": "see <t> of <aws.events.rule-name>",
+    }
+    assert made_of(EVENT, InputTransformer=transformer) == "see t of rule"
+
+
+def test_a_value_within_a_string_of_a_template_loses_its_quotes():
+    transformer = {"InputPathsMap": {"f": "$.detail.findings[*].Id"}, "InputTemplate": '{"ids": "all: <f>"}'}
+    assert json.loads(made_of(EVENT, InputTransformer=transformer)) == {"ids": "all: [a, b]"}
+
+
+def test_what_the_event_lacks_is_empty_in_a_template():
+    transformer = {"InputPathsMap": {"x": "$.detail.nothing"}, "InputTemplate": '{"x": <x>}'}
+    assert json.loads(made_of(EVENT, InputTransformer=transformer)) == {"x": ""}
