@@ -102,6 +102,11 @@ def test_an_array_that_is_used_twice_in_an_event_is_two_arrays():
     assert pattern.matches({"a": array, "b": array})
 
 
+def test_an_event_with_thousands_of_elements_is_decided():
+    pattern = EventPattern.parse({"d": {"a": [{"prefix": "x"}], "b": ["last"]}})
+    assert pattern.matches({"d": [*({"a": f"x{index}"} for index in range(5000)), {"a": "x", "b": "last"}]})
+
+
 def test_a_deeply_nested_array_is_matched():
     value = "x"
     for _ in range(5000):

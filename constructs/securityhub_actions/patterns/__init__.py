@@ -1,5 +1,6 @@
 """EventBridge event patterns offline: check, match, explain, compare. Nothing here needs AWS or the CDK."""
 
+from securityhub_actions.patterns.analysis import may_overlap, subsumes, unreachable_reason
 from securityhub_actions.patterns.conditions import (
     AnythingBut,
     Cidr,
@@ -31,4 +32,7 @@ __all__ = [
     "Prefix",
     "Suffix",
     "Wildcard",
+    "may_overlap",
+    "subsumes",
+    "unreachable_reason",
 ]

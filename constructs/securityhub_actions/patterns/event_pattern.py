@@ -94,7 +94,7 @@ class EventPattern:
             cast("Mapping[str, Any]", document), branches, tuple(BranchMatcher(branch) for branch in branches)
         )
 
-    def matches(self, event: Mapping[str, Any]) -> bool:
+    def matches(self, event: dict[str, Any]) -> bool:
         """Whether a rule with this pattern would receive the event.
 
         Args:
@@ -102,7 +102,7 @@ class EventPattern:
         """
         return any(matcher.matches(event) for matcher in self._matchers)
 
-    def explain(self, event: Mapping[str, Any]) -> Match | Mismatch:
+    def explain(self, event: dict[str, Any]) -> Match | Mismatch:
         """Like :meth:`matches`, with the reason if the answer is no.
 
         Args:

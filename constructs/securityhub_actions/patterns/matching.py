@@ -64,7 +64,7 @@ class FieldMatcher:
             for start in range(len(names))
         ]
 
-    def leaves(self, event: Mapping[str, Any]) -> list[Leaf]:
+    def leaves(self, event: dict[str, Any]) -> list[Leaf]:
         """The values that an event has at the path, each with the array elements it is in."""
         found: list[Leaf] = []
         pending: list[tuple[Any, int, Elements]] = [(event, 0, _NOWHERE)]
@@ -116,23 +116,25 @@ class BranchMatcher:
         )
         self._quick = not any(field.accepts_absence for field in self._fields)
 
-    def matches(self, event: Mapping[str, Any]) -> bool:
+    def matches(self, event: dict[str, Any]) -> bool:
         """Whether the event matches all paths of the branch, in one element of each array."""
         choices: list[_Choice] = []
         for field in self._alphabetical:
-            choice = _Choice.of(field, event)
+            leaves = field.leaves(event)
+            # Without absences a leaf outside of all arrays is as good as any, and leaves the others free.
+            if self._quick and any(not elements and field.accepts(value) for value, elements in leaves):
+                continue
+            choice = _Choice.of(field, leaves)
             if choice.is_impossible:
                 return False
-            # Without absences a leaf outside of all arrays is as good as any, and leaves the others free.
-            if not (self._quick and _NOWHERE in choice.accepted):
-                choices.append(choice)
+            choices.append(choice)
         return _is_consistent(choices, _NOWHERE)
 
-    def failure(self, event: Mapping[str, Any]) -> Failure | None:
+    def failure(self, event: dict[str, Any]) -> Failure | None:
         """The first path, in the order of the pattern, that keeps the event from matching."""
         if self.matches(event):
             return None
-        choices = {field: _Choice.of(field, event) for field in self._fields}
+        choices = {field: _Choice.of(field, field.leaves(event)) for field in self._fields}
         failed = [field for field, choice in choices.items() if choice.is_impossible]
         in_arrays = [field for field, choice in choices.items() if any(choice.present)]
         culprits = failed[:1] or in_arrays
@@ -153,14 +155,11 @@ class _Choice:
     may_be_absent: bool
 
     @classmethod
-    def of(cls, field: FieldMatcher, event: Mapping[str, Any]) -> _Choice:
-        leaves = field.leaves(event)
-        accepts = field.accepts
-        accepted: list[Elements] = []
-        for value, elements in leaves:
-            if accepts(value) and elements not in accepted:
-                accepted.append(elements)
-        return cls(accepted, [elements for _, elements in leaves], field.accepts_absence)
+    def of(cls, field: FieldMatcher, leaves: Sequence[Leaf]) -> _Choice:
+        # Leaves in the same elements are one choice, however many there are.
+        accepted = {tuple(elements.items()): elements for value, elements in leaves if field.accepts(value)}
+        present = [elements for _, elements in leaves]
+        return cls([*accepted.values()], present, field.accepts_absence)
 
     @property
     def is_impossible(self) -> bool:
