@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-import botocore.session
+from botocore.loaders import create_loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
+from botocore.regions import EndpointResolver
 
 Document = dict[str, Any]
 """A JSON object: a request, a response, a finding or an event."""
@@ -49,13 +50,19 @@ class SecurityHubError(Exception):
 @cache
 def service_model() -> ServiceModel:
     """Botocore's model of `securityhub`, loaded on first use."""
-    return botocore.session.get_session().get_service_model("securityhub")
+    # Through a loader and not a session, which would read the AWS configuration of the user.
+    return ServiceModel(create_loader().load_service_model("securityhub", "service-2"), "securityhub")
 
 
 @cache
 def partition_of(region: str) -> str:
     """The partition of a Region: `aws`, `aws-cn`, `aws-us-gov` and so on."""
-    return str(botocore.session.get_session().get_partition_for_region(region))
+    return str(_endpoints().get_partition_for_region(region))
+
+
+@cache
+def _endpoints() -> EndpointResolver:
+    return EndpointResolver(create_loader().load_data("endpoints"))
 
 
 def check(value: object, shape: Shape) -> None:

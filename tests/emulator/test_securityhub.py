@@ -1,4 +1,5 @@
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import count
@@ -20,8 +21,13 @@ _accounts = count(200000000001)
 @cache
 def _session():
     """A session that knows none of the user's profiles, kept because loading the service's model is slow."""
-    session = botocore.session.Session()
-    session.set_config_variable("profile", None)
+    ignored = {
+        # botocore's form: name in the config file, environment variable, default, conversion.
+        "profile": (None, None, None, None),
+        "config_file": (None, None, os.devnull, None),
+        "credentials_file": (None, None, os.devnull, None),
+    }
+    session = botocore.session.Session(session_vars=ignored)
     return boto3.session.Session(botocore_session=session)
 
 
