@@ -168,7 +168,7 @@ def _with_regional_types(validate: Validate) -> Validate:
         template: Document, conditions: Mapping[str, bool], params: Document | None = None
     ) -> None:
         validate(template, conditions, params)
-        for resource in (template.get("Resources") or {}).values():
+        for resource in _resources(template).values():
             if resource.get("Type") == ACTION_TARGET and conditions.get(resource.get("Condition", ""), True):
                 _refuse_where_unknown()
 
@@ -193,7 +193,7 @@ def _with_identifiers(summarize: Callable[[Document], Answer]) -> Callable[[Docu
 
 def _identifier_summaries(params: Document) -> str:
     body, _error = handlers._resolve_template(params)  # noqa: SLF001
-    resources: Document = engine._parse_template(body).get("Resources", {}) if body else {}  # noqa: SLF001
+    resources = _resources(engine._parse_template(body)) if body else {}  # noqa: SLF001
     members = []
     for resource_type, (keys, _problem) in changesets._IMPORT_LOOKUPS.items():  # noqa: SLF001
         logical_ids = [name for name, resource in resources.items() if resource.get("Type") == resource_type]
@@ -204,6 +204,12 @@ def _identifier_summaries(params: Document) -> str:
                 f"<ResourceIdentifiers>{_members(keys)}</ResourceIdentifiers></member>"
             )
     return f"<ResourceIdentifierSummaries>{''.join(members)}</ResourceIdentifierSummaries>"
+
+
+def _resources(template: Document) -> dict[str, Document]:
+    """A template's resources without what is none, such as the list of an `Fn::ForEach`."""
+    declared = (template.get("Resources") or {}).items()
+    return {name: resource for name, resource in declared if isinstance(resource, dict)}
 
 
 def _members(values: "list[str] | tuple[str, ...]") -> str:

@@ -225,6 +225,21 @@ def test_the_template_summary_names_what_an_import_needs(stacks):
     ]
 
 
+def test_a_loop_over_actions_is_created(stacks):
+    action = {
+        "Type": "AWS::SecurityHub::ActionTarget",
+        "Properties": {"Id": {"Fn::Sub": "${Name}"}, "Name": {"Ref": "Name"}, "Description": "One of many"},
+    }
+    loop = ["Name", ["One", "Two"], {"Action${Name}": action}]
+    body = {"Transform": "AWS::LanguageExtensions", "Resources": {"Fn::ForEach::Actions": loop}}
+    assert stacks.cfn.get_template_summary(TemplateBody=json.dumps(body))["ResourceIdentifierSummaries"] == []
+    stacks.cfn.create_stack(
+        StackName="stack", TemplateBody=json.dumps(body), Capabilities=["CAPABILITY_AUTO_EXPAND"]
+    )
+    assert stacks.settled()["StackStatus"] == "CREATE_COMPLETE"
+    assert stacks.actions() == {"One": "One", "Two": "Two"}
+
+
 def test_a_hub_is_enabled_updated_and_disabled_by_its_stack(embedded_aws):
     stacks = Stacks(embedded_aws, ELSEWHERE)
     hub = {"Type": "AWS::SecurityHub::Hub", "Properties": {"ControlFindingGenerator": "STANDARD_CONTROL"}}
