@@ -31,6 +31,7 @@ import botocore.session
 from botocore.config import Config
 
 from emulator.delivery.log import Delivery
+from emulator.delivery.retry import SCALE_VARIABLE
 
 DEFAULT_ACCOUNT = "111122223333"
 DEFAULT_REGION = "eu-west-1"
@@ -65,11 +66,16 @@ class EmbeddedAws:
 
     @classmethod
     @contextlib.contextmanager
-    def start(cls) -> Iterator[Self]:
+    def start(cls, *, retry_second: float = 0.0001) -> Iterator[Self]:
         """Start a server of one's own on a free port and stop it at the end of the block.
 
         The server keeps its state in a private temporary folder. Nothing is left of it afterwards, no process
         and no file, also after an exception, Ctrl-C or the sudden death of the calling process.
+
+        Args:
+            retry_second: How long a second of the retry schedules of EventBridge and Lambda lasts here, in
+                seconds. The default lets a target with EventBridge's own retry policy, 185 attempts within
+                24 hours, be given up after some nine seconds.
 
         Yields:
             The server, ready to answer.
@@ -80,7 +86,7 @@ class EmbeddedAws:
         folder = Path(tempfile.mkdtemp(prefix="embedded-aws-"))
         process: subprocess.Popen[str] | None = None
         try:
-            process = _spawn(folder)
+            process = _spawn(folder, retry_second)
             yield cls(f"http://127.0.0.1:{_await_port(process, folder)}")
         finally:
             if process is not None:
@@ -352,18 +358,17 @@ def _server_environment(folder: Path) -> dict[str, str]:
         # A Docker daemon on the machine must not be touched: neither its containers nor its sockets are ours.
         "DOCKER_HOST": f"unix://{folder}/no-docker.sock",
         "LAMBDA_EXECUTOR": "local",
-        "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.05",
         "LOG_LEVEL": "WARNING",
         "AWS_EC2_METADATA_DISABLED": "true",
     }
 
 
-def _spawn(folder: Path) -> "subprocess.Popen[str]":
+def _spawn(folder: Path, retry_second: float) -> "subprocess.Popen[str]":
     with (folder / "server.log").open("w") as log:
         return subprocess.Popen(  # noqa: S603 - our own module
             [sys.executable, "-P", "-m", "emulator.process", str(folder)],
             cwd=folder,
-            env=_server_environment(folder),
+            env=_server_environment(folder) | {SCALE_VARIABLE: str(retry_second)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

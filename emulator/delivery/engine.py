@@ -3,7 +3,6 @@
 import contextvars
 import json
 import logging
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -68,37 +67,32 @@ class Engine:
             name=rule["Name"],
             bus_name=rule.get("EventBusName", "default"),
         )
-        self._workers.submit(
-            contextvars.Context().run, self._deliver, own_rule, dict(target), dict(event), whole_event
-        )
-
-    def _deliver(
-        self, rule: Rule, target: dict[str, Any], record: dict[str, Any], event: dict[str, Any]
-    ) -> None:
         try:
-            payload = target_input(target, event, rule_name=rule.name, rule_arn=rule.arn)
+            payload = target_input(target, whole_event, rule_name=own_rule.name, rule_arn=own_rule.arn)
             problem = None
         except InputPathError as error:
-            payload, problem = json.dumps(event), DeliveryError(INVALID_PARAMETER, str(error))
+            payload, problem = json.dumps(whole_event), DeliveryError(INVALID_PARAMETER, str(error))
+        # Noted at once, so that whoever sent the event can ask for its deliveries without waiting.
         delivery_id = self.log.open(
-            event_id=event["id"],
-            rule_arn=rule.arn,
+            event_id=whole_event["id"],
+            rule_arn=own_rule.arn,
             target_id=target["Id"],
             target_arn=target["Arn"],
             payload=payload,
         )
+        parcel = targets.Parcel(
+            rule=own_rule,
+            target=dict(target),
+            payload=payload,
+            record=dict(event),
+            event=whole_event,
+        )
+        self._workers.submit(contextvars.Context().run, self._deliver, delivery_id, parcel, problem)
 
+    def _deliver(self, delivery_id: int, parcel: targets.Parcel, problem: DeliveryError | None) -> None:
         def attempt() -> None:
             if problem is not None:
                 raise problem
-            parcel = targets.Parcel(
-                rule=rule,
-                target=target,
-                arn=targets.parse_target_arn(target),
-                payload=payload,
-                record=record,
-                event=event,
-            )
             _send_guarded(parcel)
 
         def note_answer(answer: LambdaAnswer) -> None:
@@ -107,31 +101,24 @@ class Engine:
         asynchronous.answer_listener.set(note_answer)
         failure = attempt_until_delivered(
             attempt,
-            RetryPolicy.of_target(target),
+            RetryPolicy.of_target(parcel.target),
             on_attempt=lambda number: self.log.update(delivery_id, attempts=number),
         )
         if failure is None:
             self.log.update(delivery_id, outcome="delivered")
         else:
-            self._bury(delivery_id, rule, target, event, failure)
+            self._bury(delivery_id, parcel, failure)
 
-    def _bury(
-        self,
-        delivery_id: int,
-        rule: Rule,
-        target: Mapping[str, Any],
-        event: dict[str, Any],
-        failure: Failure,
-    ) -> None:
+    def _bury(self, delivery_id: int, parcel: targets.Parcel, failure: Failure) -> None:
         """Send the event to the target's dead-letter queue, or note that it is lost."""
         error = {"error_code": failure.error.code, "error_message": str(failure.error)}
-        queue = (target.get("DeadLetterConfig") or {}).get("Arn")
+        queue = (parcel.target.get("DeadLetterConfig") or {}).get("Arn")
         if not queue:
             self.log.update(delivery_id, outcome="lost", **error)
             return
         attributes = {
-            "RULE_ARN": rule.arn,
-            "TARGET_ARN": target["Arn"],
+            "RULE_ARN": parcel.rule.arn,
+            "TARGET_ARN": parcel.target["Arn"],
             "ERROR_CODE": failure.error.code,
             "ERROR_MESSAGE": str(failure.error),
             "RETRY_ATTEMPTS": str(failure.attempts - 1),
@@ -139,7 +126,7 @@ class Engine:
         if failure.exhausted:
             attributes["EXHAUSTED_RETRY_CONDITION"] = failure.exhausted
         try:
-            targets.send_dead_letter(rule, queue, json.dumps(event), attributes)
+            targets.send_dead_letter(parcel.rule, queue, json.dumps(parcel.event), attributes)
         except DeliveryError as refusal:
             error["error_message"] += f" The dead-letter queue did not take it either: {refusal}"
             self.log.update(delivery_id, outcome="lost", **error)
@@ -154,5 +141,5 @@ def _send_guarded(parcel: targets.Parcel) -> None:
     except DeliveryError:
         raise
     except Exception as error:
-        logger.exception("Delivery to %s failed", parcel.arn)
+        logger.exception("Delivery to %s failed", parcel.target["Arn"])
         raise DeliveryError(INTERNAL_ERROR, f"{type(error).__name__}: {error}") from error

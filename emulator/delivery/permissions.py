@@ -65,17 +65,20 @@ def policy_allows(
     return bool(result.decision == "Allow")
 
 
-def _with_named_accounts(policy: str | dict[str, Any] | None) -> dict[str, Any]:
-    """The policy with bare account numbers, as PutPermission stores them, in the form of an AWS principal."""
+def _statements(policy: str | dict[str, Any] | None) -> list[dict[str, Any]]:
     document = json.loads(policy) if isinstance(policy, str) and policy else policy or {}
     statements = document.get("Statement", [])
-    statements = statements if isinstance(statements, list) else [statements]
+    return statements if isinstance(statements, list) else [statements]
+
+
+def _with_named_accounts(policy: str | dict[str, Any] | None) -> dict[str, Any]:
+    """The policy with bare account numbers, as PutPermission stores them, in the form of an AWS principal."""
     return {
         "Statement": [
             {**statement, "Principal": {"AWS": statement["Principal"]}}
             if isinstance(statement.get("Principal"), str)
             else statement
-            for statement in statements
+            for statement in _statements(policy)
         ]
     }
 
@@ -89,18 +92,19 @@ def require_resource_policy(rule: Rule, *, service: str, action: str, resource: 
     found = iam_evaluator._resource_policy(service, resource)  # noqa: SLF001 - see test_delivery_contract
     if found is None:
         raise DeliveryError(NO_RESOURCE, f"{resource} does not exist.")
-    require_any_policy(rule, [found[0]], action=action, resource=resource)
+    require_policies(rule, [found[0]], action=action, resource=resource)
 
 
-def require_any_policy(
+def require_policies(
     rule: Rule, policies: Iterable[str | dict[str, Any] | None], *, action: str, resource: str
 ) -> None:
-    """Raise unless one of the policies lets EventBridge act for the rule.
+    """Raise unless the policies together let EventBridge act for the rule.
 
     Raises:
         DeliveryError: ``NO_PERMISSIONS``.
     """
-    if not any(policy_allows(policy, rule=rule, action=action, resource=resource) for policy in policies):
+    together = {"Statement": [statement for policy in policies for statement in _statements(policy)]}
+    if not policy_allows(together, rule=rule, action=action, resource=resource):
         raise DeliveryError(
             NO_PERMISSIONS,
             f"The resource policy of {resource} does not allow {SERVICE} the action {action} for {rule.arn}.",
@@ -125,7 +129,7 @@ def require_key(rule: Rule, key_id: str | None, *, resource: str) -> None:
     if key is None:
         raise DeliveryError(NO_RESOURCE, f"The key {key_id} of {resource} does not exist.")
     for action in ("kms:GenerateDataKey", "kms:Decrypt"):
-        require_any_policy(rule, [key.get("Policy")], action=action, resource=key["Arn"])
+        require_policies(rule, [key.get("Policy")], action=action, resource=key["Arn"])
 
 
 def require_role(rule: Rule, role_arn: str | None, *, action: str, resource: str) -> None:

@@ -6,15 +6,14 @@ and back-off are both counted in these seconds, so that the limits are reached i
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from emulator.delivery.errors import DeliveryError
 
 SCALE_VARIABLE = "EMULATOR_RETRY_SECOND"
-DEFAULT_SCALE = 0.0001
-"""Wall-clock seconds that a second of a retry schedule lasts."""
+"""Environment variable of the server: wall-clock seconds that a second of a retry schedule lasts."""
 _FIRST_DELAY = 1.0
 _LONGEST_DELAY = 480.0
 
@@ -23,7 +22,7 @@ ExhaustedCondition = Literal["MaximumRetryAttempts", "MaximumEventAgeInSeconds"]
 
 def wait(seconds: float) -> None:
     """Wait the given seconds of a retry schedule."""
-    time.sleep(seconds * float(os.environ.get(SCALE_VARIABLE, DEFAULT_SCALE)))
+    time.sleep(seconds * float(os.environ[SCALE_VARIABLE]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +38,7 @@ class RetryPolicy:
     maximum_event_age: float = 86_400.0
 
     @classmethod
-    def of_target(cls, target: dict[str, Any]) -> Self:
+    def of_target(cls, target: Mapping[str, Any]) -> Self:
         """The policy of a target as PutTargets took it, with EventBridge's defaults."""
         given = target.get("RetryPolicy") or {}
         return cls(

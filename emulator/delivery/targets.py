@@ -38,7 +38,6 @@ class Parcel:
     Attributes:
         rule: The rule that the event matched.
         target: The target as PutTargets took it.
-        arn: The target's ARN.
         payload: What the target's input settings made of the event.
         record: MiniStack's record of the event.
         event: The event as rules see it.
@@ -46,10 +45,18 @@ class Parcel:
 
     rule: Rule
     target: Mapping[str, Any]
-    arn: Arn
     payload: str
     record: Mapping[str, Any]
     event: Mapping[str, Any]
+
+    @property
+    def arn(self) -> Arn:
+        """The target's ARN.
+
+        Raises:
+            DeliveryError: ``INVALID_PARAMETER``.
+        """
+        return _parse(self.target["Arn"])
 
     @property
     def role_arn(self) -> str | None:
@@ -57,16 +64,11 @@ class Parcel:
         return self.target.get("RoleArn")
 
 
-def parse_target_arn(target: Mapping[str, Any]) -> Arn:
-    """The ARN of a target.
-
-    Raises:
-        DeliveryError: ``INVALID_PARAMETER``.
-    """
+def _parse(arn: str) -> Arn:
     try:
-        return parse_arn(target.get("Arn", ""))
+        return parse_arn(arn)
     except ArnParseError as error:
-        raise DeliveryError(INVALID_PARAMETER, f"{target.get('Arn')!r} is not an ARN.") from error
+        raise DeliveryError(INVALID_PARAMETER, f"{arn!r} is not an ARN.") from error
 
 
 def send(parcel: Parcel) -> None:
@@ -93,7 +95,7 @@ def send_dead_letter(rule: Rule, queue_arn: str, body: str, attributes: Mapping[
     Raises:
         DeliveryError: The queue's policy does not let EventBridge in, or there is no such queue.
     """
-    queue = parse_target_arn({"Arn": queue_arn})
+    queue = _parse(queue_arn)
     inprocess.enter(queue.account_id, queue.region)
     inprocess.on_loop(lambda: _require_queue(rule, queue))
     inprocess.send_message(queue, body, {name: ("String", text) for name, text in attributes.items()})
@@ -210,7 +212,7 @@ def _require_log_policy(rule: Rule, group: str, resource: str) -> None:
         for policy in cloudwatch_logs._resource_policies.values()  # noqa: SLF001
     ]
     for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
-        permissions.require_any_policy(rule, policies, action=action, resource=resource)
+        permissions.require_policies(rule, policies, action=action, resource=resource)
 
 
 def _own_parameters(parcel: Parcel) -> dict[str, list[str]]:

@@ -127,6 +127,13 @@ def test_a_queue_with_a_policy_for_the_rule_gets_the_event(chain):
     assert event in chain.aws.events()
 
 
+def test_a_delivery_is_in_the_log_as_soon_as_the_event_was_taken(chain):
+    _, arn = chain.queue(policy_for=chain.rule_arn)
+    chain.target(arn)
+    [delivery] = chain.aws.deliveries(event_id=chain.send())
+    assert (delivery.rule_arn, delivery.target_id, delivery.target_arn) == (chain.rule_arn, "T", arn)
+
+
 def test_a_queue_without_a_policy_refuses_and_the_event_is_lost(chain):
     _, arn = chain.queue()
     chain.target(arn)
