@@ -210,6 +210,13 @@ def test_filters_of_different_severity_do_not_overlap():
     assert not may_overlap(high, low, single_valued=FindingFilter.single_valued_paths())
 
 
+def test_filters_of_the_two_formats_do_not_overlap():
+    asff, ocsf = (
+        EventPattern.parse(one.to_event_pattern()) for one in [FindingFilter(), OcsfFindingFilter()]
+    )
+    assert not may_overlap(asff, ocsf)
+
+
 def test_a_filter_without_severity_covers_one_with_it():
     everything, high = (
         EventPattern.parse(one.to_event_pattern())

@@ -89,6 +89,20 @@ def test_conditions_that_may_hold_together(left, right):
     assert not excludes(right, left)
 
 
+def test_true_and_one_are_different_conditions():
+    assert Exact(True) != Exact(1)
+    assert not implies(Exact(1), Exact(True))
+    assert excludes(Exact(1), Exact(True))
+
+
+def test_nothing_is_proven_about_text_that_is_known_on_deployment_only():
+    later = Exact("${Token[AWS.AccountId.4]}")
+    assert not excludes(later, Exact("111122223333"))
+    assert not implies(later, Prefix("$"))
+    pattern = EventPattern.parse({"a": [later.to_json()]})
+    assert unreachable_reason(pattern, known_values={"a": ["x"]}) is None
+
+
 def test_absence_implies_no_condition_on_a_value():
     assert not implies(ABSENT, AnythingBut("a"))
 

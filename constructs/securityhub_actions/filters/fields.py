@@ -19,7 +19,7 @@ from securityhub_actions.patterns import (
     Suffix,
     Wildcard,
 )
-from securityhub_actions.patterns.analysis import smallest
+from securityhub_actions.patterns.analysis import UNRESOLVED, smallest
 
 Text: TypeAlias = str | Prefix | Suffix | Wildcard | EqualsIgnoreCase | AnythingBut | Exists
 TagValue: TypeAlias = Text | Sequence[Text]
@@ -36,8 +36,6 @@ Numbers: TypeAlias = Number | Sequence[Number] | None
 _TEXT_CONDITIONS = (Prefix, Suffix, Wildcard, EqualsIgnoreCase, AnythingBut, Exists)
 _LABEL_CONDITIONS = (AnythingBut, Exists)
 _NUMBER_CONDITIONS = (Numeric, AnythingBut, Exists)
-_UNRESOLVED = "${Token["
-"""How the CDK writes a value that is only known on deployment; it can't be checked here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +114,7 @@ class Field:
 
     def _require_number(self, name: str, value: object) -> None:
         if isinstance(value, bool) or not isinstance(value, int | float) or not self.numbers:
-            raise ValueError(f"{name} takes numbers, not {value!r}")  # one error for all
+            raise ValueError(f"{name} takes numbers, not {value!r}")
         low, high = self.numbers
         if not low <= value <= high:
             raise ValueError(f"{name} is a number from {low} to {high}, not {value!r}")
@@ -124,8 +122,8 @@ class Field:
     def _require_text(self, name: str, value: object) -> None:
         if not isinstance(value, str) or not value.strip():
             raise ValueError(f"{name} takes strings that are not blank, not {value!r}")
-        if _UNRESOLVED in value:
-            return
+        if UNRESOLVED in value:
+            return  # known on deployment only
         if self.labels and value not in self.labels:
             raise ValueError(f"{name} is one of {', '.join(self.labels)}, not {value!r}")
         if self.form and not re.fullmatch(self.form[0], value):

@@ -1,11 +1,13 @@
 """What can be said about patterns without events: contradictions, inclusion, overlap.
 
 Each answer that leads to a warning is a proof, never a guess: ``subsumes`` and ``unreachable_reason`` stay
-silent, and ``may_overlap`` says yes, where the question can't be decided.
+silent, and ``may_overlap`` says yes, where the question can't be decided. It can't be decided for text that
+the CDK only knows on deployment.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import product
 
@@ -27,6 +29,14 @@ ENVELOPE_TEXTS = frozenset({"version", "id", "detail-type", "source", "account",
 
 https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
 """
+
+
+UNRESOLVED = "${Token["
+"""How the CDK writes text that it only knows on deployment."""
+
+
+def _is_unresolved(*conditions: Condition) -> bool:
+    return any(UNRESOLVED in json.dumps(condition.to_json()) for condition in conditions)
 
 
 def unreachable_reason(
@@ -60,7 +70,9 @@ def _may_be_text(condition: Condition) -> bool:
 
 def _fits_one(conditions: Iterable[Condition], allowed: Collection[str]) -> bool:
     return any(
-        condition == Exists(present=False) or any(condition.matches(value) for value in allowed)
+        condition == Exists(present=False)
+        or _is_unresolved(condition)
+        or any(condition.matches(value) for value in allowed)
         for condition in conditions
     )
 
@@ -96,21 +108,19 @@ def _absence_is_alike(path: str, conditions: Collection[Condition], wider: Branc
     return neighbours[0] == neighbours[1]
 
 
-def may_overlap(
-    left: EventPattern, right: EventPattern, *, single_valued: Collection[str] = ENVELOPE_TEXTS
-) -> bool:
+def may_overlap(left: EventPattern, right: EventPattern, *, single_valued: Collection[str] = ()) -> bool:
     """Whether one event may match both patterns; no only if that is proven impossible.
 
     Args:
         left: One pattern.
         right: The other.
-        single_valued: The paths that have at most one value in an event. Elsewhere an event can meet any two
-            conditions, with two elements of an array.
+        single_valued: The paths that have at most one value in an event, beside those of the envelope.
+            Elsewhere an event can meet any two conditions, with two elements of an array.
     """
+    single = ENVELOPE_TEXTS.union(single_valued)
     return any(
         not any(
-            path in single_valued and _are_disjoint(one[path], other[path])
-            for path in one.keys() & other.keys()
+            path in single and _are_disjoint(one[path], other[path]) for path in one.keys() & other.keys()
         )
         for one, other in product(left.branches, right.branches)
     )
@@ -124,7 +134,7 @@ def implies(special: Condition, general: Condition) -> bool:
     """Whether each value (or absence) that meets one condition is proven to meet the other."""
     if special == general:
         return True
-    if special == Exists(present=False):
+    if special == Exists(present=False) or _is_unresolved(special, general):
         return False
     if general == Exists(present=True):
         return True
@@ -162,7 +172,7 @@ def _affix_implies(special: Condition, general: Condition) -> bool:
 
 def excludes(left: Condition, right: Condition) -> bool:
     """Whether no value (and not absence either) is proven to meet both conditions."""
-    return _excludes(left, right) or _excludes(right, left)
+    return not _is_unresolved(left, right) and (_excludes(left, right) or _excludes(right, left))
 
 
 def _excludes(left: Condition, right: Condition) -> bool:

@@ -88,7 +88,7 @@ def parse_address(text: str) -> IPv4Address | IPv6Address | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Exact(Condition):
     """Equality with a string, number, boolean or null.
 
@@ -117,6 +117,15 @@ class Exact(Condition):
     def address(self) -> IPv4Address | IPv6Address | None:
         """The IP address that the string is, if it is one."""
         return self._address
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Exact) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[Scalar, bool, bool]:
+        return self.value, isinstance(self.value, bool), self.literal  # Python takes True for 1
 
     def matches(self, value: Scalar) -> bool:
         """See :meth:`Condition.matches`."""
