@@ -22,7 +22,7 @@ check: setup ## formatting, lint, types, import direction, templates
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@PYTHONPATH=.:lambda $(BIN)/lint-imports
 	@$(CDK) synth --quiet --app '$(BIN)/python app.py'
 
 synth: setup ## synthesize the CloudFormation templates into cdk.out

@@ -13,8 +13,8 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from constructs import Construct
-from securityhub_actions import CustomActionRule, LoggedFunction, targets
 
+from securityhub_actions import CustomActionRule, LoggedFunction, targets
 from stacks.dependency_layer import dependency_layer
 
 _LAMBDA_CODE: Final = Path(__file__).resolve().parent.parent / "lambda"
@@ -53,7 +53,7 @@ class AnalystActionsStack(Stack):
             "InsightDigest",
             action_id="InsightDigest",
             action_name="Send digest",
-            description="Send a readable summary of the selected insight results or findings to the digest topic",
+            description="Send a summary of the selected insight results or findings to the digest topic",
             targets=[targets.LambdaFunction(self._insight_digest())],
         )
 
@@ -81,15 +81,17 @@ class AnalystActionsStack(Stack):
             # The AWS managed key suffices: only a role of this account publishes, no AWS service does.
             master_key=kms.Alias.from_alias_name(self, "SnsKey", "alias/aws/sns"),
         )
-        CfnOutput(self, "DigestTopicArn", value=topic.topic_arn, description="Subscribe to it to get the digests")
+        CfnOutput(
+            self, "DigestTopicArn", value=topic.topic_arn, description="Subscribe to it to get the digests"
+        )
         function = self._function(
             "InsightDigestFunction",
             handler="insight_digest.handler.handle",
             description="Sends a readable summary of insight results or findings to an SNS topic",
             environment={"TOPIC_ARN": topic.topic_arn},
         )
-        # Not topic.grant_publish, which adds kms:GenerateDataKey* on every key of the account: the policy of the AWS
-        # managed key already admits this account's principals through SNS.
+        # Not topic.grant_publish, which adds kms:GenerateDataKey* on every key of the account: the policy of
+        # the AWS managed key already admits this account's principals through SNS.
         iam.Grant.add_to_principal(grantee=function, actions=["sns:Publish"], resource_arns=[topic.topic_arn])
         return function
 

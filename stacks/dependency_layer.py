@@ -18,10 +18,11 @@ DISTRIBUTIONS: Final = ("aws-lambda-powertools", "aws-xray-sdk", "jmespath", "ty
 """What the functions need beyond the Lambda runtime, which brings boto3 and botocore itself."""
 
 _LAYER_ID = "Dependencies"
-# Compiled speed-ups belong to one platform and Python version. wrapt, the only one that has them, falls back to
-# its pure Python code.
+# Compiled speed-ups belong to one platform and Python version. wrapt, the only one that has them, falls back
+# to its pure Python code.
 _LEFT_OUT_SUFFIXES = {".so", ".pyd", ".dylib", ".pyc", ".pyi"}
-# Of an installation's own records only these do not depend on how it was installed, which would change the hash.
+# Of an installation's own records only these do not depend on how it was installed, which would change the
+# hash.
 _KEPT_RECORDS = ("LICENSE", "METADATA", "NOTICE")
 
 
@@ -67,8 +68,8 @@ def _installed(name: str) -> Distribution:
         return distribution(name)
     except PackageNotFoundError as error:
         raise RuntimeError(
-            f"The Lambda layer needs the package {name!r}, which is not installed in the Python that runs this app. "
-            "Run `make setup` and use .venv/bin/python, or `pip install -r requirements.txt`."
+            f"The Lambda layer needs the package {name!r}, which is not installed in the Python that runs "
+            "this app. Run `make setup` and use .venv/bin/python, or `pip install -r requirements.txt`."
         ) from error
 
 

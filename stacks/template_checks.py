@@ -62,13 +62,14 @@ def _lint(template: Path, region: str | None) -> Iterator[PolicyViolation]:
 
     for match in lint_file(template, ManualArgs(regions=[region]) if region else None):
         path = [str(part) for part in getattr(match, "path", None) or ()]
+        in_resource = path[:1] == ["Resources"] and len(path) > 1
         yield PolicyViolation(
             rule_name=match.rule.id,
             description=match.message,
             fix=match.rule.source_url,
             violating_resources=[
                 PolicyViolatingResource(
-                    resource_logical_id=path[1] if path[:1] == ["Resources"] and len(path) > 1 else "Template",
+                    resource_logical_id=path[1] if in_resource else "Template",
                     template_path=str(template),
                     locations=["/".join(path)],
                 )

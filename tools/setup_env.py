@@ -43,7 +43,9 @@ def run(*command: str | Path, check: bool = True, quiet: bool = False) -> bool:
     if done.returncode and check:
         if quiet:
             sys.stderr.write(done.stdout + done.stderr)
-        sys.exit(f"setup: this command failed with exit code {done.returncode}: {' '.join(map(str, command))}")
+        sys.exit(
+            f"setup: this command failed with exit code {done.returncode}: {' '.join(map(str, command))}"
+        )
     return done.returncode == 0
 
 
@@ -73,7 +75,18 @@ def install_python_packages() -> None:
     sync = (*uv, "pip", "install", "--quiet", "--exact", "--require-hashes", "--python", PYTHON,
             "-r", "requirements-dev.lock")  # fmt: skip
     cached_first((*sync, "--offline"), sync)
-    editable = (*uv, "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--python", PYTHON, "-e", ".")
+    editable = (
+        *uv,
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--python",
+        PYTHON,
+        "-e",
+        ".",
+    )
     run(*editable)
 
 
@@ -91,7 +104,7 @@ def install_cdk_cli() -> None:
 
 def main() -> None:
     """Bring the environment up to date, or say that it is."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - it is what a person with an older Python starts
         sys.exit(
             f"setup: Python 3.11 or newer is needed, this is {sys.version.split()[0]} at {sys.executable}. "
             "Name another one: make PYTHON=/path/to/python3.11 ..."

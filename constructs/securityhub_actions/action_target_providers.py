@@ -78,8 +78,9 @@ class NativeActionTarget:
         """
         if settings.adopt_existing:
             raise ValueError(
-                f"adopt_existing=True of {scope.node.path} needs CustomResourceActionTarget(): CloudFormation "
-                "fails when the action exists. Leave the provider out, or bring the action in with `cdk import`."
+                f"adopt_existing=True of {scope.node.path} needs CustomResourceActionTarget(): "
+                "CloudFormation fails when the action exists. Leave the provider out, or bring the action in "
+                "with `cdk import`."
             )
         resource = CfnResource(
             scope,
@@ -108,10 +109,10 @@ class CustomResourceActionTarget:
     """
 
     def create(self, scope: Construct, settings: ActionTargetSettings) -> str:
-        """Create a `Custom::SecurityHubActionTarget`, and its Lambda function with the first one of a stack."""
+        """Create a `Custom::SecurityHubActionTarget`, and the stack's Lambda function with the first one."""
         resource = CustomResource(
             scope,
-            # Not the id that the native provider uses: CloudFormation refuses another type under the same one.
+            # Not the id that the native provider uses, under which CloudFormation refuses another type.
             "CustomResource",
             resource_type="Custom::SecurityHubActionTarget",
             service_token=_handler_of(Stack.of(scope)).function_arn,

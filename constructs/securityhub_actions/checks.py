@@ -71,7 +71,8 @@ def known_length(value: object) -> int:
     """Count the characters of a resolved value as compact JSON, leaving out what is only known at deployment.
 
     Args:
-        value: what `Stack.resolve` returned; intrinsic functions such as `Fn::GetAtt` count as an empty string.
+        value: what `Stack.resolve` returned; intrinsic functions such as `Fn::GetAtt` count as an empty
+            string.
 
     Returns:
         A number of characters that the deployed JSON has at least.

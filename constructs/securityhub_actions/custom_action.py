@@ -27,7 +27,7 @@ class ICustomAction(Protocol):
 
     @property
     def action_arn(self) -> str:
-        """The ARN that events of the action carry, `arn:PARTITION:securityhub:REGION:ACCOUNT:action/custom/ID`."""
+        """The ARN in the events, `arn:PARTITION:securityhub:REGION:ACCOUNT:action/custom/ID`."""
 
     @property
     def action_id(self) -> str:
@@ -57,16 +57,17 @@ class CustomAction(Construct):
         Args:
             scope: the construct that this one belongs to.
             construct_id: the id in that scope.
-            action_id: 1 to 20 of A-Z, a-z, 0-9, `_`, `-`; unique in the account and region. Another id is another
-                action with another ARN: CloudFormation creates the new one and deletes the old one.
+            action_id: 1 to 20 of A-Z, a-z, 0-9, `_`, `-`; unique in the account and region. Another id is
+                another action with another ARN: CloudFormation creates the new one and deletes the old one.
             action_name: what the Actions menu shows, 1 to 20 characters. It can be changed in place.
             description: what the action does, not blank. It can be changed in place.
             provider: what creates it, `NativeActionTarget()` or `CustomResourceActionTarget()`.
                 Default: native where CloudFormation is known to offer `AWS::SecurityHub::ActionTarget` in the
-                stack's region, else (also when the region is not known yet, or with adopt_existing) the custom
-                resource.
-            adopt_existing: take over an action of that id if there already is one. An adopted action is retained
-                when it leaves the stack. Default: an existing action is an error and stays untouched.
+                stack's region, else (also when the region is not known yet, or with adopt_existing) the
+                custom resource.
+            adopt_existing: take over an action of that id if there already is one. An adopted action is
+                retained when it leaves the stack. Default: an existing action is an error and stays
+                untouched.
             removal_policy: what happens to the action when it leaves the stack.
                 Default: DESTROY; RETAIN with adopt_existing.
 
@@ -149,8 +150,9 @@ class CustomAction(Construct):
         if not Token.is_unresolved(action_id) and not action_id.isalnum():
             Annotations.of(self).add_warning_v2(
                 "securityhub-actions:ActionIdCharacters",
-                f"The action id {action_id!r} holds '_' or '-'. AWS documents the id as alphanumeric but shows "
-                "both characters in its own examples; an id of letters and digits alone is always accepted.",
+                f"The action id {action_id!r} holds '_' or '-'. AWS documents the id as alphanumeric but "
+                "shows both characters in its own examples; an id of letters and digits alone is always "
+                "accepted.",
             )
 
 

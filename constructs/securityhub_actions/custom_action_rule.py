@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
-from aws_cdk import aws_events
+from aws_cdk import RemovalPolicy, aws_events
 from constructs import Construct
 
 from securityhub_actions.action_target_providers import ActionTargetProvider
@@ -57,6 +57,7 @@ class CustomActionRule(SecurityHubRule):
         action: ICustomAction | None = None,
         provider: ActionTargetProvider | None = None,
         adopt_existing: bool = False,
+        removal_policy: RemovalPolicy | None = None,
         events: Sequence[CustomActionEvent] = tuple(CustomActionEvent),
         delivery: Delivery | None = None,
         enabled: bool = True,
@@ -73,6 +74,7 @@ class CustomActionRule(SecurityHubRule):
             action: an action to use instead of creating one, such as `CustomAction.from_action_id(...)`.
             provider: see `CustomAction`. Default: by the stack's region.
             adopt_existing: see `CustomAction`. Default: an existing action is an error.
+            removal_policy: see `CustomAction`. Default: DESTROY; RETAIN with adopt_existing.
             events: which events of the action. Default: findings and insight results.
             delivery: retry policy and dead-letter queue of targets that have none of their own.
                 Default: 185 retries within 24 hours, then the stack's dead-letter queue.
@@ -84,17 +86,23 @@ class CustomActionRule(SecurityHubRule):
         """
         if not events:
             raise ValueError(
-                "events is empty, so the rule would match nothing. Leave it out for all events of the action, or "
-                f"name some of {', '.join(f'CustomActionEvent.{event.name}' for event in CustomActionEvent)}."
+                "events is empty, so the rule would match nothing. Leave it out for all events of the "
+                "action, or name some of "
+                f"{', '.join(f'CustomActionEvent.{event.name}' for event in CustomActionEvent)}."
             )
         super().__init__(scope, construct_id, delivery=delivery)
-        if action is not None and (action_id or action_name or adopt_existing or provider):
+        if action is not None and (action_id or action_name or provider or adopt_existing or removal_policy):
             raise ValueError(
-                f"{self.node.path} was given both action=... and settings for creating one. Keep action to use the "
-                "existing action, or action_id, action_name and description to create it here."
+                f"{self.node.path} was given both action=... and settings for creating one. Keep action to "
+                "use the existing action, or action_id, action_name and description to create it here."
             )
         self.action = action or self._create_action(
-            action_id, action_name, description, provider=provider, adopt_existing=adopt_existing
+            action_id,
+            action_name,
+            description,
+            provider=provider,
+            adopt_existing=adopt_existing,
+            removal_policy=removal_policy,
         )
         self._listen(
             {"detail-type": sorted(set(events)), "resources": [self.action.action_arn]},
@@ -111,13 +119,14 @@ class CustomActionRule(SecurityHubRule):
         *,
         provider: ActionTargetProvider | None,
         adopt_existing: bool,
+        removal_policy: RemovalPolicy | None,
     ) -> CustomAction:
         if action_id is None or action_name is None or description is None:
             given = {"action_id": action_id, "action_name": action_name, "description": description}
             missing = ", ".join(name for name, value in given.items() if value is None)
             raise ValueError(
-                f"{self.node.path} lacks {missing}. Pass action_id, action_name and description to create the "
-                "action, or action=CustomAction.from_action_id(...) to use one that exists."
+                f"{self.node.path} lacks {missing}. Pass action_id, action_name and description to create "
+                "the action, or action=CustomAction.from_action_id(...) to use one that exists."
             )
         return CustomAction(
             self,
@@ -127,4 +136,5 @@ class CustomActionRule(SecurityHubRule):
             description=description,
             provider=provider,
             adopt_existing=adopt_existing,
+            removal_policy=removal_policy,
         )

@@ -6,6 +6,7 @@ Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.htm
 
 import inspect
 from dataclasses import dataclass, field
+from typing import cast
 
 import jsii
 from aws_cdk import Acknowledgment, Annotations, ArnFormat, Duration, Names, Stack, Validations
@@ -13,6 +14,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
+from aws_cdk.interfaces.aws_events import IRuleRef
 from constructs import Construct, IConstruct
 
 MAX_RETRY_ATTEMPTS = 185
@@ -123,8 +125,8 @@ class Target:
         """
         raise NotImplementedError(f"{type(self).__name__} does not implement connect")
 
-    def bind(self, rule: events.IRule, id: str | None = None) -> events.RuleTargetConfig:  # noqa: A002 - CDK's name
-        """Attach the target to a rule; called by CDK."""
+    def bind(self, rule: IRuleRef, id: str | None = None) -> events.RuleTargetConfig:  # noqa: A002
+        """Attach the target to a rule; called by CDK, which names the arguments."""
         return DeliveredTarget(self, Delivery()).bind(rule, id)
 
 
@@ -142,31 +144,36 @@ class DeliveredTarget:
         self._target = target
         self._delivery = delivery
 
-    def bind(self, rule: events.IRule, id: str | None = None) -> events.RuleTargetConfig:  # noqa: A002 - CDK's name
-        """Attach the target to a rule; called by CDK."""
-        target = self._target
-        delivery = (target.delivery if isinstance(target, Target) else None) or self._delivery
-        queue = delivery.dead_letter_queue or dead_letter_queue_of(rule)
-        config = target.connect(rule, queue) if isinstance(target, Target) else target.bind(rule, id)
+    def bind(self, rule: IRuleRef, id: str | None = None) -> events.RuleTargetConfig:  # noqa: A002
+        """Attach the target to a rule; called by CDK, which names the arguments."""
+        if not isinstance(self._target, Target):
+            return self._complete(self._target.bind(rule, id), rule, self._delivery)
+        delivery = self._target.delivery or self._delivery
+        # CDK declares the narrower reference but passes the rule itself.
+        config = self._target.connect(cast("events.IRule", rule), _queue_of(delivery, rule))
+        return self._complete(config, rule, delivery)
+
+    @staticmethod
+    def _complete(
+        config: events.RuleTargetConfig, rule: IRuleRef, delivery: Delivery
+    ) -> events.RuleTargetConfig:
+        """Copy a configuration, filling in what it leaves open of retry policy and dead-letter queue."""
+        fields = [name for name in inspect.signature(events.RuleTargetConfig).parameters if name != "self"]
+        settings = {name: getattr(config, name) for name in fields}
         if config.dead_letter_config is None:
+            queue = _queue_of(delivery, rule)
             _QueueAccess.of(queue).allow(rule)
-        return _with_delivery(config, delivery, queue)
+            settings["dead_letter_config"] = events.CfnRule.DeadLetterConfigProperty(arn=queue.queue_arn)
+        if config.retry_policy is None:
+            settings["retry_policy"] = events.CfnRule.RetryPolicyProperty(
+                maximum_retry_attempts=delivery.retry_attempts,
+                maximum_event_age_in_seconds=delivery.max_event_age.to_seconds(),
+            )
+        return events.RuleTargetConfig(**settings)
 
 
-def _with_delivery(
-    config: events.RuleTargetConfig, delivery: Delivery, queue: sqs.IQueue
-) -> events.RuleTargetConfig:
-    """Copy a target's configuration, filling in what it leaves open of retry policy and dead-letter queue."""
-    fields = [name for name in inspect.signature(events.RuleTargetConfig).parameters if name != "self"]
-    settings = {name: getattr(config, name) for name in fields}
-    settings["dead_letter_config"] = config.dead_letter_config or events.CfnRule.DeadLetterConfigProperty(
-        arn=queue.queue_arn
-    )
-    settings["retry_policy"] = config.retry_policy or events.CfnRule.RetryPolicyProperty(
-        maximum_retry_attempts=delivery.retry_attempts,
-        maximum_event_age_in_seconds=delivery.max_event_age.to_seconds(),
-    )
-    return events.RuleTargetConfig(**settings)
+def _queue_of(delivery: Delivery, rule: IRuleRef) -> sqs.IQueue:
+    return delivery.dead_letter_queue or dead_letter_queue_of(rule)
 
 
 class _QueueAccess(Construct):
@@ -196,9 +203,10 @@ class _QueueAccess(Construct):
         existing = queue.node.try_find_child("SecurityHubRules")
         return existing if isinstance(existing, _QueueAccess) else _QueueAccess(queue)
 
-    def allow(self, rule: events.IRule) -> None:
-        if rule.rule_arn not in self._rule_arns:
-            self._rule_arns.append(rule.rule_arn)
+    def allow(self, rule: IRuleRef) -> None:
+        rule_arn = rule.rule_ref.rule_arn
+        if rule_arn not in self._rule_arns:
+            self._rule_arns.append(rule_arn)
         self._statement.add_condition("ArnEquals", {"aws:SourceArn": list(self._rule_arns)})
         self._statement.add_condition("StringEquals", {"aws:SourceAccount": Stack.of(rule).account})
 
@@ -224,7 +232,7 @@ class _QueueAccess(Construct):
     def _warn_of_imported_queue(self) -> None:
         Annotations.of(self).add_warning_v2(
             "securityhub-actions:ImportedDeadLetterQueue",
-            f"The dead-letter queue {Names.unique_id(self._queue)} is not part of this app, so its policy cannot be "
-            "extended here. Its owner must allow sqs:SendMessage to events.amazonaws.com for these rules, or "
-            "undeliverable events are lost.",
+            f"The dead-letter queue {Names.unique_id(self._queue)} is not part of this app, so its policy "
+            "cannot be extended here. Its owner must allow sqs:SendMessage to events.amazonaws.com for these "
+            "rules, or undeliverable events are lost.",
         )

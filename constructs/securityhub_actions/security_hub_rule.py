@@ -84,6 +84,6 @@ class SecurityHubRule(Construct):
         if self._target_count:
             return []
         return [
-            f"The rule {self.node.path} has no target, so its events would go nowhere. Pass targets=[...] with 1 "
-            "to 5 targets, or call add_target."
+            f"The rule {self.node.path} has no target, so its events would go nowhere. Pass targets=[...] "
+            "with 1 to 5 targets, or call add_target."
         ]

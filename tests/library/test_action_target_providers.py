@@ -1,6 +1,7 @@
 import pytest
 from aws_cdk import App, Environment, Stack
 from aws_cdk.assertions import Match, Template
+
 from securityhub_actions import CustomAction, CustomResourceActionTarget, NativeActionTarget
 from securityhub_actions.action_target_providers import NATIVE_REGIONS, default_provider
 

@@ -3,6 +3,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from securityhub_actions.checks import known_length
 
 json_values = st.recursive(

@@ -2,6 +2,7 @@ import jsii
 import pytest
 from aws_cdk import App, Environment, IStringProducer, Lazy, RemovalPolicy, Stack
 from aws_cdk.assertions import Annotations, Match, Template
+
 from securityhub_actions import CustomAction, CustomResourceActionTarget, NativeActionTarget
 
 ACCOUNT = "111122223333"
@@ -49,7 +50,9 @@ def test_its_arn_refers_to_the_resource_so_that_users_of_the_arn_wait_for_it(sta
     assert stack.resolve(action.action_arn) == {"Fn::GetAtt": [logical_id, "ActionTargetArn"]}
 
 
-@pytest.mark.parametrize("action_id", ["", "a" * 21, "with space", "ünicode", "slash/ed", "dot.ted", "newline\n"])
+@pytest.mark.parametrize(
+    "action_id", ["", "a" * 21, "with space", "ünicode", "slash/ed", "dot.ted", "newline\n"]
+)
 def test_an_id_that_security_hub_refuses_is_an_error_that_names_it(stack, action_id):
     with pytest.raises(ValueError, match=r"is not a custom action id\. Allowed are 1 to 20 letters"):
         declare(stack, action_id=action_id)
@@ -76,7 +79,9 @@ def test_the_shortest_and_the_longest_name_and_id_are_accepted(stack, length):
 def test_values_known_only_at_deployment_are_not_judged(stack):
     unknown = Lazy.uncached_string(Known("a very long name that is known late"))
     declare(stack, action_id=unknown, action_name=unknown, description=unknown)
-    Template.from_stack(stack).has_resource_properties(NATIVE, {"Name": "a very long name that is known late"})
+    Template.from_stack(stack).has_resource_properties(
+        NATIVE, {"Name": "a very long name that is known late"}
+    )
 
 
 @pytest.mark.parametrize("action_id", ["send_to_ticket", "send-to-ticket"])
@@ -164,8 +169,9 @@ def test_an_action_arn_known_only_at_deployment_gives_its_last_part_as_the_id(st
 def test_the_same_id_twice_in_a_stack_is_an_error_that_names_both_places(stack):
     declare(stack, "One")
     declare(stack, "Two")
-    assert "created 2 times in account 111122223333 and region us-east-1, by Stack/One, Stack/Two" in synth_error(
-        stack
+    assert (
+        "created 2 times in account 111122223333 and region us-east-1, by Stack/One, Stack/Two"
+        in synth_error(stack)
     )
 
 

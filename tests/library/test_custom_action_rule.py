@@ -1,11 +1,19 @@
 from collections import Counter
 
 import pytest
-from aws_cdk import App, Environment, Stack, aws_events_targets
+from aws_cdk import App, Environment, RemovalPolicy, Stack, aws_events_targets
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Match, Template
-from securityhub_actions import CustomAction, CustomActionEvent, CustomActionRule, Delivery, targets
+
+from securityhub_actions import (
+    CustomAction,
+    CustomActionEvent,
+    CustomActionRule,
+    Delivery,
+    NativeActionTarget,
+    targets,
+)
 
 ACCOUNT = "111122223333"
 RULE = "AWS::Events::Rule"
@@ -84,11 +92,25 @@ def test_two_rules_can_share_one_action(stack, target):
     template.resource_count_is(RULE, 2)
 
 
-@pytest.mark.parametrize("extra", [{"action_id": "Ticket"}, {"action_name": "Ticket"}, {"adopt_existing": True}])
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"action_id": "Ticket"},
+        {"action_name": "Ticket"},
+        {"adopt_existing": True},
+        {"removal_policy": RemovalPolicy.RETAIN},
+        {"provider": NativeActionTarget()},
+    ],
+)
 def test_an_action_together_with_settings_for_creating_one_is_an_error(stack, target, extra):
     existing = CustomAction.from_action_id(stack, "Existing", "Ticket")
     with pytest.raises(ValueError, match=r"both action=\.\.\. and settings for creating one"):
         CustomActionRule(stack, "Ticket", action=existing, targets=[target], **extra)
+
+
+def test_a_removal_policy_reaches_the_action(stack, target):
+    CustomActionRule(stack, "Ticket", **CREATE, targets=[target], removal_policy=RemovalPolicy.RETAIN)
+    Template.from_stack(stack).has_resource("AWS::SecurityHub::ActionTarget", {"DeletionPolicy": "Retain"})
 
 
 @pytest.mark.parametrize("missing", CREATE)

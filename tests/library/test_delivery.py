@@ -5,6 +5,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
+
 from securityhub_actions import CustomAction, CustomActionRule, DeadLetterQueue, Delivery
 from securityhub_actions.delivery import Target
 
@@ -95,8 +96,7 @@ def test_the_dead_letter_queue_refuses_unencrypted_transport(stack):
                     {"Effect": "Deny", "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
                 ]
             }
-        }
-
+        },
     )
 
 
@@ -175,9 +175,7 @@ def test_a_dead_letter_queue_of_somebody_else_gives_a_warning_that_its_policy_is
 
 def test_a_targets_own_delivery_comes_before_the_rules(stack):
     inbox = sqs.Queue(stack, "Inbox", enforce_ssl=True)
-    press(
-        stack, QueueTarget(inbox, delivery=Delivery(retry_attempts=1)), delivery=Delivery(retry_attempts=2)
-    )
+    press(stack, QueueTarget(inbox, delivery=Delivery(retry_attempts=1)), delivery=Delivery(retry_attempts=2))
     assert target_of(stack)["RetryPolicy"]["MaximumRetryAttempts"] == 1
 
 
@@ -196,6 +194,7 @@ def test_the_dead_letter_queue_of_a_target_of_aws_is_kept(stack):
     )
     assert target_of(stack)["DeadLetterConfig"] == {"Arn": stack.resolve(mine.queue_arn)}
     assert target_of(stack)["RetryPolicy"]["MaximumRetryAttempts"] == 3
+    Template.from_stack(stack).resource_count_is("AWS::SQS::Queue", 2)
 
 
 def test_everything_a_target_of_aws_configures_is_passed_on(stack):

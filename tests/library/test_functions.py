@@ -3,6 +3,7 @@ from aws_cdk import App, Duration, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk.assertions import Template
+
 from securityhub_actions import LoggedFunction
 
 

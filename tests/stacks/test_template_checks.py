@@ -28,7 +28,9 @@ def test_a_template_that_cfn_lint_refuses_stops_the_synthesis(stack):
 
 
 def test_a_cfn_lint_rule_can_be_acknowledged_beside_the_resource(stack):
-    topic = CfnResource(stack, "Topic", type="AWS::SNS::Topic", properties={"KmsMasterKeyId": "alias/aws/sns"})
+    topic = CfnResource(
+        stack, "Topic", type="AWS::SNS::Topic", properties={"KmsMasterKeyId": "alias/aws/sns"}
+    )
     topic.add_dependency(role := CfnResource(stack, "Role", type="AWS::IAM::Role", properties=TRUST))
     topic.add_property_override("Tags", [{"Key": "role", "Value": role.get_att("Arn")}])
     Validations.of(topic).acknowledge(Acknowledgment(id="cfn-lint::W3005", reason="test"))

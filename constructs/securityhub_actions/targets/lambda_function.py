@@ -19,10 +19,10 @@ _MAX_EVENT_AGE_HOURS: Final = 6
 class LambdaFunction(Target):
     """Invokes a Lambda function with the event.
 
-    EventBridge invokes a function asynchronously and is done once Lambda has accepted the event. An event that the
-    function then fails to handle is Lambda's to keep: unless the function has a dead-letter queue or an on-failure
-    destination of its own, it gets the rule's dead-letter queue as its on-failure destination, after 2 retries
-    within 6 hours (Lambda's defaults).
+    EventBridge invokes a function asynchronously and is done once Lambda has accepted the event. An event
+    that the function then fails to handle is Lambda's to keep: unless the function has a dead-letter queue or
+    an on-failure destination of its own, it gets the rule's dead-letter queue as its on-failure destination,
+    after 2 retries within 6 hours (Lambda's defaults).
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
     """
@@ -46,7 +46,7 @@ class LambdaFunction(Target):
         self._event = event
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:
-        """Let the rule, and only it, invoke the function, and have the function keep what it fails to handle."""
+        """Let only the rule invoke the function, and have the function keep what it fails to handle."""
         self._allow_invocation(rule)
         self._keep_failed_events(dead_letter_queue)
         return events.RuleTargetConfig(
@@ -87,8 +87,8 @@ class LambdaFunction(Target):
     def _warn(self, why: str) -> None:
         Annotations.of(self._function).add_warning_v2(
             "securityhub-actions:FailedEventsAreLost",
-            f"The function {self._function.node.path} {why}. Make sure that it has an on-failure destination or a "
-            "dead-letter queue: an event that it fails to handle is lost otherwise.",
+            f"The function {self._function.node.path} {why}. Make sure that it has an on-failure destination "
+            "or a dead-letter queue: an event that it fails to handle is lost otherwise.",
         )
 
 

@@ -5,6 +5,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
+
 from securityhub_actions import CustomAction, CustomActionRule, Delivery, targets
 
 ACCOUNT = "111122223333"
@@ -73,9 +74,7 @@ def test_the_function_can_get_a_part_of_the_event(stack):
 
 def test_an_event_that_the_function_fails_to_handle_goes_to_the_rules_dead_letter_queue(stack):
     mine = sqs.Queue(stack, "Mine", enforce_ssl=True)
-    press(
-        stack, targets.LambdaFunction(new_function(stack)), delivery=Delivery(dead_letter_queue=mine)
-    )
+    press(stack, targets.LambdaFunction(new_function(stack)), delivery=Delivery(dead_letter_queue=mine))
     Template.from_stack(stack).has_resource_properties(
         INVOKE_CONFIG,
         {
@@ -99,7 +98,8 @@ def test_a_function_of_another_stack_keeps_failed_events_in_its_own_stack(stack)
     template = Template.from_stack(other)
     (queue_id,) = template.find_resources("AWS::SQS::Queue")
     template.has_resource_properties(
-        INVOKE_CONFIG, {"DestinationConfig": {"OnFailure": {"Destination": {"Fn::GetAtt": [queue_id, "Arn"]}}}}
+        INVOKE_CONFIG,
+        {"DestinationConfig": {"OnFailure": {"Destination": {"Fn::GetAtt": [queue_id, "Arn"]}}}},
     )
 
 

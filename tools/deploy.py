@@ -1,0 +1,90 @@
+"""Run the CDK CLI against the embedded AWS, as `cdk` runs against the real one."""
+
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION, EmbeddedAws
+from tools.cdk import ROOT, cdk_command, toolchain_environment
+
+_TAIL_LINES: Final = 40
+
+
+class DeploymentFailedError(RuntimeError):
+    """The CDK CLI ended with an error; the message holds the end of its output."""
+
+
+def bootstrap(aws: EmbeddedAws, *, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> None:
+    """Run `cdk bootstrap` for an account and region of the embedded AWS.
+
+    Raises:
+        DeploymentFailedError: it failed.
+    """
+    # In a folder without cdk.json: the CLI would otherwise synthesize the app, whose environments it is not
+    # asked.
+    with tempfile.TemporaryDirectory() as folder:
+        run_cdk(aws, "bootstrap", f"aws://{account}/{region}", account=account, region=region, folder=folder)
+
+
+def deploy(
+    aws: EmbeddedAws,
+    *stacks: str,
+    app: str | Path | None = None,
+    account: str = DEFAULT_ACCOUNT,
+    region: str = DEFAULT_REGION,
+    report: Callable[[str], None] = lambda _: None,
+) -> str:
+    """Run `cdk deploy`.
+
+    Args:
+        aws: where to.
+        stacks: the stacks' names. Default: all.
+        app: a folder with a synthesized app. Default: this project's app, synthesized now.
+        account: the 12-digit account.
+        region: the region.
+        report: gets each line of the CLI's output as it comes.
+
+    Returns:
+        What the CLI printed.
+
+    Raises:
+        DeploymentFailedError: it failed.
+    """
+    chosen = ["--app", str(app)] if app else []
+    arguments = ("deploy", *(stacks or ("--all",)), *chosen, "--require-approval", "never", "--no-notices")
+    return run_cdk(aws, *arguments, account=account, region=region, report=report)
+
+
+def run_cdk(
+    aws: EmbeddedAws,
+    *arguments: str,
+    account: str = DEFAULT_ACCOUNT,
+    region: str = DEFAULT_REGION,
+    report: Callable[[str], None] = lambda _: None,
+    folder: str | Path = ROOT,
+) -> str:
+    """Run the CDK CLI against the embedded AWS, in a folder, and return what it printed.
+
+    Raises:
+        DeploymentFailedError: it ended with an error.
+    """
+    environment = toolchain_environment(aws.environment(account=account, region=region))
+    lines: list[str] = []
+    with subprocess.Popen(  # noqa: S603 - the pinned CDK CLI
+        cdk_command(*arguments),
+        cwd=folder,
+        env={**environment, "CI": "true"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None  # noqa: S101 - narrows the type: a pipe was asked for
+        for line in process.stdout:
+            lines.append(line.rstrip("\n"))
+            report(lines[-1])
+    if process.returncode:
+        tail = "\n".join(lines[-_TAIL_LINES:])
+        raise DeploymentFailedError(f"cdk {' '.join(arguments)} ended with {process.returncode}:\n{tail}")
+    return "\n".join(lines)
