@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from securityhub_actions.filters import (
@@ -341,7 +341,7 @@ def reads(findings, finding):
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(FILTERS, FINDINGS)
 def test_the_compiled_pattern_says_what_the_filter_says(wanted, finding):
     findings = FindingFilter(**wanted)
