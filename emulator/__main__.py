@@ -1,6 +1,7 @@
 """The embedded AWS as a command: ``python -m emulator --help``."""
 
 import argparse
+import dataclasses
 import json
 import os
 import re
@@ -128,10 +129,7 @@ def _event_lines(events: Sequence[dict[str, Any]]) -> list[str]:
 def _deliveries(aws: EmbeddedAws, options: argparse.Namespace) -> str:
     deliveries = aws.deliveries(account=options.account, region=options.region)
     if options.json:
-        return json.dumps(
-            aws.request("GET", f"/_emulator/deliveries?account={options.account}&region={options.region}"),
-            indent=2,
-        )
+        return json.dumps([dataclasses.asdict(delivery) for delivery in deliveries], indent=2)
     none = f"No event matched a rule in {options.account}, {options.region}."
     return "\n".join(map(describe, deliveries)) or none
 

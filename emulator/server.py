@@ -404,9 +404,10 @@ def _stop(process: "subprocess.Popen[str]") -> None:
     """Close the server's input, on which it ends itself and the Lambdas; insist if it hangs."""
     with contextlib.suppress(OSError):
         _pipe(process.stdin).close()
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(STOP_TIMEOUT_SECONDS)
-    except subprocess.TimeoutExpired:
+    # A server that hangs or was killed from outside leaves the Lambdas' processes in its group.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    process.wait()
     _pipe(process.stdout).close()

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -71,6 +72,17 @@ def test_an_exception_stops_the_server(tmp_path):
     worker = int(process.communicate(timeout=60)[0])
     assert process.returncode == 3
     assert not process_is_there(worker)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_lambda_started_ends_even_if_the_server_was_killed(tmp_path, embedded_aws):
+    code = "return os.getppid(), subprocess.Popen(['sleep', '600'], stdout=subprocess.DEVNULL).pid"
+    script = with_lambda("os.kill(eval(worker)[0], 9)")
+    script = script.replace("import os, time", "import os, subprocess").replace("return os.getpid()", code)
+    process = start_script(script, tmp_path)
+    _, sleeper = json.loads(process.communicate(timeout=60)[0])
+    assert process.returncode == 0
+    embedded_aws.wait_until(lambda: not process_is_there(sleeper), what="the end of what the Lambda started")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -78,6 +78,8 @@ def test_pressing_what_does_not_exist_ends_with_the_reason(capsys):
 def test_an_account_without_deliveries_is_said_so(capsys):
     assert main(["deliveries", "--account", "123412341234"]) == 0
     assert capsys.readouterr().out == "No event matched a rule in 123412341234, eu-west-1.\n"
+    assert main(["deliveries", "--account", "123412341234", "--json"]) == 0
+    assert capsys.readouterr().out == "[]\n"
 
 
 def test_without_a_server_the_command_says_how_to_get_one(monkeypatch, capsys):
