@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from emulator.delivery.http import AsgiApp, Message, Receive, Send
+from emulator.delivery.http import AsgiApp, Message, Receive, Send, log_app
 
 HOST = "127.0.0.1"
 
@@ -30,7 +30,6 @@ def plugged_app() -> AsgiApp:
     from ministack.app import app  # noqa: PLC0415
 
     from emulator import cloudformation, delivery, securityhub  # noqa: PLC0415
-    from emulator.delivery.http import log_app  # noqa: PLC0415
 
     log = delivery.DeliveryLog()
     delivery.register(log)
