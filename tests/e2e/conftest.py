@@ -1,0 +1,122 @@
+"""The embedded AWS, bootstrapped, and ways to deploy onto it with the real CDK CLI."""
+
+import itertools
+import json
+
+import pytest
+from aws_cdk import App, Environment, Stack
+
+from emulator.server import DEFAULT_ACCOUNT, EmbeddedAws
+from tools.deploy import bootstrap, deploy, run_cdk
+
+NATIVE_REGION = "us-east-1"
+CUSTOM_REGION = "eu-west-1"
+_numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items):
+    """All of these tests share one embedded AWS, so xdist must keep them on one worker."""
+    for item in items:
+        if "/e2e/" in str(item.path):
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.xdist_group("e2e"))
+
+
+@pytest.fixture(scope="session")
+def aws():
+    with EmbeddedAws.start() as aws:
+        for region in (NATIVE_REGION, CUSTOM_REGION):
+            bootstrap(aws, region=region)
+            aws.client("securityhub", region=region).enable_security_hub()
+        yield aws
+
+
+class Deployment:
+    """One stack of a test, deployed again and again as its app changes.
+
+    Args:
+        aws: the embedded AWS.
+        context: the feature flags.
+        folder: where apps are synthesized.
+        region: where the stack goes.
+    """
+
+    def __init__(self, aws, context, folder, region):
+        self.aws = aws
+        self.context = context
+        self.folder = folder
+        self.region = region
+        self.stack_name = f"Test{next(_numbers)}"
+
+    def synthesize(self, declare):
+        """Synthesize an app with one stack, to which `declare` adds constructs; return the folder."""
+        outdir = self.folder / f"{self.stack_name}-{next(_numbers)}"
+        app = App(context=self.context, analytics_reporting=False, outdir=str(outdir))
+        stack = Stack(app, self.stack_name, env=Environment(account=DEFAULT_ACCOUNT, region=self.region))
+        declare(stack)
+        app.synth()
+        return outdir
+
+    def deploy(self, declare):
+        """Run `cdk deploy`."""
+        return deploy(self.aws, self.stack_name, app=self.synthesize(declare), region=self.region)
+
+    def import_action(self, declare, arn):
+        """Run `cdk import` for the one native action target that the app declares."""
+        app = self.synthesize(declare)
+        template = json.loads((app / f"{self.stack_name}.template.json").read_text())
+        (logical_id,) = (
+            name
+            for name, resource in template["Resources"].items()
+            if resource["Type"] == "AWS::SecurityHub::ActionTarget"
+        )
+        mapping = self.folder / f"{self.stack_name}-mapping.json"
+        mapping.write_text(json.dumps({logical_id: {"ActionTargetArn": arn}}))
+        arguments = ("--app", str(app), "--force", "--resource-mapping", str(mapping))
+        return run_cdk(self.aws, "import", self.stack_name, *arguments, region=self.region)
+
+    def destroy(self):
+        """Delete the stack and wait until it is gone."""
+        cloudformation = self.aws.client("cloudformation", region=self.region)
+        cloudformation.delete_stack(StackName=self.stack_name)
+        cloudformation.get_waiter("stack_delete_complete").wait(
+            StackName=self.stack_name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        )
+
+    def actions(self):
+        """The custom actions of the region: id to name and description."""
+        hub = self.aws.client("securityhub", region=self.region)
+        pages = hub.get_paginator("describe_action_targets").paginate()
+        return {
+            action["ActionTargetArn"].rpartition("/")[2]: (action["Name"], action["Description"])
+            for page in pages
+            for action in page["ActionTargets"]
+        }
+
+    def resources(self, resource_type):
+        """The stack's resources of a type: logical id to physical id."""
+        cloudformation = self.aws.client("cloudformation", region=self.region)
+        found = cloudformation.describe_stack_resources(StackName=self.stack_name)["StackResources"]
+        return {
+            resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+            for resource in found
+            if resource["ResourceType"] == resource_type
+        }
+
+
+@pytest.fixture
+def new_deployment(aws, feature_flags, tmp_path):
+    """A function that prepares a stack in a region; what is left of it is deleted afterwards."""
+    made = []
+
+    def prepare(region):
+        made.append(Deployment(aws, feature_flags, tmp_path, region))
+        return made[-1]
+
+    yield prepare
+    for deployment in made:
+        deployment.destroy()
+        hub = aws.client("securityhub", region=deployment.region)
+        for page in hub.get_paginator("describe_action_targets").paginate():
+            for action in page["ActionTargets"]:
+                hub.delete_action_target(ActionTargetArn=action["ActionTargetArn"])

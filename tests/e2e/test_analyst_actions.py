@@ -1,0 +1,173 @@
+"""The app as `cdk deploy` deploys it: analysts press its actions, and findings and topics show the effect."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tools.deploy import deploy
+
+STACK = "SecurityHubAnalystActions"
+REGION = "eu-west-1"
+EVENTS = Path(__file__).resolve().parents[1] / "events"
+
+
+@pytest.fixture(scope="module")
+def app(aws):
+    deploy(aws, region=REGION)
+    yield aws
+    aws.client("cloudformation", region=REGION).delete_stack(StackName=STACK)
+
+
+@pytest.fixture(scope="module")
+def digests(app):
+    """A function that receives the messages of the digest topic, as a subscriber does."""
+    (stack,) = app.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+    (topic,) = [o["OutputValue"] for o in stack["Outputs"] if o["OutputKey"] == "DigestTopicArn"]
+    sqs = app.client("sqs")
+    url = sqs.create_queue(QueueName="digest-subscriber")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    app.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+
+    def receive():
+        (message,) = app.wait_until(
+            lambda: sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages"), what="a digest"
+        )
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return json.loads(message["Body"])
+
+    return receive
+
+
+@pytest.fixture
+def dead_letters(app):
+    """A function that receives what waits in the app's dead-letter queue."""
+    resources = app.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
+    (url,) = [r["PhysicalResourceId"] for r in resources if r["ResourceType"] == "AWS::SQS::Queue"]
+    sqs = app.client("sqs")
+
+    def receive():
+        (message,) = app.wait_until(
+            lambda: sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages"), what="a dead letter"
+        )
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return json.loads(message["Body"])
+
+    return receive
+
+
+def findings_of(name, prefix):
+    """The findings of a sample event, under ids of their own so that tests do not meet."""
+    findings = json.loads((EVENTS / name).read_text())["detail"]["findings"]
+    return [{**finding, "Id": f"{finding['Id']}-{prefix}"} for finding in findings]
+
+
+def press(aws, action_id, **selection):
+    (event,) = aws.press(f"arn:aws:securityhub:{REGION}:111122223333:action/custom/{action_id}", **selection)
+    return event
+
+
+def answer_to(aws, event):
+    def answered():
+        return [d for d in aws.deliveries(event_id=event["id"]) if d.answer]
+
+    (delivery,) = aws.wait_until(answered, what="the Lambda function's answer")
+    return delivery.answer
+
+
+def workflow_of(aws, findings):
+    found = aws.client("securityhub").get_findings(
+        Filters={"Id": [{"Value": f["Id"], "Comparison": "EQUALS"} for f in findings]}, MaxResults=100
+    )["Findings"]
+    return {f["Id"]: (f["Workflow"]["Status"], f.get("Note", {}).get("Text", "")) for f in found}
+
+
+@pytest.mark.parametrize(
+    ("action_id", "status"), [("MarkAsNotified", "NOTIFIED"), ("SuppressWithNote", "SUPPRESSED")]
+)
+@pytest.mark.parametrize(
+    ("sample", "count"), [("custom_action_1_finding.json", 1), ("custom_action_20_findings.json", 20)]
+)
+def test_pressing_an_action_sets_status_and_note_of_every_selected_finding(
+    app, action_id, status, sample, count
+):
+    findings = findings_of(sample, f"{action_id}-{count}")
+    app.client("securityhub").batch_import_findings(Findings=findings)
+    event = press(app, action_id, findings=findings)
+    assert answer_to(app, event).function_error is None
+    after = workflow_of(app, findings)
+    assert len(after) == count
+    assert all(state == status and event["id"] in note for state, note in after.values())
+
+
+def test_findings_that_were_not_selected_stay_as_they_were(app):
+    selected, other = findings_of("custom_action_20_findings.json", "selected")[:2]
+    app.client("securityhub").batch_import_findings(Findings=[selected, other])
+    answer_to(app, press(app, "SuppressWithNote", findings=[selected]))
+    assert workflow_of(app, [other]) == {other["Id"]: ("NEW", "")}
+
+
+def test_pressing_the_digest_on_an_insight_with_100_results_sends_one_message_that_counts_them(app, digests):
+    hub = app.client("securityhub")
+    (template,) = findings_of("custom_action_1_finding.json", "digest")
+    findings = [
+        {**template, "Id": f"{template['Id']}-{number}", "GeneratorId": f"generator-{number:03}"}
+        for number in range(100)
+    ]
+    hub.batch_import_findings(Findings=findings)
+    insight = hub.create_insight(
+        Name="Findings by generator",
+        Filters={"GeneratorId": [{"Value": "generator-", "Comparison": "PREFIX"}]},
+        GroupByAttribute="GeneratorId",
+    )["InsightArn"]
+    event = press(app, "InsightDigest", insight_arn=insight)
+    assert len(event["detail"]["insightResults"]) == 100
+    assert answer_to(app, event).function_error is None
+    message = digests()
+    assert "Findings by generator (100 results)" in message["Subject"]
+    assert "100" in message["Message"]
+    assert "generator-000" in message["Message"]
+
+
+def test_pressing_the_digest_on_findings_sends_their_titles(app, digests):
+    findings = findings_of("custom_action_20_findings.json", "titles")
+    app.client("securityhub").batch_import_findings(Findings=findings)
+    answer_to(app, press(app, "InsightDigest", findings=findings))
+    assert findings[0]["Title"] in digests()["Message"]
+
+
+def test_a_finding_that_cannot_be_updated_leaves_the_others_updated_and_its_event_in_the_dead_letter_queue(
+    app, dead_letters
+):
+    findings = findings_of("custom_action_20_findings.json", "refused")
+    app.client("securityhub").batch_import_findings(Findings=findings)
+    app.inject_fault(finding=findings[7])
+    event = press(app, "SuppressWithNote", findings=findings)
+    assert answer_to(app, event).function_error == "Unhandled"
+    statuses = {finding_id: status for finding_id, (status, _) in workflow_of(app, findings).items()}
+    assert statuses.pop(findings[7]["Id"]) == "NEW"
+    assert set(statuses.values()) == {"SUPPRESSED"}
+    letter = dead_letters()
+    assert letter["requestPayload"]["id"] == event["id"]
+    assert letter["requestContext"]["condition"] == "RetriesExhausted"
+
+
+def test_a_poison_event_ends_in_the_dead_letter_queue_with_the_reason(app, dead_letters):
+    resources = app.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
+    (function,) = [
+        r["PhysicalResourceId"]
+        for r in resources
+        if r["LogicalResourceId"].startswith("SuppressWithNoteFunction")
+        and r["ResourceType"] == "AWS::Lambda::Function"
+    ]
+    poison = {
+        "source": "aws.securityhub",
+        "detail-type": "Security Hub Findings - Custom Action",
+        "detail": 7,
+    }
+    app.client("lambda").invoke(
+        FunctionName=function, InvocationType="Event", Payload=json.dumps(poison).encode()
+    )
+    letter = dead_letters()
+    assert letter["requestPayload"] == poison
+    assert "$.id is missing" in letter["responsePayload"]["errorMessage"]
