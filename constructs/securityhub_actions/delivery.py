@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from typing import cast
 
 import jsii
-from aws_cdk import Acknowledgment, Annotations, ArnFormat, Duration, Names, Stack, Validations
+from aws_cdk import Acknowledgment, Duration, Stack, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.interfaces.aws_events import IRuleRef
 from constructs import Construct, IConstruct
+
+from securityhub_actions.rule_access import allow_queue
 
 MAX_RETRY_ATTEMPTS = 185
 _MIN_EVENT_AGE_SECONDS = 60
@@ -162,7 +163,7 @@ class DeliveredTarget:
         settings = {name: getattr(config, name) for name in fields}
         if config.dead_letter_config is None:
             queue = _queue_of(delivery, rule)
-            _QueueAccess.of(queue).allow(rule)
+            allow_queue(queue, rule, sid="EventBridgeDeadLetters")
             settings["dead_letter_config"] = events.CfnRule.DeadLetterConfigProperty(arn=queue.queue_arn)
         if config.retry_policy is None:
             settings["retry_policy"] = events.CfnRule.RetryPolicyProperty(
@@ -174,65 +175,3 @@ class DeliveredTarget:
 
 def _queue_of(delivery: Delivery, rule: IRuleRef) -> sqs.IQueue:
     return delivery.dead_letter_queue or dead_letter_queue_of(rule)
-
-
-class _QueueAccess(Construct):
-    """The one statement of a queue's policy that lets rules send to it.
-
-    A queue policy holds at most 20 statements, so one statement per rule would end at the 20th action:
-    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html
-    """
-
-    def __init__(self, queue: sqs.IQueue) -> None:
-        super().__init__(queue, "SecurityHubRules")  # type: ignore[arg-type] # every IQueue is a construct
-        self._queue = queue
-        self._rule_arns: list[str] = []
-        self._statement = iam.PolicyStatement(
-            sid="EventBridgeDeadLetters",
-            principals=[iam.ServicePrincipal("events.amazonaws.com")],
-            actions=["sqs:SendMessage"],
-            resources=[queue.queue_arn],
-        )
-        if not queue.add_to_resource_policy(self._statement).statement_added:
-            self._warn_of_imported_queue()
-        if queue.encryption_master_key is not None:
-            self._allow_key(queue)
-
-    @staticmethod
-    def of(queue: sqs.IQueue) -> "_QueueAccess":
-        existing = queue.node.try_find_child("SecurityHubRules")
-        return existing if isinstance(existing, _QueueAccess) else _QueueAccess(queue)
-
-    def allow(self, rule: IRuleRef) -> None:
-        rule_arn = rule.rule_ref.rule_arn
-        if rule_arn not in self._rule_arns:
-            self._rule_arns.append(rule_arn)
-        self._statement.add_condition("ArnEquals", {"aws:SourceArn": list(self._rule_arns)})
-        self._statement.add_condition("StringEquals", {"aws:SourceAccount": Stack.of(rule).account})
-
-    def _allow_key(self, queue: sqs.IQueue) -> None:
-        stack = Stack.of(queue)
-        # Rules of the account and not this very rule: the rule refers to the queue and the queue to its key.
-        rules = stack.format_arn(
-            service="events", resource="rule", resource_name="*", arn_format=ArnFormat.SLASH_RESOURCE_NAME
-        )
-        assert queue.encryption_master_key is not None  # noqa: S101 - for the type checker; see the caller
-        queue.encryption_master_key.grant(
-            iam.ServicePrincipal(
-                "events.amazonaws.com",
-                conditions={
-                    "ArnLike": {"aws:SourceArn": rules},
-                    "StringEquals": {"aws:SourceAccount": stack.account},
-                },
-            ),
-            "kms:Decrypt",
-            "kms:GenerateDataKey",
-        )
-
-    def _warn_of_imported_queue(self) -> None:
-        Annotations.of(self).add_warning_v2(
-            "securityhub-actions:ImportedDeadLetterQueue",
-            f"The dead-letter queue {Names.unique_id(self._queue)} is not part of this app, so its policy "
-            "cannot be extended here. Its owner must allow sqs:SendMessage to events.amazonaws.com for these "
-            "rules, or undeliverable events are lost.",
-        )

@@ -1,0 +1,250 @@
+"""What lets EventBridge act for the rules of this library: resource policies, key policies and roles.
+
+Every grant to events.amazonaws.com says for which account and rules, so that EventBridge cannot be made to
+use it for somebody else's rule: https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from aws_cdk import Annotations, ArnFormat, IResource, Stack, Token
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from aws_cdk.interfaces.aws_events import IRuleRef
+from constructs import Construct, IConstruct
+
+from securityhub_actions.checks import Validation
+
+_KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
+
+Conditions = Mapping[str, Mapping[str, str | list[str]]]
+"""Operators to keys to values, as in a statement of a policy."""
+
+
+class _HasPolicy(Protocol):
+    def add_to_resource_policy(self, statement: iam.PolicyStatement) -> iam.AddToResourcePolicyResult: ...
+
+
+def any_rule_of(stack: Stack) -> Conditions:
+    """Return the conditions that tie a grant to the rules of a stack's account and region.
+
+    They stand where the ARN of the one rule would make a circle, because the rule refers to what they
+    protect. They cannot be narrower: CloudFormation makes up a rule's name from those of its stack and its
+    own, and does not say how it shortens them to the 64 characters that a rule's name may have.
+    """
+    return {
+        "ArnLike": {"aws:SourceArn": _all_rules_of(stack)},
+        "StringEquals": {"aws:SourceAccount": stack.account},
+    }
+
+
+def only_rules(stack: Stack, rule_arns: Sequence[str]) -> Conditions:
+    """Return the conditions that tie a grant to rules of a stack's account.
+
+    Args:
+        stack: the stack of the rules.
+        rule_arns: their ARNs; wildcards work too, as ArnEquals and ArnLike are the same operator.
+    """
+    return {
+        "ArnEquals": {"aws:SourceArn": list(rule_arns)},
+        "StringEquals": {"aws:SourceAccount": stack.account},
+    }
+
+
+def _all_rules_of(stack: Stack) -> str:
+    return stack.format_arn(
+        service="events", resource="rule", resource_name="*", arn_format=ArnFormat.SLASH_RESOURCE_NAME
+    )
+
+
+def allow_queue(queue: sqs.IQueue, rule: IRuleRef, *, sid: str) -> None:
+    """Let a rule send messages to a queue, and use the queue's key.
+
+    Args:
+        queue: the queue; its key, if it has one, must be a customer managed key.
+        rule: the rule.
+        sid: the name of the statement in the queue's policy that all rules share.
+
+    Source:
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sqs-permissions
+    """
+    access = queue.node.try_find_child(sid)
+    if not isinstance(access, _RuleAccess):
+        access = _RuleAccess(queue, sid, policy=queue, action="sqs:SendMessage", resource_arn=queue.queue_arn)
+    access.allow(rule)
+    if queue.encryption_master_key is not None:
+        stack = Stack.of(rule)
+        access.allow_key(rule, queue.encryption_master_key, conditions=any_rule_of(stack))
+
+
+def allow_topic(topic: sns.ITopic, rule: IRuleRef, *, sid: str) -> None:
+    """Let a rule publish to a topic, and use the topic's key.
+
+    Args:
+        topic: the topic; its key, if it has one, must be a customer managed key.
+        rule: the rule.
+        sid: the name of the statement in the topic's policy that all rules share.
+
+    Source:
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
+    """
+    access = topic.node.try_find_child(sid)
+    if not isinstance(access, _RuleAccess):
+        access = _RuleAccess(topic, sid, policy=topic, action="sns:Publish", resource_arn=topic.topic_arn)
+    access.allow(rule)
+    if topic.master_key is not None:
+        # Without conditions: "Adding the aws:SourceAccount, aws:SourceArn [...] to a AWS KMS policy is not
+        # supported for EventBridge-to-encrypted topics". The topic's own policy has them.
+        # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
+        access.allow_key(rule, topic.master_key, conditions={})
+
+
+class _RuleAccess(Construct):
+    """The one statement in the policy of a queue or topic that lets rules in.
+
+    A queue's policy holds at most 20 statements, so one statement per rule would end at the 20th rule:
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html
+    """
+
+    def __init__(
+        self, resource: IConstruct, sid: str, *, policy: _HasPolicy, action: str, resource_arn: str
+    ) -> None:
+        super().__init__(resource, sid)  # type: ignore[arg-type] # every resource is a construct
+        self._resource = resource
+        self._rule_arns: list[str] = []
+        self._sid, self._action, self._resource_arn = sid, action, resource_arn
+        self._statement = self._new_statement()
+        self._is_in_policy = policy.add_to_resource_policy(self._statement).statement_added
+        self._keys: list[str] = []
+        self.node.add_validation(Validation(self._key_errors))
+
+    def _new_statement(self) -> iam.PolicyStatement:
+        return iam.PolicyStatement(
+            sid=self._sid,
+            principals=[iam.ServicePrincipal("events.amazonaws.com")],
+            actions=[self._action],
+            resources=[self._resource_arn],
+        )
+
+    def allow(self, rule: IRuleRef) -> None:
+        stack = Stack.of(rule)
+        # A rule of another stack refers to that stack's resource, which therefore cannot refer to the rule.
+        rule_arn = rule.rule_ref.rule_arn if stack is Stack.of(self) else _all_rules_of(stack)
+        if rule_arn not in self._rule_arns:
+            self._rule_arns.append(rule_arn)
+        _condition(self._statement, only_rules(stack, self._rule_arns))
+        if not self._is_in_policy:
+            statement = self._new_statement()
+            _condition(statement, only_rules(stack, [rule.rule_ref.rule_arn]))
+            _warn(rule, self._resource, f"allow {self._action} to events.amazonaws.com", statement)
+
+    def allow_key(self, rule: IRuleRef, key: kms.IKey, *, conditions: Conditions) -> None:
+        if key.key_arn in self._keys or self._key_errors():
+            return
+        self._keys.append(key.key_arn)
+        statement = iam.PolicyStatement(
+            principals=[iam.ServicePrincipal("events.amazonaws.com")],
+            actions=list(_KEY_ACTIONS),
+            resources=["*"],
+        )
+        _condition(statement, conditions)
+        if not key.add_to_resource_policy(statement).statement_added:
+            _warn(rule, key, f"allow {' and '.join(_KEY_ACTIONS)} to events.amazonaws.com", statement)
+
+    def _key_errors(self) -> list[str]:
+        resource = self._resource.node.default_child
+        if not isinstance(resource, sqs.CfnQueue | sns.CfnTopic):
+            return []
+        key_id = json.dumps(Stack.of(self).resolve(resource.kms_master_key_id))
+        if "alias/aws/" not in key_id:
+            return []
+        return [
+            f"{self._resource.node.path} is encrypted with a key that AWS manages ({key_id}). The policy of "
+            "such a key cannot let EventBridge in, so no event would arrive. Encrypt it with a customer "
+            "managed key (aws_kms.Key), which gets the policy it needs here"
+            + (", or with keys owned by SQS." if isinstance(resource, sqs.CfnQueue) else ".")
+        ]
+
+
+def _condition(statement: iam.PolicyStatement, conditions: Conditions) -> None:
+    for operator, values in conditions.items():
+        statement.add_condition(operator, values)
+
+
+def _warn(rule: IRuleRef, resource: IConstruct, what: str, statement: iam.PolicyStatement) -> None:
+    warn_of_foreign_policy(
+        rule,
+        what=resource.node.path,
+        must=what,
+        statement=Stack.of(rule).resolve(statement.to_statement_json()),
+    )
+
+
+def warn_of_foreign_policy(
+    rule: IConstruct, *, what: str, must: str, statement: Mapping[str, object]
+) -> None:
+    """Warn that a policy is needed that this app cannot change.
+
+    Args:
+        rule: the rule whose events need it; gets the warning, which can be acknowledged there.
+        what: the resource.
+        must: what its policy must do.
+        statement: the statement that does it, resolved.
+    """
+    Annotations.of(rule).add_warning_v2(
+        "securityhub-actions:PolicyOfOthers",
+        f"{what} is not part of this app, so its policy cannot be extended here. Its owner must {must} for "
+        f"this rule, or events are lost. The statement, with CloudFormation's ${{...}} for what is not known "
+        f"yet: {json.dumps(readable(statement))}",
+    )
+
+
+def readable(value: object, *, variable: str = "${{{}}}") -> object:
+    """Write the intrinsic functions in a resolved value as text.
+
+    Args:
+        value: what `Stack.resolve` returned.
+        variable: how to write a reference. Default: as Fn::Sub does, `${Name}` and `${Name.Attribute}`.
+    """
+    match value:
+        case {"Ref": str(name)}:
+            return variable.format(name)
+        case {"Fn::GetAtt": [str(name), str(attribute)]}:
+            return variable.format(f"{name}.{attribute}")
+        case {"Fn::Join": [str(separator), [*parts]]}:
+            return separator.join(str(readable(part, variable=variable)) for part in parts)
+        case Mapping():
+            return {key: readable(item, variable=variable) for key, item in value.items()}
+        case list():
+            return [readable(item, variable=variable) for item in value]
+        case _:
+            return value
+
+
+def require_same_place(rule: IConstruct, resource: IResource, *, what: str) -> None:
+    """Refuse a target that is known to be in another account or region than the rule.
+
+    Args:
+        rule: the rule.
+        resource: the target's resource.
+        what: what it is, for the message.
+
+    Raises:
+        ValueError: both are known, and they differ.
+
+    Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-region.html
+    """
+    stack = Stack.of(rule)
+    for kind, here, there in (
+        ("account", stack.account, resource.env.account),
+        ("region", stack.region, resource.env.region),
+    ):
+        if not Token.is_unresolved(here) and not Token.is_unresolved(there) and here != there:
+            raise ValueError(
+                f"The {what} {resource.node.path} is in {kind} {there} and the rule {rule.node.path} in "
+                f"{here}. Only an event bus can be reached there: send to it with targets.EventBus, and from "
+                f"a rule on it to the {what}."
+            )

@@ -1,0 +1,58 @@
+"""An Amazon Data Firehose stream, to Amazon S3 for example, as the target of a rule."""
+
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesisfirehose as firehose
+from aws_cdk import aws_sqs as sqs
+
+from securityhub_actions.delivery import Delivery, Target
+from securityhub_actions.rule_access import require_same_place
+from securityhub_actions.targets.events_role import EventsRole
+
+
+class FirehoseStream(Target):
+    """Puts the event on a Firehose stream as a record.
+
+    Firehose writes the records of one object one after the other without anything between them: let the
+    stream append a newline (the processor AppendDelimiterToRecord) for one event a line. All rules of a stack
+    share one role, which may put records on this stream.
+
+    Source: https://docs.aws.amazon.com/firehose/latest/dev/writing-with-cloudwatch-events.html
+    """
+
+    def __init__(
+        self,
+        delivery_stream: firehose.IDeliveryStream,
+        *,
+        message: events.RuleTargetInput | None = None,
+        delivery: Delivery | None = None,
+    ) -> None:
+        """Create the target.
+
+        Args:
+            delivery_stream: a stream in the rule's account and region.
+            message: the record's data, up to 1,000 KB. Default: the whole event.
+            delivery: retry policy and dead-letter queue. Default: those of the rule.
+        """
+        super().__init__(delivery=delivery)
+        self._delivery_stream = delivery_stream
+        self._message = message
+
+    def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
+        """Let the rule put records on the stream."""
+        require_same_place(rule, self._delivery_stream, what="Firehose stream")
+        arn = self._delivery_stream.delivery_stream_arn
+        return events.RuleTargetConfig(
+            arn=arn,
+            input=self._message,
+            role=EventsRole.shared(
+                rule,
+                self._delivery_stream,
+                description="Lets EventBridge put Security Hub events on a Firehose stream",
+                statements=[
+                    iam.PolicyStatement(
+                        actions=["firehose:PutRecord", "firehose:PutRecordBatch"], resources=[arn]
+                    )
+                ],
+            ),
+        )

@@ -1,0 +1,79 @@
+"""An Amazon Kinesis data stream as the target of a rule."""
+
+from aws_cdk import Token
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_sqs as sqs
+
+from securityhub_actions.delivery import Delivery, Target
+from securityhub_actions.rule_access import require_same_place
+from securityhub_actions.targets.events_role import EventsRole
+
+
+class KinesisStream(Target):
+    """Puts the event on a stream as a record.
+
+    All rules of a stack share one role, which may put records on this stream and, where the stream has a
+    customer managed key, encrypt with it.
+
+    Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html#targets-specifics-kinesis
+    """
+
+    def __init__(
+        self,
+        stream: kinesis.IStream,
+        *,
+        partition_key_path: str | None = None,
+        message: events.RuleTargetInput | None = None,
+        delivery: Delivery | None = None,
+    ) -> None:
+        """Create the target.
+
+        Args:
+            stream: a stream in the rule's account and region.
+            partition_key_path: JSONPath to the text in the event that decides the shard, such as
+                `$.detail.findings[0].AwsAccountId`; records with the same text stay in order.
+                Default: the event's id, which spreads the events over all shards.
+            message: the record's data, up to 1 MB. Default: the whole event.
+            delivery: retry policy and dead-letter queue. Default: those of the rule.
+
+        Raises:
+            ValueError: the path does not start with `$.`.
+        """
+        super().__init__(delivery=delivery)
+        path = partition_key_path
+        if path is not None and not Token.is_unresolved(path) and not path.startswith("$."):
+            raise ValueError(
+                f"partition_key_path {path!r} is not a JSONPath. It starts with '$.', for example "
+                "'$.detail.findings[0].AwsAccountId'."
+            )
+        self._stream = stream
+        self._parameters = events.CfnRule.KinesisParametersProperty(partition_key_path=path) if path else None
+        self._message = message
+
+    def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
+        """Let the rule put records on the stream."""
+        require_same_place(rule, self._stream, what="stream")
+        return events.RuleTargetConfig(
+            arn=self._stream.stream_arn,
+            input=self._message,
+            kinesis_parameters=self._parameters,
+            role=EventsRole.shared(
+                rule,
+                self._stream,
+                description="Lets EventBridge put Security Hub events on a stream",
+                statements=self._permissions(),
+            ),
+        )
+
+    def _permissions(self) -> list[iam.PolicyStatement]:
+        statements = [iam.PolicyStatement(actions=["kinesis:PutRecord"], resources=[self._stream.stream_arn])]
+        if self._stream.encryption_key is not None:
+            # https://docs.aws.amazon.com/streams/latest/dev/permissions-user-key-KMS.html
+            statements.append(
+                iam.PolicyStatement(
+                    actions=["kms:GenerateDataKey"], resources=[self._stream.encryption_key.key_arn]
+                )
+            )
+        return statements

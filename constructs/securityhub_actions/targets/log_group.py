@@ -1,0 +1,100 @@
+"""An Amazon CloudWatch Logs log group as the target of a rule."""
+
+from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+
+from securityhub_actions.checks import Validation, known_length
+from securityhub_actions.delivery import Delivery, Target
+from securityhub_actions.rule_access import only_rules, require_same_place
+
+MAX_POLICY_LENGTH = 5120
+_POLICY_ID = "SecurityHubLogGroupPolicy"
+
+
+class LogGroup(Target):
+    """Writes the event to a log group, each into a log stream of its own.
+
+    An account may have 10 resource policies of CloudWatch Logs in a region. All log groups of a stack share
+    one of them, with a statement for each log group that lets in its rules only.
+
+    Source:
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-cloudwatchlogs-permissions
+    """
+
+    def __init__(
+        self,
+        log_group: logs.ILogGroup,
+        *,
+        message: events.RuleTargetInput | None = None,
+        delivery: Delivery | None = None,
+    ) -> None:
+        """Create the target.
+
+        Args:
+            log_group: a log group in the rule's account and region. Any name works, but EventBridge's console
+                shows only those that start with `/aws/events/`.
+            message: the log event: an object with the fields `timestamp` (milliseconds since 1970) and
+                `message`, both of them texts, as `aws_events_targets.LogGroupTargetInput` makes it.
+                Default: the whole event with its own time.
+            delivery: retry policy and dead-letter queue. Default: those of the rule.
+        """
+        super().__init__(delivery=delivery)
+        self._log_group = log_group
+        self._message = message
+
+    def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
+        """Let the rule create log streams and write to them."""
+        require_same_place(rule, self._log_group, what="log group")
+        stack = Stack.of(rule)
+        policy = stack.node.try_find_child(_POLICY_ID)
+        if not isinstance(policy, _LogGroupPolicy):
+            policy = _LogGroupPolicy(stack, _POLICY_ID)
+        policy.allow(self._log_group, rule)
+        return events.RuleTargetConfig(
+            # Of the group itself: its ARN in CDK ends in ":*" and means its streams.
+            arn=stack.format_arn(
+                service="logs",
+                resource="log-group",
+                resource_name=self._log_group.log_group_name,
+                arn_format=ArnFormat.COLON_RESOURCE_NAME,
+            ),
+            input=self._message,
+        )
+
+
+class _LogGroupPolicy(logs.ResourcePolicy):
+    """The resource policy that lets the rules of a stack write to their log groups."""
+
+    def __init__(self, stack: Stack, construct_id: str) -> None:
+        super().__init__(stack, construct_id)
+        self._rules: dict[str, list[str]] = {}
+        self._statements: dict[str, iam.PolicyStatement] = {}
+        self.node.add_validation(Validation(self._length_errors))
+
+    def allow(self, log_group: logs.ILogGroup, rule: events.IRule) -> None:
+        arn = log_group.log_group_arn
+        if arn not in self._statements:
+            self._statements[arn] = iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+                resources=[arn],
+            )
+            self.document.add_statements(self._statements[arn])
+        rules = self._rules.setdefault(arn, [])
+        if rule.rule_arn not in rules:
+            rules.append(rule.rule_arn)
+        for operator, values in only_rules(Stack.of(rule), rules).items():
+            self._statements[arn].add_condition(operator, values)
+
+    def _length_errors(self) -> list[str]:
+        length = known_length(Stack.of(self).resolve(self.document))
+        if length <= MAX_POLICY_LENGTH:
+            return []
+        return [
+            f"The policy of the log groups of {Stack.of(self).node.path} has {length} characters. CloudWatch "
+            f"Logs allows {MAX_POLICY_LENGTH}: let fewer rules write to log groups, or move some to another "
+            "stack."
+        ]

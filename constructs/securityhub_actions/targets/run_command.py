@@ -1,0 +1,188 @@
+"""AWS Systems Manager Run Command on EC2 instances as the target of a rule."""
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+from aws_cdk import Acknowledgment, Annotations, ArnFormat, Stack, Token, Validations
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_ssm as ssm
+
+from securityhub_actions.delivery import Delivery, Target
+from securityhub_actions.rule_access import readable
+from securityhub_actions.targets.events_role import EventsRole, free_child_id
+from securityhub_actions.targets.ssm_documents import (
+    Parameters,
+    SsmDocument,
+    has_event_fields,
+    parameters_input,
+)
+
+MAX_VALUES: Final = 50
+_SHELL_DOCUMENTS: Final = frozenset({"AWS-RunShellScript", "AWS-RunPowerShellScript"})
+
+
+@dataclass(frozen=True, slots=True)
+class Instances:
+    """The instances that run a command: named, or all that have a tag at that time.
+
+    EventBridge takes one such block with 1 to 50 values, and nothing of it from the event.
+
+    Attributes:
+        key: `InstanceIds` or `tag:` and the tag's key.
+        values: the ids, or the values of the tag, of which one must hold.
+
+    Raises:
+        ValueError: no value, more than 50, a blank one or one twice.
+
+    Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_RunCommandTarget.html
+    """
+
+    key: str
+    values: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.values) <= MAX_VALUES:
+            raise ValueError(
+                f"{self.key} has {len(self.values)} values. EventBridge allows 1 to {MAX_VALUES}: name a tag "
+                "that all of the instances have, or add a second rule."
+            )
+        if any(not value.strip() for value in self.values) or len(set(self.values)) < len(self.values):
+            raise ValueError(f"{self.key} has a blank value or one twice among {list(self.values)}.")
+
+    @classmethod
+    def with_ids(cls, *instance_ids: str) -> Self:
+        """Return 1 to 50 instances by their ids, `i-...` of EC2 or `mi-...` of a hybrid activation.
+
+        Raises:
+            ValueError: an id that is neither.
+        """
+        for instance_id in instance_ids:
+            if not Token.is_unresolved(instance_id) and not instance_id.startswith(("i-", "mi-")):
+                raise ValueError(
+                    f"{instance_id!r} is not the id of an instance. It starts with 'i-' (EC2) or 'mi-' "
+                    "(hybrid)."
+                )
+        return cls("InstanceIds", instance_ids)
+
+    @classmethod
+    def with_tag(cls, key: str, *values: str) -> Self:
+        """Return the EC2 instances of the account and region whose tag has one of 1 to 50 values.
+
+        Raises:
+            ValueError: a blank key.
+        """
+        if not key.strip():
+            raise ValueError(f"The tag's key {key!r} is blank. Pass the key as the first argument.")
+        return cls(f"tag:{key}", values)
+
+    def permission(self, stack: Stack) -> iam.PolicyStatement:
+        """Return the permission to send commands to these instances and no others."""
+        if self.key == "InstanceIds":
+            return iam.PolicyStatement(
+                actions=["ssm:SendCommand"], resources=[_instance_arn(stack, value) for value in self.values]
+            )
+        return iam.PolicyStatement(
+            actions=["ssm:SendCommand"],
+            resources=[_instance_arn(stack, "*")],
+            conditions={
+                "StringEquals": {f"ssm:resourceTag/{self.key.removeprefix('tag:')}": list(self.values)}
+            },
+        )
+
+
+def _instance_arn(stack: Stack, instance_id: str) -> str:
+    hybrid = not Token.is_unresolved(instance_id) and instance_id.startswith("mi-")
+    return stack.format_arn(
+        service="ssm" if hybrid else "ec2",
+        resource="managed-instance" if hybrid else "instance",
+        resource_name=instance_id,
+        arn_format=ArnFormat.SLASH_RESOURCE_NAME,
+    )
+
+
+class RunCommand(Target):
+    """Runs a Systems Manager command document on instances.
+
+    EventBridge is done once Systems Manager has taken the command: what then fails on an instance is in the
+    command's history. Each rule gets a role that may send this document to these instances and nothing else.
+
+    The instances are fixed. To act on the instance that a finding is about, use `Automation` or a Lambda
+    function.
+
+    Source:
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html#targets-specifics-run-command
+    """
+
+    def __init__(
+        self,
+        document: str | ssm.CfnDocument,
+        *,
+        instances: Instances,
+        parameters: Parameters | None = None,
+        delivery: Delivery | None = None,
+    ) -> None:
+        """Create the target.
+
+        Args:
+            document: a document of the type Command: the name of one's own or of one of AWS, the ARN of one
+                that is shared with the account, or the document itself.
+            instances: which instances run it.
+            parameters: the document's parameters, each one or more texts, which may be or contain
+                `aws_events.EventField`s. Text of a finding is not to be trusted: give it only to documents
+                whose parameters have an `allowedPattern`, never to a shell. Default: none.
+            delivery: retry policy and dead-letter queue. Default: those of the rule.
+
+        Raises:
+            ValueError: not the name of a document.
+        """
+        super().__init__(delivery=delivery)
+        self._document = SsmDocument(document)
+        self._instances = instances
+        self._input = parameters_input(parameters or {})
+
+    def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
+        """Let the rule send the command to the instances."""
+        self._warn_of_shell(rule)
+        block = events.CfnRule.RunCommandTargetProperty(
+            key=self._instances.key, values=list(self._instances.values)
+        )
+        return events.RuleTargetConfig(
+            arn=self._document.arn(Stack.of(rule)),
+            input=self._input,
+            role=self._role(rule),
+            run_command_parameters=events.CfnRule.RunCommandParametersProperty(run_command_targets=[block]),
+        )
+
+    def _role(self, rule: events.IRule) -> iam.Role:
+        stack = Stack.of(rule)
+        role = EventsRole(
+            rule,
+            free_child_id(rule, "RunCommandRole"),
+            description="Lets EventBridge run a command on instances for Security Hub events",
+            statements=[
+                iam.PolicyStatement(actions=["ssm:SendCommand"], resources=[self._document.arn(stack)]),
+                self._instances.permission(stack),
+            ],
+        )
+        if self._instances.key != "InstanceIds":
+            # cdk-nag writes references in angle brackets.
+            all_instances = readable(stack.resolve(_instance_arn(stack, "*")), variable="<{}>")
+            Validations.of(role).acknowledge(
+                Acknowledgment(
+                    id=f"AwsSolutions-IAM5[Resource::{all_instances}]",
+                    reason="The instances are those with a tag, which a condition demands; which they are is "
+                    "not known before the command is sent.",
+                )
+            )
+        return role
+
+    def _warn_of_shell(self, rule: events.IRule) -> None:
+        if self._document.name in _SHELL_DOCUMENTS and has_event_fields(rule, self._input):
+            Annotations.of(rule).add_warning_v2(
+                "securityhub-actions:ShellCommandFromEvent",
+                f"{rule.node.path} puts text of findings into the parameters of {self._document.name}. "
+                "Whoever can make a finding can then run commands on the instances. Write a document of your "
+                "own whose parameters have an allowedPattern.",
+            )

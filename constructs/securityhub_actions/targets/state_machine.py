@@ -1,0 +1,54 @@
+"""An AWS Step Functions state machine as the target of a rule."""
+
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as stepfunctions
+
+from securityhub_actions.delivery import Delivery, Target
+from securityhub_actions.rule_access import require_same_place
+from securityhub_actions.targets.events_role import EventsRole
+
+
+class StateMachine(Target):
+    """Starts an execution of a state machine with the event as its input.
+
+    EventBridge is done once the execution has started: an execution that then fails is not retried and not
+    put into the dead-letter queue. All rules of a stack share one role, which may start executions of this
+    state machine.
+
+    Source: https://docs.aws.amazon.com/step-functions/latest/dg/tutorial-cloudwatch-events-s3.html
+    """
+
+    def __init__(
+        self,
+        state_machine: stepfunctions.IStateMachine,
+        *,
+        event: events.RuleTargetInput | None = None,
+        delivery: Delivery | None = None,
+    ) -> None:
+        """Create the target.
+
+        Args:
+            state_machine: a standard or express state machine in the rule's account and region.
+            event: the execution's input. Default: the whole event.
+            delivery: retry policy and dead-letter queue. Default: those of the rule.
+        """
+        super().__init__(delivery=delivery)
+        self._state_machine = state_machine
+        self._event = event
+
+    def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
+        """Let the rule start executions."""
+        require_same_place(rule, self._state_machine, what="state machine")
+        arn = self._state_machine.state_machine_arn
+        return events.RuleTargetConfig(
+            arn=arn,
+            input=self._event,
+            role=EventsRole.shared(
+                rule,
+                self._state_machine,
+                description="Lets EventBridge start a state machine with Security Hub events",
+                statements=[iam.PolicyStatement(actions=["states:StartExecution"], resources=[arn])],
+            ),
+        )
