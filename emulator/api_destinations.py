@@ -1,0 +1,173 @@
+"""What the embedded AWS learns of API destinations: CloudFormation's types, and hosts that are local servers.
+
+A template keeps the vendor's real https URL. ``POST /_emulator/hosts`` says which local server stands for
+which host::
+
+    {"events.pagerduty.com": "http://127.0.0.1:8080"}
+
+A host that no server stands for is not reached: no request leaves the machine.
+"""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from ministack.services import eventbridge
+from ministack.services.cloudformation import provisioners
+
+CONNECTION: Final = "AWS::Events::Connection"
+API_DESTINATION: Final = "AWS::Events::ApiDestination"
+HOSTS_PATH: Final = "/_emulator/hosts"
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_SECRETS: Final = frozenset({"ApiKeyValue", "Password", "ClientSecret"})
+
+Document = dict[str, Any]
+Properties = Mapping[str, Any]
+Provisioned = tuple[str, Document]
+"""A resource's physical id and the attributes that Fn::GetAtt returns."""
+Answer = tuple[int, dict[str, str], bytes]
+Operation = Callable[[Document], Answer]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[Message, Receive, Send], Awaitable[None]]
+
+_servers: dict[str, str] = {}
+_open = eventbridge._http_open  # noqa: SLF001 - MiniStack's only way out; see test_api_destinations
+_describe_connection = eventbridge._describe_connection  # noqa: SLF001
+
+
+def register() -> None:
+    """Add the resource types to MiniStack's CloudFormation and lead its requests to local servers.
+
+    Calling it again changes nothing.
+    """
+    for resource_type, kind in ((CONNECTION, "Connection"), (API_DESTINATION, "ApiDestination")):
+        provisioners._RESOURCE_HANDLERS[resource_type] = _handlers(kind)  # noqa: SLF001 - there is no public way
+        provisioners._REPLACING_PROPERTIES[resource_type] = ("Name",)  # noqa: SLF001
+    eventbridge._http_open = _open_locally  # noqa: SLF001
+    eventbridge._describe_connection = _describe_without_secrets  # noqa: SLF001
+
+
+def _handlers(kind: str) -> Document:
+    """CloudFormation's handlers for one of the two types, both of which are known by their name."""
+
+    def create(logical_id: str, properties: Properties, stack_name: str) -> Provisioned:
+        name = properties.get("Name") or provisioners._physical_name(  # noqa: SLF001
+            stack_name, logical_id, max_len=64
+        )
+        return name, _attributes(kind, _call(f"Create{kind}", {**properties, "Name": name}))
+
+    def update(name: str, _old: Properties, new: Properties, _stack_name: str) -> Provisioned:
+        return name, _attributes(kind, _call(f"Update{kind}", {**new, "Name": name}))
+
+    def delete(name: str, _properties: Properties) -> None:
+        try:
+            _call(f"Delete{kind}", {"Name": name})
+        except _NotFoundError:
+            return
+
+    return {"create": create, "update": update, "delete": delete}
+
+
+def _attributes(kind: str, answer: Document) -> Document:
+    arn = answer[f"{kind}Arn"]
+    return {"Arn": arn, "ArnForPolicy": arn}
+
+
+class _NotFoundError(ValueError):
+    """The resource is gone already."""
+
+
+_OPERATIONS: dict[str, str] = {
+    "CreateConnection": "_create_connection",
+    "UpdateConnection": "_update_connection",
+    "DeleteConnection": "_delete_connection",
+    "CreateApiDestination": "_create_api_destination",
+    "UpdateApiDestination": "_update_api_destination",
+    "DeleteApiDestination": "_delete_api_destination",
+}
+
+
+def _call(operation: str, request: Document) -> Document:
+    status, _headers, body = getattr(eventbridge, _OPERATIONS[operation])(request)
+    answer: Document = json.loads(body or b"{}")
+    if status >= 400:  # noqa: PLR2004 - HTTP's first error
+        code = str(answer.get("__type", "")).rpartition("#")[2]
+        problem = f"{operation}: {code}: {answer.get('message', '')}"
+        raise (_NotFoundError if code == "ResourceNotFoundException" else ValueError)(problem)
+    return answer
+
+
+def _describe_without_secrets(request: Document) -> Answer:
+    """DescribeConnection, which in AWS returns no credentials."""
+    status, headers, body = _describe_connection(request)
+    return status, headers, json.dumps(_without_secrets(json.loads(body))).encode()
+
+
+def _without_secrets(value: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, list):
+        return [_without_secrets(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    hidden = _SECRETS | ({"Value"} if value.get("IsValueSecret") else set())
+    return {key: _without_secrets(item) for key, item in value.items() if key not in hidden}
+
+
+def _open_locally(request: urllib.request.Request, timeout: int = 5) -> Any:  # noqa: ANN401 - urllib's response
+    """Send a request to the server that stands for its host, in place of `eventbridge._http_open`."""
+    url = urlsplit(request.full_url)
+    if url.hostname in _LOOPBACK:
+        return _open(request, timeout)
+    server = _servers.get(url.hostname or "")
+    if server is None:
+        raise urllib.error.URLError(
+            f"no local server stands for {url.hostname}; POST {HOSTS_PATH} with "
+            f'{{"{url.hostname}": "http://127.0.0.1:PORT"}}'
+        )
+    request.full_url = server + request.full_url.partition(url.netloc)[2]
+    request.add_unredirected_header("Host", url.netloc)
+    return _open(request, timeout)
+
+
+def hosts_app(inner_app: AsgiApp) -> AsgiApp:
+    """An ASGI application that takes `POST /_emulator/hosts` and passes everything else on."""
+
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != HOSTS_PATH:
+            await inner_app(scope, receive, send)
+            return
+        content = b""
+        more = scope["method"] == "POST"
+        while more:
+            message = await receive()
+            content += message.get("body", b"")
+            more = message.get("more_body", False)
+        problem = _take_hosts(content)
+        body = json.dumps({"message": problem} if problem else {"hosts": _servers}).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 400 if problem else 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+def _take_hosts(content: bytes) -> str | None:
+    """Note which server stands for which host, unless something is wrong with one of them."""
+    try:
+        hosts = json.loads(content or b"{}")
+    except ValueError as error:
+        return f"The body is not JSON: {error}."
+    if not isinstance(hosts, dict):
+        return "The body must be an object with a local server for each host."
+    for host, server in hosts.items():
+        url = urlsplit(str(server))
+        if url.scheme != "http" or url.hostname not in _LOOPBACK or url.path.strip("/"):
+            return (
+                f"{server!r} cannot stand for {host}: give a local server, such as 'http://127.0.0.1:8080'."
+            )
+    _servers.update({host: str(server).rstrip("/") for host, server in hosts.items()})
+    return None

@@ -1,0 +1,55 @@
+"""A real HTTP server that stands for a vendor and remembers what it was sent."""
+
+import contextlib
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as it arrived."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: str
+
+
+@dataclass(slots=True)
+class LocalServer:
+    """A running server.
+
+    Attributes:
+        url: where it answers.
+        requests: what arrived, oldest first.
+        status: what it answers from now on.
+    """
+
+    url: str
+    requests: list[Request] = field(default_factory=list)
+    status: int = 200
+
+
+@contextlib.contextmanager
+def local_server():
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            server.requests.append(Request("POST", self.path, dict(self.headers), body))
+            self.send_response(server.status)
+            self.end_headers()
+
+        def log_message(self, *_):
+            """Say nothing on standard error."""
+
+    listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = LocalServer(f"http://127.0.0.1:{listener.server_port}")
+    thread = threading.Thread(target=listener.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        listener.shutdown()
+        listener.server_close()
+        thread.join()
