@@ -3,6 +3,55 @@
 Any other `aws_events.IRuleTarget` works as well.
 """
 
+from securityhub_actions.targets.api_destination import ApiDestination
+from securityhub_actions.targets.automation import Automation
+from securityhub_actions.targets.event_bus import EventBus
+from securityhub_actions.targets.finding_paths import FindingPaths
+from securityhub_actions.targets.firehose_stream import FirehoseStream
+from securityhub_actions.targets.json_input import InputPath
+from securityhub_actions.targets.kinesis_stream import KinesisStream
 from securityhub_actions.targets.lambda_function import LambdaFunction
+from securityhub_actions.targets.log_group import LogGroup
+from securityhub_actions.targets.run_command import Instances, RunCommand
+from securityhub_actions.targets.sns_topic import SnsTopic
+from securityhub_actions.targets.sqs_queue import SqsQueue
+from securityhub_actions.targets.state_machine import StateMachine
+from securityhub_actions.targets.third_party import (
+    JiraCloud,
+    MicrosoftTeams,
+    PagerDuty,
+    PagerDutyEventAction,
+    PagerDutySeverity,
+    ServiceNow,
+    ServiceNowLevel,
+    Slack,
+    SplunkHec,
+    Webhook,
+)
 
-__all__ = ["LambdaFunction"]
+__all__ = [
+    "ApiDestination",
+    "Automation",
+    "EventBus",
+    "FindingPaths",
+    "FirehoseStream",
+    "InputPath",
+    "Instances",
+    "JiraCloud",
+    "KinesisStream",
+    "LambdaFunction",
+    "LogGroup",
+    "MicrosoftTeams",
+    "PagerDuty",
+    "PagerDutyEventAction",
+    "PagerDutySeverity",
+    "RunCommand",
+    "ServiceNow",
+    "ServiceNowLevel",
+    "Slack",
+    "SnsTopic",
+    "SplunkHec",
+    "SqsQueue",
+    "StateMachine",
+    "Webhook",
+]

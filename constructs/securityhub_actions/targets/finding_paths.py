@@ -1,0 +1,60 @@
+"""Where an event holds what people want to read about its first finding, in both formats of Security Hub."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from securityhub_actions.targets.json_input import InputPath
+
+_FIRST: Final = "$.detail.findings[0]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingPaths:
+    """The paths of a finding's attributes.
+
+    Only attributes that Security Hub sets in every finding: a path that leads nowhere leaves no JSON behind.
+
+    Attributes:
+        title: one line; ASFF allows 256 characters.
+        description: some sentences; ASFF allows 1,024 characters.
+        severity: a label, `CRITICAL` in ASFF and `Critical` in OCSF.
+        account: the 12-digit account that the finding is about.
+        finding_id: the finding's identifier, mostly an ARN.
+        product: the ARN of the product that found it.
+        resource_type: the type of the first resource.
+        resource: the identifier of the first resource.
+    """
+
+    title: InputPath
+    description: InputPath
+    severity: InputPath
+    account: InputPath
+    finding_id: InputPath
+    product: InputPath
+    resource_type: InputPath
+    resource: InputPath
+
+
+ASFF: Final = FindingPaths(
+    title=InputPath(f"{_FIRST}.Title"),
+    description=InputPath(f"{_FIRST}.Description"),
+    severity=InputPath(f"{_FIRST}.Severity.Label"),
+    account=InputPath(f"{_FIRST}.AwsAccountId"),
+    finding_id=InputPath(f"{_FIRST}.Id"),
+    product=InputPath(f"{_FIRST}.ProductArn"),
+    resource_type=InputPath(f"{_FIRST}.Resources[0].Type"),
+    resource=InputPath(f"{_FIRST}.Resources[0].Id"),
+)
+"""https://docs.aws.amazon.com/securityhub/latest/userguide/asff-required-attributes.html"""
+
+OCSF: Final = FindingPaths(
+    title=InputPath(f"{_FIRST}.finding_info.title"),
+    description=InputPath(f"{_FIRST}.finding_info.desc"),
+    severity=InputPath(f"{_FIRST}.severity"),
+    account=InputPath(f"{_FIRST}.cloud.account.uid"),
+    finding_id=InputPath(f"{_FIRST}.finding_info.uid"),
+    product=InputPath(f"{_FIRST}.metadata.product.uid"),
+    resource_type=InputPath(f"{_FIRST}.resources[0].type"),
+    resource=InputPath(f"{_FIRST}.resources[0].uid"),
+)
+"""https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-ocsf-findings.html"""

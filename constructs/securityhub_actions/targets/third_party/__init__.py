@@ -1,0 +1,29 @@
+"""Services outside AWS, as targets that take their address, their settings and a secret.
+
+docs/third-party-targets.md says which takes which events, how its secret looks and how it fails.
+"""
+
+from securityhub_actions.targets.third_party.jira_cloud import JiraCloud
+from securityhub_actions.targets.third_party.microsoft_teams import MicrosoftTeams
+from securityhub_actions.targets.third_party.pager_duty import (
+    PagerDuty,
+    PagerDutyEventAction,
+    PagerDutySeverity,
+)
+from securityhub_actions.targets.third_party.service_now import ServiceNow, ServiceNowLevel
+from securityhub_actions.targets.third_party.slack import Slack
+from securityhub_actions.targets.third_party.splunk_hec import SplunkHec
+from securityhub_actions.targets.third_party.webhook import Webhook
+
+__all__ = [
+    "JiraCloud",
+    "MicrosoftTeams",
+    "PagerDuty",
+    "PagerDutyEventAction",
+    "PagerDutySeverity",
+    "ServiceNow",
+    "ServiceNowLevel",
+    "Slack",
+    "SplunkHec",
+    "Webhook",
+]

@@ -1,0 +1,103 @@
+"""A channel or chat of Microsoft Teams as the target of a rule."""
+
+from urllib.parse import parse_qsl, urlsplit
+
+from aws_cdk import Token
+from aws_cdk import aws_events as events
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from securityhub_actions.delivery import Delivery
+from securityhub_actions.targets.api_destination import ApiDestination
+from securityhub_actions.targets.finding_paths import FindingPaths
+from securityhub_actions.targets.json_input import Json
+from securityhub_actions.targets.third_party.connection import new_api_destination, no_credentials
+
+
+class MicrosoftTeams(ApiDestination):
+    """Posts a finding as an Adaptive Card through a workflow "When a Teams webhook request is received".
+
+    The secret of a workflow's URL is its query parameter `sig`: it goes into the secret, the rest of the URL
+    stays the endpoint. The workflow accepts a request (202) before it posts; whether it posted is in its run
+    history only.
+
+    Source: https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        workflow_url: str,
+        secret: secretsmanager.ISecret,
+        signature_key: str = "sig",
+        rate_limit_per_second: int = 4,
+        delivery: Delivery | None = None,
+    ) -> None:
+        """Create the connection, the API destination and the target.
+
+        Args:
+            scope: the construct that they belong to.
+            construct_id: the id in that scope.
+            workflow_url: the URL of the workflow without the parameter `sig`.
+            secret: a JSON object with the value of `sig`, decoded: as the URL has it, but with `/`, `+` and
+                `=` for `%2F`, `%2B` and `%3D`.
+            signature_key: the member of that object. Default: `sig`.
+            rate_limit_per_second: requests a second, 1 to 300. Default: 4, the limit of Teams.
+            delivery: retry policy and dead-letter queue. Default: those of the rule.
+
+        Raises:
+            ValueError: the URL holds the signature or is not allowed, or the rate is not allowed.
+        """
+        _check_unsigned(workflow_url)
+        signature = events.HttpParameter.from_secret(secret.secret_value_from_json(signature_key))
+        destination = new_api_destination(
+            scope,
+            construct_id,
+            endpoint=workflow_url,
+            authorization=no_credentials(),
+            query_string_parameters={"sig": signature},
+            rate_limit_per_second=rate_limit_per_second,
+            description="Microsoft Teams, a workflow that posts Adaptive Cards",
+        )
+        super().__init__(destination, body=_message, delivery=delivery)
+
+
+def _check_unsigned(workflow_url: str) -> None:
+    if Token.is_unresolved(workflow_url):
+        return
+    if "sig" in dict(parse_qsl(urlsplit(workflow_url).query, keep_blank_values=True)):
+        # The URL is not repeated here: whoever has it can post.
+        raise ValueError(
+            "workflow_url holds the parameter 'sig', which is a secret and must not stand in a template. "
+            "Store its value in Secrets Manager, pass secret=..., and remove '&sig=...' from the URL."
+        )
+
+
+def _message(finding: FindingPaths) -> Json:
+    card = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "body": [
+            _paragraph({"text": finding.title, "weight": "Bolder", "size": "Large"}),
+            _paragraph({"text": finding.description}),
+            _fact("Severity", finding.severity),
+            _fact("Account", finding.account),
+            _fact("Resource type", finding.resource_type),
+            _fact("Resource", finding.resource),
+            _fact("Finding", finding.finding_id),
+        ],
+    }
+    attachment: Json = {"contentType": "application/vnd.microsoft.card.adaptive", "content": card}
+    return {"type": "message", "attachments": [attachment]}
+
+
+def _fact(label: str, value: Json) -> Json:
+    return _paragraph({"text": f"{label}: ", "weight": "Bolder"}, {"text": value})
+
+
+def _paragraph(*runs: dict[str, Json]) -> Json:
+    # Runs and not a TextBlock, which would read Markdown in the finding's text.
+    return {"type": "RichTextBlock", "inlines": [{"type": "TextRun", **run} for run in runs]}

@@ -1,0 +1,109 @@
+"""A service of PagerDuty as the target of a rule."""
+
+from enum import StrEnum
+
+from aws_cdk import aws_events as events
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from securityhub_actions.delivery import Delivery
+from securityhub_actions.targets.api_destination import ApiDestination
+from securityhub_actions.targets.finding_paths import FindingPaths
+from securityhub_actions.targets.json_input import Json
+from securityhub_actions.targets.third_party.connection import (
+    joined_url,
+    new_api_destination,
+    no_credentials,
+)
+
+
+class PagerDutySeverity(StrEnum):
+    """How PagerDuty ranks an alert."""
+
+    CRITICAL = "critical"
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class PagerDutyEventAction(StrEnum):
+    """What an event does with the alert of its finding."""
+
+    TRIGGER = "trigger"
+    ACKNOWLEDGE = "acknowledge"
+    RESOLVE = "resolve"
+
+
+class PagerDuty(ApiDestination):
+    """Sends an alert to PagerDuty's Events API v2.
+
+    The finding's id is the deduplication key: updates of a finding join its alert, and another rule, for
+    resolved findings, can resolve it with `event_action=PagerDutyEventAction.RESOLVE`. PagerDuty allows 255
+    characters there; a finding with a longer id is refused and ends in the dead-letter queue.
+
+    Source: https://developer.pagerduty.com/docs/send-alert-event
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        secret: secretsmanager.ISecret,
+        severity: PagerDutySeverity,
+        event_action: PagerDutyEventAction = PagerDutyEventAction.TRIGGER,
+        routing_key_key: str = "routing_key",
+        base_url: str = "https://events.pagerduty.com",
+        rate_limit_per_second: int = 2,
+        delivery: Delivery | None = None,
+    ) -> None:
+        """Create the connection, the API destination and the target.
+
+        Args:
+            scope: the construct that they belong to.
+            construct_id: the id in that scope.
+            secret: a JSON object with the integration key of the service.
+            severity: the severity of every alert, as EventBridge cannot translate that of the finding: use a
+                rule for each severity.
+            event_action: Default: trigger an alert.
+            routing_key_key: the member of the secret that holds the key. Default: `routing_key`.
+            base_url: Default: `https://events.pagerduty.com`; in the EU `https://events.eu.pagerduty.com`.
+            rate_limit_per_second: requests a second, 1 to 300. Default: 2, PagerDuty's limit for a key.
+            delivery: retry policy and dead-letter queue. Default: those of the rule.
+
+        Raises:
+            ValueError: the base URL or the rate is not allowed.
+        """
+        routing_key = events.HttpParameter.from_secret(secret.secret_value_from_json(routing_key_key))
+        destination = new_api_destination(
+            scope,
+            construct_id,
+            endpoint=joined_url(base_url, "/v2/enqueue"),
+            authorization=no_credentials(),
+            body_parameters={"routing_key": routing_key},
+            rate_limit_per_second=rate_limit_per_second,
+            description="PagerDuty, Events API v2",
+        )
+        super().__init__(
+            destination, body=lambda finding: _alert(severity, event_action, finding), delivery=delivery
+        )
+
+
+def _alert(severity: PagerDutySeverity, event_action: PagerDutyEventAction, finding: FindingPaths) -> Json:
+    return {
+        "event_action": event_action.value,
+        "dedup_key": finding.finding_id,
+        "client": "AWS Security Hub",
+        "payload": {
+            "summary": finding.title,
+            "source": finding.account,
+            "severity": severity.value,
+            "component": finding.resource,
+            "class": finding.resource_type,
+            "custom_details": {
+                "description": finding.description,
+                "severity": finding.severity,
+                "product": finding.product,
+            },
+        },
+    }

@@ -1,0 +1,93 @@
+"""The incidents of a ServiceNow instance as the target of a rule."""
+
+from enum import IntEnum
+
+from aws_cdk import aws_events as events
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from securityhub_actions.delivery import Delivery
+from securityhub_actions.targets.api_destination import ApiDestination
+from securityhub_actions.targets.finding_paths import FindingPaths
+from securityhub_actions.targets.json_input import InputPath, Json
+from securityhub_actions.targets.third_party.connection import joined_url, new_api_destination
+
+
+class ServiceNowLevel(IntEnum):
+    """The urgency or the impact of an incident; ServiceNow derives the priority from both."""
+
+    HIGH = 1
+    MEDIUM = 2
+    LOW = 3
+
+
+class ServiceNow(ApiDestination):
+    """Creates an incident with ServiceNow's Table API.
+
+    Every event creates an incident, whose correlation id is the id of the event. ServiceNow cuts a text that
+    is longer than its column: of a title it keeps 160 characters as the short description.
+
+    Source: https://www.servicenow.com/docs/bundle/zurich-api-reference/page/integrate/inbound-rest/concept/c_TableAPI.html
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        base_url: str,
+        secret: secretsmanager.ISecret,
+        urgency: ServiceNowLevel,
+        impact: ServiceNowLevel,
+        username_key: str = "username",
+        password_key: str = "password",  # noqa: S107 - the name of a JSON member
+        rate_limit_per_second: int = 5,
+        delivery: Delivery | None = None,
+    ) -> None:
+        """Create the connection, the API destination and the target.
+
+        Args:
+            scope: the construct that they belong to.
+            construct_id: the id in that scope.
+            base_url: the instance, such as `https://example.service-now.com`.
+            secret: a JSON object with the name and the password of a user with the role `itil`.
+            urgency: the urgency of every incident, as EventBridge cannot derive it from the finding.
+            impact: the impact of every incident.
+            username_key: the member of the secret with the name. Default: `username`.
+            password_key: the member of the secret with the password. Default: `password`.
+            rate_limit_per_second: requests a second, 1 to 300. Default: 5.
+            delivery: retry policy and dead-letter queue. Default: those of the rule.
+
+        Raises:
+            ValueError: the base URL or the rate is not allowed.
+        """
+        destination = new_api_destination(
+            scope,
+            construct_id,
+            endpoint=joined_url(base_url, "/api/now/table/incident"),
+            authorization=events.Authorization.basic(
+                secret.secret_value_from_json(username_key).unsafe_unwrap(),
+                secret.secret_value_from_json(password_key),
+            ),
+            rate_limit_per_second=rate_limit_per_second,
+            description="ServiceNow, create incident",
+        )
+        super().__init__(
+            destination,
+            body=lambda finding: _incident(urgency, impact, finding),
+            header_parameters={"Accept": "application/json"},
+            delivery=delivery,
+        )
+
+
+def _incident(urgency: ServiceNowLevel, impact: ServiceNowLevel, finding: FindingPaths) -> Json:
+    return {
+        "short_description": finding.title,
+        "description": finding.description,
+        "urgency": str(urgency.value),
+        "impact": str(impact.value),
+        "correlation_id": InputPath("$.id"),
+        "correlation_display": "AWS Security Hub",
+        "comments": finding.resource,
+        "work_notes": finding.finding_id,
+    }

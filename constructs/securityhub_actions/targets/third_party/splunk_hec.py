@@ -1,0 +1,69 @@
+"""Splunk's HTTP Event Collector as the target of a rule."""
+
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from securityhub_actions.delivery import Delivery
+from securityhub_actions.targets.api_destination import ApiDestination
+from securityhub_actions.targets.json_input import InputPath, Json
+from securityhub_actions.targets.third_party.connection import (
+    joined_url,
+    new_api_destination,
+    secret_header,
+)
+
+
+class SplunkHec(ApiDestination):
+    """Sends the whole event, with all of its findings, to Splunk's HTTP Event Collector.
+
+    Works for every event of Security Hub. The collector needs a certificate of a public authority, and a
+    token without indexer acknowledgment.
+
+    Source: https://help.splunk.com/en/splunk-enterprise/get-data-in/collect-http-event-data/format-events-for-http-event-collector
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        base_url: str,
+        secret: secretsmanager.ISecret,
+        index: str | None = None,
+        source_type: str = "aws:securityhub",
+        token_key: str = "hec_token",  # noqa: S107 - the name of a JSON member
+        rate_limit_per_second: int = 100,
+        delivery: Delivery | None = None,
+    ) -> None:
+        """Create the connection, the API destination and the target.
+
+        Args:
+            scope: the construct that they belong to.
+            construct_id: the id in that scope.
+            base_url: the collector, such as `https://http-inputs-example.splunkcloud.com`.
+            secret: a JSON object with the collector's token.
+            index: the index, one that the token allows. Default: that of the token.
+            source_type: how Splunk reads the event. Default: `aws:securityhub`.
+            token_key: the member of the secret that holds the token. Default: `hec_token`.
+            rate_limit_per_second: requests a second, 1 to 300. Default: 100.
+            delivery: retry policy and dead-letter queue. Default: those of the rule.
+
+        Raises:
+            ValueError: the base URL or the rate is not allowed.
+        """
+        destination = new_api_destination(
+            scope,
+            construct_id,
+            endpoint=joined_url(base_url, "/services/collector/event"),
+            authorization=secret_header("Authorization", secret, token_key, prefix="Splunk "),
+            rate_limit_per_second=rate_limit_per_second,
+            description="Splunk, HTTP Event Collector",
+        )
+        body: dict[str, Json] = {
+            "source": "aws.securityhub",
+            "sourcetype": source_type,
+            "event": InputPath("$"),
+        }
+        if index is not None:
+            body["index"] = index
+        super().__init__(destination, body=body, delivery=delivery)
