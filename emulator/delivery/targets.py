@@ -306,14 +306,16 @@ def _send_to_api_destination(parcel: Parcel) -> None:
         destination, connection, parameters, parcel.payload
     )
     key = (parcel.arn.account_id, parcel.arn.region, connection["Name"])
+    # The URL of the request may hold a secret that the connection adds to its query.
+    endpoint = destination["InvocationEndpoint"]
     try:
         headers = eventbridge._connection_auth_headers(connection, key)  # noqa: SLF001
         status = eventbridge._api_destination_send_sync(request, headers)  # noqa: SLF001
     except (OSError, urllib.error.URLError) as error:
-        raise DeliveryError(CONNECTION_FAILURE, f"{request['url']}: {error}", retryable=True) from error
+        raise DeliveryError(CONNECTION_FAILURE, f"{endpoint}: {error}", retryable=True) from error
     if not 200 <= status < 300:  # noqa: PLR2004 - HTTP's range of success
         again = status >= 500 or status in _RETRIED_STATUSES  # noqa: PLR2004
-        raise DeliveryError(ERROR_FROM_TARGET, f"{request['url']} answered {status}.", retryable=again)
+        raise DeliveryError(ERROR_FROM_TARGET, f"{endpoint} answered {status}.", retryable=again)
 
 
 def _destination_and_connection(name: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import json
 from itertools import count
+from urllib.parse import quote
 
 import pytest
 from aws_cdk import App, Environment, LegacyStackSynthesizer, Stack
@@ -165,7 +166,7 @@ def test_no_secret_shows_in_the_template_the_delivery_log_or_the_description_of_
 
 
 @each_vendor
-def test_a_finding_that_the_vendor_fails_to_take_ends_in_the_dead_letter_queue(deployment, server):
+def test_a_finding_that_the_vendor_fails_to_take_ends_in_the_dead_letter_queue(vendor, deployment, server):
     server.status = 500
     deployment.deploy(with_two_retries)
     finding = deployment.import_finding()
@@ -178,6 +179,8 @@ def test_a_finding_that_the_vendor_fails_to_take_ends_in_the_dead_letter_queue(d
     assert kept["Id"] == finding["Id"]
     assert attributes["ERROR_CODE"] == "ERROR_FROM_TARGET"
     assert attributes["EXHAUSTED_RETRY_CONDITION"] == "MaximumRetryAttempts"
+    shown = f"{message} {delivery}"
+    assert not any(value in shown or quote(value, safe="") in shown for value in vendor.secret.values())
 
 
 @pytest.mark.parametrize("vendor", [v for v in VENDORS if v.of_all_findings], ids=lambda vendor: vendor.name)

@@ -18,7 +18,7 @@ from securityhub_actions.targets.json_input import Json, JsonInput, input_paths
 _IMPORTED: Final = "Security Hub Findings - Imported"
 _IMPORTED_V2: Final = "Findings Imported V2"
 _CUSTOM_ACTION: Final = "Security Hub Findings - Custom Action"
-_ONE_FINDING: Final = re.compile(r"\$\.detail\.findings\[\d+\].*")
+_ONE_FINDING: Final = re.compile(r"\$\.detail\.findings\[\d+\](?:\.(?P<attribute>.*))?")
 _ALL_FINDINGS: Final = frozenset({"$", "$.detail", "$.detail.findings"})
 
 Body: TypeAlias = "Json | Callable[[FindingPaths], Json]"
@@ -69,7 +69,7 @@ class ApiDestination(Target):
         self._path_parameter_values = list(path_parameter_values or ())
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002 - a request fails at EventBridge, which has the queue
-        """Let rules of this account and Region invoke the destination, and no other, with the body."""
+        """Let rules of this account and region invoke the destination, and no other, with the body."""
         body = self._body
         if callable(body):
             body = body(OCSF if _detail_types(rule) == {_IMPORTED_V2} else ASFF)
@@ -109,16 +109,18 @@ class ApiDestination(Target):
         if not of_one:
             return []
         matched = _detail_types(rule)
-        format_ = {_IMPORTED_V2} if ".finding_info." in "".join(of_one) else {_IMPORTED}
-        allowed = format_ | ({_CUSTOM_ACTION} if _ALL_FINDINGS.intersection(paths) else set())
+        allowed = set.intersection(*map(_imported_with, of_one))
+        if _IMPORTED in allowed and _ALL_FINDINGS.intersection(paths):
+            allowed.add(_CUSTOM_ACTION)
         if matched and matched <= allowed:
             return []
         return [
             f"The rule {rule.node.path} matches {_listed(matched) or 'events of any detail-type'}, but the "
             f"request to {self.destination.node.path} is made from {of_one[0]}: it fits only "
-            f"{_listed(allowed)}. Of an event with several findings all but one would be lost, and an event "
-            "without findings would make no valid request. Use this target on a rule for imported findings "
-            "of one format, or send the event to a Lambda function that makes a request for each finding."
+            f"{_listed(allowed) or 'one format of findings at a time'}. "
+            "Of an event with several findings all but one would be lost, and an event without findings would "
+            "make no valid request. Use this target on a rule for imported findings of one format, or send the "
+            "event to a Lambda function that makes a request for each finding."
         ]
 
 
@@ -128,6 +130,15 @@ def _detail_types(rule: events.IRule) -> set[str]:
     pattern = Stack.of(rule).resolve(resource.event_pattern) if isinstance(resource, events.CfnRule) else None
     names = (pattern or {}).get("detail-type", [])
     return set(names) if all(isinstance(name, str) for name in names) else set()
+
+
+def _imported_with(path: str) -> set[str]:
+    """The detail-types of findings with an attribute: ASFF begins names with a capital, OCSF does not."""
+    match = _ONE_FINDING.fullmatch(path)
+    attribute = match["attribute"] if match else None
+    if not attribute:
+        return {_IMPORTED, _IMPORTED_V2}
+    return {_IMPORTED} if attribute[0].isupper() else {_IMPORTED_V2}
 
 
 def _listed(names: set[str]) -> str:

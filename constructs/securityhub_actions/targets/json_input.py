@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from aws_cdk import aws_events as events
+from aws_cdk.interfaces.aws_events import IRuleRef
 
 MAX_TEMPLATE_LENGTH: Final = 8192
 MAX_INPUT_PATHS: Final = 100
@@ -78,7 +79,7 @@ class JsonInput(events.RuleTargetInput):
         """The path of each variable that EventBridge does not define itself."""
         return {name: path.path for path, name in self._variables.items() if name != _WHOLE_EVENT}
 
-    def bind(self, _rule: events.IRule) -> events.RuleTargetInputProperties:
+    def bind(self, rule: IRuleRef) -> events.RuleTargetInputProperties:  # noqa: ARG002 - as CDK has it
         """Describe the input; called by CDK."""
         return events.RuleTargetInputProperties(
             input_template=self.input_template, input_paths_map=self.input_paths_map

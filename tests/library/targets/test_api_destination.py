@@ -108,6 +108,32 @@ def test_a_body_made_from_the_first_finding_is_an_error_where_others_could_be_lo
     assert "send the event to a Lambda function" in error
 
 
+@pytest.mark.parametrize(
+    ("path", "detail_types"),
+    [
+        ("$.detail.findings[0].Severity.Label", [IMPORTED]),
+        ("$.detail.findings[0].severity", [IMPORTED_V2]),
+        ("$.detail.findings[0]", [IMPORTED, IMPORTED_V2]),
+    ],
+)
+def test_a_path_fits_the_events_whose_format_has_it(stack, destination, path, detail_types):
+    new_rule(stack, *detail_types).add_target(ApiDestination(destination, body=[InputPath(path)]))
+    stack.node.root.synth()
+
+
+@pytest.mark.parametrize(
+    ("body", "detail_type"),
+    [
+        ([TITLE], IMPORTED_V2),
+        ([InputPath("$.detail.findings[0].severity")], IMPORTED),
+        ([TITLE, InputPath("$.detail.findings[0].severity")], IMPORTED),
+    ],
+)
+def test_a_path_of_the_other_format_is_an_error(stack, destination, body, detail_type):
+    new_rule(stack, detail_type).add_target(ApiDestination(destination, body=body))
+    assert "it fits only" in synth_error(stack)
+
+
 def test_a_header_made_from_the_first_finding_is_an_error_where_there_may_be_none(stack, destination):
     target = ApiDestination(destination, header_parameters={"X-Title": TITLE.path})
     new_rule(stack, "Security Hub Insight Results").add_target(target)

@@ -304,3 +304,26 @@ def test_a_second_rule_can_resolve_the_alert_that_the_first_triggered():
     imported_rule(stack).add_target(resolve)
     template = target_of(Template.from_stack(stack))["InputTransformer"]["InputTemplate"]
     assert template.startswith('{"event_action":"resolve","dedup_key":<detail-findings-0-Id>,')
+
+
+def documented_rows():
+    text = (EVENTS.parents[1] / "docs" / "third-party-targets.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \|.*\| ([^|]*) \| ([^|]*) \| (\d+) \|$", text, flags=re.MULTILINE)
+    return {name: (findings, secret, int(rate)) for name, findings, secret, rate in rows}
+
+
+@each_vendor
+def test_the_documentation_says_what_the_target_does(vendor):
+    stack = new_stack()
+    target = vendor.make(stack, new_secret(stack))
+    findings, secret, rate = documented_rows()[type(target).__name__]
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::Events::ApiDestination", {"InvocationRateLimitPerSecond": rate}
+    )
+    assert findings.startswith("every event" if vendor.of_all_findings else "imported findings")
+    assert re.findall(r"`(\w+)`", secret) == ([] if vendor.name == "webhook" else list(vendor.secret))
+
+
+def test_every_target_is_documented_and_tested():
+    made = {"".join(part.title() for part in vendor.name.split("_")) for vendor in VENDORS}
+    assert documented_rows().keys() == made
