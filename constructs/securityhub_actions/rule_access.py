@@ -224,12 +224,13 @@ def readable(value: object, *, variable: str = "${{{}}}") -> object:
             return value
 
 
-def require_same_place(rule: IConstruct, resource: IResource, *, what: str) -> None:
+def require_same_place(rule: IConstruct, resource: IResource, arn: str, *, what: str) -> None:
     """Refuse a target that is known to be in another account or region than the rule.
 
     Args:
         rule: the rule.
         resource: the target's resource.
+        arn: its ARN; not every imported resource says itself where it is.
         what: what it is, for the message.
 
     Raises:
@@ -238,9 +239,13 @@ def require_same_place(rule: IConstruct, resource: IResource, *, what: str) -> N
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-region.html
     """
     stack = Stack.of(rule)
+    if Token.is_unresolved(arn):
+        account, region = resource.env.account, resource.env.region
+    else:
+        _, _, _, region, account, _ = arn.split(":", 5)
     for kind, here, there in (
-        ("account", stack.account, resource.env.account),
-        ("region", stack.region, resource.env.region),
+        ("account", stack.account, account),
+        ("region", stack.region, region),
     ):
         if not Token.is_unresolved(here) and not Token.is_unresolved(there) and here != there:
             raise ValueError(

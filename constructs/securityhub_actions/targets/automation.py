@@ -40,8 +40,8 @@ class Automation(Target):
         Args:
             runbook: a document of the type Automation: the name of one's own or of one of AWS, the ARN of one
                 that is shared with the account, or the document itself.
-            parameters: the runbook's parameters, each one or more texts, which may be or contain
-                `aws_events.EventField`s such as
+            parameters: the runbook's parameters, each one or more texts, any of which may be an
+                `aws_events.EventField` such as
                 `EventField.from_path("$.detail.findings[0].Resources[0].Id")`. Default: none.
             assume_role: the role with which the runbook acts, passed as its parameter AutomationAssumeRole;
                 it must trust ssm.amazonaws.com. Default: the role of the target, which may do nothing but
@@ -50,8 +50,8 @@ class Automation(Target):
             delivery: retry policy and dead-letter queue. Default: those of the rule.
 
         Raises:
-            ValueError: not the name of a document, no such form of version, or AutomationAssumeRole among the
-                parameters.
+            ValueError: not the name of a document, no such form of version, AutomationAssumeRole among the
+                parameters, or a field of the event inside a longer text.
         """
         super().__init__(delivery=delivery)
         if not Token.is_unresolved(version) and not _VERSION.fullmatch(version):

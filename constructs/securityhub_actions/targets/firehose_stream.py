@@ -40,7 +40,9 @@ class FirehoseStream(Target):
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
         """Let the rule put records on the stream."""
-        require_same_place(rule, self._delivery_stream, what="Firehose stream")
+        require_same_place(
+            rule, self._delivery_stream, self._delivery_stream.delivery_stream_arn, what="Firehose stream"
+        )
         arn = self._delivery_stream.delivery_stream_arn
         return events.RuleTargetConfig(
             arn=arn,

@@ -54,7 +54,7 @@ class KinesisStream(Target):
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
         """Let the rule put records on the stream."""
-        require_same_place(rule, self._stream, what="stream")
+        require_same_place(rule, self._stream, self._stream.stream_arn, what="stream")
         return events.RuleTargetConfig(
             arn=self._stream.stream_arn,
             input=self._message,

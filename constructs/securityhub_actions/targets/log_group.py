@@ -47,7 +47,7 @@ class LogGroup(Target):
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
         """Let the rule create log streams and write to them."""
-        require_same_place(rule, self._log_group, what="log group")
+        require_same_place(rule, self._log_group, self._log_group.log_group_arn, what="log group")
         stack = Stack.of(rule)
         policy = stack.node.try_find_child(_POLICY_ID)
         if not isinstance(policy, _LogGroupPolicy):

@@ -15,8 +15,8 @@ from securityhub_actions.targets.events_role import EventsRole, free_child_id
 from securityhub_actions.targets.ssm_documents import (
     Parameters,
     SsmDocument,
-    has_event_fields,
     parameters_input,
+    take_from_event,
 )
 
 MAX_VALUES: Final = 50
@@ -129,18 +129,19 @@ class RunCommand(Target):
             document: a document of the type Command: the name of one's own or of one of AWS, the ARN of one
                 that is shared with the account, or the document itself.
             instances: which instances run it.
-            parameters: the document's parameters, each one or more texts, which may be or contain
-                `aws_events.EventField`s. Text of a finding is not to be trusted: give it only to documents
+            parameters: the document's parameters, each one or more texts, any of which may be an
+                `aws_events.EventField`. Text of a finding is not to be trusted: give it only to documents
                 whose parameters have an `allowedPattern`, never to a shell. Default: none.
             delivery: retry policy and dead-letter queue. Default: those of the rule.
 
         Raises:
-            ValueError: not the name of a document.
+            ValueError: not the name of a document, or a field of the event inside a longer text.
         """
         super().__init__(delivery=delivery)
         self._document = SsmDocument(document)
         self._instances = instances
         self._input = parameters_input(parameters or {})
+        self._is_shell_of_event = document in _SHELL_DOCUMENTS and take_from_event(parameters or {})
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
         """Let the rule send the command to the instances."""
@@ -179,7 +180,7 @@ class RunCommand(Target):
         return role
 
     def _warn_of_shell(self, rule: events.IRule) -> None:
-        if self._document.name in _SHELL_DOCUMENTS and has_event_fields(rule, self._input):
+        if self._is_shell_of_event:
             Annotations.of(rule).add_warning_v2(
                 "securityhub-actions:ShellCommandFromEvent",
                 f"{rule.node.path} puts text of findings into the parameters of {self._document.name}. "

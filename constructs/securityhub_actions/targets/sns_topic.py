@@ -46,6 +46,6 @@ class SnsTopic(Target):
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
         """Let the rule publish to the topic."""
-        require_same_place(rule, self._topic, what="topic")
+        require_same_place(rule, self._topic, self._topic.topic_arn, what="topic")
         allow_topic(self._topic, rule, sid="SecurityHubRules")
         return events.RuleTargetConfig(arn=self._topic.topic_arn, input=self._message)

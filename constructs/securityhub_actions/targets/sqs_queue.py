@@ -52,7 +52,7 @@ class SqsQueue(Target):
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
         """Let the rule send to the queue."""
-        require_same_place(rule, self._queue, what="queue")
+        require_same_place(rule, self._queue, self._queue.queue_arn, what="queue")
         allow_queue(self._queue, rule, sid="SecurityHubRules")
         return events.RuleTargetConfig(
             arn=self._queue.queue_arn,

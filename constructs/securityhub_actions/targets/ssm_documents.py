@@ -3,12 +3,12 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import Arn, ArnFormat, Stack, Token
+from aws_cdk import Arn, ArnFormat, Stack, Token, Tokenization
 from aws_cdk import aws_events as events
 from aws_cdk import aws_ssm as ssm
 
 Parameters = Mapping[str, str | Sequence[str]]
-"""Values by parameter. A value may be or contain `aws_events.EventField`s."""
+"""Values by parameter. A text may be an `aws_events.EventField`."""
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{3,128}")
 _RESERVED_PREFIX = re.compile(r"aws|amazon|amzn", re.IGNORECASE)
@@ -79,13 +79,33 @@ def parameters_input(parameters: Parameters) -> events.RuleTargetInput:
 
     Without an input of its own such a target would be given the event, which is no parameters at all.
 
+    Raises:
+        ValueError: a field of the event is only a part of a text: EventBridge would put it there without
+            escaping its quotes.
+
     Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/running-automations-event-bridge.html
     """
-    return events.RuleTargetInput.from_object(
-        {name: [value] if isinstance(value, str) else list(value) for name, value in parameters.items()}
-    )
+    for name, value in parameters.items():
+        if any(_is_embedded(text) for text in _texts(value)):
+            raise ValueError(
+                f"The parameter {name} has a field of the event inside a longer text, whose quotes would not "
+                "be escaped there. Pass the field alone, and put the text around it in the document."
+            )
+    return events.RuleTargetInput.from_object({name: _texts(value) for name, value in parameters.items()})
 
 
-def has_event_fields(rule: events.IRule, parameter_input: events.RuleTargetInput) -> bool:
-    """Tell whether an input takes anything from the event."""
-    return bool(parameter_input.bind(rule).input_paths_map)
+def take_from_event(parameters: Parameters) -> bool:
+    """Tell whether parameters take anything from the event."""
+    return any(_has_event_field(text) for value in parameters.values() for text in _texts(value))
+
+
+def _texts(value: str | Sequence[str]) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+def _has_event_field(text: str) -> bool:
+    return any(isinstance(token, events.EventField) for token in Tokenization.reverse_string(text).tokens)
+
+
+def _is_embedded(text: str) -> bool:
+    return _has_event_field(text) and Tokenization.reverse_string(text).length > 1

@@ -40,7 +40,9 @@ class StateMachine(Target):
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
         """Let the rule start executions."""
-        require_same_place(rule, self._state_machine, what="state machine")
+        require_same_place(
+            rule, self._state_machine, self._state_machine.state_machine_arn, what="state machine"
+        )
         arn = self._state_machine.state_machine_arn
         return events.RuleTargetConfig(
             arn=arn,

@@ -1,0 +1,45 @@
+import pytest
+from aws_cdk import aws_events as events
+from aws_cdk import aws_kinesisfirehose as firehose
+from aws_cdk import aws_s3 as s3
+
+from securityhub_actions import targets
+
+
+@pytest.fixture
+def delivery_stream(stack):
+    return firehose.DeliveryStream(
+        stack, "Firehose", destination=firehose.S3Bucket(s3.Bucket(stack, "Findings"))
+    )
+
+
+def test_the_stream_gets_the_whole_event(stack, send, delivery_stream, target_of):
+    send(targets.FirehoseStream(delivery_stream), "Rule")
+    target = target_of(stack)
+    assert target["Arn"] == stack.resolve(delivery_stream.delivery_stream_arn)
+    assert not target.keys() & {"Input", "InputPath", "InputTransformer"}
+
+
+def test_the_stream_can_get_a_part_of_the_event(stack, send, delivery_stream, target_of):
+    part = events.RuleTargetInput.from_event_path("$.detail.findings[0]")
+    send(targets.FirehoseStream(delivery_stream, message=part), "Rule")
+    assert target_of(stack)["InputPath"] == "$.detail.findings[0]"
+
+
+def test_the_role_may_put_records_on_this_stream_only(stack, send, delivery_stream, permissions_of):
+    send(targets.FirehoseStream(delivery_stream), "Rule")
+    assert permissions_of(stack) == [
+        {
+            "Effect": "Allow",
+            "Action": ["firehose:PutRecord", "firehose:PutRecordBatch"],
+            "Resource": stack.resolve(delivery_stream.delivery_stream_arn),
+        }
+    ]
+
+
+def test_a_stream_in_another_region_is_an_error(stack, send):
+    theirs = firehose.DeliveryStream.from_delivery_stream_arn(
+        stack, "Theirs", "arn:aws:firehose:eu-west-1:111122223333:deliverystream/theirs"
+    )
+    with pytest.raises(RuntimeError, match="The Firehose stream Stack/Theirs is in region eu-west-1"):
+        send(targets.FirehoseStream(theirs))
