@@ -96,8 +96,8 @@ def allow_topic(topic: sns.ITopic, rule: IRuleRef, *, sid: str) -> None:
         access = _RuleAccess(topic, sid, policy=topic, action="sns:Publish", resource_arn=topic.topic_arn)
     access.allow(rule)
     if topic.master_key is not None:
-        # Without conditions: "Adding the aws:SourceAccount, aws:SourceArn [...] to a AWS KMS policy is not
-        # supported for EventBridge-to-encrypted topics". The topic's own policy has them.
+        # AWS does not support source conditions here: with them, nothing gets from EventBridge to an encrypted
+        # topic. They are in the topic's own policy.
         # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
         access.allow_key(rule, topic.master_key, conditions={})
 
@@ -197,7 +197,7 @@ def warn_of_foreign_policy(
     Annotations.of(rule).add_warning_v2(
         "securityhub-actions:PolicyOfOthers",
         f"{what} is not part of this app, so its policy cannot be extended here. Its owner must {must} for "
-        f"this rule, or events are lost. The statement, with CloudFormation's ${{...}} for what is not known "
+        "this rule, or no event arrives. The statement, with CloudFormation's ${...} for what is not known "
         f"yet: {json.dumps(readable(statement))}",
     )
 

@@ -20,6 +20,9 @@ _VERSION = re.compile(r"\$DEFAULT|\$LATEST|[1-9][0-9]*")
 class Automation(Target):
     """Starts an Automation runbook.
 
+    One event starts it once. Where an event of a custom action carries several findings, a path such as
+    `$.detail.findings[0]` takes only the first; a Lambda function can go through all of them.
+
     EventBridge is done once the automation has started: a step that then fails is in the automation's
     history. Each rule gets a role that may start this runbook and pass on the assume role, and nothing else.
 
@@ -42,7 +45,8 @@ class Automation(Target):
                 that is shared with the account, or the document itself.
             parameters: the runbook's parameters, each one or more texts, any of which may be an
                 `aws_events.EventField` such as
-                `EventField.from_path("$.detail.findings[0].Resources[0].Id")`. Default: none.
+                `EventField.from_path("$.detail.findings[0].Resources[0].Id")`. That is mostly an ARN,
+                which the runbook has to take apart. Default: none.
             assume_role: the role with which the runbook acts, passed as its parameter AutomationAssumeRole;
                 it must trust ssm.amazonaws.com. Default: the role of the target, which may do nothing but
                 start the runbook.

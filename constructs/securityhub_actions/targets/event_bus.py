@@ -29,8 +29,7 @@ class EventBus(Target):
 
         Args:
             event_bus: the bus; one in another account as `EventBus.from_event_bus_arn(...)`.
-            delivery: retry policy and dead-letter queue; the queue is always in the rule's account and
-                region.
+            delivery: retry policy and dead-letter queue, which is always in the rule's account and region.
                 Default: those of the rule.
         """
         super().__init__(delivery=delivery)

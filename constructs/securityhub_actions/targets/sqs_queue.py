@@ -7,6 +7,8 @@ from aws_cdk import aws_sqs as sqs
 from securityhub_actions.delivery import Delivery, Target
 from securityhub_actions.rule_access import allow_queue, require_same_place
 
+MAX_GROUP_LENGTH = 128
+
 
 class SqsQueue(Target):
     """Sends the event to a queue as a message.
@@ -36,10 +38,11 @@ class SqsQueue(Target):
             delivery: retry policy and dead-letter queue. Default: those of the rule.
 
         Raises:
-            ValueError: a FIFO queue without a group, or one of this app without content-based deduplication,
-                which EventBridge relies on.
+            ValueError: a group of other length, a FIFO queue without one, or one of this app without
+                content-based deduplication, which EventBridge relies on.
         """
         super().__init__(delivery=delivery)
+        _check_group(message_group_id)
         if queue.fifo:
             _check_fifo(queue, message_group_id)
         self._queue = queue
@@ -58,6 +61,16 @@ class SqsQueue(Target):
             arn=self._queue.queue_arn,
             input=self._message,
             sqs_parameters=self._sqs_parameters,
+        )
+
+
+def _check_group(message_group_id: str | None) -> None:
+    if not message_group_id or Token.is_unresolved(message_group_id):
+        return
+    if len(message_group_id) > MAX_GROUP_LENGTH:
+        raise ValueError(
+            f"message_group_id has {len(message_group_id)} characters. SQS allows 1 to {MAX_GROUP_LENGTH}: "
+            "shorten it."
         )
 
 
