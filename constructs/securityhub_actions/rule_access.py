@@ -96,8 +96,8 @@ def allow_topic(topic: sns.ITopic, rule: IRuleRef, *, sid: str) -> None:
         access = _RuleAccess(topic, sid, policy=topic, action="sns:Publish", resource_arn=topic.topic_arn)
     access.allow(rule)
     if topic.master_key is not None:
-        # AWS does not support source conditions here: with them, nothing gets from EventBridge to an encrypted
-        # topic. They are in the topic's own policy.
+        # AWS does not support source conditions here: with them, nothing gets from EventBridge to an
+        # encrypted topic. They are in the topic's own policy.
         # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
         access.allow_key(rule, topic.master_key, conditions={})
 

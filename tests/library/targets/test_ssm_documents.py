@@ -28,7 +28,9 @@ def test_names_that_only_aws_may_use_tell_a_document_of_aws(name):
     assert SsmDocument(name).belongs_to_aws
 
 
-@pytest.mark.parametrize("name", ["Isolate", "my-AWS-document", Aws.STACK_NAME])
+@pytest.mark.parametrize(
+    "name", ["Isolate", "my-AWS-document", pytest.param(Aws.STACK_NAME, id="known-on-deployment")]
+)
 def test_any_other_name_is_somebody_elses(name):
     assert not SsmDocument(name).belongs_to_aws
 
