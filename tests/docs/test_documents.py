@@ -27,6 +27,7 @@ from securityhub_actions.security_hub_rule import SecurityHubRule
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 README = ROOT / "README.md"
+EMULATOR = ROOT / "docs" / "emulator.md"
 ANALYST_ACTIONS = ROOT / "stacks" / "analyst_actions.py"
 FOLDERS = ("benchmarks", "constructs", "docs", "emulator", "examples", "lambda", "stacks", "tests", "tools")
 CODE_BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
@@ -111,6 +112,14 @@ def test_every_decision_has_context_decision_and_consequences():
         headings = re.findall(r"^#+ (.+)$", record.read_text(), re.MULTILINE)
         assert headings[0].startswith(f"{number}. ")
         assert headings[1:] == ["Context", "Decision", "Consequences"]
+
+
+def test_the_emulator_documents_example_shows_the_events_of_findings_and_press(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    (example,) = blocks(EMULATOR, "python")
+    exec(compile(example, EMULATOR, "exec"), {})  # noqa: S102 - the project's own document
+    imported, pressed = "Security Hub Findings - Imported", "Security Hub Findings - Custom Action"
+    assert capsys.readouterr().out.splitlines() == [imported] * 3 + [pressed]
 
 
 @pytest.mark.parametrize("example", blocks(README, "python"))
@@ -281,5 +290,5 @@ def test_the_providers_document_lists_the_native_regions():
 def test_the_emulator_document_lists_every_endpoint_of_its_own():
     sources = "\n".join(path.read_text() for path in (ROOT / "emulator").rglob("*.py"))
     endpoints = re.findall(r'^\w+_PATH(?:: Final)? = "(/_.+)"$', sources, re.MULTILINE)
-    rows = table(ROOT / "docs" / "emulator.md", "Endpoint")
+    rows = table(EMULATOR, "Endpoint")
     assert sorted(code_in(row[0])[0].split()[1] for row in rows) == sorted(endpoints)
