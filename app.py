@@ -5,6 +5,8 @@ import os
 from aws_cdk import App, Environment
 
 from stacks.analyst_actions import AnalystActionsStack
+from stacks.findings_routing import FindingsRoutingStack
+from stacks.settings import load_settings
 from stacks.template_checks import check_templates
 
 
@@ -20,6 +22,15 @@ def main() -> None:
         env=environment,
         description="Security Hub custom actions for analysts, with their rules and Lambda functions",
     )
+    routing = load_settings().routing
+    if routing.enabled:
+        FindingsRoutingStack(
+            app,
+            "SecurityHubFindingsRouting",
+            settings=routing,
+            env=environment,
+            description="Routes imported Security Hub findings to an archive, a topic, a chat and a queue",
+        )
     check_templates(app)
     app.synth()
 

@@ -66,6 +66,8 @@ def _lint(template: Path, region: str | None) -> Iterator[PolicyViolation]:
         yield PolicyViolation(
             rule_name=match.rule.id,
             description=match.message,
+            # Also for warnings. A violation without severity passes beside an acknowledged one.
+            severity="error",
             fix=match.rule.source_url,
             violating_resources=[
                 PolicyViolatingResource(

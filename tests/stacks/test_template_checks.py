@@ -2,18 +2,9 @@ import pytest
 from aws_cdk import Acknowledgment, CfnResource, Stack, Validations
 from aws_cdk import aws_sns as sns
 
-TRUST = {
-    "AssumeRolePolicyDocument": {
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": "sts:AssumeRole",
-                "Principal": {"Service": "lambda.amazonaws.com"},
-            }
-        ],
-        "Version": "2012-10-17",
-    }
-}
+
+def acknowledge(construct, rule):
+    Validations.of(construct).acknowledge(Acknowledgment(id=rule, reason="this test"))
 
 
 @pytest.fixture
@@ -27,14 +18,8 @@ def test_a_template_that_cfn_lint_refuses_stops_the_synthesis(stack):
         stack.node.root.synth()
 
 
-def test_a_cfn_lint_rule_can_be_acknowledged_beside_the_resource(stack):
-    topic = CfnResource(
-        stack, "Topic", type="AWS::SNS::Topic", properties={"KmsMasterKeyId": "alias/aws/sns"}
-    )
-    topic.add_dependency(role := CfnResource(stack, "Role", type="AWS::IAM::Role", properties=TRUST))
-    topic.add_property_override("Tags", [{"Key": "role", "Value": role.get_att("Arn")}])
-    Validations.of(topic).acknowledge(Acknowledgment(id="cfn-lint::W3005", reason="test"))
-    Validations.of(topic).acknowledge(Acknowledgment(id="AwsSolutions-SNS3", reason="test"))
+def test_a_finding_of_cfn_lint_can_be_acknowledged_beside_the_resource(stack):
+    acknowledge(dependent(stack, "One"), "cfn-lint::W3005")
     stack.node.root.synth()
 
 
@@ -47,4 +32,31 @@ def test_a_template_that_cdk_nag_refuses_stops_the_synthesis(stack):
 def test_a_template_that_cdks_own_rules_refuse_stops_the_synthesis(stack):
     CfnResource(stack, "Odd", type="AWS::SecurityHub::NoSuchThing")
     with pytest.raises(RuntimeError, match="F3006"):
+        stack.node.root.synth()
+
+
+def dependent(stack, construct_id):
+    """A parameter with a dependency that its value implies, which cfn-lint reports as W3005."""
+    topic = sns.Topic(stack, f"{construct_id}Topic", enforce_ssl=True)
+    parameter = CfnResource(
+        stack,
+        construct_id,
+        type="AWS::SSM::Parameter",
+        properties={"Type": "String", "Value": topic.topic_name},
+    )
+    parameter.node.add_dependency(topic.node.default_child)
+    return parameter
+
+
+def test_an_acknowledged_finding_of_cfn_lint_hides_no_other(stack):
+    acknowledge(dependent(stack, "One"), "cfn-lint::W3005")
+    dependent(stack, "Two")
+    with pytest.raises(RuntimeError, match="W3005"):
+        stack.node.root.synth()
+
+
+def test_an_acknowledged_finding_of_cdk_nag_hides_no_other(stack):
+    acknowledge(sns.Topic(stack, "One"), "AwsSolutions-SNS3")
+    sns.Topic(stack, "Two")
+    with pytest.raises(RuntimeError, match="AwsSolutions-SNS3"):
         stack.node.root.synth()

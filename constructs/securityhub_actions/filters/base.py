@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, TypeAlias
 
 from securityhub_actions.filters.fields import Field
-from securityhub_actions.patterns import Condition, EventPattern
+from securityhub_actions.patterns import Condition, EventPattern, Exists, unreachable_reason
 
 Path: TypeAlias = tuple[str, ...]
 """The names on the way to a field inside the finding; a tag's key is one name even if it has dots."""
@@ -26,6 +26,8 @@ class BaseFilter(ABC):
 
     detail_type: ClassVar[str]
     fields: ClassVar[Mapping[str, Field]]
+    severity_numbers: ClassVar[tuple[str, Mapping[str, range]]]
+    """The field with the severity as a number, and the numbers that go with each label of ``severity``."""
 
     def __post_init__(self) -> None:
         # Compiling is the check. The pattern itself is small and made anew when it is asked for.
@@ -58,6 +60,30 @@ class BaseFilter(ABC):
     @abstractmethod
     def _tag_conditions(self) -> Mapping[Path, tuple[Condition, ...]]:
         """What ``resource_tags`` asks of which path inside the finding."""
+
+    def unreachable_reason(self) -> str | None:
+        """Why no finding can ever pass the filter, or None if one might."""
+        pattern = EventPattern.parse(self.to_event_pattern())
+        return unreachable_reason(pattern, known_values=self.known_values()) or self._severity_contradiction()
+
+    def _severity_contradiction(self) -> str | None:
+        name, numbers_of = self.severity_numbers
+        wanted_number, wanted_label = getattr(self, name), getattr(self, "severity")  # noqa: B009 - both alike
+        if wanted_number is None:
+            return None
+        numbers = self.fields[name].conditions(name, wanted_number)
+        labels = () if wanted_label is None else self.fields["severity"].conditions("severity", wanted_label)
+        if any(isinstance(condition, Exists) for condition in (*numbers, *labels)):
+            return None
+        possible = (
+            number
+            for label, its_numbers in numbers_of.items()
+            if not labels or any(condition.matches(label) for condition in labels)
+            for number in its_numbers
+        )
+        if any(condition.matches(number) for number in possible for condition in numbers):
+            return None
+        return f"no severity that it allows has a {name} that it allows"
 
     @classmethod
     def single_valued_paths(cls) -> frozenset[str]:

@@ -73,6 +73,17 @@ class FindingFilter(BaseFilter):
     resource_tags: Mapping[str, TagValue] = field(default_factory=dict)
 
     detail_type: ClassVar[str] = "Security Hub Findings - Imported"
+    # https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_Severity.html
+    severity_numbers: ClassVar[tuple[str, Mapping[str, range]]] = (
+        "severity_score",
+        {
+            "INFORMATIONAL": range(1),
+            "LOW": range(1, 40),
+            "MEDIUM": range(40, 70),
+            "HIGH": range(70, 90),
+            "CRITICAL": range(90, 101),
+        },
+    )
     fields: ClassVar[Mapping[str, Field]] = {
         "severity": Field(
             path="Severity.Label", labels=("INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL")

@@ -76,6 +76,20 @@ class OcsfFindingFilter(BaseFilter):
     resource_tags: Mapping[str, TagValue] = field(default_factory=dict)
 
     detail_type: ClassVar[str] = "Findings Imported V2"
+    # https://schema.ocsf.io/1.6.0/classes/detection_finding (severity_id)
+    severity_numbers: ClassVar[tuple[str, Mapping[str, range]]] = (
+        "severity_id",
+        {
+            "Unknown": range(1),
+            "Informational": range(1, 2),
+            "Low": range(2, 3),
+            "Medium": range(3, 4),
+            "High": range(4, 5),
+            "Critical": range(5, 6),
+            "Fatal": range(6, 7),
+            "Other": range(99, 100),
+        },
+    )
     fields: ClassVar[Mapping[str, Field]] = {
         "severity": Field(
             path="severity",

@@ -1,0 +1,101 @@
+"""Warnings at synthesis about rules for imported findings that match too much, nothing, or the same twice.
+
+Each warning can be acknowledged on the rule where it is meant:
+`Annotations.of(rule).acknowledge_warning(OVERLAPPING, "why")`.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Final
+from weakref import WeakKeyDictionary
+
+import jsii
+from aws_cdk import Annotations, Aspects, IAspect, Stack, Token
+from constructs import IConstruct
+
+from securityhub_actions.filters import FindingFilter, OcsfFindingFilter
+from securityhub_actions.patterns import EventPattern, may_overlap, subsumes
+
+OVER_BROAD: Final = "securityhub-actions:OverBroadRule"
+UNREACHABLE: Final = "securityhub-actions:UnreachableRule"
+OVERLAPPING: Final = "securityhub-actions:OverlappingRules"
+
+_EVERY_FINDING: Final = FindingFilter(workflow_status=None, record_state=None)
+_EVERY_OCSF_FINDING: Final = OcsfFindingFilter(status=None, activity_name=None)
+
+# The rules of each app, in the order of their creation.
+_rules_of_app: WeakKeyDictionary[IConstruct, list["_FilteredRule"]] = WeakKeyDictionary()
+
+
+@jsii.implements(IAspect)
+class _FilteredRule:
+    """A rule and its filter; as an aspect it warns when CDK visits the rule, which is before validation."""
+
+    def __init__(self, rule: IConstruct, findings: FindingFilter | OcsfFindingFilter) -> None:
+        self.rule = rule
+        self.findings = findings
+        self.pattern = EventPattern.parse(findings.to_event_pattern())
+
+    def visit(self, node: IConstruct) -> None:
+        """Warn about the rule itself, not about its parts."""
+        if node is self.rule:
+            for warning_id, message in self._warnings():
+                Annotations.of(self.rule).add_warning_v2(warning_id, message)
+
+    def _warnings(self) -> Iterator[tuple[str, str]]:
+        path = self.rule.node.path
+        if reason := self.findings.unreachable_reason():
+            yield UNREACHABLE, f"The rule {path} can never match a finding: {reason}. Correct its filter."
+            return
+        if subsumes(self.pattern, self._every_finding()):
+            yield (
+                OVER_BROAD,
+                f"The rule {path} matches every finding and every update of one, also those that its own "
+                "targets make. Filter it, or acknowledge this when all of them are wanted, as in an archive.",
+            )
+        for other in self._rules_after_this():
+            yield (
+                OVERLAPPING,
+                f"A finding can match both {path} and {other.rule.node.path} and then goes to both. "
+                "Narrow one of the filters, or acknowledge this when both are meant to.",
+            )
+
+    def _every_finding(self) -> EventPattern:
+        everything = _EVERY_FINDING if isinstance(self.findings, FindingFilter) else _EVERY_OCSF_FINDING
+        return EventPattern.parse(everything.to_event_pattern())
+
+    def _rules_after_this(self) -> Iterator["_FilteredRule"]:
+        """The later rules of the same account and region that may match the same finding; each pair once."""
+        rules = _rules_of_app[self.rule.node.root]
+        for other in rules[rules.index(self) + 1 :]:
+            if (
+                type(other.findings) is type(self.findings)
+                and _share_environment(self.rule, other.rule)
+                and not other.findings.unreachable_reason()
+                and may_overlap(
+                    self.pattern, other.pattern, single_valued=self.findings.single_valued_paths()
+                )
+            ):
+                yield other
+
+
+def warn_of_rule(rule: IConstruct, findings: FindingFilter | OcsfFindingFilter) -> None:
+    """Have a rule compared at synthesis with what it could match and with the other rules of the app.
+
+    Args:
+        rule: the construct that the warnings belong to.
+        findings: the filter that its pattern was made from. One with values known only at deployment is not
+            compared.
+    """
+    if Token.is_unresolved(json.dumps(findings.to_event_pattern())):
+        return
+    filtered = _FilteredRule(rule, findings)
+    _rules_of_app.setdefault(rule.node.root, []).append(filtered)
+    Aspects.of(rule).add(filtered)
+
+
+def _share_environment(one: IConstruct, other: IConstruct) -> bool:
+    """Tell whether both are certainly in one account and region."""
+    first, second = Stack.of(one), Stack.of(other)
+    known = not any(map(Token.is_unresolved, (first.account, first.region, second.account, second.region)))
+    return first is second or (known and (first.account, first.region) == (second.account, second.region))

@@ -1,0 +1,267 @@
+"""Routes imported findings: an archive in S3, critical ones to SNS and a chat, high ones to a queue.
+
+What is on and which findings each part gets stands in settings.toml.
+"""
+
+from typing import Any, Final, cast
+
+from aws_cdk import (
+    Acknowledgment,
+    Annotations,
+    CfnElement,
+    CfnOutput,
+    Duration,
+    RemovalPolicy,
+    Size,
+    Stack,
+    Validations,
+)
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesisfirehose as firehose
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from securityhub_actions import ImportedFindingsRule, targets
+from securityhub_actions.delivery import dead_letter_queue_of
+from securityhub_actions.rule_warnings import OVER_BROAD, OVERLAPPING
+from securityhub_actions.targets.finding_paths import ASFF
+from securityhub_actions.targets.json_input import InputPath, JsonInput
+from stacks.settings import ArchiveSettings, CriticalSettings, HighSettings, RoutingSettings
+
+# The finding's account, and the day that the event was sent: its time is 2026-01-31T09:30:00Z.
+_PARTITION_KEYS: Final = {
+    "account": ".detail.findings[0].AwsAccountId",
+    "date": ".time[0:10]",
+}
+# What people and chat bots want to read first; JSON, so that any text of a finding arrives intact.
+_NOTIFICATION: Final = {
+    "severity": ASFF.severity,
+    "title": ASFF.title,
+    "account": ASFF.account,
+    "region": InputPath("$.detail.findings[0].Region"),
+    "resource": ASFF.resource,
+    "description": ASFF.description,
+    "finding": ASFF.finding_id,
+}
+
+
+class FindingsRoutingStack(Stack):
+    """Archive, notification and queue for findings, each part on its own switch."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: RoutingSettings,
+        **stack_settings: Any,  # noqa: ANN401 - Stack's
+    ) -> None:
+        """Create the stack.
+
+        Args:
+            scope: the app or stage.
+            construct_id: the id in that scope, also the stack's name.
+            settings: what is on and which findings each part gets.
+            stack_settings: the settings of `aws_cdk.Stack`, such as `env`.
+        """
+        super().__init__(scope, construct_id, **stack_settings)
+        if settings.archive.enabled:
+            self._archive(settings.archive)
+        if settings.critical.enabled:
+            self._critical(settings.critical)
+        if settings.high.enabled:
+            self._high(settings.high)
+
+    def _archive(self, settings: ArchiveSettings) -> None:
+        bucket = self._archive_bucket(settings.retention_days)
+        log_group = logs.LogGroup(
+            self,
+            "ArchiveLogs",
+            retention=logs.RetentionDays.THREE_MONTHS,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        role = self._archive_role(bucket, log_group)
+        stream = firehose.DeliveryStream(
+            self,
+            "ArchiveStream",
+            encryption=firehose.StreamEncryption.aws_owned_key(),
+            role=role,
+            destination=firehose.S3Bucket(
+                bucket,
+                # Frozen: CDK would add s3:GetObject*, s3:GetBucket*, s3:List* and s3:DeleteObject*.
+                role=role.without_policy_updates(),
+                logging_config=firehose.EnableLogging(log_group),
+                compression=firehose.Compression.GZIP,
+                file_extension=".jsonl.gz",
+                buffering_interval=Duration.minutes(5),
+                buffering_size=Size.mebibytes(64),  # the least that dynamic partitioning allows
+                dynamic_partitioning=firehose.DynamicPartitioningProps(
+                    enabled=True, retry_duration=Duration.hours(2)
+                ),
+                processors=[
+                    firehose.MetadataExtractionProcessor.jq16(_PARTITION_KEYS),
+                    firehose.AppendDelimiterToRecordProcessor(),
+                ],
+                data_output_prefix=(
+                    "findings/date=!{partitionKeyFromQuery:date}/account=!{partitionKeyFromQuery:account}/"
+                ),
+                error_output_prefix="errors/!{firehose:error-output-type}/!{timestamp:yyyy-MM-dd}/",
+            ),
+        )
+        # CDK's table of Firehose addresses is for destinations in a VPC; here nothing refers to it.
+        self.node.try_remove_child("@aws-cdk--aws-kinesisfirehose.CidrBlocks")
+        stream.node.add_dependency(role.node.find_child("DefaultPolicy"))
+        self._alarm_on_stale_archive(stream)
+        archive = ImportedFindingsRule(
+            self,
+            "Archive",
+            findings=settings.filter,
+            description="Archives findings in S3",
+            targets=[targets.FirehoseStream(stream)],
+        )
+        annotations = Annotations.of(archive)
+        annotations.acknowledge_warning(OVER_BROAD, "An archive keeps every version of every finding.")
+        annotations.acknowledge_warning(OVERLAPPING, "What is notified or queued is archived as well.")
+        CfnOutput(
+            self, "ArchiveBucketName", value=bucket.bucket_name, description="Findings are archived here"
+        )
+
+    def _archive_bucket(self, retention_days: int) -> s3.Bucket:
+        access_logs = s3.Bucket(
+            self,
+            "ArchiveAccessLogs",
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            enforce_ssl=True,
+            lifecycle_rules=[s3.LifecycleRule(expiration=Duration.days(retention_days))],
+        )
+        Validations.of(access_logs).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-S1", reason="It holds access logs; logging them as well has no end."
+            )
+        )
+        return s3.Bucket(
+            self,
+            "ArchiveBucket",
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            enforce_ssl=True,
+            versioned=True,
+            server_access_logs_bucket=access_logs,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    expiration=Duration.days(retention_days),
+                    noncurrent_version_expiration=Duration.days(retention_days),
+                )
+            ],
+        )
+
+    def _archive_role(self, bucket: s3.IBucket, log_group: logs.ILogGroup) -> iam.Role:
+        """What Firehose needs for S3: https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html."""
+        role = iam.Role(
+            self,
+            "ArchiveRole",
+            description="Lets Firehose write findings to the archive",
+            assumed_by=iam.ServicePrincipal(
+                "firehose.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": self.account}}
+            ),
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
+                resources=[bucket.bucket_arn],
+            )
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
+                resources=[bucket.arn_for_objects("findings/*"), bucket.arn_for_objects("errors/*")],
+            )
+        )
+        log_group.grant_write(role)
+        for prefix in ("findings", "errors"):
+            Validations.of(role).acknowledge(
+                Acknowledgment(
+                    id=f"AwsSolutions-IAM5[Resource::<{_logical_id(bucket)}.Arn>/{prefix}/*]",
+                    reason="Firehose names its objects itself; the prefix is the narrowest resource.",
+                )
+            )
+        return role
+
+    def _alarm_on_stale_archive(self, stream: firehose.DeliveryStream) -> None:
+        """Firehose retries by itself; the age of its oldest record tells when it does not get through."""
+        stream.metric(
+            "DeliveryToS3.DataFreshness", period=Duration.minutes(5), statistic="Maximum"
+        ).create_alarm(
+            self,
+            "ArchiveIsStale",
+            alarm_description="Findings wait for more than 30 minutes to be archived in S3.",
+            threshold=Duration.minutes(30).to_seconds(),
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            evaluation_periods=1,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+
+    def _critical(self, settings: CriticalSettings) -> None:
+        topic = sns.Topic(
+            self,
+            "CriticalTopic",
+            display_name="Critical Security Hub findings",
+            enforce_ssl=True,
+            # A key of one's own: the AWS managed key lets no service publish.
+            master_key=kms.Key(
+                self,
+                "CriticalTopicKey",
+                description="Encrypts critical Security Hub findings on their way to the subscribers",
+                enable_key_rotation=True,
+            ),
+        )
+        for email in settings.emails:
+            topic.add_subscription(subscriptions.EmailSubscription(email))
+        rule = ImportedFindingsRule(
+            self,
+            "Critical",
+            findings=settings.filter,
+            description="Sends critical findings to the topic and the chat",
+            targets=[targets.SnsTopic(topic, message=JsonInput(_NOTIFICATION))],
+        )
+        Annotations.of(rule).acknowledge_warning(
+            OVERLAPPING, "The filters of the parts are the user's choice."
+        )
+        if settings.slack.enabled:
+            secret = secretsmanager.Secret.from_secret_name_v2(
+                self, "SlackSecret", settings.slack.secret_name
+            )
+            rule.add_target(targets.Slack(self, "Slack", channel=settings.slack.channel, secret=secret))
+        CfnOutput(
+            self, "CriticalTopicArn", value=topic.topic_arn, description="Subscribe to it to be notified"
+        )
+
+    def _high(self, settings: HighSettings) -> None:
+        queue = sqs.Queue(
+            self,
+            "HighQueue",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letter_queue_of(self), max_receive_count=5),
+        )
+        ImportedFindingsRule(
+            self,
+            "High",
+            findings=settings.filter,
+            description="Queues high findings for those who work on them",
+            targets=[targets.SqsQueue(queue)],
+        )
+        CfnOutput(self, "HighQueueUrl", value=queue.queue_url, description="High findings wait here")
+
+
+def _logical_id(bucket: s3.IBucket) -> str:
+    return Stack.of(bucket).get_logical_id(cast("CfnElement", bucket.node.default_child))
