@@ -5,7 +5,7 @@ reused here for the service principal events.amazonaws.com acting for one rule.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,9 @@ class Rule:
     bus_name: str
 
 
-def _context(*, principal: str, rule: Rule, action: str, resource: str) -> Any:  # noqa: ANN401 - MiniStack is untyped
+def _context(
+    *, principal: str, rule: Rule, action: str, resource: str, keys: Mapping[str, str] | None = None
+) -> Any:  # noqa: ANN401 - MiniStack is untyped
     return iam_evaluator.EvalContext(
         principal_arn=principal,
         principal_type="AssumedRole",
@@ -39,7 +41,7 @@ def _context(*, principal: str, rule: Rule, action: str, resource: str) -> Any: 
         region=rule.region,
         source_ip="127.0.0.1",
         secure_transport=True,
-        service_context={"aws:sourcearn": rule.arn, "aws:sourceaccount": rule.account},
+        service_context={"aws:sourcearn": rule.arn, "aws:sourceaccount": rule.account, **(keys or {})},
     )
 
 
@@ -50,6 +52,7 @@ def policy_allows(
     action: str,
     resource: str,
     principal: str = SERVICE,
+    keys: Mapping[str, str] | None = None,
 ) -> bool:
     """Whether a resource policy lets EventBridge act for a rule; an explicit deny wins.
 
@@ -59,8 +62,9 @@ def policy_allows(
         action: For example ``sqs:SendMessage``.
         resource: The resource's ARN.
         principal: A role's ARN when EventBridge acts through a role, otherwise the service itself.
+        keys: What the action adds to the keys of a condition, their names in lower case.
     """
-    context = _context(principal=principal, rule=rule, action=action, resource=resource)
+    context = _context(principal=principal, rule=rule, action=action, resource=resource, keys=keys)
     result = iam_evaluator.evaluate_resource_policy(_with_named_accounts(policy), context, service=SERVICE)
     return bool(result.decision == "Allow")
 

@@ -282,6 +282,8 @@ def _put_on_bus(parcel: Parcel, *, needs_policy: bool) -> None:
         action="events:PutEvents",
         resource=str(parcel.arn),
         principal=parcel.role_arn or permissions.SERVICE,
+        # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
+        keys={"events:source": parcel.event["source"], "events:detail-type": parcel.event["detail-type"]},
     )
     if needs_policy and not allowed:
         raise DeliveryError(

@@ -503,6 +503,20 @@ def test_a_bus_takes_a_whole_policy(chain):
     assert chain.outcome(chain.send()).outcome == "delivered"
 
 
+@pytest.mark.parametrize("key", ["events:source", "events:detail-type"])
+def test_a_bus_policy_can_ask_where_an_event_comes_from(chain, key):
+    other = "444455556666"
+    events = chain.aws.client("events", account=other)
+    bus = events.create_event_bus(Name=chain.name)["EventBusArn"]
+    chain.target(bus, RoleArn=chain.role("events:PutEvents", bus))
+    wanted = {"events:source": chain.source, "events:detail-type": "Test"}[key]
+    for value, outcome in ((wanted, "delivered"), (f"not {wanted}", "lost")):
+        condition = {"StringEquals": {key: value}}
+        statement = allow("events:PutEvents", bus, "", Principal={"AWS": ACCOUNT}, Condition=condition)
+        events.put_permission(EventBusName=chain.name, Policy=policy(statement))
+        assert chain.outcome(chain.send()).outcome == outcome
+
+
 @pytest.fixture
 def unavailable():
     """A web server that counts its calls and answers each with 503."""
