@@ -136,8 +136,17 @@ def require_key(rule: Rule, key_id: str | None, *, resource: str) -> None:
         require_policies(rule, [key.get("Policy")], action=action, resource=key["Arn"])
 
 
-def require_role(rule: Rule, role_arn: str | None, *, action: str, resource: str) -> None:
+def require_role(
+    rule: Rule, role_arn: str | None, *, action: str, resource: str, keys: Mapping[str, str] | None = None
+) -> None:
     """Raise unless EventBridge can assume the role for the rule, and the role allows the action.
+
+    Args:
+        rule: Compared with ``aws:SourceArn`` and ``aws:SourceAccount`` of the role's trust.
+        role_arn: The role; None allows nothing.
+        action: For example ``kinesis:PutRecord``.
+        resource: The ARN of what the action is for.
+        keys: What the action adds to the keys of a condition, their names in lower case.
 
     Raises:
         DeliveryError: ``FAILED_TO_ASSUME_ROLE`` or ``NO_PERMISSIONS``.
@@ -149,7 +158,7 @@ def require_role(rule: Rule, role_arn: str | None, *, action: str, resource: str
     trust = iam_evaluator.evaluate_resource_policy(role["AssumeRolePolicyDocument"], assume, service=SERVICE)
     if trust.decision != "Allow":
         raise DeliveryError(FAILED_TO_ASSUME_ROLE, f"{role_arn} does not trust {SERVICE} for {rule.arn}.")
-    _require_role_policies(rule, role_spec, role, action=action, resource=resource)
+    _require_role_policies(rule, role_spec, role, action=action, resource=resource, keys=keys)
 
 
 def require_role_policies(role_arn: str, *, action: str, resource: str) -> None:
@@ -164,10 +173,16 @@ def require_role_policies(role_arn: str, *, action: str, resource: str) -> None:
 
 
 def _require_role_policies(
-    rule: Rule, role_spec: Arn, role: dict[str, Any], *, action: str, resource: str
+    rule: Rule,
+    role_spec: Arn,
+    role: dict[str, Any],
+    *,
+    action: str,
+    resource: str,
+    keys: Mapping[str, str] | None = None,
 ) -> None:
     name, account = role["RoleName"], role_spec.account_id
-    context = _context(principal=str(role_spec), rule=rule, action=action, resource=resource)
+    context = _context(principal=str(role_spec), rule=rule, action=action, resource=resource, keys=keys)
     policies = iam_evaluator._gather_role_policies(name, account)  # noqa: SLF001 - see test_delivery_contract
     boundary = iam_evaluator._permissions_boundary(iam._roles, name, account)  # noqa: SLF001
     if iam_evaluator.evaluate(context, policies, *boundary).decision != "Allow":

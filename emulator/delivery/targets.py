@@ -15,7 +15,7 @@ from uuid import uuid4
 from ministack.core.arn import Arn, ArnParseError, parse_arn
 from ministack.services import cloudwatch_logs, eventbridge, sns, sqs
 
-from emulator.delivery import inprocess, permissions
+from emulator.delivery import inprocess, permissions, ssm
 from emulator.delivery.errors import (
     CONNECTION_FAILURE,
     ERROR_FROM_TARGET,
@@ -109,10 +109,12 @@ def _sender(arn: Arn) -> Callable[[Parcel], None] | None:
     return _SENDERS.get(arn.service)
 
 
-def _require_role(parcel: Parcel, *, action: str, resource: str | None = None) -> None:
+def _require_role(
+    parcel: Parcel, *, action: str, resource: str | None = None, keys: Mapping[str, str] | None = None
+) -> None:
     inprocess.on_loop(
         lambda: permissions.require_role(
-            parcel.rule, parcel.role_arn, action=action, resource=resource or str(parcel.arn)
+            parcel.rule, parcel.role_arn, action=action, resource=resource or str(parcel.arn), keys=keys
         )
     )
 
@@ -240,20 +242,25 @@ def _run_command(parcel: Parcel) -> None:
         "Targets": [{"Key": block["Key"], "Values": block["Values"]} for block in blocks],
         "Parameters": _own_parameters(parcel),
     }
-    for instance in blocks[0]["Values"] if blocks[0]["Key"] == "InstanceIds" else []:
+    for instance, tags in inprocess.on_loop(lambda: _tagged(ssm.addressed_instances(body))):
         arn = f"arn:{parcel.arn.partition}:ec2:{parcel.rule.region}:{parcel.rule.account}:instance/{instance}"
-        _require_role(parcel, action="ssm:SendCommand", resource=arn)
+        keys = {f"ssm:resourcetag/{key.lower()}": value for key, value in tags.items()}
+        _require_role(parcel, action="ssm:SendCommand", resource=arn, keys=keys)
     inprocess.call_json("ssm", "AmazonSSM.SendCommand", body)
+
+
+def _tagged(instances: list[str]) -> list[tuple[str, dict[str, str]]]:
+    return [(instance, ssm.tags_of(instance)) for instance in instances]
 
 
 def _start_automation(parcel: Parcel) -> None:
     _require_role(parcel, action="ssm:StartAutomationExecution")
     name, _, version = parcel.arn.resource.partition("/")[2].partition(":")
-    body = {
-        "DocumentName": name,
-        "DocumentVersion": version or "$DEFAULT",
-        "Parameters": _own_parameters(parcel),
-    }
+    parameters = _own_parameters(parcel)
+    for role in parameters.get("AutomationAssumeRole", []):
+        passed = {"iam:passedtoservice": "ssm.amazonaws.com"}
+        _require_role(parcel, action="iam:PassRole", resource=role, keys=passed)
+    body = {"DocumentName": name, "DocumentVersion": version or "$DEFAULT", "Parameters": parameters}
     inprocess.call_json("ssm", "AmazonSSM.StartAutomationExecution", body)
 
 

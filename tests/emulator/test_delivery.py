@@ -33,7 +33,7 @@ class Chain:
             sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy(statement)})
         return url, arn
 
-    def role(self, action, resource, *, trust_condition=None, service="events.amazonaws.com"):
+    def role(self, action, resource, *, condition=None, trust_condition=None, service="events.amazonaws.com"):
         iam = self.aws.client("iam")
         name = f"{self.name}-{uuid.uuid4().hex[:6]}"
         trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
@@ -41,6 +41,8 @@ class Chain:
             trust["Condition"] = trust_condition
         arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
         grant = {"Effect": "Allow", "Action": action, "Resource": resource}
+        if condition:
+            grant["Condition"] = condition
         iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=policy(grant))
         return arn
 
@@ -435,7 +437,9 @@ def test_run_command_gets_the_parameters_of_the_input_and_reaches_instances_by_t
     arn = f"arn:aws:ssm:{REGION}::document/AWS-RunShellScript"
     chain.target(
         arn,
-        RoleArn=chain.role("ssm:SendCommand", arn),
+        RoleArn=chain.role(
+            "ssm:SendCommand", [arn, f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/{instance_id}"]
+        ),
         RunCommandParameters={"RunCommandTargets": [{"Key": "tag:Role", "Values": [chain.name]}]},
         Input=json.dumps({"commands": ["uptime"]}),
     )
@@ -459,6 +463,39 @@ def test_an_automation_starts_with_the_parameters_of_the_input(chain):
     found = ssm.describe_automation_executions(Filters=filters)["AutomationExecutionMetadataList"]
     execution = ssm.get_automation_execution(AutomationExecutionId=found[0]["AutomationExecutionId"])
     assert execution["AutomationExecution"]["Parameters"] == {"GroupId": ["sg-1"]}
+
+
+@pytest.mark.parametrize(("allowed", "outcome"), [("yes", "delivered"), ("no", "lost")])
+def test_a_role_can_be_tied_to_the_instances_with_a_tag(chain, allowed, outcome):
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": chain.name, "Value": "yes"}]}]
+    chain.aws.client("ec2").run_instances(ImageId="ami-1", MinCount=1, MaxCount=1, TagSpecifications=tags)
+    arn = f"arn:aws:ssm:{REGION}:{ACCOUNT}:document/{chain.name}"
+    condition = {"StringEqualsIfExists": {f"ssm:resourceTag/{chain.name}": allowed}}
+    instances = f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/*"
+    chain.target(
+        arn,
+        RoleArn=chain.role("ssm:SendCommand", [arn, instances], condition=condition),
+        RunCommandParameters={"RunCommandTargets": [{"Key": f"tag:{chain.name}", "Values": ["yes"]}]},
+        Input="{}",
+    )
+    assert chain.outcome(chain.send()).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("service", "outcome"), [("ssm.amazonaws.com", "delivered"), ("ec2.amazonaws.com", "lost")]
+)
+def test_an_automation_gets_an_assume_role_only_if_the_target_may_pass_it_to_systems_manager(
+    chain, service, outcome
+):
+    arn = f"arn:aws:ssm:{REGION}:{ACCOUNT}:automation-definition/{chain.name}:$DEFAULT"
+    passed = f"arn:aws:iam::{ACCOUNT}:role/{chain.name}-runbook"
+    role = chain.role(
+        ["ssm:StartAutomationExecution", "iam:PassRole"],
+        [arn, passed],
+        condition={"StringEqualsIfExists": {"iam:PassedToService": service}},
+    )
+    chain.target(arn, RoleArn=role, Input=json.dumps({"AutomationAssumeRole": [passed]}))
+    assert chain.outcome(chain.send()).outcome == outcome
 
 
 def test_an_event_goes_on_to_the_rules_of_another_bus(chain):
