@@ -187,11 +187,11 @@ class EncryptedTopic(WholeEvent):
         scene.client("sns").delete_topic(TopicArn=arn)
 
 
-class EncryptedStream(WholeEvent):
+class KinesisStream(WholeEvent):
     arn = ":kinesis:"
 
     def __init__(self, stack):
-        self.stream = kinesis.Stream(stack, "Stream", encryption_key=kms.Key(stack, "StreamKey"))
+        self.stream = kinesis.Stream(stack, "Stream")
 
     def target(self, _):
         return targets.KinesisStream(self.stream, partition_key_path="$.account")
@@ -443,7 +443,7 @@ TARGETS = [
     EncryptedQueue,
     FifoQueue,
     EncryptedTopic,
-    EncryptedStream,
+    KinesisStream,
     StateMachine,
     FirehoseStream,
     Bus,
