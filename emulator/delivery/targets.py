@@ -13,7 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from ministack.core.arn import Arn, ArnParseError, parse_arn
-from ministack.services import cloudwatch_logs, eventbridge, sns, sqs
+from ministack.services import cloudwatch_logs, eventbridge, kinesis, kms, sns, sqs
 
 from emulator.delivery import inprocess, permissions, ssm
 from emulator.delivery.errors import (
@@ -172,6 +172,9 @@ def _start_execution(parcel: Parcel) -> None:
 
 def _put_kinesis_record(parcel: Parcel) -> None:
     _require_role(parcel, action="kinesis:PutRecord")
+    if key := inprocess.on_loop(lambda: _key_of_stream(parcel.arn.resource.partition("/")[2])):
+        # https://docs.aws.amazon.com/streams/latest/dev/permissions-user-key-KMS.html
+        _require_role(parcel, action="kms:GenerateDataKey", resource=key)
     path = (parcel.target.get("KinesisParameters") or {}).get("PartitionKeyPath")
     found, key = resolve(path, parcel.event) if path else (True, parcel.event["id"])
     if not found:
@@ -182,6 +185,13 @@ def _put_kinesis_record(parcel: Parcel) -> None:
         "PartitionKey": key if isinstance(key, str) else json.dumps(key),
     }
     inprocess.call_json("kinesis", "Kinesis_20131202.PutRecord", body)
+
+
+def _key_of_stream(name: str) -> str | None:
+    """The ARN of a customer's key; that of AWS asks for no permission."""
+    stream = kinesis._streams.get(name) or {}  # noqa: SLF001 - see test_delivery_contract
+    key = kms._resolve_key(stream.get("KeyId"))  # noqa: SLF001
+    return key["Arn"] if key and key.get("KeyManager") != "AWS" else None
 
 
 def _put_firehose_record(parcel: Parcel) -> None:

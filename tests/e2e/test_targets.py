@@ -187,11 +187,11 @@ class EncryptedTopic(WholeEvent):
         scene.client("sns").delete_topic(TopicArn=arn)
 
 
-class KinesisStream(WholeEvent):
+class EncryptedStream(WholeEvent):
     arn = ":kinesis:"
 
     def __init__(self, stack):
-        self.stream = kinesis.Stream(stack, "Stream")
+        self.stream = kinesis.Stream(stack, "Stream", encryption_key=kms.Key(stack, "StreamKey"))
 
     def target(self, _):
         return targets.KinesisStream(self.stream, partition_key_path="$.account")
@@ -204,13 +204,12 @@ class KinesisStream(WholeEvent):
             client.get_shard_iterator(ShardId=shard["ShardId"], **from_start)["ShardIterator"]
             for shard in client.list_shards(StreamARN=arn)["Shards"]
         ]
-        records = [
-            record
+        return [
+            json.loads(record["Data"])
             for iterator in iterators
             for record in client.get_records(ShardIterator=iterator)["Records"]
+            if record["PartitionKey"] == DEFAULT_ACCOUNT
         ]
-        assert {record["PartitionKey"] for record in records} == {DEFAULT_ACCOUNT}
-        return [json.loads(record["Data"]) for record in records]
 
     @staticmethod
     def break_off(scene, arn):
@@ -443,7 +442,7 @@ TARGETS = [
     EncryptedQueue,
     FifoQueue,
     EncryptedTopic,
-    KinesisStream,
+    EncryptedStream,
     StateMachine,
     FirehoseStream,
     Bus,

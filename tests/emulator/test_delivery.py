@@ -397,6 +397,18 @@ def test_a_kinesis_stream_gets_the_event_under_the_partition_key_of_the_path(cha
     assert (record["PartitionKey"], json.loads(record["Data"])["id"]) == ("key", event_id)
 
 
+def test_a_role_needs_the_key_of_an_encrypted_kinesis_stream(chain):
+    kinesis, kms = chain.aws.client("kinesis"), chain.aws.client("kms")
+    kinesis.create_stream(StreamName=chain.name, ShardCount=1)
+    arn = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{chain.name}"
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    kinesis.start_stream_encryption(StreamName=chain.name, EncryptionType="KMS", KeyId=key)
+    chain.target(arn, RoleArn=chain.role("kinesis:PutRecord", arn))
+    assert "kms:GenerateDataKey" in chain.outcome(chain.send()).error_message
+    chain.target(arn, RoleArn=chain.role(["kinesis:PutRecord", "kms:GenerateDataKey"], [arn, key]))
+    assert chain.outcome(chain.send()).outcome == "delivered"
+
+
 def test_a_firehose_stream_writes_the_event_to_its_bucket(chain):
     s3, firehose = chain.aws.client("s3"), chain.aws.client("firehose")
     s3.create_bucket(Bucket=chain.name, CreateBucketConfiguration={"LocationConstraint": REGION})
