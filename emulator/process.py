@@ -29,13 +29,21 @@ def plugged_app() -> AsgiApp:
     # MiniStack's modules, and the plug-ins with them, read the port from the environment at import.
     from ministack.app import app  # noqa: PLC0415
 
-    from emulator import api_destinations, cloudformation, delivery, encryption, securityhub  # noqa: PLC0415
+    from emulator import (  # noqa: PLC0415
+        api_destinations,
+        cloudformation,
+        delivery,
+        encryption,
+        firehose,
+        securityhub,
+    )
 
     log = delivery.DeliveryLog()
     delivery.register(log)
     securityhub.register()
     cloudformation.register()
     api_destinations.register()
+    firehose.register()
     encryption.register()
     return log_app(api_destinations.hosts_app(securityhub.press_app(app)), log)
 
