@@ -100,4 +100,7 @@ def _has_dead_letter_queue(function: lambda_.IFunction) -> bool:
 
 def _has_on_failure_destination(config: IConstruct) -> bool:
     resource = config.node.default_child
-    return isinstance(resource, lambda_.CfnEventInvokeConfig) and resource.destination_config is not None
+    if not isinstance(resource, lambda_.CfnEventInvokeConfig):
+        return False
+    settings = Stack.of(resource).resolve(resource.destination_config)
+    return bool(settings and settings.get("onFailure"))

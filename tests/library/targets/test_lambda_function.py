@@ -126,6 +126,12 @@ def test_a_function_configured_to_lose_failed_events_gives_a_warning(stack):
     Annotations.from_stack(stack).has_warning("/Stack/Function", LOST_WARNING)
 
 
+def test_a_function_with_a_destination_for_successes_alone_gives_the_warning_too(stack):
+    answers = destinations.SqsDestination(sqs.Queue(stack, "Answers"))
+    press(stack, targets.LambdaFunction(new_function(stack, on_success=answers)))
+    Annotations.from_stack(stack).has_warning("/Stack/Function", LOST_WARNING)
+
+
 def test_a_function_of_somebody_else_is_not_changed_and_gives_a_warning(stack):
     theirs = lambda_.Function.from_function_attributes(
         stack,
