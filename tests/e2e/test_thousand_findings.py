@@ -9,6 +9,7 @@ from collections import Counter
 
 import pytest
 from aws_cdk import RemovalPolicy
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_lambda as lambda_
@@ -42,9 +43,20 @@ MALFORMED = (
     {"AwsAccountId": "1111"},
     {"Resources": []},
 )
+# Each update is an event as well, which must not bring the function back.
 HANDLER = """
+import boto3
+
+hub = boto3.client("securityhub")
+
 def handle(event, context):
-    return [finding["Id"] for finding in event["detail"]["findings"]]
+    found = event["detail"]["findings"]
+    hub.batch_update_findings(
+        FindingIdentifiers=[{"Id": one["Id"], "ProductArn": one["ProductArn"]} for one in found],
+        Workflow={"Status": "NOTIFIED"},
+        Note={"Text": "Seen", "UpdatedBy": "function"},
+    )
+    return [one["Id"] for one in found]
 """
 
 
@@ -119,6 +131,14 @@ def is_vulnerability(finding):
     )
 
 
+# Every state of a finding that is an event: imported, updated by the function, updated by a person.
+HISTORY = [
+    *VALID,
+    *({**one, "Workflow": "NOTIFIED"} for one in VALID if is_failed_control(one)),
+    *({**one, "Workflow": "NOTIFIED"} for one in HANDLED),
+]
+
+
 def declare(stack):
     queue = targets.SqsQueue(sqs.Queue(stack, "CriticalQueue"))
     ImportedFindingsRule(stack, "Critical", findings=FindingFilter(severity="CRITICAL"), targets=[queue])
@@ -140,6 +160,9 @@ def declare(stack):
         code=lambda_.Code.from_inline(HANDLER),
         on_success=destinations.SqsDestination(sqs.Queue(stack, "Answers")),
         on_failure=destinations.SqsDestination(sqs.Queue(stack, "Failures")),
+    )
+    function.add_to_role_policy(
+        iam.PolicyStatement(actions=["securityhub:BatchUpdateFindings"], resources=["*"])
     )
     failed = FindingFilter(control_ids=Prefix("S3."), compliance_status="FAILED")
     ImportedFindingsRule(stack, "FailedControls", findings=failed, targets=[targets.LambdaFunction(function)])
@@ -250,7 +273,9 @@ class Traffic:
         for hundred in in_hundreds(findings):
             identifiers = [{"Id": one["Id"], "ProductArn": one["ProductArn"]} for one in hundred]
             answer = self.hub.batch_update_findings(
-                FindingIdentifiers=identifiers, Workflow={"Status": "NOTIFIED"}
+                FindingIdentifiers=identifiers,
+                Workflow={"Status": "NOTIFIED"},
+                Note={"Text": "Told the owner", "UpdatedBy": "analyst"},
             )
             assert answer["UnprocessedFindings"] == []
         self._keep()
@@ -321,8 +346,8 @@ def test_the_malformed_findings_are_refused_and_the_others_are_not(traffic):
 def test_every_finding_update_and_press_is_an_event(traffic):
     kinds = Counter(event["detail-type"] for event in traffic.events.values())
     assert kinds == {
-        "Security Hub Findings - Imported": len(VALID) + len(HANDLED),
-        "Findings Imported V2": len(VALID) + len(HANDLED),
+        "Security Hub Findings - Imported": len(HISTORY),
+        "Findings Imported V2": len(HISTORY),
         "Security Hub Findings - Custom Action": len(PRESSED),
     }
 
@@ -338,10 +363,21 @@ def test_a_target_holds_each_event_that_the_deployed_pattern_matches_once_and_no
 
 @pytest.mark.parametrize("rule", FILTERS)
 def test_a_target_holds_each_finding_that_the_filter_means_and_no_other(rule, traffic):
-    history = [*VALID, *({**one, "Workflow": "NOTIFIED"} for one in HANDLED)]
-    expected = Counter(one["Id"] for one in history if FILTERS[rule](one))
+    expected = Counter(one["Id"] for one in HISTORY if FILTERS[rule](one))
     assert len(expected) > len(VALID) / 50, "a filter that lets hardly anything through proves little"
     assert Counter(finding_id for event in traffic.held[rule] for finding_id in ids_of(event)) == expected
+
+
+def test_the_updates_of_a_function_do_not_trigger_it_again(traffic):
+    updated_by_function = [
+        finding["Id"]
+        for event in traffic.events.values()
+        if event["detail-type"] == "Security Hub Findings - Imported"
+        for finding in findings_of(event)
+        if finding.get("Note", {}).get("UpdatedBy") == "function"
+    ]
+    invoked = [finding_id for event in traffic.held["FailedControls"] for finding_id in ids_of(event)]
+    assert sorted(updated_by_function) == sorted(invoked)
 
 
 def test_a_press_takes_along_the_selected_findings(traffic):
