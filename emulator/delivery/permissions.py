@@ -53,6 +53,7 @@ def policy_allows(
     resource: str,
     principal: str = SERVICE,
     keys: Mapping[str, str] | None = None,
+    names_rule: bool = True,
 ) -> bool:
     """Whether a resource policy lets EventBridge act for a rule; an explicit deny wins.
 
@@ -63,8 +64,11 @@ def policy_allows(
         resource: The resource's ARN.
         principal: A role's ARN when EventBridge acts through a role, otherwise the service itself.
         keys: What the action adds to the keys of a condition, their names in lower case.
+        names_rule: Whether EventBridge tells the service for which rule it acts.
     """
     context = _context(principal=principal, rule=rule, action=action, resource=resource, keys=keys)
+    if not names_rule:
+        context.service_context.clear()
     result = iam_evaluator.evaluate_resource_policy(_with_named_accounts(policy), context, service=SERVICE)
     return bool(result.decision == "Allow")
 
@@ -100,15 +104,27 @@ def require_resource_policy(rule: Rule, *, service: str, action: str, resource: 
 
 
 def require_policies(
-    rule: Rule, policies: Iterable[str | dict[str, Any] | None], *, action: str, resource: str
+    rule: Rule,
+    policies: Iterable[str | dict[str, Any] | None],
+    *,
+    action: str,
+    resource: str,
+    names_rule: bool = True,
 ) -> None:
     """Raise unless the policies together let EventBridge act for the rule.
+
+    Args:
+        rule: Compared with ``aws:SourceArn`` and ``aws:SourceAccount``.
+        policies: The policy documents.
+        action: For example ``logs:PutLogEvents``.
+        resource: The resource's ARN.
+        names_rule: Whether EventBridge tells the service for which rule it acts.
 
     Raises:
         DeliveryError: ``NO_PERMISSIONS``.
     """
     together = {"Statement": [statement for policy in policies for statement in _statements(policy)]}
-    if not policy_allows(together, rule=rule, action=action, resource=resource):
+    if not policy_allows(together, rule=rule, action=action, resource=resource, names_rule=names_rule):
         raise DeliveryError(
             NO_PERMISSIONS,
             f"The resource policy of {resource} does not allow {SERVICE} the action {action} for {rule.arn}.",

@@ -223,8 +223,9 @@ def _require_log_policy(rule: Rule, group: str, resource: str) -> None:
         policy["policyDocument"]
         for policy in cloudwatch_logs._resource_policies.values()  # noqa: SLF001
     ]
-    for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
-        permissions.require_policies(rule, policies, action=action, resource=resource)
+    # https://github.com/aws-samples/serverless-patterns/pull/618 tells why only one of them names the rule.
+    for action, names_rule in (("logs:CreateLogStream", False), ("logs:PutLogEvents", True)):
+        permissions.require_policies(rule, policies, action=action, resource=resource, names_rule=names_rule)
 
 
 def _own_parameters(parcel: Parcel) -> dict[str, list[str]]:

@@ -433,12 +433,17 @@ def test_a_log_group_needs_a_logs_resource_policy(chain):
     arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}"
     chain.target(arn)
     assert chain.outcome(chain.send()).error_code == "NO_PERMISSIONS"
-    statement = allow(["logs:CreateLogStream", "logs:PutLogEvents"], f"{arn}:*", chain.rule_arn)
-    logs.put_resource_policy(policyName=chain.name, policyDocument=policy(statement))
+    streams = allow("logs:CreateLogStream", f"{arn}:*", chain.rule_arn)
+    entries = allow("logs:PutLogEvents", f"{arn}:*", chain.rule_arn)
+    logs.put_resource_policy(policyName=chain.name, policyDocument=policy(streams, entries))
+    refusal = chain.outcome(chain.send()).error_message
+    assert "logs:CreateLogStream" in refusal, "EventBridge does not name the rule to this action"
+    del streams["Condition"]
+    logs.put_resource_policy(policyName=chain.name, policyDocument=policy(streams, entries))
     event_id = chain.send()
     assert chain.outcome(event_id).outcome == "delivered"
-    entries = logs.filter_log_events(logGroupName=group)["events"]
-    assert [json.loads(entry["message"])["id"] for entry in entries] == [event_id]
+    found = logs.filter_log_events(logGroupName=group)["events"]
+    assert [json.loads(entry["message"])["id"] for entry in found] == [event_id]
 
 
 def test_run_command_gets_the_parameters_of_the_input_and_reaches_instances_by_tag(chain):
