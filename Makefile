@@ -19,7 +19,7 @@ demo: setup ## deploy onto the embedded AWS, press a custom action, show what ha
 	@$(BIN)/python -m tools.demo
 
 test: setup ## run the whole test suite, end-to-end tests included
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup ## formatting, lint, types, import direction, templates
 	@$(BIN)/ruff format --check .

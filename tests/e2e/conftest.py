@@ -16,11 +16,10 @@ _numbers = itertools.count(1)
 
 
 def pytest_collection_modifyitems(items):
-    """All of these tests share one embedded AWS, so xdist must keep them on one worker."""
+    """Mark the tests of this folder."""
     for item in items:
         if "/e2e/" in str(item.path):
             item.add_marker(pytest.mark.e2e)
-            item.add_marker(pytest.mark.xdist_group("e2e"))
 
 
 @pytest.fixture(scope="session")

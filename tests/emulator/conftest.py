@@ -1,8 +1,4 @@
-"""One embedded AWS for all tests of a worker process.
-
-A module that uses it sets ``pytestmark = pytest.mark.xdist_group("emulator")``, so that xdist runs all of
-them in one worker and starts one server.
-"""
+"""One embedded AWS for all tests of a worker process."""
 
 import pytest
 

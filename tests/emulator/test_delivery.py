@@ -7,8 +7,6 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("emulator")
-
 ACCOUNT, REGION = "111122223333", "eu-west-1"
 EVENTS_SERVICE = {"Service": "events.amazonaws.com"}
 

@@ -5,8 +5,6 @@ import uuid
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("emulator")
-
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/0f1e2d3c-0001"
 OTHER_KEY = "arn:aws:kms:eu-west-1:111122223333:key/0f1e2d3c-0002"
 

@@ -6,8 +6,6 @@ from itertools import count
 import pytest
 from ministack.services import firehose
 
-pytestmark = pytest.mark.xdist_group("emulator")
-
 NEWLINE = {
     "Type": "AppendDelimiterToRecord",
     "Parameters": [{"ParameterName": "Delimiter", "ParameterValue": "\\n"}],
