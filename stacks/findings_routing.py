@@ -81,12 +81,14 @@ class FindingsRoutingStack(Stack):
 
     def _archive(self, settings: ArchiveSettings) -> None:
         bucket = self._archive_bucket(settings.retention_days)
+        stream = self._archive_stream(bucket)
+        self._archive_alarms(stream)
         rule = ImportedFindingsRule(
             self,
             "Archive",
             findings=settings.filter,
             description="Archives findings in S3",
-            targets=[targets.FirehoseStream(self._archive_stream(bucket))],
+            targets=[targets.FirehoseStream(stream)],
         )
         annotations = Annotations.of(rule)
         annotations.acknowledge_warning(OVER_BROAD, "An archive keeps every version of every finding.")
@@ -133,20 +135,6 @@ class FindingsRoutingStack(Stack):
         # CDK's table of Firehose addresses is for destinations in a VPC; here nothing refers to it.
         self.node.try_remove_child("@aws-cdk--aws-kinesisfirehose.CidrBlocks")
         stream.node.add_dependency(role.node.find_child("DefaultPolicy"))
-        self._alarm(
-            "ArchiveIsStale",
-            # Firehose retries by itself; the age of its oldest record tells that it does not get through.
-            stream.metric("DeliveryToS3.DataFreshness", period=Duration.minutes(5), statistic="Maximum"),
-            above=Duration.minutes(30).to_seconds(),
-            description="Findings wait for more than 30 minutes to be archived in S3.",
-        )
-        self._alarm(
-            "ArchiveHasTooManyPartitions",
-            stream.metric("PartitionCountExceeded", period=Duration.minutes(5), statistic="Maximum"),
-            above=0,
-            description="More accounts have findings at once than Firehose has partitions, 500 by default: "
-            "findings end under errors/ in the bucket. Request a higher quota.",
-        )
         return stream
 
     def _archive_bucket(self, retention_days: int) -> s3.Bucket:
@@ -214,6 +202,22 @@ class FindingsRoutingStack(Stack):
                 )
             )
         return role
+
+    def _archive_alarms(self, stream: firehose.DeliveryStream) -> None:
+        self._alarm(
+            "ArchiveIsStale",
+            # Firehose retries by itself; the age of its oldest record tells that it does not get through.
+            stream.metric("DeliveryToS3.DataFreshness", period=Duration.minutes(5), statistic="Maximum"),
+            above=Duration.minutes(30).to_seconds(),
+            description="Findings wait for more than 30 minutes to be archived in S3.",
+        )
+        self._alarm(
+            "ArchiveHasTooManyPartitions",
+            stream.metric("PartitionCountExceeded", period=Duration.minutes(5), statistic="Maximum"),
+            above=0,
+            description="More accounts have findings at once than Firehose has partitions, 500 by default: "
+            "findings end under errors/ in the bucket. Request a higher quota.",
+        )
 
     def _alarm(self, construct_id: str, metric: cloudwatch.Metric, *, above: float, description: str) -> None:
         metric.create_alarm(

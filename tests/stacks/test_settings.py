@@ -247,6 +247,14 @@ def test_a_long_value_is_shown_in_part(fault):
     assert f'"{"s" * 79}…' in line
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("retention_days = 400", "retention_days = {}"), ('severity = "HIGH"', "severity_score = {}")],
+)
+def test_a_number_that_is_too_long_to_show_is_refused(fault, old, new):
+    assert "= a number that is too long to show: " in fault(changed(old, new.format("0x" + "f" * 5000)))
+
+
 def test_a_missing_file_is_named_with_what_to_do(tmp_path):
     with pytest.raises(SettingsError, match=r"none\.toml does not exist\. Restore it"):
         load_settings(tmp_path / "none.toml")
