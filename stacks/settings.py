@@ -49,7 +49,7 @@ class _FilterFaultsError(ValueError):
     """
 
     def __init__(self, faults: Sequence[tuple[str, object, str]]) -> None:
-        super().__init__(faults)
+        super().__init__("the filter has faults")
         self.faults = faults
 
 
