@@ -1,12 +1,13 @@
 """The CDK app: reads the context and instantiates the stacks."""
 
 import os
+import sys
 
 from aws_cdk import App, Environment
 
 from stacks.analyst_actions import AnalystActionsStack
 from stacks.findings_routing import FindingsRoutingStack
-from stacks.settings import load_settings
+from stacks.settings import SettingsError, load_settings
 from stacks.template_checks import check_templates
 
 
@@ -22,7 +23,10 @@ def main() -> None:
         env=environment,
         description="Security Hub custom actions for analysts, with their rules and Lambda functions",
     )
-    routing = load_settings().routing
+    try:
+        routing = load_settings().routing
+    except SettingsError as error:
+        sys.exit(str(error))
     if routing.enabled:
         FindingsRoutingStack(
             app,
