@@ -10,5 +10,5 @@ A module states these as literals, because the stacks read them without importin
   that `plan` and `apply` call and nothing else. Resources may hold `${Partition}`, `${Region}`, `${Account}`.
 
 and defines `plan(finding, session) -> Plan` and `apply(plan, session) -> Change`. One that can be
-undone also has `undo(change, session)` and `UNDO_STATEMENTS`, which are granted only where undoing is enabled.
+undone also has `undo(change, session)` and `UNDO_STATEMENTS`, granted only where undoing is enabled.
 """

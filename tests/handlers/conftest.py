@@ -124,7 +124,7 @@ class FakeSecurityHub:
             return "FindingNotFound"
         if self.unprocessed.get(identifier["Id"]):
             return self.unprocessed[identifier["Id"]].pop(0)
-        finding["Workflow"] = body["Workflow"]
+        finding["Workflow"] = body.get("Workflow", finding.get("Workflow"))
         finding["Note"] = body["Note"]
         return None
 
