@@ -29,13 +29,22 @@ def plugged_app() -> AsgiApp:
     # MiniStack's modules, and the plug-ins with them, read the port from the environment at import.
     from ministack.app import app  # noqa: PLC0415
 
-    from emulator import api_destinations, cloudformation, delivery, securityhub  # noqa: PLC0415
+    from emulator import (  # noqa: PLC0415
+        account_settings,
+        api_destinations,
+        cloudformation,
+        delivery,
+        roles,
+        securityhub,
+    )
 
     log = delivery.DeliveryLog()
     delivery.register(log)
     securityhub.register()
     cloudformation.register()
     api_destinations.register()
+    roles.register()
+    account_settings.register()
     return log_app(api_destinations.hosts_app(securityhub.press_app(app)), log)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from types import ModuleType
 
@@ -36,6 +36,19 @@ def all_remediations() -> Mapping[str, Remediation]:
                     f"resources of type {served[1]}. Leave it to one of them."
                 )
     return found
+
+
+def enabled_remediations(names: Iterable[str]) -> Mapping[str, Remediation]:
+    """Return the modules of those names.
+
+    Raises:
+        ValueError: There is no such module.
+    """
+    known = all_remediations()
+    wanted = set(names)
+    if unknown := sorted(wanted - known.keys()):
+        raise ValueError(f"There is no remediation {', '.join(unknown)}; there are {', '.join(known)}.")
+    return {name: known[name] for name in known if name in wanted}
 
 
 def _checked(name: str, module: ModuleType) -> Remediation:
