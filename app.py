@@ -6,6 +6,8 @@ from aws_cdk import App, Environment
 
 from stacks.analyst_actions import AnalystActionsStack
 from stacks.findings_routing import FindingsRoutingStack
+from stacks.member_role import MemberRoleStack
+from stacks.remediation import RemediationStack
 from stacks.settings import load_settings
 from stacks.template_checks import check_templates
 
@@ -22,7 +24,8 @@ def main() -> None:
         env=environment,
         description="Security Hub custom actions for analysts, with their rules and Lambda functions",
     )
-    routing = load_settings().routing
+    settings = load_settings()
+    routing = settings.routing
     if routing.enabled:
         FindingsRoutingStack(
             app,
@@ -30,6 +33,22 @@ def main() -> None:
             settings=routing,
             env=environment,
             description="Routes imported Security Hub findings to an archive, a topic, a chat and a queue",
+        )
+    remediation = settings.remediation
+    if remediation.enabled:
+        RemediationStack(
+            app,
+            "SecurityHubRemediation",
+            settings=remediation,
+            env=environment,
+            description="Remediates Security Hub findings in the accounts that they name",
+        )
+        MemberRoleStack(
+            app,
+            "SecurityHubRemediationMember",
+            settings=remediation,
+            env=environment,
+            description="Lets the Security Hub administrator account remediate findings of this account",
         )
     check_templates(app)
     app.synth()

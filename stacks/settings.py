@@ -1,18 +1,28 @@
 """The settings of the stacks, typed, and read from settings.toml."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from securityhub_actions.filters import FindingFilter
 from securityhub_actions.patterns.syntax import parse_conditions
+from stacks.remediation_catalog import CatalogEntry, chosen, read_catalog
 
 SETTINGS_FILE: Final = Path(__file__).resolve().parent.parent / "settings.toml"
 
 _ANY: Final = "ANY"
+_ROLE_NAME: Final = r"^[A-Za-z0-9_+=,.@-]{1,64}$"
 _EMAIL: Final = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 
 
@@ -40,6 +50,7 @@ def _to_field(wanted: Any) -> Any:  # noqa: ANN401 - FindingFilter checks it
 
 
 Filter = Annotated[FindingFilter, BeforeValidator(_to_filter)]
+AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
 
 
 class _Settings(BaseModel):
@@ -115,10 +126,124 @@ class RoutingSettings(_Settings):
         return self.archive.enabled or self.critical.enabled or self.high.enabled
 
 
+class AccountsSettings(_Settings):
+    """Which accounts may be changed. One that is neither allowed nor denied is not.
+
+    Attributes:
+        allow: 12-digit account ids, or `ANY`. Empty: none.
+        deny: 12-digit account ids; they win over those that are allowed.
+    """
+
+    allow: list[Annotated[str, Field(pattern=rf"^([0-9]{{12}}|{_ANY})$")]]
+    deny: list[AccountId]
+
+
+class RoleSettings(_Settings):
+    """The roles of remediation.
+
+    Attributes:
+        path: of both roles, such as `/securityhub/`.
+        name: of the role in every member account.
+        administrator_name: of the function's role in the administrator account.
+        permissions_boundary: name of a managed policy in every member account that limits the role; empty for
+            none.
+    """
+
+    path: str = Field(pattern=r"^/([A-Za-z0-9_+=,.@-]+/)*$")
+    name: str = Field(pattern=_ROLE_NAME)
+    administrator_name: str = Field(pattern=_ROLE_NAME)
+    permissions_boundary: str = Field(pattern=r"^[A-Za-z0-9_+=,.@/-]{0,128}$")
+
+
+class StackSetSettings(_Settings):
+    """The member role in the accounts of an organization.
+
+    Attributes:
+        enabled: whether the stack set is deployed.
+        organizational_units: ids of the units, or of the root, whose accounts get the role.
+        delegated_administrator: whether the administrator account is a delegated administrator of
+            CloudFormation StackSets and not the management account.
+    """
+
+    enabled: bool
+    organizational_units: list[
+        Annotated[str, Field(pattern=r"^(ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}|r-[a-z0-9]{4,32})$")]
+    ]
+    delegated_administrator: bool
+
+    @model_validator(mode="after")
+    def _has_a_target(self) -> Self:
+        if self.enabled and not self.organizational_units:
+            raise ValueError(
+                "organizational_units must name at least one unit where the stack set is enabled"
+            )
+        return self
+
+
+class AutomaticSettings(_Settings):
+    """Remediation of imported findings.
+
+    Attributes:
+        enabled: whether there is a rule for them.
+        mode: `dry-run` writes to a finding what would be done, `apply` does it.
+        maximum_concurrency: how many batches are worked on at a time, 2 to 1,000.
+        filter: which findings, of those that failed a control of an enabled remediation.
+    """
+
+    enabled: bool
+    mode: Literal["dry-run", "apply"]
+    maximum_concurrency: int = Field(ge=2, le=1000)
+    filter: Filter
+
+
+class RemediationSettings(_Settings):
+    """What remediation may do, and where.
+
+    Attributes:
+        enabled: whether its stacks are deployed.
+        administrator_account: Security Hub's administrator account, which has the remediation stack.
+        organization_id: the organization of all accounts.
+        external_id: what the member role requires, 2 to 256 characters.
+        remediations: names of modules in lambda/remediations.
+        undo: whether there is a custom action that undoes, and the permissions for it.
+        regions: where members may be changed. Empty: in all.
+        record_retention_days: how long the records of prior states are kept, 1 or more.
+        accounts: where members may be changed.
+        role: the roles.
+        stack_set: the member role in the accounts of an organization.
+        automatic: remediation without a button.
+    """
+
+    enabled: bool
+    administrator_account: AccountId
+    organization_id: str = Field(pattern=r"^o-[a-z0-9]{10,32}$")
+    external_id: str = Field(pattern=r"^[A-Za-z0-9_+=,.@:/-]{2,256}$")
+    remediations: list[str] = Field(min_length=1)
+    undo: bool
+    regions: list[Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]]
+    record_retention_days: int = Field(ge=1)
+    accounts: AccountsSettings
+    role: RoleSettings
+    stack_set: StackSetSettings
+    automatic: AutomaticSettings
+
+    @field_validator("remediations")
+    @classmethod
+    def _exist(cls, names: list[str]) -> list[str]:
+        chosen(names, read_catalog())
+        return names
+
+    @property
+    def entries(self) -> Sequence[CatalogEntry]:
+        """The enabled remediations."""
+        return chosen(self.remediations, read_catalog())
+
+
 class Settings(_Settings):
     """All settings of the app."""
 
     routing: RoutingSettings
+    remediation: RemediationSettings
 
 
 def load_settings(path: Path = SETTINGS_FILE) -> Settings:
