@@ -14,6 +14,7 @@ from ministack.services import ec2
 
 _S3_PATH = "/v20180820/configuration/publicAccessBlock"
 _S3_SETTINGS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+# Copied for each answer: MiniStack adds to it.
 _XML = {"Content-Type": "application/xml"}
 
 Response = tuple[int, dict[str, str], bytes]
@@ -81,7 +82,7 @@ def _public_access_block(method: str, body: bytes, headers: Mapping[str, str]) -
         code = "NoSuchPublicAccessBlockConfiguration"
         return _error(404, code, "The public access block configuration was not found")
     settings = "".join(f"<{name}>{str(on).lower()}</{name}>" for name, on in _s3_blocks[account].items())
-    return 200, _XML, _document("PublicAccessBlockConfiguration", settings)
+    return 200, dict(_XML), _document("PublicAccessBlockConfiguration", settings)
 
 
 def _is_true(name: str, body: bytes) -> bool:
@@ -91,7 +92,7 @@ def _is_true(name: str, body: bytes) -> bool:
 def _error(status: int, code: str, message: str) -> Response:
     return (
         status,
-        _XML,
+        dict(_XML),
         _document("ErrorResponse", f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"),
     )
 
