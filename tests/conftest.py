@@ -1,10 +1,15 @@
-"""Set up for all tests: CDK runs on the pinned Node.js, in one process that all tests of a worker share."""
+"""Set up for all tests: CDK runs on the pinned Node.js, in one process that all tests of a worker share.
+
+A module that uses `embedded_aws` sets ``pytestmark = pytest.mark.xdist_group("emulator")``, so that xdist runs
+all of them in one worker and starts one server.
+"""
 
 import json
 from pathlib import Path
 
 import pytest
 
+from emulator.server import EmbeddedAws
 from tools.cdk import toolchain_environment
 
 # Before anything imports aws_cdk, which starts its Node.js process at once.
@@ -19,3 +24,10 @@ ROOT = Path(__file__).resolve().parent.parent
 def feature_flags():
     """The context of cdk.json, which the CDK CLI passes to the app."""
     return json.loads((ROOT / "cdk.json").read_text())["context"]
+
+
+@pytest.fixture(scope="session")
+def embedded_aws():
+    """A running embedded AWS, shared: a test uses names of its own and counts only what is its own."""
+    with EmbeddedAws.start() as aws:
+        yield aws
