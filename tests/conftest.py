@@ -1,7 +1,7 @@
 """Set up for all tests: CDK runs on the pinned Node.js, in one process that all tests of a worker share.
 
-A module that uses `embedded_aws` sets ``pytestmark = pytest.mark.xdist_group("emulator")``, so that xdist runs
-all of them in one worker and starts one server.
+A module that uses `embedded_aws` sets ``pytestmark = pytest.mark.xdist_group("emulator")``, so that xdist
+runs all of them in one worker and starts one server.
 """
 
 import json

@@ -34,6 +34,7 @@ def lambda_context():
         memory_limit_in_mb=256,
         invoked_function_arn=FUNCTION_ARN,
         aws_request_id="52fdfc07-2182-454f-963f-5f0f9a621d72",
+        get_remaining_time_in_millis=lambda: 60_000,
     )
 
 
