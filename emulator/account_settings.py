@@ -27,7 +27,7 @@ def register() -> None:
     """Add the operations to MiniStack."""
     for name, enabled in (("Get", None), ("Enable", True), ("Disable", False)):
         operation = f"{name}EbsEncryptionByDefault"
-        ec2._ACTION_MAP[operation] = _ebs_operation(operation, enabled=enabled)  # noqa: SLF001 - see the contract test
+        ec2._ACTION_MAP[operation] = _ebs_operation(operation, enabled=enabled)  # noqa: SLF001 - see test_accounts_contract
     original = app._handle_s3_control_request  # noqa: SLF001
 
     async def handle(  # noqa: PLR0917 - MiniStack's signature

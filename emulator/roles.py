@@ -76,7 +76,7 @@ async def _handle(
         response: Response = (
             error_response_json("AccessDenied", message, 403)
             if request.is_json
-            else sts._error(403, "AccessDenied", message, ns="sts")  # noqa: SLF001 - see test_roles_contract
+            else sts._error(403, "AccessDenied", message, ns="sts")  # noqa: SLF001 - see test_accounts_contract
         )
         return response
     passed_on: Response = await sts.handle_request(method, path, headers, body, query_params)

@@ -1,5 +1,3 @@
-import importlib
-import inspect
 import re
 
 import boto3
@@ -64,21 +62,3 @@ def test_the_public_access_block_of_an_account_is_kept_until_it_is_deleted(s3con
 def test_an_account_cannot_ask_for_another(s3control):
     with pytest.raises(ClientError, match="AccessDenied"):
         s3control.get_public_access_block(AccountId="999988887777")
-
-
-@pytest.mark.parametrize(
-    ("name", "parameters"),
-    [
-        ("app._handle_s3_control_request", "path method body query_params request_id headers"),
-        ("services.ec2._xml", "status root_tag inner"),
-        ("services.ec2.reset", ""),
-    ],
-)
-def test_a_function_of_ministack_takes_the_same_parameters(name, parameters):
-    module, _, attribute = name.rpartition(".")
-    function = getattr(importlib.import_module(f"ministack.{module}"), attribute)
-    assert " ".join(inspect.signature(function).parameters) == parameters
-
-
-def test_ec2_has_its_operations_where_they_are_added():
-    assert "DescribeInstances" in importlib.import_module("ministack.services.ec2")._ACTION_MAP

@@ -1,5 +1,3 @@
-import importlib
-import inspect
 import io
 import json
 import textwrap
@@ -170,21 +168,3 @@ def test_a_function_acts_as_its_execution_role(embedded_aws, new_role):
     answer = json.loads(functions.invoke(FunctionName=name)["Payload"].read())
     role_name = role.rpartition("/")[2]
     assert answer == f"arn:aws:sts::{ADMINISTRATOR}:assumed-role/{role_name}/{name}"
-
-
-PARAMETERS = {
-    "core.iam_evaluator.evaluate_trust_policy": "trust_doc caller_arn ctx",
-    "core.lambda_runtime.execution_credentials": "config",
-    "core.responses.error_response_json": "code message status extra message_key content_type",
-    "services.lambda_svc.execution_credentials": "config",
-    "services.sts._caller_identity": "headers query_params",
-    "services.sts.handle_request": "method path headers body query_params",
-    "services.sts.register_session": "access_key session",
-}
-
-
-@pytest.mark.parametrize("name", PARAMETERS)
-def test_a_function_of_ministack_takes_the_same_parameters(name):
-    module, _, attribute = name.rpartition(".")
-    function = getattr(importlib.import_module(f"ministack.{module}"), attribute)
-    assert " ".join(inspect.signature(function).parameters) == PARAMETERS[name]
