@@ -1,8 +1,10 @@
 import json
 
 import pytest
+from aws_cdk import Environment
 from aws_cdk.assertions import Match, Template
 
+from stacks.member_role import MemberRoleStack
 from stacks.remediation import RemediationStack
 
 EVERYTHING = {"automatic": {"enabled": True}, "stack_set": {"enabled": True}}
@@ -39,6 +41,17 @@ def test_the_template_passes_every_check(new_app, environment, remediation_setti
     settings = remediation_settings(**EVERYTHING, accounts={"allow": allow})
     RemediationStack(app, "Remediation", settings=settings, env=environment)
     app.synth()
+
+
+@pytest.mark.parametrize("region", [None, "eu-west-1", "cn-north-1"])
+def test_the_templates_pass_every_check_wherever_they_are_deployed(new_app, remediation_settings, region):
+    app = new_app()
+    environment = Environment(account="111122223333", region=region) if region else None
+    settings = remediation_settings(**EVERYTHING)
+    RemediationStack(app, "Remediation", settings=settings, env=environment)
+    MemberRoleStack(app, "Member", settings=settings, env=environment)
+    templates = app.synth().stacks
+    assert region or "arn:aws:" not in json.dumps([one.template for one in templates])
 
 
 def test_only_the_button_is_there_where_nothing_else_is_enabled(new_template):
