@@ -19,7 +19,7 @@ demo: setup ## deploy onto the embedded AWS, press a custom action, show what ha
 	@$(BIN)/python -m tools.demo
 
 test: setup ## run the whole test suite, end-to-end tests included
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup ## formatting, lint, types, import direction, templates
 	@$(BIN)/ruff format --check .
@@ -35,7 +35,8 @@ snapshot: setup ## rewrite the reviewed snapshots after an intended change
 	@$(BIN)/python -m pytest tests/stacks -k snapshot --snapshot-update
 
 bench: setup ## run the benchmarks, each figure side by side with what it is compared to
-	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+	@export JSII_NODE="$$($(BIN)/python -c 'from tools.cdk import NODE; print(NODE)')"; \
+	for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python $$script || exit 1; done
 
 lock: setup ## rewrite requirements-dev.lock after changing requirements*.txt
 	@grep -hvE '^(-|#|$$)' requirements.txt requirements-dev.txt | $(BIN)/python -m uv pip compile --quiet - \

@@ -1,6 +1,7 @@
 """The CDK app: reads the context and instantiates the stacks."""
 
 import os
+import sys
 
 from aws_cdk import App, Environment
 
@@ -8,7 +9,7 @@ from stacks.analyst_actions import AnalystActionsStack
 from stacks.findings_routing import FindingsRoutingStack
 from stacks.member_role import MemberRoleStack
 from stacks.remediation import RemediationStack
-from stacks.settings import load_settings
+from stacks.settings import SettingsError, load_settings
 from stacks.template_checks import check_templates
 
 
@@ -24,8 +25,11 @@ def main() -> None:
         env=environment,
         description="Security Hub custom actions for analysts, with their rules and Lambda functions",
     )
-    settings = load_settings()
-    routing = settings.routing
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        sys.exit(str(error))
+    routing, remediation = settings.routing, settings.remediation
     if routing.enabled:
         FindingsRoutingStack(
             app,
@@ -34,7 +38,6 @@ def main() -> None:
             env=environment,
             description="Routes imported Security Hub findings to an archive, a topic, a chat and a queue",
         )
-    remediation = settings.remediation
     if remediation.enabled:
         RemediationStack(
             app,

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import sys
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -81,6 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+_ENDS = {signal.SIGINT, signal.SIGTERM}
+
+
 def _start(options: argparse.Namespace) -> int:
     # A plain kill shall end in the same order as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -89,10 +91,13 @@ def _start(options: argparse.Namespace) -> int:
             settings = aws.settings(account=options.account, region=options.region)
             print(f"The embedded AWS answers at {aws.endpoint_url}. In another terminal:\n")
             print("\n".join(f"export {name}={value}" for name, value in settings.items()))
+            # Blocked, so that a second Ctrl-C does not disturb the stop that the first one began.
+            signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
             print("\nCtrl-C stops it and forgets everything.", flush=True)
-            threading.Event().wait()
+            signal.sigwait(_ENDS)
     except KeyboardInterrupt:
-        print("\nStopped.")
+        pass
+    print("\nStopped.")
     return 0
 
 

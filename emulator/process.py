@@ -34,6 +34,8 @@ def plugged_app() -> AsgiApp:
         api_destinations,
         cloudformation,
         delivery,
+        encryption,
+        firehose,
         roles,
         securityhub,
     )
@@ -43,6 +45,8 @@ def plugged_app() -> AsgiApp:
     securityhub.register()
     cloudformation.register()
     api_destinations.register()
+    firehose.register()
+    encryption.register()
     roles.register()
     account_settings.register()
     return log_app(api_destinations.hosts_app(securityhub.press_app(app)), log)

@@ -81,6 +81,23 @@ class FindingsRoutingStack(Stack):
 
     def _archive(self, settings: ArchiveSettings) -> None:
         bucket = self._archive_bucket(settings.retention_days)
+        stream = self._archive_stream(bucket)
+        self._archive_alarms(stream)
+        rule = ImportedFindingsRule(
+            self,
+            "Archive",
+            findings=settings.filter,
+            description="Archives findings in S3",
+            targets=[targets.FirehoseStream(stream)],
+        )
+        annotations = Annotations.of(rule)
+        annotations.acknowledge_warning(OVER_BROAD, "An archive keeps every version of every finding.")
+        annotations.acknowledge_warning(OVERLAPPING, "What is notified or queued is archived as well.")
+        CfnOutput(
+            self, "ArchiveBucketName", value=bucket.bucket_name, description="Findings are archived here"
+        )
+
+    def _archive_stream(self, bucket: s3.IBucket) -> firehose.DeliveryStream:
         log_group = logs.LogGroup(
             self,
             "ArchiveLogs",
@@ -118,20 +135,7 @@ class FindingsRoutingStack(Stack):
         # CDK's table of Firehose addresses is for destinations in a VPC; here nothing refers to it.
         self.node.try_remove_child("@aws-cdk--aws-kinesisfirehose.CidrBlocks")
         stream.node.add_dependency(role.node.find_child("DefaultPolicy"))
-        self._alarm_on_stale_archive(stream)
-        archive = ImportedFindingsRule(
-            self,
-            "Archive",
-            findings=settings.filter,
-            description="Archives findings in S3",
-            targets=[targets.FirehoseStream(stream)],
-        )
-        annotations = Annotations.of(archive)
-        annotations.acknowledge_warning(OVER_BROAD, "An archive keeps every version of every finding.")
-        annotations.acknowledge_warning(OVERLAPPING, "What is notified or queued is archived as well.")
-        CfnOutput(
-            self, "ArchiveBucketName", value=bucket.bucket_name, description="Findings are archived here"
-        )
+        return stream
 
     def _archive_bucket(self, retention_days: int) -> s3.Bucket:
         access_logs = s3.Bucket(
@@ -158,8 +162,12 @@ class FindingsRoutingStack(Stack):
             lifecycle_rules=[
                 s3.LifecycleRule(
                     expiration=Duration.days(retention_days),
-                    noncurrent_version_expiration=Duration.days(retention_days),
-                )
+                    # What was deleted, by hand or by its age, can be restored for a month.
+                    noncurrent_version_expiration=Duration.days(30),
+                    abort_incomplete_multipart_upload_after=Duration.days(7),
+                ),
+                # S3 does not take this together with an age.
+                s3.LifecycleRule(expired_object_delete_marker=True),
             ],
         )
 
@@ -185,7 +193,7 @@ class FindingsRoutingStack(Stack):
                 resources=[bucket.arn_for_objects("findings/*"), bucket.arn_for_objects("errors/*")],
             )
         )
-        log_group.grant_write(role)
+        log_group.grant(role, "logs:PutLogEvents")  # CDK has created the log stream
         for prefix in ("findings", "errors"):
             Validations.of(role).acknowledge(
                 Acknowledgment(
@@ -195,15 +203,28 @@ class FindingsRoutingStack(Stack):
             )
         return role
 
-    def _alarm_on_stale_archive(self, stream: firehose.DeliveryStream) -> None:
-        """Firehose retries by itself; the age of its oldest record tells when it does not get through."""
-        stream.metric(
-            "DeliveryToS3.DataFreshness", period=Duration.minutes(5), statistic="Maximum"
-        ).create_alarm(
-            self,
+    def _archive_alarms(self, stream: firehose.DeliveryStream) -> None:
+        self._alarm(
             "ArchiveIsStale",
-            alarm_description="Findings wait for more than 30 minutes to be archived in S3.",
-            threshold=Duration.minutes(30).to_seconds(),
+            # Firehose retries by itself; the age of its oldest record tells that it does not get through.
+            stream.metric("DeliveryToS3.DataFreshness", period=Duration.minutes(5), statistic="Maximum"),
+            above=Duration.minutes(30).to_seconds(),
+            description="Findings wait for more than 30 minutes to be archived in S3.",
+        )
+        self._alarm(
+            "ArchiveHasTooManyPartitions",
+            stream.metric("PartitionCountExceeded", period=Duration.minutes(5), statistic="Maximum"),
+            above=0,
+            description="More accounts have findings at once than Firehose has partitions, 500 by default: "
+            "findings end under errors/ in the bucket. Request a higher quota.",
+        )
+
+    def _alarm(self, construct_id: str, metric: cloudwatch.Metric, *, above: float, description: str) -> None:
+        metric.create_alarm(
+            self,
+            construct_id,
+            alarm_description=description,
+            threshold=above,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
             evaluation_periods=1,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
@@ -221,6 +242,7 @@ class FindingsRoutingStack(Stack):
                 "CriticalTopicKey",
                 description="Encrypts critical Security Hub findings on their way to the subscribers",
                 enable_key_rotation=True,
+                removal_policy=RemovalPolicy.DESTROY,  # a topic keeps no messages that need it later
             ),
         )
         for email in settings.emails:

@@ -1,21 +1,29 @@
-"""The settings of the stacks, typed, and read from settings.toml."""
+"""The settings of the stacks, typed, and read from settings.toml.
 
+The description of each setting says what it does and which values are allowed; a fault in the file is
+reported with it.
+"""
+
+import dataclasses
+import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
-    model_validator,
 )
 
 from securityhub_actions.filters import FindingFilter
+from securityhub_actions.patterns import InvalidPatternError
 from securityhub_actions.patterns.syntax import parse_conditions
 from stacks.remediation_catalog import CatalogEntry, chosen, read_catalog
 
@@ -23,34 +31,83 @@ SETTINGS_FILE: Final = Path(__file__).resolve().parent.parent / "settings.toml"
 
 _ANY: Final = "ANY"
 _ROLE_NAME: Final = r"^[A-Za-z0-9_+=,.@-]{1,64}$"
-_EMAIL: Final = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
+_FILTER_FIELDS: Final = tuple(field.name for field in dataclasses.fields(FindingFilter))
+_LONGEST_VALUE: Final = 80
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:-1]) + f" and {names[-1]}" if len(names) > 1 else names[0]
 
 
 class SettingsError(ValueError):
     """A settings file cannot be used; the message lists every fault with the key, the value and the cure."""
 
 
-def _to_filter(value: object) -> FindingFilter:
-    """Make a FindingFilter of a table; `"ANY"` lets every value pass, a table is a condition of EventBridge."""
-    if not isinstance(value, Mapping):
-        raise ValueError("a table of FindingFilter's fields is required")  # noqa: TRY004 - for pydantic
-    try:
-        return FindingFilter(**{name: _to_field(wanted) for name, wanted in value.items()})
-    except TypeError:
-        allowed = ", ".join(FindingFilter.__dataclass_fields__)
-        unknown = ", ".join(sorted(value.keys() - FindingFilter.__dataclass_fields__.keys()))
-        raise ValueError(f"unknown filter field {unknown}; allowed are {allowed}") from None
+class _FilterFaultsError(ValueError):
+    """All that is wrong with a filter.
+
+    Attributes:
+        faults: the key, the value, and what is wrong with it.
+    """
+
+    def __init__(self, faults: Sequence[tuple[str, object, str]]) -> None:
+        super().__init__("the filter has faults")
+        self.faults = faults
 
 
-def _to_field(wanted: Any) -> Any:  # noqa: ANN401 - FindingFilter checks it
-    if wanted == _ANY:
-        return None
-    items = wanted if isinstance(wanted, list) else [wanted]
-    return [parse_conditions([item], "$")[0] if isinstance(item, Mapping) else item for item in items]
+def _to_filter(table: object) -> FindingFilter:
+    """Make a filter of a table; `"ANY"` lets every value pass, a table is a condition of EventBridge."""
+    if not isinstance(table, Mapping):
+        raise ValueError("no table")  # noqa: TRY004 - for pydantic
+    values: dict[str, Any] = {}
+    faults: list[tuple[str, object, str]] = []
+    for name, written in table.items():
+        try:
+            values[name] = _to_field(name, written)
+            FindingFilter(**{name: values[name]})  # one by one, to find the faults of all
+        except ValueError as error:
+            faults.append((name, written, _reason(error)))
+    if faults:
+        raise _FilterFaultsError(faults)
+    wanted = FindingFilter(**values)
+    if reason := wanted.unreachable_reason():
+        raise ValueError(f"no finding can ever pass it, since {reason}")
+    return wanted
+
+
+def _reason(error: ValueError) -> str:
+    return error.reason if isinstance(error, InvalidPatternError) else str(error)
+
+
+def _to_field(name: str, written: object) -> object:
+    if name not in _FILTER_FIELDS:
+        raise ValueError(f"there is no such field; FindingFilter has {_listed(_FILTER_FIELDS)}")
+    if name != "resource_tags":
+        return None if written == _ANY else _to_values(written)
+    if written == _ANY:
+        return {}
+    if not isinstance(written, Mapping):
+        raise ValueError('a table of tag keys and their values is allowed, such as { team = "payments" }')  # noqa: TRY004
+    return {key: _to_values(values) for key, values in written.items()}
+
+
+def _to_values(written: object) -> list[object]:
+    items = written if isinstance(written, list) else [written]
+    return [parse_conditions([item], "")[0] if isinstance(item, Mapping) else item for item in items]
+
+
+def _distinct(values: list[str]) -> list[str]:
+    if len(set(values)) < len(values):
+        raise ValueError("each may be given once only")
+    return values
 
 
 Filter = Annotated[FindingFilter, BeforeValidator(_to_filter)]
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
+_FILTER: Final = (
+    f"a table that says which findings, with any of {_listed(_FILTER_FIELDS)}; each takes a value, a list of "
+    f"values, a condition in EventBridge's words such as {{ prefix = 'arn:' }}, or '{_ANY}'"
+)
 
 
 class _Settings(BaseModel):
@@ -58,59 +115,56 @@ class _Settings(BaseModel):
 
 
 class ArchiveSettings(_Settings):
-    """Findings to S3, in partitions by date and account.
+    """Findings to S3, in partitions by date and account. Every version of each that passes is kept."""
 
-    Attributes:
-        enabled: whether the archive is deployed.
-        retention_days: after how many days an object is deleted, 1 or more.
-        filter: which findings; every version of each that passes is kept.
-    """
-
-    enabled: bool
-    retention_days: int = Field(ge=1)
-    filter: Filter
+    enabled: bool = Field(description="true or false, whether the archive is deployed")
+    retention_days: int = Field(
+        ge=1, le=36_500, description="a whole number from 1 to 36500, the days after which an object expires"
+    )
+    filter: Filter = Field(description=_FILTER)
 
 
 class SlackSettings(_Settings):
-    """Findings to a Slack channel.
+    """Findings to a Slack channel."""
 
-    Attributes:
-        enabled: whether the channel gets them.
-        channel: the channel's id, such as `C024BE91L`.
-        secret_name: the name of a secret in Secrets Manager, a JSON object with `bot_token`.
-    """
-
-    enabled: bool
-    channel: str = Field(pattern=r"^[CGD][A-Z0-9]{8,}$")
-    secret_name: str = Field(min_length=1)
+    enabled: bool = Field(description="true or false, whether the channel gets the findings")
+    channel: str = Field(
+        pattern=r"^[CGD][A-Z0-9]{8,}$",
+        description="the channel's id, such as \"C024BE91L\", which stands in the channel's details in Slack",
+    )
+    secret_name: str = Field(
+        pattern=r"^[A-Za-z0-9/_+=.@-]{1,512}$",
+        description="the name, not the ARN, of a secret in Secrets Manager that holds a JSON object with "
+        "bot_token; up to 512 letters, digits and /_+=.@-",
+    )
 
 
 class CriticalSettings(_Settings):
-    """Findings to an SNS topic, and to a chat.
+    """Findings to an SNS topic, and to a chat."""
 
-    Attributes:
-        enabled: whether topic and chat are deployed.
-        emails: addresses that are subscribed to the topic; each gets a mail to confirm.
-        filter: which findings.
-        slack: the chat.
-    """
-
-    enabled: bool
-    emails: list[Annotated[str, Field(pattern=_EMAIL)]]
-    filter: Filter
+    enabled: bool = Field(description="true or false, whether topic and chat are deployed")
+    emails: Annotated[
+        list[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]], AfterValidator(_distinct)
+    ] = Field(
+        description='a list of e-mail addresses, such as ["soc@example.com"], or [] for none; each is '
+        "subscribed to the topic and gets a mail to confirm that"
+    )
+    filter: Filter = Field(description=_FILTER)
     slack: SlackSettings
+
+    @field_validator("slack")
+    @classmethod
+    def _gets_what_the_topic_gets(cls, slack: SlackSettings, others: ValidationInfo) -> SlackSettings:
+        if slack.enabled and others.data.get("enabled") is False:
+            raise ValueError("enabled is true, but routing.critical.enabled is false; switch both on or off")
+        return slack
 
 
 class HighSettings(_Settings):
-    """Findings to a queue.
+    """Findings to a queue."""
 
-    Attributes:
-        enabled: whether the queue is deployed.
-        filter: which findings.
-    """
-
-    enabled: bool
-    filter: Filter
+    enabled: bool = Field(description="true or false, whether the queue is deployed")
+    filter: Filter = Field(description=_FILTER)
 
 
 class RoutingSettings(_Settings):
@@ -127,101 +181,92 @@ class RoutingSettings(_Settings):
 
 
 class AccountsSettings(_Settings):
-    """Which accounts may be changed. One that is neither allowed nor denied is not.
+    """Which accounts may be changed. One that is neither allowed nor denied is not."""
 
-    Attributes:
-        allow: 12-digit account ids, or `ANY`. Empty: none.
-        deny: 12-digit account ids; they win over those that are allowed.
-    """
-
-    allow: list[Annotated[str, Field(pattern=rf"^([0-9]{{12}}|{_ANY})$")]]
-    deny: list[AccountId]
+    allow: list[Annotated[str, Field(pattern=rf"^([0-9]{{12}}|{_ANY})$")]] = Field(
+        description=f"a list of 12-digit account ids, or of '{_ANY}', or [] for none"
+    )
+    deny: list[AccountId] = Field(
+        description="a list of 12-digit account ids, which win over those that are allowed, or [] for none"
+    )
 
 
 class RoleSettings(_Settings):
-    """The roles of remediation.
+    """The roles of remediation."""
 
-    Attributes:
-        path: of both roles, such as `/securityhub/`.
-        name: of the role in every member account.
-        administrator_name: of the function's role in the administrator account.
-        permissions_boundary: name of a managed policy in every member account that limits the role; empty for
-            none.
-    """
-
-    path: str = Field(pattern=r"^/([A-Za-z0-9_+=,.@-]+/)*$")
-    name: str = Field(pattern=_ROLE_NAME)
-    administrator_name: str = Field(pattern=_ROLE_NAME)
-    permissions_boundary: str = Field(pattern=r"^[A-Za-z0-9_+=,.@/-]{0,128}$")
+    path: str = Field(
+        pattern=r"^/([A-Za-z0-9_+=,.@-]+/)*$",
+        description="the path of both roles, with a slash at both ends, such as '/securityhub/'",
+    )
+    name: str = Field(
+        pattern=_ROLE_NAME, description="the name of the role in every member, up to 64 characters"
+    )
+    administrator_name: str = Field(
+        pattern=_ROLE_NAME,
+        description="the name of the function's role in the administrator account, up to 64 characters",
+    )
+    permissions_boundary: str = Field(
+        pattern=r"^[A-Za-z0-9_+=,.@/-]{0,128}$",
+        description="the name of a managed policy in every member that limits the role, or '' for none",
+    )
 
 
 class StackSetSettings(_Settings):
-    """The member role in the accounts of an organization.
+    """The member role in the accounts of an organization."""
 
-    Attributes:
-        enabled: whether the stack set is deployed.
-        organizational_units: ids of the units, or of the root, whose accounts get the role.
-        delegated_administrator: whether the administrator account is a delegated administrator of
-            CloudFormation StackSets and not the management account.
-    """
-
-    enabled: bool
+    enabled: bool = Field(description="true or false, whether the stack set is deployed")
     organizational_units: list[
         Annotated[str, Field(pattern=r"^(ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}|r-[a-z0-9]{4,32})$")]
-    ]
-    delegated_administrator: bool
-
-    @model_validator(mode="after")
-    def _has_a_target(self) -> Self:
-        if self.enabled and not self.organizational_units:
-            raise ValueError(
-                "organizational_units must name at least one unit where the stack set is enabled"
-            )
-        return self
+    ] = Field(
+        min_length=1,
+        description="a list of at least one id of a unit or of the root, such as ['ou-abcd-12345678']",
+    )
+    delegated_administrator: bool = Field(
+        description="true where the administrator account is a delegated administrator of CloudFormation "
+        "StackSets, false where it is the management account"
+    )
 
 
 class AutomaticSettings(_Settings):
-    """Remediation of imported findings.
+    """Remediation of imported findings."""
 
-    Attributes:
-        enabled: whether there is a rule for them.
-        mode: `dry-run` writes to a finding what would be done, `apply` does it.
-        maximum_concurrency: how many batches are worked on at a time, 2 to 1,000.
-        filter: which findings, of those that failed a control of an enabled remediation.
-    """
-
-    enabled: bool
-    mode: Literal["dry-run", "apply"]
-    maximum_concurrency: int = Field(ge=2, le=1000)
-    filter: Filter
+    enabled: bool = Field(description="true or false, whether there is a rule for them")
+    mode: Literal["dry-run", "apply"] = Field(
+        description="'dry-run', which writes to a finding what would be done, or 'apply', which does it"
+    )
+    maximum_concurrency: int = Field(
+        ge=2, le=1000, description="a whole number from 2 to 1000, the batches that are worked on at a time"
+    )
+    filter: Filter = Field(description=_FILTER)
 
 
 class RemediationSettings(_Settings):
-    """What remediation may do, and where.
+    """What remediation may do, and where."""
 
-    Attributes:
-        enabled: whether its stacks are deployed.
-        administrator_account: Security Hub's administrator account, which has the remediation stack.
-        organization_id: the organization of all accounts.
-        external_id: what the member role requires, 2 to 256 characters.
-        remediations: names of modules in lambda/remediations.
-        undo: whether there is a custom action that undoes, and the permissions for it.
-        regions: where members may be changed. Empty: in all.
-        record_retention_days: how long the records of prior states are kept, 1 or more.
-        accounts: where members may be changed.
-        role: the roles.
-        stack_set: the member role in the accounts of an organization.
-        automatic: remediation without a button.
-    """
-
-    enabled: bool
-    administrator_account: AccountId
-    organization_id: str = Field(pattern=r"^o-[a-z0-9]{10,32}$")
-    external_id: str = Field(pattern=r"^[A-Za-z0-9_+=,.@:/-]{2,256}$")
-    remediations: list[str] = Field(min_length=1)
-    undo: bool
-    regions: list[Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]]
-    record_retention_days: int = Field(ge=1)
+    enabled: bool = Field(description="true or false, whether its stacks are deployed")
+    administrator_account: AccountId = Field(
+        description="the 12-digit id of Security Hub's administrator account, which has the remediation stack"
+    )
+    organization_id: str = Field(
+        pattern=r"^o-[a-z0-9]{10,32}$",
+        description="the id of the organization of all accounts, such as 'o-exampleorgid'",
+    )
+    external_id: str = Field(
+        pattern=r"^[A-Za-z0-9_+=,.@:/-]{2,256}$",
+        description="what the member role requires, 2 to 256 letters, digits and _+=,.@:/-",
+    )
+    remediations: list[str] = Field(
+        min_length=1, description="a list of at least one name of a module in lambda/remediations"
+    )
+    undo: bool = Field(
+        description="true or false, whether there is a custom action that undoes, and the permissions for it"
+    )
+    regions: list[Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]] = Field(
+        description="a list of the regions in which members may be changed, or [] for all"
+    )
+    record_retention_days: int = Field(
+        ge=1, le=36_500, description="a whole number from 1 to 36500, the days after which a record expires"
+    )
     accounts: AccountsSettings
     role: RoleSettings
     stack_set: StackSetSettings
@@ -256,20 +301,75 @@ def load_settings(path: Path = SETTINGS_FILE) -> Settings:
         SettingsError: the file is missing, no TOML, or has faults; the message lists all of them.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise SettingsError(f"{path} does not exist. Restore it from the repository and adapt it.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not a TOML file, since it is not UTF-8: {error}.") from None
+    try:
+        document = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # also for a number of too many digits
         raise SettingsError(f"{path} is not a TOML file: {error}.") from None
+    return check_settings(document, source=str(path))
+
+
+def check_settings(document: Mapping[str, object], *, source: str) -> Settings:
+    """Check settings that were read already.
+
+    Args:
+        document: what the TOML file holds.
+        source: where that is from, for the message.
+
+    Raises:
+        SettingsError: it has faults; the message lists all of them.
+    """
     try:
         return Settings.model_validate(document)
     except ValidationError as error:
-        faults = [
-            f"  {'.'.join(map(str, fault['loc']))}: {fault['msg']}; {fault['input']!r} was given"
-            for fault in error.errors(include_url=False)
-        ]
-        raise SettingsError(
-            "\n".join(
-                [f"{path} has {len(faults)} fault(s), see stacks/settings.py for what is allowed:", *faults]
-            )
-        ) from None
+        faults = [line for fault in error.errors(include_url=False) for line in _explained(fault)]
+        count = f"{len(faults)} faults" if len(faults) > 1 else "a fault"
+        raise SettingsError("\n  ".join([f"{source} has {count}:", *faults])) from None
+
+
+def _explained(fault: Any) -> Iterator[str]:  # noqa: ANN401 - pydantic's ErrorDetails
+    """One line for each fault that pydantic found: the key, the value, and what is allowed."""
+    location, value = fault["loc"], fault["input"]
+    cause = fault.get("ctx", {}).get("error")
+    if isinstance(cause, _FilterFaultsError):
+        for name, written, reason in cause.faults:
+            yield f"{_key((*location, name))} = {_shown(written)}: {reason}."
+    elif fault["type"] == "missing":
+        yield f"{_key(location)} is missing: give {_allowed(location)}."
+    elif fault["type"] == "extra_forbidden":
+        yield f"{_key(location)} is unknown: {_allowed(location[:-1])} is allowed."
+    elif cause is not None and isinstance(value, Mapping | list):
+        yield f"{_key(location)}: {cause}."
+    else:
+        yield f"{_key(location)} = {_shown(value)}: allowed is {_allowed(location)}."
+
+
+def _allowed(location: Sequence[str | int]) -> str:
+    """What may stand at a place of the file."""
+    model: Any = Settings
+    for name in location:
+        field = model.model_fields[name]
+        model = field.annotation
+        if field.description:
+            return str(field.description)
+    return f"a table with {_listed(tuple(model.model_fields))}"
+
+
+def _key(location: Sequence[str | int]) -> str:
+    """`routing.critical.emails[0]`."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return "".join(parts).removeprefix(".") or "the file"
+
+
+def _shown(value: object) -> str:
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except ValueError:  # Python writes no number of more than some 4,300 digits, but reads it as hexadecimal
+        return "a number that is too long to show"
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"

@@ -1,8 +1,4 @@
-"""Set up for all tests: CDK runs on the pinned Node.js, in one process that all tests of a worker share.
-
-A module that uses `embedded_aws` sets ``pytestmark = pytest.mark.xdist_group("emulator")``, so that xdist
-runs all of them in one worker and starts one server.
-"""
+"""Set up for all tests: CDK runs on the pinned Node.js, in one process that all tests of a worker share."""
 
 import json
 from pathlib import Path

@@ -52,9 +52,12 @@ def deploy(
     Raises:
         DeploymentFailedError: it failed.
     """
-    chosen = ["--app", str(app)] if app else []
-    arguments = ("deploy", *(stacks or ("--all",)), *chosen, "--require-approval", "never", "--no-notices")
-    return run_cdk(aws, *arguments, account=account, region=region, report=report)
+    arguments = ["deploy", *(stacks or ("--all",)), "--require-approval", "never", "--no-notices"]
+    if app:
+        return run_cdk(aws, *arguments, "--app", str(app), account=account, region=region, report=report)
+    # Not to cdk.out, where the CLI lets only one process at a time synthesize.
+    with tempfile.TemporaryDirectory() as folder:
+        return run_cdk(aws, *arguments, "--output", folder, account=account, region=region, report=report)
 
 
 def run_cdk(

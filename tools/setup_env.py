@@ -18,7 +18,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / ".installed"
 UV_VERSION = "0.13.9"
-INPUTS = ("requirements-dev.lock", "package-lock.json", "pyproject.toml", "tools/setup_env.py")
+INPUTS = ("requirements-dev.lock", "package-lock.json", "tools/setup_env.py")
 
 
 def cache_folder() -> Path:

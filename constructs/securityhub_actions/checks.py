@@ -139,7 +139,7 @@ def app_errors(actions: Iterable["CustomAction"]) -> list[str]:
     """
     by_environment: dict[str, list[CustomAction]] = defaultdict(list)
     for action in actions:
-        by_environment[_environment_of(action)].append(action)
+        by_environment[environment_of(action)].append(action)
     return [
         error
         for environment, there in by_environment.items()
@@ -147,11 +147,17 @@ def app_errors(actions: Iterable["CustomAction"]) -> list[str]:
     ]
 
 
-def _environment_of(action: IConstruct) -> str:
-    stack = Stack.of(action)
-    if Token.is_unresolved(stack.account) or Token.is_unresolved(stack.region):
-        return f"the account and region of stack {stack.node.path}"
-    return f"account {stack.account} and region {stack.region}"
+def environment_of(construct: IConstruct) -> str:
+    """Name the account and region of a construct; equal names are certainly the same place.
+
+    Where either is unknown the name is that of the stack, and of a nested stack that of its outermost parent.
+    """
+    stack = Stack.of(construct)
+    if not Token.is_unresolved(stack.account) and not Token.is_unresolved(stack.region):
+        return f"account {stack.account} and region {stack.region}"
+    while stack.nested_stack_parent is not None:
+        stack = stack.nested_stack_parent
+    return f"the account and region of stack {stack.node.path}"
 
 
 def _duplicate_errors(environment: str, actions: Sequence["CustomAction"]) -> list[str]:

@@ -10,9 +10,10 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 import jsii
-from aws_cdk import Annotations, Aspects, IAspect, Stack, Token
+from aws_cdk import Annotations, Aspects, IAspect, Token
 from constructs import IConstruct
 
+from securityhub_actions.checks import environment_of
 from securityhub_actions.filters import FindingFilter, OcsfFindingFilter
 from securityhub_actions.patterns import EventPattern, may_overlap, subsumes
 
@@ -70,7 +71,7 @@ class _FilteredRule:
         for other in rules[rules.index(self) + 1 :]:
             if (
                 type(other.findings) is type(self.findings)
-                and _share_environment(self.rule, other.rule)
+                and environment_of(other.rule) == environment_of(self.rule)
                 and not other.findings.unreachable_reason()
                 and may_overlap(
                     self.pattern, other.pattern, single_valued=self.findings.single_valued_paths()
@@ -92,10 +93,3 @@ def warn_of_rule(rule: IConstruct, findings: FindingFilter | OcsfFindingFilter) 
     filtered = _FilteredRule(rule, findings)
     _rules_of_app.setdefault(rule.node.root, []).append(filtered)
     Aspects.of(rule).add(filtered)
-
-
-def _share_environment(one: IConstruct, other: IConstruct) -> bool:
-    """Tell whether both are certainly in one account and region."""
-    first, second = Stack.of(one), Stack.of(other)
-    known = not any(map(Token.is_unresolved, (first.account, first.region, second.account, second.region)))
-    return first is second or (known and (first.account, first.region) == (second.account, second.region))

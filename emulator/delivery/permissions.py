@@ -5,7 +5,7 @@ reused here for the service principal events.amazonaws.com acting for one rule.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,9 @@ class Rule:
     bus_name: str
 
 
-def _context(*, principal: str, rule: Rule, action: str, resource: str) -> Any:  # noqa: ANN401 - MiniStack is untyped
+def _context(
+    *, principal: str, rule: Rule, action: str, resource: str, keys: Mapping[str, str] | None = None
+) -> Any:  # noqa: ANN401 - MiniStack is untyped
     return iam_evaluator.EvalContext(
         principal_arn=principal,
         principal_type="AssumedRole",
@@ -39,7 +41,7 @@ def _context(*, principal: str, rule: Rule, action: str, resource: str) -> Any: 
         region=rule.region,
         source_ip="127.0.0.1",
         secure_transport=True,
-        service_context={"aws:sourcearn": rule.arn, "aws:sourceaccount": rule.account},
+        service_context={"aws:sourcearn": rule.arn, "aws:sourceaccount": rule.account, **(keys or {})},
     )
 
 
@@ -50,6 +52,8 @@ def policy_allows(
     action: str,
     resource: str,
     principal: str = SERVICE,
+    keys: Mapping[str, str] | None = None,
+    names_rule: bool = True,
 ) -> bool:
     """Whether a resource policy lets EventBridge act for a rule; an explicit deny wins.
 
@@ -59,8 +63,12 @@ def policy_allows(
         action: For example ``sqs:SendMessage``.
         resource: The resource's ARN.
         principal: A role's ARN when EventBridge acts through a role, otherwise the service itself.
+        keys: What the action adds to the keys of a condition, their names in lower case.
+        names_rule: Whether EventBridge tells the service for which rule it acts.
     """
-    context = _context(principal=principal, rule=rule, action=action, resource=resource)
+    context = _context(principal=principal, rule=rule, action=action, resource=resource, keys=keys)
+    if not names_rule:
+        context.service_context.clear()
     result = iam_evaluator.evaluate_resource_policy(_with_named_accounts(policy), context, service=SERVICE)
     return bool(result.decision == "Allow")
 
@@ -96,15 +104,27 @@ def require_resource_policy(rule: Rule, *, service: str, action: str, resource: 
 
 
 def require_policies(
-    rule: Rule, policies: Iterable[str | dict[str, Any] | None], *, action: str, resource: str
+    rule: Rule,
+    policies: Iterable[str | dict[str, Any] | None],
+    *,
+    action: str,
+    resource: str,
+    names_rule: bool = True,
 ) -> None:
     """Raise unless the policies together let EventBridge act for the rule.
+
+    Args:
+        rule: Compared with ``aws:SourceArn`` and ``aws:SourceAccount``.
+        policies: The policy documents.
+        action: For example ``logs:PutLogEvents``.
+        resource: The resource's ARN.
+        names_rule: Whether EventBridge tells the service for which rule it acts.
 
     Raises:
         DeliveryError: ``NO_PERMISSIONS``.
     """
     together = {"Statement": [statement for policy in policies for statement in _statements(policy)]}
-    if not policy_allows(together, rule=rule, action=action, resource=resource):
+    if not policy_allows(together, rule=rule, action=action, resource=resource, names_rule=names_rule):
         raise DeliveryError(
             NO_PERMISSIONS,
             f"The resource policy of {resource} does not allow {SERVICE} the action {action} for {rule.arn}.",
@@ -132,8 +152,17 @@ def require_key(rule: Rule, key_id: str | None, *, resource: str) -> None:
         require_policies(rule, [key.get("Policy")], action=action, resource=key["Arn"])
 
 
-def require_role(rule: Rule, role_arn: str | None, *, action: str, resource: str) -> None:
+def require_role(
+    rule: Rule, role_arn: str | None, *, action: str, resource: str, keys: Mapping[str, str] | None = None
+) -> None:
     """Raise unless EventBridge can assume the role for the rule, and the role allows the action.
+
+    Args:
+        rule: Compared with ``aws:SourceArn`` and ``aws:SourceAccount`` of the role's trust.
+        role_arn: The role; None allows nothing.
+        action: For example ``kinesis:PutRecord``.
+        resource: The ARN of what the action is for.
+        keys: What the action adds to the keys of a condition, their names in lower case.
 
     Raises:
         DeliveryError: ``FAILED_TO_ASSUME_ROLE`` or ``NO_PERMISSIONS``.
@@ -145,7 +174,7 @@ def require_role(rule: Rule, role_arn: str | None, *, action: str, resource: str
     trust = iam_evaluator.evaluate_resource_policy(role["AssumeRolePolicyDocument"], assume, service=SERVICE)
     if trust.decision != "Allow":
         raise DeliveryError(FAILED_TO_ASSUME_ROLE, f"{role_arn} does not trust {SERVICE} for {rule.arn}.")
-    _require_role_policies(rule, role_spec, role, action=action, resource=resource)
+    _require_role_policies(rule, role_spec, role, action=action, resource=resource, keys=keys)
 
 
 def require_role_policies(role_arn: str, *, action: str, resource: str) -> None:
@@ -160,10 +189,16 @@ def require_role_policies(role_arn: str, *, action: str, resource: str) -> None:
 
 
 def _require_role_policies(
-    rule: Rule, role_spec: Arn, role: dict[str, Any], *, action: str, resource: str
+    rule: Rule,
+    role_spec: Arn,
+    role: dict[str, Any],
+    *,
+    action: str,
+    resource: str,
+    keys: Mapping[str, str] | None = None,
 ) -> None:
     name, account = role["RoleName"], role_spec.account_id
-    context = _context(principal=str(role_spec), rule=rule, action=action, resource=resource)
+    context = _context(principal=str(role_spec), rule=rule, action=action, resource=resource, keys=keys)
     policies = iam_evaluator._gather_role_policies(name, account)  # noqa: SLF001 - see test_delivery_contract
     boundary = iam_evaluator._permissions_boundary(iam._roles, name, account)  # noqa: SLF001
     if iam_evaluator.evaluate(context, policies, *boundary).decision != "Allow":

@@ -35,7 +35,7 @@ def register() -> None:
     # Without machines no script can run; MiniStack completes the commands of other documents at once.
     ssm._SHELL_DOCUMENTS.clear()  # noqa: SLF001 - see test_delivery_contract
     ssm._managed_instance_ids = _running_instances  # noqa: SLF001
-    ssm._command_target_ids = _addressed_instances  # noqa: SLF001
+    ssm._command_target_ids = addressed_instances  # noqa: SLF001
 
 
 def clear() -> None:
@@ -51,7 +51,7 @@ def _running_instances() -> set[str]:
     }
 
 
-def _addressed_instances(command: dict[str, Any]) -> list[str]:
+def addressed_instances(command: dict[str, Any]) -> list[str]:
     """The instances that a command names by id or by tag."""
     found = list(command.get("InstanceIds") or [])
     for block in command.get("Targets") or []:
@@ -60,14 +60,14 @@ def _addressed_instances(command: dict[str, Any]) -> list[str]:
             found.extend(values)
         elif key.startswith("tag:"):
             found.extend(
-                i for i in sorted(_running_instances()) if _tag(i, key.removeprefix("tag:")) in values
+                i for i in sorted(_running_instances()) if tags_of(i).get(key.removeprefix("tag:")) in values
             )
     return found
 
 
-def _tag(instance_id: str, key: str) -> str | None:
-    tags = ec2._tags.get(instance_id) or []  # noqa: SLF001
-    return next((tag["Value"] for tag in tags if tag["Key"] == key), None)
+def tags_of(instance_id: str) -> dict[str, str]:
+    """The tags of an instance, keys to values."""
+    return {tag["Key"]: tag["Value"] for tag in ec2._tags.get(instance_id) or []}  # noqa: SLF001
 
 
 def _answer(status: int, document: dict[str, Any]) -> Answer:

@@ -13,9 +13,9 @@ from typing import Any
 from uuid import uuid4
 
 from ministack.core.arn import Arn, ArnParseError, parse_arn
-from ministack.services import cloudwatch_logs, eventbridge, sns, sqs
+from ministack.services import cloudwatch_logs, eventbridge, kinesis, kms, sns, sqs
 
-from emulator.delivery import inprocess, permissions
+from emulator.delivery import inprocess, permissions, ssm
 from emulator.delivery.errors import (
     CONNECTION_FAILURE,
     ERROR_FROM_TARGET,
@@ -109,10 +109,12 @@ def _sender(arn: Arn) -> Callable[[Parcel], None] | None:
     return _SENDERS.get(arn.service)
 
 
-def _require_role(parcel: Parcel, *, action: str, resource: str | None = None) -> None:
+def _require_role(
+    parcel: Parcel, *, action: str, resource: str | None = None, keys: Mapping[str, str] | None = None
+) -> None:
     inprocess.on_loop(
         lambda: permissions.require_role(
-            parcel.rule, parcel.role_arn, action=action, resource=resource or str(parcel.arn)
+            parcel.rule, parcel.role_arn, action=action, resource=resource or str(parcel.arn), keys=keys
         )
     )
 
@@ -170,6 +172,9 @@ def _start_execution(parcel: Parcel) -> None:
 
 def _put_kinesis_record(parcel: Parcel) -> None:
     _require_role(parcel, action="kinesis:PutRecord")
+    if key := inprocess.on_loop(lambda: _key_of_stream(parcel.arn.resource.partition("/")[2])):
+        # https://docs.aws.amazon.com/streams/latest/dev/permissions-user-key-KMS.html
+        _require_role(parcel, action="kms:GenerateDataKey", resource=key)
     path = (parcel.target.get("KinesisParameters") or {}).get("PartitionKeyPath")
     found, key = resolve(path, parcel.event) if path else (True, parcel.event["id"])
     if not found:
@@ -180,6 +185,13 @@ def _put_kinesis_record(parcel: Parcel) -> None:
         "PartitionKey": key if isinstance(key, str) else json.dumps(key),
     }
     inprocess.call_json("kinesis", "Kinesis_20131202.PutRecord", body)
+
+
+def _key_of_stream(name: str) -> str | None:
+    """The ARN of a customer's key; that of AWS asks for no permission."""
+    stream = kinesis._streams.get(name) or {}  # noqa: SLF001 - see test_delivery_contract
+    key = kms._resolve_key(stream.get("KeyId"))  # noqa: SLF001
+    return key["Arn"] if key and key.get("KeyManager") != "AWS" else None
 
 
 def _put_firehose_record(parcel: Parcel) -> None:
@@ -211,8 +223,9 @@ def _require_log_policy(rule: Rule, group: str, resource: str) -> None:
         policy["policyDocument"]
         for policy in cloudwatch_logs._resource_policies.values()  # noqa: SLF001
     ]
-    for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
-        permissions.require_policies(rule, policies, action=action, resource=resource)
+    # https://github.com/aws-samples/serverless-patterns/pull/618 tells why only one of them names the rule.
+    for action, names_rule in (("logs:CreateLogStream", False), ("logs:PutLogEvents", True)):
+        permissions.require_policies(rule, policies, action=action, resource=resource, names_rule=names_rule)
 
 
 def _own_parameters(parcel: Parcel) -> dict[str, list[str]]:
@@ -240,20 +253,25 @@ def _run_command(parcel: Parcel) -> None:
         "Targets": [{"Key": block["Key"], "Values": block["Values"]} for block in blocks],
         "Parameters": _own_parameters(parcel),
     }
-    for instance in blocks[0]["Values"] if blocks[0]["Key"] == "InstanceIds" else []:
+    for instance, tags in inprocess.on_loop(lambda: _tagged(ssm.addressed_instances(body))):
         arn = f"arn:{parcel.arn.partition}:ec2:{parcel.rule.region}:{parcel.rule.account}:instance/{instance}"
-        _require_role(parcel, action="ssm:SendCommand", resource=arn)
+        keys = {f"ssm:resourcetag/{key.lower()}": value for key, value in tags.items()}
+        _require_role(parcel, action="ssm:SendCommand", resource=arn, keys=keys)
     inprocess.call_json("ssm", "AmazonSSM.SendCommand", body)
+
+
+def _tagged(instances: list[str]) -> list[tuple[str, dict[str, str]]]:
+    return [(instance, ssm.tags_of(instance)) for instance in instances]
 
 
 def _start_automation(parcel: Parcel) -> None:
     _require_role(parcel, action="ssm:StartAutomationExecution")
     name, _, version = parcel.arn.resource.partition("/")[2].partition(":")
-    body = {
-        "DocumentName": name,
-        "DocumentVersion": version or "$DEFAULT",
-        "Parameters": _own_parameters(parcel),
-    }
+    parameters = _own_parameters(parcel)
+    for role in parameters.get("AutomationAssumeRole", []):
+        passed = {"iam:passedtoservice": "ssm.amazonaws.com"}
+        _require_role(parcel, action="iam:PassRole", resource=role, keys=passed)
+    body = {"DocumentName": name, "DocumentVersion": version or "$DEFAULT", "Parameters": parameters}
     inprocess.call_json("ssm", "AmazonSSM.StartAutomationExecution", body)
 
 
@@ -282,6 +300,8 @@ def _put_on_bus(parcel: Parcel, *, needs_policy: bool) -> None:
         action="events:PutEvents",
         resource=str(parcel.arn),
         principal=parcel.role_arn or permissions.SERVICE,
+        # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
+        keys={"events:source": parcel.event["source"], "events:detail-type": parcel.event["detail-type"]},
     )
     if needs_policy and not allowed:
         raise DeliveryError(

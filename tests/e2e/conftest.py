@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 
 import pytest
 from aws_cdk import App, Environment, Stack
@@ -15,11 +16,10 @@ _numbers = itertools.count(1)
 
 
 def pytest_collection_modifyitems(items):
-    """All of these tests share one embedded AWS, so xdist must keep them on one worker."""
+    """Mark the tests of this folder."""
     for item in items:
         if "/e2e/" in str(item.path):
             item.add_marker(pytest.mark.e2e)
-            item.add_marker(pytest.mark.xdist_group("e2e"))
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +58,7 @@ class Deployment:
         return outdir
 
     def deploy(self, declare):
-        """Run `cdk deploy`."""
+        """Run `cdk deploy` and return what it printed, warnings of the app included."""
         return deploy(self.aws, self.stack_name, app=self.synthesize(declare), region=self.region)
 
     def import_action(self, declare, arn):
@@ -103,14 +103,21 @@ class Deployment:
             if resource["ResourceType"] == resource_type
         }
 
+    def physical_id(self, resource_type, construct_id):
+        """The physical id of the stack's one resource of a type whose construct has an id."""
+        (found,) = (
+            physical_id
+            for logical_id, physical_id in self.resources(resource_type).items()
+            if re.fullmatch(rf"{construct_id}[0-9A-F]{{8}}", logical_id)
+        )
+        return found
 
-@pytest.fixture
-def new_deployment(aws, feature_flags, tmp_path):
-    """A function that prepares a stack in a region; what is left of it is deleted afterwards."""
+
+def _deployments(aws, feature_flags, folder):
     made = []
 
     def prepare(region):
-        made.append(Deployment(aws, feature_flags, tmp_path, region))
+        made.append(Deployment(aws, feature_flags, folder, region))
         return made[-1]
 
     yield prepare
@@ -120,3 +127,15 @@ def new_deployment(aws, feature_flags, tmp_path):
         for page in hub.get_paginator("describe_action_targets").paginate():
             for action in page["ActionTargets"]:
                 hub.delete_action_target(ActionTargetArn=action["ActionTargetArn"])
+
+
+@pytest.fixture
+def new_deployment(aws, feature_flags, tmp_path):
+    """A function that prepares a stack in a region; what is left of it is deleted afterwards."""
+    yield from _deployments(aws, feature_flags, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def new_module_deployment(aws, feature_flags, tmp_path_factory):
+    """The same for a stack that all tests of a module share."""
+    yield from _deployments(aws, feature_flags, tmp_path_factory.mktemp("apps"))

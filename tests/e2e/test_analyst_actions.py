@@ -14,7 +14,7 @@ EVENTS = Path(__file__).resolve().parents[1] / "events"
 
 @pytest.fixture(scope="module")
 def app(aws):
-    deploy(aws, region=REGION)
+    deploy(aws, STACK, region=REGION)
     yield aws
     aws.client("cloudformation", region=REGION).delete_stack(StackName=STACK)
 

@@ -5,8 +5,6 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-pytestmark = pytest.mark.xdist_group("emulator")
-
 ACCOUNT = "222233334444"
 ALL_ON = dict.fromkeys(
     ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True

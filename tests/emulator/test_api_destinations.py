@@ -7,8 +7,6 @@ from botocore.exceptions import ClientError
 from emulator.server import EmulatorError
 from tests.emulator.local_server import local_server
 
-pytestmark = pytest.mark.xdist_group("emulator")
-
 _accounts = count(310000000001)
 HUSH = "hush-hush"
 

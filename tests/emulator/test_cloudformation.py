@@ -6,8 +6,6 @@ from botocore.exceptions import ClientError
 
 from emulator.cloudformation import has_action_target
 
-pytestmark = pytest.mark.xdist_group("emulator")
-
 NATIVE, ELSEWHERE = "eu-central-1", "eu-west-1"
 _accounts = count(300000000001)
 

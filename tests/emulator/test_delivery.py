@@ -7,8 +7,6 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("emulator")
-
 ACCOUNT, REGION = "111122223333", "eu-west-1"
 EVENTS_SERVICE = {"Service": "events.amazonaws.com"}
 
@@ -33,7 +31,7 @@ class Chain:
             sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy(statement)})
         return url, arn
 
-    def role(self, action, resource, *, trust_condition=None, service="events.amazonaws.com"):
+    def role(self, action, resource, *, condition=None, trust_condition=None, service="events.amazonaws.com"):
         iam = self.aws.client("iam")
         name = f"{self.name}-{uuid.uuid4().hex[:6]}"
         trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
@@ -41,6 +39,8 @@ class Chain:
             trust["Condition"] = trust_condition
         arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
         grant = {"Effect": "Allow", "Action": action, "Resource": resource}
+        if condition:
+            grant["Condition"] = condition
         iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=policy(grant))
         return arn
 
@@ -395,6 +395,18 @@ def test_a_kinesis_stream_gets_the_event_under_the_partition_key_of_the_path(cha
     assert (record["PartitionKey"], json.loads(record["Data"])["id"]) == ("key", event_id)
 
 
+def test_a_role_needs_the_key_of_an_encrypted_kinesis_stream(chain):
+    kinesis, kms = chain.aws.client("kinesis"), chain.aws.client("kms")
+    kinesis.create_stream(StreamName=chain.name, ShardCount=1)
+    arn = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{chain.name}"
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    kinesis.start_stream_encryption(StreamName=chain.name, EncryptionType="KMS", KeyId=key)
+    chain.target(arn, RoleArn=chain.role("kinesis:PutRecord", arn))
+    assert "kms:GenerateDataKey" in chain.outcome(chain.send()).error_message
+    chain.target(arn, RoleArn=chain.role(["kinesis:PutRecord", "kms:GenerateDataKey"], [arn, key]))
+    assert chain.outcome(chain.send()).outcome == "delivered"
+
+
 def test_a_firehose_stream_writes_the_event_to_its_bucket(chain):
     s3, firehose = chain.aws.client("s3"), chain.aws.client("firehose")
     s3.create_bucket(Bucket=chain.name, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -419,12 +431,17 @@ def test_a_log_group_needs_a_logs_resource_policy(chain):
     arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}"
     chain.target(arn)
     assert chain.outcome(chain.send()).error_code == "NO_PERMISSIONS"
-    statement = allow(["logs:CreateLogStream", "logs:PutLogEvents"], f"{arn}:*", chain.rule_arn)
-    logs.put_resource_policy(policyName=chain.name, policyDocument=policy(statement))
+    streams = allow("logs:CreateLogStream", f"{arn}:*", chain.rule_arn)
+    entries = allow("logs:PutLogEvents", f"{arn}:*", chain.rule_arn)
+    logs.put_resource_policy(policyName=chain.name, policyDocument=policy(streams, entries))
+    refusal = chain.outcome(chain.send()).error_message
+    assert "logs:CreateLogStream" in refusal, "EventBridge does not name the rule to this action"
+    del streams["Condition"]
+    logs.put_resource_policy(policyName=chain.name, policyDocument=policy(streams, entries))
     event_id = chain.send()
     assert chain.outcome(event_id).outcome == "delivered"
-    entries = logs.filter_log_events(logGroupName=group)["events"]
-    assert [json.loads(entry["message"])["id"] for entry in entries] == [event_id]
+    found = logs.filter_log_events(logGroupName=group)["events"]
+    assert [json.loads(entry["message"])["id"] for entry in found] == [event_id]
 
 
 def test_run_command_gets_the_parameters_of_the_input_and_reaches_instances_by_tag(chain):
@@ -435,7 +452,9 @@ def test_run_command_gets_the_parameters_of_the_input_and_reaches_instances_by_t
     arn = f"arn:aws:ssm:{REGION}::document/AWS-RunShellScript"
     chain.target(
         arn,
-        RoleArn=chain.role("ssm:SendCommand", arn),
+        RoleArn=chain.role(
+            "ssm:SendCommand", [arn, f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/{instance_id}"]
+        ),
         RunCommandParameters={"RunCommandTargets": [{"Key": "tag:Role", "Values": [chain.name]}]},
         Input=json.dumps({"commands": ["uptime"]}),
     )
@@ -459,6 +478,39 @@ def test_an_automation_starts_with_the_parameters_of_the_input(chain):
     found = ssm.describe_automation_executions(Filters=filters)["AutomationExecutionMetadataList"]
     execution = ssm.get_automation_execution(AutomationExecutionId=found[0]["AutomationExecutionId"])
     assert execution["AutomationExecution"]["Parameters"] == {"GroupId": ["sg-1"]}
+
+
+@pytest.mark.parametrize(("allowed", "outcome"), [("yes", "delivered"), ("no", "lost")])
+def test_a_role_can_be_tied_to_the_instances_with_a_tag(chain, allowed, outcome):
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": chain.name, "Value": "yes"}]}]
+    chain.aws.client("ec2").run_instances(ImageId="ami-1", MinCount=1, MaxCount=1, TagSpecifications=tags)
+    arn = f"arn:aws:ssm:{REGION}:{ACCOUNT}:document/{chain.name}"
+    condition = {"StringEqualsIfExists": {f"ssm:resourceTag/{chain.name}": allowed}}
+    instances = f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/*"
+    chain.target(
+        arn,
+        RoleArn=chain.role("ssm:SendCommand", [arn, instances], condition=condition),
+        RunCommandParameters={"RunCommandTargets": [{"Key": f"tag:{chain.name}", "Values": ["yes"]}]},
+        Input="{}",
+    )
+    assert chain.outcome(chain.send()).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("service", "outcome"), [("ssm.amazonaws.com", "delivered"), ("ec2.amazonaws.com", "lost")]
+)
+def test_an_automation_gets_an_assume_role_only_if_the_target_may_pass_it_to_systems_manager(
+    chain, service, outcome
+):
+    arn = f"arn:aws:ssm:{REGION}:{ACCOUNT}:automation-definition/{chain.name}:$DEFAULT"
+    passed = f"arn:aws:iam::{ACCOUNT}:role/{chain.name}-runbook"
+    role = chain.role(
+        ["ssm:StartAutomationExecution", "iam:PassRole"],
+        [arn, passed],
+        condition={"StringEqualsIfExists": {"iam:PassedToService": service}},
+    )
+    chain.target(arn, RoleArn=role, Input=json.dumps({"AutomationAssumeRole": [passed]}))
+    assert chain.outcome(chain.send()).outcome == outcome
 
 
 def test_an_event_goes_on_to_the_rules_of_another_bus(chain):
@@ -501,6 +553,20 @@ def test_a_bus_takes_a_whole_policy(chain):
     assert chain.outcome(chain.send()).error_code == "NO_PERMISSIONS"
     events.put_permission(EventBusName=chain.name, Policy=policy(statement))
     assert chain.outcome(chain.send()).outcome == "delivered"
+
+
+@pytest.mark.parametrize("key", ["events:source", "events:detail-type"])
+def test_a_bus_policy_can_ask_where_an_event_comes_from(chain, key):
+    other = "444455556666"
+    events = chain.aws.client("events", account=other)
+    bus = events.create_event_bus(Name=chain.name)["EventBusArn"]
+    chain.target(bus, RoleArn=chain.role("events:PutEvents", bus))
+    wanted = {"events:source": chain.source, "events:detail-type": "Test"}[key]
+    for value, outcome in ((wanted, "delivered"), (f"not {wanted}", "lost")):
+        condition = {"StringEquals": {key: value}}
+        statement = allow("events:PutEvents", bus, "", Principal={"AWS": ACCOUNT}, Condition=condition)
+        events.put_permission(EventBusName=chain.name, Policy=policy(statement))
+        assert chain.outcome(chain.send()).outcome == outcome
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@ import uuid
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("emulator")
-
 ASSUME = {
     "Version": "2012-10-17",
     "Statement": [

@@ -50,6 +50,7 @@ STORES = [
     "services.eventbridge._event_bus_policies",
     "services.eventbridge._event_buses",
     "services.iam._roles",
+    "services.kinesis._streams",
     "services.ssm._SHELL_DOCUMENTS",
 ]
 CONTEXT_FIELDS = {

@@ -8,8 +8,6 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-pytestmark = pytest.mark.xdist_group("emulator")
-
 ADMINISTRATOR, MEMBER = "111122223333", "444455556666"
 EVERYBODY = {"AWS": "*"}
 

@@ -12,8 +12,6 @@ from botocore.exceptions import ClientError
 
 from emulator.server import EmulatorError
 
-pytestmark = pytest.mark.xdist_group("emulator")
-
 REGION = "eu-west-1"
 _accounts = count(200000000001)
 

@@ -10,8 +10,6 @@ import pytest
 
 from emulator.server import EmbeddedAws, EmulatorError
 
-pytestmark = pytest.mark.xdist_group("emulator")
-
 ROOT = Path(__file__).resolve().parents[2]
 LAMBDA_WORKER = """
     import io, zipfile

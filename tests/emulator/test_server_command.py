@@ -11,8 +11,6 @@ import pytest
 from emulator.__main__ import describe, main
 from emulator.delivery import Delivery, LambdaAnswer
 
-pytestmark = pytest.mark.xdist_group("emulator")
-
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -14,8 +14,6 @@ from securityhub_actions import CustomAction, CustomActionEvent, CustomActionRul
 from tests.emulator.local_server import local_server
 from tests.library.targets.vendors import VENDORS
 
-pytestmark = pytest.mark.xdist_group("emulator")
-
 REGION = "eu-west-1"
 TITLE = 'He said: "{\\"a\\": <b>}" — 日本語, العربية, 🚨 & \\ ünïcödé'
 DESCRIPTION = "Line one\nline two\twith a tab, a 'quote', a \"quote\" and\r\na $.path and a <variable>."

@@ -1,6 +1,6 @@
 import jsii
 import pytest
-from aws_cdk import App, Environment, IStringProducer, Lazy, RemovalPolicy, Stack
+from aws_cdk import App, Environment, IStringProducer, Lazy, NestedStack, RemovalPolicy, Stack, Stage
 from aws_cdk.assertions import Annotations, Match, Template
 
 from securityhub_actions import CustomAction, CustomResourceActionTarget, NativeActionTarget
@@ -202,6 +202,22 @@ def test_the_same_id_twice_in_a_stack_of_unknown_region_is_an_error():
     declare(stack, "One")
     declare(stack, "Two")
     assert "created 2 times in the account and region of stack Anywhere" in synth_error(stack)
+
+
+def test_the_same_id_in_a_nested_stack_is_an_error():
+    stack = Stack(App(), "Anywhere")
+    declare(stack)
+    declare(NestedStack(stack, "Nested"))
+    assert "created 2 times in the account and region of stack Anywhere" in synth_error(stack)
+
+
+def test_the_same_id_in_two_stages_of_one_account_and_region_is_an_error():
+    app = App()
+    for name in ("Test", "Live"):
+        stage = Stage(app, name, env=Environment(account=ACCOUNT, region="us-east-1"))
+        declare(Stack(stage, "Stack"))
+    with pytest.raises(RuntimeError, match="created 2 times"):
+        app.synth()
 
 
 def test_fifty_actions_are_allowed(stack):

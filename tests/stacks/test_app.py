@@ -27,7 +27,7 @@ def synthesize(folder, environment):
 
 
 def without_aws_settings():
-    """The environment without credentials, a region or a profile that the CLI would look an account up with."""
+    """The environment without credentials, region or profile, with which the CLI looks an account up."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
     nothing = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     return {**kept, **nothing, "AWS_EC2_METADATA_DISABLED": "true"}

@@ -1,11 +1,13 @@
 import json
 
 import pytest
-from aws_cdk import Environment
+from aws_cdk import App, Environment
 from aws_cdk.assertions import Match, Template
 
+import app
 from stacks.member_role import MemberRoleStack
 from stacks.remediation import RemediationStack
+from stacks.settings import Settings, load_settings
 
 EVERYTHING = {"automatic": {"enabled": True}, "stack_set": {"enabled": True}}
 
@@ -37,20 +39,20 @@ def test_the_snapshot_is_what_was_reviewed(template, snapshot, without_asset_has
 
 @pytest.mark.parametrize("allow", [["444455556666"], ["ANY"], []])
 def test_the_template_passes_every_check(new_app, environment, remediation_settings, allow):
-    app = new_app()
+    an_app = new_app()
     settings = remediation_settings(**EVERYTHING, accounts={"allow": allow})
-    RemediationStack(app, "Remediation", settings=settings, env=environment)
-    app.synth()
+    RemediationStack(an_app, "Remediation", settings=settings, env=environment)
+    an_app.synth()
 
 
 @pytest.mark.parametrize("region", [None, "eu-west-1", "cn-north-1"])
 def test_the_templates_pass_every_check_wherever_they_are_deployed(new_app, remediation_settings, region):
-    app = new_app()
+    an_app = new_app()
     environment = Environment(account="111122223333", region=region) if region else None
     settings = remediation_settings(**EVERYTHING)
-    RemediationStack(app, "Remediation", settings=settings, env=environment)
-    MemberRoleStack(app, "Member", settings=settings, env=environment)
-    templates = app.synth().stacks
+    RemediationStack(an_app, "Remediation", settings=settings, env=environment)
+    MemberRoleStack(an_app, "Member", settings=settings, env=environment)
+    templates = an_app.synth().stacks
     assert region or "arn:aws:" not in json.dumps([one.template for one in templates])
 
 
@@ -151,3 +153,19 @@ def test_accounts_that_join_a_unit_get_the_role_by_themselves(template):
             ],
         },
     )
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_app_has_the_stacks_while_remediation_is_enabled(
+    monkeypatch, tmp_path, feature_flags, remediation_settings, enabled
+):
+    settings = Settings(
+        routing=load_settings().routing, remediation=remediation_settings(**EVERYTHING, enabled=enabled)
+    )
+    monkeypatch.setattr(app, "load_settings", lambda: settings)
+    monkeypatch.setattr(app, "App", lambda: App(context=feature_flags, outdir=str(tmp_path)))
+    monkeypatch.setattr(app, "check_templates", lambda _: None)
+    app.main()
+    made = {path.name.partition(".")[0] for path in tmp_path.glob("*.template.json")}
+    assert ({"SecurityHubRemediation", "SecurityHubRemediationMember"} <= made) == enabled
+    assert "SecurityHubAnalystActions" in made

@@ -1,20 +1,341 @@
-import pytest
+import tomllib
 
-from stacks.settings import SETTINGS_FILE, SettingsError, load_settings
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from securityhub_actions.filters import AnythingBut, FindingFilter, Numeric, Prefix, Suffix
+from stacks.settings import SETTINGS_FILE, SettingsError, check_settings, load_settings
+
+VALID = """
+[routing.archive]
+enabled = true
+retention_days = 400
+filter = { workflow_status = "ANY", record_state = "ANY" }
+
+[routing.critical]
+enabled = true
+emails = []
+filter = { severity = "CRITICAL" }
+slack = { enabled = false, channel = "C024BE91L", secret_name = "slack" }
+
+[routing.high]
+enabled = true
+filter = { severity = "HIGH" }
+"""
+# The part that is shipped, so that each of these files lacks nothing but what its test takes away.
+REMEDIATION = "\n[remediation]" + SETTINGS_FILE.read_text(encoding="utf-8").partition("\n[remediation]")[2]
 
 
 @pytest.fixture
-def load_with(tmp_path):
-    """A function that loads the shipped settings with one text replaced by another."""
+def load(tmp_path):
+    """A function that loads settings from the text of a file."""
+    file = tmp_path / "settings.toml"
 
-    def load(old, new):
-        text = SETTINGS_FILE.read_text()
-        assert old in text
-        path = tmp_path / "settings.toml"
-        path.write_text(text.replace(old, new))
-        return load_settings(path)
+    def load(text):
+        file.write_text(text + REMEDIATION, encoding="utf-8")
+        return load_settings(file)
 
     return load
+
+
+def changed(old, new):
+    assert VALID.count(old) == 1, f"{old} must stand once in VALID"
+    return VALID.replace(old, new)
+
+
+def with_filter(table):
+    return changed('{ severity = "HIGH" }', table)
+
+
+@pytest.fixture
+def fault(load):
+    """A function that returns the one fault of a file."""
+
+    def fault(text):
+        with pytest.raises(SettingsError) as raised:
+            load(text)
+        count, line = str(raised.value).split("\n")
+        assert count.endswith("settings.toml has a fault:")
+        return line.strip()
+
+    return fault
+
+
+def test_the_settings_that_come_with_the_app_load():
+    assert load_settings().routing.enabled
+
+
+def test_the_settings_that_come_with_the_app_archive_every_finding():
+    assert load_settings().routing.archive.filter == FindingFilter(workflow_status=None, record_state=None)
+
+
+def test_a_part_takes_its_values_from_the_file(load):
+    archive = load(changed("retention_days = 400", "retention_days = 30")).routing.archive
+    assert (archive.enabled, archive.retention_days) == (True, 30)
+
+
+def test_settings_without_any_part_are_off(load):
+    assert not load(VALID.replace("enabled = true", "enabled = false")).routing.enabled
+
+
+@pytest.mark.parametrize("part", ["archive", "critical", "high"])
+def test_settings_with_one_part_are_on(load, part):
+    off = VALID.replace("enabled = true", "enabled = false")
+    assert load(
+        off.replace(f"[routing.{part}]\nenabled = false", f"[routing.{part}]\nenabled = true")
+    ).routing.enabled
+
+
+def test_settings_cannot_be_changed_after_they_were_checked(load):
+    with pytest.raises(ValueError, match="frozen"):
+        load(VALID).routing.high.enabled = False
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ("{}", FindingFilter()),
+        ('{ severity = "HIGH" }', FindingFilter(severity="HIGH")),
+        ('{ severity = ["HIGH", "CRITICAL"] }', FindingFilter(severity=["HIGH", "CRITICAL"])),
+        ('{ workflow_status = "ANY" }', FindingFilter(workflow_status=None)),
+        ('{ severity_score = { numeric = [">=", 70] } }', FindingFilter(severity_score=Numeric(">=", 70))),
+        (
+            '{ resource_id = { prefix = "arn:aws:s3:::" } }',
+            FindingFilter(resource_id=Prefix("arn:aws:s3:::")),
+        ),
+        (
+            '{ product_name = { anything-but = ["Macie", "Inspector"] } }',
+            FindingFilter(product_name=AnythingBut("Macie", "Inspector")),
+        ),
+        (
+            '{ title = [{ prefix = "S3" }, { suffix = { equals-ignore-case = "bucket" } }, "Root"] }',
+            FindingFilter(title=[Prefix("S3"), Suffix("bucket", ignore_case=True), "Root"]),
+        ),
+        (
+            '{ resource_tags = { team = ["payments", { prefix = "core-" }], stage = "prod" } }',
+            FindingFilter(resource_tags={"team": ["payments", Prefix("core-")], "stage": "prod"}),
+        ),
+        ('{ resource_tags = "ANY" }', FindingFilter()),
+    ],
+)
+def test_a_filter_reads_as_findingfilter_and_eventbridge_write_it(load, table, expected):
+    loaded = load(with_filter(table)).routing.high.filter
+    assert loaded.to_event_pattern() == expected.to_event_pattern()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            changed("retention_days", "retention"),
+            [
+                "routing.archive.retention_days is missing: give a whole number from 1 to 36500, the days",
+                "routing.archive.retention is unknown: a table with enabled, retention_days and filter is",
+            ],
+        ),
+        (
+            "[route]",
+            [
+                "routing is missing: give a table with archive, critical and high.",
+                "route is unknown: a table with routing and remediation is allowed.",
+            ],
+        ),
+        (
+            VALID.replace("enabled = true", "enabled = 1"),
+            [
+                "routing.archive.enabled = 1: allowed is true or false",
+                "routing.critical.enabled = 1: allowed is true or false",
+                "routing.high.enabled = 1: allowed is true or false",
+            ],
+        ),
+        (
+            with_filter('{ severity = "HUGE", severty = "LOW", title = { prefx = "S3" } }'),
+            [
+                'routing.high.filter.severity = "HUGE": severity is one of INFORMATIONAL, LOW, MEDIUM',
+                'routing.high.filter.severty = "LOW": there is no such field; FindingFilter has severity,',
+                'routing.high.filter.title = {"prefx": "S3"}: unknown operator \'prefx\'; the operators are',
+            ],
+        ),
+    ],
+)
+def test_several_faults_are_listed_together(load, text, expected):
+    with pytest.raises(SettingsError) as raised:
+        load(text)
+    count, *lines = str(raised.value).split("\n")
+    assert count.endswith(f"settings.toml has {len(expected)} faults:")
+    assert [line.strip()[: len(start)] for line, start in zip(lines, expected, strict=True)] == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            "retention_days = 400",
+            "retention_days = 0",
+            "routing.archive.retention_days = 0: allowed is a whole",
+        ),
+        (
+            "retention_days = 400",
+            "retention_days = 36501",
+            "retention_days = 36501: allowed is a whole number",
+        ),
+        (
+            "retention_days = 400",
+            'retention_days = "400"',
+            'retention_days = "400": allowed is a whole number',
+        ),
+        ("retention_days = 400", "retention_days = 1.5", "retention_days = 1.5: allowed is a whole number"),
+        ("emails = []", 'emails = "soc@example.com"', "allowed is a list of e-mail addresses"),
+        (
+            "emails = []",
+            'emails = ["a@example.com", "soc"]',
+            'routing.critical.emails[1] = "soc": allowed is a',
+        ),
+        ("emails = []", 'emails = ["a@example.com", "a@example.com"]', "emails: each may be given once only"),
+        ('"C024BE91L"', '"#soc"', 'routing.critical.slack.channel = "#soc": allowed is the channel\'s id'),
+        ('"slack"', '"arn:aws:secretsmanager:eu-west-1:1:secret:x"', "allowed is the name, not the ARN"),
+        ('"slack"', '""', 'routing.critical.slack.secret_name = "": allowed is the name'),
+        (
+            '{ severity = "HIGH" }',
+            '"HIGH"',
+            'routing.high.filter = "HIGH": allowed is a table that says which',
+        ),
+    ],
+)
+def test_a_value_that_is_not_allowed_is_shown_with_what_is_allowed(fault, old, new, expected):
+    assert expected in fault(changed(old, new))
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ("{ severity_score = 101 }", "severity_score is a number from 0 to 100, not 101"),
+        ("{ severity_score = nan }", "severity_score is a number from 0 to 100, not nan"),
+        ("{ severity = [] }", "severity is an empty list, which nothing fits"),
+        ("{ severity = {} }", "a match expression has one operator, not []"),
+        ('{ account_ids = "123" }', "account_ids is an account id of 12 digits, not '123'"),
+        ("{ account_ids = 111122223333 }", "account_ids takes strings that are not blank, not 111122223333"),
+        ("{ title = 2026-01-31 }", "title takes strings that are not blank"),
+        ('{ title = [["S3"]] }', "title takes strings that are not blank, not ['S3']"),
+        ('{ severity = { prefix = "H" } }', "severity takes plain values, AnythingBut, Exists, not Prefix"),
+        ('{ types = { anything-but = "TTPs" } }', "types can't use"),
+        ('{ resource_tags = "team" }', "a table of tag keys and their values is allowed, such as { team ="),
+        ('{ resource_tags = { "" = "x" } }', "resource_tags has the key '', which a pattern can't ask for"),
+        (
+            '{ workflow_status = ["ANY", "NEW"] }',
+            "workflow_status is one of NEW, NOTIFIED, RESOLVED, SUPPRESSED",
+        ),
+        (
+            '{ severity = "LOW", severity_score = { numeric = [">=", 70] } }',
+            "no finding can ever pass it, since no severity that it allows has a severity_score that it",
+        ),
+    ],
+)
+def test_a_filter_that_eventbridge_cannot_express_is_refused_with_the_reason(fault, table, expected):
+    line = fault(with_filter(table))
+    assert line.startswith("routing.high.filter")
+    assert expected in line
+
+
+def test_a_chat_without_the_topic_that_it_belongs_to_is_refused(fault):
+    text = changed("[routing.critical]\nenabled = true", "[routing.critical]\nenabled = false")
+    line = fault(text.replace("slack = { enabled = false", "slack = { enabled = true"))
+    assert line.startswith("routing.critical.slack: enabled is true, but routing.critical.enabled is false")
+
+
+def test_a_long_value_is_shown_in_part(fault):
+    line = fault(changed('"slack"', f'"{"s" * 600}"'))
+    assert f'"{"s" * 79}…' in line
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("retention_days = 400", "retention_days = {}"), ('severity = "HIGH"', "severity_score = {}")],
+)
+def test_a_number_that_is_too_long_to_show_is_refused(fault, old, new):
+    assert "= a number that is too long to show: " in fault(changed(old, new.format("0x" + "f" * 5000)))
+
+
+def test_a_missing_file_is_named_with_what_to_do(tmp_path):
+    with pytest.raises(SettingsError, match=r"none\.toml does not exist\. Restore it"):
+        load_settings(tmp_path / "none.toml")
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(SettingsError, match=r"cannot be read: Is a directory\."):
+        load_settings(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"routing = ", b"\xff", b"a = " + b"[" * 5000, b"a = " + b"1" * 5000, b"[a]\n[a]"],
+    ids=["incomplete", "no-utf-8", "too-deep", "too-long-number", "twice"],
+)
+def test_a_file_that_is_no_toml_is_named_with_the_reason(tmp_path, content):
+    file = tmp_path / "settings.toml"
+    file.write_bytes(content)
+    with pytest.raises(SettingsError, match=r"settings\.toml is not a TOML file.*: .+\."):
+        load_settings(file)
+
+
+_SCALARS = st.one_of(
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.dates(),
+    st.text(max_size=5),
+    st.sampled_from(["ANY", "NEW", "HIGH", "CRITICAL", "111122223333", "eu-west-1", ">=", "*"]),
+)
+_KEYS = st.sampled_from(
+    [
+        *FindingFilter.__dataclass_fields__,
+        *("prefix", "suffix", "wildcard", "numeric", "anything-but", "equals-ignore-case", "exists", "cidr"),
+    ]
+)
+_VALUES = st.recursive(
+    _SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=3)
+)
+
+
+@st.composite
+def documents(draw):
+    """The valid document with a few of its values replaced, tables included."""
+    document = tomllib.loads(VALID + REMEDIATION)
+    for _ in range(draw(st.integers(1, 3))):
+        table = document
+        while True:
+            key = draw(st.sampled_from(sorted(table))) if table else "routing"
+            if not isinstance(table.get(key), dict) or draw(st.integers(0, 4)) == 0:
+                break
+            table = table[key]
+        table[key] = draw(_VALUES)
+    return document
+
+
+@settings(max_examples=300, deadline=None)
+@given(document=documents())
+def test_any_document_gives_usable_settings_or_a_settingserror(document):
+    try:
+        routing = check_settings(document, source="settings.toml").routing
+    except SettingsError:
+        return
+    assert 1 <= routing.archive.retention_days <= 36_500
+    for part in (routing.archive, routing.critical, routing.high):
+        assert part.filter.unreachable_reason() is None
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(max_size=40) | st.text(alphabet="a.[]{}=\"'\n1-:", max_size=40))
+def test_a_text_without_the_settings_is_refused_with_a_settingserror(load, text):
+    with pytest.raises(SettingsError):
+        load(text)
+
+
+def with_remediation(old, new):
+    """A valid file with one text of its part on remediation replaced."""
+    assert REMEDIATION.count(old) == 1, f"{old} must stand once in REMEDIATION"
+    return tomllib.loads(VALID + REMEDIATION.replace(old, new))
 
 
 def test_remediation_is_shipped_switched_off_and_allowed_nowhere():
@@ -27,21 +348,17 @@ def test_remediation_is_shipped_switched_off_and_allowed_nowhere():
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"ebs_default_encryption"', '"ebs"', "There is no remediation ebs; there are"),
-        ('administrator_account = "111122223333"', 'administrator_account = "1111"', "administrator_account"),
+        ('"ebs_default_encryption"', '"ebs"', r"remediations: There is no remediation ebs; there are"),
+        ('administrator_account = "111122223333"', 'administrator_account = "1111"', "12-digit id"),
         ('organization_id = "o-exampleorgid"', 'organization_id = "example"', "organization_id"),
-        ("allow = []", 'allow = ["all"]', "accounts.allow.0"),
-        ("deny = []", 'deny = ["ANY"]', "accounts.deny.0"),
-        ('mode = "dry-run"', 'mode = "on"', "Input should be 'dry-run' or 'apply'"),
-        ("maximum_concurrency = 5", "maximum_concurrency = 1", "maximum_concurrency"),
-        ('path = "/securityhub/"', 'path = "securityhub"', "remediation.role.path"),
-        (
-            'enabled = false\norganizational_units = ["ou-abcd-12345678"]',
-            "enabled = true\norganizational_units = []",
-            "must name at least one unit",
-        ),
+        ("allow = []", 'allow = ["all"]', r"accounts.allow\[0\] = .all.: allowed is a list of 12-digit"),
+        ("deny = []", 'deny = ["ANY"]', r"accounts.deny\[0\]"),
+        ('mode = "dry-run"', 'mode = "on"', "mode = .on.: allowed is 'dry-run'"),
+        ("maximum_concurrency = 5", "maximum_concurrency = 1", "a whole number from 2 to 1000"),
+        ('path = "/securityhub/"', 'path = "securityhub"', "a slash at both ends"),
+        ('["ou-abcd-12345678"]', "[]", "at least one id of a unit"),
     ],
 )
-def test_a_wrong_setting_of_remediation_is_named(load_with, old, new, message):
+def test_a_wrong_setting_of_remediation_is_named_with_what_is_allowed(old, new, message):
     with pytest.raises(SettingsError, match=message):
-        load_with(old, new)
+        check_settings(with_remediation(old, new), source="settings.toml")

@@ -57,13 +57,14 @@ class LambdaFunction(Target):
         permission_id = f"AllowEventRule{Names.node_unique_id(self._function.node)}"
         if rule.node.try_find_child(permission_id) is not None:
             return
+        # The rule's ARN names the account. With SourceAccount as well EventBridge could not invoke it:
+        # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html#eb-lam-function-not-invoked
         self._function.add_permission(
             permission_id,
             scope=rule,  # type: ignore[arg-type] # every IRule is a construct
             principal=iam.ServicePrincipal("events.amazonaws.com"),
             action="lambda:InvokeFunction",
             source_arn=rule.rule_arn,
-            source_account=Stack.of(rule).account,
         )
 
     def _keep_failed_events(self, dead_letter_queue: sqs.IQueue) -> None:
@@ -100,4 +101,7 @@ def _has_dead_letter_queue(function: lambda_.IFunction) -> bool:
 
 def _has_on_failure_destination(config: IConstruct) -> bool:
     resource = config.node.default_child
-    return isinstance(resource, lambda_.CfnEventInvokeConfig) and resource.destination_config is not None
+    if not isinstance(resource, lambda_.CfnEventInvokeConfig):
+        return False
+    settings = Stack.of(resource).resolve(resource.destination_config)
+    return bool(settings and settings.get("onFailure"))

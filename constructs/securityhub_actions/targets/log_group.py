@@ -18,7 +18,7 @@ class LogGroup(Target):
     """Writes the event to a log group, each into a log stream of its own.
 
     An account may have 10 resource policies of CloudWatch Logs in a region. All log groups of a stack share
-    one of them, with a statement for each log group that lets in its rules only.
+    one of them, which lets a log group's rules, and only them, write events to it.
 
     Source:
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-cloudwatchlogs-permissions
@@ -72,16 +72,17 @@ class _LogGroupPolicy(logs.ResourcePolicy):
         super().__init__(stack, construct_id)
         self._rules: dict[str, list[str]] = {}
         self._statements: dict[str, iam.PolicyStatement] = {}
+        # EventBridge does not say for which rule it makes a log stream: a condition would let it make none.
+        # https://github.com/aws-samples/serverless-patterns/pull/618
+        self._streams = _statement("logs:CreateLogStream")
+        self.document.add_statements(self._streams)
         self.node.add_validation(Validation(self._length_errors))
 
     def allow(self, log_group: logs.ILogGroup, rule: events.IRule) -> None:
         arn = log_group.log_group_arn
         if arn not in self._statements:
-            self._statements[arn] = iam.PolicyStatement(
-                principals=[iam.ServicePrincipal("events.amazonaws.com")],
-                actions=["logs:CreateLogStream", "logs:PutLogEvents"],
-                resources=[arn],
-            )
+            self._streams.add_resources(arn)
+            self._statements[arn] = _statement("logs:PutLogEvents", arn)
             self.document.add_statements(self._statements[arn])
         rules = self._rules.setdefault(arn, [])
         if rule.rule_arn not in rules:
@@ -98,3 +99,11 @@ class _LogGroupPolicy(logs.ResourcePolicy):
             f"Logs allows {MAX_POLICY_LENGTH}: let fewer rules write to log groups, or move some to another "
             "stack."
         ]
+
+
+def _statement(action: str, *resources: str) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        principals=[iam.ServicePrincipal("events.amazonaws.com")],
+        actions=[action],
+        resources=list(resources),
+    )

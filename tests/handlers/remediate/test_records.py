@@ -8,8 +8,6 @@ from remediate.records import RecordsBucket, create_client
 from remediation.contract import Change
 from securityhub_events import parse_event
 
-pytestmark = pytest.mark.xdist_group("emulator")
-
 CHANGE = Change(resource="arn:example", description="Closed it", prior_state={"open": [True, None, 7]})
 
 

@@ -2,8 +2,6 @@ import pytest
 
 from remediations.ebs_default_encryption import apply, plan, undo
 
-pytestmark = pytest.mark.xdist_group("emulator")
-
 
 @pytest.fixture
 def finding(member):

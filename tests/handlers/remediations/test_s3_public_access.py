@@ -5,8 +5,6 @@ from botocore.exceptions import ClientError
 
 from remediations.s3_public_access import apply, plan, undo
 
-pytestmark = pytest.mark.xdist_group("emulator")
-
 SETTINGS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 ALL_ON = dict.fromkeys(SETTINGS, True)
 

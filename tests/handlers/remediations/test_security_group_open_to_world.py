@@ -5,8 +5,6 @@ import pytest
 from remediation.contract import CannotRemediateError
 from remediations.security_group_open_to_world import apply, plan, undo
 
-pytestmark = pytest.mark.xdist_group("emulator")
-
 WORLD, WORLD_6, INSIDE = "0.0.0.0/0", "::/0", "10.0.0.0/8"
 _names = itertools.count()
 

@@ -142,7 +142,12 @@ def parsed(document):
 
 def test_every_grant_to_eventbridge_names_the_account_and_the_rules(stack, send, make_target):
     send(make_target(stack))
-    conditions = [statement["Condition"] for statement in statements_for_eventbridge(stack)]
+    conditions = [
+        statement["Condition"]
+        for statement in statements_for_eventbridge(stack)
+        # The one action for which EventBridge names neither; see the log group's target.
+        if statement["Action"] != "logs:CreateLogStream"
+    ]
     assert len(conditions) >= 2, "one for the target, one for the dead-letter queue"
     for condition in conditions:
         (sources,) = (

@@ -43,7 +43,7 @@ def test_the_rule_invokes_the_function(stack):
     )
 
 
-def test_only_this_rule_of_this_account_may_invoke_the_function(stack):
+def test_only_this_rule_may_invoke_the_function(stack):
     rule = press(stack, targets.LambdaFunction(new_function(stack))).rule
     Template.from_stack(stack).has_resource_properties(
         PERMISSION,
@@ -51,7 +51,7 @@ def test_only_this_rule_of_this_account_may_invoke_the_function(stack):
             "Action": "lambda:InvokeFunction",
             "Principal": "events.amazonaws.com",
             "SourceArn": stack.resolve(rule.rule_arn),
-            "SourceAccount": ACCOUNT,
+            "SourceAccount": Match.absent(),  # keeps EventBridge out, says its troubleshooting guide
         },
     )
 
@@ -123,6 +123,12 @@ def test_the_on_failure_destination_of_a_function_is_left_in_charge(stack):
 
 def test_a_function_configured_to_lose_failed_events_gives_a_warning(stack):
     press(stack, targets.LambdaFunction(new_function(stack, max_event_age=Duration.hours(1))))
+    Annotations.from_stack(stack).has_warning("/Stack/Function", LOST_WARNING)
+
+
+def test_a_function_with_a_destination_for_successes_alone_gives_the_warning_too(stack):
+    answers = destinations.SqsDestination(sqs.Queue(stack, "Answers"))
+    press(stack, targets.LambdaFunction(new_function(stack, on_success=answers)))
     Annotations.from_stack(stack).has_warning("/Stack/Function", LOST_WARNING)
 
 

@@ -57,11 +57,11 @@ def test_the_log_event_can_have_a_message_of_its_own(stack, send, log_group, tar
 def test_only_the_rules_may_write_to_the_log_group(stack, send, log_group, policy_of):
     rules = [send(targets.LogGroup(log_group), name) for name in ("One", "Two")]
     ids = [stack.get_logical_id(rule.node.default_child) for rule in rules]
-    assert policy_of() == [
+    assert policy_of()[1:] == [
         {
             "Effect": "Allow",
             "Principal": {"Service": "events.amazonaws.com"},
-            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Action": "logs:PutLogEvents",
             "Resource": f"${{{stack.get_logical_id(log_group.node.default_child)}.Arn}}",
             "Condition": {
                 "ArnEquals": {"aws:SourceArn": [f"${{{rule_id}.Arn}}" for rule_id in ids]},
@@ -71,18 +71,34 @@ def test_only_the_rules_may_write_to_the_log_group(stack, send, log_group, polic
     ]
 
 
+def test_log_streams_are_made_without_a_condition_because_eventbridge_names_no_rule_then(
+    stack, send, log_group, policy_of
+):
+    second = logs.LogGroup(stack, "Second")
+    for group in (log_group, second):
+        send(targets.LogGroup(group), group.node.id + "Rule")
+    assert policy_of()[0] == {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "logs:CreateLogStream",
+        "Resource": [
+            f"${{{stack.get_logical_id(group.node.default_child)}.Arn}}" for group in (log_group, second)
+        ],
+    }
+
+
 def test_all_log_groups_of_a_stack_share_one_policy_because_an_account_has_ten(
     stack, send, log_group, policy_of
 ):
     second = logs.LogGroup(stack, "Second")
     one, two = (send(targets.LogGroup(group), group.node.id + "Rule") for group in (log_group, second))
-    assert [statement["Condition"]["ArnEquals"]["aws:SourceArn"] for statement in policy_of()] == [
+    assert [statement["Condition"]["ArnEquals"]["aws:SourceArn"] for statement in policy_of()[1:]] == [
         [f"${{{stack.get_logical_id(rule.node.default_child)}.Arn}}"] for rule in (one, two)
     ]
 
 
 def test_a_policy_above_5120_characters_is_an_error_that_counts_them(stack, send):
-    for number in range(20):
+    for number in range(12):
         group = logs.LogGroup.from_log_group_name(stack, f"Log{number}", f"/aws/events/{number}{'x' * 100}")
         send(targets.LogGroup(group), f"Rule{number}")
     with pytest.raises(RuntimeError, match=r"has \d{4} characters. CloudWatch Logs allows 5120"):
