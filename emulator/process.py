@@ -36,6 +36,7 @@ def plugged_app() -> AsgiApp:
         delivery,
         encryption,
         firehose,
+        instance_metadata,
         roles,
         securityhub,
     )
@@ -49,6 +50,7 @@ def plugged_app() -> AsgiApp:
     encryption.register()
     roles.register()
     account_settings.register()
+    instance_metadata.register()
     return log_app(api_destinations.hosts_app(securityhub.press_app(app)), log)
 
 
