@@ -33,10 +33,12 @@ def plugged_app() -> AsgiApp:
         account_settings,
         api_destinations,
         cloudformation,
+        databases,
         delivery,
         encryption,
         firehose,
         instance_metadata,
+        public_snapshots,
         roles,
         securityhub,
     )
@@ -51,6 +53,8 @@ def plugged_app() -> AsgiApp:
     roles.register()
     account_settings.register()
     instance_metadata.register()
+    public_snapshots.register()
+    databases.register()
     return log_app(api_destinations.hosts_app(securityhub.press_app(app)), log)
 
 
