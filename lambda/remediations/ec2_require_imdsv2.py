@@ -92,5 +92,6 @@ def _http_tokens(instance_id: str, session: Session) -> str | None:
     for reservation in found["Reservations"]:
         for instance in reservation["Instances"]:
             if instance["State"]["Name"] not in _ENDED:
-                return instance["MetadataOptions"]["HttpTokens"]
+                tokens: str = instance["MetadataOptions"]["HttpTokens"]
+                return tokens
     return None
