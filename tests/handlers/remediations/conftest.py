@@ -98,12 +98,14 @@ def prove_statements(member):
 
     def prove(name, *findings):
         remediation, entry = all_remediations()[name], read_catalog()[name]
-        plans = [remediation.plan(finding, member.session) for finding in findings]
-        changes = [remediation.apply(plan, member.session) for plan in plans]
+        changes = [
+            remediation.apply(remediation.plan(finding, member.session), member.session)
+            for finding in findings
+        ]
         assert member.actions == _actions(entry.statements)
         if remediation.undo:
             member.actions.clear()
-            for change in changes:
+            for change in reversed(changes):
                 remediation.undo(change, member.session)
             assert member.actions == _actions(entry.undo_statements)
 
