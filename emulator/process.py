@@ -37,6 +37,7 @@ def plugged_app() -> AsgiApp:
         delivery,
         encryption,
         firehose,
+        instance_interfaces,
         instance_metadata,
         public_snapshots,
         roles,
@@ -55,6 +56,7 @@ def plugged_app() -> AsgiApp:
     instance_metadata.register()
     public_snapshots.register()
     databases.register()
+    instance_interfaces.register()
     return log_app(api_destinations.hosts_app(securityhub.press_app(app)), log)
 
 
