@@ -7,6 +7,8 @@ from aws_cdk import App, Environment
 
 from stacks.analyst_actions import AnalystActionsStack
 from stacks.findings_routing import FindingsRoutingStack
+from stacks.member_role import MemberRoleStack
+from stacks.remediation import RemediationStack
 from stacks.settings import SettingsError, load_settings
 from stacks.template_checks import check_templates
 
@@ -24,9 +26,10 @@ def main() -> None:
         description="Security Hub custom actions for analysts, with their rules and Lambda functions",
     )
     try:
-        routing = load_settings().routing
+        settings = load_settings()
     except SettingsError as error:
         sys.exit(str(error))
+    routing, remediation = settings.routing, settings.remediation
     if routing.enabled:
         FindingsRoutingStack(
             app,
@@ -34,6 +37,21 @@ def main() -> None:
             settings=routing,
             env=environment,
             description="Routes imported Security Hub findings to an archive, a topic, a chat and a queue",
+        )
+    if remediation.enabled:
+        RemediationStack(
+            app,
+            "SecurityHubRemediation",
+            settings=remediation,
+            env=environment,
+            description="Remediates Security Hub findings in the accounts that they name",
+        )
+        MemberRoleStack(
+            app,
+            "SecurityHubRemediationMember",
+            settings=remediation,
+            env=environment,
+            description="Lets the Security Hub administrator account remediate findings of this account",
         )
     check_templates(app)
     app.synth()

@@ -30,11 +30,17 @@ def plugged_app() -> AsgiApp:
     from ministack.app import app  # noqa: PLC0415
 
     from emulator import (  # noqa: PLC0415
+        account_settings,
         api_destinations,
         cloudformation,
+        databases,
         delivery,
         encryption,
         firehose,
+        instance_interfaces,
+        instance_metadata,
+        public_snapshots,
+        roles,
         securityhub,
     )
 
@@ -45,6 +51,12 @@ def plugged_app() -> AsgiApp:
     api_destinations.register()
     firehose.register()
     encryption.register()
+    roles.register()
+    account_settings.register()
+    instance_metadata.register()
+    public_snapshots.register()
+    databases.register()
+    instance_interfaces.register()
     return log_app(api_destinations.hosts_app(securityhub.press_app(app)), log)
 
 

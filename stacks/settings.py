@@ -9,7 +9,7 @@ import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -25,10 +25,12 @@ from pydantic import (
 from securityhub_actions.filters import FindingFilter
 from securityhub_actions.patterns import InvalidPatternError
 from securityhub_actions.patterns.syntax import parse_conditions
+from stacks.remediation_catalog import CatalogEntry, chosen, read_catalog
 
 SETTINGS_FILE: Final = Path(__file__).resolve().parent.parent / "settings.toml"
 
 _ANY: Final = "ANY"
+_ROLE_NAME: Final = r"^[A-Za-z0-9_+=,.@-]{1,64}$"
 _FILTER_FIELDS: Final = tuple(field.name for field in dataclasses.fields(FindingFilter))
 _LONGEST_VALUE: Final = 80
 
@@ -101,6 +103,7 @@ def _distinct(values: list[str]) -> list[str]:
 
 
 Filter = Annotated[FindingFilter, BeforeValidator(_to_filter)]
+AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
 _FILTER: Final = (
     f"a table that says which findings, with any of {_listed(_FILTER_FIELDS)}; each takes a value, a list of "
     f"values, a condition in EventBridge's words such as {{ prefix = 'arn:' }}, or '{_ANY}'"
@@ -177,10 +180,115 @@ class RoutingSettings(_Settings):
         return self.archive.enabled or self.critical.enabled or self.high.enabled
 
 
+class AccountsSettings(_Settings):
+    """Which accounts may be changed. One that is neither allowed nor denied is not."""
+
+    allow: list[Annotated[str, Field(pattern=rf"^([0-9]{{12}}|{_ANY})$")]] = Field(
+        description=f"a list of 12-digit account ids, or of '{_ANY}', or [] for none"
+    )
+    deny: list[AccountId] = Field(
+        description="a list of 12-digit account ids, which win over those that are allowed, or [] for none"
+    )
+
+
+class RoleSettings(_Settings):
+    """The roles of remediation."""
+
+    path: str = Field(
+        pattern=r"^/([A-Za-z0-9_+=,.@-]+/)*$",
+        description="the path of both roles, with a slash at both ends, such as '/securityhub/'",
+    )
+    name: str = Field(
+        pattern=_ROLE_NAME, description="the name of the role in every member, up to 64 characters"
+    )
+    administrator_name: str = Field(
+        pattern=_ROLE_NAME,
+        description="the name of the function's role in the administrator account, up to 64 characters",
+    )
+    permissions_boundary: str = Field(
+        pattern=r"^[A-Za-z0-9_+=,.@/-]{0,128}$",
+        description="the name of a managed policy in every member that limits the role, or '' for none",
+    )
+
+
+class StackSetSettings(_Settings):
+    """The member role in the accounts of an organization."""
+
+    enabled: bool = Field(description="true or false, whether the stack set is deployed")
+    organizational_units: list[
+        Annotated[str, Field(pattern=r"^(ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}|r-[a-z0-9]{4,32})$")]
+    ] = Field(
+        min_length=1,
+        description="a list of at least one id of a unit or of the root, such as ['ou-abcd-12345678']",
+    )
+    delegated_administrator: bool = Field(
+        description="true where the administrator account is a delegated administrator of CloudFormation "
+        "StackSets, false where it is the management account"
+    )
+
+
+class AutomaticSettings(_Settings):
+    """Remediation of imported findings."""
+
+    enabled: bool = Field(description="true or false, whether there is a rule for them")
+    mode: Literal["dry-run", "apply"] = Field(
+        description="'dry-run', which writes to a finding what would be done, or 'apply', which does it"
+    )
+    maximum_concurrency: int = Field(
+        ge=2, le=1000, description="a whole number from 2 to 1000, the batches that are worked on at a time"
+    )
+    filter: Filter = Field(description=_FILTER)
+
+
+class RemediationSettings(_Settings):
+    """What remediation may do, and where."""
+
+    enabled: bool = Field(description="true or false, whether its stacks are deployed")
+    administrator_account: AccountId = Field(
+        description="the 12-digit id of Security Hub's administrator account, which has the remediation stack"
+    )
+    organization_id: str = Field(
+        pattern=r"^o-[a-z0-9]{10,32}$",
+        description="the id of the organization of all accounts, such as 'o-exampleorgid'",
+    )
+    external_id: str = Field(
+        pattern=r"^[A-Za-z0-9_+=,.@:/-]{2,256}$",
+        description="what the member role requires, 2 to 256 letters, digits and _+=,.@:/-",
+    )
+    remediations: list[str] = Field(
+        min_length=1, description="a list of at least one name of a module in lambda/remediations"
+    )
+    undo: bool = Field(
+        description="true or false, whether there is a custom action that undoes, and the permissions for it"
+    )
+    regions: list[Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]] = Field(
+        description="a list of the regions in which members may be changed, or [] for all"
+    )
+    record_retention_days: int = Field(
+        ge=1, le=36_500, description="a whole number from 1 to 36500, the days after which a record expires"
+    )
+    accounts: AccountsSettings
+    role: RoleSettings
+    stack_set: StackSetSettings
+    automatic: AutomaticSettings
+
+    @field_validator("remediations")
+    @classmethod
+    def _exist(cls, names: list[str]) -> list[str]:
+        chosen(names, read_catalog())
+        return names
+
+    @property
+    def entries(self) -> Sequence[CatalogEntry]:
+        """The enabled remediations."""
+        return chosen(self.remediations, read_catalog())
+
+
 class Settings(_Settings):
     """All settings of the app."""
 
     routing: RoutingSettings
+    remediation: RemediationSettings
 
 
 def load_settings(path: Path = SETTINGS_FILE) -> Settings:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from emulator.server import EmbeddedAws
 from tools.cdk import toolchain_environment
 
 # Before anything imports aws_cdk, which starts its Node.js process at once.
@@ -19,3 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent
 def feature_flags():
     """The context of cdk.json, which the CDK CLI passes to the app."""
     return json.loads((ROOT / "cdk.json").read_text())["context"]
+
+
+@pytest.fixture(scope="session")
+def embedded_aws():
+    """A running embedded AWS, shared: a test uses names of its own and counts only what is its own."""
+    with EmbeddedAws.start() as aws:
+        yield aws

@@ -9,6 +9,7 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from securityhub_events import CustomActionEvent, ImportedFindingsEvent, InsightResultsEvent, parse_event
+from securityhub_findings.client import SecurityHub, create_client
 from update_findings.logic import (
     FindingsNotUpdatedError,
     Settings,
@@ -16,7 +17,6 @@ from update_findings.logic import (
     explain_no_findings,
     update_findings,
 )
-from update_findings.security_hub import SecurityHub, create_client
 
 logger = Logger(service="update_findings")
 tracer = Tracer(service="update_findings")

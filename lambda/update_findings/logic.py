@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from string import Template
-from typing import Final, Protocol
+from typing import Final
 
 from securityhub_events import (
     CustomActionEvent,
@@ -16,14 +16,15 @@ from securityhub_events import (
     InsightResultsEvent,
     MalformedItem,
 )
+from securityhub_findings.updates import (
+    MAX_NOTE_CHARACTERS,
+    FindingsUpdater,
+    NotUpdated,
+    truncate,
+    write_to_findings,
+)
 
 WORKFLOW_STATUSES: Final = ("NOTIFIED", "SUPPRESSED")
-MAX_FINDINGS_PER_REQUEST: Final = 100
-MAX_NOTE_CHARACTERS: Final = 512
-# The two codes of BatchUpdateFindingsUnprocessedFinding that say 'try again'; the others are final.
-RETRYABLE_ERROR_CODES: Final = frozenset({"ConcurrentUpdateError", "InternalFailure"})
-# Pauses between attempts, in seconds: 4 attempts, 3.5 s at most, well inside the function's timeout.
-BACKOFF_SECONDS: Final = (0.5, 1.0, 2.0)
 
 DEFAULT_NOTE_TEMPLATE: Final = (
     "Workflow status set to $workflow_status by $action in account $account ($region) at $time. "
@@ -74,41 +75,6 @@ class Settings:
                 f"a dollar, and no placeholders but {', '.join('$' + name for name in NOTE_PLACEHOLDERS)}."
             )
         return cls(workflow_status=status, note_template=template)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotUpdated:
-    """A finding that Security Hub did not update, and why."""
-
-    finding: Finding
-    error_code: str
-    error_message: str
-
-
-class RequestRefusedError(Exception):
-    """Security Hub refused a whole request, so none of its findings was updated.
-
-    Attributes:
-        code: Error code of the API, for example `InvalidAccessException`.
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        self.code = code
-        super().__init__(message)
-
-
-class FindingsUpdater(Protocol):
-    """What this logic needs of Security Hub."""
-
-    def batch_update_findings(
-        self, findings: Sequence[Finding], *, workflow_status: str, note_text: str, note_updated_by: str
-    ) -> Sequence[NotUpdated]:
-        """Write status and note to up to 100 distinct findings and return those that were not updated.
-
-        Raises:
-            RequestRefusedError: None of them was updated.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,19 +174,14 @@ def update_findings(
     imported = isinstance(event, ImportedFindingsEvent)
     already = [item for item in distinct if imported and item.workflow_status == settings.workflow_status]
     pending = [item for item in distinct if not imported or item.workflow_status != settings.workflow_status]
-    note_text = compose_note(event, settings, request_id)
-    not_updated: list[NotUpdated] = []
-    for batch in _batches(pending):
-        not_updated += _update_batch(
-            batch,
-            lambda findings: security_hub.batch_update_findings(
-                findings,
-                workflow_status=settings.workflow_status,
-                note_text=note_text,
-                note_updated_by=function_arn,
-            ),
-            sleep,
-        )
+    not_updated = write_to_findings(
+        pending,
+        security_hub=security_hub,
+        workflow_status=settings.workflow_status,
+        note_text=compose_note(event, settings, request_id),
+        note_updated_by=function_arn,
+        sleep=sleep,
+    )
     failed = {(item.finding.product_arn, item.finding.id) for item in not_updated}
     return Summary(
         action=event.action_arn if isinstance(event, CustomActionEvent) else None,
@@ -264,46 +225,3 @@ def compose_note(
         request_id=request_id,
     )
     return truncate(text, MAX_NOTE_CHARACTERS)
-
-
-def truncate(text: str, limit: int) -> str:
-    """Cut `text` to at most `limit` UTF-16 code units, never through a character; an ellipsis marks the cut.
-
-    UTF-16 is the strictest way to count characters that a service may use. Surrogates without their other
-    half, which JSON allows and UTF-8 does not, become question marks.
-    """
-    valid = text.encode("utf-8", errors="replace").decode("utf-8")
-    encoded = valid.encode("utf-16-le")
-    if len(encoded) <= limit * 2:
-        return valid
-    return encoded[: (limit - 1) * 2].decode("utf-16-le", errors="ignore").rstrip() + "…"
-
-
-def _batches(findings: Sequence[Finding]) -> Iterator[Sequence[Finding]]:
-    for start in range(0, len(findings), MAX_FINDINGS_PER_REQUEST):
-        yield findings[start : start + MAX_FINDINGS_PER_REQUEST]
-
-
-def _update_batch(
-    batch: Sequence[Finding],
-    update: Callable[[Sequence[Finding]], Sequence[NotUpdated]],
-    sleep: Callable[[float], None],
-) -> list[NotUpdated]:
-    """Update one batch, again and again for what is worth it, and return what was not updated in the end."""
-    final: list[NotUpdated] = []
-    pauses = iter(BACKOFF_SECONDS)
-    while True:
-        try:
-            unprocessed = update(batch)
-        except RequestRefusedError as error:
-            # The other batches still get their turn; the refusal is reported for each of these findings.
-            unprocessed = [
-                NotUpdated(finding=item, error_code=error.code, error_message=str(error)) for item in batch
-            ]
-        retryable = [item for item in unprocessed if item.error_code in RETRYABLE_ERROR_CODES]
-        final += [item for item in unprocessed if item.error_code not in RETRYABLE_ERROR_CODES]
-        pause = next(pauses, None)
-        if not retryable or pause is None:
-            return final + retryable
-        sleep(pause)
-        batch = [item.finding for item in retryable]

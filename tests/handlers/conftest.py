@@ -34,6 +34,7 @@ def lambda_context():
         memory_limit_in_mb=256,
         invoked_function_arn=FUNCTION_ARN,
         aws_request_id="52fdfc07-2182-454f-963f-5f0f9a621d72",
+        get_remaining_time_in_millis=lambda: 60_000,
     )
 
 
@@ -124,7 +125,7 @@ class FakeSecurityHub:
             return "FindingNotFound"
         if self.unprocessed.get(identifier["Id"]):
             return self.unprocessed[identifier["Id"]].pop(0)
-        finding["Workflow"] = body["Workflow"]
+        finding["Workflow"] = body.get("Workflow", finding.get("Workflow"))
         finding["Note"] = body["Note"]
         return None
 

@@ -7,6 +7,7 @@ import pytest
 from aws_cdk import App, Environment
 from syrupy.extensions.json import JSONSnapshotExtension
 
+from stacks.settings import RemediationSettings, load_settings
 from stacks.template_checks import check_templates
 
 _ASSET_HASH = re.compile(r"\b[0-9a-f]{64}\b")
@@ -43,3 +44,18 @@ def without_asset_hashes():
         return json.loads(_ASSET_HASH.sub("ASSET-HASH", json.dumps(template)))
 
     return strip
+
+
+@pytest.fixture(scope="session")
+def remediation_settings():
+    """A function that returns the shipped settings of remediation with some changed, by section and key."""
+
+    def make(**changes):
+        values = load_settings().remediation.model_dump()
+        values["accounts"]["allow"] = ["444455556666", "777788889999"]
+        values["automatic"]["filter"] = {"severity": "HIGH"}
+        for name, change in changes.items():
+            values[name] = {**values[name], **change} if isinstance(change, dict) else change
+        return RemediationSettings.model_validate(values)
+
+    return make

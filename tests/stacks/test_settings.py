@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from securityhub_actions.filters import AnythingBut, FindingFilter, Numeric, Prefix, Suffix
-from stacks.settings import SettingsError, check_settings, load_settings
+from stacks.settings import SETTINGS_FILE, SettingsError, check_settings, load_settings
 
 VALID = """
 [routing.archive]
@@ -23,6 +23,8 @@ slack = { enabled = false, channel = "C024BE91L", secret_name = "slack" }
 enabled = true
 filter = { severity = "HIGH" }
 """
+# The part that is shipped, so that each of these files lacks nothing but what its test takes away.
+REMEDIATION = "\n[remediation]" + SETTINGS_FILE.read_text(encoding="utf-8").partition("\n[remediation]")[2]
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def load(tmp_path):
     file = tmp_path / "settings.toml"
 
     def load(text):
-        file.write_text(text, encoding="utf-8")
+        file.write_text(text + REMEDIATION, encoding="utf-8")
         return load_settings(file)
 
     return load
@@ -136,7 +138,7 @@ def test_a_filter_reads_as_findingfilter_and_eventbridge_write_it(load, table, e
             "[route]",
             [
                 "routing is missing: give a table with archive, critical and high.",
-                "route is unknown: a table with routing is allowed.",
+                "route is unknown: a table with routing and remediation is allowed.",
             ],
         ),
         (
@@ -299,7 +301,7 @@ _VALUES = st.recursive(
 @st.composite
 def documents(draw):
     """The valid document with a few of its values replaced, tables included."""
-    document = tomllib.loads(VALID)
+    document = tomllib.loads(VALID + REMEDIATION)
     for _ in range(draw(st.integers(1, 3))):
         table = document
         while True:
@@ -328,3 +330,35 @@ def test_any_document_gives_usable_settings_or_a_settingserror(document):
 def test_a_text_without_the_settings_is_refused_with_a_settingserror(load, text):
     with pytest.raises(SettingsError):
         load(text)
+
+
+def with_remediation(old, new):
+    """A valid file with one text of its part on remediation replaced."""
+    assert REMEDIATION.count(old) == 1, f"{old} must stand once in REMEDIATION"
+    return tomllib.loads(VALID + REMEDIATION.replace(old, new))
+
+
+def test_remediation_is_shipped_switched_off_and_allowed_nowhere():
+    remediation = load_settings().remediation
+    assert not remediation.enabled
+    assert remediation.accounts.allow == []
+    assert (remediation.automatic.enabled, remediation.automatic.mode) == (False, "dry-run")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"ebs_default_encryption"', '"ebs"', r"remediations: There is no remediation ebs; there are"),
+        ('administrator_account = "111122223333"', 'administrator_account = "1111"', "12-digit id"),
+        ('organization_id = "o-exampleorgid"', 'organization_id = "example"', "organization_id"),
+        ("allow = []", 'allow = ["all"]', r"accounts.allow\[0\] = .all.: allowed is a list of 12-digit"),
+        ("deny = []", 'deny = ["ANY"]', r"accounts.deny\[0\]"),
+        ('mode = "dry-run"', 'mode = "on"', "mode = .on.: allowed is 'dry-run'"),
+        ("maximum_concurrency = 5", "maximum_concurrency = 1", "a whole number from 2 to 1000"),
+        ('path = "/securityhub/"', 'path = "securityhub"', "a slash at both ends"),
+        ('["ou-abcd-12345678"]', "[]", "at least one id of a unit"),
+    ],
+)
+def test_a_wrong_setting_of_remediation_is_named_with_what_is_allowed(old, new, message):
+    with pytest.raises(SettingsError, match=message):
+        check_settings(with_remediation(old, new), source="settings.toml")

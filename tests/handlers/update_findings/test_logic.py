@@ -6,16 +6,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from securityhub_events import parse_event
-from update_findings.logic import (
-    BACKOFF_SECONDS,
-    FindingsNotUpdatedError,
-    NotUpdated,
-    RequestRefusedError,
-    Settings,
-    compose_note,
-    truncate,
-    update_findings,
-)
+from securityhub_findings.updates import BACKOFF_SECONDS, NotUpdated, RequestRefusedError
+from update_findings.logic import FindingsNotUpdatedError, Settings, compose_note, update_findings
 
 FUNCTION_ARN = "arn:aws:lambda:eu-west-1:111122223333:function:example"
 
@@ -210,18 +202,6 @@ def test_the_note_follows_its_template(event):
     )
 
     assert compose_note(event, settings, "52fdfc07") == f"Risk under $5 accepted, event {event.event_id}"
-
-
-@given(st.text(min_size=1, alphabet=st.characters()), st.integers(1, 400))
-@hypothesis_settings(deadline=None)
-def test_a_cut_text_keeps_to_the_limit_and_to_whole_characters(text, repeated):
-    text = text * repeated
-
-    cut = truncate(text, 512)
-
-    assert len(cut.encode("utf-16-le")) <= 512 * 2
-    clean = text.encode("utf-8", errors="replace").decode()
-    assert cut == clean or (cut.endswith("…") and clean.startswith(cut[:-1]))
 
 
 @pytest.mark.parametrize("status", [None, "", "RESOLVED", "notified"])

@@ -1,20 +1,19 @@
-"""Security Hub's BatchUpdateFindings, in the terms of `logic`. The only module here that knows boto3."""
+"""Security Hub's BatchUpdateFindings, in the terms of `updates`. The only module here that knows boto3."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from securityhub_events import Finding
-from update_findings.logic import NotUpdated, RequestRefusedError
+from securityhub_findings.updates import NotUpdated, RequestRefusedError
 
 if TYPE_CHECKING:
     from mypy_boto3_securityhub.client import SecurityHubClient
-    from mypy_boto3_securityhub.literals import WorkflowStatusType
 
 _CURES = {
     "AccessDeniedException": "Allow securityhub:BatchUpdateFindings in the function's role.",
@@ -22,7 +21,7 @@ _CURES = {
         "Enable Security Hub in this account and region, and allow securityhub:BatchUpdateFindings in the "
         "function's role. Only the administrator account can update findings of other accounts."
     ),
-    "InvalidInputException": "Check NOTE_TEMPLATE and the findings named here.",
+    "InvalidInputException": "Check the text of the note and the findings named here.",
     "LimitExceededException": "Security Hub throttles the account; the event is tried again later.",
 }
 
@@ -52,18 +51,24 @@ class SecurityHub:
         self._client = client
 
     def batch_update_findings(
-        self, findings: Sequence[Finding], *, workflow_status: str, note_text: str, note_updated_by: str
+        self,
+        findings: Sequence[Finding],
+        *,
+        workflow_status: str | None,
+        note_text: str,
+        note_updated_by: str,
     ) -> Sequence[NotUpdated]:
         """Write status and note to up to 100 distinct findings and return those that were not updated.
 
         Raises:
             RequestRefusedError: Security Hub refused the request or could not be reached.
         """
+        status: Any = {"Workflow": {"Status": workflow_status}} if workflow_status else {}
         try:
             response = self._client.batch_update_findings(
                 FindingIdentifiers=[{"Id": item.id, "ProductArn": item.product_arn} for item in findings],
-                Workflow={"Status": cast("WorkflowStatusType", workflow_status)},
                 Note={"Text": note_text, "UpdatedBy": note_updated_by},
+                **status,
             )
         except ClientError as error:
             code = error.response["Error"]["Code"]

@@ -2,8 +2,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from securityhub_events import parse_event
-from update_findings.logic import RequestRefusedError
-from update_findings.security_hub import SecurityHub, create_client
+from securityhub_findings.client import SecurityHub, create_client
+from securityhub_findings.updates import RequestRefusedError
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_an_unprocessed_finding_comes_back_with_its_reason(security_hub, fake_se
     [
         ((403, "AccessDeniedException"), "Allow securityhub:BatchUpdateFindings in the function's role"),
         ((401, "InvalidAccessException"), "Enable Security Hub in this account and region"),
-        ((400, "InvalidInputException"), "Check NOTE_TEMPLATE"),
+        ((400, "InvalidInputException"), "Check the text of the note"),
     ],
 )
 def test_a_refused_request_says_how_to_cure_it(security_hub, fake_security_hub, findings, refusal, cure):
@@ -94,3 +94,10 @@ def test_an_unreachable_service_is_a_refusal(findings, monkeypatch):
         update(SecurityHub(client), findings)
 
     assert caught.value.code == "EndpointConnectionError"
+
+
+def test_a_note_without_a_status_leaves_the_status_as_it_is(security_hub, fake_security_hub, findings):
+    security_hub.batch_update_findings(
+        findings, workflow_status=None, note_text="A note", note_updated_by="arn:example"
+    )
+    assert "Workflow" not in fake_security_hub.requests[0]

@@ -1,0 +1,63 @@
+"""What the embedded AWS's RDS learns: automatic minor version upgrades, and whom snapshots are shared with.
+
+https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBInstance.html
+https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBSnapshotAttribute.html
+https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBClusterSnapshotAttribute.html
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from ministack.services import rds
+
+_UPGRADE: Final = "AutoMinorVersionUpgrade"
+# In the snapshot's own record, so that it ends with the snapshot.
+_SHARED: Final = "_SharedWith"
+
+Parameters = Mapping[str, Any]
+Operation = Callable[[Parameters], Any]
+
+
+def register() -> None:
+    """Add the operations to MiniStack, and the parameter to the one that it has."""
+    operations = rds._ACTION_MAP  # noqa: SLF001 - see test_databases
+    operations["ModifyDBInstance"] = _keeping_upgrade(operations["ModifyDBInstance"])
+    for kind, snapshots, missing in (
+        ("DBSnapshot", rds._snapshots, "DBSnapshotNotFound"),  # noqa: SLF001
+        ("DBClusterSnapshot", rds._db_cluster_snapshots, "DBClusterSnapshotNotFoundFault"),  # noqa: SLF001
+    ):
+        for operation in (f"Describe{kind}Attributes", f"Modify{kind}Attribute"):
+            operations[operation] = _sharing(operation, kind, snapshots, missing)
+
+
+def _keeping_upgrade(modify: Operation) -> Operation:
+    def modify_and_keep(parameters: Parameters) -> Any:  # noqa: ANN401 - MiniStack is untyped
+        instance = rds._resolve_instance(rds._p(parameters, "DBInstanceIdentifier"))  # noqa: SLF001
+        if instance and (value := rds._p(parameters, _UPGRADE)):  # noqa: SLF001
+            instance[_UPGRADE] = value == "true"
+        return modify(parameters)
+
+    return modify_and_keep
+
+
+def _sharing(operation: str, kind: str, snapshots: Any, missing: str) -> Operation:  # noqa: ANN401
+    def share(parameters: Parameters) -> Any:  # noqa: ANN401
+        name = rds._p(parameters, f"{kind}Identifier")  # noqa: SLF001
+        if name not in snapshots:
+            return rds._error(missing, f"{kind} {name} not found.", 404)  # noqa: SLF001
+        shared = set(snapshots[name].get(_SHARED, ())) | set(_values(parameters, "ValuesToAdd"))
+        shared -= set(_values(parameters, "ValuesToRemove"))
+        snapshots[name][_SHARED] = sorted(shared)
+        values = "".join(f"<AttributeValue>{value}</AttributeValue>" for value in sorted(shared))
+        attribute = f"<AttributeName>restore</AttributeName><AttributeValues>{values}</AttributeValues>"
+        content = f"<{kind}Identifier>{name}</{kind}Identifier><{kind}Attributes><{kind}Attribute>{attribute}"
+        result = (
+            f"<{kind}AttributesResult>{content}</{kind}Attribute></{kind}Attributes></{kind}AttributesResult>"
+        )
+        return rds._xml(200, f"{operation}Response", f"<{operation}Result>{result}</{operation}Result>")  # noqa: SLF001
+
+    return share
+
+
+def _values(parameters: Parameters, name: str) -> list[str]:
+    return rds._parse_member_list(parameters, name)  # type: ignore[no-any-return]  # noqa: SLF001

@@ -1,0 +1,90 @@
+"""Entry point `remediate.handler.handle`: one event of a custom action, or a batch of imported findings."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from remediate import member_account, records
+from remediate.idempotency import RememberedWork
+from remediate.logic import Invocation, Services, explain_no_findings, remediate_findings
+from remediate.outcomes import FindingsNotRemediatedError
+from remediate.settings import Settings
+from remediation.registry import enabled_remediations
+from securityhub_events import CustomActionEvent, ImportedFindingsEvent, parse_event
+from securityhub_findings.client import SecurityHub, create_client
+
+logger = Logger(service="remediate")
+tracer = Tracer(service="remediate")
+
+# Made once a container, so that wrong settings show at cold start and connections are reused.
+settings = Settings.from_environment(os.environ)
+once = RememberedWork(DynamoDBPersistenceLayer(table_name=settings.idempotency_table))
+services = Services(
+    members=member_account.MemberSessions(
+        member_account.create_client(os.environ["AWS_REGION"]),
+        partition=settings.partition,
+        role=settings.member_role,
+        external_id=settings.external_id,
+    ),
+    records=records.RecordsBucket(records.create_client(), settings.records_bucket),
+    once=once,
+    security_hub=SecurityHub(create_client()),
+    remediations=enabled_remediations(settings.remediations),
+)
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.EVENT_BRIDGE)
+@tracer.capture_lambda_handler(capture_response=False)
+def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
+    """Remediate the findings of a custom action's event, or of a batch of imported findings.
+
+    Args:
+        event: The EventBridge event as sent, or an SQS event with such events as messages.
+        context: Lambda's context.
+
+    Returns:
+        What became of every finding; for SQS, `batchItemFailures` with the messages to deliver again.
+
+    Raises:
+        MalformedEventError: The event as a whole can't be read.
+        FindingsNotRemediatedError: Some findings failed. All others were remediated and reported on.
+    """
+    once.register_lambda_context(context)
+    if "Records" not in event:
+        return _remediate(event, context)
+
+    def handle_message(record: SQSRecord) -> None:
+        _remediate(json.loads(record.body), context)
+
+    # A fresh processor each time: it remembers the failures of its last batch.
+    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+    return dict(process_partial_response(event, handle_message, processor, context))
+
+
+def _remediate(event: object, context: LambdaContext) -> dict[str, object]:
+    parsed = parse_event(event)
+    if not isinstance(parsed, CustomActionEvent | ImportedFindingsEvent):
+        reason = explain_no_findings(parsed)
+        logger.warning(reason)
+        return {"skipped": reason}
+    summary = remediate_findings(
+        parsed,
+        settings=settings,
+        services=services,
+        invocation=Invocation(request_id=context.aws_request_id, function_arn=context.invoked_function_arn),
+    )
+    report = summary.to_json()
+    if summary.failures:
+        logger.error("Findings not remediated", extra={"event_id": parsed.event_id, "summary": report})
+        raise FindingsNotRemediatedError(summary)
+    logger.info("Findings handled", extra={"event_id": parsed.event_id, "summary": report})
+    return report

@@ -1,0 +1,62 @@
+"""Doing a piece of work once, remembered in DynamoDB by AWS Lambda Powertools."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, cast
+
+from aws_lambda_powertools.utilities.idempotency import IdempotencyConfig, idempotent_function
+from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePersistenceLayer
+from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import DataRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from remediate.outcomes import OutcomeJson
+
+# As long as EventBridge may deliver an event again.
+REMEMBERED_SECONDS: Final = 24 * 3600
+_KEY_PREFIX: Final = "remediate"
+_REPEATED: Final = "repeated"
+
+
+class RememberedWork:
+    """Does a piece of work once for each key, also when invocations overlap or one of them dies.
+
+    See:
+        https://docs.aws.amazon.com/powertools/python/latest/utilities/idempotency/
+    """
+
+    def __init__(self, store: BasePersistenceLayer) -> None:
+        self._store = store
+        self._config = IdempotencyConfig(
+            expires_after_seconds=REMEMBERED_SECONDS, hash_function="sha256", response_hook=_mark
+        )
+
+    def register_lambda_context(self, context: LambdaContext) -> None:
+        """Let work that died be done again once this invocation's time is over."""
+        self._config.register_lambda_context(context)
+
+    def run(self, key: Mapping[str, str], work: Callable[[], OutcomeJson]) -> tuple[OutcomeJson, bool]:
+        """Return the work's result, and whether it had been done before.
+
+        Raises:
+            IdempotencyAlreadyInProgressError: Another invocation is doing it.
+            Exception: What the work raised; it counts as not done.
+        """
+
+        def do(*, key: Mapping[str, str]) -> OutcomeJson:  # noqa: ARG001 - Powertools reads it
+            return work()
+
+        once: Any = idempotent_function(
+            do,
+            data_keyword_argument="key",
+            persistence_store=self._store,
+            config=self._config,
+            key_prefix=_KEY_PREFIX,
+        )
+        result: dict[str, Any] = once(key=dict(key))
+        repeated = bool(result.pop(_REPEATED, False))
+        return cast("OutcomeJson", result), repeated
+
+
+def _mark(response: Any, idempotent_data: DataRecord) -> dict[str, Any]:  # noqa: ANN401, ARG001 - Powertools' signature
+    return {**response, _REPEATED: True}

@@ -1,0 +1,277 @@
+"""Which finding gets which remediation, once, and what is written to it. Knows neither boto3 nor Lambda."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Protocol
+
+from remediate.outcomes import (
+    WORKFLOW_STATUSES,
+    Outcome,
+    OutcomeJson,
+    Report,
+    Status,
+    Summary,
+    compose_note,
+    to_time,
+)
+from remediate.settings import Settings
+from remediation.contract import CannotRemediateError, Change, Remediation
+from remediation.registry import control_of, remediation_for
+from securityhub_events import (
+    CustomActionEvent,
+    Finding,
+    ImportedFindingsEvent,
+    ImportedFindingsV2Event,
+    InsightResultsEvent,
+)
+from securityhub_findings.updates import FindingsUpdater, write_to_findings
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+Event = CustomActionEvent | ImportedFindingsEvent
+AUTOMATIC: Final = "automatic"
+
+
+class MemberAccounts(Protocol):
+    """How the accounts of the findings are reached."""
+
+    def session(self, finding: Finding, action: str) -> Session:
+        """Return a session in the finding's account and region.
+
+        Raises:
+            MemberRoleError: The account's role is missing or refuses.
+        """
+
+
+class Records(Protocol):
+    """Where the prior states are kept."""
+
+    def save(self, finding: Finding, *, remediation: str, change: Change) -> str:
+        """Keep what is about to be changed and return where."""
+
+    def load(self, finding: Finding) -> tuple[str, Change] | None:
+        """Return the name of the remediation that changed something for a finding, and what."""
+
+    def delete(self, finding: Finding) -> None:
+        """Forget it."""
+
+
+class Once(Protocol):
+    """Does a piece of work once for each key."""
+
+    def run(self, key: Mapping[str, str], work: Callable[[], OutcomeJson]) -> tuple[OutcomeJson, bool]:
+        """Return the work's result, and whether it had been done before. Work that raises is not done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What the logic needs of the world outside."""
+
+    members: MemberAccounts
+    records: Records
+    once: Once
+    security_hub: FindingsUpdater
+    remediations: Mapping[str, Remediation]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """What Lambda says about this invocation.
+
+    Attributes:
+        request_id: Lambda's request id.
+        function_arn: ARN of the function, the notes' author.
+    """
+
+    request_id: str
+    function_arn: str
+
+
+class _NothingChangedError(Exception):
+    """Carries an outcome past the memory of what was done, so that the next try looks again."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        super().__init__(outcome.description)
+
+
+class _NoteNotWrittenError(Exception):
+    """Carries the reason past the memory of what was written."""
+
+
+def remediate_findings(
+    event: Event, *, settings: Settings, services: Services, invocation: Invocation
+) -> Summary:
+    """Remediate every finding of an event, or plan to, and write to each what happened.
+
+    A finding that fails stops no other. What was changed is remembered by finding, action and the finding's
+    time of update, so that a retry, a duplicate and a second press change nothing more.
+
+    Args:
+        event: The findings: an analyst pressed a custom action on them, or they were imported.
+        settings: What may be done.
+        services: The world outside.
+        invocation: For the notes.
+
+    Returns:
+        What became of every finding; the caller decides what a failure means.
+    """
+    run = _Run(event=event, settings=settings, services=services, invocation=invocation)
+    distinct = {(finding.product_arn, finding.id): finding for finding in event.findings}.values()
+    reports = tuple(Report(finding=finding, outcome=run.outcome_of(finding)) for finding in distinct)
+    not_written = {report.finding.id: why for report in reports if (why := run.write(report))}
+    return Summary(reports=reports, not_written=not_written, malformed=event.malformed_findings)
+
+
+def explain_no_findings(event: InsightResultsEvent | ImportedFindingsV2Event) -> str:
+    """Say why an event of a type that this function can't act on changes nothing."""
+    return (
+        f"{type(event).__name__} has no findings in the AWS Security Finding Format, so nothing was "
+        "remediated. In Security Hub, select findings, not insight results, and press the custom action on "
+        "those."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """One event on its way."""
+
+    event: Event
+    settings: Settings
+    services: Services
+    invocation: Invocation
+
+    @property
+    def action(self) -> str:
+        if isinstance(self.event, CustomActionEvent):
+            return self.event.action_arn.rpartition("/")[2]
+        return AUTOMATIC
+
+    @property
+    def undoes(self) -> bool:
+        return self.action == self.settings.undo_action_id
+
+    @property
+    def changes(self) -> bool:
+        return self.action != AUTOMATIC or self.settings.automatic_changes
+
+    def outcome_of(self, finding: Finding) -> Outcome:
+        """Do what is to be done about one finding, whatever happens."""
+        if refusal := self.settings.refusal(finding.aws_account_id):
+            return self._outcome(Status.REFUSED, refusal)
+        work = self._undo if self.undoes else self._remediate
+        try:
+            remembered, repeated = self.services.once.run(self._key(finding), lambda: work(finding).to_json())
+        except _NothingChangedError as nothing:
+            return nothing.outcome
+        except CannotRemediateError as error:
+            return self._outcome(Status.IMPOSSIBLE, str(error).rstrip("."))
+        except Exception as error:  # noqa: BLE001 - whatever one finding meets, the others get their turn
+            return self._outcome(Status.FAILED, f"{type(error).__name__}: {error}".rstrip("."))
+        return Outcome.from_json(remembered, repeated=repeated)
+
+    def _remediate(self, finding: Finding) -> Outcome:
+        remediation = remediation_for(finding, self.services.remediations)
+        if remediation is None:
+            types = ", ".join(sorted({resource.type or "unknown" for resource in finding.resources}))
+            raise CannotRemediateError(
+                f"No enabled remediation serves {control_of(finding)} for resources of type {types}."
+            )
+        session = self.services.members.session(finding, self.action)
+        plan = remediation.plan(finding, session)
+        if not plan.is_needed:
+            raise _NothingChangedError(
+                self._outcome(Status.NOT_NEEDED, plan.description, remediation=remediation.name)
+            )
+        if not self.changes:
+            raise _NothingChangedError(
+                self._outcome(
+                    Status.PLANNED,
+                    plan.description,
+                    remediation=remediation.name,
+                    prior_state=plan.prior_state,
+                )
+            )
+        intended = Change(resource=plan.resource, description=plan.description, prior_state=plan.prior_state)
+        # Before anything changes: what happens next may be the end of this process.
+        record = self.services.records.save(finding, remediation=remediation.name, change=intended)
+        change = remediation.apply(plan, session)
+        return self._outcome(
+            Status.APPLIED,
+            change.description,
+            remediation=remediation.name,
+            prior_state=change.prior_state,
+            record=record,
+        )
+
+    def _undo(self, finding: Finding) -> Outcome:
+        kept = self.services.records.load(finding)
+        if kept is None:
+            raise CannotRemediateError("There is no record of a remediation of this finding to undo.")
+        name, change = kept
+        remediation = self.services.remediations.get(name)
+        if remediation is None or remediation.undo is None:
+            raise CannotRemediateError(f"The remediation {name} is not enabled or cannot be undone.")
+        remediation.undo(change, self.services.members.session(finding, self.action))
+        self.services.records.delete(finding)
+        return self._outcome(Status.UNDONE, change.description, remediation=name)
+
+    def write(self, report: Report) -> str | None:
+        """Write the outcome to the finding, once, and return why it could not be written.
+
+        Writing to a finding is another import event, so what a rule has written about a finding it does not
+        write again, and what it will not touch it does not write to at all: that would never end.
+        """
+        outcome = report.outcome
+        automatic = self.action == AUTOMATIC
+        if automatic and outcome.status in (Status.REFUSED, Status.IMPOSSIBLE):
+            return None
+        written_for = AUTOMATIC if automatic else self.event.event_id
+        key = {**self._key(report.finding), "written": outcome.status, "for": written_for}
+        try:
+            self.services.once.run(key, lambda: self._write_note(report))
+        except Exception as error:  # noqa: BLE001 - as above
+            return str(error)
+        return None
+
+    def _write_note(self, report: Report) -> OutcomeJson:
+        for item in write_to_findings(
+            [report.finding],
+            security_hub=self.services.security_hub,
+            workflow_status=WORKFLOW_STATUSES.get(report.outcome.status),
+            note_text=compose_note(report.outcome, self.event),
+            note_updated_by=self.invocation.function_arn,
+        ):
+            raise _NoteNotWrittenError(f"{item.error_code}: {item.error_message}")
+        return report.outcome.to_json()
+
+    def _key(self, finding: Finding) -> dict[str, str]:
+        return {
+            "product": finding.product_arn,
+            "finding": finding.id,
+            "updated": to_time(finding.updated_at) if finding.updated_at else "",
+            "action": self.action,
+        }
+
+    def _outcome(
+        self,
+        status: Status,
+        description: str,
+        *,
+        remediation: str | None = None,
+        prior_state: Mapping[str, object] | None = None,
+        record: str | None = None,
+    ) -> Outcome:
+        return Outcome(
+            status=status,
+            description=description,
+            time=to_time(datetime.now(UTC)),
+            request_id=self.invocation.request_id,
+            remediation=remediation,
+            prior_state=prior_state,
+            record=record,
+        )

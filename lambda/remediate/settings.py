@@ -1,0 +1,99 @@
+"""The function's environment variables, checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+ANY_ACCOUNT: Final = "ANY"
+_AUTOMATIC_MODES: Final = ("dry-run", "apply")
+_ACCOUNT = re.compile(r"[0-9]{12}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the function may do, and where it keeps what.
+
+    Attributes:
+        remediations: `REMEDIATIONS`, names of the enabled modules, separated by commas.
+        allowed_accounts: `ALLOWED_ACCOUNTS`, separated by commas, or `ANY`. Without it no account is touched.
+        denied_accounts: `DENIED_ACCOUNTS`, separated by commas; they win over the allowed ones.
+        automatic_changes: whether `AUTOMATIC_MODE` is `apply`; by default it is `dry-run`, and imported
+            findings are planned for only.
+        undo_action_id: `UNDO_ACTION_ID`, the custom action that undoes; None where undoing is not enabled.
+        partition: `PARTITION` of all accounts, by default `aws`.
+        member_role: `MEMBER_ROLE`, path and name of the role in the members, without a leading slash.
+        external_id: `EXTERNAL_ID`, which the members' roles require.
+        records_bucket: `RECORDS_BUCKET`, where the prior states are kept.
+        idempotency_table: `IDEMPOTENCY_TABLE`, the DynamoDB table of what has been done.
+    """
+
+    remediations: tuple[str, ...]
+    allowed_accounts: frozenset[str]
+    denied_accounts: frozenset[str]
+    automatic_changes: bool
+    undo_action_id: str | None
+    partition: str
+    member_role: str
+    external_id: str
+    records_bucket: str
+    idempotency_table: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read the settings.
+
+        Raises:
+            ValueError: A variable is missing or not what is allowed.
+        """
+        mode = environment.get("AUTOMATIC_MODE") or _AUTOMATIC_MODES[0]
+        if mode not in _AUTOMATIC_MODES:
+            raise _wrong("AUTOMATIC_MODE", mode, f"one of {', '.join(_AUTOMATIC_MODES)}")
+        return cls(
+            remediations=_list(environment, "REMEDIATIONS"),
+            allowed_accounts=_accounts(environment, "ALLOWED_ACCOUNTS", or_any=True),
+            denied_accounts=_accounts(environment, "DENIED_ACCOUNTS", or_any=False),
+            automatic_changes=mode == "apply",
+            undo_action_id=environment.get("UNDO_ACTION_ID") or None,
+            partition=environment.get("PARTITION") or "aws",
+            member_role=_required(environment, "MEMBER_ROLE").strip("/"),
+            external_id=_required(environment, "EXTERNAL_ID"),
+            records_bucket=_required(environment, "RECORDS_BUCKET"),
+            idempotency_table=_required(environment, "IDEMPOTENCY_TABLE"),
+        )
+
+    def refusal(self, account: str) -> str | None:
+        """Say why nothing may be changed in an account, or None where it may."""
+        if account in self.denied_accounts:
+            return f"Account {account} is on the deny list"
+        if account not in self.allowed_accounts and ANY_ACCOUNT not in self.allowed_accounts:
+            return f"Account {account} is not on the allow list"
+        return None
+
+
+def _list(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in environment.get(name, "").split(",") if item.strip())
+
+
+def _accounts(environment: Mapping[str, str], name: str, *, or_any: bool) -> frozenset[str]:
+    accounts = _list(environment, name)
+    for account in accounts:
+        if not _ACCOUNT.fullmatch(account) and not (or_any and account == ANY_ACCOUNT):
+            allowed = "12-digit account ids, separated by commas" + (f", or {ANY_ACCOUNT}" if or_any else "")
+            raise _wrong(name, environment[name], allowed)
+    return frozenset(accounts)
+
+
+def _required(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name, "").strip()
+    if not value:
+        raise _wrong(name, environment.get(name), "a text that is not blank")
+    return value
+
+
+def _wrong(name: str, given: str | None, allowed: str) -> ValueError:
+    return ValueError(
+        f"The environment variable {name} must be {allowed}, but is {given!r}. Set it on the Lambda function."
+    )

@@ -1,0 +1,94 @@
+"""The types that the remediations and those who run them agree on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+    from securityhub_events import Finding, Resource
+
+
+class CannotRemediateError(Exception):
+    """A finding cannot be remediated, however often it is tried; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a remediation is going to do about one finding. Making it changes nothing.
+
+    Attributes:
+        resource: ARN or id of what will be changed.
+        description: What will change, in one sentence without a period; what is so already where nothing is
+            needed.
+        prior_state: How it is now, as far as it will change: JSON values only, and enough for `undo`.
+        is_needed: False where the resource is as it should be, or is gone.
+    """
+
+    resource: str
+    description: str
+    prior_state: Mapping[str, object]
+    is_needed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a remediation did.
+
+    Attributes:
+        resource: ARN or id of what was changed.
+        description: What was changed, in one sentence without a period.
+        prior_state: How it was before: JSON values only, and enough for `undo`.
+    """
+
+    resource: str
+    description: str
+    prior_state: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remediation:
+    """One remediation module, checked.
+
+    Attributes:
+        name: The module's name, for example `s3_public_access`.
+        control_ids: `CONTROL_IDS`.
+        resource_types: `RESOURCE_TYPES`.
+        description: `DESCRIPTION`.
+        plan: Reads the resource and decides, without changing anything. Raises CannotRemediateError for a
+            finding it can do nothing about, and lets botocore's errors pass.
+        apply: Does what the plan says, and nothing else. Called with needed plans only; calling it again
+            after an interruption must do no harm.
+        undo: Restores the prior state; None where the API does not permit it.
+    """
+
+    name: str
+    control_ids: tuple[str, ...]
+    resource_types: tuple[str, ...]
+    description: str
+    plan: Callable[[Finding, Session], Plan]
+    apply: Callable[[Plan, Session], Change]
+    undo: Callable[[Change, Session], None] | None
+
+
+def resource_of(finding: Finding, types: Collection[str]) -> Resource:
+    """Return the one resource of a finding that is of one of the types.
+
+    Raises:
+        CannotRemediateError: There is none, or more than one.
+    """
+    found = [resource for resource in finding.resources if resource.type in types]
+    if len(found) != 1:
+        raise CannotRemediateError(
+            f"The finding names {len(found)} resources of type {' or '.join(sorted(types))}; exactly one is "
+            "required. Remediate it by hand."
+        )
+    return found[0]
+
+
+def name_in_arn(resource: Resource) -> str:
+    """Return what follows the last slash or colon of a resource's ARN, or the id where it is none."""
+    return resource.id.rsplit("/", 1)[-1].rsplit(":", 1)[-1]

@@ -1,0 +1,100 @@
+"""Finds the remediation modules, and the one that fits a finding."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable, Mapping
+from functools import cache
+from types import ModuleType
+
+import remediations
+from remediation.contract import Remediation
+from securityhub_events import Finding
+
+_SECURITY_HUB = "product/aws/securityhub"
+
+
+@cache
+def all_remediations() -> Mapping[str, Remediation]:
+    """Return every module of the package `remediations`, by name.
+
+    Raises:
+        TypeError: A module lacks something that the package's docstring asks for.
+        ValueError: Two modules want the same control and resource type.
+    """
+    found = {
+        module.name: _checked(module.name, importlib.import_module(f"remediations.{module.name}"))
+        for module in pkgutil.iter_modules(remediations.__path__)
+    }
+    owners: dict[tuple[str, str], str] = {}
+    for name, one in found.items():
+        for served in ((control, type_) for control in one.control_ids for type_ in one.resource_types):
+            if (other := owners.setdefault(served, name)) != name:
+                raise ValueError(
+                    f"remediations.{other} and remediations.{name} both serve control {served[0]} for "
+                    f"resources of type {served[1]}. Leave it to one of them."
+                )
+    return found
+
+
+def enabled_remediations(names: Iterable[str]) -> Mapping[str, Remediation]:
+    """Return the modules of those names.
+
+    Raises:
+        ValueError: There is no such module.
+    """
+    known = all_remediations()
+    wanted = set(names)
+    if unknown := sorted(wanted - known.keys()):
+        raise ValueError(f"There is no remediation {', '.join(unknown)}; there are {', '.join(known)}.")
+    return {name: known[name] for name in known if name in wanted}
+
+
+def _checked(name: str, module: ModuleType) -> Remediation:
+    required = ("CONTROL_IDS", "RESOURCE_TYPES", "DESCRIPTION", "STATEMENTS", "plan", "apply")
+    if missing := [attribute for attribute in required if not hasattr(module, attribute)]:
+        raise TypeError(
+            f"remediations.{name} lacks {', '.join(missing)}. See the docstring of the package remediations."
+        )
+    if hasattr(module, "undo") != hasattr(module, "UNDO_STATEMENTS"):
+        raise TypeError(f"remediations.{name} must have both undo and UNDO_STATEMENTS, or neither.")
+    return Remediation(
+        name=name,
+        control_ids=module.CONTROL_IDS,
+        resource_types=module.RESOURCE_TYPES,
+        description=module.DESCRIPTION,
+        plan=module.plan,
+        apply=module.apply,
+        undo=getattr(module, "undo", None),
+    )
+
+
+def remediation_for(finding: Finding, among: Mapping[str, Remediation]) -> Remediation | None:
+    """Return the remediation that serves a finding's control and one of its resources' types, or None."""
+    control = control_of(finding)
+    types = {resource.type for resource in finding.resources}
+    return next(
+        (one for one in among.values() if control in one.control_ids and types & set(one.resource_types)),
+        None,
+    )
+
+
+def control_of(finding: Finding) -> str | None:
+    """Return which control failed, in the terms of `CONTROL_IDS`.
+
+    Only findings of Security Hub itself are about its controls: any account can import findings of a product
+    of its own that claim to be. With consolidated control findings the control's id is in `Compliance`;
+    without, the standard's own number follows the last slash of the generator's id.
+
+    See:
+        https://docs.aws.amazon.com/securityhub/latest/userguide/controls-findings-create-update.html
+    """
+    product = "product/" + finding.product_arn.partition(":product/")[2]
+    if product != _SECURITY_HUB:
+        return product if product.startswith("product/aws/") else None
+    compliance = finding.raw.get("Compliance")
+    control = compliance.get("SecurityControlId") if isinstance(compliance, Mapping) else None
+    if isinstance(control, str):
+        return control
+    return (finding.generator_id or "").rpartition("/")[2] or None

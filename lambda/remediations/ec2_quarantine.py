@@ -1,0 +1,155 @@
+"""Moves every network interface of an instance into a security group of its VPC that has no rules.
+
+Connections that a security group tracks already go on until they end or time out.
+
+See:
+    https://docs.aws.amazon.com/guardduty/latest/ug/compromised-ec2.html
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from remediation.contract import CannotRemediateError, Change, Plan, name_in_arn, resource_of
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+    from securityhub_events import Finding
+
+CONTROL_IDS = ("product/aws/guardduty",)
+RESOURCE_TYPES = ("AwsEc2Instance",)
+DESCRIPTION = "Isolates an instance in a security group without rules"
+# Describing has no resource-level permission.
+STATEMENTS = (
+    {"Action": ("ec2:DescribeInstances", "ec2:DescribeSecurityGroups"), "Resource": ("*",)},
+    {
+        "Action": ("ec2:CreateSecurityGroup",),
+        "Resource": (
+            "arn:${Partition}:ec2:${Region}:${Account}:security-group/*",
+            "arn:${Partition}:ec2:${Region}:${Account}:vpc/*",
+        ),
+    },
+    {
+        "Action": ("ec2:RevokeSecurityGroupEgress",),
+        "Resource": ("arn:${Partition}:ec2:${Region}:${Account}:security-group/*",),
+    },
+    {
+        "Action": ("ec2:ModifyNetworkInterfaceAttribute",),
+        "Resource": (
+            "arn:${Partition}:ec2:${Region}:${Account}:instance/*",
+            "arn:${Partition}:ec2:${Region}:${Account}:network-interface/*",
+            "arn:${Partition}:ec2:${Region}:${Account}:security-group/*",
+            "arn:${Partition}:ec2:${Region}:${Account}:subnet/*",
+        ),
+    },
+)
+UNDO_STATEMENTS = (
+    {
+        "Action": ("ec2:ModifyNetworkInterfaceAttribute",),
+        "Resource": (
+            "arn:${Partition}:ec2:${Region}:${Account}:instance/*",
+            "arn:${Partition}:ec2:${Region}:${Account}:network-interface/*",
+            "arn:${Partition}:ec2:${Region}:${Account}:security-group/*",
+            "arn:${Partition}:ec2:${Region}:${Account}:subnet/*",
+        ),
+    },
+)
+
+_GROUP_NAME = "security-hub-quarantine"
+_INSTANCE_ID = re.compile(r"i-[0-9a-f]+")
+_ENDED = ("shutting-down", "terminated")
+
+
+def plan(finding: Finding, session: Session) -> Plan:
+    """Find the instance's interfaces that are not isolated yet."""
+    resource = resource_of(finding, RESOURCE_TYPES)
+    instance_id = name_in_arn(resource)
+    if not _INSTANCE_ID.fullmatch(instance_id):
+        raise CannotRemediateError(
+            f"{resource.id!r} does not end in the id of an instance, such as i-0abc. Remediate it by hand."
+        )
+    instance = _instance(instance_id, session)
+    if instance is None:
+        return Plan(
+            resource=resource.id,
+            description="The instance does not exist any more",
+            prior_state={},
+            is_needed=False,
+        )
+    group = _quarantine(instance["VpcId"], session)
+    isolated = [group["GroupId"]] if group and not group["IpPermissionsEgress"] else None
+    groups_of = {
+        interface["NetworkInterfaceId"]: [one["GroupId"] for one in interface["Groups"]]
+        for interface in instance["NetworkInterfaces"]
+    }
+    moving = {interface: groups for interface, groups in groups_of.items() if groups != isolated}
+    return Plan(
+        resource=resource.id,
+        description=f"Move {', '.join(moving)} into the security group {_GROUP_NAME}, which has no rules"
+        if moving
+        else "The instance is isolated already",
+        prior_state={"VpcId": instance["VpcId"], "NetworkInterfaces": moving},
+        is_needed=bool(moving),
+    )
+
+
+def apply(plan: Plan, session: Session) -> Change:
+    """Make the group where the VPC has none, and move the interfaces."""
+    client = session.client("ec2")
+    state: Any = plan.prior_state
+    if _quarantine(state["VpcId"], session) is None:
+        client.create_security_group(
+            GroupName=_GROUP_NAME, Description="Isolates instances; has no rules", VpcId=state["VpcId"]
+        )
+    group: Any = _quarantine(state["VpcId"], session)
+    # A new group lets everything out.
+    if group["IpPermissionsEgress"]:
+        client.revoke_security_group_egress(
+            GroupId=group["GroupId"], IpPermissions=group["IpPermissionsEgress"]
+        )
+    for interface in state["NetworkInterfaces"]:
+        client.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=[group["GroupId"]])
+    return Change(
+        resource=plan.resource,
+        description=plan.description.replace("Move", "Moved", 1),
+        prior_state=plan.prior_state,
+    )
+
+
+def undo(change: Change, session: Session) -> None:
+    """Give the interfaces their groups back. The empty group stays for the next time."""
+    client = session.client("ec2")
+    interfaces: Any = change.prior_state["NetworkInterfaces"]
+    for interface, groups in interfaces.items():
+        client.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=groups)
+
+
+def _instance(instance_id: str, session: Session) -> Any:  # noqa: ANN401 - as boto3 has it
+    try:
+        found = session.client("ec2").describe_instances(InstanceIds=[instance_id])
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "InvalidInstanceID.NotFound":
+            return None
+        raise
+    instances = [one for reservation in found["Reservations"] for one in reservation["Instances"]]
+    return next((one for one in instances if one["State"]["Name"] not in _ENDED), None)
+
+
+def _quarantine(vpc_id: str, session: Session) -> Any:  # noqa: ANN401 - as boto3 has it
+    filters: Any = [
+        {"Name": "vpc-id", "Values": [vpc_id]},
+        {"Name": "group-name", "Values": [_GROUP_NAME]},
+    ]
+    for group in session.client("ec2").describe_security_groups(Filters=filters)["SecurityGroups"]:
+        if group["IpPermissions"]:
+            raise CannotRemediateError(
+                f"The security group {group['GroupId']} named {_GROUP_NAME} must not let anything in. Remove "
+                "its ingress rules and try again."
+            )
+        return group
+    return None

@@ -1,0 +1,121 @@
+"""Strengthens the password policy of an account as far as a control asks, and leaves what is stricter.
+
+See:
+    https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-7
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAccountPasswordPolicy.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from remediation.contract import CannotRemediateError, Change, Plan, resource_of
+from remediation.registry import control_of
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+    from securityhub_events import Finding
+
+CONTROL_IDS = ("IAM.7", "IAM.10", "IAM.11", "IAM.12", "IAM.13", "IAM.14", "IAM.15", "IAM.16", "IAM.17")
+RESOURCE_TYPES = ("AwsAccount",)
+DESCRIPTION = "Strengthens the account's password policy for IAM users as far as the control asks"
+# An account has one password policy, which has no ARN.
+STATEMENTS = (
+    {"Action": ("iam:GetAccountPasswordPolicy", "iam:UpdateAccountPasswordPolicy"), "Resource": ("*",)},
+)
+UNDO_STATEMENTS = (
+    {"Action": ("iam:DeleteAccountPasswordPolicy", "iam:UpdateAccountPasswordPolicy"), "Resource": ("*",)},
+)
+
+Policy = Mapping[str, bool | int]
+
+_STRONG: Policy = {
+    "RequireUppercaseCharacters": True,
+    "RequireLowercaseCharacters": True,
+    "RequireSymbols": True,
+    "RequireNumbers": True,
+    "MinimumPasswordLength": 8,
+}
+_DEMANDS: Mapping[str, Policy] = {
+    "IAM.7": _STRONG,
+    "IAM.10": {
+        "RequireUppercaseCharacters": True,
+        "RequireLowercaseCharacters": True,
+        "RequireNumbers": True,
+        "MinimumPasswordLength": 7,
+        "PasswordReusePrevention": 4,
+        "MaxPasswordAge": 90,
+    },
+    "IAM.11": {"RequireUppercaseCharacters": True},
+    "IAM.12": {"RequireLowercaseCharacters": True},
+    "IAM.13": {"RequireSymbols": True},
+    "IAM.14": {"RequireNumbers": True},
+    "IAM.15": {"MinimumPasswordLength": 14},
+    "IAM.16": {"PasswordReusePrevention": 24},
+    "IAM.17": {"MaxPasswordAge": 90},
+}
+# IAM tells it, but derives it from the maximum age.
+_DERIVED = "ExpirePasswords"
+
+
+def plan(finding: Finding, session: Session) -> Plan:
+    """Read the policy and find what is weaker than the finding's control asks."""
+    resource = resource_of(finding, RESOURCE_TYPES)
+    demands = _DEMANDS.get(control_of(finding) or "")
+    if demands is None:
+        raise CannotRemediateError(f"No password policy control has the id {control_of(finding)}.")
+    policy = _read(session)
+    if policy is None:
+        # Then IAM wants eight characters of three kinds. A policy that asks less would be a step back.
+        changes: Policy = {**demands, **_strengthened(demands, _STRONG)}
+    else:
+        changes = _strengthened(policy, demands)
+    return Plan(
+        resource=resource.id,
+        description=f"Set {', '.join(f'{name}={value}' for name, value in changes.items())} in the account's "
+        "password policy"
+        if changes
+        else "The account's password policy is as strong as the control asks already",
+        prior_state={"PasswordPolicy": policy, "Changes": changes},
+        is_needed=bool(changes),
+    )
+
+
+def apply(plan: Plan, session: Session) -> Change:
+    """Set it, together with all that stays: what a request leaves out returns to its default."""
+    policy: Any = plan.prior_state["PasswordPolicy"]
+    changes: Any = plan.prior_state["Changes"]
+    session.client("iam").update_account_password_policy(**{**(policy or {}), **changes})
+    return Change(resource=plan.resource, description=plan.description, prior_state=plan.prior_state)
+
+
+def undo(change: Change, session: Session) -> None:
+    """Restore the policy, or remove it where there was none."""
+    client = session.client("iam")
+    policy: Any = change.prior_state["PasswordPolicy"]
+    if policy is None:
+        client.delete_account_password_policy()
+    else:
+        client.update_account_password_policy(**policy)
+
+
+def _read(session: Session) -> Policy | None:
+    client = session.client("iam")
+    try:
+        policy: Any = client.get_account_password_policy()["PasswordPolicy"]
+    except client.exceptions.NoSuchEntityException:
+        return None
+    return {name: value for name, value in policy.items() if name != _DERIVED}
+
+
+def _strengthened(policy: Policy, demands: Policy) -> Policy:
+    """Return the demands that a policy does not meet."""
+    return {name: value for name, value in demands.items() if not _meets(name, policy.get(name), value)}
+
+
+def _meets(name: str, given: bool | int | None, demand: bool | int) -> bool:
+    if not given:
+        return False
+    return given <= demand if name == "MaxPasswordAge" else given >= demand

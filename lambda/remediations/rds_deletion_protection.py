@@ -1,0 +1,80 @@
+"""Protects a DB instance or DB cluster from being deleted.
+
+See:
+    https://docs.aws.amazon.com/securityhub/latest/userguide/rds-controls.html#rds-7
+    https://docs.aws.amazon.com/securityhub/latest/userguide/rds-controls.html#rds-8
+    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_DeleteInstance.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from remediation.contract import CannotRemediateError, Change, Plan
+from remediation.rds import apply_setting, plan_setting, undo_setting
+from remediation.registry import control_of
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+    from securityhub_events import Finding
+
+CONTROL_IDS = ("RDS.7", "RDS.8")
+RESOURCE_TYPES = ("AwsRdsDbCluster", "AwsRdsDbInstance")
+DESCRIPTION = "Turns on deletion protection of a DB instance or DB cluster"
+# Findings are about any instance and any cluster, therefore the wildcards.
+STATEMENTS = (
+    {
+        "Action": ("rds:DescribeDBInstances", "rds:ModifyDBInstance"),
+        "Resource": ("arn:${Partition}:rds:${Region}:${Account}:db:*",),
+    },
+    {
+        "Action": ("rds:DescribeDBClusters", "rds:ModifyDBCluster"),
+        "Resource": ("arn:${Partition}:rds:${Region}:${Account}:cluster:*",),
+    },
+)
+UNDO_STATEMENTS = (
+    {
+        "Action": ("rds:ModifyDBInstance",),
+        "Resource": ("arn:${Partition}:rds:${Region}:${Account}:db:*",),
+    },
+    {
+        "Action": ("rds:ModifyDBCluster",),
+        "Resource": ("arn:${Partition}:rds:${Region}:${Account}:cluster:*",),
+    },
+)
+
+_TYPES = {"RDS.7": "AwsRdsDbCluster", "RDS.8": "AwsRdsDbInstance"}
+
+
+def plan(finding: Finding, session: Session) -> Plan:
+    """Read whether the instance or cluster that the control is about is protected."""
+    control = control_of(finding) or ""
+    if control not in _TYPES:
+        raise CannotRemediateError(
+            f"The finding is of control {control or 'none'}, but only {' and '.join(CONTROL_IDS)} are about "
+            "deletion protection. Remediate it by hand."
+        )
+    return plan_setting(
+        finding, session, (_TYPES[control],), "DeletionProtection", turn_on=True, check=_must_stand_alone
+    )
+
+
+def apply(plan: Plan, session: Session) -> Change:
+    """Turn it on."""
+    return apply_setting(plan, session)
+
+
+def undo(change: Change, session: Session) -> None:
+    """Turn it off again. Nothing is deleted by that."""
+    undo_setting(change, session)
+
+
+def _must_stand_alone(described: Mapping[str, Any]) -> None:
+    """Refuse an instance of a cluster, which has no protection of its own."""
+    if "DBInstanceIdentifier" in described and (cluster := described.get("DBClusterIdentifier")):
+        raise CannotRemediateError(
+            f"The DB instance belongs to the DB cluster {cluster}, and only the cluster can be protected. "
+            "Protect the cluster."
+        )

@@ -1,0 +1,199 @@
+"""Revokes the rules of a security group that a control objects to, and no others.
+
+See:
+    https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from remediation.contract import CannotRemediateError, Change, Plan, name_in_arn, resource_of
+from remediation.registry import control_of
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+    from securityhub_events import Finding
+
+CONTROL_IDS = ("EC2.2", "EC2.13", "EC2.14", "EC2.18", "EC2.19")
+RESOURCE_TYPES = ("AwsEc2SecurityGroup",)
+DESCRIPTION = "Revokes the rules of a security group that let the whole internet in"
+STATEMENTS = (
+    {"Action": ("ec2:DescribeSecurityGroupRules",), "Resource": ("*",)},
+    {
+        "Action": ("ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"),
+        "Resource": ("arn:${Partition}:ec2:${Region}:${Account}:security-group/*",),
+    },
+)
+UNDO_STATEMENTS = (
+    {
+        "Action": ("ec2:AuthorizeSecurityGroupEgress", "ec2:AuthorizeSecurityGroupIngress"),
+        "Resource": ("arn:${Partition}:ec2:${Region}:${Account}:security-group/*",),
+    },
+)
+
+_WORLD = ("0.0.0.0/0", "::/0")
+_ALL_PROTOCOLS = "-1"
+_PROTOCOL_NAMES = {"6": "tcp", "17": "udp"}
+_ALL_PORTS = (0, 65_535)
+_SSH = (22,)
+_RDP = (3389,)
+# The default of the controls' parameters authorizedTcpPorts; authorizedUdpPorts has none.
+_AUTHORIZED_TCP_PORTS = (80, 443)
+_HIGH_RISK_PORTS = (
+    *(20, 21, 22, 23, 25, 110, 135, 143, 445, 1433, 1434, 3000, 3306, 3389, 4333, 5000, 5432, 5500, 5601),
+    *(8080, 8088, 8888, 9200, 9300),
+)
+# What AuthorizeSecurityGroupIngress needs to bring a rule back.
+_KEPT_FIELDS = (
+    *("SecurityGroupRuleId", "IsEgress", "IpProtocol", "FromPort", "ToPort", "CidrIpv4", "CidrIpv6"),
+    *("PrefixListId", "ReferencedGroupInfo", "Description"),
+)
+
+Rule = Mapping[str, Any]
+
+
+def plan(finding: Finding, session: Session) -> Plan:
+    """Find the rules that the finding's control objects to."""
+    resource = resource_of(finding, RESOURCE_TYPES)
+    group_id = name_in_arn(resource)
+    offends = _OBJECTIONS.get(control_of(finding) or "")
+    if offends is None:
+        raise CannotRemediateError(f"No security group control has the id {control_of(finding)}.")
+    pages = (
+        session.client("ec2")
+        .get_paginator("describe_security_group_rules")
+        .paginate(Filters=[{"Name": "group-id", "Values": [group_id]}])
+    )
+    rules = [
+        {field: rule[field] for field in _KEPT_FIELDS if field in rule}
+        for page in pages
+        for rule in page["SecurityGroupRules"]
+        if offends(rule)
+    ]
+    return Plan(
+        resource=resource.id,
+        description=f"Revoke {len(rules)} rule(s): {', '.join(_describe(rule) for rule in rules)}"
+        if rules
+        else "No rule of the security group is objectionable",
+        prior_state={"GroupId": group_id, "Rules": rules},
+        is_needed=bool(rules),
+    )
+
+
+def apply(plan: Plan, session: Session) -> Change:
+    """Revoke the rules by their ids, so that a rule which was added meanwhile stays."""
+    client = session.client("ec2")
+    group_id: Any = plan.prior_state["GroupId"]
+    ingress, egress = _by_direction(plan.prior_state)
+    if ingress:
+        client.revoke_security_group_ingress(
+            GroupId=group_id, SecurityGroupRuleIds=[rule["SecurityGroupRuleId"] for rule in ingress]
+        )
+    if egress:
+        client.revoke_security_group_egress(
+            GroupId=group_id, SecurityGroupRuleIds=[rule["SecurityGroupRuleId"] for rule in egress]
+        )
+    return Change(
+        resource=plan.resource,
+        description=plan.description.replace("Revoke", "Revoked", 1),
+        prior_state=plan.prior_state,
+    )
+
+
+def undo(change: Change, session: Session) -> None:
+    """Authorize the revoked rules again. They get new ids."""
+    client = session.client("ec2")
+    group_id: Any = change.prior_state["GroupId"]
+    ingress, egress = _by_direction(change.prior_state)
+    if ingress:
+        client.authorize_security_group_ingress(
+            GroupId=group_id, IpPermissions=[_to_permission(rule) for rule in ingress]
+        )
+    if egress:
+        client.authorize_security_group_egress(
+            GroupId=group_id, IpPermissions=[_to_permission(rule) for rule in egress]
+        )
+
+
+def _by_direction(state: Mapping[str, object]) -> tuple[list[Rule], list[Rule]]:
+    rules: Any = state["Rules"]
+    return [rule for rule in rules if not rule["IsEgress"]], [rule for rule in rules if rule["IsEgress"]]
+
+
+def _is_open(rule: Rule) -> bool:
+    return not rule["IsEgress"] and (rule.get("CidrIpv4") in _WORLD or rule.get("CidrIpv6") in _WORLD)
+
+
+def _protocol(rule: Rule) -> str:
+    given: str = rule["IpProtocol"]
+    return _PROTOCOL_NAMES.get(given, given)
+
+
+def _ports(rule: Rule) -> tuple[int, int]:
+    if _protocol(rule) == _ALL_PROTOCOLS:
+        return _ALL_PORTS
+    return rule.get("FromPort", _ALL_PORTS[0]), rule.get("ToPort", _ALL_PORTS[1])
+
+
+def _opens_any_of(ports: tuple[int, ...], protocols: tuple[str, ...]) -> Callable[[Rule], bool]:
+    def offends(rule: Rule) -> bool:
+        first, last = _ports(rule)
+        return (
+            _is_open(rule)
+            and _protocol(rule) in (*protocols, _ALL_PROTOCOLS)
+            and any(first <= port <= last for port in ports)
+        )
+
+    return offends
+
+
+def _opens_what_is_not_authorized(rule: Rule) -> bool:
+    first, last = _ports(rule)
+    authorized = _protocol(rule) == "tcp" and first == last and first in _AUTHORIZED_TCP_PORTS
+    return _is_open(rule) and _protocol(rule) in ("tcp", "udp", _ALL_PROTOCOLS) and not authorized
+
+
+def _any_rule(_rule: Rule) -> bool:
+    return True
+
+
+_OBJECTIONS: Mapping[str, Callable[[Rule], bool]] = {
+    "EC2.2": _any_rule,
+    "EC2.13": _opens_any_of(_SSH, ("tcp",)),
+    "EC2.14": _opens_any_of(_RDP, ("tcp",)),
+    "EC2.18": _opens_what_is_not_authorized,
+    "EC2.19": _opens_any_of(_HIGH_RISK_PORTS, ("tcp", "udp")),
+}
+
+
+def _peer(rule: Rule) -> str:
+    group = rule.get("ReferencedGroupInfo", {}).get("GroupId")
+    return str(rule.get("CidrIpv4") or rule.get("CidrIpv6") or rule.get("PrefixListId") or group)
+
+
+def _describe(rule: Rule) -> str:
+    protocol = "all" if _protocol(rule) == _ALL_PROTOCOLS else _protocol(rule)
+    first, last = _ports(rule)
+    ports = str(first) if first == last else f"{first}-{last}"
+    return f"{'egress' if rule['IsEgress'] else 'ingress'} {protocol} {ports} {_peer(rule)}"
+
+
+def _to_permission(rule: Rule) -> dict[str, Any]:
+    note = {"Description": rule["Description"]} if "Description" in rule else {}
+    permission: dict[str, Any] = {"IpProtocol": rule["IpProtocol"]}
+    if _protocol(rule) != _ALL_PROTOCOLS:
+        permission |= {field: rule[field] for field in ("FromPort", "ToPort") if field in rule}
+    if "CidrIpv4" in rule:
+        permission["IpRanges"] = [{"CidrIp": rule["CidrIpv4"], **note}]
+    elif "CidrIpv6" in rule:
+        permission["Ipv6Ranges"] = [{"CidrIpv6": rule["CidrIpv6"], **note}]
+    elif "PrefixListId" in rule:
+        permission["PrefixListIds"] = [{"PrefixListId": rule["PrefixListId"], **note}]
+    else:
+        group = rule["ReferencedGroupInfo"]
+        pair = {key: group[key] for key in ("GroupId", "UserId", "VpcId") if key in group}
+        permission["UserIdGroupPairs"] = [{**pair, **note}]
+    return permission

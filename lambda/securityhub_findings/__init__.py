@@ -1,0 +1,1 @@
+"""Writing workflow status and note to findings, for every function that does."""

@@ -1,0 +1,252 @@
+"""Remediation in the administrator account: the button, the rule, and the function that acts in members."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any, Final, cast
+
+from aws_cdk import (
+    Acknowledgment,
+    Aws,
+    CfnElement,
+    CfnStackSet,
+    Duration,
+    RemovalPolicy,
+    Stack,
+    Validations,
+)
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as event_sources
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from securityhub_actions import CustomActionRule, ImportedFindingsRule, LoggedFunction, targets
+from securityhub_actions.delivery import dead_letter_queue_of
+from stacks.dependency_layer import dependency_layer
+from stacks.member_role import member_role_arns, member_role_template
+from stacks.settings import RemediationSettings
+
+_LAMBDA_CODE: Final = Path(__file__).resolve().parent.parent / "lambda"
+_UNDO_ACTION_ID: Final = "UndoRemediation"
+_TIMEOUT: Final = Duration.minutes(5)
+_BATCH_SIZE: Final = 10
+# Throttled and failing messages come back this often before the dead-letter queue gets them.
+_MAX_RECEIVES: Final = 5
+
+
+class RemediationStack(Stack):
+    """A custom action, and a rule for imported findings, that remediate in the account a finding names."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: RemediationSettings,
+        **stack_settings: Any,  # noqa: ANN401 - Stack's
+    ) -> None:
+        """Create the stack.
+
+        Args:
+            scope: the app or stage.
+            construct_id: the id in that scope, also the stack's name.
+            settings: what may be done, and where.
+            stack_settings: the settings of `aws_cdk.Stack`, such as `env`.
+        """
+        super().__init__(scope, construct_id, **stack_settings)
+        self._settings = settings
+        function = self._function(self._table(), self._records())
+        CustomActionRule(
+            self,
+            "Remediate",
+            action_id="Remediate",
+            action_name="Remediate",
+            description="Fix what the selected findings are about, in their accounts, and note what was done",
+            targets=[targets.LambdaFunction(function)],
+        )
+        if settings.undo:
+            CustomActionRule(
+                self,
+                "UndoRemediation",
+                action_id=_UNDO_ACTION_ID,
+                action_name="Undo remediation",
+                description="Restore what Remediate changed for the selected findings",
+                targets=[targets.LambdaFunction(function)],
+            )
+        if settings.automatic.enabled:
+            self._remediate_automatically(function)
+        if settings.stack_set.enabled:
+            self._member_roles()
+
+    def _table(self) -> dynamodb.Table:
+        """What has been done: https://docs.aws.amazon.com/powertools/python/latest/utilities/idempotency/."""
+        return dynamodb.Table(
+            self,
+            "Done",
+            partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            time_to_live_attribute="expiration",
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            encryption=dynamodb.TableEncryption.AWS_MANAGED,
+            # It holds a day; the records of what was changed are in the bucket.
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+
+    def _records(self) -> s3.Bucket:
+        retention = Duration.days(self._settings.record_retention_days)
+        bucket = s3.Bucket(
+            self,
+            "Records",
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            enforce_ssl=True,
+            versioned=True,
+            lifecycle_rules=[s3.LifecycleRule(expiration=retention, noncurrent_version_expiration=retention)],
+        )
+        Validations.of(bucket).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-S1",
+                reason="Only the remediation function reads and writes it, and it logs each record.",
+            )
+        )
+        return bucket
+
+    def _function(self, table: dynamodb.Table, records: s3.Bucket) -> LoggedFunction:
+        settings = self._settings
+        function = LoggedFunction(
+            self,
+            "Function",
+            description="Remediates Security Hub findings in the accounts that they name",
+            code=lambda_.Code.from_asset(str(_LAMBDA_CODE), exclude=["**/__pycache__"]),
+            handler="remediate.handler.handle",
+            timeout=_TIMEOUT,
+            memory_size=512,
+            layers=[dependency_layer(self)],
+            environment={
+                "POWERTOOLS_SERVICE_NAME": "remediate",
+                "AWS_STS_REGIONAL_ENDPOINTS": "regional",
+                "REMEDIATIONS": ",".join(settings.remediations),
+                "ALLOWED_ACCOUNTS": ",".join(settings.accounts.allow),
+                "DENIED_ACCOUNTS": ",".join(settings.accounts.deny),
+                "AUTOMATIC_MODE": settings.automatic.mode,
+                "UNDO_ACTION_ID": _UNDO_ACTION_ID if settings.undo else "",
+                "PARTITION": Aws.PARTITION,
+                "MEMBER_ROLE": f"{settings.role.path}{settings.role.name}".lstrip("/"),
+                "EXTERNAL_ID": settings.external_id,
+                "RECORDS_BUCKET": records.bucket_name,
+                "IDEMPOTENCY_TABLE": table.table_name,
+            },
+        )
+        role = cast("iam.Role", function.role)
+        # The members name it in their trust policies.
+        resource = cast("iam.CfnRole", role.node.default_child)
+        resource.role_name = settings.role.administrator_name
+        resource.path = settings.role.path
+        self._grant(role, table, records)
+        return function
+
+    def _grant(self, role: iam.Role, table: dynamodb.Table, records: s3.Bucket) -> None:
+        settings = self._settings
+        objects = records.arn_for_objects("*")
+        statements = [
+            (
+                ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+                [table.table_arn],
+            ),
+            (
+                ("securityhub:BatchUpdateFindings",),
+                [self.format_arn(service="securityhub", resource="hub", resource_name="default")],
+            ),
+            (("s3:PutObject",), [objects]),
+        ]
+        if settings.undo:
+            statements.append((("s3:DeleteObject", "s3:GetObject"), [objects]))
+            # Without it, S3 says that access is denied where there is no record.
+            statements.append((("s3:ListBucket",), [records.bucket_arn]))
+        if members := member_role_arns(settings):
+            statements.append((("sts:AssumeRole", "sts:SetSourceIdentity"), members))
+        for actions, resources in statements:
+            role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=resources))
+        reasons = {f"Resource::<{_logical_id(records)}.Arn>/*": "One object for each finding, by account."}
+        if "ANY" in settings.accounts.allow:
+            name = f"{settings.role.path}{settings.role.name}"
+            reasons[f"Resource::arn:<AWS::Partition>:iam::*:role{name}"] = (
+                "The settings allow any account; each role's trust policy has the last word."
+            )
+        for resource, reason in reasons.items():
+            Validations.of(role).acknowledge(
+                Acknowledgment(id=f"AwsSolutions-IAM5[{resource}]", reason=reason)
+            )
+
+    def _remediate_automatically(self, function: lambda_.IFunction) -> None:
+        settings = self._settings.automatic
+        queue = sqs.Queue(
+            self,
+            "ImportedFindings",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+            # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+            visibility_timeout=Duration.seconds(6 * _TIMEOUT.to_seconds()),
+            dead_letter_queue=sqs.DeadLetterQueue(
+                queue=dead_letter_queue_of(self), max_receive_count=_MAX_RECEIVES
+            ),
+        )
+        function.add_event_source(
+            event_sources.SqsEventSource(
+                queue,
+                batch_size=_BATCH_SIZE,
+                max_concurrency=settings.maximum_concurrency,
+                report_batch_item_failures=True,
+            )
+        )
+        controls = [
+            control
+            for entry in self._settings.entries
+            for control in entry.control_ids
+            if not control.startswith("product/")
+        ]
+        ImportedFindingsRule(
+            self,
+            "Automatic",
+            findings=dataclasses.replace(settings.filter, compliance_status="FAILED", control_ids=controls),
+            description="Queues imported findings for remediation",
+            targets=[targets.SqsQueue(queue)],
+        )
+
+    def _member_roles(self) -> None:
+        settings = self._settings.stack_set
+        CfnStackSet(
+            self,
+            "MemberRoles",
+            stack_set_name=f"{self.stack_name}-member-role",
+            description="The role through which findings are remediated, in every account",
+            permission_model="SERVICE_MANAGED",
+            call_as="DELEGATED_ADMIN" if settings.delegated_administrator else "SELF",
+            auto_deployment=CfnStackSet.AutoDeploymentProperty(
+                enabled=True, retain_stacks_on_account_removal=False
+            ),
+            capabilities=["CAPABILITY_NAMED_IAM"],
+            managed_execution={"Active": True},
+            operation_preferences=CfnStackSet.OperationPreferencesProperty(
+                failure_tolerance_percentage=100, max_concurrent_percentage=100
+            ),
+            stack_instances_group=[
+                CfnStackSet.StackInstancesProperty(
+                    deployment_targets=CfnStackSet.DeploymentTargetsProperty(
+                        organizational_unit_ids=settings.organizational_units
+                    ),
+                    # A role is in no region; one is enough to create it.
+                    regions=[self.region],
+                )
+            ],
+            template_body=member_role_template(self, settings=self._settings),
+        )
+
+
+def _logical_id(bucket: s3.IBucket) -> str:
+    return Stack.of(bucket).get_logical_id(cast("CfnElement", bucket.node.default_child))

@@ -1,0 +1,154 @@
+"""What the remediation modules state about themselves, read from their files.
+
+Stacks know Lambda code only as a path, so the literals are parsed and nothing is imported.
+"""
+
+import ast
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from aws_cdk import Aws
+from aws_cdk import aws_iam as iam
+
+MODULES_FOLDER: Final = Path(__file__).resolve().parent.parent / "lambda" / "remediations"
+# Their requests go to one region, whatever region a finding is from.
+_GLOBAL_SERVICES: Final = ("iam:",)
+
+
+class CatalogError(ValueError):
+    """A remediation module does not state what it must; the message says what, and where."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What a remediation may do.
+
+    Attributes:
+        actions: IAM actions, without wildcards.
+        resources: ARNs with the placeholders `${Partition}`, `${Region}` and `${Account}`, or `*`.
+    """
+
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+
+    def to_policy_statement(self, regions: Sequence[str]) -> iam.PolicyStatement:
+        """Make it a statement for the account of its stack.
+
+        Args:
+            regions: the regions it holds in; services that are global are not limited. Empty for all.
+        """
+        is_global = any(action.startswith(_GLOBAL_SERVICES) for action in self.actions)
+        conditions = {"StringEquals": {"aws:RequestedRegion": list(regions)}}
+        return iam.PolicyStatement(
+            actions=list(self.actions),
+            resources=[_fill(resource) for resource in self.resources],
+            conditions=conditions if regions and not is_global else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogEntry:
+    """A remediation module, as far as deploying it goes.
+
+    Attributes:
+        name: the module's name.
+        control_ids: the Security Hub controls it serves.
+        resource_types: the ASFF resource types it serves.
+        description: what it changes.
+        statements: what `plan` and `apply` need.
+        undo_statements: what `undo` needs; empty where it cannot be undone.
+    """
+
+    name: str
+    control_ids: tuple[str, ...]
+    resource_types: tuple[str, ...]
+    description: str
+    statements: tuple[Statement, ...]
+    undo_statements: tuple[Statement, ...]
+
+
+def read_catalog(folder: Path = MODULES_FOLDER) -> Mapping[str, CatalogEntry]:
+    """Read every remediation module of a folder, by name.
+
+    Raises:
+        CatalogError: a module lacks a literal, or one is not as lambda/remediations/__init__.py says.
+    """
+    return {path.stem: _entry(path) for path in sorted(folder.glob("*.py")) if not path.stem.startswith("_")}
+
+
+def chosen(names: Collection[str], catalog: Mapping[str, CatalogEntry]) -> Sequence[CatalogEntry]:
+    """Return the entries of the names, in the catalog's order.
+
+    Raises:
+        CatalogError: there is no such module.
+    """
+    if unknown := sorted(set(names) - catalog.keys()):
+        raise CatalogError(f"There is no remediation {', '.join(unknown)}; there are {', '.join(catalog)}.")
+    return [entry for name, entry in catalog.items() if name in names]
+
+
+def _entry(path: Path) -> CatalogEntry:
+    literals = _literals(path)
+    return CatalogEntry(
+        name=path.stem,
+        control_ids=_texts(path, "CONTROL_IDS", literals.get("CONTROL_IDS")),
+        resource_types=_texts(path, "RESOURCE_TYPES", literals.get("RESOURCE_TYPES")),
+        description=_texts(path, "DESCRIPTION", (literals.get("DESCRIPTION"),))[0],
+        statements=_statements(path, "STATEMENTS", literals.get("STATEMENTS")),
+        undo_statements=_statements(path, "UNDO_STATEMENTS", literals["UNDO_STATEMENTS"])
+        if "UNDO_STATEMENTS" in literals
+        else (),
+    )
+
+
+def _literals(path: Path) -> dict[str, object]:
+    """Return the values that a module assigns to names in capitals, as far as they are literals."""
+    found: dict[str, object] = {}
+    for node in ast.parse(path.read_text(encoding="utf-8"), str(path)).body:
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        for target in targets:
+            if isinstance(target, ast.Name) and target.id.isupper() and not target.id.startswith("_"):
+                try:
+                    found[target.id] = ast.literal_eval(node.value)
+                except ValueError:
+                    raise CatalogError(
+                        f"{path}:{node.lineno}: {target.id} must be a literal, because the stacks read it "
+                        "without running the module."
+                    ) from None
+    return found
+
+
+def _texts(path: Path, name: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, tuple) or not value or not all(isinstance(one, str) and one for one in value):
+        raise CatalogError(f"{path}: {name} must be a literal of non-empty text, but {value!r} was given.")
+    return value
+
+
+def _statements(path: Path, name: str, value: object) -> tuple[Statement, ...]:
+    if not isinstance(value, tuple) or not value:
+        raise CatalogError(f"{path}: {name} must be a tuple of statements, but {value!r} was given.")
+    return tuple(_statement(path, name, one) for one in value)
+
+
+def _statement(path: Path, name: str, value: Any) -> Statement:  # noqa: ANN401 - it is checked here
+    if not isinstance(value, dict) or value.keys() != {"Action", "Resource"}:
+        raise CatalogError(
+            f"{path}: a statement of {name} must have Action and Resource only, not {value!r}."
+        )
+    actions = _texts(path, f"Action of {name}", value["Action"])
+    if wild := [action for action in actions if "*" in action or ":" not in action]:
+        raise CatalogError(f"{path}: {name} must name its actions in full, such as s3:GetObject, not {wild}.")
+    return Statement(actions=actions, resources=_texts(path, f"Resource of {name}", value["Resource"]))
+
+
+def _fill(resource: str) -> str:
+    """Put the account in. The regions are in the statement's condition, which keeps the policy short."""
+    return (
+        resource.replace("${Partition}", Aws.PARTITION)
+        .replace("${Region}", "*")
+        .replace("${Account}", Aws.ACCOUNT_ID)
+    )

@@ -1,0 +1,265 @@
+"""Remediation as deployed: pressed in the administrator account, done in the members, read with boto3."""
+
+import json
+from pathlib import Path
+
+import pytest
+from aws_cdk import App, Environment
+
+from emulator.server import DEFAULT_ACCOUNT
+from stacks.member_role import member_role_template
+from stacks.remediation import RemediationStack
+from stacks.settings import RemediationSettings, load_settings
+from tools.deploy import deploy
+
+STACK = "SecurityHubRemediation"
+HOME, OTHER = "eu-west-1", "us-east-1"
+MEMBERS = ("444455556666", "777788889999")
+OUTSIDER = "222233334444"
+TEMPLATE = json.loads(
+    (Path(__file__).resolve().parents[1] / "events" / "custom_action_1_finding.json").read_text()
+)["detail"]["findings"][0]
+
+
+@pytest.fixture(scope="module")
+def app(aws, feature_flags, tmp_path_factory):
+    organization = aws.client("organizations").describe_organization()["Organization"]["Id"]
+    values = load_settings().remediation.model_dump()
+    values["organization_id"] = organization
+    # The administrator account is allowed and has no member role, which is how a member refuses.
+    values["accounts"]["allow"] = [*MEMBERS, DEFAULT_ACCOUNT]
+    values["automatic"] |= {"enabled": True, "filter": {"severity": "CRITICAL"}}
+    settings = RemediationSettings.model_validate(values)
+    folder = tmp_path_factory.mktemp("remediation")
+    cdk = App(context=feature_flags, analytics_reporting=False, outdir=str(folder))
+    environment = Environment(account=DEFAULT_ACCOUNT, region=HOME)
+    RemediationStack(cdk, STACK, settings=settings, env=environment)
+    cdk.synth()
+    deploy(aws, STACK, app=folder, region=HOME)
+    for member in MEMBERS:
+        cloudformation = aws.client("cloudformation", account=member, region=HOME)
+        cloudformation.create_stack(
+            StackName="MemberRole",
+            TemplateBody=member_role_template(cdk, settings=settings),
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+        )
+        cloudformation.get_waiter("stack_create_complete").wait(
+            StackName="MemberRole", WaiterConfig={"Delay": 1}
+        )
+    yield aws
+    aws.client("cloudformation", region=HOME).delete_stack(StackName=STACK)
+    for member in MEMBERS:
+        aws.client("cloudformation", account=member, region=HOME).delete_stack(StackName="MemberRole")
+
+
+@pytest.fixture
+def new_group(app):
+    """A function that makes a security group: SSH and HTTPS from the world, SSH from a network."""
+
+    def make(account, region):
+        ec2 = app.client("ec2", account=account, region=region)
+        group = ec2.create_security_group(
+            GroupName=f"group-{len(ec2.describe_security_groups()['SecurityGroups'])}", Description="A test's"
+        )["GroupId"]
+        for port, cidr in ((22, "0.0.0.0/0"), (443, "0.0.0.0/0"), (22, "10.0.0.0/8")):
+            ec2.authorize_security_group_ingress(
+                GroupId=group,
+                IpPermissions=[
+                    {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": cidr}]}
+                ],
+            )
+        return group
+
+    return make
+
+
+OPEN = {(22, "0.0.0.0/0"), (443, "0.0.0.0/0"), (22, "10.0.0.0/8")}
+CLOSED = OPEN - {(22, "0.0.0.0/0")}
+
+
+def ingress(aws, account, region, group):
+    (found,) = aws.client("ec2", account=account, region=region).describe_security_groups(GroupIds=[group])[
+        "SecurityGroups"
+    ]
+    return {
+        (rule["FromPort"], cidr["CidrIp"]) for rule in found["IpPermissions"] for cidr in rule["IpRanges"]
+    }
+
+
+def encrypts_by_default(aws, account, region):
+    ec2 = aws.client("ec2", account=account, region=region)
+    return ec2.get_ebs_encryption_by_default()["EbsEncryptionByDefault"]
+
+
+def finding_of(control, resource_type, resource_id, account, region, *, severity="HIGH"):
+    number = resource_id[-20:]
+    finding = {
+        **TEMPLATE,
+        "Id": f"arn:aws:securityhub:{region}:{account}:security-control/{control}/finding/{number}",
+        "ProductArn": f"arn:aws:securityhub:{HOME}::product/aws/securityhub",
+        "AwsAccountId": account,
+        "Region": region,
+        "GeneratorId": f"security-control/{control}",
+        "Severity": {"Label": severity},
+        "Compliance": {"Status": "FAILED", "SecurityControlId": control},
+        "Resources": [{"Type": resource_type, "Id": resource_id, "Region": region}],
+        "Workflow": {"Status": "NEW"},
+    }
+    return {name: value for name, value in finding.items() if name not in {"Note", "FindingProviderFields"}}
+
+
+def group_finding(group, account, region, **more):
+    arn = f"arn:aws:ec2:{region}:{account}:security-group/{group}"
+    return finding_of("EC2.13", "AwsEc2SecurityGroup", arn, account, region, **more)
+
+
+def press(aws, action_id, findings):
+    """Press the action and return the function's answer, when it has tried as often as it does."""
+    action = f"arn:aws:securityhub:{HOME}:{DEFAULT_ACCOUNT}:action/custom/{action_id}"
+    (event,) = aws.press(action, findings=findings)
+
+    def answered():
+        return [d for d in aws.deliveries(event_id=event["id"]) if d.answer]
+
+    (delivery,) = aws.wait_until(answered, what="the Lambda function's answer")
+    return delivery.answer
+
+
+def import_and_press(aws, action_id, findings):
+    aws.client("securityhub").batch_import_findings(Findings=findings)
+    return press(aws, action_id, findings)
+
+
+def dead_letters(aws):
+    resources = aws.client("cloudformation", region=HOME).describe_stack_resources(StackName=STACK)
+    (url,) = [
+        one["PhysicalResourceId"]
+        for one in resources["StackResources"]
+        if one["LogicalResourceId"].startswith("SecurityHubDeadLetterQueue")
+        and one["ResourceType"] == "AWS::SQS::Queue"
+    ]
+    messages = aws.wait_until(
+        lambda: aws.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages"),
+        what="a dead letter",
+    )
+    return [json.loads(message["Body"]) for message in messages]
+
+
+def written_to(aws, finding):
+    (found,) = aws.client("securityhub").get_findings(
+        Filters={"Id": [{"Value": finding["Id"], "Comparison": "EQUALS"}]}
+    )["Findings"]
+    return found["Workflow"]["Status"], found.get("Note", {}).get("Text", "")
+
+
+def test_pressing_fixes_the_resource_in_the_account_and_region_that_each_finding_names(app, new_group):
+    places = [(MEMBERS[0], HOME), (MEMBERS[1], OTHER)]
+    groups = [new_group(account, region) for account, region in places]
+    findings = [group_finding(group, *place) for group, place in zip(groups, places, strict=True)]
+    account = f"AWS::::Account:{MEMBERS[0]}"
+    findings.append(finding_of("EC2.7", "AwsAccount", account, MEMBERS[0], OTHER))
+    assert [ingress(app, *place, group) for group, place in zip(groups, places, strict=True)] == [OPEN, OPEN]
+    assert not encrypts_by_default(app, MEMBERS[0], OTHER)
+
+    answer = import_and_press(app, "Remediate", findings)
+
+    assert answer.function_error is None
+    assert [ingress(app, *place, group) for group, place in zip(groups, places, strict=True)] == [
+        CLOSED,
+        CLOSED,
+    ]
+    assert encrypts_by_default(app, MEMBERS[0], OTHER)
+    assert not encrypts_by_default(app, MEMBERS[0], HOME)
+    assert not encrypts_by_default(app, MEMBERS[1], OTHER)
+    for finding in findings:
+        status, note = written_to(app, finding)
+        assert status == "RESOLVED"
+        assert note.startswith("Remediated: ")
+        assert "action/custom/Remediate" in note
+        assert "Before: " in note
+
+
+def test_a_public_bucket_is_closed(app):
+    s3 = app.client("s3", account=MEMBERS[1], region=HOME)
+    s3.create_bucket(Bucket="example-public", CreateBucketConfiguration={"LocationConstraint": HOME})
+    finding = finding_of("S3.8", "AwsS3Bucket", "arn:aws:s3:::example-public", MEMBERS[1], HOME)
+
+    assert import_and_press(app, "Remediate", [finding]).function_error is None
+
+    block = s3.get_public_access_block(Bucket="example-public")["PublicAccessBlockConfiguration"]
+    assert set(block.values()) == {True}
+
+
+def test_a_second_press_changes_nothing_and_says_so(app, new_group):
+    group = new_group(MEMBERS[0], HOME)
+    finding = group_finding(group, MEMBERS[0], HOME)
+    import_and_press(app, "Remediate", [finding])
+
+    assert press(app, "Remediate", [finding]).function_error is None
+
+    assert ingress(app, MEMBERS[0], HOME, group) == CLOSED
+    assert written_to(app, finding)[1].startswith("Already done, nothing changed now. Remediated: ")
+
+
+def test_undoing_restores_what_was_there(app, new_group):
+    group = new_group(MEMBERS[0], HOME)
+    finding = group_finding(group, MEMBERS[0], HOME)
+    import_and_press(app, "Remediate", [finding])
+    assert ingress(app, MEMBERS[0], HOME, group) == CLOSED
+
+    assert press(app, "UndoRemediation", [finding]).function_error is None
+
+    assert ingress(app, MEMBERS[0], HOME, group) == OPEN
+    status, note = written_to(app, finding)
+    assert status == "NEW"
+    assert note.startswith("Remediation undone: ")
+
+
+def test_an_account_whose_role_refuses_stops_no_other_and_its_findings_are_reported(app, new_group):
+    places = [(MEMBERS[0], HOME), (MEMBERS[1], OTHER), (DEFAULT_ACCOUNT, HOME)]
+    made = [(new_group(*places[number % 3]), *places[number % 3]) for number in range(20)]
+    findings = [group_finding(*one) for one in made]
+
+    answer = import_and_press(app, "Remediate", findings)
+
+    assert answer.function_error == "Unhandled"
+    assert f"6 failure(s). {findings[2]['Id']}: MemberRoleError" in answer.payload["errorMessage"]
+    for (group, account, region), finding in zip(made, findings, strict=True):
+        status, note = written_to(app, finding)
+        if account == DEFAULT_ACCOUNT:
+            assert ingress(app, account, region, group) == OPEN
+            assert status == "NEW"
+            assert note.startswith("Remediation failed: MemberRoleError")
+        else:
+            assert ingress(app, account, region, group) == CLOSED
+            assert status == "RESOLVED"
+            assert note.startswith("Remediated: "), "a retry did it again"
+    letters = dead_letters(app)
+    kept = {finding["Id"] for letter in letters for finding in letter["requestPayload"]["detail"]["findings"]}
+    assert kept >= {finding["Id"] for finding in findings}
+
+
+def test_an_account_that_is_not_allowed_is_not_touched(app, new_group):
+    group = new_group(OUTSIDER, HOME)
+    finding = group_finding(group, OUTSIDER, HOME)
+
+    assert import_and_press(app, "Remediate", [finding]).function_error is None
+
+    assert ingress(app, OUTSIDER, HOME, group) == OPEN
+    assert written_to(app, finding)[1].startswith("Not allowed, nothing changed: ")
+
+
+def test_an_imported_finding_is_planned_for_once_and_nothing_changes(app, new_group):
+    group = new_group(MEMBERS[1], HOME)
+    finding = group_finding(group, MEMBERS[1], HOME, severity="CRITICAL")
+    app.client("securityhub").batch_import_findings(Findings=[finding])
+
+    def planned():
+        return written_to(app, finding)[1]
+
+    note = app.wait_until(planned, what="the plan")
+
+    assert note.startswith("Dry run, nothing changed: Revoke 1 rule(s): ingress tcp 22 0.0.0.0/0")
+    assert ingress(app, MEMBERS[1], HOME, group) == OPEN
+    imported = [event for event in app.events() if finding["Id"] in json.dumps(event)]
+    assert len(imported) <= 2, "writing the plan triggered another"

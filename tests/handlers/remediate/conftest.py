@@ -1,0 +1,203 @@
+"""Remediation without AWS: accounts that refuse or not, a table and a bucket in memory."""
+
+import datetime as dt
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from aws_lambda_powertools.utilities.idempotency.exceptions import (
+    IdempotencyItemAlreadyExistsError,
+    IdempotencyItemNotFoundError,
+)
+from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePersistenceLayer
+
+from remediate.idempotency import RememberedWork
+from remediate.logic import Invocation, Services
+from remediate.member_account import MemberRoleError
+from remediate.settings import Settings
+from remediation.contract import Change, Plan, Remediation
+from securityhub_events import Resource, parse_event
+from securityhub_findings.updates import NotUpdated
+
+FUNCTION_ARN = "arn:aws:lambda:eu-west-1:111122223333:function:example"
+ENVIRONMENT = {
+    "REMEDIATIONS": "example",
+    "ALLOWED_ACCOUNTS": "ANY",
+    "UNDO_ACTION_ID": "UndoRemediation",
+    "MEMBER_ROLE": "securityhub/Member",
+    "EXTERNAL_ID": "external",
+    "RECORDS_BUCKET": "records",
+    "IDEMPOTENCY_TABLE": "done",
+}
+
+
+class MemoryStore(BasePersistenceLayer):
+    """What Powertools keeps in DynamoDB, with its conditional write."""
+
+    def __init__(self):
+        super().__init__()
+        self.records = {}
+
+    def _get_record(self, idempotency_key):
+        try:
+            return self.records[idempotency_key]
+        except KeyError:
+            raise IdempotencyItemNotFoundError from None
+
+    def _put_record(self, data_record):
+        existing = self.records.get(data_record.idempotency_key)
+        if existing and not existing.is_expired and not self._is_abandoned(existing):
+            raise IdempotencyItemAlreadyExistsError(old_data_record=existing)
+        self.records[data_record.idempotency_key] = data_record
+
+    def _update_record(self, data_record):
+        self.records[data_record.idempotency_key] = data_record
+
+    def _delete_record(self, data_record):
+        self.records.pop(data_record.idempotency_key, None)
+
+    @staticmethod
+    def _is_abandoned(record):
+        now = dt.datetime.now(dt.UTC).timestamp() * 1000
+        return record.status == "INPROGRESS" and (record.in_progress_expiry_timestamp or now + 1) < now
+
+
+class World:
+    """Everything that remediation touches, in memory.
+
+    Attributes:
+        open: resources that need remediation; applying closes them.
+        applied: resources in the order in which they were changed.
+        undone: resources in the order in which they were restored.
+        refusing: accounts whose role refuses.
+        failing: resources on which applying fails.
+        notes: what was written, by finding id: (status, text), oldest first.
+        unwritable: findings that Security Hub does not update.
+    """
+
+    def __init__(self):
+        self.forget()
+
+    def forget(self):
+        """Begin anew."""
+        self.open, self.applied, self.undone = set(), [], []
+        self.refusing, self.failing, self.unwritable = set(), set(), set()
+        self.notes = {}
+        self.kept = {}
+        self.store = MemoryStore()
+
+    # MemberAccounts
+    def session(self, finding, action):
+        if finding.aws_account_id in self.refusing:
+            raise MemberRoleError(f"The role of {finding.aws_account_id} could not be assumed for {action}")
+        return object()
+
+    # Records
+    def save(self, finding, *, remediation, change):
+        self.kept[finding.id] = (remediation, change)
+        return f"s3://records/{finding.id}"
+
+    def load(self, finding):
+        return self.kept.get(finding.id)
+
+    def delete(self, finding):
+        del self.kept[finding.id]
+
+    # FindingsUpdater
+    def batch_update_findings(self, findings, *, workflow_status, note_text, note_updated_by):
+        assert note_updated_by == FUNCTION_ARN
+        assert len(note_text) <= 512
+        refused = [finding for finding in findings if finding.id in self.unwritable]
+        for finding in findings:
+            if finding not in refused:
+                self.notes.setdefault(finding.id, []).append((workflow_status, note_text))
+        return [
+            NotUpdated(finding=one, error_code="FindingNotFound", error_message="gone") for one in refused
+        ]
+
+    # Remediation
+    def plan(self, finding, _session):
+        resource = finding.resources[0].id
+        needed = resource in self.open
+        return Plan(
+            resource=resource,
+            description="Close it" if needed else "It is closed already",
+            prior_state={"open": needed},
+            is_needed=needed,
+        )
+
+    def apply(self, plan, _session):
+        if plan.resource in self.failing:
+            raise RuntimeError("The service is in pieces")
+        self.open.discard(plan.resource)
+        self.applied.append(plan.resource)
+        return Change(resource=plan.resource, description="Closed it", prior_state=plan.prior_state)
+
+    def undo(self, change, _session):
+        self.open.add(change.resource)
+        self.undone.append(change.resource)
+
+    @property
+    def services(self):
+        once = RememberedWork(self.store)
+        once.register_lambda_context(SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000))
+        example = Remediation(
+            name="example",
+            control_ids=("EX.1",),
+            resource_types=("AwsExample",),
+            description="Closes what is open",
+            plan=self.plan,
+            apply=self.apply,
+            undo=self.undo,
+        )
+        return Services(
+            members=self,
+            records=self,
+            once=once,
+            security_hub=self,
+            remediations={"example": example},
+        )
+
+    def last_note(self, finding):
+        return self.notes[finding.id][-1]
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+@pytest.fixture
+def settings():
+    return Settings.from_environment(ENVIRONMENT)
+
+
+@pytest.fixture
+def invocation():
+    return Invocation(request_id="request-1", function_arn=FUNCTION_ARN)
+
+
+@pytest.fixture
+def new_event(load_event, world):
+    """A function that makes an event of so many findings in three accounts, each about an open resource."""
+
+    def make(count, *, action="Remediate", automatic=False):
+        event = parse_event(load_event("findings_imported" if automatic else "custom_action_20_findings"))
+        template = event.findings[0]
+        findings = tuple(
+            replace(
+                template,
+                id=f"finding/{number}",
+                aws_account_id=("444455556666", "777788889999", "111122223333")[number % 3],
+                resources=(Resource(type="AwsExample", id=f"resource/{number}", region=None),),
+                raw={"Compliance": {"SecurityControlId": "EX.1"}},
+            )
+            for number in range(count)
+        )
+        world.open.update(finding.resources[0].id for finding in findings)
+        if automatic:
+            return replace(event, findings=findings)
+        arn = f"arn:aws:securityhub:eu-west-1:111122223333:action/custom/{action}"
+        return replace(event, findings=findings, action_arn=arn)
+
+    return make

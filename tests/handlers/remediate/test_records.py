@@ -1,0 +1,54 @@
+from dataclasses import replace
+from uuid import uuid4
+
+import boto3
+import pytest
+
+from remediate.records import RecordsBucket, create_client
+from remediation.contract import Change
+from securityhub_events import parse_event
+
+CHANGE = Change(resource="arn:example", description="Closed it", prior_state={"open": [True, None, 7]})
+
+
+@pytest.fixture
+def finding(load_event):
+    (finding,) = parse_event(load_event("custom_action_1_finding")).findings
+    return finding
+
+
+@pytest.fixture
+def bucket(embedded_aws, monkeypatch):
+    for name, value in embedded_aws.settings().items():
+        monkeypatch.setenv(name, value)
+    name = f"records-{uuid4().hex[:12]}"
+    boto3.client("s3").create_bucket(
+        Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    return name
+
+
+@pytest.fixture
+def records(bucket):
+    return RecordsBucket(create_client(), bucket)
+
+
+def test_what_is_kept_comes_back_unchanged(records, finding):
+    records.save(finding, remediation="example", change=CHANGE)
+    assert records.load(finding) == ("example", CHANGE)
+
+
+def test_it_says_where_by_account_and_region(records, bucket, finding):
+    place = records.save(finding, remediation="example", change=CHANGE)
+    assert place.startswith(f"s3://{bucket}/{finding.aws_account_id}/{finding.region}/")
+
+
+def test_another_finding_has_no_record(records, finding):
+    records.save(finding, remediation="example", change=CHANGE)
+    assert records.load(replace(finding, id="another")) is None
+
+
+def test_a_deleted_record_is_gone(records, finding):
+    records.save(finding, remediation="example", change=CHANGE)
+    records.delete(finding)
+    assert records.load(finding) is None

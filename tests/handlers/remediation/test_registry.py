@@ -1,0 +1,133 @@
+import sys
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from remediation import registry
+from remediation.contract import CannotRemediateError, name_in_arn, resource_of
+from securityhub_events import Resource, parse_event
+
+
+@pytest.fixture
+def finding(load_event):
+    (finding,) = parse_event(load_event("custom_action_1_finding")).findings
+    return finding
+
+
+def altered(finding, **changes):
+    names = type(finding).__dataclass_fields__
+    return type(finding)(**{**{name: getattr(finding, name) for name in names}, **changes})
+
+
+@pytest.fixture
+def with_modules(monkeypatch):
+    """A function that makes the registry find these modules, each given by its attributes, and no others."""
+
+    def install(**modules):
+        for name, attributes in modules.items():
+            module = ModuleType(name)
+            module.__dict__.update(attributes)
+            monkeypatch.setitem(sys.modules, f"remediations.{name}", module)
+        found = [SimpleNamespace(name=name) for name in modules]
+        monkeypatch.setattr(registry.pkgutil, "iter_modules", lambda _: found)
+        registry.all_remediations.cache_clear()
+        return registry.all_remediations()
+
+    yield install
+    registry.all_remediations.cache_clear()
+
+
+GOOD = {
+    "CONTROL_IDS": ("EC2.7",),
+    "RESOURCE_TYPES": ("AwsAccount",),
+    "DESCRIPTION": "Turns something on",
+    "STATEMENTS": (),
+    "plan": lambda *_: None,
+    "apply": lambda *_: None,
+}
+
+
+def test_a_module_in_the_package_is_found_without_being_named_anywhere(with_modules):
+    assert with_modules(one=GOOD).keys() == {"one"}
+
+
+@pytest.mark.parametrize("missing", GOOD)
+def test_a_module_that_lacks_something_is_refused(with_modules, missing):
+    with pytest.raises(TypeError, match=f"remediations.one lacks {missing}"):
+        with_modules(one={name: value for name, value in GOOD.items() if name != missing})
+
+
+@pytest.mark.parametrize("half", [{"undo": lambda *_: None}, {"UNDO_STATEMENTS": ()}])
+def test_undo_and_its_statements_come_together(with_modules, half):
+    with pytest.raises(TypeError, match="both undo and UNDO_STATEMENTS, or neither"):
+        with_modules(one=GOOD | half)
+
+
+def test_two_modules_cannot_serve_the_same(with_modules):
+    with pytest.raises(ValueError, match=r"remediations.one and remediations.two both serve control EC2.7"):
+        with_modules(one=GOOD, two=GOOD)
+
+
+def test_a_remediation_that_does_not_exist_cannot_be_enabled():
+    with pytest.raises(
+        ValueError, match="There is no remediation nonsense; there are ebs_default_encryption"
+    ):
+        registry.enabled_remediations(["nonsense", "s3_public_access"])
+
+
+def test_only_what_is_enabled_serves(finding):
+    enabled = registry.enabled_remediations(["ebs_default_encryption"])
+    bucket = altered(
+        finding,
+        raw={"Compliance": {"SecurityControlId": "S3.8"}},
+        resources=(Resource(type="AwsS3Bucket", id="arn:aws:s3:::one", region=None),),
+    )
+    assert registry.remediation_for(bucket, enabled) is None
+    assert registry.remediation_for(bucket, registry.all_remediations()).name == "s3_public_access"
+
+
+def test_the_control_is_the_one_of_consolidated_findings(finding):
+    assert registry.control_of(altered(finding, raw={"Compliance": {"SecurityControlId": "S3.3"}})) == "S3.3"
+
+
+def test_without_consolidation_the_control_ends_the_generators_id(finding):
+    generator = "aws-foundational-security-best-practices/v/1.0.0/EC2.19"
+    assert registry.control_of(altered(finding, raw={}, generator_id=generator)) == "EC2.19"
+
+
+def test_another_product_of_aws_is_named_by_its_arn(finding):
+    product = "arn:aws:securityhub:eu-west-1::product/aws/guardduty"
+    assert registry.control_of(altered(finding, product_arn=product)) == "product/aws/guardduty"
+
+
+@pytest.mark.parametrize(
+    "product",
+    [
+        "arn:aws:securityhub:eu-west-1:444455556666:product/444455556666/default",
+        "arn:aws:securityhub:eu-west-1::product/example/scanner",
+    ],
+)
+def test_a_product_of_somebody_cannot_claim_to_be_about_a_control(finding, product):
+    claims = altered(finding, product_arn=product, raw={"Compliance": {"SecurityControlId": "EC2.2"}})
+    assert registry.control_of(claims) is None
+    assert registry.remediation_for(claims, registry.all_remediations()) is None
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_finding_must_name_exactly_one_resource_of_the_type(finding, count):
+    resources = tuple(Resource(type="AwsS3Bucket", id=f"arn:aws:s3:::{n}", region=None) for n in range(count))
+    with pytest.raises(CannotRemediateError, match=f"names {count} resources of type AwsS3Bucket"):
+        resource_of(altered(finding, resources=resources), ("AwsS3Bucket",))
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("arn:aws:ec2:eu-west-1:444455556666:security-group/sg-1", "sg-1"),
+        ("arn:aws:s3:::bucket", "bucket"),
+        ("arn:aws:sns:eu-west-1:444455556666:topic", "topic"),
+        ("sg-1", "sg-1"),
+    ],
+)
+def test_the_name_is_the_end_of_an_arn(given, name):
+    assert name_in_arn(Resource(type=None, id=given, region=None)) == name

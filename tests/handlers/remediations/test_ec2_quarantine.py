@@ -1,0 +1,81 @@
+import pytest
+
+from remediation.contract import CannotRemediateError
+from remediations.ec2_quarantine import apply, plan, undo
+
+
+@pytest.fixture
+def ec2(member):
+    return member.client("ec2")
+
+
+@pytest.fixture
+def instance(ec2):
+    """An instance with two network interfaces."""
+    made = ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1)["Instances"][0]
+    second = ec2.create_network_interface(SubnetId=made["SubnetId"])["NetworkInterface"]
+    ec2.attach_network_interface(
+        NetworkInterfaceId=second["NetworkInterfaceId"], InstanceId=made["InstanceId"], DeviceIndex=1
+    )
+    return made["InstanceId"]
+
+
+def finding_about(member, instance):
+    arn = f"arn:aws:ec2:{member.region}:{member.account}:instance/{instance}"
+    return member.finding("none", "AwsEc2Instance", arn)
+
+
+def groups(ec2, instance):
+    found = ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
+    return {
+        one["NetworkInterfaceId"]: [group["GroupId"] for group in one["Groups"]]
+        for one in found["NetworkInterfaces"]
+    }
+
+
+def quarantines(ec2):
+    filters = [{"Name": "group-name", "Values": ["security-hub-quarantine"]}]
+    return ec2.describe_security_groups(Filters=filters)["SecurityGroups"]
+
+
+def test_every_interface_moves_into_a_group_without_rules_and_back(member, ec2, instance):
+    before = groups(ec2, instance)
+    made = plan(finding_about(member, instance), member.session)
+    assert (groups(ec2, instance), len(before), quarantines(ec2)) == (before, 2, [])
+    change = apply(made, member.session)
+    (group,) = quarantines(ec2)
+    assert (group["IpPermissions"], group["IpPermissionsEgress"]) == ([], [])
+    assert groups(ec2, instance) == {one: [group["GroupId"]] for one in before}
+    undo(change, member.session)
+    assert groups(ec2, instance) == before
+
+
+def test_a_second_time_nothing_is_needed(member, instance):
+    finding = finding_about(member, instance)
+    apply(plan(finding, member.session), member.session)
+    made = plan(finding, member.session)
+    assert (made.is_needed, made.description) == (False, "The instance is isolated already")
+
+
+def test_a_group_of_that_name_that_lets_something_in_is_refused(member, ec2, instance):
+    finding = finding_about(member, instance)
+    apply(plan(finding, member.session), member.session)
+    ec2.authorize_security_group_ingress(
+        GroupId=quarantines(ec2)[0]["GroupId"],
+        IpPermissions=[{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}],
+    )
+    with pytest.raises(CannotRemediateError, match="must not let anything in"):
+        plan(finding, member.session)
+
+
+def test_nothing_is_needed_for_an_instance_that_is_gone(member):
+    assert not plan(finding_about(member, "i-00000000000000000"), member.session).is_needed
+
+
+def test_what_is_not_an_instance_is_refused(member):
+    with pytest.raises(CannotRemediateError, match="does not end in the id of an instance"):
+        plan(finding_about(member, "vol-0abc"), member.session)
+
+
+def test_the_statements_are_what_it_takes(prove_statements, member, instance):
+    prove_statements("ec2_quarantine", finding_about(member, instance))

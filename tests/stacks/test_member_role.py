@@ -1,0 +1,125 @@
+import json
+
+import pytest
+from aws_cdk.assertions import Template
+
+from stacks.member_role import MemberRoleStack, member_role_template
+
+ADMINISTRATOR = "111122223333"
+
+
+@pytest.fixture(scope="module")
+def new_template(new_app, environment, remediation_settings):
+    def make(**changes):
+        settings = remediation_settings(**changes)
+        stack = MemberRoleStack(new_app(), "Member", settings=settings, env=environment)
+        return Template.from_stack(stack)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def role(new_template):
+    return role_of(new_template())
+
+
+def role_of(template):
+    (role,) = template.find_resources("AWS::IAM::Role").values()
+    return role["Properties"]
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
+
+
+def actions_of(policy):
+    return {action for one in policy["PolicyDocument"]["Statement"] for action in as_list(one["Action"])}
+
+
+def test_the_snapshot_is_what_was_reviewed(new_template, snapshot, without_asset_hashes):
+    assert without_asset_hashes(new_template().to_json()) == snapshot
+
+
+def test_the_template_passes_every_check(new_app, environment, remediation_settings):
+    app = new_app()
+    MemberRoleStack(app, "Member", settings=remediation_settings(regions=["eu-west-1"]), env=environment)
+    app.synth()
+
+
+def test_each_enabled_remediation_has_a_policy_and_no_other_has(new_template):
+    policies = role_of(new_template(remediations=["s3_public_access"]))["Policies"]
+    assert [policy["PolicyName"] for policy in policies] == ["s3_public_access"]
+    assert all(action.startswith("s3:") for action in actions_of(policies[0]))
+
+
+def test_what_undoing_needs_is_granted_only_where_it_is_enabled(new_template):
+    def may_authorize(**changes):
+        policies = role_of(new_template(**changes))["Policies"]
+        return any("ec2:AuthorizeSecurityGroupIngress" in actions_of(policy) for policy in policies)
+
+    assert may_authorize(undo=True)
+    assert not may_authorize(undo=False)
+
+
+def test_no_policy_has_a_wildcard_action(role):
+    assert not [action for policy in role["Policies"] for action in actions_of(policy) if "*" in action]
+
+
+def test_the_chosen_regions_limit_every_statement(new_template):
+    policies = role_of(new_template(regions=["eu-west-1", "us-east-1"]))["Policies"]
+    conditions = [s["Condition"] for policy in policies for s in policy["PolicyDocument"]["Statement"]]
+    assert all(
+        condition == {"StringEquals": {"aws:RequestedRegion": ["eu-west-1", "us-east-1"]}}
+        for condition in conditions
+    )
+
+
+def test_only_the_function_of_the_administrator_account_and_organization_is_trusted(role):
+    assume, identity = role["AssumeRolePolicyDocument"]["Statement"]
+    caller = {
+        "aws:PrincipalArn": {
+            "Fn::Join": [
+                "",
+                [
+                    "arn:",
+                    {"Ref": "AWS::Partition"},
+                    f":iam::{ADMINISTRATOR}:role/securityhub/SecurityHubRemediation",
+                ],
+            ]
+        },
+        "aws:PrincipalOrgID": "o-exampleorgid",
+    }
+    assert assume["Action"] == "sts:AssumeRole"
+    assert assume["Condition"] == {
+        "StringEquals": {**caller, "sts:ExternalId": "securityhub-remediation"},
+        "StringLike": {"sts:SourceIdentity": "securityhub-*"},
+    }
+    assert identity["Action"] == "sts:SetSourceIdentity"
+    assert identity["Condition"] == {"StringEquals": caller}
+    assert f":iam::{ADMINISTRATOR}:root" in json.dumps(assume["Principal"])
+
+
+def test_name_and_path_are_those_of_the_settings(new_template):
+    role = role_of(new_template(role={"name": "Fixer", "path": "/a/b/"}))
+    assert (role["RoleName"], role["Path"]) == ("Fixer", "/a/b/")
+
+
+def test_a_permissions_boundary_is_set_where_one_is_named(new_template, role):
+    assert "PermissionsBoundary" not in role
+    bounded = role_of(new_template(role={"permissions_boundary": "Fence"}))["PermissionsBoundary"]
+    assert json.dumps(bounded).endswith(':policy/Fence"]]}')
+
+
+def test_the_template_of_the_stack_set_has_the_same_role_and_needs_nothing_of_bootstrapping(
+    new_app, remediation_settings
+):
+    anywhere = MemberRoleStack(new_app(), "Member", settings=remediation_settings())
+    rendered = json.loads(member_role_template(new_app(), settings=remediation_settings()))
+    assert rendered.keys() == {"Resources"}
+    (role,) = rendered["Resources"].values()
+    assert role["Properties"] == role_of(Template.from_stack(anywhere))
+
+
+def test_the_policies_stay_within_the_quota_of_a_role(new_template):
+    policies = role_of(new_template(regions=["eu-west-1", "us-east-1"]))["Policies"]
+    assert sum(len(json.dumps(policy["PolicyDocument"])) for policy in policies) < 10_240

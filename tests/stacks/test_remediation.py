@@ -1,0 +1,171 @@
+import json
+
+import pytest
+from aws_cdk import App, Environment
+from aws_cdk.assertions import Match, Template
+
+import app
+from stacks.member_role import MemberRoleStack
+from stacks.remediation import RemediationStack
+from stacks.settings import Settings, load_settings
+
+EVERYTHING = {"automatic": {"enabled": True}, "stack_set": {"enabled": True}}
+
+
+@pytest.fixture(scope="module")
+def new_template(new_app, environment, remediation_settings):
+    def make(**changes):
+        settings = remediation_settings(**changes)
+        return Template.from_stack(
+            RemediationStack(new_app(), "Remediation", settings=settings, env=environment)
+        )
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def template(new_template):
+    return new_template(**EVERYTHING)
+
+
+def statements(template):
+    for policy in template.find_resources("AWS::IAM::Policy").values():
+        yield from policy["Properties"]["PolicyDocument"]["Statement"]
+
+
+def test_the_snapshot_is_what_was_reviewed(template, snapshot, without_asset_hashes):
+    assert without_asset_hashes(template.to_json()) == snapshot
+
+
+@pytest.mark.parametrize("allow", [["444455556666"], ["ANY"], []])
+def test_the_template_passes_every_check(new_app, environment, remediation_settings, allow):
+    an_app = new_app()
+    settings = remediation_settings(**EVERYTHING, accounts={"allow": allow})
+    RemediationStack(an_app, "Remediation", settings=settings, env=environment)
+    an_app.synth()
+
+
+@pytest.mark.parametrize("region", [None, "eu-west-1", "cn-north-1"])
+def test_the_templates_pass_every_check_wherever_they_are_deployed(new_app, remediation_settings, region):
+    an_app = new_app()
+    environment = Environment(account="111122223333", region=region) if region else None
+    settings = remediation_settings(**EVERYTHING)
+    RemediationStack(an_app, "Remediation", settings=settings, env=environment)
+    MemberRoleStack(an_app, "Member", settings=settings, env=environment)
+    templates = an_app.synth().stacks
+    assert region or "arn:aws:" not in json.dumps([one.template for one in templates])
+
+
+def test_only_the_button_is_there_where_nothing_else_is_enabled(new_template):
+    template = new_template(undo=False)
+    template.resource_count_is("AWS::SecurityHub::ActionTarget", 1)
+    template.resource_count_is("AWS::Lambda::EventSourceMapping", 0)
+    template.resource_count_is("AWS::CloudFormation::StackSet", 0)
+    assert "s3:GetObject" not in json.dumps(list(statements(template)))
+
+
+def test_no_permission_has_a_wildcard_action(template):
+    actions = [action for one in statements(template) for action in [one["Action"]]]
+    assert "*" not in json.dumps(actions)
+
+
+def members_that_may_be_entered(template):
+    found = [one["Resource"] for one in statements(template) if "sts:AssumeRole" in one["Action"]]
+    return json.dumps(found)
+
+
+def test_only_the_roles_of_allowed_accounts_may_be_assumed(new_template):
+    accounts = {"allow": ["444455556666", "777788889999"], "deny": ["777788889999"]}
+    resources = members_that_may_be_entered(new_template(accounts=accounts))
+    assert ":iam::444455556666:role/securityhub/SecurityHubRemediationMember" in resources
+    assert "777788889999" not in resources
+    assert "*" not in resources
+
+
+def test_no_role_may_be_assumed_where_no_account_is_allowed(new_template):
+    assert members_that_may_be_entered(new_template(accounts={"allow": []})) == "[]"
+
+
+def test_the_function_has_the_role_that_the_members_trust(template):
+    template.has_resource_properties(
+        "AWS::IAM::Role", {"RoleName": "SecurityHubRemediation", "Path": "/securityhub/"}
+    )
+
+
+def test_imported_findings_wait_in_a_queue_and_are_worked_on_a_few_at_a_time(template):
+    template.has_resource_properties(
+        "AWS::Lambda::EventSourceMapping",
+        {
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
+            "ScalingConfig": {"MaximumConcurrency": 5},
+        },
+    )
+
+
+def test_the_automatic_rule_is_for_failed_findings_of_the_enabled_controls(new_template):
+    template = new_template(**EVERYTHING, remediations=["ebs_default_encryption"])
+    template.has_resource_properties(
+        "AWS::Events::Rule",
+        {
+            "EventPattern": {
+                "detail": {
+                    "findings": Match.object_like(
+                        {
+                            "Compliance": {"SecurityControlId": ["EC2.7"], "Status": ["FAILED"]},
+                            "Workflow": {"Status": ["NEW"]},
+                        }
+                    )
+                }
+            }
+        },
+    )
+
+
+def test_automatic_remediation_changes_nothing_unless_told_to(template):
+    template.has_resource_properties(
+        "AWS::Lambda::Function",
+        {"Environment": {"Variables": Match.object_like({"AUTOMATIC_MODE": "dry-run"})}},
+    )
+
+
+def test_the_table_forgets_and_can_be_restored(template):
+    template.has_resource_properties(
+        "AWS::DynamoDB::Table",
+        {
+            "TimeToLiveSpecification": {"AttributeName": "expiration", "Enabled": True},
+            "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+            "SSESpecification": {"SSEEnabled": True},
+        },
+    )
+
+
+def test_accounts_that_join_a_unit_get_the_role_by_themselves(template):
+    template.has_resource_properties(
+        "AWS::CloudFormation::StackSet",
+        {
+            "PermissionModel": "SERVICE_MANAGED",
+            "AutoDeployment": {"Enabled": True, "RetainStacksOnAccountRemoval": False},
+            "StackInstancesGroup": [
+                {
+                    "DeploymentTargets": {"OrganizationalUnitIds": ["ou-abcd-12345678"]},
+                    "Regions": ["us-east-1"],
+                }
+            ],
+        },
+    )
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_app_has_the_stacks_while_remediation_is_enabled(
+    monkeypatch, tmp_path, feature_flags, remediation_settings, enabled
+):
+    settings = Settings(
+        routing=load_settings().routing, remediation=remediation_settings(**EVERYTHING, enabled=enabled)
+    )
+    monkeypatch.setattr(app, "load_settings", lambda: settings)
+    monkeypatch.setattr(app, "App", lambda: App(context=feature_flags, outdir=str(tmp_path)))
+    monkeypatch.setattr(app, "check_templates", lambda _: None)
+    app.main()
+    made = {path.name.partition(".")[0] for path in tmp_path.glob("*.template.json")}
+    assert ({"SecurityHubRemediation", "SecurityHubRemediationMember"} <= made) == enabled
+    assert "SecurityHubAnalystActions" in made

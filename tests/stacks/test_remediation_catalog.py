@@ -1,0 +1,89 @@
+import json
+from importlib.resources import files
+
+import pytest
+
+from remediation.registry import all_remediations
+from stacks.remediation_catalog import CatalogError, chosen, read_catalog
+
+GOOD = """
+CONTROL_IDS = ("EC2.7",)
+RESOURCE_TYPES = ("AwsAccount",)
+DESCRIPTION = "Turns something on"
+STATEMENTS = ({"Action": ("ec2:GetEbsEncryptionByDefault",), "Resource": ("*",)},)
+"""
+
+
+@pytest.fixture(scope="module")
+def actions_of_aws():
+    """The actions of every service, with the types of resources that each supports; cfn-lint has them."""
+    text = files("cfnlint.data.AdditionalSpecs").joinpath("Policies.json").read_text()
+    return {
+        f"{service}:{action}": details.get("Resources", [])
+        for service, entry in json.loads(text).items()
+        for action, details in entry["Actions"].items()
+    }
+
+
+def read(tmp_path, source):
+    (tmp_path / "one.py").write_text(source)
+    return read_catalog(tmp_path)
+
+
+def statements():
+    for entry in read_catalog().values():
+        for statement in (*entry.statements, *entry.undo_statements):
+            yield pytest.param(statement, id=f"{entry.name}-{statement.actions[0]}")
+
+
+def test_the_stacks_read_what_the_function_runs():
+    catalog = read_catalog()
+    assert catalog.keys() == all_remediations().keys()
+    for name, remediation in all_remediations().items():
+        entry = catalog[name]
+        assert (entry.control_ids, entry.resource_types, entry.description) == (
+            remediation.control_ids,
+            remediation.resource_types,
+            remediation.description,
+        )
+        assert bool(entry.undo_statements) == (remediation.undo is not None)
+
+
+@pytest.mark.parametrize("statement", list(statements()))
+def test_every_action_exists_in_aws(actions_of_aws, statement):
+    assert not [action for action in statement.actions if action.lower() not in actions_of_aws]
+
+
+@pytest.mark.parametrize("statement", list(statements()))
+def test_any_resource_is_asked_for_only_where_aws_supports_no_narrower_one(actions_of_aws, statement):
+    if "*" in statement.resources:
+        assert not [action for action in statement.actions if actions_of_aws[action.lower()]]
+
+
+def test_a_module_is_read_without_running_it(tmp_path):
+    (entry,) = read(tmp_path, f"raise SystemExit\n{GOOD}").values()
+    assert entry.control_ids == ("EC2.7",)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "message"),
+    [
+        ('CONTROL_IDS = ("EC2.7",)', "CONTROL_IDS = ()", "CONTROL_IDS must be a literal of non-empty text"),
+        ('CONTROL_IDS = ("EC2.7",)', "", "CONTROL_IDS must be"),
+        ('"Turns something on"', "str(7)", "DESCRIPTION must be a literal"),
+        ("ec2:GetEbsEncryptionByDefault", "ec2:*", "must name its actions in full"),
+        ('"Resource": ("*",)', '"Resource": "*"', "Resource of STATEMENTS must be"),
+        ('"Resource": ("*",)', '"Resource": ("*",), "Effect": "Allow"', "must have Action and Resource only"),
+        ("STATEMENTS = (", "STATEMENTS = () # (", "STATEMENTS must be a tuple of statements"),
+    ],
+)
+def test_a_module_that_does_not_say_what_it_must_is_refused_with_the_reason(tmp_path, good, bad, message):
+    with pytest.raises(CatalogError, match=message):
+        read(tmp_path, GOOD.replace(good, bad))
+
+
+def test_a_remediation_that_does_not_exist_cannot_be_chosen():
+    with pytest.raises(
+        CatalogError, match="There is no remediation nonsense; there are ebs_default_encryption"
+    ):
+        chosen(["nonsense"], read_catalog())
