@@ -1,0 +1,58 @@
+import pytest
+
+from remediation.contract import CannotRemediateError
+from remediations.kms_key_rotation import apply, plan, undo
+
+
+@pytest.fixture
+def kms(member):
+    return member.client("kms")
+
+
+@pytest.fixture
+def key(kms):
+    return kms.create_key()["KeyMetadata"]["Arn"]
+
+
+def finding_about(member, key):
+    return member.finding("KMS.4", "AwsKmsKey", key)
+
+
+def rotates(kms, key):
+    return kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"]
+
+
+def test_rotation_is_turned_on_and_off_again(member, kms, key):
+    change = apply(plan(finding_about(member, key), member.session), member.session)
+    assert rotates(kms, key)
+    assert not plan(finding_about(member, key), member.session).is_needed
+    undo(change, member.session)
+    assert not rotates(kms, key)
+
+
+def test_a_plan_changes_nothing(member, kms, key):
+    assert plan(finding_about(member, key), member.session).is_needed
+    assert not rotates(kms, key)
+
+
+def test_nothing_is_needed_for_a_key_that_is_about_to_be_deleted(member, kms, key):
+    kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    made = plan(finding_about(member, key), member.session)
+    assert (made.is_needed, made.description) == (False, "The key is about to be deleted")
+
+
+def test_nothing_is_needed_for_a_key_that_is_gone(member):
+    key = f"arn:aws:kms:{member.region}:{member.account}:key/00000000-0000-0000-0000-000000000000"
+    assert not plan(finding_about(member, key), member.session).is_needed
+
+
+def test_a_key_that_kms_cannot_rotate_is_refused(member, kms):
+    key = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["Arn"]
+    with pytest.raises(
+        CannotRemediateError, match="KeySpec is SYMMETRIC_DEFAULT only; this one's is HMAC_256"
+    ):
+        plan(finding_about(member, key), member.session)
+
+
+def test_the_statements_are_what_it_takes(prove_statements, member, key):
+    prove_statements("kms_key_rotation", finding_about(member, key))
