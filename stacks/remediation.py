@@ -161,12 +161,12 @@ class RemediationStack(Stack):
                 ("securityhub:BatchUpdateFindings",),
                 [self.format_arn(service="securityhub", resource="hub", resource_name="default")],
             ),
-            (("s3:PutObject",), [objects]),
+            (("s3:GetObject", "s3:PutObject"), [objects]),
+            # Without it, S3 says that access is denied where there is no record.
+            (("s3:ListBucket",), [records.bucket_arn]),
         ]
         if settings.undo:
-            statements.append((("s3:DeleteObject", "s3:GetObject"), [objects]))
-            # Without it, S3 says that access is denied where there is no record.
-            statements.append((("s3:ListBucket",), [records.bucket_arn]))
+            statements.append((("s3:DeleteObject",), [objects]))
         if members := member_role_arns(settings):
             statements.append((("sts:AssumeRole", "sts:SetSourceIdentity"), members))
         for actions, resources in statements:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -35,10 +35,20 @@ class RecordsBucket:
         self._bucket = bucket
 
     def save(self, finding: Finding, *, remediation: str, change: Change) -> str:
-        """Keep what is about to be changed and return where, as `s3://BUCKET/KEY`."""
+        """Keep what is about to be changed and return where, as `s3://BUCKET/KEY`.
+
+        The first record for a finding as it was last updated stays: when a remediation stopped halfway, the
+        next try sees only what is left to change, and undoing that alone would restore half of it.
+        """
+        place = f"s3://{self._bucket}/{_key(finding)}"
+        updated = str(finding.updated_at)
+        kept = self._read(finding)
+        if kept is not None and (kept["updated"], kept["remediation"]) == (updated, remediation):
+            return place
         record = {
             "finding": finding.id,
             "product": finding.product_arn,
+            "updated": updated,
             "remediation": remediation,
             "resource": change.resource,
             "description": change.description,
@@ -50,22 +60,28 @@ class RecordsBucket:
             Body=json.dumps(record).encode(),
             ContentType="application/json",
         )
-        return f"s3://{self._bucket}/{_key(finding)}"
+        return place
 
     def load(self, finding: Finding) -> tuple[str, Change] | None:
         """Return the name of the remediation that changed something for a finding, and what, or None."""
+        record = self._read(finding)
+        if record is None:
+            return None
+        return record["remediation"], Change(
+            resource=record["resource"],
+            description=record["description"],
+            prior_state=record["priorState"],
+        )
+
+    def _read(self, finding: Finding) -> dict[str, Any] | None:
         try:
             body = self._client.get_object(Bucket=self._bucket, Key=_key(finding))["Body"].read()
         except ClientError as error:
             if error.response["Error"]["Code"] == "NoSuchKey":
                 return None
             raise
-        record = json.loads(body)
-        return record["remediation"], Change(
-            resource=record["resource"],
-            description=record["description"],
-            prior_state=record["priorState"],
-        )
+        record: dict[str, Any] = json.loads(body)
+        return record
 
     def delete(self, finding: Finding) -> None:
         """Let the finding have no record; earlier versions stay in the bucket."""

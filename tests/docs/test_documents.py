@@ -292,3 +292,9 @@ def test_the_emulator_document_lists_every_endpoint_of_its_own():
     endpoints = re.findall(r'^\w+_PATH(?:: Final)? = "(/_.+)"$', sources, re.MULTILINE)
     rows = table(EMULATOR, "Endpoint")
     assert sorted(code_in(row[0])[0].split()[1] for row in rows) == sorted(endpoints)
+
+
+def test_the_table_of_remediations_names_every_module_once():
+    modules = {path.stem for path in (ROOT / "lambda" / "remediations").glob("*.py")} - {"__init__"}
+    rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "remediation.md").read_text(), re.MULTILINE)
+    assert sorted(rows) == sorted(modules)

@@ -61,7 +61,7 @@ def test_only_the_button_is_there_where_nothing_else_is_enabled(new_template):
     template.resource_count_is("AWS::SecurityHub::ActionTarget", 1)
     template.resource_count_is("AWS::Lambda::EventSourceMapping", 0)
     template.resource_count_is("AWS::CloudFormation::StackSet", 0)
-    assert "s3:GetObject" not in json.dumps(list(statements(template)))
+    assert "s3:DeleteObject" not in json.dumps(list(statements(template)))
 
 
 def test_no_permission_has_a_wildcard_action(template):

@@ -48,6 +48,26 @@ def test_another_finding_has_no_record(records, finding):
     assert records.load(replace(finding, id="another")) is None
 
 
+def test_the_rest_of_a_remediation_that_stopped_halfway_does_not_replace_the_first_record(records, finding):
+    records.save(finding, remediation="example", change=CHANGE)
+    rest = replace(CHANGE, prior_state={"open": [7]})
+    records.save(finding, remediation="example", change=rest)
+    assert records.load(finding) == ("example", CHANGE)
+
+
+def test_a_finding_that_was_updated_since_gets_a_new_record(records, finding):
+    records.save(finding, remediation="example", change=CHANGE)
+    later = replace(CHANGE, prior_state={"open": []})
+    records.save(replace(finding, updated_at=None), remediation="example", change=later)
+    assert records.load(finding) == ("example", later)
+
+
+def test_another_remediation_of_the_finding_gets_a_new_record(records, finding):
+    records.save(finding, remediation="example", change=CHANGE)
+    records.save(finding, remediation="other", change=CHANGE)
+    assert records.load(finding) == ("other", CHANGE)
+
+
 def test_a_deleted_record_is_gone(records, finding):
     records.save(finding, remediation="example", change=CHANGE)
     records.delete(finding)
