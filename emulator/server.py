@@ -29,6 +29,7 @@ from urllib.parse import urlencode, urlsplit
 import boto3
 import botocore.session
 from botocore.config import Config
+from botocore.loaders import create_loader
 
 from emulator.delivery.log import Delivery
 from emulator.delivery.retry import SCALE_VARIABLE
@@ -46,6 +47,8 @@ _NO_USER_SETTINGS = {
     "credentials_file": (None, None, os.devnull, None),
     "ca_bundle": (None, None, None, None),
 }
+# Botocore's service models, which a loader keeps: reading those of a large service takes a second.
+_MODELS = create_loader()
 _T = TypeVar("_T")
 
 
@@ -156,6 +159,7 @@ class EmbeddedAws:
 
     def _new_client(self, service: str, account: str, region: str) -> Any:  # noqa: ANN401
         session = botocore.session.Session(session_vars=_NO_USER_SETTINGS)
+        session.register_component("data_loader", _MODELS)
         # boto3's type information lists a client for each literal name; here the name is a variable.
         connect: Any = boto3.session.Session(botocore_session=session).client
         return connect(

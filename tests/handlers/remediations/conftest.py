@@ -4,13 +4,17 @@ import itertools
 import re
 
 import boto3
+import botocore.session
 import pytest
+from botocore.loaders import create_loader
 
 from remediation.registry import all_remediations
 from securityhub_events import Finding, Resource
 from stacks.remediation_catalog import read_catalog
 
 REGION = "eu-west-1"
+# Shared, because reading the models of EC2 takes a second for each test.
+MODELS = create_loader()
 _accounts = itertools.count(500_000_000_001)
 # Where an IAM action is not named as its operation.
 IAM_ACTIONS = {
@@ -38,7 +42,10 @@ class Member:
         self.account = str(next(_accounts))
         self.region = REGION
         self.actions = set()
+        core = botocore.session.Session()
+        core.register_component("data_loader", MODELS)
         self.session = boto3.Session(
+            botocore_session=core,
             aws_access_key_id=self.account,
             aws_secret_access_key="test",  # noqa: S106 - the server takes any secret
             region_name=REGION,
