@@ -4,8 +4,7 @@ To add one, add a CustomActionRule to AnalystActionsStack.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_iam as iam
@@ -15,9 +14,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from securityhub_actions import CustomActionRule, LoggedFunction, targets
-from stacks.dependency_layer import dependency_layer
-
-_LAMBDA_CODE: Final = Path(__file__).resolve().parent.parent / "lambda"
+from stacks.app_function import app_function
 
 
 class AnalystActionsStack(Stack):
@@ -98,13 +95,11 @@ class AnalystActionsStack(Stack):
     def _function(
         self, construct_id: str, *, handler: str, description: str, environment: Mapping[str, str]
     ) -> LoggedFunction:
-        return LoggedFunction(
+        return app_function(
             self,
             construct_id,
-            description=description,
-            code=lambda_.Code.from_asset(str(_LAMBDA_CODE), exclude=["**/__pycache__"]),
             handler=handler,
+            description=description,
             timeout=Duration.minutes(2),
-            layers=[dependency_layer(self)],
-            environment={"POWERTOOLS_SERVICE_NAME": handler.split(".", 1)[0], **environment},
+            environment=environment,
         )

@@ -3,12 +3,11 @@
 What is on and which findings each part gets stands in settings.toml.
 """
 
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from aws_cdk import (
     Acknowledgment,
     Annotations,
-    CfnElement,
     CfnOutput,
     Duration,
     RemovalPolicy,
@@ -34,6 +33,7 @@ from securityhub_actions.rule_warnings import OVER_BROAD, OVERLAPPING
 from securityhub_actions.targets.finding_paths import ASFF
 from securityhub_actions.targets.json_input import InputPath, JsonInput
 from stacks.settings import ArchiveSettings, CriticalSettings, HighSettings, RoutingSettings
+from stacks.template_checks import logical_id_of
 
 # The finding's account, and the day that the event was sent: its time is 2026-01-31T09:30:00Z.
 _PARTITION_KEYS: Final = {
@@ -197,7 +197,7 @@ class FindingsRoutingStack(Stack):
         for prefix in ("findings", "errors"):
             Validations.of(role).acknowledge(
                 Acknowledgment(
-                    id=f"AwsSolutions-IAM5[Resource::<{_logical_id(bucket)}.Arn>/{prefix}/*]",
+                    id=f"AwsSolutions-IAM5[Resource::<{logical_id_of(bucket)}.Arn>/{prefix}/*]",
                     reason="Firehose names its objects itself; the prefix is the narrowest resource.",
                 )
             )
@@ -283,7 +283,3 @@ class FindingsRoutingStack(Stack):
             targets=[targets.SqsQueue(queue)],
         )
         CfnOutput(self, "HighQueueUrl", value=queue.queue_url, description="High findings wait here")
-
-
-def _logical_id(bucket: s3.IBucket) -> str:
-    return Stack.of(bucket).get_logical_id(cast("CfnElement", bucket.node.default_child))

@@ -1,13 +1,11 @@
 """Remediation in the administrator account: the button, the rule, and the function that acts in members."""
 
 import dataclasses
-from pathlib import Path
 from typing import Any, Final, cast
 
 from aws_cdk import (
     Acknowledgment,
     Aws,
-    CfnElement,
     CfnStackSet,
     Duration,
     RemovalPolicy,
@@ -24,11 +22,11 @@ from constructs import Construct
 
 from securityhub_actions import CustomActionRule, ImportedFindingsRule, LoggedFunction, targets
 from securityhub_actions.delivery import dead_letter_queue_of
-from stacks.dependency_layer import dependency_layer
+from stacks.app_function import app_function
 from stacks.member_role import member_role_arns, member_role_template
 from stacks.settings import RemediationSettings
+from stacks.template_checks import logical_id_of
 
-_LAMBDA_CODE: Final = Path(__file__).resolve().parent.parent / "lambda"
 _UNDO_ACTION_ID: Final = "UndoRemediation"
 _TIMEOUT: Final = Duration.minutes(5)
 _BATCH_SIZE: Final = 10
@@ -117,17 +115,14 @@ class RemediationStack(Stack):
 
     def _function(self, table: dynamodb.Table, records: s3.Bucket) -> LoggedFunction:
         settings = self._settings
-        function = LoggedFunction(
+        function = app_function(
             self,
             "Function",
             description="Remediates Security Hub findings in the accounts that they name",
-            code=lambda_.Code.from_asset(str(_LAMBDA_CODE), exclude=["**/__pycache__"]),
             handler="remediate.handler.handle",
             timeout=_TIMEOUT,
             memory_size=512,
-            layers=[dependency_layer(self)],
             environment={
-                "POWERTOOLS_SERVICE_NAME": "remediate",
                 "AWS_STS_REGIONAL_ENDPOINTS": "regional",
                 "REMEDIATIONS": ",".join(settings.remediations),
                 "ALLOWED_ACCOUNTS": ",".join(settings.accounts.allow),
@@ -171,7 +166,7 @@ class RemediationStack(Stack):
             statements.append((("sts:AssumeRole", "sts:SetSourceIdentity"), members))
         for actions, resources in statements:
             role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=resources))
-        reasons = {f"Resource::<{_logical_id(records)}.Arn>/*": "One object for each finding, by account."}
+        reasons = {f"Resource::<{logical_id_of(records)}.Arn>/*": "One object for each finding, by account."}
         if "ANY" in settings.accounts.allow:
             name = f"{settings.role.path}{settings.role.name}"
             reasons[f"Resource::arn:<AWS::Partition>:iam::*:role{name}"] = (
@@ -246,7 +241,3 @@ class RemediationStack(Stack):
             ],
             template_body=member_role_template(self, settings=self._settings),
         )
-
-
-def _logical_id(bucket: s3.IBucket) -> str:
-    return Stack.of(bucket).get_logical_id(cast("CfnElement", bucket.node.default_child))

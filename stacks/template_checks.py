@@ -7,18 +7,27 @@ An acknowledgement stands beside the resource that it is for, with its reason.
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import cast
 
 import jsii
 from aws_cdk import (
     App,
+    CfnElement,
     IPolicyValidationContext,
     IPolicyValidationPlugin,
     PolicyValidationPluginReport,
     PolicyViolatingResource,
     PolicyViolation,
+    Stack,
     Validations,
 )
+from aws_cdk import aws_s3 as s3
 from cdk_nag import AwsSolutionsChecks
+
+
+def logical_id_of(bucket: s3.IBucket) -> str:
+    """Return a bucket's logical id, by which cdk-nag names the resources of a policy."""
+    return Stack.of(bucket).get_logical_id(cast("CfnElement", bucket.node.default_child))
 
 
 def check_templates(app: App) -> None:

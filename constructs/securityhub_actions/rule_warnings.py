@@ -36,6 +36,8 @@ class _FilteredRule:
         self.rule = rule
         self.findings = findings
         self.pattern = EventPattern.parse(findings.to_event_pattern())
+        self.environment = environment_of(rule)
+        self.unreachable_reason = findings.unreachable_reason()
 
     def visit(self, node: IConstruct) -> None:
         """Warn about the rule itself, not about its parts."""
@@ -45,8 +47,9 @@ class _FilteredRule:
 
     def _warnings(self) -> Iterator[tuple[str, str]]:
         path = self.rule.node.path
-        if reason := self.findings.unreachable_reason():
-            yield UNREACHABLE, f"The rule {path} can never match a finding: {reason}. Correct its filter."
+        if self.unreachable_reason:
+            message = f"The rule {path} can never match a finding: {self.unreachable_reason}."
+            yield UNREACHABLE, f"{message} Correct its filter."
             return
         if subsumes(self.pattern, self._every_finding()):
             yield (
@@ -71,8 +74,8 @@ class _FilteredRule:
         for other in rules[rules.index(self) + 1 :]:
             if (
                 type(other.findings) is type(self.findings)
-                and environment_of(other.rule) == environment_of(self.rule)
-                and not other.findings.unreachable_reason()
+                and other.environment == self.environment
+                and not other.unreachable_reason
                 and may_overlap(
                     self.pattern, other.pattern, single_valued=self.findings.single_valued_paths()
                 )

@@ -1,0 +1,47 @@
+"""A Lambda function of this app: code from lambda/, the shared layer, Powertools named after its folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_lambda as lambda_
+
+from securityhub_actions import LoggedFunction
+from stacks.dependency_layer import dependency_layer
+
+_CODE: Final = Path(__file__).resolve().parent.parent / "lambda"
+
+
+def app_function(
+    stack: Stack,
+    construct_id: str,
+    *,
+    handler: str,
+    description: str,
+    timeout: Duration,
+    environment: Mapping[str, str],
+    memory_size: int = 256,
+) -> LoggedFunction:
+    """Create a function in a stack.
+
+    Args:
+        stack: the stack.
+        construct_id: the id in the stack.
+        handler: `FOLDER.handler.handle`, for a folder of lambda/.
+        description: what the function is for.
+        timeout: how long one invocation may take.
+        environment: environment variables; no secrets.
+        memory_size: in MiB. Default: 256.
+    """
+    return LoggedFunction(
+        stack,
+        construct_id,
+        description=description,
+        code=lambda_.Code.from_asset(str(_CODE), exclude=["**/__pycache__"]),
+        handler=handler,
+        timeout=timeout,
+        memory_size=memory_size,
+        layers=[dependency_layer(stack)],
+        environment={"POWERTOOLS_SERVICE_NAME": handler.split(".", 1)[0], **environment},
+    )
