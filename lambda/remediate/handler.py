@@ -13,8 +13,8 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from once.remembered_work import RememberedWork
 from remediate import member_account, records
-from remediate.idempotency import RememberedWork
 from remediate.logic import Invocation, Services, explain_no_findings, remediate_findings
 from remediate.outcomes import FindingsNotRemediatedError
 from remediate.settings import Settings

@@ -4,6 +4,7 @@ The fakes answer where a request would leave for the network, so parameter valid
 retries and error parsing are botocore's own.
 """
 
+import datetime as dt
 import importlib
 import json
 import sys
@@ -13,6 +14,11 @@ from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 import pytest
+from aws_lambda_powertools.utilities.idempotency.exceptions import (
+    IdempotencyItemAlreadyExistsError,
+    IdempotencyItemNotFoundError,
+)
+from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePersistenceLayer
 from botocore.awsrequest import AWSResponse
 
 EVENTS = Path(__file__).parents[1] / "events"
@@ -169,6 +175,42 @@ class FakeTopic:
     def _refuse(self, request, status, code, message):
         error = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
         return _answer(request, status, f"<ErrorResponse><Error>{error}</Error></ErrorResponse>", "text/xml")
+
+
+class MemoryStore(BasePersistenceLayer):
+    """What Powertools keeps in DynamoDB, with its conditional write."""
+
+    def __init__(self):
+        super().__init__()
+        self.records = {}
+
+    def _get_record(self, idempotency_key):
+        try:
+            return self.records[idempotency_key]
+        except KeyError:
+            raise IdempotencyItemNotFoundError from None
+
+    def _put_record(self, data_record):
+        existing = self.records.get(data_record.idempotency_key)
+        if existing and not existing.is_expired and not self._is_abandoned(existing):
+            raise IdempotencyItemAlreadyExistsError(old_data_record=existing)
+        self.records[data_record.idempotency_key] = data_record
+
+    def _update_record(self, data_record):
+        self.records[data_record.idempotency_key] = data_record
+
+    def _delete_record(self, data_record):
+        self.records.pop(data_record.idempotency_key, None)
+
+    @staticmethod
+    def _is_abandoned(record):
+        now = dt.datetime.now(dt.UTC).timestamp() * 1000
+        return record.status == "INPROGRESS" and (record.in_progress_expiry_timestamp or now + 1) < now
+
+
+@pytest.fixture
+def memory_store():
+    return MemoryStore()
 
 
 @pytest.fixture

@@ -1,17 +1,11 @@
 """Remediation without AWS: accounts that refuse or not, a table and a bucket in memory."""
 
-import datetime as dt
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from aws_lambda_powertools.utilities.idempotency.exceptions import (
-    IdempotencyItemAlreadyExistsError,
-    IdempotencyItemNotFoundError,
-)
-from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePersistenceLayer
 
-from remediate.idempotency import RememberedWork
+from once.remembered_work import RememberedWork
 from remediate.logic import Invocation, Services
 from remediate.member_account import MemberRoleError
 from remediate.settings import Settings
@@ -31,37 +25,6 @@ ENVIRONMENT = {
 }
 
 
-class MemoryStore(BasePersistenceLayer):
-    """What Powertools keeps in DynamoDB, with its conditional write."""
-
-    def __init__(self):
-        super().__init__()
-        self.records = {}
-
-    def _get_record(self, idempotency_key):
-        try:
-            return self.records[idempotency_key]
-        except KeyError:
-            raise IdempotencyItemNotFoundError from None
-
-    def _put_record(self, data_record):
-        existing = self.records.get(data_record.idempotency_key)
-        if existing and not existing.is_expired and not self._is_abandoned(existing):
-            raise IdempotencyItemAlreadyExistsError(old_data_record=existing)
-        self.records[data_record.idempotency_key] = data_record
-
-    def _update_record(self, data_record):
-        self.records[data_record.idempotency_key] = data_record
-
-    def _delete_record(self, data_record):
-        self.records.pop(data_record.idempotency_key, None)
-
-    @staticmethod
-    def _is_abandoned(record):
-        now = dt.datetime.now(dt.UTC).timestamp() * 1000
-        return record.status == "INPROGRESS" and (record.in_progress_expiry_timestamp or now + 1) < now
-
-
 class World:
     """Everything that remediation touches, in memory.
 
@@ -75,7 +38,8 @@ class World:
         unwritable: findings that Security Hub does not update.
     """
 
-    def __init__(self):
+    def __init__(self, store):
+        self.store = store
         self.forget()
 
     def forget(self):
@@ -84,7 +48,7 @@ class World:
         self.refusing, self.failing, self.unwritable = set(), set(), set()
         self.notes = {}
         self.kept = {}
-        self.store = MemoryStore()
+        self.store.records.clear()
 
     # MemberAccounts
     def session(self, finding, action):
@@ -163,8 +127,8 @@ class World:
 
 
 @pytest.fixture
-def world():
-    return World()
+def world(memory_store):
+    return World(memory_store)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from remediate.idempotency import RememberedWork
+from once.remembered_work import RememberedWork
 from remediate.outcomes import FindingsNotRemediatedError
 from securityhub_events import MalformedEventError
 

@@ -4,15 +4,15 @@ from types import SimpleNamespace
 import pytest
 from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAlreadyInProgressError
 
-from remediate.idempotency import RememberedWork
+from once.remembered_work import RememberedWork
 
 KEY = {"finding": "finding/1", "action": "Remediate"}
 RESULT = {"status": "Remediated"}
 
 
 @pytest.fixture
-def once(world):
-    return in_an_invocation(world.store)
+def once(memory_store):
+    return in_an_invocation(memory_store)
 
 
 def in_an_invocation(store, remaining_milliseconds=60_000):
@@ -34,9 +34,9 @@ def test_the_first_time_it_is_done_and_then_remembered(once):
     assert once.run(KEY, never) == (RESULT, True)
 
 
-def test_another_container_remembers_as_well(once, world):
+def test_another_container_remembers_as_well(once, memory_store):
     once.run(KEY, lambda: dict(RESULT))
-    assert in_an_invocation(world.store).run(KEY, never) == (RESULT, True)
+    assert in_an_invocation(memory_store).run(KEY, never) == (RESULT, True)
 
 
 @pytest.mark.parametrize("part", KEY)
@@ -51,7 +51,7 @@ def test_work_that_raises_is_done_again(once):
     assert once.run(KEY, lambda: dict(RESULT)) == (RESULT, False)
 
 
-def test_work_that_another_invocation_is_at_is_not_done(once, world):
+def test_work_that_another_invocation_is_at_is_not_done(once, memory_store):
     begun, may_end = threading.Event(), threading.Event()
 
     def slow():
@@ -59,7 +59,7 @@ def test_work_that_another_invocation_is_at_is_not_done(once, world):
         may_end.wait(5)
         return dict(RESULT)
 
-    other = threading.Thread(target=in_an_invocation(world.store).run, args=(KEY, slow))
+    other = threading.Thread(target=in_an_invocation(memory_store).run, args=(KEY, slow))
     other.start()
     begun.wait(5)
     with pytest.raises(IdempotencyAlreadyInProgressError):
@@ -69,7 +69,7 @@ def test_work_that_another_invocation_is_at_is_not_done(once, world):
     assert once.run(KEY, never) == (RESULT, True)
 
 
-def test_work_of_an_invocation_that_died_is_done_once_its_time_is_over(once, world):
+def test_work_of_an_invocation_that_died_is_done_once_its_time_is_over(once, memory_store):
     class DiedError(BaseException):
         """The end of a process, which nothing handles."""
 
@@ -77,5 +77,5 @@ def test_work_of_an_invocation_that_died_is_done_once_its_time_is_over(once, wor
         raise DiedError
 
     with pytest.raises(DiedError):
-        in_an_invocation(world.store, remaining_milliseconds=-1).run(KEY, die)
+        in_an_invocation(memory_store, remaining_milliseconds=-1).run(KEY, die)
     assert once.run(KEY, lambda: dict(RESULT)) == (RESULT, False)

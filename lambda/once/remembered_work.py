@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from aws_lambda_powertools.utilities.idempotency import IdempotencyConfig, idempotent_function
 from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePersistenceLayer
 from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import DataRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from remediate.outcomes import OutcomeJson
-
 # As long as EventBridge may deliver an event again.
 REMEMBERED_SECONDS: Final = 24 * 3600
-_KEY_PREFIX: Final = "remediate"
+_KEY_PREFIX: Final = "once"
 _REPEATED: Final = "repeated"
+
+Result = TypeVar("Result", bound=Mapping[str, object])
 
 
 class RememberedWork:
@@ -35,15 +35,19 @@ class RememberedWork:
         """Let work that died be done again once this invocation's time is over."""
         self._config.register_lambda_context(context)
 
-    def run(self, key: Mapping[str, str], work: Callable[[], OutcomeJson]) -> tuple[OutcomeJson, bool]:
+    def run(self, key: Mapping[str, str], work: Callable[[], Result]) -> tuple[Result, bool]:
         """Return the work's result, and whether it had been done before.
+
+        Args:
+            key: What makes it this piece of work and no other.
+            work: Does it and returns JSON values by name.
 
         Raises:
             IdempotencyAlreadyInProgressError: Another invocation is doing it.
             Exception: What the work raised; it counts as not done.
         """
 
-        def do(*, key: Mapping[str, str]) -> OutcomeJson:  # noqa: ARG001 - Powertools reads it
+        def do(*, key: Mapping[str, str]) -> Result:  # noqa: ARG001 - Powertools reads it
             return work()
 
         once: Any = idempotent_function(
@@ -55,7 +59,7 @@ class RememberedWork:
         )
         result: dict[str, Any] = once(key=dict(key))
         repeated = bool(result.pop(_REPEATED, False))
-        return cast("OutcomeJson", result), repeated
+        return cast("Result", result), repeated
 
 
 def _mark(response: Any, idempotent_data: DataRecord) -> dict[str, Any]:  # noqa: ANN401, ARG001 - Powertools' signature

@@ -1,0 +1,1 @@
+"""Doing a piece of work once, whatever is delivered how often."""
