@@ -1,0 +1,1 @@
+"""Lambda function that opens a ticket for a finding in each tracker, and resolves it with the finding."""
