@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -99,8 +100,12 @@ class _NothingChangedError(Exception):
         super().__init__(outcome.description)
 
 
-class _NoteNotWrittenError(Exception):
-    """Carries the reason past the memory of what was written."""
+class _NotesNotWrittenError(Exception):
+    """Carries the reasons, by finding id, past the memory of what was written."""
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        self.reasons = reasons
+        super().__init__(str(reasons))
 
 
 def remediate_findings(
@@ -123,8 +128,7 @@ def remediate_findings(
     run = _Run(event=event, settings=settings, services=services, invocation=invocation)
     distinct = {(finding.product_arn, finding.id): finding for finding in event.findings}.values()
     reports = tuple(Report(finding=finding, outcome=run.outcome_of(finding)) for finding in distinct)
-    not_written = {report.finding.id: why for report in reports if (why := run.write(report))}
-    return Summary(reports=reports, not_written=not_written, malformed=event.malformed_findings)
+    return Summary(reports=reports, not_written=run.write(reports), malformed=event.malformed_findings)
 
 
 def explain_no_findings(event: InsightResultsEvent | ImportedFindingsV2Event) -> str:
@@ -220,34 +224,50 @@ class _Run:
         self.services.records.delete(finding)
         return self._outcome(Status.UNDONE, change.description, remediation=name)
 
-    def write(self, report: Report) -> str | None:
-        """Write the outcome to the finding, once, and return why it could not be written.
+    def write(self, reports: Sequence[Report]) -> dict[str, str]:
+        """Write the outcomes to the findings, once, and return why some could not be written, by finding id.
 
-        Writing to a finding is another import event, so what a rule has written about a finding it does not
-        write again, and what it will not touch it does not write to at all: that would never end.
+        Findings that get the same status and note share a request. Writing to a finding is another import
+        event, so what a rule has written about a finding it does not write again, and what it will not touch
+        it does not write to at all: that would never end.
         """
-        outcome = report.outcome
-        automatic = self.action == AUTOMATIC
-        if automatic and outcome.status in (Status.REFUSED, Status.IMPOSSIBLE):
-            return None
-        written_for = AUTOMATIC if automatic else self.event.event_id
-        key = {**self._key(report.finding), "written": outcome.status, "for": written_for}
-        try:
-            self.services.once.run(key, lambda: self._write_note(report))
-        except Exception as error:  # noqa: BLE001 - as above
-            return str(error)
-        return None
+        unwritten = (Status.REFUSED, Status.IMPOSSIBLE) if self.action == AUTOMATIC else ()
+        groups: dict[tuple[Status, str], list[Report]] = {}
+        for report in reports:
+            if report.outcome.status not in unwritten:
+                # The moments differ; whoever shares a note gets the first of them.
+                note = compose_note(replace(report.outcome, time=""), self.event)
+                groups.setdefault((report.outcome.status, note), []).append(report)
+        return {finding: why for group in groups.values() for finding, why in self._write(group).items()}
 
-    def _write_note(self, report: Report) -> OutcomeJson:
-        for item in write_to_findings(
-            [report.finding],
+    def _write(self, group: Sequence[Report]) -> Mapping[str, str]:
+        key = {
+            "findings": json.dumps([self._key(report.finding) for report in group]),
+            "written": group[0].outcome.status,
+            "for": AUTOMATIC if self.action == AUTOMATIC else self.event.event_id,
+        }
+        try:
+            self.services.once.run(key, lambda: self._write_note(group))
+        except _NotesNotWrittenError as error:
+            return error.reasons
+        except Exception as error:  # noqa: BLE001 - as above
+            return {report.finding.id: str(error) for report in group}
+        return {}
+
+    def _write_note(self, group: Sequence[Report]) -> OutcomeJson:
+        outcome = group[0].outcome
+        not_written = write_to_findings(
+            [report.finding for report in group],
             security_hub=self.services.security_hub,
-            workflow_status=WORKFLOW_STATUSES.get(report.outcome.status),
-            note_text=compose_note(report.outcome, self.event),
+            workflow_status=WORKFLOW_STATUSES.get(outcome.status),
+            note_text=compose_note(outcome, self.event),
             note_updated_by=self.invocation.function_arn,
-        ):
-            raise _NoteNotWrittenError(f"{item.error_code}: {item.error_message}")
-        return report.outcome.to_json()
+        )
+        if not_written:
+            raise _NotesNotWrittenError(
+                {item.finding.id: f"{item.error_code}: {item.error_message}" for item in not_written}
+            )
+        return outcome.to_json()
 
     def _key(self, finding: Finding) -> dict[str, str]:
         return {

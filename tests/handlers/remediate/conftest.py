@@ -36,6 +36,7 @@ class World:
         failing: resources on which applying fails.
         notes: what was written, by finding id: (status, text), oldest first.
         unwritable: findings that Security Hub does not update.
+        requests: findings of each request to Security Hub, oldest first.
     """
 
     def __init__(self, store):
@@ -46,7 +47,7 @@ class World:
         """Begin anew."""
         self.open, self.applied, self.undone = set(), [], []
         self.refusing, self.failing, self.unwritable = set(), set(), set()
-        self.notes = {}
+        self.notes, self.requests = {}, []
         self.kept = {}
         self.store.records.clear()
 
@@ -71,6 +72,7 @@ class World:
     def batch_update_findings(self, findings, *, workflow_status, note_text, note_updated_by):
         assert note_updated_by == FUNCTION_ARN
         assert len(note_text) <= 512
+        self.requests.append([finding.id for finding in findings])
         refused = [finding for finding in findings if finding.id in self.unwritable]
         for finding in findings:
             if finding not in refused:

@@ -180,6 +180,24 @@ def test_an_account_is_not_touched_unless_it_is_allowed_and_not_denied(run, worl
     assert why in note
 
 
+def test_findings_that_get_the_same_status_and_note_share_a_request(run, world, new_event):
+    event = new_event(120)
+    world.open.clear()
+    world.open.add("resource/7")
+    run(event)
+    assert [len(findings) for findings in world.requests] == [100, 19, 1]
+    assert world.requests[-1] == ["finding/7"]
+    assert {status for ((status, _),) in world.notes.values()} == {"RESOLVED"}
+
+
+def test_of_findings_that_share_a_request_only_those_not_updated_are_reported(run, world, new_event):
+    event = new_event(3)
+    world.open.clear()
+    world.unwritable = {"finding/1"}
+    assert run(event).failures == ["finding/1: the note was not written: FindingNotFound: gone"]
+    assert sorted(world.notes) == ["finding/0", "finding/2"]
+
+
 def test_a_rule_writes_nothing_to_the_findings_of_an_account_that_is_not_allowed(run, world, new_event):
     run(new_event(1, automatic=True), allowed_accounts=frozenset())
     assert world.notes == {}
