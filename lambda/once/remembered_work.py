@@ -61,6 +61,15 @@ class RememberedWork:
         repeated = bool(result.pop(_REPEATED, False))
         return cast("Result", result), repeated
 
+    def forget(self, key: Mapping[str, str]) -> None:
+        """Let the work be done again; nothing happens where it was never done."""
+        self._store.configure(self._config, key_prefix=_KEY_PREFIX)
+        self._store.delete_record(data=dict(key), exception=_ForgottenError())
+
+
+class _ForgottenError(Exception):
+    """What Powertools notes in its debug log as the reason why a record goes."""
+
 
 def _mark(response: Any, idempotent_data: DataRecord) -> dict[str, Any]:  # noqa: ANN401, ARG001 - Powertools' signature
     return {**response, _REPEATED: True}

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 Event = CustomActionEvent | ImportedFindingsEvent
 AUTOMATIC: Final = "automatic"
+_REMEDIATE: Final = "remediate"
+_UNDO: Final = "undo"
 
 
 class MemberAccounts(Protocol):
@@ -66,6 +68,9 @@ class Once(Protocol):
 
     def run(self, key: Mapping[str, str], work: Callable[[], OutcomeJson]) -> tuple[OutcomeJson, bool]:
         """Return the work's result, and whether it had been done before. Work that raises is not done."""
+
+    def forget(self, key: Mapping[str, str]) -> None:
+        """Let the work be done again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +119,8 @@ def remediate_findings(
     """Remediate every finding of an event, or plan to, and write to each what happened.
 
     A finding that fails stops no other. What was changed is remembered by finding, action and the finding's
-    time of update, so that a retry, a duplicate and a second press change nothing more.
+    time of update, so that a retry, a duplicate and a second press change nothing more. What was undone can be
+    done again, by a press at once, by a rule when the finding was updated.
 
     Args:
         event: The findings: an analyst pressed a custom action on them, or they were imported.
@@ -204,6 +210,7 @@ class _Run:
         # Before anything changes: what happens next may be the end of this process.
         record = self.services.records.save(finding, remediation=remediation.name, change=intended)
         change = remediation.apply(plan, session)
+        self.services.once.forget(self._key(finding, _UNDO))
         return self._outcome(
             Status.APPLIED,
             change.description,
@@ -222,7 +229,11 @@ class _Run:
             raise CannotRemediateError(f"The remediation {name} is not enabled or cannot be undone.")
         remediation.undo(change, self.services.members.session(finding, self.action))
         self.services.records.delete(finding)
-        return self._outcome(Status.UNDONE, change.description, remediation=name)
+        undone = self._outcome(Status.UNDONE, change.description, remediation=name)
+        self.services.once.forget(self._key(finding, _REMEDIATE))
+        # The finding is NEW again, which a rule would take for its turn.
+        self.services.once.run(self._key(finding, AUTOMATIC), undone.to_json)
+        return undone
 
     def write(self, reports: Sequence[Report]) -> dict[str, str]:
         """Write the outcomes to the findings, once, and return why some could not be written, by finding id.
@@ -231,7 +242,8 @@ class _Run:
         event, so what a rule has written about a finding it does not write again, and what it will not touch
         it does not write to at all: that would never end.
         """
-        unwritten = (Status.REFUSED, Status.IMPOSSIBLE) if self.action == AUTOMATIC else ()
+        automatic = self.action == AUTOMATIC
+        unwritten = (Status.REFUSED, Status.IMPOSSIBLE, Status.UNDONE) if automatic else ()
         groups: dict[tuple[Status, str], list[Report]] = {}
         for report in reports:
             if report.outcome.status not in unwritten:
@@ -269,12 +281,14 @@ class _Run:
             )
         return outcome.to_json()
 
-    def _key(self, finding: Finding) -> dict[str, str]:
+    def _key(self, finding: Finding, kind: str | None = None) -> dict[str, str]:
+        """Return what is remembered as one piece of work: by default, what this event asks for."""
+        asked = _UNDO if self.undoes else AUTOMATIC if self.action == AUTOMATIC else _REMEDIATE
         return {
             "product": finding.product_arn,
             "finding": finding.id,
             "updated": to_time(finding.updated_at) if finding.updated_at else "",
-            "action": self.action,
+            "action": kind or asked,
         }
 
     def _outcome(

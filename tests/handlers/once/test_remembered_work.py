@@ -51,6 +51,16 @@ def test_work_that_raises_is_done_again(once):
     assert once.run(KEY, lambda: dict(RESULT)) == (RESULT, False)
 
 
+def test_what_is_forgotten_is_done_again(once):
+    once.run(KEY, lambda: dict(RESULT))
+    once.forget(KEY)
+    assert once.run(KEY, lambda: dict(RESULT)) == (RESULT, False)
+
+
+def test_what_was_never_done_can_be_forgotten(once):
+    once.forget(KEY)
+
+
 def test_work_that_another_invocation_is_at_is_not_done(once, memory_store):
     begun, may_end = threading.Event(), threading.Event()
 

@@ -234,6 +234,33 @@ def test_undoing_restores_and_reopens_once(run, world, new_event):
     assert world.undone == ["resource/0"]
 
 
+def test_what_was_undone_can_be_remediated_and_undone_again(run, world, new_event):
+    event = new_event(1)
+    undo = replace(event, action_arn=event.action_arn.replace("Remediate", "UndoRemediation"))
+    for number in range(2):
+        assert statuses(run(replace(event, event_id=f"remediate-{number}"))) == [Status.APPLIED]
+        assert world.open == set()
+        assert statuses(run(replace(undo, event_id=f"undo-{number}"))) == [Status.UNDONE]
+        assert world.open == {"resource/0"}
+    assert world.last_note(event.findings[0])[1].startswith("Remediation undone: ")
+
+
+def test_a_rule_leaves_alone_what_was_undone_until_the_finding_is_updated(run, world, new_event):
+    event = new_event(1, automatic=True)
+    (finding,) = event.findings
+    pressed = replace(new_event(1), findings=(finding,))
+    run(pressed)
+    run(replace(pressed, action_arn=pressed.action_arn.replace("Remediate", "UndoRemediation")))
+    notes = list(world.notes[finding.id])
+
+    run(event, automatic_changes=True)
+
+    assert world.open == {"resource/0"}
+    assert world.notes[finding.id] == notes
+    updated = replace(event, findings=(replace(finding, updated_at=event.time),))
+    assert statuses(run(updated, automatic_changes=True)) == [Status.APPLIED]
+
+
 def test_what_was_never_remediated_cannot_be_undone(run, world, new_event):
     event = new_event(1, action="UndoRemediation")
     assert statuses(run(event)) == [Status.IMPOSSIBLE]
