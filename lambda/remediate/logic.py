@@ -119,8 +119,8 @@ def remediate_findings(
     """Remediate every finding of an event, or plan to, and write to each what happened.
 
     A finding that fails stops no other. What was changed is remembered by finding, action and the finding's
-    time of update, so that a retry, a duplicate and a second press change nothing more. What was undone can be
-    done again, by a press at once, by a rule when the finding was updated.
+    time of update, so that a retry, a duplicate and a second press change nothing more. What was undone can
+    be done again: by a press at once, by a rule when the finding was updated.
 
     Args:
         event: The findings: an analyst pressed a custom action on them, or they were imported.
