@@ -84,6 +84,6 @@ def test_a_module_that_does_not_say_what_it_must_is_refused_with_the_reason(tmp_
 
 def test_a_remediation_that_does_not_exist_cannot_be_chosen():
     with pytest.raises(
-        CatalogError, match="There is no remediation nonsense; there are .*, ebs_default_encryption"
+        CatalogError, match=r"There is no remediation nonsense; there are .*, ebs_default_encryption"
     ):
         chosen(["nonsense"], read_catalog())

@@ -70,7 +70,7 @@ def test_two_modules_cannot_serve_the_same(with_modules):
 
 def test_a_remediation_that_does_not_exist_cannot_be_enabled():
     with pytest.raises(
-        ValueError, match="There is no remediation nonsense; there are .*, ebs_default_encryption"
+        ValueError, match=r"There is no remediation nonsense; there are .*, ebs_default_encryption"
     ):
         registry.enabled_remediations(["nonsense", "s3_public_access"])
 
