@@ -41,6 +41,7 @@ def plugged_app() -> AsgiApp:
         instance_metadata,
         public_snapshots,
         roles,
+        security_groups,
         securityhub,
     )
 
@@ -57,6 +58,7 @@ def plugged_app() -> AsgiApp:
     public_snapshots.register()
     databases.register()
     instance_interfaces.register()
+    security_groups.register()
     return log_app(api_destinations.hosts_app(securityhub.press_app(app)), log)
 
 

@@ -62,7 +62,8 @@ class Remediation:
             finding it can do nothing about, and lets botocore's errors pass.
         apply: Does what the plan says, and nothing else. Called with needed plans only; calling it again
             after an interruption must do no harm.
-        undo: Restores the prior state; None where the API does not permit it.
+        undo: Restores the prior state, also where an interruption has left half of it restored; None where
+            the API does not permit it.
     """
 
     name: str

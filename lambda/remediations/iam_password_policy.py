@@ -7,6 +7,7 @@ See:
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +97,9 @@ def undo(change: Change, session: Session) -> None:
     client = session.client("iam")
     policy: Any = change.prior_state["PasswordPolicy"]
     if policy is None:
-        client.delete_account_password_policy()
+        # It may be gone already.
+        with contextlib.suppress(client.exceptions.NoSuchEntityException):
+            client.delete_account_password_policy()
     else:
         client.update_account_password_policy(**policy)
 

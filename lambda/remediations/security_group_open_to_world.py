@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from remediation.contract import CannotRemediateError, Change, Plan, name_in_arn, resource_of
 from remediation.registry import control_of
 
@@ -34,6 +36,7 @@ UNDO_STATEMENTS = (
     },
 )
 
+_EXISTS = "InvalidPermission.Duplicate"
 _WORLD = ("0.0.0.0/0", "::/0")
 _ALL_PROTOCOLS = "-1"
 _PROTOCOL_NAMES = {"6": "tcp", "17": "udp"}
@@ -104,18 +107,21 @@ def apply(plan: Plan, session: Session) -> Change:
 
 
 def undo(change: Change, session: Session) -> None:
-    """Authorize the revoked rules again. They get new ids."""
+    """Authorize the revoked rules again, one by one, but those that are there. They get new ids."""
     client = session.client("ec2")
     group_id: Any = change.prior_state["GroupId"]
     ingress, egress = _by_direction(change.prior_state)
-    if ingress:
-        client.authorize_security_group_ingress(
-            GroupId=group_id, IpPermissions=[_to_permission(rule) for rule in ingress]
-        )
-    if egress:
-        client.authorize_security_group_egress(
-            GroupId=group_id, IpPermissions=[_to_permission(rule) for rule in egress]
-        )
+    authorizations = (
+        (client.authorize_security_group_ingress, ingress),
+        (client.authorize_security_group_egress, egress),
+    )
+    for authorize, rules in authorizations:
+        for rule in rules:
+            try:
+                authorize(GroupId=group_id, IpPermissions=[_to_permission(rule)])
+            except ClientError as error:
+                if error.response["Error"]["Code"] != _EXISTS:
+                    raise
 
 
 def _by_direction(state: Mapping[str, object]) -> tuple[list[Rule], list[Rule]]:

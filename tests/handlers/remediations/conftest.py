@@ -100,7 +100,7 @@ def prove_statements(member):
     """A function that remediates findings, undoes it, and fails unless the statements are what that takes.
 
     Give it findings that together make the module call all that it can: sufficient is what allows every call
-    that is made, necessary what is called.
+    that is made, necessary what is called. Undoing is tried twice, as after an interruption.
     """
 
     def prove(name, *findings):
@@ -113,6 +113,7 @@ def prove_statements(member):
         if remediation.undo:
             member.actions.clear()
             for change in reversed(changes):
+                remediation.undo(change, member.session)
                 remediation.undo(change, member.session)
             assert member.actions == _actions(entry.undo_statements)
 
