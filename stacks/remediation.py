@@ -1,6 +1,7 @@
 """Remediation in the administrator account: the button, the rule, and the function that acts in members."""
 
 import dataclasses
+import json
 from typing import Any, Final, cast
 
 from aws_cdk import (
@@ -125,6 +126,7 @@ class RemediationStack(Stack):
             environment={
                 "AWS_STS_REGIONAL_ENDPOINTS": "regional",
                 "REMEDIATIONS": ",".join(settings.remediations),
+                "REMEDIATION_PARAMETERS": json.dumps(settings.parameters),
                 "ALLOWED_ACCOUNTS": ",".join(settings.accounts.allow),
                 "DENIED_ACCOUNTS": ",".join(settings.accounts.deny),
                 "AUTOMATIC_MODE": settings.automatic.mode,

@@ -4,7 +4,8 @@ Stacks know Lambda code only as a path, so the literals are parsed and nothing i
 """
 
 import ast
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -49,6 +50,19 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """What a remediation must be told.
+
+    Attributes:
+        description: what it is, and which values are allowed.
+        pattern: a regular expression that an allowed value matches in full.
+    """
+
+    description: str
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogEntry:
     """A remediation module, as far as deploying it goes.
 
@@ -59,6 +73,7 @@ class CatalogEntry:
         description: what it changes.
         statements: what `plan` and `apply` need.
         undo_statements: what `undo` needs; empty where it cannot be undone.
+        parameters: what it must be told, by name.
     """
 
     name: str
@@ -67,6 +82,7 @@ class CatalogEntry:
     description: str
     statements: tuple[Statement, ...]
     undo_statements: tuple[Statement, ...]
+    parameters: Mapping[str, Parameter]
 
 
 def read_catalog(folder: Path = MODULES_FOLDER) -> Mapping[str, CatalogEntry]:
@@ -89,6 +105,49 @@ def chosen(names: Collection[str], catalog: Mapping[str, CatalogEntry]) -> Seque
     return [entry for name, entry in catalog.items() if name in names]
 
 
+def check_parameters(
+    given: Mapping[str, Mapping[str, str]], names: Collection[str], catalog: Mapping[str, CatalogEntry]
+) -> None:
+    """Check what the remediations are told.
+
+    Args:
+        given: values by module and name.
+        names: the enabled modules, which exist.
+        catalog: all modules.
+
+    Raises:
+        CatalogError: a module or a parameter is unknown, one is missing or not what is allowed, or its module
+            is not enabled; the message lists all faults.
+    """
+    if faults := [*_faults_of_tables(given, names, catalog), *_faults_of_values(given, names, catalog)]:
+        raise CatalogError("; ".join(faults))
+
+
+def _faults_of_tables(
+    given: Mapping[str, Mapping[str, str]], names: Collection[str], catalog: Mapping[str, CatalogEntry]
+) -> Iterator[str]:
+    takers = ", ".join(name for name, entry in catalog.items() if entry.parameters)
+    for name in given:
+        if name not in catalog or not catalog[name].parameters:
+            yield f"there is no remediation {name} that takes parameters; those that do are {takers}"
+        elif name not in names:
+            yield f"{name} is not enabled; add it to remediations, or remove its parameters"
+
+
+def _faults_of_values(
+    given: Mapping[str, Mapping[str, str]], names: Collection[str], catalog: Mapping[str, CatalogEntry]
+) -> Iterator[str]:
+    for entry in chosen(names, catalog):
+        values = given.get(entry.name, {}) if entry.parameters else {}
+        for name in values.keys() - entry.parameters.keys():
+            yield f"{entry.name}.{name} is unknown; {entry.name} takes {', '.join(entry.parameters)}"
+        for name, parameter in entry.parameters.items():
+            if name not in values:
+                yield f"{entry.name}.{name} is missing: give {parameter.description}"
+            elif not re.fullmatch(parameter.pattern, values[name]):
+                yield f"{entry.name}.{name} = {values[name]!r}: allowed is {parameter.description}"
+
+
 def _entry(path: Path) -> CatalogEntry:
     literals = _literals(path)
     return CatalogEntry(
@@ -100,6 +159,7 @@ def _entry(path: Path) -> CatalogEntry:
         undo_statements=_statements(path, "UNDO_STATEMENTS", literals["UNDO_STATEMENTS"])
         if "UNDO_STATEMENTS" in literals
         else (),
+        parameters=_parameters(path, literals.get("PARAMETERS", {})),
     )
 
 
@@ -143,6 +203,19 @@ def _statement(path: Path, name: str, value: Any) -> Statement:  # noqa: ANN401 
     if wild := [action for action in actions if "*" in action or ":" not in action]:
         raise CatalogError(f"{path}: {name} must name its actions in full, such as s3:GetObject, not {wild}.")
     return Statement(actions=actions, resources=_texts(path, f"Resource of {name}", value["Resource"]))
+
+
+def _parameters(path: Path, value: Any) -> Mapping[str, Parameter]:  # noqa: ANN401 - it is checked here
+    try:
+        found = {name: Parameter(**rule) for name, rule in value.items()}
+        for parameter in found.values():
+            re.compile(parameter.pattern)
+    except (AttributeError, TypeError, re.error):
+        raise CatalogError(
+            f"{path}: PARAMETERS must be a dict of dicts with description and pattern, a regular expression, "
+            f"but {value!r} was given."
+        ) from None
+    return found
 
 
 def _fill(resource: str) -> str:

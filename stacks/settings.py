@@ -25,7 +25,7 @@ from pydantic import (
 from securityhub_actions.filters import FindingFilter
 from securityhub_actions.patterns import InvalidPatternError
 from securityhub_actions.patterns.syntax import parse_conditions
-from stacks.remediation_catalog import CatalogEntry, chosen, read_catalog
+from stacks.remediation_catalog import CatalogEntry, check_parameters, chosen, read_catalog
 
 SETTINGS_FILE: Final = Path(__file__).resolve().parent.parent / "settings.toml"
 
@@ -258,6 +258,10 @@ class RemediationSettings(_Settings):
     remediations: list[str] = Field(
         min_length=1, description="a list of at least one name of a module in lambda/remediations"
     )
+    parameters: dict[str, dict[str, str]] = Field(
+        description="a table for each remediation that must be told something, with the PARAMETERS of its "
+        "module as keys, or nothing where none must"
+    )
     undo: bool = Field(
         description="true or false, whether there is a custom action that undoes, and the permissions for it"
     )
@@ -277,6 +281,15 @@ class RemediationSettings(_Settings):
     def _exist(cls, names: list[str]) -> list[str]:
         chosen(names, read_catalog())
         return names
+
+    @field_validator("parameters")
+    @classmethod
+    def _are_what_the_remediations_take(
+        cls, given: dict[str, dict[str, str]], others: ValidationInfo
+    ) -> dict[str, dict[str, str]]:
+        if names := others.data.get("remediations"):
+            check_parameters(given, names, read_catalog())
+        return given
 
     @property
     def entries(self) -> Sequence[CatalogEntry]:

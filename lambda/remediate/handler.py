@@ -38,7 +38,7 @@ services = Services(
     records=records.RecordsBucket(records.create_client(), settings.records_bucket),
     once=once,
     security_hub=SecurityHub(create_client()),
-    remediations=enabled_remediations(settings.remediations),
+    remediations=enabled_remediations(settings.remediations, settings.parameters),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ class Settings:
 
     Attributes:
         remediations: `REMEDIATIONS`, names of the enabled modules, separated by commas.
+        parameters: `REMEDIATION_PARAMETERS`, a JSON object of objects: values by module and name, for those
+            that take any. By default there are none.
         allowed_accounts: `ALLOWED_ACCOUNTS`, separated by commas, or `ANY`. Without it no account is touched.
         denied_accounts: `DENIED_ACCOUNTS`, separated by commas; they win over the allowed ones.
         automatic_changes: whether `AUTOMATIC_MODE` is `apply`; by default it is `dry-run`, and imported
@@ -31,6 +34,7 @@ class Settings:
     """
 
     remediations: tuple[str, ...]
+    parameters: Mapping[str, Mapping[str, str]]
     allowed_accounts: frozenset[str]
     denied_accounts: frozenset[str]
     automatic_changes: bool
@@ -53,6 +57,7 @@ class Settings:
             raise _wrong("AUTOMATIC_MODE", mode, f"one of {', '.join(_AUTOMATIC_MODES)}")
         return cls(
             remediations=_list(environment, "REMEDIATIONS"),
+            parameters=_parameters(environment, "REMEDIATION_PARAMETERS"),
             allowed_accounts=_accounts(environment, "ALLOWED_ACCOUNTS", or_any=True),
             denied_accounts=_accounts(environment, "DENIED_ACCOUNTS", or_any=False),
             automatic_changes=mode == "apply",
@@ -84,6 +89,20 @@ def _accounts(environment: Mapping[str, str], name: str, *, or_any: bool) -> fro
             allowed = "12-digit account ids, separated by commas" + (f", or {ANY_ACCOUNT}" if or_any else "")
             raise _wrong(name, environment[name], allowed)
     return frozenset(accounts)
+
+
+def _parameters(environment: Mapping[str, str], name: str) -> Mapping[str, Mapping[str, str]]:
+    given = environment.get(name) or "{}"
+    try:
+        values = json.loads(given)
+    except ValueError:
+        values = None
+    if not isinstance(values, dict) or not all(
+        isinstance(table, dict) and all(isinstance(value, str) for value in table.values())
+        for table in values.values()
+    ):
+        raise _wrong(name, given, "a JSON object of objects of texts")
+    return values
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ class Remediation:
             after an interruption must do no harm.
         undo: Restores the prior state, also where an interruption has left half of it restored; None where
             the API does not permit it.
+        parameters: `PARAMETERS`, by name. Where there are any, `plan` and `apply` need their values as the
+            argument `parameters` until `enabled_remediations` has given them.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Remediation:
     plan: Callable[[Finding, Session], Plan]
     apply: Callable[[Plan, Session], Change]
     undo: Callable[[Change, Session], None] | None
+    parameters: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def resource_of(finding: Finding, types: Collection[str]) -> Resource:

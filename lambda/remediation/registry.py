@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterable, Mapping
-from functools import cache
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import cache, partial
 from types import ModuleType
+from typing import TypeVar
 
 import remediations
 from remediation.contract import Remediation
 from securityhub_events import Finding
 
 _SECURITY_HUB = "product/aws/securityhub"
+_T = TypeVar("_T")
 
 
 @cache
@@ -38,17 +42,44 @@ def all_remediations() -> Mapping[str, Remediation]:
     return found
 
 
-def enabled_remediations(names: Iterable[str]) -> Mapping[str, Remediation]:
-    """Return the modules of those names.
+def enabled_remediations(
+    names: Iterable[str], parameters: Mapping[str, Mapping[str, str]] | None = None
+) -> Mapping[str, Remediation]:
+    """Return the modules of those names, told their parameters.
+
+    Args:
+        names: The modules' names.
+        parameters: Values by module and name, for those that take any.
 
     Raises:
-        ValueError: There is no such module.
+        ValueError: There is no such module, or a parameter is unknown, missing or not what is allowed.
     """
     known = all_remediations()
     wanted = set(names)
     if unknown := sorted(wanted - known.keys()):
         raise ValueError(f"There is no remediation {', '.join(unknown)}; there are {', '.join(known)}.")
-    return {name: known[name] for name in known if name in wanted}
+    given = parameters or {}
+    if unused := sorted(given.keys() - wanted):
+        raise ValueError(f"There are parameters for {', '.join(unused)}, which is not enabled. Remove them.")
+    return {name: _told(known[name], given.get(name, {})) for name in known if name in wanted}
+
+
+def _told(one: Remediation, given: Mapping[str, str]) -> Remediation:
+    if given.keys() != one.parameters.keys() or not all(
+        re.fullmatch(one.parameters[name]["pattern"], value) for name, value in given.items()
+    ):
+        taken = "; ".join(f"{name}, {rule['description']}" for name, rule in one.parameters.items()) or "none"
+        raise ValueError(
+            f"The remediation {one.name} was given the parameters {dict(given)}, but takes {taken}. Correct "
+            "them in settings.toml and deploy again."
+        )
+    if not given:
+        return one
+    return replace(one, plan=_with(one.plan, given), apply=_with(one.apply, given))
+
+
+def _with(function: Callable[..., _T], parameters: Mapping[str, str]) -> Callable[..., _T]:
+    return partial(function, parameters=parameters)
 
 
 def _checked(name: str, module: ModuleType) -> Remediation:
@@ -67,6 +98,7 @@ def _checked(name: str, module: ModuleType) -> Remediation:
         plan=module.plan,
         apply=module.apply,
         undo=getattr(module, "undo", None),
+        parameters=getattr(module, "PARAMETERS", {}),
     )
 
 

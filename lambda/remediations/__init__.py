@@ -11,4 +11,11 @@ A module states these as literals, because the stacks read them without importin
 
 and defines `plan(finding, session) -> Plan` and `apply(plan, session) -> Change`. One that can be
 undone also has `undo(change, session)` and `UNDO_STATEMENTS`, granted only where undoing is enabled.
+
+One that must be told something, such as which key to encrypt with, also states the literal
+`PARAMETERS`: for each name a dict of `description`, what it is and which values are allowed, and
+`pattern`, a regular expression that an allowed value matches in full. All are required where the module
+is enabled, in the table `[remediation.parameters.MODULE]` of settings.toml, and checked when the app is
+synthesized and at cold start. Such a module defines `plan(finding, session, parameters)` and
+`apply(plan, session, parameters)`; its `undo` is as the others'.
 """

@@ -169,3 +169,12 @@ def test_the_app_has_the_stacks_while_remediation_is_enabled(
     made = {path.name.partition(".")[0] for path in tmp_path.glob("*.template.json")}
     assert ({"SecurityHubRemediation", "SecurityHubRemediationMember"} <= made) == enabled
     assert "SecurityHubAnalystActions" in made
+
+
+def test_the_function_is_told_the_parameters_of_the_remediations(new_template):
+    told = {"cloudtrail_encryption": {"kms_key": "alias/security"}}
+    template = new_template(remediations=["cloudtrail_encryption"], parameters=told)
+    variables = {"REMEDIATION_PARAMETERS": json.dumps(told)}
+    template.has_resource_properties(
+        "AWS::Lambda::Function", {"Environment": {"Variables": Match.object_like(variables)}}
+    )

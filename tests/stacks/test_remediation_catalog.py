@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from importlib.resources import files
 
@@ -47,6 +48,8 @@ def test_the_stacks_read_what_the_function_runs():
             remediation.description,
         )
         assert bool(entry.undo_statements) == (remediation.undo is not None)
+        taken = {one: dataclasses.asdict(parameter) for one, parameter in entry.parameters.items()}
+        assert taken == remediation.parameters
 
 
 @pytest.mark.parametrize("statement", list(statements()))
@@ -74,6 +77,13 @@ def test_a_module_is_read_without_running_it(tmp_path):
         ("ec2:GetEbsEncryptionByDefault", "ec2:*", "must name its actions in full"),
         ('"Resource": ("*",)', '"Resource": "*"', "Resource of STATEMENTS must be"),
         ('"Resource": ("*",)', '"Resource": ("*",), "Effect": "Allow"', "must have Action and Resource only"),
+        (
+            GOOD,
+            GOOD + 'PARAMETERS = ("key",)',
+            "PARAMETERS must be a dict of dicts with descr",
+        ),
+        (GOOD, GOOD + 'PARAMETERS = {"key": {"pattern": ".*"}}', "PARAMETERS must be"),
+        (GOOD, GOOD + 'PARAMETERS = {"a": {"description": "a", "pattern": "("}}', "PARAMETERS must be"),
         ("STATEMENTS = (", "STATEMENTS = () # (", "STATEMENTS must be a tuple of statements"),
     ],
 )

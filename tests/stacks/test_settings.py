@@ -332,6 +332,62 @@ def test_a_text_without_the_settings_is_refused_with_a_settingserror(load, text)
         load(text)
 
 
+TABLE = "[remediation.parameters]"
+
+
+def table(module, key="kms_key", value="alias/security"):
+    """The parameters of a remediation."""
+    return f'[remediation.parameters.{module}]\n{key} = "{value}"\n'
+
+
+@pytest.mark.parametrize("module", ["cloudtrail_encryption"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "alias/security",
+        "1234abcd-12ab-34cd-56ef-1234567890ab",
+        "mrk-1234abcd12ab34cd56ef1234567890ab",
+        "arn:aws-cn:kms:cn-north-1:444455556666:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        "arn:aws:kms:eu-west-1:444455556666:alias/security",
+    ],
+)
+def test_a_remediation_can_be_told_a_key_in_every_way_that_aws_names_one(module, key):
+    remediation = check_parameters_of(module, table(module, value=key)).remediation
+    assert remediation.parameters == {module: {"kms_key": key}}
+
+
+@pytest.mark.parametrize("module", ["cloudtrail_encryption"])
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("kms_key", "security", "kms_key = 'security': allowed is a customer managed key"),
+        ("kms_key", "", "kms_key = '': allowed is"),
+        ("kms_key", "alias/aws/sns", "kms_key = .*: allowed is .* no key that AWS manages"),
+        (
+            "kms_key",
+            "arn:aws:kms:eu-west-1:444455556666:alias/aws/s3",
+            "kms_key = .* no key that AWS manages",
+        ),
+        (
+            "key",
+            "alias/security",
+            r"key is unknown; \w+ takes kms_key; \w+\.kms_key is missing: give a cust",
+        ),
+    ],
+)
+def test_a_parameter_that_a_remediation_does_not_take_is_named_with_what_it_takes(
+    module, key, value, message
+):
+    with pytest.raises(SettingsError, match=rf"remediation\.parameters: {module}\.{message}"):
+        check_parameters_of(module, table(module, key, value))
+
+
+def check_parameters_of(module, parameters):
+    """Check the shipped settings with one more remediation enabled and told these parameters."""
+    text = REMEDIATION.replace('"ebs_default_encryption"', f'"{module}"').replace(TABLE, parameters)
+    return check_settings(tomllib.loads(VALID + text), source="settings.toml")
+
+
 def with_remediation(old, new):
     """A valid file with one text of its part on remediation replaced."""
     assert REMEDIATION.count(old) == 1, f"{old} must stand once in REMEDIATION"
@@ -349,6 +405,22 @@ def test_remediation_is_shipped_switched_off_and_allowed_nowhere():
     ("old", "new", "message"),
     [
         ('"ebs_default_encryption"', '"ebs"', r"remediations: There is no remediation ebs; there are"),
+        (
+            TABLE,
+            table("nonsense"),
+            "no remediation nonsense that .*; those that do are cloudtrail_encryption",
+        ),
+        (TABLE, table("s3_public_access"), "no remediation s3_public_access that takes parameters"),
+        (
+            TABLE,
+            table("cloudtrail_encryption"),
+            "cloudtrail_encryption is not enabled; add it to",
+        ),
+        (
+            '"ebs_default_encryption"',
+            '"cloudtrail_encryption"',
+            "kms_key is missing: give a customer",
+        ),
         ('administrator_account = "111122223333"', 'administrator_account = "1111"', "12-digit id"),
         ('organization_id = "o-exampleorgid"', 'organization_id = "example"', "organization_id"),
         ("allow = []", 'allow = ["all"]', r"accounts.allow\[0\] = .all.: allowed is a list of 12-digit"),

@@ -135,3 +135,18 @@ def test_a_missing_setting_shows_at_cold_start(cold_start, missing):
 def test_a_remediation_that_does_not_exist_shows_at_cold_start(cold_start):
     with pytest.raises(ValueError, match="There is no remediation nonsense"):
         cold_start("remediate.handler", **{**ENVIRONMENT, "REMEDIATIONS": "nonsense"})
+
+
+def test_what_remediations_are_told_is_checked_at_cold_start(cold_start):
+    told = {
+        "REMEDIATIONS": "cloudtrail_encryption",
+        "REMEDIATION_PARAMETERS": '{"cloudtrail_encryption": {}}',
+    }
+    with pytest.raises(ValueError, match=r"cloudtrail_encryption was given the parameters \{\}, but takes"):
+        cold_start("remediate.handler", **ENVIRONMENT | told)
+
+
+@pytest.mark.parametrize("given", ["kms_key", "[]", '{"one": "alias/key"}', '{"one": {"kms_key": 1}}'])
+def test_parameters_that_cannot_be_read_show_at_cold_start(cold_start, given):
+    with pytest.raises(ValueError, match="REMEDIATION_PARAMETERS must be a JSON object of objects of texts"):
+        cold_start("remediate.handler", **ENVIRONMENT | {"REMEDIATION_PARAMETERS": given})

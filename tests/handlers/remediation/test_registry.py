@@ -131,3 +131,43 @@ def test_a_finding_must_name_exactly_one_resource_of_the_type(finding, count):
 )
 def test_the_name_is_the_end_of_an_arn(given, name):
     assert name_in_arn(Resource(type=None, id=given, region=None)) == name
+
+
+KEY = {"kms_key": {"description": "a key", "pattern": "alias/[a-z]+"}}
+
+
+@pytest.fixture
+def told(with_modules):
+    """A function that enables a module which takes a key and answers with what it was told."""
+
+    def enable(parameters):
+        asks = {name: lambda *_, parameters: parameters["kms_key"] for name in ("plan", "apply")}
+        with_modules(one=GOOD | asks | {"PARAMETERS": KEY})
+        return registry.enabled_remediations(["one"], parameters)["one"]
+
+    return enable
+
+
+def test_plan_and_apply_are_told_the_parameters(told):
+    one = told({"one": {"kms_key": "alias/mine"}})
+    assert (one.plan(None, None), one.apply(None, None)) == ("alias/mine", "alias/mine")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, r"one was given the parameters \{\}, but takes kms_key, a key\. Correct them in settings\.toml"),
+        ({"one": {"key": "alias/mine"}}, r"given the parameters \{'key': 'alias/mine'\}, but takes kms_key"),
+        ({"one": {"kms_key": "alias/mine", "more": "1"}}, "but takes kms_key, a key"),
+        ({"one": {"kms_key": "alias/MINE"}}, "'alias/MINE'}, but takes kms_key, a key"),
+        ({"two": {"kms_key": "alias/mine"}}, "parameters for two, which is not enabled"),
+    ],
+)
+def test_parameters_that_are_not_what_a_remediation_takes_are_refused(told, given, message):
+    with pytest.raises(ValueError, match=message):
+        told(given)
+
+
+def test_a_remediation_that_takes_no_parameters_is_given_none():
+    with pytest.raises(ValueError, match="but takes none"):
+        registry.enabled_remediations(["s3_public_access"], {"s3_public_access": {"a": "b"}})

@@ -8,7 +8,7 @@ import botocore.session
 import pytest
 from botocore.loaders import create_loader
 
-from remediation.registry import all_remediations
+from remediation.registry import enabled_remediations
 from securityhub_events import Finding, Resource
 from stacks.remediation_catalog import read_catalog
 
@@ -103,8 +103,9 @@ def prove_statements(member):
     that is made, necessary what is called. Undoing is tried twice, as after an interruption.
     """
 
-    def prove(name, *findings):
-        remediation, entry = all_remediations()[name], read_catalog()[name]
+    def prove(name, *findings, parameters=None):
+        told = {name: parameters} if parameters else {}
+        remediation, entry = enabled_remediations([name], told)[name], read_catalog()[name]
         changes = [
             remediation.apply(remediation.plan(finding, member.session), member.session)
             for finding in findings
