@@ -32,6 +32,7 @@ SETTINGS_FILE: Final = Path(__file__).resolve().parent.parent / "settings.toml"
 _ANY: Final = "ANY"
 _ROLE_NAME: Final = r"^[A-Za-z0-9_+=,.@-]{1,64}$"
 _FILTER_FIELDS: Final = tuple(field.name for field in dataclasses.fields(FindingFilter))
+_TABLES: Final = {"resource_tags": "tag keys", "user_defined_fields": "keys"}
 _LONGEST_VALUE: Final = 80
 
 
@@ -82,12 +83,13 @@ def _reason(error: ValueError) -> str:
 def _to_field(name: str, written: object) -> object:
     if name not in _FILTER_FIELDS:
         raise ValueError(f"there is no such field; FindingFilter has {_listed(_FILTER_FIELDS)}")
-    if name != "resource_tags":
+    if name not in _TABLES:
         return None if written == _ANY else _to_values(written)
     if written == _ANY:
         return {}
     if not isinstance(written, Mapping):
-        raise ValueError('a table of tag keys and their values is allowed, such as { team = "payments" }')  # noqa: TRY004
+        allowed = f'a table of {_TABLES[name]} and their values is allowed, such as {{ team = "payments" }}'
+        raise ValueError(allowed)  # noqa: TRY004 - for pydantic
     return {key: _to_values(values) for key, values in written.items()}
 
 

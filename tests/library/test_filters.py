@@ -47,6 +47,7 @@ ASFF_FIELDS = {
     "resource_type": ("AwsS3Bucket", "AwsEc2Instance"),
     "resource_id": (Prefix("arn:aws:s3:::"), "arn:aws:s3:::other"),
     "resource_tags": ({"team": "example"}, {"team": "other"}),
+    "user_defined_fields": ({"ticket": Exists(present=False)}, {"ticket": Exists(present=True)}),
 }
 OCSF_FIELDS = {
     "severity": ("High", "Low"),
@@ -135,6 +136,14 @@ def test_tags_with_dots_are_one_key():
     assert tags == {"team": ["a"], "team.name": ["b"]}
 
 
+def test_filters_with_and_without_a_user_defined_field_do_not_overlap():
+    without, with_it = (
+        FindingFilter(user_defined_fields={"ticket": Exists(present=one)}) for one in (False, True)
+    )
+    patterns = [EventPattern.parse(one.to_event_pattern()) for one in (without, with_it)]
+    assert not may_overlap(*patterns, single_valued=without.single_valued_paths())
+
+
 def test_conditions_on_resources_hold_for_one_resource():
     happening = copy.deepcopy(IMPORTED)
     bucket = happening["detail"]["findings"][0]["Resources"][0]
@@ -185,6 +194,7 @@ def test_values_that_are_known_on_deployment_only_are_accepted():
         ({"resource_tags": {"team": AnythingBut("x")}}, "a finding can have several of it"),
         ({"resource_tags": {"": "x"}}, "resource_tags has the key ''"),
         ({"resource_tags": {"$or": "x"}}, "resource_tags has the key"),
+        ({"user_defined_fields": {"$or": "x"}}, "user_defined_fields has the key '$or'"),
     ],
 )
 def test_what_a_pattern_cannot_say_exactly_is_refused(wanted, message):
@@ -207,7 +217,7 @@ def test_filters_of_different_severity_do_not_overlap():
     high, low = (
         EventPattern.parse(FindingFilter(severity=one).to_event_pattern()) for one in ["HIGH", "LOW"]
     )
-    assert not may_overlap(high, low, single_valued=FindingFilter.single_valued_paths())
+    assert not may_overlap(high, low, single_valued=FindingFilter().single_valued_paths())
 
 
 def test_filters_of_the_two_formats_do_not_overlap():
@@ -247,6 +257,7 @@ WORDS = st.sampled_from(["Root", "root user", "S3 public", "public", "s3"])
 LABELS = st.sampled_from(["LOW", "HIGH", "CRITICAL"])
 STATUSES = st.sampled_from(["NEW", "NOTIFIED"])
 SCORES = st.sampled_from([0, 30, 70, 90, 100])
+KEYS = st.sampled_from(["env", "a.b"])
 KINDS = st.sampled_from(["AwsEc2Instance", "AwsS3Bucket"])
 TEXTS = st.one_of(
     WORDS, WORDS.map(Prefix), WORDS.map(Suffix), WORDS.map(lambda word: Wildcard(f"*{word[:2]}*"))
@@ -267,13 +278,13 @@ FINDINGS = st.fixed_dictionaries(
         "Resources": st.lists(
             st.fixed_dictionaries(
                 {"Type": KINDS, "Id": WORDS},
-                optional={"Tags": st.dictionaries(st.sampled_from(["env", "a.b"]), WORDS)},
+                optional={"Tags": st.dictionaries(KEYS, WORDS)},
             ),
             min_size=1,
             max_size=3,
         ),
     },
-    optional={"Criticality": SCORES},
+    optional={"Criticality": SCORES, "UserDefinedFields": st.dictionaries(KEYS, WORDS)},
 )
 FILTERS = st.fixed_dictionaries(
     {},
@@ -287,7 +298,10 @@ FILTERS = st.fixed_dictionaries(
         "criticality": some(st.one_of(SCORES, st.just(Exists(present=False)))),
         "resource_type": some(KINDS),
         "resource_id": some(TEXTS),
-        "resource_tags": st.dictionaries(st.sampled_from(["env", "a.b"]), TEXTS, max_size=1),
+        "resource_tags": st.dictionaries(KEYS, TEXTS, max_size=1),
+        "user_defined_fields": st.dictionaries(
+            KEYS, TEXTS | st.builds(Exists, present=st.booleans()), max_size=2
+        ),
     },
 )
 
@@ -336,8 +350,14 @@ def fits_resource(findings, resource):
 
 def reads(findings, finding):
     """The filter as its documentation says it, without any pattern."""
-    return all(holds(getattr(findings, name), read(finding)) for name, read in READ.items()) and any(
-        fits_resource(findings, resource) for resource in finding["Resources"]
+    fields = finding.get("UserDefinedFields", {})
+    return (
+        all(holds(getattr(findings, name), read(finding)) for name, read in READ.items())
+        and all(
+            holds(wanted, [fields[key]] if key in fields else [])
+            for key, wanted in findings.user_defined_fields.items()
+        )
+        and any(fits_resource(findings, resource) for resource in finding["Resources"])
     )
 
 

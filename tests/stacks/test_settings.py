@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from securityhub_actions.filters import AnythingBut, FindingFilter, Numeric, Prefix, Suffix
+from securityhub_actions.filters import AnythingBut, Exists, FindingFilter, Numeric, Prefix, Suffix
 from stacks.settings import SETTINGS_FILE, SettingsError, check_settings, load_settings
 
 VALID = """
@@ -117,6 +117,10 @@ def test_settings_cannot_be_changed_after_they_were_checked(load):
             FindingFilter(resource_tags={"team": ["payments", Prefix("core-")], "stage": "prod"}),
         ),
         ('{ resource_tags = "ANY" }', FindingFilter()),
+        (
+            '{ user_defined_fields = { team = "payments", Tickets = { exists = false } } }',
+            FindingFilter(user_defined_fields={"team": "payments", "Tickets": Exists(present=False)}),
+        ),
     ],
 )
 def test_a_filter_reads_as_findingfilter_and_eventbridge_write_it(load, table, expected):
@@ -221,6 +225,7 @@ def test_a_value_that_is_not_allowed_is_shown_with_what_is_allowed(fault, old, n
         ('{ severity = { prefix = "H" } }', "severity takes plain values, AnythingBut, Exists, not Prefix"),
         ('{ types = { anything-but = "TTPs" } }', "types can't use"),
         ('{ resource_tags = "team" }', "a table of tag keys and their values is allowed, such as { team ="),
+        ('{ user_defined_fields = "team" }', "a table of keys and their values is allowed, such as { team ="),
         ('{ resource_tags = { "" = "x" } }', "resource_tags has the key '', which a pattern can't ask for"),
         (
             '{ workflow_status = ["ANY", "NEW"] }',

@@ -55,11 +55,11 @@ class BaseFilter(ABC):
             tuple(self.fields[name].path.split(".")): self.fields[name].conditions(name, wanted)
             for name, wanted in asked.items()
             if wanted is not None
-        } | dict(self._tag_conditions())
+        } | dict(self._keyed_conditions())
 
     @abstractmethod
-    def _tag_conditions(self) -> Mapping[Path, tuple[Condition, ...]]:
-        """What ``resource_tags`` asks of which path inside the finding."""
+    def _keyed_conditions(self) -> Mapping[Path, tuple[Condition, ...]]:
+        """What the fields with keys of the user's own ask of which path inside the finding."""
 
     def unreachable_reason(self) -> str | None:
         """Why no finding can ever pass the filter, or None if one might."""
@@ -85,10 +85,9 @@ class BaseFilter(ABC):
             return None
         return f"no severity that it allows has a {name} that it allows"
 
-    @classmethod
-    def single_valued_paths(cls) -> frozenset[str]:
+    def single_valued_paths(self) -> frozenset[str]:
         """The paths of an event that have at most one value, for ``may_overlap``."""
-        return frozenset(f"{FINDINGS}.{field.path}" for field in cls.fields.values() if not field.in_array)
+        return frozenset(f"{FINDINGS}.{field.path}" for field in self.fields.values() if not field.in_array)
 
     @classmethod
     def known_values(cls) -> dict[str, frozenset[str]]:

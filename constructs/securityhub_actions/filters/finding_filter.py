@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from securityhub_actions.filters.base import BaseFilter, Path
+from securityhub_actions.filters.base import FINDINGS, BaseFilter, Path
 from securityhub_actions.filters.fields import Field, Labels, Numbers, TagValue, Texts
 from securityhub_actions.filters.forms import ACCOUNT_ID, ARN, REGION
 from securityhub_actions.patterns import Condition
@@ -45,6 +45,7 @@ class FindingFilter(BaseFilter):
         resource_type: Type of a resource, such as ``AwsEc2Instance``.
         resource_id: Identifier of a resource, mostly its ARN.
         resource_tags: Tags of a resource, keys to values.
+        user_defined_fields: What the customer has added to the finding, keys to values.
 
     Raises:
         ValueError: A field can't have the value, or EventBridge can't express the filter exactly.
@@ -71,6 +72,7 @@ class FindingFilter(BaseFilter):
     resource_type: Texts = None
     resource_id: Texts = None
     resource_tags: Mapping[str, TagValue] = field(default_factory=dict)
+    user_defined_fields: Mapping[str, TagValue] = field(default_factory=dict)
 
     detail_type: ClassVar[str] = "Security Hub Findings - Imported"
     # https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_Severity.html
@@ -111,11 +113,21 @@ class FindingFilter(BaseFilter):
         "resource_id": Field(path="Resources.Id", in_array=True),
     }
 
-    def _tag_conditions(self) -> Mapping[Path, tuple[Condition, ...]]:
-        tag = Field(path="", in_array=True)
+    def _keyed_conditions(self) -> Mapping[Path, tuple[Condition, ...]]:
+        tables = (
+            ("resource_tags", self.resource_tags, ("Resources", "Tags"), Field(path="", in_array=True)),
+            ("user_defined_fields", self.user_defined_fields, ("UserDefinedFields",), Field(path="")),
+        )
         conditions: dict[Path, tuple[Condition, ...]] = {}
-        for key, wanted in self.resource_tags.items():
-            if not key or key.startswith("$"):
-                raise ValueError(f"resource_tags has the key {key!r}, which a pattern can't ask for")
-            conditions["Resources", "Tags", key] = tag.conditions(f"resource_tags[{key!r}]", wanted)
+        for name, table, path, value in tables:
+            for key, wanted in table.items():
+                if not key or key.startswith("$"):
+                    raise ValueError(f"{name} has the key {key!r}, which a pattern can't ask for")
+                conditions[*path, key] = value.conditions(f"{name}[{key!r}]", wanted)
         return conditions
+
+    def single_valued_paths(self) -> frozenset[str]:
+        """Those of every finding, and the user-defined fields that the filter asks for."""
+        return BaseFilter.single_valued_paths(self) | {
+            f"{FINDINGS}.UserDefinedFields.{key}" for key in self.user_defined_fields
+        }

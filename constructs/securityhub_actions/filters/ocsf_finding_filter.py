@@ -126,7 +126,7 @@ class OcsfFindingFilter(BaseFilter):
         "resource_id": Field(path="resources.uid", in_array=True),
     }
 
-    def _tag_conditions(self) -> Mapping[Path, tuple[Condition, ...]]:
+    def _keyed_conditions(self) -> Mapping[Path, tuple[Condition, ...]]:
         if len(self.resource_tags) > 1:
             raise ValueError(
                 f"resource_tags has {len(self.resource_tags)} tags; OCSF keeps tags in a list, and a pattern "
