@@ -1,1 +1,1 @@
-"""Writing workflow status and note to findings, for every function that does."""
+"""Writing workflow status, note and user-defined fields to findings, for every function that does."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -57,18 +57,23 @@ class SecurityHub:
         workflow_status: str | None,
         note_text: str,
         note_updated_by: str,
+        user_defined_fields: Mapping[str, str] | None = None,
     ) -> Sequence[NotUpdated]:
-        """Write status and note to up to 100 distinct findings and return those that were not updated.
+        """Write to up to 100 distinct findings and return those that were not updated.
 
         Raises:
             RequestRefusedError: Security Hub refused the request or could not be reached.
         """
-        status: Any = {"Workflow": {"Status": workflow_status}} if workflow_status else {}
+        more: dict[str, Any] = {}
+        if workflow_status:
+            more["Workflow"] = {"Status": workflow_status}
+        if user_defined_fields is not None:
+            more["UserDefinedFields"] = dict(user_defined_fields)
         try:
             response = self._client.batch_update_findings(
                 FindingIdentifiers=[{"Id": item.id, "ProductArn": item.product_arn} for item in findings],
                 Note={"Text": note_text, "UpdatedBy": note_updated_by},
-                **status,
+                **more,
             )
         except ClientError as error:
             code = error.response["Error"]["Code"]

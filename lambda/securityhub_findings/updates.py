@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -48,8 +48,9 @@ class FindingsUpdater(Protocol):
         workflow_status: str | None,
         note_text: str,
         note_updated_by: str,
+        user_defined_fields: Mapping[str, str] | None = None,
     ) -> Sequence[NotUpdated]:
-        """Write status and note to up to 100 distinct findings and return those that were not updated.
+        """Write to up to 100 distinct findings and return those that were not updated.
 
         Raises:
             RequestRefusedError: None of them was updated.
@@ -63,9 +64,10 @@ def write_to_findings(
     workflow_status: str | None,
     note_text: str,
     note_updated_by: str,
+    user_defined_fields: Mapping[str, str] | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[NotUpdated]:
-    """Write one status and note to any number of findings, again and again for what is worth it.
+    """Write the same to any number of findings, again and again for what is worth it.
 
     Args:
         findings: Distinct findings: Security Hub refuses both of two equal identifiers in a request.
@@ -73,6 +75,7 @@ def write_to_findings(
         workflow_status: The new status; None leaves it as it is.
         note_text: The note, at most `MAX_NOTE_CHARACTERS` long.
         note_updated_by: The note's author.
+        user_defined_fields: All of the findings' user-defined fields; None leaves them as they are.
         sleep: Waits for that many seconds between attempts.
 
     Returns:
@@ -87,6 +90,7 @@ def write_to_findings(
                 workflow_status=workflow_status,
                 note_text=note_text,
                 note_updated_by=note_updated_by,
+                user_defined_fields=user_defined_fields,
             ),
             sleep,
         )

@@ -133,6 +133,7 @@ class FakeSecurityHub:
             return self.unprocessed[identifier["Id"]].pop(0)
         finding["Workflow"] = body.get("Workflow", finding.get("Workflow"))
         finding["Note"] = body["Note"]
+        finding["UserDefinedFields"] = body.get("UserDefinedFields", finding.get("UserDefinedFields", {}))
         return None
 
     def _refuse(self, request, status, code, message):

@@ -69,7 +69,10 @@ class World:
         del self.kept[finding.id]
 
     # FindingsUpdater
-    def batch_update_findings(self, findings, *, workflow_status, note_text, note_updated_by):
+    def batch_update_findings(
+        self, findings, *, workflow_status, note_text, note_updated_by, user_defined_fields
+    ):
+        assert user_defined_fields is None
         assert note_updated_by == FUNCTION_ARN
         assert len(note_text) <= 512
         self.requests.append([finding.id for finding in findings])

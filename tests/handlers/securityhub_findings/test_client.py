@@ -101,3 +101,16 @@ def test_a_note_without_a_status_leaves_the_status_as_it_is(security_hub, fake_s
         findings, workflow_status=None, note_text="A note", note_updated_by="arn:example"
     )
     assert "Workflow" not in fake_security_hub.requests[0]
+
+
+def test_user_defined_fields_are_written_where_they_are_given(security_hub, fake_security_hub, findings):
+    update(security_hub, findings[:1])
+    assert "UserDefinedFields" not in fake_security_hub.requests[0]
+    security_hub.batch_update_findings(
+        findings[:1],
+        workflow_status=None,
+        note_text="A note",
+        note_updated_by="arn:example",
+        user_defined_fields={"team": "payments"},
+    )
+    assert fake_security_hub.finding(findings[0].raw)["UserDefinedFields"] == {"team": "payments"}

@@ -21,7 +21,10 @@ class ScriptedUpdater:
         self.batches = []
         self.written = {}
 
-    def batch_update_findings(self, findings, *, workflow_status, note_text, note_updated_by):
+    def batch_update_findings(
+        self, findings, *, workflow_status, note_text, note_updated_by, user_defined_fields
+    ):
+        assert user_defined_fields is None
         self.batches.append([finding.id for finding in findings])
         if len(self.batches) - 1 in self.refused_batches:
             raise RequestRefusedError("InvalidInputException", "The request was refused")
