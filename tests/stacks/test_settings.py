@@ -345,7 +345,7 @@ def table(module, key="kms_key", value="alias/security"):
     return f'[remediation.parameters.{module}]\n{key} = "{value}"\n'
 
 
-@pytest.mark.parametrize("module", ["cloudtrail_encryption"])
+@pytest.mark.parametrize("module", ["cloudtrail_encryption", "sns_topic_encryption"])
 @pytest.mark.parametrize(
     "key",
     [
@@ -361,7 +361,7 @@ def test_a_remediation_can_be_told_a_key_in_every_way_that_aws_names_one(module,
     assert remediation.parameters == {module: {"kms_key": key}}
 
 
-@pytest.mark.parametrize("module", ["cloudtrail_encryption"])
+@pytest.mark.parametrize("module", ["cloudtrail_encryption", "sns_topic_encryption"])
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
