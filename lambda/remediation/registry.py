@@ -103,7 +103,12 @@ def _checked(name: str, module: ModuleType) -> Remediation:
 
 
 def remediation_for(finding: Finding, among: Mapping[str, Remediation]) -> Remediation | None:
-    """Return the remediation that serves a finding's control and one of its resources' types, or None."""
+    """Return the remediation that serves a finding's control and one of its resources' types, or None.
+
+    Where several do, the first by name: a finding of GuardDuty about credentials that left an instance names
+    both. They are temporary and end by themselves, so that `ec2_quarantine` is what can be done, and comes
+    before `iam_exposed_access_key`.
+    """
     control = control_of(finding)
     types = {resource.type for resource in finding.resources}
     return next(

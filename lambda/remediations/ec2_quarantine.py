@@ -1,10 +1,12 @@
 """Moves every network interface of an instance into a security group of its VPC that has no rules.
 
-Connections that a security group tracks already go on until they end or time out.
+Connections that a security group tracks already go on until they end or time out. Where the finding names
+credentials of the instance as well, the plan says that they stay valid: revoke the sessions of its role.
 
 See:
     https://docs.aws.amazon.com/guardduty/latest/ug/compromised-ec2.html
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html
 """
 
 from __future__ import annotations
@@ -87,10 +89,12 @@ def plan(finding: Finding, session: Session) -> Plan:
         interface["NetworkInterfaceId"]: [one["GroupId"] for one in interface["Groups"]]
         for interface in instance["NetworkInterfaces"]
     }
+    keys = [name_in_arn(one) for one in finding.resources if one.type == "AwsIamAccessKey"]
     moving = {interface: groups for interface, groups in groups_of.items() if groups != isolated}
     return Plan(
         resource=resource.id,
         description=f"Move {', '.join(moving)} into the security group {_GROUP_NAME}, which has no rules"
+        + (f"; revoke the sessions of its role as well: {', '.join(keys)} stays valid" if keys else "")
         if moving
         else "The instance is isolated already",
         prior_state={"VpcId": instance["VpcId"], "NetworkInterfaces": moving},

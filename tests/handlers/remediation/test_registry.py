@@ -113,6 +113,20 @@ def test_a_product_of_somebody_cannot_claim_to_be_about_a_control(finding, produ
     assert registry.remediation_for(claims, registry.all_remediations()) is None
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_a_reported_instance_and_its_credentials_the_instance_is_remediated(finding, order):
+    resources = [
+        Resource(type="AwsIamAccessKey", id="AWS::IAM::AccessKey:ASIAIOSFODNN7EXAMPLE", region=None),
+        Resource(type="AwsEc2Instance", id="arn:aws:ec2:eu-west-1:444455556666:instance/i-1", region=None),
+    ]
+    product = "arn:aws:securityhub:eu-west-1::product/aws/guardduty"
+    exfiltration = altered(finding, product_arn=product, resources=tuple(resources[::order]))
+    both = registry.enabled_remediations(["iam_exposed_access_key", "ec2_quarantine"])
+    assert registry.remediation_for(exfiltration, both).name == "ec2_quarantine"
+    alone = registry.enabled_remediations(["iam_exposed_access_key"])
+    assert registry.remediation_for(exfiltration, alone).name == "iam_exposed_access_key"
+
+
 @pytest.mark.parametrize("count", [0, 2])
 def test_a_finding_must_name_exactly_one_resource_of_the_type(finding, count):
     resources = tuple(Resource(type="AwsS3Bucket", id=f"arn:aws:s3:::{n}", region=None) for n in range(count))

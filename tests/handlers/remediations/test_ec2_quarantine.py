@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
 from remediation.contract import CannotRemediateError
 from remediations.ec2_quarantine import apply, plan, undo
+from securityhub_events import Resource
 
 
 @pytest.fixture
@@ -66,6 +69,15 @@ def test_a_group_of_that_name_that_lets_something_in_is_refused(member, ec2, ins
     )
     with pytest.raises(CannotRemediateError, match="must not let anything in"):
         plan(finding, member.session)
+
+
+def test_a_plan_says_that_credentials_of_the_instance_stay_valid(member, instance):
+    finding = finding_about(member, instance)
+    key = Resource(type="AwsIamAccessKey", id="AWS::IAM::AccessKey:ASIAIOSFODNN7EXAMPLE", region=None)
+    made = plan(replace(finding, resources=(key, *finding.resources)), member.session)
+    assert made.description.endswith(
+        "; revoke the sessions of its role as well: ASIAIOSFODNN7EXAMPLE stays valid"
+    )
 
 
 def test_nothing_is_needed_for_an_instance_that_is_gone(member):
