@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from types import ModuleType
 from typing import TypeVar
 
 import remediations
-from remediation.contract import Remediation
+from remediation.contract import CannotRemediateError, Remediation
 from securityhub_events import Finding
 
 _SECURITY_HUB = "product/aws/securityhub"
@@ -135,3 +135,30 @@ def control_of(finding: Finding) -> str | None:
     if isinstance(control, str):
         return control
     return (finding.generator_id or "").rpartition("/")[2] or None
+
+
+def parameters_of(finding: Finding) -> Mapping[str, Sequence[str]]:
+    """Return the values of the control's parameters that a finding was made with, by name.
+
+    Security Hub says them as texts, such as `80` and `443`; none for a parameter without value. Findings of
+    controls without parameters have none.
+
+    Raises:
+        CannotRemediateError: They are not as documented.
+
+    See:
+        https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_SecurityControlParameter.html
+    """
+    compliance = finding.raw.get("Compliance")
+    given = compliance.get("SecurityControlParameters") if isinstance(compliance, Mapping) else None
+    found: dict[str, Sequence[str]] = {}
+    for parameter in given if isinstance(given, list) else [given] if given else ():
+        match parameter:
+            case {"Name": str(name), "Value": [*values]} if all(isinstance(value, str) for value in values):
+                found[name] = values
+            case _:
+                raise CannotRemediateError(
+                    "Compliance.SecurityControlParameters of the finding must be a list of objects of Name "
+                    f"and Value, a list of texts, but has {parameter!r}. Remediate it by hand."
+                )
+    return found

@@ -8,11 +8,11 @@ See:
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from remediation.contract import CannotRemediateError, Change, Plan, resource_of
-from remediation.registry import control_of
+from remediation.registry import control_of, parameters_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -57,6 +57,14 @@ _DEMANDS: Mapping[str, Policy] = {
     "IAM.16": {"PasswordReusePrevention": 24},
     "IAM.17": {"MaxPasswordAge": 90},
 }
+# The one control with parameters, and the numbers that they may be; the others are true or false.
+_CUSTOMIZABLE = "IAM.7"
+_NUMBERS = {
+    "MinimumPasswordLength": range(8, 129),
+    "PasswordReusePrevention": range(12, 25),
+    "MaxPasswordAge": range(1, 91),
+}
+_BOOLEANS = {"true": True, "false": False}
 # IAM tells it, but derives it from the maximum age.
 _DERIVED = "ExpirePasswords"
 
@@ -64,9 +72,7 @@ _DERIVED = "ExpirePasswords"
 def plan(finding: Finding, session: Session) -> Plan:
     """Read the policy and find what is weaker than the finding's control asks."""
     resource = resource_of(finding, RESOURCE_TYPES)
-    demands = _DEMANDS.get(control_of(finding) or "")
-    if demands is None:
-        raise CannotRemediateError(f"No password policy control has the id {control_of(finding)}.")
+    demands = _demands_of(finding)
     policy = _read(session)
     if policy is None:
         # Then IAM wants eight characters of three kinds. A policy that asks less would be a step back.
@@ -102,6 +108,37 @@ def undo(change: Change, session: Session) -> None:
             client.delete_account_password_policy()
     else:
         client.update_account_password_policy(**policy)
+
+
+def _demands_of(finding: Finding) -> Policy:
+    """Return what the control asks, with the values of its parameters that the finding was made with."""
+    control = control_of(finding) or ""
+    if control not in _DEMANDS:
+        raise CannotRemediateError(f"No password policy control has the id {control_of(finding)}.")
+    if control != _CUSTOMIZABLE:
+        return _DEMANDS[control]
+    given = {
+        name: _value(name, values)
+        for name, values in parameters_of(finding).items()
+        if values and name in (*_STRONG, *_NUMBERS)
+    }
+    # A demand that is false is none.
+    return {name: value for name, value in {**_STRONG, **given}.items() if value}
+
+
+def _value(name: str, values: Sequence[str]) -> bool | int:
+    text = ", ".join(values)
+    if name in _NUMBERS:
+        if text.isdecimal() and int(text) in _NUMBERS[name]:
+            return int(text)
+        allowed = f"a number from {_NUMBERS[name][0]} to {_NUMBERS[name][-1]}"
+    elif text in _BOOLEANS:
+        return _BOOLEANS[text]
+    else:
+        allowed = "true or false"
+    raise CannotRemediateError(
+        f"The finding says that {name} is {text}, but it must be {allowed}. Remediate it by hand."
+    )
 
 
 def _read(session: Session) -> Policy | None:

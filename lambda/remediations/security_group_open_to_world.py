@@ -6,13 +6,14 @@ See:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from remediation.contract import CannotRemediateError, Change, Plan, name_in_arn, resource_of
-from remediation.registry import control_of
+from remediation.registry import control_of, parameters_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -23,7 +24,8 @@ CONTROL_IDS = ("EC2.2", "EC2.13", "EC2.14", "EC2.18", "EC2.19")
 RESOURCE_TYPES = ("AwsEc2SecurityGroup",)
 DESCRIPTION = "Revokes the rules of a security group that let the whole internet in"
 STATEMENTS = (
-    {"Action": ("ec2:DescribeSecurityGroupRules",), "Resource": ("*",)},
+    # Describing has no resource-level permission.
+    {"Action": ("ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups"), "Resource": ("*",)},
     {
         "Action": ("ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"),
         "Resource": ("arn:${Partition}:ec2:${Region}:${Account}:security-group/*",),
@@ -43,8 +45,10 @@ _PROTOCOL_NAMES = {"6": "tcp", "17": "udp"}
 _ALL_PORTS = (0, 65_535)
 _SSH = (22,)
 _RDP = (3389,)
-# The default of the controls' parameters authorizedTcpPorts; authorizedUdpPorts has none.
-_AUTHORIZED_TCP_PORTS = (80, 443)
+_OF_DEFAULT_GROUP, _OF_AUTHORIZED_PORTS = "EC2.2", "EC2.18"
+# By protocol, the parameter of EC2.18 and its default.
+_AUTHORIZED_PORTS = {"tcp": ("authorizedTcpPorts", ("80", "443")), "udp": ("authorizedUdpPorts", ())}
+_PORT = re.compile(r"[1-9][0-9]{0,4}")
 _HIGH_RISK_PORTS = (
     *(20, 21, 22, 23, 25, 110, 135, 143, 445, 1433, 1434, 3000, 3306, 3389, 4333, 5000, 5432, 5500, 5601),
     *(8080, 8088, 8888, 9200, 9300),
@@ -62,9 +66,9 @@ def plan(finding: Finding, session: Session) -> Plan:
     """Find the rules that the finding's control objects to."""
     resource = resource_of(finding, RESOURCE_TYPES)
     group_id = name_in_arn(resource)
-    offends = _OBJECTIONS.get(control_of(finding) or "")
-    if offends is None:
-        raise CannotRemediateError(f"No security group control has the id {control_of(finding)}.")
+    offends = _objection_of(finding)
+    if control_of(finding) == _OF_DEFAULT_GROUP:
+        _check_that_it_is_default(group_id, session)
     pages = (
         session.client("ec2")
         .get_paginator("describe_security_group_rules")
@@ -156,10 +160,17 @@ def _opens_any_of(ports: tuple[int, ...], protocols: tuple[str, ...]) -> Callabl
     return offends
 
 
-def _opens_what_is_not_authorized(rule: Rule) -> bool:
-    first, last = _ports(rule)
-    authorized = _protocol(rule) == "tcp" and first == last and first in _AUTHORIZED_TCP_PORTS
-    return _is_open(rule) and _protocol(rule) in ("tcp", "udp", _ALL_PROTOCOLS) and not authorized
+def _opens_other_than(authorized: Mapping[str, Collection[int]]) -> Callable[[Rule], bool]:
+    def offends(rule: Rule) -> bool:
+        first, last = _ports(rule)
+        protocol = _protocol(rule)
+        return (
+            _is_open(rule)
+            and protocol in (*authorized, _ALL_PROTOCOLS)
+            and any(port not in authorized.get(protocol, ()) for port in range(first, last + 1))
+        )
+
+    return offends
 
 
 def _any_rule(_rule: Rule) -> bool:
@@ -167,12 +178,48 @@ def _any_rule(_rule: Rule) -> bool:
 
 
 _OBJECTIONS: Mapping[str, Callable[[Rule], bool]] = {
-    "EC2.2": _any_rule,
+    _OF_DEFAULT_GROUP: _any_rule,
     "EC2.13": _opens_any_of(_SSH, ("tcp",)),
     "EC2.14": _opens_any_of(_RDP, ("tcp",)),
-    "EC2.18": _opens_what_is_not_authorized,
     "EC2.19": _opens_any_of(_HIGH_RISK_PORTS, ("tcp", "udp")),
 }
+
+
+def _objection_of(finding: Finding) -> Callable[[Rule], bool]:
+    control = control_of(finding) or ""
+    if control == _OF_AUTHORIZED_PORTS:
+        return _opens_other_than(_authorized_ports(finding))
+    if control not in _OBJECTIONS:
+        raise CannotRemediateError(f"No security group control has the id {control_of(finding)}.")
+    return _OBJECTIONS[control]
+
+
+def _authorized_ports(finding: Finding) -> Mapping[str, Collection[int]]:
+    """Return the ports that may be open, by protocol, as the control's parameters were for the finding."""
+    given = parameters_of(finding)
+    authorized = {}
+    for protocol, (name, default) in _AUTHORIZED_PORTS.items():
+        ports = given.get(name) or default
+        if wrong := [port for port in ports if not _PORT.fullmatch(port) or int(port) > _ALL_PORTS[1]]:
+            raise CannotRemediateError(
+                f"The finding says that {name} has {', '.join(wrong)}, but ports from 1 to {_ALL_PORTS[1]} "
+                "are allowed. Remediate it by hand."
+            )
+        authorized[protocol] = {int(port) for port in ports}
+    return authorized
+
+
+def _check_that_it_is_default(group_id: str, session: Session) -> None:
+    """Refuse a group that is not its VPC's default, since all its rules would be revoked."""
+    found = session.client("ec2").describe_security_groups(
+        Filters=[{"Name": "group-id", "Values": [group_id]}]
+    )
+    for group in found["SecurityGroups"]:
+        if group["GroupName"] != "default":
+            raise CannotRemediateError(
+                f"The security group {group_id} is named {group['GroupName']}, but {_OF_DEFAULT_GROUP} is "
+                "about the default security group of a VPC. Remediate it by hand."
+            )
 
 
 def _peer(rule: Rule) -> str:

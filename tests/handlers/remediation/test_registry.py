@@ -127,6 +127,41 @@ def test_of_a_reported_instance_and_its_credentials_the_instance_is_remediated(f
     assert registry.remediation_for(exfiltration, alone).name == "iam_exposed_access_key"
 
 
+def test_the_parameters_of_the_control_are_those_of_the_finding(finding):
+    given = [
+        {"Name": "authorizedUdpPorts", "Value": []},
+        {"Name": "authorizedTcpPorts", "Value": ["80", "443"]},
+    ]
+    made_with = altered(finding, raw={"Compliance": {"SecurityControlParameters": given}})
+    assert registry.parameters_of(made_with) == {
+        "authorizedUdpPorts": [],
+        "authorizedTcpPorts": ["80", "443"],
+    }
+
+
+@pytest.mark.parametrize("raw", [{}, {"Compliance": None}, {"Compliance": {"Status": "FAILED"}}])
+def test_a_finding_without_parameters_has_none(finding, raw):
+    assert registry.parameters_of(altered(finding, raw=raw)) == {}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        80,
+        "80",
+        {"a": "80"},
+        [None],
+        [{"Name": "a"}],
+        [{"Name": "a", "Value": "80"}],
+        [{"Name": "a", "Value": [80]}],
+    ],
+)
+def test_parameters_that_are_not_as_documented_are_refused(finding, given):
+    malformed = altered(finding, raw={"Compliance": {"SecurityControlParameters": given}})
+    with pytest.raises(CannotRemediateError, match="must be a list of objects of Name and Value"):
+        registry.parameters_of(malformed)
+
+
 @pytest.mark.parametrize("count", [0, 2])
 def test_a_finding_must_name_exactly_one_resource_of_the_type(finding, count):
     resources = tuple(Resource(type="AwsS3Bucket", id=f"arn:aws:s3:::{n}", region=None) for n in range(count))

@@ -100,6 +100,54 @@ def test_a_request_repeats_all_that_stays(member, iam):
     assert requests == [STRICT]
 
 
+def with_parameters(member, control, **values):
+    """A finding that was made with these values of the control's parameters."""
+    given = [{"Name": name, "Value": value} for name, value in values.items()]
+    raw = {"Compliance": {"SecurityControlId": control, "SecurityControlParameters": given}}
+    return member.finding(control, "AwsAccount", f"AWS::::Account:{member.account}", raw=raw)
+
+
+def test_what_the_parameters_of_iam_7_ask_is_set_and_what_they_do_not_ask_stays(member, iam):
+    weak = {"MinimumPasswordLength": 8, "RequireSymbols": False, "RequireNumbers": False}
+    iam.update_account_password_policy(**STRICT | weak)
+    finding = with_parameters(
+        member,
+        "IAM.7",
+        RequireSymbols=["false"],
+        RequireNumbers=["true"],
+        MinimumPasswordLength=["12"],
+        PasswordReusePrevention=[],
+        MaxPasswordAge=["20"],
+    )
+    apply(plan(finding, member.session), member.session)
+    asked = {"MinimumPasswordLength": 12, "RequireNumbers": True, "MaxPasswordAge": 20}
+    assert policy_of(iam) == STRICT | weak | asked
+
+
+@pytest.mark.parametrize(
+    ("parameter", "message"),
+    [
+        (
+            {"MinimumPasswordLength": ["7"]},
+            "MinimumPasswordLength is 7, but it must be a number from 8 to 128",
+        ),
+        ({"MaxPasswordAge": ["ninety"]}, "MaxPasswordAge is ninety, but it must be a number from 1 to 90"),
+        ({"PasswordReusePrevention": ["12", "24"]}, "is 12, 24, but it must be a number from 12 to 24"),
+        ({"RequireSymbols": ["True"]}, "RequireSymbols is True, but it must be true or false"),
+    ],
+)
+def test_a_parameter_that_cannot_be_is_refused(member, parameter, message):
+    with pytest.raises(CannotRemediateError, match=message):
+        plan(with_parameters(member, "IAM.7", **parameter), member.session)
+
+
+def test_parameters_of_a_control_that_has_none_change_nothing(member, iam):
+    apply(
+        plan(with_parameters(member, "IAM.15", MinimumPasswordLength=["8"]), member.session), member.session
+    )
+    assert policy_of(iam)["MinimumPasswordLength"] == 14
+
+
 def test_a_plan_changes_nothing(member, iam):
     assert plan(finding_about(member, "IAM.7"), member.session).is_needed
     assert policy_of(iam) is None

@@ -79,11 +79,61 @@ def test_a_rule_for_all_protocols_offends_every_control(member, ec2, new_group, 
     assert rules_of(ec2, group) == {WEB}
 
 
-def test_a_default_group_loses_every_rule_in_both_directions(member, ec2, new_group):
-    group = new_group(*ALL)
+@pytest.fixture
+def default_group(ec2):
+    """The default group of a VPC, which lets itself in and everything out."""
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    wanted = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-name", "Values": ["default"]}]
+    group = ec2.describe_security_groups(Filters=wanted)["SecurityGroups"][0]["GroupId"]
+    itself = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group}]}
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[itself])
+    return group
+
+
+def test_a_default_group_loses_every_rule_in_both_directions(member, ec2, default_group):
+    group = default_group
+    assert rules_of(ec2, group)
+    assert rules_of(ec2, group, egress=True)
     apply(plan(finding_about(member, group, "EC2.2"), member.session), member.session)
     assert rules_of(ec2, group) == set()
     assert rules_of(ec2, group, egress=True) == set()
+
+
+def test_a_group_that_is_not_the_default_of_its_vpc_keeps_its_rules(member, new_group):
+    with pytest.raises(
+        CannotRemediateError, match=r"is named group-\d+, but EC2\.2 is about the default sec"
+    ):
+        plan(finding_about(member, new_group(SSH), "EC2.2"), member.session)
+
+
+def with_ports(member, group, **values):
+    """A finding of EC2.18 that was made with these values of its parameters."""
+    given = [{"Name": name, "Value": value} for name, value in values.items()]
+    raw = {"Compliance": {"SecurityControlId": "EC2.18", "SecurityControlParameters": given}}
+    arn = f"arn:aws:ec2:{member.region}:{member.account}:security-group/{group}"
+    return member.finding("EC2.18", "AwsEc2SecurityGroup", arn, raw=raw)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "kept"),
+    [
+        ({"authorizedTcpPorts": ["80", "443"], "authorizedUdpPorts": []}, {WEB}),
+        ({"authorizedTcpPorts": ["22", "5432"], "authorizedUdpPorts": ["53"]}, {SSH, SSH_6, DATABASE, DNS}),
+        ({"authorizedUdpPorts": ["53"]}, {WEB, DNS}),
+        ({"authorizedTcpPorts": [str(port) for port in range(20, 101)]}, {SSH, SSH_6, WIDE}),
+    ],
+)
+def test_ports_that_the_control_was_told_to_authorize_stay_open(member, ec2, new_group, parameters, kept):
+    group = new_group(*ALL)
+    apply(plan(with_ports(member, group, **parameters), member.session), member.session)
+    assert rules_of(ec2, group) == kept | {INNER_SSH}
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "20-22", "any", ""])
+def test_authorized_ports_that_are_none_are_refused(member, new_group, port):
+    finding = with_ports(member, new_group(SSH), authorizedUdpPorts=["53", port])
+    with pytest.raises(CannotRemediateError, match="but ports from 1 to 65535 are allowed"):
+        plan(finding, member.session)
 
 
 def test_a_plan_names_the_rules_and_changes_nothing(member, ec2, new_group):
@@ -99,8 +149,9 @@ def test_a_second_time_nothing_is_needed(member, new_group):
     assert not plan(finding, member.session).is_needed
 
 
-def test_nothing_is_needed_for_a_group_that_is_gone(member):
-    assert not plan(finding_about(member, "sg-00000000000000000", "EC2.13"), member.session).is_needed
+@pytest.mark.parametrize("control", ["EC2.2", "EC2.13"])
+def test_nothing_is_needed_for_a_group_that_is_gone(member, control):
+    assert not plan(finding_about(member, "sg-00000000000000000", control), member.session).is_needed
 
 
 def test_undoing_brings_back_the_same_rules_with_their_descriptions(member, ec2, new_group):
@@ -118,5 +169,5 @@ def test_a_control_that_is_not_about_security_groups_is_refused(member, new_grou
         plan(finding_about(member, new_group(SSH), "S3.8"), member.session)
 
 
-def test_the_statements_are_what_it_takes(prove_statements, member, new_group):
-    prove_statements("security_group_open_to_world", finding_about(member, new_group(SSH), "EC2.2"))
+def test_the_statements_are_what_it_takes(prove_statements, member, default_group):
+    prove_statements("security_group_open_to_world", finding_about(member, default_group, "EC2.2"))
