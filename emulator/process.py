@@ -40,6 +40,7 @@ def plugged_app() -> AsgiApp:
         instance_interfaces,
         instance_metadata,
         public_snapshots,
+        permissions,
         roles,
         security_groups,
         securityhub,
@@ -53,6 +54,7 @@ def plugged_app() -> AsgiApp:
     firehose.register()
     encryption.register()
     roles.register()
+    permissions.register()
     account_settings.register()
     instance_metadata.register()
     public_snapshots.register()

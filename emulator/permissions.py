@@ -1,0 +1,105 @@
+"""What runs as a role may do what the role's policies allow, and no more.
+
+MiniStack compares requests with policies only where it checks every signature as well, which the keys of this
+emulator's accounts do not pass. Here the requests of roles are compared: of every Lambda function, and of
+whoever assumed a role. The keys of an account stand for its administrator and may do everything; so may the
+roles of CDK's bootstrapping, which deploy.
+
+Where MiniStack cannot say which resource a request names, the action and the conditions alone decide.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from ministack import app
+from ministack.core import iam_actions, iam_evaluator
+from ministack.core.responses import get_account_id, get_region
+from ministack.core.router import detect_service, extract_access_key_id
+from ministack.services import sts
+
+_BOOTSTRAP_ROLES = ":assumed-role/cdk-"
+_SECURITY_HUB = "securityhub"
+_HUB_ACTIONS = ("securityhub:BatchImportFindings", "securityhub:BatchUpdateFindings", "securityhub:GetFindings")
+_UNKNOWN = "*"
+
+
+def register() -> None:
+    """Compare the requests of roles with their policies."""
+    iam_actions.SERVICE_TO_IAM_NAMESPACE[_SECURITY_HUB] = _SECURITY_HUB
+    iam_actions._BOTOCORE_SERVICE_MAP[_SECURITY_HUB] = [_SECURITY_HUB]  # noqa: SLF001 - see test_permissions
+    dispatch = app._dispatch_service_request  # noqa: SLF001
+
+    async def checked(  # noqa: PLR0917 - MiniStack's signature
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        query_params: dict[str, Any],
+        request_id: str,
+    ) -> Any:  # noqa: ANN401 - MiniStack is untyped
+        refusal = _refusal(method, path, headers, body, query_params, request_id)
+        return refusal or await dispatch(method, path, headers, body, query_params, request_id)
+
+    app._dispatch_service_request = checked  # noqa: SLF001
+
+
+def _refusal(  # noqa: PLR0917
+    method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, Any], request_id: str
+) -> Any:  # noqa: ANN401
+    session = sts._sessions.get(extract_access_key_id(headers, query_params))  # noqa: SLF001
+    if session is None or _BOOTSTRAP_ROLES in session["Arn"]:
+        return None
+    parameters = app._routing_params(method, path, headers, body, query_params)  # noqa: SLF001
+    service = detect_service(method, path, headers, parameters)
+    action = iam_actions.extract_iam_action(service, method, path, headers, body, parameters)
+    if action is None or action in iam_evaluator._ALWAYS_ALLOWED_ACTIONS:  # noqa: SLF001
+        return None
+    resource = _resource(service, action, method, path, headers, body, parameters)
+    principal = iam_evaluator.resolve_principal(extract_access_key_id(headers, query_params), get_account_id())
+    if _is_allowed(principal, action, resource):
+        return None
+    return iam_actions.access_denied_response(
+        service,
+        action,
+        principal.arn,
+        request_id,
+        headers=headers,
+        message=iam_actions.identity_denial_message(action, principal.arn, resource, explicit_deny=False),
+        resource_arn=resource,
+    )
+
+
+def _resource(  # noqa: PLR0917
+    service: str, action: str, method: str, path: str, headers: Mapping[str, str], body: bytes, parameters: Any
+) -> str:
+    """The ARN that a request names, or `*`."""
+    account, region = get_account_id(), get_region()
+    if action in _HUB_ACTIONS:
+        return f"arn:aws:securityhub:{region}:{account}:hub/default"
+    found: str = iam_actions.extract_resource_arn(service, method, path, headers, body, parameters, region, account)
+    return found
+
+
+def _is_allowed(principal: Any, action: str, resource: str) -> bool:  # noqa: ANN401
+    """Whether the policies and the limits of a principal allow an action on a resource."""
+    context = iam_evaluator.EvalContext(
+        principal_arn=principal.arn,
+        principal_type=principal.type,
+        principal_account=principal.account,
+        action=action,
+        resource_arn=resource,
+        region=get_region(),
+        secure_transport=True,
+        principal_keys=principal.keys,
+    )
+    layers = (principal.policies, *principal.limits)
+    if resource == _UNKNOWN:
+        layers = tuple([[_on_any(statement) for statement in policy] for policy in one] for one in layers)
+    return bool(iam_evaluator.evaluate(context, *layers).decision == "Allow")
+
+
+def _on_any(statement: Any) -> Any:  # noqa: ANN401
+    return dataclasses.replace(statement, resources=[_UNKNOWN], not_resources=[])

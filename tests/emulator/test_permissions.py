@@ -1,0 +1,118 @@
+import contextlib
+import json
+from uuid import uuid4
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+ACCOUNT = "111122223333"
+REGION = "eu-west-1"
+ASSUME = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": ACCOUNT}}
+
+
+@pytest.fixture
+def as_role(embedded_aws):
+    """A function that returns a boto3 session of a new role with some statements."""
+
+    def make(*statements, name="role", boundary=None):
+        iam = embedded_aws.client("iam", account=ACCOUNT)
+        name = f"{name}-{uuid4().hex[:8]}"
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [ASSUME]})
+        limit = {"PermissionsBoundary": boundary} if boundary else {}
+        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust, **limit)["Role"]["Arn"]
+        if statements:
+            document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+            iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=document)
+        sts = embedded_aws.client("sts", account=ACCOUNT)
+        credentials = sts.assume_role(RoleArn=role, RoleSessionName="session")["Credentials"]
+        session = boto3.Session(
+            region_name=REGION,
+            aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"],
+            aws_session_token=credentials["SessionToken"],
+        )
+        return lambda service, region=REGION: session.client(
+            service, region_name=region, endpoint_url=embedded_aws.endpoint_url
+        )
+
+    return make
+
+
+def allow(action, resource="*", **conditions):
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource}
+    return {**statement, "Condition": conditions} if conditions else statement
+
+
+def refused(call, **parameters):
+    with pytest.raises(ClientError) as caught:
+        call(**parameters)
+    return caught.value.response["Error"]
+
+
+def test_a_role_without_a_policy_may_do_nothing(as_role):
+    error = refused(as_role()("sqs").list_queues)
+    assert error["Code"] == "AccessDenied"
+    assert "is not authorized to perform: sqs:ListQueues on resource: *" in error["Message"]
+
+
+def test_a_role_may_do_what_a_policy_allows_and_nothing_else(as_role):
+    role = as_role(allow("ec2:DescribeVpcs"))
+    assert role("ec2").describe_vpcs()["Vpcs"]
+    assert "ec2:DescribeSubnets" in refused(role("ec2").describe_subnets)["Message"]
+
+
+def test_it_may_do_so_on_the_named_resources_only(as_role, embedded_aws):
+    sqs = embedded_aws.client("sqs", account=ACCOUNT)
+    urls = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("mine", "yours")}
+    role = as_role(allow("sqs:SendMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:mine"))
+    role("sqs").send_message(QueueUrl=urls["mine"], MessageBody="allowed")
+    message = refused(role("sqs").send_message, QueueUrl=urls["yours"], MessageBody="not")["Message"]
+    assert f"arn:aws:sqs:{REGION}:{ACCOUNT}:yours" in message
+
+
+def test_it_may_do_so_in_the_named_regions_only(as_role):
+    role = as_role(allow("ec2:DescribeVpcs", StringEquals={"aws:RequestedRegion": [REGION]}))
+    assert role("ec2").describe_vpcs()["Vpcs"]
+    assert refused(role("ec2", region="us-east-1").describe_vpcs)["Code"] == "UnauthorizedOperation"
+
+
+def test_a_denial_wins(as_role):
+    role = as_role(allow("ec2:Describe*"), {**allow("ec2:DescribeVpcs"), "Effect": "Deny"})
+    refused(role("ec2").describe_vpcs)
+
+
+def test_a_permissions_boundary_limits_a_role(as_role, embedded_aws):
+    iam = embedded_aws.client("iam", account=ACCOUNT)
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allow("ec2:DescribeVpcs")]})
+    boundary = iam.create_policy(PolicyName="boundary", PolicyDocument=document)["Policy"]["Arn"]
+    role = as_role(allow("ec2:*"), boundary=boundary)
+    assert role("ec2").describe_vpcs()["Vpcs"]
+    refused(role("ec2").describe_subnets)
+
+
+@pytest.mark.parametrize("action", ["BatchUpdateFindings", "GetFindings"])
+def test_findings_belong_to_the_hub_of_the_account_and_region(as_role, embedded_aws, action):
+    hub = f"arn:aws:securityhub:{REGION}:{ACCOUNT}:hub"
+    administrator = embedded_aws.client("securityhub", account=ACCOUNT)
+    with contextlib.suppress(administrator.exceptions.ResourceConflictException):
+        administrator.enable_security_hub()
+    allowed = as_role(allow(f"securityhub:{action}", f"{hub}/default"))("securityhub")
+    other = as_role(allow(f"securityhub:{action}", f"{hub}/other"))("securityhub")
+    identifiers = [{"Id": "finding/1", "ProductArn": f"arn:aws:securityhub:{REGION}::product/aws/securityhub"}]
+    calls = {
+        "BatchUpdateFindings": lambda client: client.batch_update_findings(
+            FindingIdentifiers=identifiers, Workflow={"Status": "NOTIFIED"}
+        ),
+        "GetFindings": lambda client: client.get_findings(),
+    }
+    calls[action](allowed)
+    assert refused(lambda: calls[action](other))["Code"] == "AccessDeniedException"
+
+
+def test_the_roles_of_bootstrapping_may_deploy(as_role):
+    assert as_role(name="cdk-example")("ec2").describe_vpcs()["Vpcs"]
+
+
+def test_the_keys_of_an_account_may_do_everything(embedded_aws):
+    assert embedded_aws.client("ec2", account=ACCOUNT).describe_vpcs()["Vpcs"]
