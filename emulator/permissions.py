@@ -11,19 +11,37 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 """
 
 import dataclasses
-from collections.abc import Mapping
+import re
+from dataclasses import dataclass
 from typing import Any
 
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.core.router import detect_service, extract_access_key_id
-from ministack.services import sts
+from ministack.services import kms, sts
 
 _BOOTSTRAP_ROLES = ":assumed-role/cdk-"
 _SECURITY_HUB = "securityhub"
-_HUB_ACTIONS = ("securityhub:BatchImportFindings", "securityhub:BatchUpdateFindings", "securityhub:GetFindings")
+_HUB_ACTIONS = (
+    "securityhub:BatchImportFindings",
+    "securityhub:BatchUpdateFindings",
+    "securityhub:GetFindings",
+)
 _UNKNOWN = "*"
+_EC2_WITHOUT_ACCOUNT = re.compile(r"^(arn:aws:ec2:[a-z0-9-]+):[0-9]{12}:((?:image|snapshot)/)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """What MiniStack's functions want to know of a request."""
+
+    service: str
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    parameters: dict[str, Any]
 
 
 def register() -> None:
@@ -40,47 +58,75 @@ def register() -> None:
         query_params: dict[str, Any],
         request_id: str,
     ) -> Any:  # noqa: ANN401 - MiniStack is untyped
-        refusal = _refusal(method, path, headers, body, query_params, request_id)
-        return refusal or await dispatch(method, path, headers, body, query_params, request_id)
+        principal = _role_behind(extract_access_key_id(headers, query_params))
+        if principal is not None:
+            parameters = app._routing_params(method, path, headers, body, query_params)  # noqa: SLF001
+            request = _Request(
+                service=detect_service(method, path, headers, parameters),
+                method=method,
+                path=path,
+                headers=headers,
+                body=body,
+                parameters=parameters,
+            )
+            if refusal := _refusal(request, principal, request_id):
+                return refusal
+        return await dispatch(method, path, headers, body, query_params, request_id)
 
     app._dispatch_service_request = checked  # noqa: SLF001
 
 
-def _refusal(  # noqa: PLR0917
-    method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, Any], request_id: str
-) -> Any:  # noqa: ANN401
-    session = sts._sessions.get(extract_access_key_id(headers, query_params))  # noqa: SLF001
+def _role_behind(access_key: str) -> Any:  # noqa: ANN401
+    """The role that a session's key belongs to, with its policies; None for what is not to be compared."""
+    session = sts._sessions.get(access_key)  # noqa: SLF001
     if session is None or _BOOTSTRAP_ROLES in session["Arn"]:
         return None
-    parameters = app._routing_params(method, path, headers, body, query_params)  # noqa: SLF001
-    service = detect_service(method, path, headers, parameters)
-    action = iam_actions.extract_iam_action(service, method, path, headers, body, parameters)
+    principal = iam_evaluator.resolve_principal(access_key, get_account_id())
+    # MiniStack has the right answer to a session that has expired.
+    return None if isinstance(principal, iam_evaluator.AuthError) else principal
+
+
+def _refusal(request: _Request, principal: Any, request_id: str) -> Any:  # noqa: ANN401
+    action = iam_actions.extract_iam_action(
+        request.service, request.method, request.path, request.headers, request.body, request.parameters
+    )
     if action is None or action in iam_evaluator._ALWAYS_ALLOWED_ACTIONS:  # noqa: SLF001
         return None
-    resource = _resource(service, action, method, path, headers, body, parameters)
-    principal = iam_evaluator.resolve_principal(extract_access_key_id(headers, query_params), get_account_id())
+    resource = _resource(request, action)
     if _is_allowed(principal, action, resource):
         return None
     return iam_actions.access_denied_response(
-        service,
+        request.service,
         action,
         principal.arn,
         request_id,
-        headers=headers,
+        headers=request.headers,
         message=iam_actions.identity_denial_message(action, principal.arn, resource, explicit_deny=False),
         resource_arn=resource,
     )
 
 
-def _resource(  # noqa: PLR0917
-    service: str, action: str, method: str, path: str, headers: Mapping[str, str], body: bytes, parameters: Any
-) -> str:
+def _resource(request: _Request, action: str) -> str:
     """The ARN that a request names, or `*`."""
     account, region = get_account_id(), get_region()
     if action in _HUB_ACTIONS:
         return f"arn:aws:securityhub:{region}:{account}:hub/default"
-    found: str = iam_actions.extract_resource_arn(service, method, path, headers, body, parameters, region, account)
-    return found
+    found: str = iam_actions.extract_resource_arn(
+        request.service,
+        request.method,
+        request.path,
+        request.headers,
+        request.body,
+        request.parameters,
+        region,
+        account,
+    )
+    if found.startswith(f"arn:aws:kms:{region}:{account}:alias/"):
+        # Policies are about keys, whatever alias a request names.
+        key = kms._resolve_key(found)  # noqa: SLF001
+        return str(key["Arn"]) if key else found
+    # Snapshots and images have no account in their ARNs.
+    return _EC2_WITHOUT_ACCOUNT.sub(r"\1::\2", found)
 
 
 def _is_allowed(principal: Any, action: str, resource: str) -> bool:  # noqa: ANN401

@@ -99,7 +99,9 @@ def test_findings_belong_to_the_hub_of_the_account_and_region(as_role, embedded_
         administrator.enable_security_hub()
     allowed = as_role(allow(f"securityhub:{action}", f"{hub}/default"))("securityhub")
     other = as_role(allow(f"securityhub:{action}", f"{hub}/other"))("securityhub")
-    identifiers = [{"Id": "finding/1", "ProductArn": f"arn:aws:securityhub:{REGION}::product/aws/securityhub"}]
+    identifiers = [
+        {"Id": "finding/1", "ProductArn": f"arn:aws:securityhub:{REGION}::product/aws/securityhub"}
+    ]
     calls = {
         "BatchUpdateFindings": lambda client: client.batch_update_findings(
             FindingIdentifiers=identifiers, Workflow={"Status": "NOTIFIED"}

@@ -1,6 +1,7 @@
 """A member account of the embedded AWS, and what each remediation really asks of it."""
 
 import itertools
+import json
 import re
 
 import boto3
@@ -16,6 +17,7 @@ REGION = "eu-west-1"
 # Shared, because reading the models of EC2 takes a second for each test.
 MODELS = create_loader()
 _accounts = itertools.count(500_000_000_001)
+_roles = itertools.count()
 # Where an IAM action is not named as its operation.
 IAM_ACTIONS = {
     "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
@@ -42,16 +44,8 @@ class Member:
         self.account = str(next(_accounts))
         self.region = REGION
         self.actions = set()
-        core = botocore.session.Session()
-        core.register_component("data_loader", MODELS)
-        self.session = boto3.Session(
-            botocore_session=core,
-            aws_access_key_id=self.account,
-            aws_secret_access_key="test",  # noqa: S106 - the server takes any secret
-            region_name=REGION,
-        )
-        self.session.events.register("before-call", self._record)
-        self.session.events.register("before-send.s3-control", _to_the_address)
+        self._hooks = [("before-call", self._record), ("before-send.s3-control", _to_the_address)]
+        self.session = self._session(self.account, "test", None)
 
     def client(self, service):
         """A client for setting up and looking at the account, which is not recorded."""
@@ -78,6 +72,48 @@ class Member:
         }
         return Finding(**fields | more)
 
+    def register(self, event, hook):
+        """Let botocore call a function at an event, in `session` and in those of roles made later."""
+        self._hooks.append((event, hook))
+        self.session.events.register(event, hook)
+
+    def as_role(self, statements):
+        """The same as `session`, but of a role of the account that may do what some statements say."""
+        iam, name = self.client("iam"), f"role-{next(_roles)}"
+        trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": self.account}}
+        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_document([trust]))["Role"]["Arn"]
+        allowed = [
+            {
+                "Effect": "Allow",
+                "Action": list(statement.actions),
+                "Resource": [self._filled(resource) for resource in statement.resources],
+            }
+            for statement in statements
+        ]
+        iam.put_role_policy(RoleName=name, PolicyName="statements", PolicyDocument=_document(allowed))
+        session = self.client("sts").assume_role(RoleArn=role, RoleSessionName="member")["Credentials"]
+        return self._session(session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"])
+
+    def _filled(self, resource):
+        places = {"${Partition}": "aws", "${Region}": self.region, "${Account}": self.account}
+        for placeholder, value in places.items():
+            resource = resource.replace(placeholder, value)
+        return resource
+
+    def _session(self, key, secret, token):
+        core = botocore.session.Session()
+        core.register_component("data_loader", MODELS)
+        session = boto3.Session(
+            botocore_session=core,
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            aws_session_token=token,
+            region_name=REGION,
+        )
+        for event, hook in self._hooks:
+            session.events.register(event, hook)
+        return session
+
     def _record(self, model, **_):
         service = model.service_model
         action = f"{service.signing_name}:{model.name}"
@@ -99,26 +135,30 @@ def member(embedded_aws, monkeypatch):
 def prove_statements(member):
     """A function that remediates findings, undoes it, and fails unless the statements are what that takes.
 
-    Give it findings that together make the module call all that it can: sufficient is what allows every call
-    that is made, necessary what is called. Undoing is tried twice, as after an interruption.
+    It acts as a role that may do what the statements say, on the resources that they name: sufficient is what
+    the embedded AWS then lets pass. Necessary is what is called: give it findings that together make the
+    module call all that it can. Undoing is tried twice, as after an interruption.
     """
 
     def prove(name, *findings, parameters=None):
         told = {name: parameters} if parameters else {}
         remediation, entry = enabled_remediations([name], told)[name], read_catalog()[name]
-        changes = [
-            remediation.apply(remediation.plan(finding, member.session), member.session)
-            for finding in findings
-        ]
+        role = member.as_role(entry.statements)
+        changes = [remediation.apply(remediation.plan(finding, role), role) for finding in findings]
         assert member.actions == _actions(entry.statements)
         if remediation.undo:
             member.actions.clear()
+            role = member.as_role(entry.undo_statements)
             for change in reversed(changes):
-                remediation.undo(change, member.session)
-                remediation.undo(change, member.session)
+                remediation.undo(change, role)
+                remediation.undo(change, role)
             assert member.actions == _actions(entry.undo_statements)
 
     return prove
+
+
+def _document(statements):
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
 def _actions(statements):

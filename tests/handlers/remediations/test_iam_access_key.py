@@ -35,10 +35,9 @@ def new_key(member, iam):
         if used := dates[context["key"]][1]:
             parsed["AccessKeyLastUsed"]["LastUsedDate"] = used
 
-    events = member.session.events
-    events.register("after-call.iam.ListAccessKeys", date_keys)
-    events.register("before-parameter-build.iam.GetAccessKeyLastUsed", date_use)
-    events.register("after-call.iam.GetAccessKeyLastUsed", date_used)
+    member.register("after-call.iam.ListAccessKeys", date_keys)
+    member.register("before-parameter-build.iam.GetAccessKeyLastUsed", date_use)
+    member.register("after-call.iam.GetAccessKeyLastUsed", date_used)
 
     def make(age, *, used=None):
         key = iam.create_access_key(UserName=USER)["AccessKey"]["AccessKeyId"]
