@@ -201,12 +201,7 @@ class RemediationStack(Stack):
                 report_batch_item_failures=True,
             )
         )
-        controls = [
-            control
-            for entry in self._settings.entries
-            for control in entry.control_ids
-            if not control.startswith("product/")
-        ]
+        controls = [control for entry in self._settings.entries for control in entry.controls]
         ImportedFindingsRule(
             self,
             "Automatic",

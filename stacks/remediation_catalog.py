@@ -68,7 +68,7 @@ class CatalogEntry:
 
     Attributes:
         name: the module's name.
-        control_ids: the Security Hub controls it serves.
+        control_ids: the Security Hub controls and the other products whose findings it serves.
         resource_types: the ASFF resource types it serves.
         description: what it changes.
         statements: what `plan` and `apply` need.
@@ -83,6 +83,11 @@ class CatalogEntry:
     statements: tuple[Statement, ...]
     undo_statements: tuple[Statement, ...]
     parameters: Mapping[str, Parameter]
+
+    @property
+    def controls(self) -> Sequence[str]:
+        """The controls of Security Hub among `control_ids`, which name products as well."""
+        return [control for control in self.control_ids if not control.startswith("product/")]
 
 
 def read_catalog(folder: Path = MODULES_FOLDER) -> Mapping[str, CatalogEntry]:

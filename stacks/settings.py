@@ -293,6 +293,18 @@ class RemediationSettings(_Settings):
             check_parameters(given, names, read_catalog())
         return given
 
+    @field_validator("automatic")
+    @classmethod
+    def _has_controls(cls, automatic: AutomaticSettings, others: ValidationInfo) -> AutomaticSettings:
+        names = others.data.get("remediations", [])
+        controls = [control for entry in chosen(names, read_catalog()) for control in entry.controls]
+        if automatic.enabled and names and not controls:
+            raise ValueError(
+                f"enabled is true, but no control of Security Hub is served by {_listed(names)}; add a "
+                "remediation that serves one, or set enabled to false"
+            )
+        return automatic
+
     @property
     def entries(self) -> Sequence[CatalogEntry]:
         """The enabled remediations."""

@@ -439,3 +439,11 @@ def test_remediation_is_shipped_switched_off_and_allowed_nowhere():
 def test_a_wrong_setting_of_remediation_is_named_with_what_is_allowed(old, new, message):
     with pytest.raises(SettingsError, match=message):
         check_settings(with_remediation(old, new), source="settings.toml")
+
+
+def test_a_rule_for_imported_findings_is_refused_where_no_remediation_serves_a_control():
+    document = with_remediation("enabled = false\nmode", "enabled = true\nmode")
+    document["remediation"]["remediations"] = ["ec2_quarantine", "iam_exposed_access_key"]
+    message = r"remediation\.automatic: enabled is true, but no control .* ec2_quarantine and iam_exposed"
+    with pytest.raises(SettingsError, match=message):
+        check_settings(document, source="settings.toml")
