@@ -1,7 +1,12 @@
-"""The CDK app: reads the context and instantiates the stacks."""
+"""The CDK app: reads the context and instantiates the stacks.
+
+Context: `settings`, the path of a file with what differs from settings.toml, as in
+`cdk deploy -c settings=production.toml`.
+"""
 
 import os
 import sys
+from pathlib import Path
 
 from aws_cdk import App, Environment
 
@@ -26,7 +31,8 @@ def main() -> None:
         description="Security Hub custom actions for analysts, with their rules and Lambda functions",
     )
     try:
-        settings = load_settings()
+        overlay = app.node.try_get_context("settings")
+        settings = load_settings(overlay=Path(str(overlay)) if overlay else None)
     except SettingsError as error:
         sys.exit(str(error))
     routing, remediation = settings.routing, settings.remediation

@@ -318,28 +318,48 @@ class Settings(_Settings):
     remediation: RemediationSettings
 
 
-def load_settings(path: Path = SETTINGS_FILE) -> Settings:
+def load_settings(path: Path = SETTINGS_FILE, *, overlay: Path | None = None) -> Settings:
     """Read and check a settings file.
 
     Args:
         path: the TOML file. Default: settings.toml beside app.py.
+        overlay: a TOML file with what differs from the first, for one of several environments: its tables are
+            merged into the other's, any other value replaces the other's.
 
     Raises:
-        SettingsError: the file is missing, no TOML, or has faults; the message lists all of them.
+        SettingsError: a file is missing, no TOML, or has faults; the message lists all of them.
     """
+    document = _read(path)
+    if overlay is None:
+        return check_settings(document, source=str(path))
+    return check_settings(_merged(document, _read(overlay)), source=f"{path} with {overlay}")
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise SettingsError(f"{path} does not exist. Restore it from the repository and adapt it.") from None
+        raise SettingsError(
+            f"{path} does not exist. Restore settings.toml from the repository, or correct the path that is "
+            "given with -c settings=PATH."
+        ) from None
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path} is not a TOML file, since it is not UTF-8: {error}.") from None
     try:
-        document = tomllib.loads(text)
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also for a number of too many digits
         raise SettingsError(f"{path} is not a TOML file: {error}.") from None
-    return check_settings(document, source=str(path))
+
+
+def _merged(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    both = {
+        key: _merged(base[key], value)
+        for key, value in overlay.items()
+        if isinstance(value, Mapping) and isinstance(base.get(key), Mapping)
+    }
+    return {**base, **overlay, **both}
 
 
 def check_settings(document: Mapping[str, object], *, source: str) -> Settings:

@@ -18,8 +18,9 @@ STACKS = ("SecurityHubAnalystActions", "SecurityHubFindingsRouting")
 def synthesize(tmp_path, monkeypatch, feature_flags):
     """A function that runs the app for a region, or for none, and returns the templates' texts by stack."""
 
-    def run(region):
-        settings = {"outdir": str(tmp_path), "context": feature_flags, "analytics_reporting": False}
+    def run(region, **context):
+        context = {**feature_flags, **context}
+        settings = {"outdir": str(tmp_path), "context": context, "analytics_reporting": False}
         monkeypatch.setattr(app, "App", lambda: App(**settings))
         for name, value in (("ACCOUNT", "111122223333"), ("REGION", region)):
             if region:
@@ -27,7 +28,8 @@ def synthesize(tmp_path, monkeypatch, feature_flags):
             else:
                 monkeypatch.delenv(f"CDK_DEFAULT_{name}", raising=False)
         app.main()
-        return {stack: (tmp_path / f"{stack}.template.json").read_text() for stack in STACKS}
+        templates = tmp_path.glob("*.template.json")
+        return {file.name.removesuffix(".template.json"): file.read_text() for file in templates}
 
     return run
 
@@ -57,6 +59,14 @@ def test_the_cli_synthesizes_it_clean(tmp_path):
 @pytest.mark.parametrize("region", ["us-east-1", "cn-north-1"])
 def test_it_synthesizes_clean_for(synthesize, region):
     assert synthesize(region).keys() == set(STACKS)
+
+
+def test_the_context_names_a_file_with_what_differs(synthesize, tmp_path):
+    file = tmp_path / "production.toml"
+    file.write_text("[routing.high]\nenabled = false\n[remediation]\nenabled = true")
+    templates = synthesize("eu-west-1", settings=str(file))
+    assert templates.keys() == {*STACKS, "SecurityHubRemediation", "SecurityHubRemediationMember"}
+    assert "High" not in templates["SecurityHubFindingsRouting"]
 
 
 def test_no_template_names_a_partition_account_or_region_when_none_is_known(synthesize):

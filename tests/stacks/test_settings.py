@@ -66,6 +66,42 @@ def test_the_settings_that_come_with_the_app_load():
     assert load_settings().routing.enabled
 
 
+@pytest.fixture
+def overlaid(tmp_path):
+    """A function that loads the shipped settings with what differs."""
+
+    def load(text):
+        file = tmp_path / "production.toml"
+        file.write_text(text, encoding="utf-8")
+        return load_settings(overlay=file)
+
+    return load
+
+
+def test_another_file_says_what_differs(overlaid):
+    shipped, settings = load_settings(), overlaid("[routing.archive]\nretention_days = 30")
+    assert settings.routing.archive.retention_days == 30
+    assert settings.routing.archive.filter == shipped.routing.archive.filter
+    assert settings.routing.high == shipped.routing.high
+
+
+def test_a_list_of_the_other_file_replaces_the_list(overlaid):
+    changed = overlaid('[remediation]\nremediations = ["s3_public_access"]')
+    assert changed.remediation.remediations == ["s3_public_access"]
+
+
+def test_a_fault_names_both_files(overlaid):
+    with pytest.raises(
+        SettingsError, match=r"settings\.toml with .*production\.toml has a fault:\n.*= \"yes\""
+    ):
+        overlaid('[routing.high]\nenabled = "yes"')
+
+
+def test_a_missing_second_file_is_reported(tmp_path):
+    with pytest.raises(SettingsError, match=r"correct the path that is given with -c settings=PATH"):
+        load_settings(overlay=tmp_path / "missing.toml")
+
+
 def test_the_settings_that_come_with_the_app_archive_every_finding():
     assert load_settings().routing.archive.filter == FindingFilter(workflow_status=None, record_state=None)
 
@@ -263,7 +299,7 @@ def test_a_number_that_is_too_long_to_show_is_refused(fault, old, new):
 
 
 def test_a_missing_file_is_named_with_what_to_do(tmp_path):
-    with pytest.raises(SettingsError, match=r"none\.toml does not exist\. Restore it"):
+    with pytest.raises(SettingsError, match=r"none\.toml does not exist\. Restore settings.toml"):
         load_settings(tmp_path / "none.toml")
 
 
