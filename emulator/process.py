@@ -35,10 +35,12 @@ def plugged_app() -> AsgiApp:
         cloudformation,
         databases,
         delivery,
+        ec2_tags,
         encryption,
         firehose,
         instance_interfaces,
         instance_metadata,
+        organizations,
         permissions,
         public_snapshots,
         roles,
@@ -61,6 +63,8 @@ def plugged_app() -> AsgiApp:
     databases.register()
     instance_interfaces.register()
     security_groups.register()
+    ec2_tags.register()
+    organizations.register()
     return log_app(api_destinations.hosts_app(securityhub.press_app(app)), log)
 
 

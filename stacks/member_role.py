@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from collections.abc import Mapping
 from typing import Any, Final
 
 from aws_cdk import (
@@ -17,11 +18,14 @@ from aws_cdk import (
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.remediation_catalog import CatalogEntry, Statement
+from stacks.remediation_catalog import Statement
 from stacks.settings import RemediationSettings
 
 # What lambda/remediate/member_account.py puts before the action's id.
 _SOURCE_IDENTITY_PATTERN: Final = "securityhub-*"
+# Of the role and of no remediation: tags decide before one changes anything. There is no narrower resource:
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonresourcegrouptaggingapi.html
+_READ_TAGS: Final = Statement(actions=("tag:GetResources",), resources=("*",))
 
 
 class MemberRole(Construct):
@@ -61,10 +65,8 @@ class MemberRole(Construct):
                 else None
             ),
             policies=[
-                iam.CfnRole.PolicyProperty(
-                    policy_name=entry.name, policy_document=_document(_statements(entry, settings), settings)
-                )
-                for entry in settings.entries
+                iam.CfnRole.PolicyProperty(policy_name=name, policy_document=_document(statements, settings))
+                for name, statements in _policies(settings).items()
             ],
         )
         self._acknowledge(settings)
@@ -72,8 +74,8 @@ class MemberRole(Construct):
     def _acknowledge(self, settings: RemediationSettings) -> None:
         resources = {
             resource
-            for entry in settings.entries
-            for statement in _statements(entry, settings)
+            for statements in _policies(settings).values()
+            for statement in statements
             for resource in statement.resources
             if "*" in resource or "${Region}" in resource
         }
@@ -136,17 +138,21 @@ def member_role_template(scope: Construct, *, settings: RemediationSettings) -> 
 
 
 def member_role_arns(settings: RemediationSettings) -> list[str]:
-    """Return the ARNs of the role in all accounts that are allowed; `*` stands for any account."""
-    allowed = settings.accounts.allow
-    accounts = ["*"] if "ANY" in allowed else sorted(set(allowed) - set(settings.accounts.deny))
+    """Return the ARNs of the role in all accounts that are allowed; `*` where these are not known yet."""
+    accounts = settings.accounts.known
     return [
         f"arn:{Aws.PARTITION}:iam::{account}:role{settings.role.path}{settings.role.name}"
-        for account in accounts
+        for account in (["*"] if accounts is None else accounts)
     ]
 
 
-def _statements(entry: CatalogEntry, settings: RemediationSettings) -> tuple[Statement, ...]:
-    return entry.statements + (entry.undo_statements if settings.undo else ())
+def _policies(settings: RemediationSettings) -> Mapping[str, tuple[Statement, ...]]:
+    """The statements of each policy by its name: one for each remediation, and one to read tags."""
+    policies = {
+        entry.name: entry.statements + (entry.undo_statements if settings.undo else ())
+        for entry in settings.entries
+    }
+    return policies | ({"ReadResourceTags": (_READ_TAGS,)} if settings.resource_tags.decide else {})
 
 
 def _document(statements: tuple[Statement, ...], settings: RemediationSettings) -> iam.PolicyDocument:

@@ -129,6 +129,8 @@ class RemediationStack(Stack):
                 "REMEDIATION_PARAMETERS": json.dumps(settings.parameters),
                 "ALLOWED_ACCOUNTS": ",".join(settings.accounts.allow),
                 "DENIED_ACCOUNTS": ",".join(settings.accounts.deny),
+                "ALLOWED_RESOURCE_TAGS": json.dumps(settings.resource_tags.allow),
+                "DENIED_RESOURCE_TAGS": json.dumps(settings.resource_tags.deny),
                 "AUTOMATIC_MODE": settings.automatic.mode,
                 "UNDO_ACTION_ID": _UNDO_ACTION_ID if settings.undo else "",
                 "PARTITION": Aws.PARTITION,
@@ -166,13 +168,27 @@ class RemediationStack(Stack):
             statements.append((("s3:DeleteObject",), [objects]))
         if members := member_role_arns(settings):
             statements.append((("sts:AssumeRole", "sts:SetSourceIdentity"), members))
+        reasons = {f"Resource::<{logical_id_of(records)}.Arn>/*": "One object for each finding, by account."}
+        if settings.accounts.name_units:
+            # Their ARNs are the management account's, whose id is not known here; the organization's is.
+            children = [f"account/{settings.organization_id}/*", f"ou/{settings.organization_id}/ou-*"]
+            statements.append(
+                (
+                    ("organizations:ListParents",),
+                    [f"arn:{Aws.PARTITION}:organizations::*:{child}" for child in children],
+                )
+            )
+            for child in children:
+                reasons[f"Resource::arn:<AWS::Partition>:organizations::*:{child}"] = (
+                    "Findings name the accounts, and every unit above them is looked up."
+                )
         for actions, resources in statements:
             role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=resources))
-        reasons = {f"Resource::<{logical_id_of(records)}.Arn>/*": "One object for each finding, by account."}
-        if "ANY" in settings.accounts.allow:
+        if settings.accounts.known is None:
             name = f"{settings.role.path}{settings.role.name}"
             reasons[f"Resource::arn:<AWS::Partition>:iam::*:role{name}"] = (
-                "The settings allow any account; each role's trust policy has the last word."
+                "Which accounts are allowed is known when a finding names one; each role's trust policy has "
+                "the last word."
             )
         for resource, reason in reasons.items():
             Validations.of(role).acknowledge(

@@ -6,6 +6,7 @@ reported with it.
 
 import dataclasses
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ from stacks.remediation_catalog import CatalogEntry, check_parameters, chosen, r
 SETTINGS_FILE: Final = Path(__file__).resolve().parent.parent / "settings.toml"
 
 _ANY: Final = "ANY"
+_UNIT: Final = r"(ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}|r-[a-z0-9]{4,32})"
 _ROLE_NAME: Final = r"^[A-Za-z0-9_+=,.@-]{1,64}$"
 _FILTER_FIELDS: Final = tuple(field.name for field in dataclasses.fields(FindingFilter))
 _TABLES: Final = {"resource_tags": "tag keys", "user_defined_fields": "keys"}
@@ -105,6 +107,11 @@ def _distinct(values: list[str]) -> list[str]:
 
 
 Filter = Annotated[FindingFilter, BeforeValidator(_to_filter)]
+# https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+ResourceTags = dict[
+    Annotated[str, Field(min_length=1, max_length=128)],
+    Annotated[list[Annotated[str, Field(max_length=256)]], Field(min_length=1)],
+]
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
 _FILTER: Final = (
     f"a table that says which findings, with any of {_listed(_FILTER_FIELDS)}; each takes a value, a list of "
@@ -185,12 +192,44 @@ class RoutingSettings(_Settings):
 class AccountsSettings(_Settings):
     """Which accounts may be changed. One that is neither allowed nor denied is not."""
 
-    allow: list[Annotated[str, Field(pattern=rf"^([0-9]{{12}}|{_ANY})$")]] = Field(
-        description=f"a list of 12-digit account ids, or of '{_ANY}', or [] for none"
+    allow: list[Annotated[str, Field(pattern=rf"^([0-9]{{12}}|{_UNIT}|{_ANY})$")]] = Field(
+        description="a list of 12-digit account ids, of ids of organizational units or of the root, such as "
+        f"'ou-abcd-12345678', which stand for every account anywhere below, or of '{_ANY}', or [] for none"
     )
-    deny: list[AccountId] = Field(
-        description="a list of 12-digit account ids, which win over those that are allowed, or [] for none"
+    deny: list[Annotated[str, Field(pattern=rf"^([0-9]{{12}}|{_UNIT}|{_ANY})$")]] = Field(
+        description="a list of the same, which wins over the accounts that are allowed, or [] for none"
     )
+
+    @property
+    def known(self) -> list[str] | None:
+        """The accounts that are allowed, or None where that is not known before a finding arrives."""
+        if _ANY in self.deny:
+            return []
+        if not all(entry.isdecimal() for entry in self.allow):
+            return None
+        return sorted(set(self.allow) - set(self.deny))
+
+    @property
+    def name_units(self) -> bool:
+        """Whether it matters where in the organization an account is."""
+        return any(re.fullmatch(_UNIT, entry) for entry in (*self.allow, *self.deny))
+
+
+class ResourceTagsSettings(_Settings):
+    """Which resources may be changed, by the tags that they carry. Keys and values are case-sensitive."""
+
+    allow: ResourceTags = Field(
+        description="a table of tag keys and lists of their values, such as { team = ['payments'] }, where "
+        f"'{_ANY}' is any value: only a resource that carries one of these tags is changed; or {{}} for all"
+    )
+    deny: ResourceTags = Field(
+        description="a table of the same: no resource that carries one of them is changed; or {} for none"
+    )
+
+    @property
+    def decide(self) -> bool:
+        """Whether tags matter at all."""
+        return bool(self.allow or self.deny)
 
 
 class RoleSettings(_Settings):
@@ -217,9 +256,7 @@ class StackSetSettings(_Settings):
     """The member role in the accounts of an organization."""
 
     enabled: bool = Field(description="true or false, whether the stack set is deployed")
-    organizational_units: list[
-        Annotated[str, Field(pattern=r"^(ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}|r-[a-z0-9]{4,32})$")]
-    ] = Field(
+    organizational_units: list[Annotated[str, Field(pattern=rf"^{_UNIT}$")]] = Field(
         min_length=1,
         description="a list of at least one id of a unit or of the root, such as ['ou-abcd-12345678']",
     )
@@ -274,6 +311,7 @@ class RemediationSettings(_Settings):
         ge=1, le=36_500, description="a whole number from 1 to 36500, the days after which a record expires"
     )
     accounts: AccountsSettings
+    resource_tags: ResourceTagsSettings
     role: RoleSettings
     stack_set: StackSetSettings
     automatic: AutomaticSettings

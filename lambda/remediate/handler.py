@@ -14,9 +14,10 @@ from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from once.remembered_work import RememberedWork
-from remediate import member_account, records
+from remediate import member_account, organization, records
 from remediate.logic import Invocation, Services, explain_no_findings, remediate_findings
 from remediate.outcomes import FindingsNotRemediatedError
+from remediate.resource_tags import read_tags
 from remediate.settings import Settings
 from remediation.registry import enabled_remediations
 from securityhub_events import CustomActionEvent, ImportedFindingsEvent, parse_event
@@ -35,6 +36,8 @@ services = Services(
         role=settings.member_role,
         external_id=settings.external_id,
     ),
+    organization=organization.Organization(organization.create_client(os.environ["AWS_REGION"])),
+    read_tags=read_tags,
     records=records.RecordsBucket(records.create_client(), settings.records_bucket),
     once=once,
     security_hub=SecurityHub(create_client()),

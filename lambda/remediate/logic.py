@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
+from remediate.lists import UnreadableTagsError, reported_tags
 from remediate.outcomes import (
     WORKFLOW_STATUSES,
     Outcome,
@@ -50,6 +51,29 @@ class MemberAccounts(Protocol):
         """
 
 
+class Organization(Protocol):
+    """Where the accounts are in the organization."""
+
+    def containers_of(self, account: str) -> Collection[str]:
+        """Return the ids of the units above an account, and of the root.
+
+        Raises:
+            OrganizationError: It can't be told.
+        """
+
+
+class TagReader(Protocol):
+    """Reads the tags that resources carry now."""
+
+    def __call__(self, resource: str, finding: Finding, session: Session) -> Mapping[str, str]:
+        """Return the tags of a resource.
+
+        Raises:
+            UnreadableTagsError: It can't be known whether it carries any.
+            ResourceTagsError: They could not be read this time.
+        """
+
+
 class Records(Protocol):
     """Where the prior states are kept."""
 
@@ -78,6 +102,8 @@ class Services:
     """What the logic needs of the world outside."""
 
     members: MemberAccounts
+    organization: Organization
+    read_tags: TagReader
     records: Records
     once: Once
     security_hub: FindingsUpdater
@@ -171,10 +197,12 @@ class _Run:
 
     def outcome_of(self, finding: Finding) -> Outcome:
         """Do what is to be done about one finding, whatever happens."""
-        if refusal := self.settings.refusal(finding.aws_account_id):
-            return self._outcome(Status.REFUSED, refusal)
         work = self._undo if self.undoes else self._remediate
         try:
+            if refusal := self.settings.accounts.refusal(
+                finding.aws_account_id, self.services.organization.containers_of
+            ):
+                return self._outcome(Status.REFUSED, refusal)
             remembered, repeated = self.services.once.run(self._key(finding), lambda: work(finding).to_json())
         except _NothingChangedError as nothing:
             return nothing.outcome
@@ -197,6 +225,8 @@ class _Run:
             raise _NothingChangedError(
                 self._outcome(Status.NOT_NEEDED, plan.description, remediation=remediation.name)
             )
+        intended = Change(resource=plan.resource, description=plan.description, prior_state=plan.prior_state)
+        self._require_tags(finding, remediation, intended, session)
         if not self.changes:
             raise _NothingChangedError(
                 self._outcome(
@@ -206,7 +236,6 @@ class _Run:
                     prior_state=plan.prior_state,
                 )
             )
-        intended = Change(resource=plan.resource, description=plan.description, prior_state=plan.prior_state)
         # Before anything changes: what happens next may be the end of this process.
         record = self.services.records.save(finding, remediation=remediation.name, change=intended)
         change = remediation.apply(plan, session)
@@ -227,13 +256,38 @@ class _Run:
         remediation = self.services.remediations.get(name)
         if remediation is None or remediation.undo is None:
             raise CannotRemediateError(f"The remediation {name} is not enabled or cannot be undone.")
-        remediation.undo(change, self.services.members.session(finding, self.action))
+        session = self.services.members.session(finding, self.action)
+        self._require_tags(finding, remediation, change, session)
+        remediation.undo(change, session)
         self.services.records.delete(finding)
         undone = self._outcome(Status.UNDONE, change.description, remediation=name)
         self.services.once.forget(self._key(finding, _REMEDIATE))
         # The finding is NEW again, which a rule would take for its turn.
         self.services.once.run(self._key(finding, AUTOMATIC), undone.to_json)
         return undone
+
+    def _require_tags(
+        self, finding: Finding, remediation: Remediation, change: Change, session: Session
+    ) -> None:
+        """Refuse unless the tags of everything that is about to be changed, or restored, permit it."""
+        lists = self.settings.resource_tags
+        if not lists.decide:
+            return
+        try:
+            tags = (
+                remediation.tags_of_changed(change, session)
+                if remediation.tags_of_changed
+                else {change.resource: self.services.read_tags(change.resource, finding, session)}
+            )
+        except UnreadableTagsError as error:
+            reasons: list[str | None] = [str(error)]
+        else:
+            reasons = [
+                lists.refusal(one, carried, reported=reported_tags(one, finding), undoes=self.undoes)
+                for one, carried in tags.items()
+            ]
+        if reason := next(filter(None, reasons), None):
+            raise _NothingChangedError(self._outcome(Status.REFUSED, reason, remediation=remediation.name))
 
     def write(self, reports: Sequence[Report]) -> dict[str, str]:
         """Write the outcomes to the findings, once, and return why some could not be written, by finding id.

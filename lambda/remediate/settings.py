@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-ANY_ACCOUNT: Final = "ANY"
+from remediate.lists import AccountLists, TagLists
+
 _AUTOMATIC_MODES: Final = ("dry-run", "apply")
-_ACCOUNT = re.compile(r"[0-9]{12}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +20,10 @@ class Settings:
         remediations: `REMEDIATIONS`, names of the enabled modules, separated by commas.
         parameters: `REMEDIATION_PARAMETERS`, a JSON object of objects: values by module and name, for those
             that take any. By default there are none.
-        allowed_accounts: `ALLOWED_ACCOUNTS`, separated by commas, or `ANY`. Without it no account is touched.
-        denied_accounts: `DENIED_ACCOUNTS`, separated by commas; they win over the allowed ones.
+        accounts: `ALLOWED_ACCOUNTS` and `DENIED_ACCOUNTS`, ids of accounts and organizational units,
+            separated by commas, or `ANY`. Without the first no account is touched.
+        resource_tags: `ALLOWED_RESOURCE_TAGS` and `DENIED_RESOURCE_TAGS`, JSON objects of tag keys and lists
+            of values, such as `{"team": ["payments"]}`. Without them tags do not matter.
         automatic_changes: whether `AUTOMATIC_MODE` is `apply`; by default it is `dry-run`, and imported
             findings are planned for only.
         undo_action_id: `UNDO_ACTION_ID`, the custom action that undoes; None where undoing is not enabled.
@@ -35,8 +36,8 @@ class Settings:
 
     remediations: tuple[str, ...]
     parameters: Mapping[str, Mapping[str, str]]
-    allowed_accounts: frozenset[str]
-    denied_accounts: frozenset[str]
+    accounts: AccountLists
+    resource_tags: TagLists
     automatic_changes: bool
     undo_action_id: str | None
     partition: str
@@ -58,8 +59,11 @@ class Settings:
         return cls(
             remediations=_list(environment, "REMEDIATIONS"),
             parameters=_parameters(environment, "REMEDIATION_PARAMETERS"),
-            allowed_accounts=_accounts(environment, "ALLOWED_ACCOUNTS", or_any=True),
-            denied_accounts=_accounts(environment, "DENIED_ACCOUNTS", or_any=False),
+            accounts=_accounts(environment),
+            resource_tags=TagLists(
+                allow=_tags(environment, "ALLOWED_RESOURCE_TAGS"),
+                deny=_tags(environment, "DENIED_RESOURCE_TAGS"),
+            ),
             automatic_changes=mode == "apply",
             undo_action_id=environment.get("UNDO_ACTION_ID") or None,
             partition=environment.get("PARTITION") or "aws",
@@ -69,26 +73,37 @@ class Settings:
             idempotency_table=_required(environment, "IDEMPOTENCY_TABLE"),
         )
 
-    def refusal(self, account: str) -> str | None:
-        """Say why nothing may be changed in an account, or None where it may."""
-        if account in self.denied_accounts:
-            return f"Account {account} is on the deny list"
-        if account not in self.allowed_accounts and ANY_ACCOUNT not in self.allowed_accounts:
-            return f"Account {account} is not on the allow list"
-        return None
-
 
 def _list(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in environment.get(name, "").split(",") if item.strip())
 
 
-def _accounts(environment: Mapping[str, str], name: str, *, or_any: bool) -> frozenset[str]:
-    accounts = _list(environment, name)
-    for account in accounts:
-        if not _ACCOUNT.fullmatch(account) and not (or_any and account == ANY_ACCOUNT):
-            allowed = "12-digit account ids, separated by commas" + (f", or {ANY_ACCOUNT}" if or_any else "")
-            raise _wrong(name, environment[name], allowed)
-    return frozenset(accounts)
+def _accounts(environment: Mapping[str, str]) -> AccountLists:
+    allow, deny = (frozenset(_list(environment, name)) for name in ("ALLOWED_ACCOUNTS", "DENIED_ACCOUNTS"))
+    try:
+        return AccountLists(allow=allow, deny=deny)
+    except ValueError as error:
+        raise ValueError(
+            f"The environment variable ALLOWED_ACCOUNTS or DENIED_ACCOUNTS is wrong: {error}. Set it on the "
+            "Lambda function."
+        ) from None
+
+
+def _tags(environment: Mapping[str, str], name: str) -> dict[str, frozenset[str]]:
+    """Read a table of tags. What is no such table must not pass for one that is empty."""
+    text = environment.get(name, "").strip()
+    try:
+        table = json.loads(text or "{}")
+    except ValueError:
+        table = None
+    if not isinstance(table, dict) or not all(
+        isinstance(values, list) and values and all(isinstance(value, str) for value in values)
+        for values in table.values()
+    ):
+        raise _wrong(
+            name, text, 'a JSON object of tag keys and lists of values, such as {"team": ["payments"]}'
+        )
+    return {key: frozenset(values) for key, values in table.items()}
 
 
 def _parameters(environment: Mapping[str, str], name: str) -> Mapping[str, Mapping[str, str]]:

@@ -21,7 +21,8 @@ class Plan:
     """What a remediation is going to do about one finding. Making it changes nothing.
 
     Attributes:
-        resource: ARN or id of what will be changed.
+        resource: What will be changed, by the ARN or id that the finding has for it. Its tags decide whether
+            it may be.
         description: What will change, in one sentence without a period; what is so already where nothing is
             needed.
         prior_state: How it is now, as far as it will change: JSON values only, and enough for `undo`.
@@ -39,7 +40,7 @@ class Change:
     """What a remediation did.
 
     Attributes:
-        resource: ARN or id of what was changed.
+        resource: What was changed, as the plan has it.
         description: What was changed, in one sentence without a period.
         prior_state: How it was before: JSON values only, and enough for `undo`.
     """
@@ -66,6 +67,8 @@ class Remediation:
             the API does not permit it.
         parameters: `PARAMETERS`, by name. Where there are any, `plan` and `apply` need their values as the
             argument `parameters` until `enabled_remediations` has given them.
+        tags_of_changed: Reads the tags of everything that is changed, by its id, where the finding does not
+            name it; None where it does.
     """
 
     name: str
@@ -76,6 +79,7 @@ class Remediation:
     apply: Callable[[Plan, Session], Change]
     undo: Callable[[Change, Session], None] | None
     parameters: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    tags_of_changed: Callable[[Change, Session], Mapping[str, Mapping[str, str]]] | None = None
 
 
 def resource_of(finding: Finding, types: Collection[str]) -> Resource:

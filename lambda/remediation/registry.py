@@ -99,6 +99,7 @@ def _checked(name: str, module: ModuleType) -> Remediation:
         apply=module.apply,
         undo=getattr(module, "undo", None),
         parameters=getattr(module, "PARAMETERS", {}),
+        tags_of_changed=getattr(module, "tags_of_changed", None),
     )
 
 

@@ -10,7 +10,9 @@ A module states these as literals, because the stacks read them without importin
   that `plan` and `apply` call and nothing else. Resources may hold `${Partition}`, `${Region}`, `${Account}`.
 
 and defines `plan(finding, session) -> Plan` and `apply(plan, session) -> Change`. One that can be
-undone also has `undo(change, session)` and `UNDO_STATEMENTS`, granted only where undoing is enabled.
+undone also has `undo(change, session)` and `UNDO_STATEMENTS`, granted only where undoing is enabled. One
+whose finding does not name what is changed also has `tags_of_changed(change, session)`, called before `apply`
+and `undo` where tags decide, which returns the tags of everything that will be changed, by its id.
 
 One that must be told something, such as which key to encrypt with, also states the literal
 `PARAMETERS`: for each name a dict of `description`, what it is and which values are allowed, and

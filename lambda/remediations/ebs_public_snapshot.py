@@ -9,7 +9,7 @@ See:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from botocore.exceptions import ClientError
 
@@ -37,6 +37,8 @@ UNDO_STATEMENTS = (
         "Resource": ("arn:${Partition}:ec2:${Region}::snapshot/*",),
     },
 )
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
+_MAX_FILTER_VALUES: Final = 200
 
 
 def plan(finding: Finding, session: Session) -> Plan:
@@ -56,6 +58,20 @@ def plan(finding: Finding, session: Session) -> Plan:
         prior_state={"SnapshotIds": public},
         is_needed=bool(public),
     )
+
+
+def tags_of_changed(change: Change, session: Session) -> dict[str, dict[str, str]]:
+    """Read the tags of the snapshots; those that are gone have none."""
+    client = session.client("ec2")
+    ids: Any = change.prior_state["SnapshotIds"]
+    return {
+        snapshot["SnapshotId"]: {tag["Key"]: tag["Value"] for tag in snapshot.get("Tags", ())}
+        for start in range(0, len(ids), _MAX_FILTER_VALUES)
+        for page in client.get_paginator("describe_snapshots").paginate(
+            Filters=[{"Name": "snapshot-id", "Values": ids[start : start + _MAX_FILTER_VALUES]}]
+        )
+        for snapshot in page["Snapshots"]
+    }
 
 
 def apply(plan: Plan, session: Session) -> Change:

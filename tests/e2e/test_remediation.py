@@ -15,10 +15,33 @@ from tools.deploy import deploy
 STACK = "SecurityHubRemediation"
 HOME, OTHER = "eu-west-1", "us-east-1"
 MEMBERS = ("444455556666", "777788889999")
-OUTSIDER = "222233334444"
+# In a unit that is denied, inside the unit that is allowed, and outside of both.
+DENIED, OUTSIDER = "333344445555", "222233334444"
 TEMPLATE = json.loads(
     (Path(__file__).resolve().parents[1] / "events" / "custom_action_1_finding.json").read_text()
 )["detail"]["findings"][0]
+
+
+def units_with_members(aws):
+    """Make the accounts an organization, and return the second member's unit and the denied one inside."""
+    organizations = aws.client("organizations")
+    (root,) = organizations.list_roots()["Roots"]
+
+    def new_unit(name, parent):
+        unit = organizations.create_organizational_unit(Name=name, ParentId=parent)
+        return unit["OrganizationalUnit"]["Id"]
+
+    allowed = new_unit("Workloads", root["Id"])
+    denied = new_unit("Sensitive", allowed)
+    places = {MEMBERS[0]: None, OUTSIDER: None, MEMBERS[1]: allowed, DENIED: denied}
+    for account, unit in places.items():
+        invitation = organizations.invite_account_to_organization(Target={"Id": account, "Type": "ACCOUNT"})
+        aws.client("organizations", account=account).accept_handshake(
+            HandshakeId=invitation["Handshake"]["Id"]
+        )
+        if unit:
+            organizations.move_account(AccountId=account, SourceParentId=root["Id"], DestinationParentId=unit)
+    return allowed, denied
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +49,11 @@ def app(aws, feature_flags, tmp_path_factory):
     organization = aws.client("organizations").describe_organization()["Organization"]["Id"]
     values = load_settings().remediation.model_dump()
     values["organization_id"] = organization
-    # The administrator account is allowed and has no member role, which is how a member refuses.
-    values["accounts"]["allow"] = [*MEMBERS, DEFAULT_ACCOUNT]
+    allowed, denied = units_with_members(aws)
+    # The administrator account is allowed and has no member role, which is how a member refuses. The second
+    # member is allowed through its unit.
+    values["accounts"] = {"allow": [MEMBERS[0], DEFAULT_ACCOUNT, allowed], "deny": [denied]}
+    values["resource_tags"]["deny"] = {"protected": ["ANY"]}
     values["automatic"] |= {"enabled": True, "filter": {"severity": "CRITICAL"}}
     settings = RemediationSettings.model_validate(values)
     folder = tmp_path_factory.mktemp("remediation")
@@ -239,14 +265,34 @@ def test_an_account_whose_role_refuses_stops_no_other_and_its_findings_are_repor
     assert kept >= {finding["Id"] for finding in findings}
 
 
-def test_an_account_that_is_not_allowed_is_not_touched(app, new_group):
-    group = new_group(OUTSIDER, HOME)
-    finding = group_finding(group, OUTSIDER, HOME)
+def test_an_account_that_is_not_allowed_or_in_a_unit_that_is_denied_is_not_touched(app, new_group):
+    accounts = {
+        OUTSIDER: f"Account {OUTSIDER} is not on the allow list, nor is a unit above it. ",
+        DENIED: f"Account {DENIED} is in ou-",
+    }
+    groups = {account: new_group(account, HOME) for account in accounts}
+    findings = {account: group_finding(group, account, HOME) for account, group in groups.items()}
 
-    assert import_and_press(app, "Remediate", [finding]).function_error is None
+    assert import_and_press(app, "Remediate", [*findings.values()]).function_error is None
 
-    assert ingress(app, OUTSIDER, HOME, group) == OPEN
-    assert written_to(app, finding)[1].startswith("Not allowed, nothing changed: ")
+    for account, why in accounts.items():
+        assert ingress(app, account, HOME, groups[account]) == OPEN
+        assert written_to(app, findings[account])[1].startswith(f"Not allowed, nothing changed: {why}")
+
+
+def test_a_resource_with_a_tag_that_is_denied_is_not_touched_and_others_are(app, new_group):
+    protected, other = new_group(MEMBERS[1], OTHER), new_group(MEMBERS[1], OTHER)
+    tags = [{"Key": "protected", "Value": "by the network team"}]
+    app.client("ec2", account=MEMBERS[1], region=OTHER).create_tags(Resources=[protected], Tags=tags)
+    findings = [group_finding(group, MEMBERS[1], OTHER) for group in (protected, other)]
+
+    assert import_and_press(app, "Remediate", findings).function_error is None
+
+    assert ingress(app, MEMBERS[1], OTHER, protected) == OPEN
+    assert ingress(app, MEMBERS[1], OTHER, other) == CLOSED
+    status, note = written_to(app, findings[0])
+    assert status == "NEW"
+    assert "carries the tag protected=by the network team, which is on the deny list" in note
 
 
 def test_an_imported_finding_is_planned_for_once_and_nothing_changes(app, new_group):

@@ -1,4 +1,4 @@
-"""What emulator.roles and emulator.account_settings rely on in MiniStack, for upgrades of it."""
+"""What the emulator's plug-ins for accounts and their resources rely on in MiniStack, for upgrades of it."""
 
 import importlib
 import inspect
@@ -13,9 +13,16 @@ PARAMETERS = {
     "core.iam_evaluator.evaluate_trust_policy": "trust_doc caller_arn ctx",
     "core.lambda_runtime.execution_credentials": "config",
     "core.responses.error_response_json": "code message status extra message_key content_type",
+    "core.responses.get_account_id": "",
+    "core.responses.get_region": "",
+    "core.responses.new_uuid": "",
+    "core.responses.request_scope": "account_id region",
+    "services.ec2._guess_resource_type": "resource_id",
     "services.ec2._xml": "status root_tag inner",
     "services.ec2.reset": "",
     "services.lambda_svc.execution_credentials": "config",
+    "services.organizations._ensure_org": "",
+    "services.organizations._json": "status body",
     "services.sts._caller_identity": "headers query_params",
     "services.sts.handle_request": "method path headers body query_params",
     "services.sts.register_session": "access_key session",
@@ -36,6 +43,8 @@ def test_a_function_of_ministack_takes_the_same_parameters(name):
 
 def test_the_tables_that_are_added_to_are_there():
     assert "DescribeInstances" in found("services.ec2._ACTION_MAP")
+    assert "ListParents" in found("services.organizations._DISPATCH")
+    assert "s3" in found("services.tagging._COLLECTORS")
     assert "sts" in found("app.SERVICE_HANDLERS")
 
 

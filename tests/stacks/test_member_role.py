@@ -7,6 +7,7 @@ from stacks.member_role import MemberRoleStack, member_role_template
 from stacks.remediation_catalog import read_catalog
 
 ADMINISTRATOR = "111122223333"
+TAGS = {"deny": {"keep": ["ANY"]}}
 EVERY_REMEDIATION = {
     "remediations": list(read_catalog()),
     "parameters": {
@@ -49,7 +50,14 @@ def test_the_snapshot_is_what_was_reviewed(new_template, snapshot, without_asset
     assert without_asset_hashes(new_template().to_json()) == snapshot
 
 
-@pytest.mark.parametrize("changes", [{"regions": ["eu-west-1"]}, EVERY_REMEDIATION])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"regions": ["eu-west-1"]},
+        EVERY_REMEDIATION,
+        {"remediations": ["s3_require_tls"], "resource_tags": TAGS},
+    ],
+)
 def test_the_template_passes_every_check(new_app, environment, remediation_settings, changes):
     app = new_app()
     MemberRoleStack(app, "Member", settings=remediation_settings(**changes), env=environment)
@@ -69,6 +77,18 @@ def test_what_undoing_needs_is_granted_only_where_it_is_enabled(new_template):
 
     assert may_authorize(undo=True)
     assert not may_authorize(undo=False)
+
+
+@pytest.mark.parametrize("tags", [{"allow": {"team": ["a"]}}, TAGS])
+def test_the_role_may_read_tags_where_these_decide(new_template, role, tags):
+    added = [
+        policy
+        for policy in role_of(new_template(resource_tags=tags))["Policies"]
+        if policy not in role["Policies"]
+    ]
+    assert [policy["PolicyName"] for policy in added] == ["ReadResourceTags"]
+    assert actions_of(added[0]) == {"tag:GetResources"}
+    assert not any("tag:GetResources" in actions_of(policy) for policy in role["Policies"])
 
 
 def test_no_policy_has_a_wildcard_action(role):
@@ -142,7 +162,8 @@ def in_an_account(value):
 
 def test_the_policies_of_all_remediations_stay_within_the_quota_of_a_role(new_template):
     regions = [f"ap-southeast-{number}" for number in range(1, 6)]
-    policies = role_of(new_template(**EVERY_REMEDIATION, regions=regions))["Policies"]
+    role = role_of(new_template(**EVERY_REMEDIATION, regions=regions, resource_tags=TAGS))
+    policies = role["Policies"]
     documents = [in_an_account(policy["PolicyDocument"]) for policy in policies]
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html does not count white space.
     assert sum(len(json.dumps(one, separators=(",", ":"))) for one in documents) <= 10_240

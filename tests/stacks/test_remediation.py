@@ -5,10 +5,12 @@ from aws_cdk import App, Environment
 from aws_cdk.assertions import Match, Template
 
 import app
+from remediate.settings import Settings as FunctionSettings
 from stacks.member_role import MemberRoleStack
 from stacks.remediation import RemediationStack
 from stacks.settings import Settings, load_settings
 
+UNIT = "ou-abcd-12345678"
 EVERYTHING = {"automatic": {"enabled": True}, "stack_set": {"enabled": True}}
 
 
@@ -37,10 +39,12 @@ def test_the_snapshot_is_what_was_reviewed(template, snapshot, without_asset_has
     assert without_asset_hashes(template.to_json()) == snapshot
 
 
-@pytest.mark.parametrize("allow", [["444455556666"], ["ANY"], []])
-def test_the_template_passes_every_check(new_app, environment, remediation_settings, allow):
+@pytest.mark.parametrize(
+    ("allow", "deny"), [(["444455556666"], []), (["ANY"], []), (["ANY"], [UNIT]), ([UNIT], []), ([], [])]
+)
+def test_the_template_passes_every_check(new_app, environment, remediation_settings, allow, deny):
     an_app = new_app()
-    settings = remediation_settings(**EVERYTHING, accounts={"allow": allow})
+    settings = remediation_settings(**EVERYTHING, accounts={"allow": allow, "deny": deny})
     RemediationStack(an_app, "Remediation", settings=settings, env=environment)
     an_app.synth()
 
@@ -82,8 +86,53 @@ def test_only_the_roles_of_allowed_accounts_may_be_assumed(new_template):
     assert "*" not in resources
 
 
-def test_no_role_may_be_assumed_where_no_account_is_allowed(new_template):
-    assert members_that_may_be_entered(new_template(accounts={"allow": []})) == "[]"
+@pytest.mark.parametrize(
+    "accounts", [{"allow": []}, {"allow": ["ANY"], "deny": ["ANY"]}, {"allow": [UNIT], "deny": ["ANY"]}]
+)
+def test_no_role_may_be_assumed_where_no_account_is_allowed(new_template, accounts):
+    assert members_that_may_be_entered(new_template(accounts=accounts)) == "[]"
+
+
+@pytest.mark.parametrize("allow", [["ANY"], [UNIT], ["444455556666", "r-abcd"]])
+def test_every_member_role_may_be_assumed_where_the_allowed_accounts_are_not_known_yet(new_template, allow):
+    resources = members_that_may_be_entered(new_template(accounts={"allow": allow}))
+    assert ":iam::*:role/securityhub/SecurityHubRemediationMember" in resources
+
+
+@pytest.mark.parametrize("accounts", [{"allow": [UNIT]}, {"deny": ["r-abcd"]}])
+def test_the_function_may_look_accounts_up_in_its_organization_where_units_are_listed(new_template, accounts):
+    (statement,) = [
+        one
+        for one in statements(new_template(accounts=accounts))
+        if one["Action"] == "organizations:ListParents"
+    ]
+    resources = json.dumps(statement["Resource"])
+    assert ":organizations::*:account/o-exampleorgid/*" in resources
+    assert ":organizations::*:ou/o-exampleorgid/ou-*" in resources
+
+
+@pytest.mark.parametrize(
+    "accounts", [{"allow": ["444455556666"]}, {"allow": ["ANY"], "deny": ["111122223333"]}]
+)
+def test_the_function_may_not_look_accounts_up_where_no_unit_is_listed(new_template, accounts):
+    assert "organizations:" not in json.dumps(list(statements(new_template(accounts=accounts))))
+
+
+def test_the_function_reads_the_lists_as_they_are_written(new_template):
+    accounts = {"allow": [UNIT, "444455556666"], "deny": ["ou-abcd-87654321"]}
+    tags = {"allow": {"team": ["payments", "search"]}, "deny": {"keep": ["ANY"]}}
+    template = new_template(accounts=accounts, resource_tags=tags)
+    (variables,) = [
+        variables
+        for one in template.find_resources("AWS::Lambda::Function").values()
+        if "ALLOWED_ACCOUNTS" in (variables := one["Properties"]["Environment"]["Variables"])
+    ]
+    texts = {name: value for name, value in variables.items() if isinstance(value, str)}
+    required = dict.fromkeys(("RECORDS_BUCKET", "IDEMPOTENCY_TABLE"), "x")
+    read = FunctionSettings.from_environment({**texts, **required})
+    assert (read.accounts.allow, read.accounts.deny) == (set(accounts["allow"]), set(accounts["deny"]))
+    assert read.resource_tags.allow == {"team": {"payments", "search"}}
+    assert read.resource_tags.deny == {"keep": {"ANY"}}
 
 
 def test_the_function_has_the_role_that_the_members_trust(template):

@@ -6,8 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 from once.remembered_work import RememberedWork
+from remediate.lists import UnreadableTagsError
 from remediate.logic import Invocation, Services
 from remediate.member_account import MemberRoleError
+from remediate.organization import OrganizationError
 from remediate.settings import Settings
 from remediation.contract import Change, Plan, Remediation
 from securityhub_events import Resource, parse_event
@@ -37,6 +39,10 @@ class World:
         notes: what was written, by finding id: (status, text), oldest first.
         unwritable: findings that Security Hub does not update.
         requests: findings of each request to Security Hub, oldest first.
+        containers: units above each account; one that is missing can't be looked up.
+        looked_up: accounts that were looked up.
+        tags_of_changed: reads the tags of what is changed where the finding doesn't name it.
+        tags: tags of the resources; None where they can't be known, an error where reading them fails.
     """
 
     def __init__(self, store):
@@ -48,7 +54,9 @@ class World:
         self.open, self.applied, self.undone = set(), [], []
         self.refusing, self.failing, self.unwritable = set(), set(), set()
         self.notes, self.requests = {}, []
+        self.containers, self.looked_up, self.tags = {}, [], {}
         self.kept = {}
+        self.tags_of_changed = None
         self.store.records.clear()
 
     # MemberAccounts
@@ -56,6 +64,22 @@ class World:
         if finding.aws_account_id in self.refusing:
             raise MemberRoleError(f"The role of {finding.aws_account_id} could not be assumed for {action}")
         return object()
+
+    # Organization
+    def containers_of(self, account):
+        self.looked_up.append(account)
+        if account not in self.containers:
+            raise OrganizationError(f"What {account} belongs to could not be found out")
+        return self.containers[account]
+
+    # TagReader
+    def read_tags(self, resource, _finding, _session):
+        tags = self.tags.get(resource, {})
+        if tags is None:
+            raise UnreadableTagsError(f"The tags of {resource} cannot be read")
+        if isinstance(tags, Exception):
+            raise tags
+        return tags
 
     # Records
     def save(self, finding, *, remediation, change):
@@ -118,9 +142,12 @@ class World:
             plan=self.plan,
             apply=self.apply,
             undo=self.undo,
+            tags_of_changed=self.tags_of_changed,
         )
         return Services(
             members=self,
+            organization=self,
+            read_tags=self.read_tags,
             records=self,
             once=once,
             security_hub=self,

@@ -5,9 +5,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from remediate.lists import AccountLists, TagLists
 from remediate.logic import explain_no_findings, remediate_findings
 from remediate.outcomes import FindingsNotRemediatedError, Status
-from remediate.settings import Settings
 from securityhub_events import MalformedItem, Resource, parse_event
 
 REFUSING = "777788889999"
@@ -161,17 +161,45 @@ def test_what_a_rule_writes_to_a_finding_does_not_make_it_write_again(run, world
     assert len(world.notes["finding/0"]) == 1
 
 
+UNIT, INNER = "ou-abcd-11111111", "ou-abcd-22222222"
+ROOT = "r-abcd"
+
+
+def accounts(*, allow=("ANY",), deny=()):
+    return AccountLists(allow=frozenset(allow), deny=frozenset(deny))
+
+
+def tagged(*, allow=None, deny=None):
+    return TagLists(
+        **{
+            name: {key: frozenset(values) for key, values in (tags or {}).items()}
+            for name, tags in (("allow", allow), ("deny", deny))
+        }
+    )
+
+
 @pytest.mark.parametrize(
-    ("changes", "why"),
+    ("lists", "why"),
     [
-        ({"allowed_accounts": frozenset()}, "Account 444455556666 is not on the allow list"),
-        ({"allowed_accounts": frozenset({"111122223333"})}, "is not on the allow list"),
-        ({"denied_accounts": frozenset({"444455556666"})}, "Account 444455556666 is on the deny list"),
+        (accounts(allow=[]), "Account 444455556666 is not on the allow list"),
+        (accounts(allow=["111122223333"]), "is not on the allow list"),
+        (accounts(deny=["444455556666"]), "Account 444455556666 is on the deny list"),
+        (accounts(deny=["ANY"]), "Account 444455556666 is on the deny list"),
+        (accounts(allow=[INNER]), "is not on the allow list, nor is a unit above it"),
+        (
+            accounts(allow=[UNIT], deny=[ROOT]),
+            f"Account 444455556666 is in {ROOT}, which is on the deny list",
+        ),
+        (accounts(allow=["444455556666"], deny=[UNIT]), f"is in {UNIT}, which is on the deny list"),
     ],
 )
-def test_an_account_is_not_touched_unless_it_is_allowed_and_not_denied(run, world, new_event, changes, why):
-    event = new_event(1)
-    summary = run(event, **changes)
+@pytest.mark.parametrize("action", ["Remediate", "UndoRemediation"])
+def test_an_account_is_not_touched_unless_it_is_allowed_and_not_denied(
+    run, world, new_event, *, lists, why, action
+):
+    world.containers = {"444455556666": (UNIT, ROOT)}
+    event = new_event(1, action=action)
+    summary = run(event, accounts=lists)
     assert statuses(summary) == [Status.REFUSED]
     assert summary.failures == []
     assert world.applied == []
@@ -180,26 +208,160 @@ def test_an_account_is_not_touched_unless_it_is_allowed_and_not_denied(run, worl
     assert why in note
 
 
-def test_findings_that_get_the_same_status_and_note_share_a_request(run, world, new_event):
-    event = new_event(120)
-    world.open.clear()
-    world.open.add("resource/7")
+def test_a_unit_stands_for_every_account_anywhere_below(run, world, new_event):
+    world.containers = {"444455556666": (INNER, UNIT, ROOT), "777788889999": (ROOT,)}
+    assert statuses(run(new_event(2), accounts=accounts(allow=[UNIT]))) == [Status.APPLIED, Status.REFUSED]
+    assert world.applied == ["resource/0"]
+
+
+def test_an_account_that_cannot_be_looked_up_is_not_touched_and_stops_no_other(run, world, new_event):
+    world.containers = {"777788889999": (UNIT, ROOT)}
+    event = new_event(2)
+    summary = run(event, accounts=accounts(allow=[UNIT]))
+    assert statuses(summary) == [Status.FAILED, Status.APPLIED]
+    assert world.applied == ["resource/1"]
+    assert summary.failures == [
+        "finding/0: OrganizationError: What 444455556666 belongs to could not be found out"
+    ]
+    world.containers["444455556666"] = (UNIT, ROOT)
+    assert run(event, accounts=accounts(allow=[UNIT])).failures == []
+    assert world.applied == ["resource/1", "resource/0"]
+
+
+def test_nothing_is_looked_up_where_no_unit_decides(run, world, new_event):
+    run(new_event(2), accounts=accounts(allow=["444455556666"]))
+    run(new_event(1), accounts=accounts(allow=[UNIT], deny=["444455556666"]))
+    assert world.looked_up == []
+    assert world.applied == ["resource/0"]
+
+
+@pytest.mark.parametrize(
+    ("lists", "tags", "why"),
+    [
+        (tagged(deny={"keep": ["ANY"]}), {"keep": "", "team": "a"}, "resource/0 carries the tag keep="),
+        (tagged(deny={"team": ["b", "a"]}, allow={"team": ["a"]}), {"team": "a"}, "on the deny list"),
+        (tagged(allow={"team": ["a"]}), {"team": "b"}, "resource/0 carries no tag of the allow list"),
+        (tagged(allow={"team": ["a"]}), {"Team": "a"}, "carries no tag of the allow list"),
+        (tagged(allow={"team": ["a"]}), {}, "carries no tag of the allow list"),
+        (tagged(deny={"team": ["a"]}), None, "The tags of resource/0 cannot be read"),
+    ],
+)
+@pytest.mark.parametrize("automatic", [False, True])
+def test_a_resource_is_not_touched_unless_its_tags_permit_it(
+    run, world, new_event, *, lists, tags, why, automatic
+):
+    world.tags = {"resource/0": tags}
+    summary = run(new_event(1, automatic=automatic), resource_tags=lists)
+    (report,) = summary.reports
+    assert report.outcome.status is Status.REFUSED
+    assert why in report.outcome.description
+    assert summary.failures == []
+    assert (world.applied, world.kept) == ([], {})
+
+
+def test_a_refusal_is_not_remembered(run, world, new_event):
+    event, lists = new_event(1), tagged(allow={"team": ["a"]})
+    assert statuses(run(event, resource_tags=lists)) == [Status.REFUSED]
+    world.tags = {"resource/0": {"team": "a"}}
+    assert statuses(run(event, resource_tags=lists)) == [Status.APPLIED]
+
+
+def test_tags_that_could_not_be_read_this_time_fail_that_finding_alone(run, world, new_event):
+    world.tags = {"resource/0": RuntimeError("Throttled")}
+    summary = run(new_event(2), resource_tags=tagged(deny={"keep": ["ANY"]}))
+    assert statuses(summary) == [Status.FAILED, Status.APPLIED]
+    assert summary.failures == ["finding/0: RuntimeError: Throttled"]
+    assert world.applied == ["resource/1"]
+
+
+def with_reported_tags(event, tags):
+    (finding,) = event.findings
+    resources = ["odd", {"Id": "resource/0", "Tags": tags}, {"Id": "resource/1", "Tags": {"other": "x"}}]
+    return replace(event, findings=(replace(finding, raw={**finding.raw, "Resources": resources}),))
+
+
+@pytest.mark.parametrize("lists", [tagged(deny={"team": ["a"]}), tagged(allow={"team": ["a"]})])
+def test_the_tags_of_the_finding_deny_but_do_not_allow(run, world, new_event, lists):
+    event = with_reported_tags(new_event(1), {"team": "a"})
+    assert statuses(run(event, resource_tags=lists)) == [Status.REFUSED]
+    assert world.applied == []
+
+
+@pytest.mark.parametrize("tags", [None, {"other": "y"}])
+def test_other_tags_of_the_finding_do_not_matter(run, new_event, tags):
+    event = with_reported_tags(new_event(1), tags)
+    assert statuses(run(event, resource_tags=tagged(deny={"other": ["x"]}))) == [Status.APPLIED]
+
+
+def test_the_tags_of_what_is_changed_decide_where_the_finding_does_not_name_it(run, world, new_event):
+    inner = {"inner/0": {}, "inner/1": {"keep": "yes"}}
+    world.tags_of_changed = lambda change, _: inner if change.resource == "resource/0" else {"inner/2": {}}
+    world.tags = {"resource/1": {"keep": "yes"}}
+    summary = run(new_event(2), resource_tags=tagged(deny={"keep": ["ANY"]}))
+    assert statuses(summary) == [Status.REFUSED, Status.APPLIED]
+    assert "inner/1 carries the tag keep=yes" in summary.reports[0].outcome.description
+
+
+def test_what_was_changed_can_be_undone_without_a_tag_that_allows_it_but_not_with_one_that_denies_it(
+    run, world, new_event
+):
+    event = new_event(1)
     run(event)
-    assert [len(findings) for findings in world.requests] == [100, 19, 1]
-    assert world.requests[-1] == ["finding/7"]
-    assert {status for ((status, _),) in world.notes.values()} == {"RESOLVED"}
+    undo = replace(event, action_arn=event.action_arn.replace("Remediate", "UndoRemediation"))
+    world.tags = {"resource/0": {"keep": "yes"}}
+    assert statuses(run(undo, resource_tags=tagged(deny={"keep": ["yes"]}))) == [Status.REFUSED]
+    assert world.undone == []
+    assert statuses(run(undo, resource_tags=tagged(allow={"team": ["a"]}))) == [Status.UNDONE]
+    assert world.undone == ["resource/0"]
 
 
-def test_of_findings_that_share_a_request_only_those_not_updated_are_reported(run, world, new_event):
-    event = new_event(3)
-    world.open.clear()
-    world.unwritable = {"finding/1"}
-    assert run(event).failures == ["finding/1: the note was not written: FindingNotFound: gone"]
-    assert sorted(world.notes) == ["finding/0", "finding/2"]
+_ENTRIES = st.frozensets(st.sampled_from(["444455556666", "777788889999", UNIT, INNER, ROOT, "ANY"]))
+_CHAINS = st.sampled_from([(ROOT,), (UNIT, ROOT), (INNER, UNIT, ROOT), None])
+_TAGS = st.dictionaries(st.sampled_from("kt"), st.sampled_from("ab"))
+_TAG_LISTS = st.dictionaries(
+    st.sampled_from("kt"), st.frozensets(st.sampled_from(["a", "b", "ANY"]), min_size=1)
+)
+
+
+@given(
+    lists=st.builds(AccountLists, allow=_ENTRIES, deny=_ENTRIES),
+    tag_lists=st.builds(TagLists, allow=_TAG_LISTS, deny=_TAG_LISTS),
+    chains=st.tuples(_CHAINS, _CHAINS),
+    tags=st.tuples(_TAGS, _TAGS),
+)
+@hypothesis_settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_whatever_the_lists_only_what_is_allowed_and_not_denied_is_changed(
+    run, world, new_event, *, lists, tag_lists, chains, tags
+):
+    world.forget()
+    event = new_event(2)
+    world.containers = {
+        finding.aws_account_id: chain for finding, chain in zip(event.findings, chains, strict=True) if chain
+    }
+    world.tags = {f"resource/{number}": one for number, one in enumerate(tags)}
+    run(event, accounts=lists, resource_tags=tag_lists)
+    for number, finding in enumerate(event.findings):
+        names = {finding.aws_account_id, "ANY", *(chains[number] or ())}
+        carried = {(key, value) for key, own in tags[number].items() for value in (own, "ANY")}
+        denied, allowed = (
+            {(key, value) for key, values in one.items() for value in values}
+            for one in (tag_lists.deny, tag_lists.allow)
+        )
+        permitted = (
+            lists.allow & names
+            and not lists.deny & names
+            and not carried & denied
+            and (not allowed or carried & allowed)
+        )
+        if chains[number] is None and lists.deny & {UNIT, INNER, ROOT}:
+            permitted = False
+        assert (f"resource/{number}" in world.applied) == bool(permitted)
 
 
 def test_a_rule_writes_nothing_to_the_findings_of_an_account_that_is_not_allowed(run, world, new_event):
-    run(new_event(1, automatic=True), allowed_accounts=frozenset())
+    run(new_event(1, automatic=True), accounts=accounts(allow=[]))
     assert world.notes == {}
 
 
@@ -295,23 +457,3 @@ def test_a_note_with_a_large_prior_state_says_where_it_is(run, world, new_event,
     )
     run(event)
     assert world.last_note(event.findings[0])[1].endswith("Before: s3://records/finding/0")
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("AUTOMATIC_MODE", "yes", "AUTOMATIC_MODE must be one of dry-run, apply, but is 'yes'"),
-        ("ALLOWED_ACCOUNTS", "all", "ALLOWED_ACCOUNTS must be 12-digit account ids"),
-        ("DENIED_ACCOUNTS", "ANY", "DENIED_ACCOUNTS must be 12-digit account ids"),
-        ("MEMBER_ROLE", " ", "MEMBER_ROLE must be a text that is not blank"),
-    ],
-)
-def test_a_wrong_setting_is_refused_at_cold_start(name, value, message):
-    environment = dict.fromkeys(("MEMBER_ROLE", "EXTERNAL_ID", "RECORDS_BUCKET", "IDEMPOTENCY_TABLE"), "x")
-    with pytest.raises(ValueError, match=message):
-        Settings.from_environment({**environment, name: value})
-
-
-def test_without_an_allow_list_no_account_is_allowed():
-    environment = dict.fromkeys(("MEMBER_ROLE", "EXTERNAL_ID", "RECORDS_BUCKET", "IDEMPOTENCY_TABLE"), "x")
-    assert Settings.from_environment(environment).refusal("444455556666")

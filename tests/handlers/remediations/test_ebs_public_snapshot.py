@@ -1,7 +1,7 @@
 import pytest
 
 from remediation.contract import CannotRemediateError
-from remediations.ebs_public_snapshot import apply, plan, undo
+from remediations.ebs_public_snapshot import apply, plan, tags_of_changed, undo
 
 
 @pytest.fixture
@@ -60,6 +60,17 @@ def test_one_that_was_deleted_meanwhile_does_not_keep_the_others_public(member, 
     ec2.delete_snapshot(SnapshotId=min(snapshots[:2]))
     apply(made, member.session)
     assert public(ec2) == set()
+
+
+def test_the_tags_are_those_of_the_snapshots_that_are_changed_and_still_there(
+    member, ec2, snapshots, finding
+):
+    first, second, private = sorted(snapshots[:2]) + snapshots[2:]
+    ec2.create_tags(Resources=[first, private], Tags=[{"Key": "keep", "Value": "yes"}])
+    change = apply(plan(finding, member.session), member.session)
+    assert tags_of_changed(change, member.session) == {first: {"keep": "yes"}, second: {}}
+    ec2.delete_snapshot(SnapshotId=second)
+    assert tags_of_changed(change, member.session) == {first: {"keep": "yes"}}
 
 
 def test_a_finding_that_is_not_about_the_account_is_refused(member):

@@ -1,0 +1,91 @@
+"""Where the accounts are in the organization."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+# As long as an invocation may take: a batch asks once for each account and unit, which spares the low request
+# rate that the whole organization shares. For so long at most a moved account is taken to be where it was.
+_KEPT_FOR: Final = timedelta(minutes=5)
+# Units are nested five deep; what goes on longer is no tree.
+_MAX_PARENTS: Final = 10
+_ROOT: Final = "ROOT"
+_CONFIG: Final = Config(
+    connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4}
+)
+
+
+class OrganizationError(Exception):
+    """It cannot be told where an account is in the organization."""
+
+
+def create_client(region: str) -> Any:  # noqa: ANN401 - the stubs have no Organizations
+    """Create the client, once a container. Organizations has one endpoint for all regions of a partition."""
+    connect: Any = boto3.client
+    return connect("organizations", region_name=region, config=_CONFIG)
+
+
+class Organization:
+    """Finds the units above an account by walking up, and keeps each step for some minutes.
+
+    See:
+        https://docs.aws.amazon.com/organizations/latest/APIReference/API_ListParents.html
+    """
+
+    def __init__(
+        self,
+        client: Any,  # noqa: ANN401 - as above
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Prepare to look accounts up.
+
+        Args:
+            client: Organizations.
+            now: The time.
+        """
+        self._client = client
+        self._now = now
+        self._kept: dict[str, tuple[datetime, str, bool]] = {}
+
+    def containers_of(self, account: str) -> tuple[str, ...]:
+        """Return the ids of the units above an account, its own first, and of the root last.
+
+        Raises:
+            OrganizationError: Organizations refuses or does not answer, or does not know the account.
+        """
+        containers: list[str] = []
+        child = account
+        for _ in range(_MAX_PARENTS):
+            child, is_root = self._parent_of(child)
+            containers.append(child)
+            if is_root:
+                return tuple(containers)
+        raise OrganizationError(f"No root was found above account {account}: {', '.join(containers)}.")
+
+    def _parent_of(self, child: str) -> tuple[str, bool]:
+        now = self._now()
+        kept = self._kept.get(child)
+        if kept is None or kept[0] <= now:
+            kept = self._kept[child] = (now + _KEPT_FOR, *self._ask(child))
+        return kept[1:]
+
+    def _ask(self, child: str) -> tuple[str, bool]:
+        try:
+            pages = list(self._client.get_paginator("list_parents").paginate(ChildId=child))
+        except (ClientError, BotoCoreError) as error:
+            raise OrganizationError(
+                f"What {child} belongs to could not be found out: {error} The lists name organizational "
+                "units, so the administrator account must be the organization's management account or a "
+                "delegated administrator, and the account must be in the organization."
+            ) from error
+        parents = [parent for page in pages for parent in page["Parents"]]
+        if len(parents) != 1:
+            raise OrganizationError(f"{child} has {len(parents)} parents in the organization, not one.")
+        return parents[0]["Id"], parents[0]["Type"] == _ROOT
