@@ -31,6 +31,8 @@ _READ_TAGS: Final = Statement(actions=("tag:GetResources",), resources=("*",))
 class MemberRole(Construct):
     """The role, with a policy of its own for each enabled remediation and nothing for the others.
 
+    One more policy reads tags, where these decide which resources may be changed.
+
     Only the role of the remediation function may assume it. A condition names it and the principal is its
     account: a role that is the principal itself must exist already, and once it was deleted and created again
     it is no longer the one that is trusted.
