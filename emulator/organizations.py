@@ -20,6 +20,12 @@ def register() -> None:
     organizations._DISPATCH["AcceptHandshake"] = _accept  # noqa: SLF001
 
 
+def child_arn(child_id: str | None) -> str | None:
+    """The ARN of an account or organizational unit of the caller's organization, or None."""
+    child = organizations._accounts.get(child_id) or organizations._ous.get(child_id)  # noqa: SLF001
+    return child["Arn"] if child else None
+
+
 def _invite(payload: Mapping[str, Any]) -> Any:  # noqa: ANN401 - MiniStack is untyped
     organizations._ensure_org()  # noqa: SLF001
     organization = organizations._orgs["self"]["Id"]  # noqa: SLF001

@@ -11,6 +11,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 """
 
 import dataclasses
+import json
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.core.router import detect_service, extract_access_key_id
 from ministack.services import kms, sts
+
+from emulator import organizations
 
 _BOOTSTRAP_ROLES = ":assumed-role/cdk-"
 _SECURITY_HUB = "securityhub"
@@ -111,6 +114,8 @@ def _resource(request: _Request, action: str) -> str:
     account, region = get_account_id(), get_region()
     if action in _HUB_ACTIONS:
         return f"arn:aws:securityhub:{region}:{account}:hub/default"
+    if action == "organizations:ListParents":
+        return organizations.child_arn(json.loads(request.body).get("ChildId")) or _UNKNOWN
     found: str = iam_actions.extract_resource_arn(
         request.service,
         request.method,

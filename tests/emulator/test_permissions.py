@@ -118,3 +118,25 @@ def test_the_roles_of_bootstrapping_may_deploy(as_role):
 
 def test_the_keys_of_an_account_may_do_everything(embedded_aws):
     assert embedded_aws.client("ec2", account=ACCOUNT).describe_vpcs()["Vpcs"]
+
+
+def test_where_an_account_or_unit_is_may_be_asked_of_the_named_ones_only(as_role, embedded_aws):
+    organizations = embedded_aws.client("organizations", account=ACCOUNT)
+    (root,) = organizations.list_roots()["Roots"]
+    unit = organizations.create_organizational_unit(Name="Unit", ParentId=root["Id"])["OrganizationalUnit"]
+    organization = organizations.describe_organization()["Organization"]["Id"]
+    accounts = f"arn:aws:organizations::*:account/{organization}/*"
+    units = f"arn:aws:organizations::*:ou/{organization}/ou-*"
+    role = as_role(allow("organizations:ListParents", accounts))("organizations")
+    assert role.list_parents(ChildId=ACCOUNT)["Parents"] == [{"Id": root["Id"], "Type": "ROOT"}]
+    assert unit["Arn"] in refused(role.list_parents, ChildId=unit["Id"])["Message"]
+    role = as_role(allow("organizations:ListParents", [accounts, units]))("organizations")
+    assert role.list_parents(ChildId=unit["Id"])["Parents"] == [{"Id": root["Id"], "Type": "ROOT"}]
+
+
+def test_tags_of_all_services_may_be_read_with_one_action(as_role):
+    arns = [f"arn:aws:s3:::{uuid4().hex}", f"arn:aws:ec2:{REGION}:{ACCOUNT}:vpc/vpc-0abc"]
+    reader = as_role(allow("tag:GetResources"))("resourcegroupstaggingapi")
+    assert reader.get_resources(ResourceARNList=arns)["ResourceTagMappingList"] == []
+    nobody = as_role(allow("ec2:DescribeTags"))("resourcegroupstaggingapi")
+    assert "tag:GetResources" in refused(nobody.get_resources, ResourceARNList=arns)["Message"]
