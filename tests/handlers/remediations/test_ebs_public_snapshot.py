@@ -1,6 +1,7 @@
 import pytest
 
 from remediation.contract import CannotRemediateError
+from remediation.registry import all_remediations
 from remediations.ebs_public_snapshot import apply, plan, tags_of_changed, undo
 
 
@@ -76,6 +77,10 @@ def test_the_tags_are_those_of_the_snapshots_that_are_changed_and_still_there(
 def test_a_finding_that_is_not_about_the_account_is_refused(member):
     with pytest.raises(CannotRemediateError, match="0 resources of type AwsAccount"):
         plan(member.finding("EC2.1", "AwsEc2Volume", "vol-0abc"), member.session)
+
+
+def test_the_tags_of_the_snapshots_decide_and_not_those_of_the_account():
+    assert all_remediations()["ebs_public_snapshot"].tags_of_changed is tags_of_changed
 
 
 @pytest.mark.usefixtures("snapshots")
