@@ -345,7 +345,7 @@ def test_where_account_and_region_are_unknown_the_template_names_none(new_stack)
 )
 def test_the_app_has_the_stack_while_any_part_is_on(monkeypatch, tmp_path, feature_flags, on, stacks):
     settings = Settings(routing=routing(on=on), remediation=load_settings().remediation)
-    monkeypatch.setattr(app, "load_settings", lambda: settings)
+    monkeypatch.setattr(app, "load_settings", lambda **_: settings)
     monkeypatch.setattr(app, "App", lambda: App(context=feature_flags, outdir=str(tmp_path)))
     monkeypatch.setattr(app, "check_templates", lambda _: None)
     app.main()

@@ -211,7 +211,7 @@ def test_the_app_has_the_stacks_while_remediation_is_enabled(
     settings = Settings(
         routing=load_settings().routing, remediation=remediation_settings(**EVERYTHING, enabled=enabled)
     )
-    monkeypatch.setattr(app, "load_settings", lambda: settings)
+    monkeypatch.setattr(app, "load_settings", lambda **_: settings)
     monkeypatch.setattr(app, "App", lambda: App(context=feature_flags, outdir=str(tmp_path)))
     monkeypatch.setattr(app, "check_templates", lambda _: None)
     app.main()
