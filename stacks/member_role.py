@@ -1,4 +1,4 @@
-"""The role in a member account through which the administrator account remediates findings."""
+"""The roles in a member account through which the administrator account remediates findings."""
 
 import json
 import tempfile
@@ -18,7 +18,7 @@ from aws_cdk import (
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.remediation_catalog import Statement
+from stacks.remediation_catalog import EXECUTION_STATEMENTS, SEARCH_STATEMENTS, Statement
 from stacks.settings import RemediationSettings
 
 # What lambda/remediate/member_account.py puts before the action's id.
@@ -26,6 +26,12 @@ _SOURCE_IDENTITY_PATTERN: Final = "securityhub-*"
 # Of the role and of no remediation: tags decide before one changes anything. There is no narrower resource:
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonresourcegrouptaggingapi.html
 _READ_TAGS: Final = Statement(actions=("tag:GetResources",), resources=("*",))
+# Of all runbooks: a role's policies may hold too little to repeat it for each.
+_RUNBOOKS: Final = (*EXECUTION_STATEMENTS, *SEARCH_STATEMENTS)
+_AUTOMATION: Final = "ssm.amazonaws.com"
+_GLOBAL_SERVICES: Final = ("iam:*",)
+
+Policies = Mapping[str, tuple[Statement, ...]]
 
 
 class MemberRole(Construct):
@@ -37,10 +43,15 @@ class MemberRole(Construct):
     account: a role that is the principal itself must exist already, and once it was deleted and created again
     it is no longer the one that is trusted.
 
+    Where a remediation runs an Automation runbook, Systems Manager acts with a second role, which does what
+    the runbook's steps do. The first may start that runbook and pass that role, but not do the same itself.
+
     Attributes:
         role: the role.
+        automation_role: the role of the runbooks; None where no enabled remediation has one.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+    Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-setup-iam.html
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: RemediationSettings) -> None:
@@ -61,40 +72,26 @@ class MemberRole(Construct):
             description="Lets the Security Hub administrator account remediate findings of this account",
             assume_role_policy_document=_trust(settings),
             max_session_duration=int(Duration.hours(1).to_seconds()),
-            permissions_boundary=(
-                f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:policy/{names.permissions_boundary}"
-                if names.permissions_boundary
-                else None
-            ),
-            policies=[
-                iam.CfnRole.PolicyProperty(policy_name=name, policy_document=_document(statements, settings))
-                for name, statements in _policies(settings).items()
-            ],
+            permissions_boundary=_boundary(settings),
+            policies=_inline(_policies(settings), settings),
         )
-        self._acknowledge(settings)
+        _acknowledge(self.role, _policies(settings))
+        runbooks = _runbook_policies(settings)
+        self.automation_role = self._automation_role(runbooks, settings) if runbooks else None
 
-    def _acknowledge(self, settings: RemediationSettings) -> None:
-        resources = {
-            resource
-            for statements in _policies(settings).values()
-            for statement in statements
-            for resource in statement.resources
-            if "*" in resource or "${Region}" in resource
-        }
-        for resource in sorted(resources):
-            filled = (
-                resource.replace("${Partition}", "<AWS::Partition>")
-                .replace("${Region}", "*")
-                .replace("${Account}", "<AWS::AccountId>")
-            )
-            Validations.of(self.role).acknowledge(
-                Acknowledgment(
-                    id=f"AwsSolutions-IAM5[Resource::{filled}]",
-                    reason="These actions support no narrower resource."
-                    if resource == "*"
-                    else "A finding may name any resource of this kind; which exist is not known here.",
-                )
-            )
+    def _automation_role(self, policies: Policies, settings: RemediationSettings) -> iam.CfnRole:
+        role = iam.CfnRole(
+            self,
+            "Automation",
+            role_name=settings.role.automation_name,
+            path=settings.role.path,
+            description="Lets Automation runbooks remediate Security Hub findings of this account",
+            assume_role_policy_document=_automation_trust(),
+            permissions_boundary=_boundary(settings),
+            policies=_inline(policies, settings),
+        )
+        _acknowledge(role, policies)
+        return role
 
 
 class MemberRoleStack(Stack):
@@ -148,18 +145,115 @@ def member_role_arns(settings: RemediationSettings) -> list[str]:
     ]
 
 
-def _policies(settings: RemediationSettings) -> Mapping[str, tuple[Statement, ...]]:
-    """The statements of each policy by its name: one for each remediation, and one to read tags."""
-    policies = {
-        entry.name: entry.statements + (entry.undo_statements if settings.undo else ())
+def _policies(settings: RemediationSettings) -> Policies:
+    """The policies of the role itself: one for each remediation, one to read tags, one to run runbooks."""
+    policies: dict[str, tuple[Statement, ...]] = {
+        entry.name: (
+            *entry.statements,
+            *(entry.undo_statements if settings.undo else ()),
+            *entry.start_statements,
+        )
         for entry in settings.entries
     }
-    return policies | ({"ReadResourceTags": (_READ_TAGS,)} if settings.resource_tags.decide else {})
+    if settings.resource_tags.decide:
+        policies["ReadResourceTags"] = (_READ_TAGS,)
+    if _runbook_policies(settings):
+        policies["RunRunbooks"] = (*_RUNBOOKS, _pass_automation_role(settings))
+    return policies
 
 
-def _document(statements: tuple[Statement, ...], settings: RemediationSettings) -> iam.PolicyDocument:
+def _runbook_policies(settings: RemediationSettings) -> Policies:
+    """The policies of the role for runbooks: one for each remediation that runs one."""
+    return {
+        entry.name: (*entry.runbook_statements, *entry.start_statements, *EXECUTION_STATEMENTS)
+        for entry in settings.entries
+        if entry.runbook
+    }
+
+
+def _pass_automation_role(settings: RemediationSettings) -> Statement:
+    names = settings.role
+    return Statement(
+        actions=("iam:PassRole",),
+        resources=(f"arn:${{Partition}}:iam::${{Account}}:role{names.path}{names.automation_name}",),
+        conditions={"StringEquals": {"iam:PassedToService": _AUTOMATION}},
+    )
+
+
+def _acknowledge(role: iam.CfnRole, policies: Policies) -> None:
+    resources = {
+        resource
+        for statements in policies.values()
+        for statement in statements
+        for resource in statement.resources
+        if "*" in resource or "${Region}" in resource
+    }
+    for resource in sorted(resources):
+        filled = (
+            resource.replace("${Partition}", "<AWS::Partition>")
+            .replace("${Region}", "*")
+            .replace("${Account}", "<AWS::AccountId>")
+        )
+        Validations.of(role).acknowledge(
+            Acknowledgment(
+                id=f"AwsSolutions-IAM5[Resource::{filled}]",
+                reason="These actions support no narrower resource."
+                if resource == "*"
+                else "A finding may name any resource of this kind; which exist is not known here.",
+            )
+        )
+
+
+def _boundary(settings: RemediationSettings) -> str | None:
+    name = settings.role.permissions_boundary
+    return f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:policy/{name}" if name else None
+
+
+def _inline(policies: Policies, settings: RemediationSettings) -> list[iam.CfnRole.PolicyProperty]:
+    documents = {
+        name: [statement.to_policy_statement() for statement in statements]
+        for name, statements in policies.items()
+    }
+    if settings.regions:
+        documents["OtherRegions"] = [_deny_other_regions(settings)]
+    return [
+        iam.CfnRole.PolicyProperty(
+            policy_name=name, policy_document=iam.PolicyDocument(statements=statements)
+        )
+        for name, statements in documents.items()
+    ]
+
+
+def _deny_other_regions(settings: RemediationSettings) -> iam.PolicyStatement:
+    """Deny what is not in the chosen regions, once: conditions of all statements would take half the quota.
+
+    Requests to a global service go to one region, whatever region a finding is from.
+
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+    """
+    return iam.PolicyStatement(
+        effect=iam.Effect.DENY,
+        not_actions=list(_GLOBAL_SERVICES),
+        resources=["*"],
+        conditions={"StringNotEquals": {"aws:RequestedRegion": settings.regions}},
+    )
+
+
+def _automation_trust() -> iam.PolicyDocument:
+    """Trust Systems Manager for executions of this account, not for those that others make it do."""
     return iam.PolicyDocument(
-        statements=[statement.to_policy_statement(settings.regions) for statement in statements]
+        statements=[
+            iam.PolicyStatement(
+                actions=["sts:AssumeRole"],
+                principals=[iam.ServicePrincipal(_AUTOMATION)],
+                conditions={
+                    "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
+                    "ArnLike": {
+                        "aws:SourceArn": f"arn:{Aws.PARTITION}:ssm:*:{Aws.ACCOUNT_ID}:automation-execution/*"
+                    },
+                },
+            )
+        ]
     )
 
 

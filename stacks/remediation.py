@@ -135,6 +135,7 @@ class RemediationStack(Stack):
                 "UNDO_ACTION_ID": _UNDO_ACTION_ID if settings.undo else "",
                 "PARTITION": Aws.PARTITION,
                 "MEMBER_ROLE": f"{settings.role.path}{settings.role.name}".lstrip("/"),
+                "AUTOMATION_ROLE": f"{settings.role.path}{settings.role.automation_name}".lstrip("/"),
                 "EXTERNAL_ID": settings.external_id,
                 "RECORDS_BUCKET": records.bucket_name,
                 "IDEMPOTENCY_TABLE": table.table_name,

@@ -14,8 +14,8 @@ from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 
 MODULES_FOLDER: Final = Path(__file__).resolve().parent.parent / "lambda" / "remediations"
-# Their requests go to one region, whatever region a finding is from.
-_GLOBAL_SERVICES: Final = ("iam:",)
+# https://docs.aws.amazon.com/systems-manager-automation-runbooks/latest/userguide/automation-runbook-reference.html
+_OWNED_BY_AWS = re.compile(r"(AWS|AWSConfigRemediation|AWSSupport)-[A-Za-z0-9]+")
 
 
 class CatalogError(ValueError):
@@ -29,23 +29,19 @@ class Statement:
     Attributes:
         actions: IAM actions, without wildcards.
         resources: ARNs with the placeholders `${Partition}`, `${Region}` and `${Account}`, or `*`.
+        conditions: as in a policy; a module states none.
     """
 
     actions: tuple[str, ...]
     resources: tuple[str, ...]
+    conditions: Mapping[str, Mapping[str, str]] | None = None
 
-    def to_policy_statement(self, regions: Sequence[str]) -> iam.PolicyStatement:
-        """Make it a statement for the account of its stack.
-
-        Args:
-            regions: the regions it holds in; services that are global are not limited. Empty for all.
-        """
-        is_global = any(action.startswith(_GLOBAL_SERVICES) for action in self.actions)
-        conditions = {"StringEquals": {"aws:RequestedRegion": list(regions)}}
+    def to_policy_statement(self) -> iam.PolicyStatement:
+        """Make it a statement for the account of its stack."""
         return iam.PolicyStatement(
             actions=list(self.actions),
             resources=[_fill(resource) for resource in self.resources],
-            conditions=conditions if regions and not is_global else None,
+            conditions=self.conditions,
         )
 
 
@@ -74,6 +70,8 @@ class CatalogEntry:
         statements: what `plan` and `apply` need.
         undo_statements: what `undo` needs; empty where it cannot be undone.
         parameters: what it must be told, by name.
+        runbook: the AWS-owned Automation runbook that it runs; None where it runs none.
+        runbook_statements: what the runbook's own steps need; empty where there is none.
     """
 
     name: str
@@ -83,11 +81,43 @@ class CatalogEntry:
     statements: tuple[Statement, ...]
     undo_statements: tuple[Statement, ...]
     parameters: Mapping[str, Parameter]
+    runbook: str | None
+    runbook_statements: tuple[Statement, ...]
 
     @property
     def controls(self) -> Sequence[str]:
         """The controls of Security Hub among `control_ids`, which name products as well."""
         return [control for control in self.control_ids if not control.startswith("product/")]
+
+    @property
+    def start_statements(self) -> tuple[Statement, ...]:
+        """What starting the runbook takes, besides `EXECUTION_STATEMENTS`; empty where there is none.
+
+        AWS's own runbooks exist without an account and are asked for with and without it. Nobody else can
+        have one whose name begins like theirs, so that any account may stand in the ARN.
+
+        Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
+        Source: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateDocument.html
+        """
+        if self.runbook is None:
+            return ()
+        place = "arn:${Partition}:ssm:${Region}:*"
+        resources = (
+            f"{place}:document/{self.runbook}",
+            f"{place}:automation-definition/{self.runbook}:$DEFAULT",
+        )
+        return (Statement(actions=("ssm:StartAutomationExecution",), resources=resources),)
+
+
+# What starting and following an execution takes, whichever runbook it is of.
+EXECUTION_STATEMENTS: Final = (
+    Statement(
+        actions=("ssm:GetAutomationExecution", "ssm:StartAutomationExecution"),
+        resources=("arn:${Partition}:ssm:${Region}:${Account}:automation-execution/*",),
+    ),
+)
+# What finding an execution that runs already takes.
+SEARCH_STATEMENTS: Final = (Statement(actions=("ssm:DescribeAutomationExecutions",), resources=("*",)),)
 
 
 def read_catalog(folder: Path = MODULES_FOLDER) -> Mapping[str, CatalogEntry]:
@@ -165,7 +195,25 @@ def _entry(path: Path) -> CatalogEntry:
         if "UNDO_STATEMENTS" in literals
         else (),
         parameters=_parameters(path, literals.get("PARAMETERS", {})),
+        runbook=_runbook(path, literals),
+        runbook_statements=_statements(path, "RUNBOOK_STATEMENTS", literals["RUNBOOK_STATEMENTS"])
+        if "RUNBOOK_STATEMENTS" in literals
+        else (),
     )
+
+
+def _runbook(path: Path, literals: Mapping[str, object]) -> str | None:
+    if ("RUNBOOK" in literals) != ("RUNBOOK_STATEMENTS" in literals):
+        raise CatalogError(f"{path}: there must be both RUNBOOK and RUNBOOK_STATEMENTS, or neither.")
+    if "RUNBOOK" not in literals:
+        return None
+    (name,) = _texts(path, "RUNBOOK", (literals["RUNBOOK"],))
+    if not _OWNED_BY_AWS.fullmatch(name):
+        raise CatalogError(
+            f"{path}: RUNBOOK must be one of AWS, whose names begin with AWS-, AWSConfigRemediation- or "
+            f"AWSSupport-, but {name!r} was given."
+        )
+    return name
 
 
 def _literals(path: Path) -> dict[str, object]:
@@ -224,7 +272,7 @@ def _parameters(path: Path, value: Any) -> Mapping[str, Parameter]:  # noqa: ANN
 
 
 def _fill(resource: str) -> str:
-    """Put the account in. The regions are in the statement's condition, which keeps the policy short."""
+    """Put the account in, and any region: a role's policy of its own denies those that are not chosen."""
     return (
         resource.replace("${Partition}", Aws.PARTITION)
         .replace("${Region}", "*")

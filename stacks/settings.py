@@ -237,10 +237,14 @@ class RoleSettings(_Settings):
 
     path: str = Field(
         pattern=r"^/([A-Za-z0-9_+=,.@-]+/)*$",
-        description="the path of both roles, with a slash at both ends, such as '/securityhub/'",
+        description="the path of all these roles, with a slash at both ends, such as '/securityhub/'",
     )
     name: str = Field(
         pattern=_ROLE_NAME, description="the name of the role in every member, up to 64 characters"
+    )
+    automation_name: str = Field(
+        pattern=_ROLE_NAME,
+        description="the name of the role in every member with which runbooks act, up to 64 characters",
     )
     administrator_name: str = Field(
         pattern=_ROLE_NAME,
@@ -248,7 +252,7 @@ class RoleSettings(_Settings):
     )
     permissions_boundary: str = Field(
         pattern=r"^[A-Za-z0-9_+=,.@/-]{0,128}$",
-        description="the name of a managed policy in every member that limits the role, or '' for none",
+        description="the name of a managed policy in every member that limits both its roles, or '' for none",
     )
 
 

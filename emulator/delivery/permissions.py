@@ -169,12 +169,27 @@ def require_role(
     """
     if not role_arn:
         raise DeliveryError(NO_PERMISSIONS, f"The target has no RoleArn to allow {action} on {resource}.")
+    require_trust(rule, role_arn, service=SERVICE)
     role_spec, role = _role(role_arn)
-    assume = _context(principal=SERVICE, rule=rule, action="sts:AssumeRole", resource=role_arn)
-    trust = iam_evaluator.evaluate_resource_policy(role["AssumeRolePolicyDocument"], assume, service=SERVICE)
-    if trust.decision != "Allow":
-        raise DeliveryError(FAILED_TO_ASSUME_ROLE, f"{role_arn} does not trust {SERVICE} for {rule.arn}.")
     _require_role_policies(rule, role_spec, role, action=action, resource=resource, keys=keys)
+
+
+def require_trust(source: Rule, role_arn: str, *, service: str) -> None:
+    """Raise unless a role trusts a service.
+
+    Args:
+        source: For what the service acts, compared with ``aws:SourceArn`` and ``aws:SourceAccount``.
+        role_arn: The role.
+        service: The service's principal, for example ``ssm.amazonaws.com``.
+
+    Raises:
+        DeliveryError: ``FAILED_TO_ASSUME_ROLE``, also when there is no such role.
+    """
+    _, role = _role(role_arn)
+    assume = _context(principal=service, rule=source, action="sts:AssumeRole", resource=role_arn)
+    trust = iam_evaluator.evaluate_resource_policy(role["AssumeRolePolicyDocument"], assume, service=service)
+    if trust.decision != "Allow":
+        raise DeliveryError(FAILED_TO_ASSUME_ROLE, f"{role_arn} does not trust {service} for {source.arn}.")
 
 
 def require_role_policies(role_arn: str, *, action: str, resource: str) -> None:

@@ -1,6 +1,8 @@
 """Systems Manager as a target: Automation, which MiniStack lacks, and Run Command without machines.
 
 Commands and automations are recorded and reported as successful. Nothing is run: there are no machines.
+Some of AWS's own runbooks change what is here: `emulator.delivery.runbooks` has their steps. An execution
+goes on when it is looked at.
 """
 
 import json
@@ -12,6 +14,8 @@ from uuid import uuid4
 from ministack import app
 from ministack.core.responses import AccountRegionScopedDict, get_account_id, get_region
 from ministack.services import ec2, ssm
+
+from emulator.delivery import runbooks
 
 Answer = tuple[int, dict[str, str], bytes]
 Handler = Callable[[dict[str, Any]], Answer]
@@ -78,22 +82,40 @@ def _start_automation_execution(request: dict[str, Any]) -> Answer:
     name = request.get("DocumentName")
     if not name:
         return _answer(400, {"__type": "ValidationException", "message": "DocumentName is required."})
+    token, parameters = request.get("ClientToken"), request.get("Parameters") or {}
+    for known in _executions.values():
+        if token and known["_ClientToken"] == token:
+            if (known["DocumentName"], known["Parameters"]) == (name, parameters):
+                return _answer(200, {"AutomationExecutionId": known["AutomationExecutionId"]})
+            message = "The client token was used with other parameters."
+            return _answer(400, {"__type": "IdempotentParameterMismatch", "message": message})
     execution_id = str(uuid4())
     now = time.time()
-    _executions[execution_id] = {
+    execution = {
+        "_ClientToken": token,
         "AutomationExecutionId": execution_id,
         "DocumentName": name,
         "DocumentVersion": request.get("DocumentVersion", "$DEFAULT"),
-        "AutomationExecutionStatus": "Success",
+        "AutomationExecutionStatus": "InProgress",
         "ExecutionStartTime": now,
-        "ExecutionEndTime": now,
-        "Parameters": request.get("Parameters") or {},
+        "Parameters": parameters,
         "Outputs": {},
         "Mode": request.get("Mode", "Auto"),
         "ExecutedBy": f"arn:aws:iam::{get_account_id()}:root",
         "Targets": request.get("Targets") or [],
     }
+    if refusal := runbooks.check_role(execution):
+        return _answer(400, {"__type": "InvalidAutomationExecutionParametersException", "message": refusal})
+    _executions[execution_id] = execution
     return _answer(200, {"AutomationExecutionId": execution_id})
+
+
+def _looked_at(execution: dict[str, Any]) -> dict[str, Any]:
+    """The execution as it is now, without what only the embedded AWS knows."""
+    runbooks.advance(execution)
+    if execution["AutomationExecutionStatus"] != "InProgress":
+        execution.setdefault("ExecutionEndTime", time.time())
+    return {key: value for key, value in execution.items() if not key.startswith("_")}
 
 
 def _get_automation_execution(request: dict[str, Any]) -> Answer:
@@ -103,19 +125,32 @@ def _get_automation_execution(request: dict[str, Any]) -> Answer:
             f"Automation execution {request.get('AutomationExecutionId')} does not exist in {get_region()}."
         )
         return _answer(400, {"__type": "AutomationExecutionNotFoundException", "message": message})
-    return _answer(200, {"AutomationExecution": execution})
+    return _answer(200, {"AutomationExecution": _looked_at(execution)})
+
+
+def _stop_automation_execution(request: dict[str, Any]) -> Answer:
+    execution = _executions.get(request["AutomationExecutionId"])
+    if execution and execution["AutomationExecutionStatus"] == "InProgress":
+        execution["AutomationExecutionStatus"] = "Cancelled"
+        for step in execution.get("StepExecutions", [])[-1:]:
+            step["StepStatus"] = "Cancelled"
+    return _answer(200, {})
 
 
 def _describe_automation_executions(request: dict[str, Any]) -> Answer:
-    fields = {"DocumentNamePrefix": "DocumentName", "ExecutionId": "AutomationExecutionId"}
-    found = list(_executions.values())
+    fields = {
+        "DocumentNamePrefix": "DocumentName",
+        "ExecutionId": "AutomationExecutionId",
+        "ExecutionStatus": "AutomationExecutionStatus",
+    }
+    found = [_looked_at(execution) for execution in _executions.values()]
     for item in request.get("Filters") or []:
         field = fields.get(item["Key"])
         if field is None:
             message = f"The embedded AWS filters automations by {', '.join(fields)}, not by {item['Key']}."
             return _answer(400, {"__type": "InvalidFilterKey", "message": message})
         found = [entry for entry in found if entry[field].startswith(tuple(item["Values"]))]
-    hidden = {"Parameters"}
+    hidden = {"Parameters", "StepExecutions"}
     shown = [{key: value for key, value in entry.items() if key not in hidden} for entry in reversed(found)]
     return _answer(
         200, {"AutomationExecutionMetadataList": shown[: request.get("MaxResults") or _READ_LIMIT]}
@@ -125,5 +160,6 @@ def _describe_automation_executions(request: dict[str, Any]) -> Answer:
 _OPERATIONS: dict[str, Handler] = {
     "StartAutomationExecution": _start_automation_execution,
     "GetAutomationExecution": _get_automation_execution,
+    "StopAutomationExecution": _stop_automation_execution,
     "DescribeAutomationExecutions": _describe_automation_executions,
 }

@@ -20,8 +20,12 @@ from remediate.outcomes import FindingsNotRemediatedError
 from remediate.resource_tags import read_tags
 from remediate.settings import Settings
 from remediation.registry import enabled_remediations
+from remediation.runbook import waiting_for_runbooks
 from securityhub_events import CustomActionEvent, ImportedFindingsEvent, parse_event
 from securityhub_findings.client import SecurityHub, create_client
+
+# What is left for the other findings and for the notes once runbooks are not waited for any longer.
+_SECONDS_AFTER_RUNBOOKS = 90
 
 logger = Logger(service="remediate")
 tracer = Tracer(service="remediate")
@@ -62,6 +66,12 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
         FindingsNotRemediatedError: Some findings failed. All others were remediated and reported on.
     """
     once.register_lambda_context(context)
+    seconds = context.get_remaining_time_in_millis() / 1000 - _SECONDS_AFTER_RUNBOOKS
+    with waiting_for_runbooks(role=settings.automation_role, seconds=seconds):
+        return _remediate_all(event, context)
+
+
+def _remediate_all(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
     if "Records" not in event:
         return _remediate(event, context)
 

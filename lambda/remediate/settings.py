@@ -29,6 +29,7 @@ class Settings:
         undo_action_id: `UNDO_ACTION_ID`, the custom action that undoes; None where undoing is not enabled.
         partition: `PARTITION` of all accounts, by default `aws`.
         member_role: `MEMBER_ROLE`, path and name of the role in the members, without a leading slash.
+        automation_role: `AUTOMATION_ROLE`, path and name of the role in the members that runbooks act with.
         external_id: `EXTERNAL_ID`, which the members' roles require.
         records_bucket: `RECORDS_BUCKET`, where the prior states are kept.
         idempotency_table: `IDEMPOTENCY_TABLE`, the DynamoDB table of what has been done.
@@ -42,6 +43,7 @@ class Settings:
     undo_action_id: str | None
     partition: str
     member_role: str
+    automation_role: str
     external_id: str
     records_bucket: str
     idempotency_table: str
@@ -68,6 +70,7 @@ class Settings:
             undo_action_id=environment.get("UNDO_ACTION_ID") or None,
             partition=environment.get("PARTITION") or "aws",
             member_role=_required(environment, "MEMBER_ROLE").strip("/"),
+            automation_role=_required(environment, "AUTOMATION_ROLE").strip("/"),
             external_id=_required(environment, "EXTERNAL_ID"),
             records_bucket=_required(environment, "RECORDS_BUCKET"),
             idempotency_table=_required(environment, "IDEMPOTENCY_TABLE"),

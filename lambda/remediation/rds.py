@@ -66,7 +66,7 @@ def plan_setting(
     """
     resource = resource_of(finding, types)
     place = {_IDENTIFIERS[str(resource.type)]: identifier_of(finding, resource)}
-    described = _describe(place, session)
+    described = describe(place, session)
     if described is None:
         return Plan(
             resource=resource.id,
@@ -111,7 +111,13 @@ def _word(*, is_on: bool) -> str:
     return "on" if is_on else "off"
 
 
-def _describe(place: Mapping[str, str], session: Session) -> Mapping[str, Any] | None:
+def describe(place: Mapping[str, str], session: Session) -> Mapping[str, Any] | None:
+    """Return what RDS says of an instance or cluster, or None where it is gone.
+
+    Args:
+        place: `DBInstanceIdentifier` or `DBClusterIdentifier`, and its value.
+        session: Credentials of its account, and its region.
+    """
     client: Any = session.client("rds")
     try:
         if "DBClusterIdentifier" in place:

@@ -90,6 +90,8 @@ def _checked(name: str, module: ModuleType) -> Remediation:
         )
     if hasattr(module, "undo") != hasattr(module, "UNDO_STATEMENTS"):
         raise TypeError(f"remediations.{name} must have both undo and UNDO_STATEMENTS, or neither.")
+    if hasattr(module, "RUNBOOK") != hasattr(module, "RUNBOOK_STATEMENTS"):
+        raise TypeError(f"remediations.{name} must have both RUNBOOK and RUNBOOK_STATEMENTS, or neither.")
     return Remediation(
         name=name,
         control_ids=module.CONTROL_IDS,

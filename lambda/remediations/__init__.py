@@ -20,4 +20,11 @@ One that must be told something, such as which key to encrypt with, also states 
 is enabled, in the table `[remediation.parameters.MODULE]` of settings.toml, and checked when the app is
 synthesized and at cold start. Such a module defines `plan(finding, session, parameters)` and
 `apply(plan, session, parameters)`; its `undo` is as the others'.
+
+One that leaves its change to an AWS-owned Automation runbook of Systems Manager calls
+`remediation.runbook.run_runbook` in `apply`, and also states these:
+
+- `RUNBOOK`: the runbook's name. Starting and following it needs no statement of the module's own.
+- `RUNBOOK_STATEMENTS`: what the runbook's steps call, as its page in AWS's reference says, and of which the
+  automation role is made that is passed to it.
 """

@@ -49,6 +49,7 @@ def app(aws, feature_flags, tmp_path_factory):
     organization = aws.client("organizations").describe_organization()["Organization"]["Id"]
     values = load_settings().remediation.model_dump()
     values["organization_id"] = organization
+    values["remediations"].append("neptune_backup_retention")
     allowed, denied = units_with_members(aws)
     # The administrator account is allowed and has no member role, which is how a member refuses. The second
     # member is allowed through its unit.
@@ -214,6 +215,24 @@ def test_a_public_bucket_is_closed(app):
 
     block = s3.get_public_access_block(Bucket="example-public")["PublicAccessBlockConfiguration"]
     assert set(block.values()) == {True}
+
+
+def test_a_runbook_fixes_the_resource_with_the_role_that_the_member_has_for_it(app):
+    rds = app.client("rds", account=MEMBERS[1], region=OTHER)
+    made = rds.create_db_cluster(DBClusterIdentifier="graph", Engine="neptune", BackupRetentionPeriod=1)
+    arn = made["DBCluster"]["DBClusterArn"]
+    finding = finding_of("Neptune.5", "AwsRdsDbCluster", arn, MEMBERS[1], OTHER)
+
+    assert import_and_press(app, "Remediate", [finding]).function_error is None
+
+    (cluster,) = rds.describe_db_clusters(DBClusterIdentifier="graph")["DBClusters"]
+    assert cluster["BackupRetentionPeriod"] == 7
+    ssm = app.client("ssm", account=MEMBERS[1], region=OTHER)
+    (execution,) = ssm.describe_automation_executions()["AutomationExecutionMetadataList"]
+    assert execution["AutomationExecutionStatus"] == "Success"
+    status, note = written_to(app, finding)
+    assert status == "RESOLVED"
+    assert f"execution {execution['AutomationExecutionId']}. " in note
 
 
 def test_a_second_press_changes_nothing_and_says_so(app, new_group):

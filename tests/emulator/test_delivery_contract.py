@@ -34,6 +34,7 @@ PARAMETERS = {
     "services.kms._resolve_key": "key_id_or_arn",
     "services.lambda_svc._execute_function": "func event",
     "services.lambda_svc.invoke_async_with_retry": "func event",
+    "services.rds._resolve_instance": "db_id",
     "services.sns._topic_by_arn_any_scope": "topic_arn",
     "services.sqs._queue_by_arn": "arn",
     "services.ssm._command_target_ids": "data",
@@ -43,6 +44,8 @@ STORES = [
     "app.SERVICE_HANDLERS",
     "services.cloudwatch_logs._log_groups",
     "services.cloudwatch_logs._resource_policies",
+    "services.documentdb._ACTION_MAP",
+    "services.documentdb._clusters",
     "services.ec2._instances",
     "services.ec2._tags",
     "services.eventbridge._api_destinations",
@@ -51,6 +54,8 @@ STORES = [
     "services.eventbridge._event_buses",
     "services.iam._roles",
     "services.kinesis._streams",
+    "services.rds._ACTION_MAP",
+    "services.rds._clusters",
     "services.ssm._SHELL_DOCUMENTS",
 ]
 CONTEXT_FIELDS = {

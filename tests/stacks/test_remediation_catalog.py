@@ -5,7 +5,13 @@ from importlib.resources import files
 import pytest
 
 from remediation.registry import all_remediations
-from stacks.remediation_catalog import CatalogError, chosen, read_catalog
+from stacks.remediation_catalog import (
+    EXECUTION_STATEMENTS,
+    SEARCH_STATEMENTS,
+    CatalogError,
+    chosen,
+    read_catalog,
+)
 
 GOOD = """
 CONTROL_IDS = ("EC2.7",)
@@ -33,8 +39,15 @@ def read(tmp_path, source):
 
 def statements():
     for entry in read_catalog().values():
-        for statement in (*entry.statements, *entry.undo_statements):
+        for statement in (
+            *entry.statements,
+            *entry.undo_statements,
+            *entry.runbook_statements,
+            *entry.start_statements,
+        ):
             yield pytest.param(statement, id=f"{entry.name}-{statement.actions[0]}")
+    for statement in (*EXECUTION_STATEMENTS, *SEARCH_STATEMENTS):
+        yield pytest.param(statement, id=f"runbooks-{statement.actions[0]}")
 
 
 def test_the_stacks_read_what_the_function_runs():
@@ -90,6 +103,43 @@ def test_a_module_is_read_without_running_it(tmp_path):
 def test_a_module_that_does_not_say_what_it_must_is_refused_with_the_reason(tmp_path, good, bad, message):
     with pytest.raises(CatalogError, match=message):
         read(tmp_path, GOOD.replace(good, bad))
+
+
+WITH_RUNBOOK = f"""{GOOD}
+RUNBOOK = "AWS-EnableSomething"
+RUNBOOK_STATEMENTS = ({{"Action": ("ec2:EnableSomething",), "Resource": ("*",)}},)
+"""
+
+
+def test_one_runbook_and_no_other_may_be_started(tmp_path):
+    (entry,) = read(tmp_path, WITH_RUNBOOK).values()
+    (statement,) = entry.start_statements
+    assert statement.actions == ("ssm:StartAutomationExecution",)
+    assert statement.resources == (
+        "arn:${Partition}:ssm:${Region}:*:document/AWS-EnableSomething",
+        "arn:${Partition}:ssm:${Region}:*:automation-definition/AWS-EnableSomething:$DEFAULT",
+    )
+
+
+def test_a_module_without_a_runbook_asks_for_nothing_of_automation(tmp_path):
+    (entry,) = read(tmp_path, GOOD).values()
+    assert (entry.runbook, entry.runbook_statements, entry.start_statements) == (None, (), ())
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "message"),
+    [
+        ("RUNBOOK_STATEMENTS", "OTHER_STATEMENTS", "both RUNBOOK and RUNBOOK_STATEMENTS, or neither"),
+        ("RUNBOOK =", "OTHER =", "both RUNBOOK and RUNBOOK_STATEMENTS, or neither"),
+        ("AWS-EnableSomething", "Example-EnableSomething", "one of AWS, whose names begin with AWS-"),
+        ("AWS-EnableSomething", "AWS-*", "one of AWS, whose names begin with AWS-"),
+        ('"AWS-EnableSomething"', "7", "RUNBOOK must be a literal of non-empty text"),
+        ("ec2:EnableSomething", "ec2:*", "RUNBOOK_STATEMENTS must name its actions in full"),
+    ],
+)
+def test_a_runbook_that_is_not_stated_as_it_must_is_refused_with_the_reason(tmp_path, good, bad, message):
+    with pytest.raises(CatalogError, match=message):
+        read(tmp_path, WITH_RUNBOOK.replace(good, bad))
 
 
 def test_a_remediation_that_does_not_exist_cannot_be_chosen():

@@ -21,6 +21,7 @@ ENVIRONMENT = {
     "ALLOWED_ACCOUNTS": "ANY",
     "UNDO_ACTION_ID": "UndoRemediation",
     "MEMBER_ROLE": "securityhub/Member",
+    "AUTOMATION_ROLE": "securityhub/Automation",
     "EXTERNAL_ID": "external",
     "RECORDS_BUCKET": "records",
     "IDEMPOTENCY_TABLE": "done",

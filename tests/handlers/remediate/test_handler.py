@@ -1,5 +1,6 @@
 import io
 import json
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ ENVIRONMENT = {
     "ALLOWED_ACCOUNTS": "ANY",
     "AUTOMATIC_MODE": "apply",
     "MEMBER_ROLE": "securityhub/Member",
+    "AUTOMATION_ROLE": "securityhub/Automation",
     "EXTERNAL_ID": "external",
     "RECORDS_BUCKET": "records",
     "IDEMPOTENCY_TABLE": "done",
@@ -72,6 +74,24 @@ def test_a_pressed_action_is_answered_with_what_became_of_each_finding(
     assert world.applied == ["resource/1"]
 
 
+def test_runbooks_are_waited_for_as_long_as_leaves_time_for_the_other_findings_and_the_notes(
+    handler, imported, load_event, lambda_context, monkeypatch
+):
+    given = {}
+
+    @contextmanager
+    def waiting(**limits):
+        given.update(limits)
+        yield
+
+    monkeypatch.setattr(handler, "waiting_for_runbooks", waiting)
+    lambda_context.get_remaining_time_in_millis = lambda: 300_000
+    event = load_event("custom_action_1_finding")
+    event["detail"]["findings"] = imported(1)["detail"]["findings"]
+    handler.handle(event, lambda_context)
+    assert given == {"role": "securityhub/Automation", "seconds": 210}
+
+
 def test_an_event_with_a_failure_raises_after_all_others_are_done(
     handler, imported, load_event, lambda_context, world
 ):
@@ -126,7 +146,7 @@ def test_the_plan_of_a_dry_run_is_in_the_log(handler, imported, lambda_context, 
     assert report["prior_state"] == {"open": True}
 
 
-@pytest.mark.parametrize("missing", ["MEMBER_ROLE", "RECORDS_BUCKET"])
+@pytest.mark.parametrize("missing", ["MEMBER_ROLE", "AUTOMATION_ROLE", "RECORDS_BUCKET"])
 def test_a_missing_setting_shows_at_cold_start(cold_start, missing):
     with pytest.raises(ValueError, match=missing):
         cold_start("remediate.handler", **{**ENVIRONMENT, missing: ""})

@@ -2,7 +2,9 @@ import pytest
 
 from remediate.settings import Settings
 
-REQUIRED = dict.fromkeys(("MEMBER_ROLE", "EXTERNAL_ID", "RECORDS_BUCKET", "IDEMPOTENCY_TABLE"), "x")
+REQUIRED = dict.fromkeys(
+    ("MEMBER_ROLE", "AUTOMATION_ROLE", "EXTERNAL_ID", "RECORDS_BUCKET", "IDEMPOTENCY_TABLE"), "x"
+)
 TABLE = "_RESOURCE_TAGS must be a JSON object of tag keys and lists of values"
 
 

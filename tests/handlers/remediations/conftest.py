@@ -10,10 +10,12 @@ import pytest
 from botocore.loaders import create_loader
 
 from remediation.registry import enabled_remediations
+from remediation.runbook import waiting_for_runbooks
 from securityhub_events import Finding, Resource
-from stacks.remediation_catalog import read_catalog
+from stacks.remediation_catalog import EXECUTION_STATEMENTS, SEARCH_STATEMENTS, read_catalog
 
 REGION = "eu-west-1"
+AUTOMATION_ROLE = "securityhub/Automation"
 # Shared, because reading the models of EC2 takes a second for each test.
 MODELS = create_loader()
 _accounts = itertools.count(500_000_000_001)
@@ -82,7 +84,15 @@ class Member:
         iam, name = self.client("iam"), f"role-{next(_roles)}"
         trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": self.account}}
         role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_document([trust]))["Role"]["Arn"]
-        allowed = [
+        iam.put_role_policy(
+            RoleName=name, PolicyName="statements", PolicyDocument=_document(self.filled(statements))
+        )
+        session = self.client("sts").assume_role(RoleArn=role, RoleSessionName="member")["Credentials"]
+        return self._session(session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"])
+
+    def filled(self, statements):
+        """The statements as those of a policy of this account."""
+        return [
             {
                 "Effect": "Allow",
                 "Action": list(statement.actions),
@@ -90,9 +100,6 @@ class Member:
             }
             for statement in statements
         ]
-        iam.put_role_policy(RoleName=name, PolicyName="statements", PolicyDocument=_document(allowed))
-        session = self.client("sts").assume_role(RoleArn=role, RoleSessionName="member")["Credentials"]
-        return self._session(session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"])
 
     def _filled(self, resource):
         places = {"${Partition}": "aws", "${Region}": self.region, "${Account}": self.account}
@@ -132,6 +139,36 @@ def member(embedded_aws, monkeypatch):
 
 
 @pytest.fixture
+def with_automation_role(member):
+    """A function that gives the account the role of a remediation's runbook, and lets runbooks be run.
+
+    Runbooks are looked at once: what has not ended then is taken for running on.
+    """
+    iam = member.client("iam")
+    path, _, name = AUTOMATION_ROLE.rpartition("/")
+    trust = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"Service": "ssm.amazonaws.com"},
+        "Condition": {
+            "StringEquals": {"aws:SourceAccount": member.account},
+            "ArnLike": {"aws:SourceArn": f"arn:aws:ssm:*:{member.account}:automation-execution/*"},
+        },
+    }
+
+    def make(remediation, *, without=()):
+        iam.create_role(RoleName=name, Path=f"/{path}/", AssumeRolePolicyDocument=_document([trust]))
+        allowed = [
+            {**statement, "Action": [action for action in statement["Action"] if action not in without]}
+            for statement in member.filled(read_catalog()[remediation].runbook_statements)
+        ]
+        iam.put_role_policy(RoleName=name, PolicyName=remediation, PolicyDocument=_document(allowed))
+
+    with waiting_for_runbooks(role=AUTOMATION_ROLE, seconds=0, poll_seconds=0):
+        yield make
+
+
+@pytest.fixture
 def prove_statements(member):
     """A function that remediates findings, undoes it, and fails unless the statements are what that takes.
 
@@ -143,9 +180,11 @@ def prove_statements(member):
     def prove(name, *findings, parameters=None):
         told = {name: parameters} if parameters else {}
         remediation, entry = enabled_remediations([name], told)[name], read_catalog()[name]
-        role = member.as_role(entry.statements)
+        shared = (*EXECUTION_STATEMENTS, *SEARCH_STATEMENTS) if entry.runbook else ()
+        statements = (*entry.statements, *entry.start_statements, *shared)
+        role = member.as_role(statements)
         changes = [remediation.apply(remediation.plan(finding, role), role) for finding in findings]
-        assert member.actions == _actions(entry.statements)
+        assert member.actions == _actions(statements)
         if remediation.undo:
             member.actions.clear()
             role = member.as_role(entry.undo_statements)
