@@ -46,6 +46,7 @@ def plugged_app() -> AsgiApp:
         roles,
         security_groups,
         securityhub,
+        stack_sets,
     )
 
     log = delivery.DeliveryLog()
@@ -65,6 +66,7 @@ def plugged_app() -> AsgiApp:
     security_groups.register()
     ec2_tags.register()
     organizations.register()
+    stack_sets.register()
     return log_app(api_destinations.hosts_app(securityhub.press_app(app)), log)
 
 

@@ -365,8 +365,8 @@ def load_settings(path: Path = SETTINGS_FILE, *, overlay: Path | None = None) ->
 
     Args:
         path: the TOML file. Default: settings.toml beside app.py.
-        overlay: a TOML file with what differs from the first, for one of several environments: its tables are
-            merged into the other's, any other value replaces the other's.
+        overlay: a TOML file with what differs from the first, for one of several environments. Its sections
+            are merged into the other's; a value, also a filter or a table of tags, replaces the other's.
 
     Raises:
         SettingsError: a file is missing, no TOML, or has faults; the message lists all of them.
@@ -374,7 +374,7 @@ def load_settings(path: Path = SETTINGS_FILE, *, overlay: Path | None = None) ->
     document = _read(path)
     if overlay is None:
         return check_settings(document, source=str(path))
-    return check_settings(_merged(document, _read(overlay)), source=f"{path} with {overlay}")
+    return check_settings(_merged(Settings, document, _read(overlay)), source=f"{path} with {overlay}")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -395,13 +395,16 @@ def _read(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path} is not a TOML file: {error}.") from None
 
 
-def _merged(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    both = {
-        key: _merged(base[key], value)
-        for key, value in overlay.items()
-        if isinstance(value, Mapping) and isinstance(base.get(key), Mapping)
-    }
-    return {**base, **overlay, **both}
+def _merged(model: type[BaseModel], base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge section by section. A filter or a list of tags is one value, which the overlay's replaces."""
+    merged = {**base, **overlay}
+    for name, field in model.model_fields.items():
+        section: Any = field.annotation
+        first, second = base.get(name), overlay.get(name)
+        is_section = isinstance(section, type) and issubclass(section, BaseModel)
+        if is_section and isinstance(first, Mapping) and isinstance(second, Mapping):
+            merged[name] = _merged(section, first, second)
+    return merged
 
 
 def check_settings(document: Mapping[str, object], *, source: str) -> Settings:

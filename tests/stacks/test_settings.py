@@ -90,6 +90,12 @@ def test_a_list_of_the_other_file_replaces_the_list(overlaid):
     assert changed.remediation.remediations == ["s3_public_access"]
 
 
+def test_a_filter_of_the_other_file_replaces_the_filter(overlaid):
+    archive = overlaid('[routing.archive.filter]\nseverity = "HIGH"').routing.archive
+    assert archive.filter == FindingFilter(severity=["HIGH"])
+    assert archive.enabled
+
+
 def test_a_fault_names_both_files(overlaid):
     with pytest.raises(
         SettingsError, match=r"settings\.toml with .*production\.toml has a fault:\n.*= \"yes\""
