@@ -7,7 +7,6 @@ import pytest
 from aws_cdk import App, Environment
 
 from emulator.server import DEFAULT_ACCOUNT
-from stacks.member_role import member_role_template
 from stacks.remediation import RemediationStack
 from stacks.settings import RemediationSettings, load_settings
 from tools.deploy import deploy
@@ -22,38 +21,57 @@ TEMPLATE = json.loads(
 )["detail"]["findings"][0]
 
 
-def units_with_members(aws):
-    """Make the accounts an organization, and return the second member's unit and the denied one inside."""
-    organizations = aws.client("organizations")
-    (root,) = organizations.list_roots()["Roots"]
+class Organization:
+    """The accounts in their units.
 
-    def new_unit(name, parent):
-        unit = organizations.create_organizational_unit(Name=name, ParentId=parent)
+    Attributes:
+        id: the organization's.
+        workloads: the unit of the second member.
+        sensitive: the unit inside with the account that is denied.
+        platform: the unit that the first member joins in the end.
+    """
+
+    def __init__(self, aws):
+        self._aws, self._client = aws, aws.client("organizations")
+        self.id = self._client.describe_organization()["Organization"]["Id"]
+        (root,) = self._client.list_roots()["Roots"]
+        self._root = root["Id"]
+        self.workloads = self._unit("Workloads", self._root)
+        self.sensitive = self._unit("Sensitive", self.workloads)
+        self.platform = self._unit("Platform", self._root)
+        self.join(MEMBERS[1], self.workloads)
+        self.join(DENIED, self.sensitive)
+        self.join(OUTSIDER)
+
+    def _unit(self, name, parent):
+        unit = self._client.create_organizational_unit(Name=name, ParentId=parent)
         return unit["OrganizationalUnit"]["Id"]
 
-    allowed = new_unit("Workloads", root["Id"])
-    denied = new_unit("Sensitive", allowed)
-    places = {MEMBERS[0]: None, OUTSIDER: None, MEMBERS[1]: allowed, DENIED: denied}
-    for account, unit in places.items():
-        invitation = organizations.invite_account_to_organization(Target={"Id": account, "Type": "ACCOUNT"})
-        aws.client("organizations", account=account).accept_handshake(
-            HandshakeId=invitation["Handshake"]["Id"]
-        )
+    def join(self, account, unit=None):
+        target = {"Id": account, "Type": "ACCOUNT"}
+        handshake = self._client.invite_account_to_organization(Target=target)["Handshake"]["Id"]
+        self._aws.client("organizations", account=account).accept_handshake(HandshakeId=handshake)
         if unit:
-            organizations.move_account(AccountId=account, SourceParentId=root["Id"], DestinationParentId=unit)
-    return allowed, denied
+            self._client.move_account(AccountId=account, SourceParentId=self._root, DestinationParentId=unit)
 
 
 @pytest.fixture(scope="module")
 def app(aws, feature_flags, tmp_path_factory):
-    organization = aws.client("organizations").describe_organization()["Organization"]["Id"]
+    organization = Organization(aws)
     values = load_settings().remediation.model_dump()
-    values["organization_id"] = organization
+    values["organization_id"] = organization.id
     values["remediations"].append("neptune_backup_retention")
-    allowed, denied = units_with_members(aws)
-    # The administrator account is allowed and has no member role, which is how a member refuses. The second
-    # member is allowed through its unit.
-    values["accounts"] = {"allow": [MEMBERS[0], DEFAULT_ACCOUNT, allowed], "deny": [denied]}
+    # The administrator account is allowed, but stack sets leave it out, which is how a member refuses. The
+    # second member is allowed through its unit.
+    values["accounts"] = {
+        "allow": [MEMBERS[0], DEFAULT_ACCOUNT, organization.workloads],
+        "deny": [organization.sensitive],
+    }
+    values["stack_set"] = {
+        "enabled": True,
+        "organizational_units": [organization.workloads, organization.platform],
+        "delegated_administrator": False,
+    }
     values["resource_tags"]["deny"] = {"protected": ["ANY"]}
     values["automatic"] |= {"enabled": True, "filter": {"severity": "CRITICAL"}}
     settings = RemediationSettings.model_validate(values)
@@ -63,20 +81,14 @@ def app(aws, feature_flags, tmp_path_factory):
     RemediationStack(cdk, STACK, settings=settings, env=environment)
     cdk.synth()
     deploy(aws, STACK, app=folder, region=HOME)
-    for member in MEMBERS:
-        cloudformation = aws.client("cloudformation", account=member, region=HOME)
-        cloudformation.create_stack(
-            StackName="MemberRole",
-            TemplateBody=member_role_template(cdk, settings=settings),
-            Capabilities=["CAPABILITY_NAMED_IAM"],
-        )
-        cloudformation.get_waiter("stack_create_complete").wait(
-            StackName="MemberRole", WaiterConfig={"Delay": 1}
-        )
+    organization.join(MEMBERS[0], organization.platform)
+    aws.wait_until(lambda: role_names(aws, MEMBERS[0]), what="the role of the account that joined")
     yield aws
     aws.client("cloudformation", region=HOME).delete_stack(StackName=STACK)
-    for member in MEMBERS:
-        aws.client("cloudformation", account=member, region=HOME).delete_stack(StackName="MemberRole")
+
+
+def role_names(aws, account):
+    return [role["RoleName"] for role in aws.client("iam", account=account).list_roles()["Roles"]]
 
 
 @pytest.fixture
@@ -204,6 +216,11 @@ def test_pressing_fixes_the_resource_in_the_account_and_region_that_each_finding
         assert note.startswith("Remediated: ")
         assert "action/custom/Remediate" in note
         assert "Before: " in note
+
+
+def test_the_accounts_of_the_units_have_the_role_and_no_other_account_has(app):
+    having = [a for a in (*MEMBERS, DENIED, OUTSIDER) if "SecurityHubRemediationMember" in role_names(app, a)]
+    assert having == [*MEMBERS, DENIED]
 
 
 def test_a_public_bucket_is_closed(app):
