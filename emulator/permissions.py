@@ -31,6 +31,7 @@ _HUB_ACTIONS = (
     "securityhub:BatchUpdateFindings",
     "securityhub:GetFindings",
 )
+_START_AUTOMATION = "ssm:StartAutomationExecution"
 _UNKNOWN = "*"
 _EC2_WITHOUT_ACCOUNT = re.compile(r"^(arn:aws:ec2:[a-z0-9-]+):[0-9]{12}:((?:image|snapshot)/)")
 
@@ -95,9 +96,11 @@ def _refusal(request: _Request, principal: Any, request_id: str) -> Any:  # noqa
     )
     if action is None or action in iam_evaluator._ALWAYS_ALLOWED_ACTIONS:  # noqa: SLF001
         return None
-    resource = _resource(request, action)
-    if _is_allowed(principal, action, resource):
+    needed = [(action, _resource(request, action), {}), *_passed_roles(request, action)]
+    refused = next((one for one in needed if not _is_allowed(principal, *one)), None)
+    if refused is None:
         return None
+    action, resource, _ = refused
     return iam_actions.access_denied_response(
         request.service,
         action,
@@ -109,6 +112,14 @@ def _refusal(request: _Request, principal: Any, request_id: str) -> Any:  # noqa
     )
 
 
+def _passed_roles(request: _Request, action: str) -> list[tuple[str, str, dict[str, str]]]:
+    """What a request needs beside its own action: to pass on the role with which a runbook acts."""
+    if action != _START_AUTOMATION:
+        return []
+    roles = json.loads(request.body).get("Parameters", {}).get("AutomationAssumeRole", [])
+    return [("iam:PassRole", role, {"iam:passedtoservice": "ssm.amazonaws.com"}) for role in roles]
+
+
 def _resource(request: _Request, action: str) -> str:
     """The ARN that a request names, or `*`."""
     account, region = get_account_id(), get_region()
@@ -116,6 +127,13 @@ def _resource(request: _Request, action: str) -> str:
         return f"arn:aws:securityhub:{region}:{account}:hub/default"
     if action == "organizations:ListParents":
         return organizations.child_arn(json.loads(request.body).get("ChildId")) or _UNKNOWN
+    if action == _START_AUTOMATION:
+        asked = json.loads(request.body)
+        name = f"{asked.get('DocumentName')}:{asked.get('DocumentVersion', '$DEFAULT')}"
+        return f"arn:aws:ssm:{region}:{account}:automation-definition/{name}"
+    if action == "ssm:GetAutomationExecution":
+        execution = json.loads(request.body).get("AutomationExecutionId")
+        return f"arn:aws:ssm:{region}:{account}:automation-execution/{execution}"
     found: str = iam_actions.extract_resource_arn(
         request.service,
         request.method,
@@ -134,8 +152,15 @@ def _resource(request: _Request, action: str) -> str:
     return _EC2_WITHOUT_ACCOUNT.sub(r"\1::\2", found)
 
 
-def _is_allowed(principal: Any, action: str, resource: str) -> bool:  # noqa: ANN401
-    """Whether the policies and the limits of a principal allow an action on a resource."""
+def _is_allowed(principal: Any, action: str, resource: str, keys: dict[str, str]) -> bool:  # noqa: ANN401
+    """Whether the policies and the limits of a principal allow an action on a resource.
+
+    Args:
+        principal: Who asks.
+        action: For example `iam:PassRole`.
+        resource: Its ARN, or `*`.
+        keys: What the action adds to the keys of a condition, their names in lower case.
+    """
     context = iam_evaluator.EvalContext(
         principal_arn=principal.arn,
         principal_type=principal.type,
@@ -144,6 +169,7 @@ def _is_allowed(principal: Any, action: str, resource: str) -> bool:  # noqa: AN
         resource_arn=resource,
         region=get_region(),
         secure_transport=True,
+        service_context=keys,
         principal_keys=principal.keys,
     )
     layers = (principal.policies, *principal.limits)

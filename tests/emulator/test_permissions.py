@@ -1,5 +1,6 @@
 import contextlib
 import json
+import re
 from uuid import uuid4
 
 import boto3
@@ -48,6 +49,36 @@ def refused(call, **parameters):
     with pytest.raises(ClientError) as caught:
         call(**parameters)
     return caught.value.response["Error"]
+
+
+@pytest.mark.parametrize(
+    ("runbook", "passed", "service", "missing"),
+    [
+        ("Mine", "Role", "ssm.amazonaws.com", None),
+        ("Yours", "Role", "ssm.amazonaws.com", "ssm:StartAutomationExecution on resource: .*/Mine:"),
+        ("Mine", "Another", "ssm.amazonaws.com", "iam:PassRole on resource: .*:role/Role"),
+        ("Mine", "Role", "ec2.amazonaws.com", "iam:PassRole on resource: .*:role/Role"),
+    ],
+    ids=["allowed", "runbook", "role", "service"],
+)
+def test_a_runbook_starts_only_if_it_is_allowed_and_its_role_may_be_passed_to_systems_manager(
+    as_role, runbook, passed, service, missing
+):
+    definition = f"arn:aws:ssm:{REGION}:*:automation-definition/{runbook}:$DEFAULT"
+    to_service = {"StringEquals": {"iam:PassedToService": service}}
+    role = as_role(
+        allow("ssm:StartAutomationExecution", definition),
+        allow("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/{passed}", **to_service),
+    )
+    start = role("ssm").start_automation_execution
+    request = {
+        "DocumentName": "Mine",
+        "Parameters": {"AutomationAssumeRole": [f"arn:aws:iam::{ACCOUNT}:role/Role"]},
+    }
+    if missing is None:
+        assert start(**request)["AutomationExecutionId"]
+    else:
+        assert re.search(missing, refused(start, **request)["Message"])
 
 
 def test_a_role_without_a_policy_may_do_nothing(as_role):

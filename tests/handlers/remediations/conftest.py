@@ -12,7 +12,7 @@ from botocore.loaders import create_loader
 from remediation.registry import enabled_remediations
 from remediation.runbook import waiting_for_runbooks
 from securityhub_events import Finding, Resource
-from stacks.remediation_catalog import EXECUTION_STATEMENTS, SEARCH_STATEMENTS, read_catalog
+from stacks.remediation_catalog import EXECUTION_STATEMENTS, SEARCH_STATEMENTS, Statement, read_catalog
 
 REGION = "eu-west-1"
 AUTOMATION_ROLE = "securityhub/Automation"
@@ -97,6 +97,7 @@ class Member:
                 "Effect": "Allow",
                 "Action": list(statement.actions),
                 "Resource": [self._filled(resource) for resource in statement.resources],
+                "Condition": statement.conditions or {},
             }
             for statement in statements
         ]
@@ -182,7 +183,7 @@ def prove_statements(member):
         remediation, entry = enabled_remediations([name], told)[name], read_catalog()[name]
         shared = (*EXECUTION_STATEMENTS, *SEARCH_STATEMENTS) if entry.runbook else ()
         statements = (*entry.statements, *entry.start_statements, *shared)
-        role = member.as_role(statements)
+        role = member.as_role((*statements, _pass_automation_role()) if entry.runbook else statements)
         changes = [remediation.apply(remediation.plan(finding, role), role) for finding in findings]
         assert member.actions == _actions(statements)
         if remediation.undo:
@@ -198,6 +199,15 @@ def prove_statements(member):
 
 def _document(statements):
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def _pass_automation_role():
+    """What starting a runbook needs beside its own action, without a request."""
+    return Statement(
+        actions=("iam:PassRole",),
+        resources=(f"arn:${{Partition}}:iam::${{Account}}:role/{AUTOMATION_ROLE}",),
+        conditions={"StringEquals": {"iam:PassedToService": "ssm.amazonaws.com"}},
+    )
 
 
 def _actions(statements):
