@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aws_cdk import (
@@ -30,6 +30,9 @@ _READ_TAGS: Final = Statement(actions=("tag:GetResources",), resources=("*",))
 _RUNBOOKS: Final = (*EXECUTION_STATEMENTS, *SEARCH_STATEMENTS)
 _AUTOMATION: Final = "ssm.amazonaws.com"
 _GLOBAL_SERVICES: Final = ("iam:*",)
+# Without white space: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+_MAX_POLICY_CHARACTERS: Final = 10_240
+_LONGEST_PARTITION: Final = "aws-us-gov"
 
 Policies = Mapping[str, tuple[Statement, ...]]
 
@@ -61,6 +64,9 @@ class MemberRole(Construct):
             scope: the construct that the role belongs to, in the member account.
             construct_id: the id in that scope.
             settings: who may assume it, and for what.
+
+        Raises:
+            ValueError: the policies are longer than IAM takes.
         """
         super().__init__(scope, construct_id)
         names = settings.role
@@ -216,12 +222,30 @@ def _inline(policies: Policies, settings: RemediationSettings) -> list[iam.CfnRo
     }
     if settings.regions:
         documents["OtherRegions"] = [_deny_other_regions(settings)]
+    _check_length(documents)
     return [
         iam.CfnRole.PolicyProperty(
             policy_name=name, policy_document=iam.PolicyDocument(statements=statements)
         )
         for name, statements in documents.items()
     ]
+
+
+def _check_length(documents: Mapping[str, Sequence[iam.PolicyStatement]]) -> None:
+    text = json.dumps(
+        [
+            {"Version": "2012-10-17", "Statement": [one.to_json() for one in statements]}
+            for statements in documents.values()
+        ],
+        separators=(",", ":"),
+    )
+    length = len(text.replace(Aws.PARTITION, _LONGEST_PARTITION).replace(Aws.ACCOUNT_ID, "0" * 12))
+    if length > _MAX_POLICY_CHARACTERS:
+        raise ValueError(
+            f"The policies {', '.join(documents)} take {length} characters, but IAM lets a role have "
+            f"{_MAX_POLICY_CHARACTERS} in all. Enable fewer remediations in settings.toml, or let their "
+            "statements share resources."
+        )
 
 
 def _deny_other_regions(settings: RemediationSettings) -> iam.PolicyStatement:

@@ -1,8 +1,10 @@
 import json
+import re
 
 import pytest
 from aws_cdk.assertions import Template
 
+from stacks import member_role
 from stacks.member_role import MemberRoleStack, member_role_template
 from stacks.remediation_catalog import read_catalog
 
@@ -277,3 +279,22 @@ def test_the_policies_of_all_remediations_stay_within_the_quota_of_a_role(new_te
         documents = [in_an_account(policy["PolicyDocument"]) for policy in role["Policies"]]
         # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html counts no white space.
         assert sum(len(json.dumps(one, separators=(",", ":"))) for one in documents) <= 10_240
+
+
+def test_policies_beyond_the_quota_are_refused(new_template, monkeypatch):
+    monkeypatch.setattr(member_role, "_MAX_POLICY_CHARACTERS", 1_000)
+    with pytest.raises(
+        ValueError, match=r"s3_public_access.* take [0-9]+ characters, but IAM .* 1000 in all"
+    ):
+        new_template()
+
+
+def test_the_length_of_policies_is_what_iam_counts(new_template, monkeypatch):
+    policies = role_of(new_template())["Policies"]
+    documents = [in_an_account(policy["PolicyDocument"]) for policy in policies]
+    counted = sum(len(json.dumps(one, separators=(",", ":"))) for one in documents)
+    monkeypatch.setattr(member_role, "_MAX_POLICY_CHARACTERS", 1)
+    with pytest.raises(ValueError, match="take") as raised:
+        new_template()
+    told = int(re.search(r"take ([0-9]+) characters", str(raised.value))[1])
+    assert counted <= told <= counted + 100
