@@ -1,6 +1,6 @@
 """A Lambda function of this app: code from lambda/, the shared layer, Powertools named after its folder."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +22,7 @@ def app_function(
     timeout: Duration,
     environment: Mapping[str, str],
     memory_size: int = 256,
+    layers: Sequence[lambda_.ILayerVersion] = (),
 ) -> LoggedFunction:
     """Create a function in a stack.
 
@@ -33,6 +34,7 @@ def app_function(
         timeout: how long one invocation may take.
         environment: environment variables; no secrets.
         memory_size: in MiB. Default: 256.
+        layers: layers on top of the one that all functions share. Default: none.
     """
     return LoggedFunction(
         stack,
@@ -42,6 +44,6 @@ def app_function(
         handler=handler,
         timeout=timeout,
         memory_size=memory_size,
-        layers=[dependency_layer(stack)],
+        layers=[dependency_layer(stack), *layers],
         environment={"POWERTOOLS_SERVICE_NAME": handler.split(".", 1)[0], **environment},
     )

@@ -1,6 +1,6 @@
-"""The Lambda layer with the libraries that the functions import, taken from the environment that synthesizes.
+"""The Lambda layers with the libraries that functions import, taken from the environment that synthesizes.
 
-The layer holds exactly the locked versions that the tests ran with, and building it needs neither Docker nor
+They hold exactly the locked versions that the tests ran with, and building them needs neither Docker nor
 network. See docs/adr/0003-dependency-layer.md.
 """
 
@@ -17,9 +17,31 @@ from aws_cdk import aws_lambda as lambda_
 DISTRIBUTIONS: Final = ("aws-lambda-powertools", "aws-xray-sdk", "jmespath", "typing-extensions", "wrapt")
 """What the functions need beyond the Lambda runtime, which brings boto3 and botocore itself."""
 
-_LAYER_ID = "Dependencies"
-# Compiled speed-ups belong to one platform and Python version. wrapt, the only one that has them, falls back
-# to its pure Python code.
+TICKET_DISTRIBUTIONS: Final = (
+    "anyio",
+    "certifi",
+    "charset-normalizer",
+    "defusedxml",
+    "h11",
+    "httpcore2",
+    "httpx2",
+    "idna",
+    "jira",
+    "oauthlib",
+    "packaging",
+    "pagerduty",
+    "pysnc",
+    "requests",
+    "requests-oauthlib",
+    "requests-toolbelt",
+    "slack-sdk",
+    "truststore",
+    "urllib3",
+)
+"""What the functions that open tickets need besides: the trackers' clients with all that they import."""
+
+# Compiled speed-ups belong to one platform and Python version. wrapt and charset-normalizer, the only ones
+# that have them, fall back to their pure Python code.
 _LEFT_OUT_SUFFIXES = {".so", ".pyd", ".dylib", ".pyc", ".pyi"}
 # Of an installation's own records only these do not depend on how it was installed, which would change the
 # hash.
@@ -27,23 +49,26 @@ _KEPT_RECORDS = ("LICENSE", "METADATA", "NOTICE")
 
 
 def dependency_layer(stack: Stack) -> lambda_.LayerVersion:
-    """Return the stack's layer with the functions' dependencies, created on first use.
+    """Return the stack's layer with what all functions import, created on first use.
 
     Raises:
         RuntimeError: a dependency is not installed in the environment that runs this app.
     """
-    existing = stack.node.try_find_child(_LAYER_ID)
-    if isinstance(existing, lambda_.LayerVersion):
-        return existing
-    with tempfile.TemporaryDirectory() as folder:
-        copy_distributions(DISTRIBUTIONS, Path(folder, "python"))
-        return lambda_.LayerVersion(
-            stack,
-            _LAYER_ID,
-            description="Powertools for AWS Lambda (Python) and the AWS X-Ray SDK",
-            code=lambda_.Code.from_asset(folder),
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+    description = "Powertools for AWS Lambda (Python) and the AWS X-Ray SDK"
+    return _layer(stack, "Dependencies", DISTRIBUTIONS, description)
+
+
+def ticket_dependency_layer(stack: Stack) -> lambda_.LayerVersion:
+    """Return the stack's layer with the clients of the ticket trackers, created on first use.
+
+    It comes on top of `dependency_layer`, on the functions that open tickets only: a layer that a function
+    doesn't need makes its cold start longer.
+
+    Raises:
+        RuntimeError: a dependency is not installed in the environment that runs this app.
+    """
+    description = "Clients of Jira, ServiceNow, PagerDuty and Slack"
+    return _layer(stack, "TicketDependencies", TICKET_DISTRIBUTIONS, description)
 
 
 def copy_distributions(names: Iterable[str], target: Path) -> None:
@@ -61,6 +86,23 @@ def copy_distributions(names: Iterable[str], target: Path) -> None:
             destination = target / file
             destination.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(str(file.locate()), destination)
+
+
+def _layer(
+    stack: Stack, construct_id: str, distributions: Iterable[str], description: str
+) -> lambda_.LayerVersion:
+    existing = stack.node.try_find_child(construct_id)
+    if isinstance(existing, lambda_.LayerVersion):
+        return existing
+    with tempfile.TemporaryDirectory() as folder:
+        copy_distributions(distributions, Path(folder, "python"))
+        return lambda_.LayerVersion(
+            stack,
+            construct_id,
+            description=description,
+            code=lambda_.Code.from_asset(folder),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
 
 
 def _installed(name: str) -> Distribution:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from emulator.server import EmbeddedAws
+from tests.vendor_servers.servers import VendorServers
 from tools.cdk import toolchain_environment
 
 # Before anything imports aws_cdk, which starts its Node.js process at once.
@@ -27,3 +28,10 @@ def embedded_aws():
     """A running embedded AWS, shared: a test uses names of its own and counts only what is its own."""
     with EmbeddedAws.start() as aws:
         yield aws
+
+
+@pytest.fixture
+def vendor_servers():
+    """Local servers that speak the APIs of the ticket trackers, each started when a test uses it."""
+    with VendorServers() as servers:
+        yield servers

@@ -1,0 +1,39 @@
+"""The local servers of all vendors, each started when it is first used."""
+
+import contextlib
+from collections.abc import Mapping
+from functools import cached_property
+
+from tests.vendor_servers.jira import JiraServer
+from tests.vendor_servers.server import VendorServer
+
+MEMBERS = {"jira": "jira"}
+
+
+class VendorServers(contextlib.ExitStack):
+    """The servers, with the environment and the secrets that lead the trackers to them."""
+
+    @cached_property
+    def jira(self) -> JiraServer:
+        """A Jira Cloud site."""
+        return self.enter_context(JiraServer().running())
+
+    @cached_property
+    def jira_data_center(self) -> JiraServer:
+        """A Jira Data Center site."""
+        return self.enter_context(JiraServer(cloud=False).running())
+
+    def server(self, name: str) -> VendorServer:
+        """The server of a tracker by its name in `TRACKERS`."""
+        return getattr(self, MEMBERS[name])
+
+    def environment(self, *names: str) -> dict[str, str]:
+        """The environment variables of these trackers; their secrets are named after them."""
+        environment = {"TRACKERS": ",".join(names)}
+        for name in names:
+            environment |= self.server(name).environment(f"secret-of-{name}")
+        return environment
+
+    def get_secret(self, secret_id: str) -> Mapping[str, str]:
+        """The members of a secret of `environment`."""
+        return self.server(secret_id.removeprefix("secret-of-")).secret
