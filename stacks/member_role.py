@@ -47,7 +47,7 @@ class MemberRole(Construct):
     it is no longer the one that is trusted.
 
     Where a remediation runs an Automation runbook, Systems Manager acts with a second role, which does what
-    the runbook's steps do. The first may start that runbook and pass that role, but not do the same itself.
+    the runbook's steps do. The first may start that runbook, pass that role, and undo, where that is enabled.
 
     Attributes:
         role: the role.
