@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from aws_cdk import (
@@ -32,7 +32,7 @@ _AUTOMATION: Final = "ssm.amazonaws.com"
 _GLOBAL_SERVICES: Final = ("iam:*",)
 # Without white space: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 _MAX_POLICY_CHARACTERS: Final = 10_240
-_LONGEST_PARTITION: Final = "aws-us-gov"
+_LONGEST: Final = {"AWS::Partition": "aws-us-gov", "AWS::AccountId": "0" * 12}
 
 Policies = Mapping[str, tuple[Statement, ...]]
 
@@ -79,7 +79,7 @@ class MemberRole(Construct):
             assume_role_policy_document=_trust(settings),
             max_session_duration=int(Duration.hours(1).to_seconds()),
             permissions_boundary=_boundary(settings),
-            policies=_inline(_policies(settings), settings),
+            policies=_inline(self, _policies(settings), settings),
         )
         _acknowledge(self.role, _policies(settings))
         runbooks = _runbook_policies(settings)
@@ -94,7 +94,7 @@ class MemberRole(Construct):
             description="Lets Automation runbooks remediate Security Hub findings of this account",
             assume_role_policy_document=_automation_trust(),
             permissions_boundary=_boundary(settings),
-            policies=_inline(policies, settings),
+            policies=_inline(self, policies, settings),
         )
         _acknowledge(role, policies)
         return role
@@ -215,37 +215,43 @@ def _boundary(settings: RemediationSettings) -> str | None:
     return f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:policy/{name}" if name else None
 
 
-def _inline(policies: Policies, settings: RemediationSettings) -> list[iam.CfnRole.PolicyProperty]:
-    documents = {
-        name: [statement.to_policy_statement() for statement in statements]
-        for name, statements in policies.items()
+def _inline(
+    scope: Construct, policies: Policies, settings: RemediationSettings
+) -> list[iam.CfnRole.PolicyProperty]:
+    statements = {
+        name: [one.to_policy_statement() for one in statements] for name, statements in policies.items()
     }
     if settings.regions:
-        documents["OtherRegions"] = [_deny_other_regions(settings)]
-    _check_length(documents)
-    return [
-        iam.CfnRole.PolicyProperty(
-            policy_name=name, policy_document=iam.PolicyDocument(statements=statements)
-        )
-        for name, statements in documents.items()
-    ]
-
-
-def _check_length(documents: Mapping[str, Sequence[iam.PolicyStatement]]) -> None:
-    text = json.dumps(
-        [
-            {"Version": "2012-10-17", "Statement": [one.to_json() for one in statements]}
-            for statements in documents.values()
-        ],
-        separators=(",", ":"),
-    )
-    length = len(text.replace(Aws.PARTITION, _LONGEST_PARTITION).replace(Aws.ACCOUNT_ID, "0" * 12))
+        statements["OtherRegions"] = [_deny_other_regions(settings)]
+    documents = {name: iam.PolicyDocument(statements=some) for name, some in statements.items()}
+    length = sum(_length(Stack.of(scope).resolve(document)) for document in documents.values())
     if length > _MAX_POLICY_CHARACTERS:
         raise ValueError(
             f"The policies {', '.join(documents)} take {length} characters, but IAM lets a role have "
             f"{_MAX_POLICY_CHARACTERS} in all. Enable fewer remediations in settings.toml, or let their "
             "statements share resources."
         )
+    return [
+        iam.CfnRole.PolicyProperty(policy_name=name, policy_document=document)
+        for name, document in documents.items()
+    ]
+
+
+def _length(document: object) -> int:
+    return len(json.dumps(_as_deployed(document), separators=(",", ":")))
+
+
+def _as_deployed(value: Any) -> Any:  # noqa: ANN401 - a template's JSON
+    """A part of a template with the partition and the account filled in."""
+    if isinstance(value, list):
+        return [_as_deployed(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if "Ref" in value:
+        return _LONGEST[value["Ref"]]
+    if "Fn::Join" in value:
+        return "".join(_as_deployed(value["Fn::Join"][1]))
+    return {key: _as_deployed(one) for key, one in value.items()}
 
 
 def _deny_other_regions(settings: RemediationSettings) -> iam.PolicyStatement:
