@@ -6,10 +6,12 @@ Run it with `make demo`. The exit code is 0 only if every step was seen to happe
 import contextlib
 import json
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from emulator.delivery.log import Delivery
@@ -20,6 +22,22 @@ from tools.deploy import DeploymentFailedError, bootstrap, deploy
 _FINDINGS: Final = ROOT / "examples" / "findings.json"
 _STACK: Final = "SecurityHubAnalystActions"
 _WIDTH: Final = 100
+_LONGEST_ANSWER: Final = 400
+_MEMBER: Final = "444455556666"
+_EXPOSED: Final = "tcp 3306 from 0.0.0.0/0"
+_SETTINGS: Final = """
+[remediation]
+enabled = true
+organization_id = "{organization}"
+
+[remediation.accounts]
+allow = ["{unit}"]
+
+[remediation.stack_set]
+enabled = true
+organizational_units = ["{unit}"]
+delegated_administrator = false
+"""
 
 
 class StepFailedError(RuntimeError):
@@ -62,30 +80,92 @@ def main() -> int:
 
 def show_chain(aws: EmbeddedAws) -> list[str]:
     """Deploy, import, press and read back; return the summary's lines."""
+    with step(
+        f"Let the account {_MEMBER} join the organization, and open a security group of it to the world"
+    ):
+        settings = join_organization(aws)
+        group = open_security_group(aws)
+        opened = rules_of(aws, group)
     with step("cdk bootstrap"):
         bootstrap(aws)
-    with step("cdk deploy (synthesizes, checks and deploys the templates)"):
-        deploy(aws, report=progress)
-    with step("Import three findings into Security Hub"):
-        findings = import_findings(aws)
-    with step("Press 'Suppress with note' on them"):
-        suppression = press_on_findings(aws, "SuppressWithNote", findings)
-    with step("Read the findings back"):
-        suppressed = read_back(aws, findings)
+    with step("cdk deploy (synthesizes, checks and deploys the templates)"), settings as file:
+        deploy(aws, settings=file, report=progress)
+    with step("Import three findings into Security Hub, one of them about that group"):
+        findings = import_findings(aws, group)
+    exposed, others = findings[:1], findings[1:]
+    with step("Press 'Remediate' on that one, look at the group"):
+        remediation = press_on_findings(aws, "Remediate", exposed)
+        resolved = read_back(aws, exposed, status="RESOLVED")
+        closed = rules_of(aws, group)
+        expect(closed == opened - {_EXPOSED}, f"The group should have lost {_EXPOSED} only, it has {closed}.")
+    with step("Press 'Suppress with note' on the others, read them back"):
+        suppression = press_on_findings(aws, "SuppressWithNote", others)
+        suppressed = read_back(aws, others, status="SUPPRESSED")
     with step("Press 'Send digest' on the results of an insight, read the message from the topic"):
         digest, message = press_on_insight(aws)
     return [
+        *describe("Remediate", remediation),
+        *describe_findings(exposed, resolved),
+        *field("before", f"{group} in account {_MEMBER}: {', '.join(sorted(opened))}"),
+        *field("after", ", ".join(sorted(closed))),
+        "",
         *describe("SuppressWithNote", suppression),
-        *describe_findings(findings, suppressed),
+        *describe_findings(others, suppressed),
         "",
         *describe("InsightDigest", digest),
         *describe_message(message),
     ]
 
 
-def import_findings(aws: EmbeddedAws) -> list[dict[str, Any]]:
-    """Import the example findings, as AWS services and partner products do."""
+def join_organization(aws: EmbeddedAws) -> contextlib.AbstractContextManager[Path]:
+    """Let the member join an organizational unit; return a settings file that lets it be remediated there."""
+    organizations = aws.client("organizations")
+    organization = organizations.describe_organization()["Organization"]["Id"]
+    (root,) = organizations.list_roots()["Roots"]
+    unit = organizations.create_organizational_unit(Name="Workloads", ParentId=root["Id"])[
+        "OrganizationalUnit"
+    ]["Id"]
+    invitation = organizations.invite_account_to_organization(Target={"Id": _MEMBER, "Type": "ACCOUNT"})
+    aws.client("organizations", account=_MEMBER).accept_handshake(HandshakeId=invitation["Handshake"]["Id"])
+    organizations.move_account(AccountId=_MEMBER, SourceParentId=root["Id"], DestinationParentId=unit)
+    return settings_file(_SETTINGS.format(organization=organization, unit=unit))
+
+
+@contextlib.contextmanager
+def settings_file(text: str) -> Iterator[Path]:
+    """Keep settings in a file for as long as a block lasts."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "demo.toml")
+        file.write_text(text, encoding="utf-8")
+        yield file
+
+
+def open_security_group(aws: EmbeddedAws) -> str:
+    """Make a security group of the member that lets the whole internet reach a web server and a database."""
+    ec2 = aws.client("ec2", account=_MEMBER)
+    group: str = ec2.create_security_group(GroupName="web", Description="A careless one")["GroupId"]
+    for port in (443, 3306):
+        world = {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+        ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[world])
+    return group
+
+
+def rules_of(aws: EmbeddedAws, group: str) -> set[str]:
+    """Read what a security group of the member lets in."""
+    filters = [{"Name": "group-id", "Values": [group]}]
+    found = aws.client("ec2", account=_MEMBER).describe_security_group_rules(Filters=filters)
+    return {
+        f"{rule['IpProtocol']} {rule['FromPort']} from {rule['CidrIpv4']}"
+        for rule in found["SecurityGroupRules"]
+        if not rule["IsEgress"]
+    }
+
+
+def import_findings(aws: EmbeddedAws, group: str) -> list[dict[str, Any]]:
+    """Import the example findings, as AWS services and partner products do; the first is about the group."""
     findings: list[dict[str, Any]] = json.loads(_FINDINGS.read_text())["Findings"]
+    resource = findings[0]["Resources"][0]
+    resource["Id"] = f"{resource['Id'].rpartition('/')[0]}/{group}"
     answer = aws.client("securityhub").batch_import_findings(Findings=findings)
     expect(
         answer["SuccessCount"] == len(findings), f"Security Hub refused findings: {answer['FailedFindings']}"
@@ -159,13 +239,13 @@ def await_answer(aws: EmbeddedAws, event: dict[str, Any]) -> Delivery:
     return delivery
 
 
-def read_back(aws: EmbeddedAws, findings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Read the findings back from Security Hub and insist that each is suppressed and has its note."""
+def read_back(aws: EmbeddedAws, findings: Sequence[dict[str, Any]], *, status: str) -> list[dict[str, Any]]:
+    """Read the findings back from Security Hub and insist that each has a workflow status and its note."""
     filters = {"Id": [{"Value": finding["Id"], "Comparison": "EQUALS"} for finding in findings]}
     found: list[dict[str, Any]] = aws.client("securityhub").get_findings(Filters=filters)["Findings"]
     expect(len(found) == len(findings), f"{len(findings)} findings were imported, {len(found)} are there.")
     for finding in found:
-        changed = finding["Workflow"]["Status"] == "SUPPRESSED" and "Note" in finding
+        changed = finding["Workflow"]["Status"] == status and "Note" in finding
         expect(changed, f"The finding {finding['Id']} was not changed: {finding['Workflow']}")
     return found
 
@@ -173,15 +253,14 @@ def read_back(aws: EmbeddedAws, findings: Sequence[dict[str, Any]]) -> list[dict
 def describe(action_id: str, pressed: Pressed) -> list[str]:
     """Say what an action set in motion: its ARN, the event, the rule and the Lambda function's answer."""
     delivery = pressed.delivery
+    answer = json.dumps(delivery.answer.payload if delivery.answer else None, ensure_ascii=False)
     return [
         f"Custom action {action_id}",
         *field("action", pressed.event["resources"][0]),
         *field("event", f"{pressed.event['detail-type']} ({pressed.event['id']})"),
         *field("rule", delivery.rule_arn),
         *field("Lambda", delivery.target_arn),
-        *field(
-            "answer", json.dumps(delivery.answer.payload if delivery.answer else None, ensure_ascii=False)
-        ),
+        *field("answer", answer if len(answer) <= _LONGEST_ANSWER else f"{answer[:_LONGEST_ANSWER]} ..."),
     ]
 
 

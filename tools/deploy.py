@@ -32,6 +32,7 @@ def deploy(
     aws: EmbeddedAws,
     *stacks: str,
     app: str | Path | None = None,
+    settings: Path | None = None,
     account: str = DEFAULT_ACCOUNT,
     region: str = DEFAULT_REGION,
     report: Callable[[str], None] = lambda _: None,
@@ -42,6 +43,7 @@ def deploy(
         aws: where to.
         stacks: the stacks' names. Default: all.
         app: a folder with a synthesized app. Default: this project's app, synthesized now.
+        settings: a file with what differs from settings.toml, for this project's app. Default: none.
         account: the 12-digit account.
         region: the region.
         report: gets each line of the CLI's output as it comes.
@@ -55,6 +57,8 @@ def deploy(
     arguments = ["deploy", *(stacks or ("--all",)), "--require-approval", "never", "--no-notices"]
     if app:
         return run_cdk(aws, *arguments, "--app", str(app), account=account, region=region, report=report)
+    if settings:
+        arguments += ["--context", f"settings={settings}"]
     # Not to cdk.out, where the CLI lets only one process at a time synthesize.
     with tempfile.TemporaryDirectory() as folder:
         return run_cdk(aws, *arguments, "--output", folder, account=account, region=region, report=report)
