@@ -53,6 +53,7 @@ class VendorServer:
     Attributes:
         url: where it listens.
         requests: all requests, in their order.
+        silent: whether it takes requests and doesn't answer them.
     """
 
     routes: Mapping[tuple[str, str], str]
@@ -60,6 +61,8 @@ class VendorServer:
     def __init__(self) -> None:
         self.url = ""
         self.requests: list[Request] = []
+        self.silent = False
+        self.stopping = threading.Event()
         self._faults: list[_Fault] = []
         self._lock = threading.RLock()
 
@@ -138,6 +141,7 @@ class VendorServer:
         try:
             yield self
         finally:
+            self.stopping.set()
             listener.shutdown()
             listener.server_close()
             thread.join()
@@ -155,6 +159,8 @@ def _handler(server: VendorServer) -> type[BaseHTTPRequestHandler]:
                 headers={name.lower(): value for name, value in self.headers.items()},
                 body=_decode(content, self.headers.get("Content-Type", "")),
             )
+            if server.silent:
+                server.stopping.wait()
             response = server.handle(request)
             if response is None:
                 self.close_connection = True

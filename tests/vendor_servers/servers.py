@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from tests.vendor_servers.jira import JiraServer
+from tests.vendor_servers.pager_duty import PagerDutyServer
 from tests.vendor_servers.server import VendorServer
+from tests.vendor_servers.service_now import ServiceNowServer
+from tests.vendor_servers.slack import SlackServer
 
-MEMBERS = {"jira": "jira"}
+MEMBERS = {"jira": "jira", "servicenow": "service_now", "pagerduty": "pager_duty", "slack": "slack"}
 
 
 class VendorServers(contextlib.ExitStack):
@@ -22,6 +25,21 @@ class VendorServers(contextlib.ExitStack):
     def jira_data_center(self) -> JiraServer:
         """A Jira Data Center site."""
         return self.enter_context(JiraServer(cloud=False).running())
+
+    @cached_property
+    def service_now(self) -> ServiceNowServer:
+        """A ServiceNow instance."""
+        return self.enter_context(ServiceNowServer().running())
+
+    @cached_property
+    def pager_duty(self) -> PagerDutyServer:
+        """A PagerDuty account."""
+        return self.enter_context(PagerDutyServer().running())
+
+    @cached_property
+    def slack(self) -> SlackServer:
+        """A Slack workspace."""
+        return self.enter_context(SlackServer().running())
 
     def server(self, name: str) -> VendorServer:
         """The server of a tracker by its name in `TRACKERS`."""

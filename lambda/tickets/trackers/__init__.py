@@ -10,6 +10,9 @@ from tickets.contract import Tracker
 
 MODULES: Final = {
     "jira": "tickets.trackers.jira",
+    "servicenow": "tickets.trackers.service_now",
+    "pagerduty": "tickets.trackers.pager_duty",
+    "slack": "tickets.trackers.slack",
 }
 """Each tracker that `TRACKERS` may name, and its module."""
 

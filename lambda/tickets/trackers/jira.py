@@ -252,6 +252,6 @@ def _explain(error: Exception) -> Failure | None:
             said=error.text or "no reason given",
             retry_after=seconds_until_retry(headers.get("Retry-After")),
         )
-    if isinstance(error, requests.RequestException | ValueError):
+    if isinstance(error, requests.RequestException | ValueError | LookupError):
         return Failure(status=None, said=f"no answer that can be read ({type(error).__name__})")
     return None

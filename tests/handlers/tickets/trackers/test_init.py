@@ -1,10 +1,13 @@
+import datetime as dt
+import logging
 import sys
 
 import pytest
 
+from tickets.contract import TrackerError
 from tickets.trackers import MODULES, enabled_trackers
 
-CLIENTS = {"jira": "jira"}
+CLIENTS = {"jira": "jira", "servicenow": "pysnc", "pagerduty": "pagerduty", "slack": "slack_sdk"}
 
 
 @pytest.mark.parametrize("names", ["", " , ", "jira,jira", "Jira", "trello", "jira,trello"])
@@ -50,3 +53,47 @@ def test_the_trackers_come_in_the_order_of_the_variable(vendor_servers):
     names = [*reversed(MODULES)]
     trackers = enabled_trackers(vendor_servers.environment(*names), vendor_servers.get_secret)
     assert [tracker.name.lower() for tracker in trackers] == names
+
+
+@pytest.fixture(params=MODULES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def server(name, vendor_servers):
+    return name, vendor_servers.server(name)
+
+
+def test_a_tracker_that_does_not_answer_is_given_up(name, vendor_servers, make_tracker, draft, monkeypatch):
+    monkeypatch.setattr("tickets.trackers.calls.READ_SECONDS", 1.0)
+    monkeypatch.delitem(sys.modules, MODULES[name], raising=False)
+    vendor_servers.server(name).silent = True
+    with pytest.raises(TrackerError, match=r"no answer that can be read \(\w*Time\w*\)"):
+        make_tracker(name).open(draft)
+
+
+def test_a_tracker_that_is_not_there_is_reported(name, make_tracker, draft):
+    closed = "http://127.0.0.1:9"
+    with pytest.raises(TrackerError, match="no answer that can be read"):
+        make_tracker(name, **{f"{name.upper()}_URL": closed}).open(draft)
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 409, 500])
+def test_whatever_a_tracker_answers_no_credential_gets_into_message_or_log(
+    status, server, make_tracker, draft, caplog
+):
+    name, server = server
+    credentials = [value for key, value in server.secret.items() if key not in {"email", "username"}]
+    server.fail(status, body={"error": f"Got {credentials}", "message": credentials[0]})
+    with caplog.at_level(logging.INFO), pytest.raises(TrackerError) as caught:
+        make_tracker(name).open(draft)
+    assert caught.value.__suppress_context__
+    assert not [item for item in credentials if item in f"{caught.value} {caplog.text}"]
+
+
+def test_an_answer_of_another_shape_is_reported(server, make_tracker, draft):
+    name, server = server
+    server.fail(200, body={"unexpected": []}, times=9)
+    with pytest.raises(TrackerError):
+        make_tracker(name).find(draft, dt.datetime(2026, 1, 31, tzinfo=dt.UTC))

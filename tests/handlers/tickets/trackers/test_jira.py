@@ -1,18 +1,14 @@
 import datetime as dt
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import given
 
+from tests.handlers.tickets.trackers.any_text import ANY_TEXT, each_text
 from tests.vendor_servers.jira import Issue, plain
 from tests.vendor_servers.server import utf16_length
 from tickets.contract import Ticket, TrackerError
 from tickets.trackers import enabled_trackers
 
-ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=400)
-each_text = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 SINCE = dt.datetime(2026, 1, 31, 9, tzinfo=dt.UTC)
 
 
