@@ -1,6 +1,7 @@
 """Rules for findings that arrive or change, without anybody pressing a button."""
 
 from collections.abc import Sequence
+from typing import ClassVar, Generic, TypeVar
 
 from aws_cdk import aws_events
 from constructs import Construct
@@ -10,8 +11,57 @@ from securityhub_actions.filters import FindingFilter, OcsfFindingFilter
 from securityhub_actions.rule_warnings import warn_of_rule
 from securityhub_actions.security_hub_rule import SecurityHubRule
 
+_Filter = TypeVar("_Filter", FindingFilter, OcsfFindingFilter)
 
-class ImportedFindingsRule(SecurityHubRule):
+
+class _FilteredRule(SecurityHubRule, Generic[_Filter]):
+    """What the rules of both formats have in common.
+
+    Attributes:
+        rule: the EventBridge rule.
+    """
+
+    _filter: ClassVar[type]
+    _product: ClassVar[str]
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        targets: Sequence[aws_events.IRuleTarget],
+        findings: _Filter | None = None,
+        description: str | None = None,
+        delivery: Delivery | None = None,
+        enabled: bool = True,
+    ) -> None:
+        """Wire findings to their targets.
+
+        Args:
+            scope: the construct that this one belongs to.
+            construct_id: the id in that scope.
+            targets: where the events go, 1 to 5; more can be added with `add_target`.
+            findings: which findings. Default: the filter's own default, all that are new and open.
+            description: what the rule is for. Default: a sentence that names the construct.
+            delivery: retry policy and dead-letter queue of targets that have none of their own.
+                Default: 185 retries within 24 hours, then the stack's dead-letter queue.
+            enabled: whether the rule is on. Default: yes.
+
+        Raises:
+            ValueError: more than 5 targets.
+        """
+        super().__init__(scope, construct_id, delivery=delivery)
+        wanted = findings or self._filter()
+        self._listen(
+            wanted.to_event_pattern(),
+            description=description or f"Findings of {self._product} for {self.node.path}",
+            targets=targets,
+            enabled=enabled,
+        )
+        warn_of_rule(self, wanted)
+
+
+class ImportedFindingsRule(_FilteredRule[FindingFilter]):
     """Sends findings to targets as they are imported into Security Hub CSPM or updated there.
 
     Each event carries one finding in the AWS Security Finding Format (ASFF). Every update of a finding is an
@@ -31,44 +81,11 @@ class ImportedFindingsRule(SecurityHubRule):
     Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-all-findings.html
     """
 
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        targets: Sequence[aws_events.IRuleTarget],
-        findings: FindingFilter | None = None,
-        description: str | None = None,
-        delivery: Delivery | None = None,
-        enabled: bool = True,
-    ) -> None:
-        """Wire findings to their targets.
-
-        Args:
-            scope: the construct that this one belongs to.
-            construct_id: the id in that scope.
-            targets: where the events go, 1 to 5; more can be added with `add_target`.
-            findings: which findings. Default: `FindingFilter()`, all that are NEW and ACTIVE.
-            description: what the rule is for. Default: a sentence that names the construct.
-            delivery: retry policy and dead-letter queue of targets that have none of their own.
-                Default: 185 retries within 24 hours, then the stack's dead-letter queue.
-            enabled: whether the rule is on. Default: yes.
-
-        Raises:
-            ValueError: more than 5 targets.
-        """
-        super().__init__(scope, construct_id, delivery=delivery)
-        wanted = findings or FindingFilter()
-        self._listen(
-            wanted.to_event_pattern(),
-            description=description or f"Findings of Security Hub CSPM for {self.node.path}",
-            targets=targets,
-            enabled=enabled,
-        )
-        warn_of_rule(self, wanted)
+    _filter = FindingFilter
+    _product = "Security Hub CSPM"
 
 
-class ImportedFindingsV2Rule(SecurityHubRule):
+class ImportedFindingsV2Rule(_FilteredRule[OcsfFindingFilter]):
     """Sends findings to targets as they are created or updated in the new Security Hub.
 
     Each event carries one finding in the Open Cybersecurity Schema Framework (OCSF). Every update of a
@@ -88,38 +105,5 @@ class ImportedFindingsV2Rule(SecurityHubRule):
     Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-v2-cwe-event-formats.html
     """
 
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        targets: Sequence[aws_events.IRuleTarget],
-        findings: OcsfFindingFilter | None = None,
-        description: str | None = None,
-        delivery: Delivery | None = None,
-        enabled: bool = True,
-    ) -> None:
-        """Wire findings to their targets.
-
-        Args:
-            scope: the construct that this one belongs to.
-            construct_id: the id in that scope.
-            targets: where the events go, 1 to 5; more can be added with `add_target`.
-            findings: which findings. Default: `OcsfFindingFilter()`, all that are New and not closed.
-            description: what the rule is for. Default: a sentence that names the construct.
-            delivery: retry policy and dead-letter queue of targets that have none of their own.
-                Default: 185 retries within 24 hours, then the stack's dead-letter queue.
-            enabled: whether the rule is on. Default: yes.
-
-        Raises:
-            ValueError: more than 5 targets.
-        """
-        super().__init__(scope, construct_id, delivery=delivery)
-        wanted = findings or OcsfFindingFilter()
-        self._listen(
-            wanted.to_event_pattern(),
-            description=description or f"Findings of Security Hub for {self.node.path}",
-            targets=targets,
-            enabled=enabled,
-        )
-        warn_of_rule(self, wanted)
+    _filter = OcsfFindingFilter
+    _product = "Security Hub"
