@@ -17,6 +17,8 @@ from tests.vendor_servers.server import Request, Response, VendorServer, utf16_l
 
 CHANNEL = "C024BE91L"
 MAX_TEXT = 40_000
+_LINK = re.compile(r"<https?://[^<>|]+>")
+_URL = re.compile(r"(?<!<)https?://[^\s<>|]+")
 
 
 @dataclass(slots=True)
@@ -68,7 +70,7 @@ class SlackServer(VendorServer):
             return _error("no_text")
         if utf16_length(text) > MAX_TEXT:
             return _error("msg_too_long")
-        if re.search(r"[<>]|&(?!amp;|lt;|gt;)", text):  # would be a mention, a link or a command
+        if re.search(r"[<>]|&(?!amp;|lt;|gt;)", _LINK.sub("", text)):  # would be a mention or a command
             return _error("unescaped_text")
         return None
 
@@ -84,7 +86,7 @@ class SlackServer(VendorServer):
         ts = f"{time.time():.6f}"
         while ts in self.messages:
             ts = f"{float(ts) + 0.000001:.6f}"
-        self.messages[ts] = Message(ts, given["text"], metadata)
+        self.messages[ts] = Message(ts, _linked(given["text"]), metadata)
         return Response(body={"ok": True, "channel": CHANNEL, "ts": ts})
 
     def _update(self, request: Request) -> Response:
@@ -94,7 +96,7 @@ class SlackServer(VendorServer):
             return _error("message_not_found")
         if metadata is None:
             return _error("invalid_metadata_format")
-        message.text, message.metadata = request.body["text"], metadata
+        message.text, message.metadata = _linked(request.body["text"]), metadata
         return Response(body={"ok": True, "channel": CHANNEL, "ts": message.ts, "text": message.text})
 
     def _permalink(self, request: Request) -> Response:
@@ -130,6 +132,11 @@ class SlackServer(VendorServer):
                 "response_metadata": {"next_cursor": str(end) if more else ""},
             }
         )
+
+
+def _linked(text: str) -> str:
+    """Slack marks URLs up as links."""
+    return _URL.sub(r"<\g<0>>", text)
 
 
 def _metadata(given: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final, Generic, TypeVar
@@ -20,6 +20,9 @@ from tickets.contract import TrackerError
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 10.0
 """Time limits of one request. 20 findings whose ticket isn't opened in time fit in 5 minutes."""
+
+CLOCK_SKEW: Final = timedelta(minutes=5)
+"""How much a tracker's clock may be behind this one, where it is asked for tickets since a time."""
 
 MAX_WAIT_SECONDS: Final = 10.0
 """How long one call waits at most, in total, before it tries again."""

@@ -13,6 +13,7 @@ from pagerduty import Error, HttpError, RestApiV2Client
 from tickets.contract import Draft, Ticket
 from tickets.text import body, title
 from tickets.trackers.calls import (
+    CLOCK_SKEW,
     CONNECT_SECONDS,
     READ_SECONDS,
     CallFailedError,
@@ -80,7 +81,7 @@ class PagerDuty:
         params = {
             "incident_key": draft.key,
             "service_ids[]": [self._service_id],
-            "since": since.isoformat(timespec="seconds"),
+            "since": (since - CLOCK_SKEW).isoformat(timespec="seconds"),
         }
         found = self._calls("look for the incident", lambda client: client.rget("/incidents", params=params))
         return next((_ticket(item) for item in found if item["incident_key"] == draft.key), None)

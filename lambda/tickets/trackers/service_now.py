@@ -105,7 +105,10 @@ class ServiceNow:
         )
 
     def resolve(self, ticket: Ticket, reason: str) -> None:
-        """Resolve an incident, with the reason as its resolution notes."""
+        """Resolve an incident, with the reason as its resolution notes.
+
+        ServiceNow answers the same for an incident that is gone and one that the user may not read any more.
+        """
         incident = self._calls("read the incident", lambda client: _get(client, ticket.id))
         if incident is None or incident.get_value("state") in _ENDED:
             return

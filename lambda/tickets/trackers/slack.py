@@ -13,7 +13,15 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from tickets.contract import Draft, Ticket
 from tickets.text import body, title
-from tickets.trackers.calls import READ_SECONDS, Calls, Failure, Secret, seconds_until_retry, secret_member
+from tickets.trackers.calls import (
+    CLOCK_SKEW,
+    READ_SECONDS,
+    Calls,
+    Failure,
+    Secret,
+    seconds_until_retry,
+    secret_member,
+)
 from tickets.trackers.environment import base_url, variable
 
 _MAX_TITLE: Final = 300
@@ -55,9 +63,10 @@ class Slack:
 
     def find(self, draft: Draft, since: datetime) -> Ticket | None:
         """Return the message with the draft's key in its metadata, among those since that time."""
+        oldest = f"{(since - CLOCK_SKEW).timestamp():.6f}"
         cursor = ""
         while True:
-            page = self._history(oldest=f"{since.timestamp():.6f}", limit=200, cursor=cursor)
+            page = self._history(oldest=oldest, limit=200, cursor=cursor)
             for message in page["messages"]:
                 if _payload(message).get("key") == draft.key:
                     return self._ticket(self._channel, message["ts"])
@@ -82,7 +91,10 @@ class Slack:
         return self._ticket(posted["channel"], posted["ts"])
 
     def resolve(self, ticket: Ticket, reason: str) -> None:
-        """Mark the message as resolved and tell the reason in its thread."""
+        """Mark the message as resolved and tell the reason in its thread.
+
+        Slack hands the message's text back as it wants it sent, escaped and with its links marked up.
+        """
         channel, _, ts = ticket.id.partition("/")
         page = self._history(channel=channel, latest=ts, oldest=ts, inclusive=True, limit=1)
         message = next((item for item in page["messages"] if item["ts"] == ts), None)

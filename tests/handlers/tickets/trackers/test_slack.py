@@ -35,13 +35,13 @@ def test_the_earlier_message_is_linked(slack, server, make_draft):
     earlier = Ticket(id="C024BE91L/1", link="https://example.slack.com/archives/C024BE91L/p1")
     slack.open(make_draft(earlier=earlier))
     (message,) = server.messages.values()
-    assert f"Earlier ticket: {earlier.link}" in message.text
+    assert f"Earlier ticket: <{earlier.link}>" in message.text
 
 
 def test_a_finding_cannot_mention_anybody_or_disguise_a_link(slack, server, make_draft):
     slack.open(make_draft(title="<!channel> <https://evil.example.com|AWS> &lt;"))
     (message,) = server.messages.values()
-    assert "&lt;!channel&gt; &lt;https://evil.example.com|AWS&gt; &amp;lt;" in message.text
+    assert "&lt;!channel&gt; &lt;<https://evil.example.com>|AWS&gt; &amp;lt;" in message.text
 
 
 @each_text
@@ -76,9 +76,14 @@ def test_nothing_is_found_where_nothing_was_posted(slack, draft, make_draft, sin
     assert slack.find(draft, since) is None
 
 
+def test_a_message_is_found_though_slacks_clock_is_behind(slack, draft):
+    opened = slack.open(draft)
+    assert slack.find(draft, dt.datetime.now(dt.UTC) + dt.timedelta(minutes=4)) == opened
+
+
 def test_messages_before_the_attempt_are_not_read(slack, draft):
     slack.open(draft)
-    assert slack.find(draft, dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1)) is None
+    assert slack.find(draft, dt.datetime.now(dt.UTC) + dt.timedelta(minutes=6)) is None
 
 
 def test_metadata_of_other_apps_is_no_ticket(slack, server, draft, since):
@@ -112,6 +117,15 @@ def test_a_message_that_is_marked_already_is_left_alone(slack, server, draft):
     (message,) = server.messages.values()
     assert message.text.count("white_check_mark") == 1
     assert message.replies == ["Resolved."]
+
+
+def test_the_links_of_a_message_survive_its_marking(slack, server, draft):
+    ticket = slack.open(draft)
+    slack.resolve(ticket, "Resolved.")
+    (message,) = server.messages.values()
+    assert (
+        "\nInstructions: <https://docs.aws.amazon.com/console/securityhub/S3.8/remediation>" in message.text
+    )
 
 
 def test_only_the_message_itself_is_marked(slack, server, draft, make_draft):
