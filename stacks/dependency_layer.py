@@ -61,8 +61,8 @@ def dependency_layer(stack: Stack) -> lambda_.LayerVersion:
 def ticket_dependency_layer(stack: Stack) -> lambda_.LayerVersion:
     """Return the stack's layer with the clients of the ticket trackers, created on first use.
 
-    It comes on top of `dependency_layer`, on the functions that open tickets only: a layer that a function
-    doesn't need makes its cold start longer.
+    It comes on top of `dependency_layer`, on the functions that open tickets only: the others have no use for
+    it.
 
     Raises:
         RuntimeError: a dependency is not installed in the environment that runs this app.
