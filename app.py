@@ -16,6 +16,7 @@ from stacks.member_role import MemberRoleStack
 from stacks.remediation import RemediationStack
 from stacks.settings import SettingsError, load_settings
 from stacks.template_checks import check_templates
+from stacks.ticketing import TicketingStack
 
 
 def main() -> None:
@@ -35,7 +36,7 @@ def main() -> None:
         settings = load_settings(overlay=Path(str(overlay)) if overlay else None)
     except SettingsError as error:
         sys.exit(str(error))
-    routing, remediation = settings.routing, settings.remediation
+    routing, remediation, ticketing = settings.routing, settings.remediation, settings.ticketing
     if routing.enabled:
         FindingsRoutingStack(
             app,
@@ -58,6 +59,14 @@ def main() -> None:
             settings=remediation,
             env=environment,
             description="Lets the Security Hub administrator account remediate findings of this account",
+        )
+    if ticketing.enabled:
+        TicketingStack(
+            app,
+            "SecurityHubTicketing",
+            settings=ticketing,
+            env=environment,
+            description="Opens tickets and incidents for Security Hub findings, and resolves them",
         )
     check_templates(app)
     app.synth()

@@ -9,30 +9,24 @@ from aws_cdk import (
     Aws,
     CfnStackSet,
     Duration,
-    RemovalPolicy,
     Stack,
     Validations,
 )
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from securityhub_actions import CustomActionRule, ImportedFindingsRule, LoggedFunction, targets
-from securityhub_actions.delivery import dead_letter_queue_of
 from stacks.app_function import app_function
+from stacks.done_table import done_table
+from stacks.findings_queue import findings_queue
 from stacks.member_role import member_role_arns, member_role_template
 from stacks.settings import RemediationSettings
 from stacks.template_checks import logical_id_of
 
 _UNDO_ACTION_ID: Final = "UndoRemediation"
 _TIMEOUT: Final = Duration.minutes(5)
-_BATCH_SIZE: Final = 10
-# Throttled and failing messages come back this often before the dead-letter queue gets them.
-_MAX_RECEIVES: Final = 5
 
 
 class RemediationStack(Stack):
@@ -56,7 +50,7 @@ class RemediationStack(Stack):
         """
         super().__init__(scope, construct_id, **stack_settings)
         self._settings = settings
-        function = self._function(self._table(), self._records())
+        function = self._function(done_table(self), self._records())
         CustomActionRule(
             self,
             "Remediate",
@@ -78,22 +72,6 @@ class RemediationStack(Stack):
             self._remediate_automatically(function)
         if settings.stack_set.enabled:
             self._member_roles()
-
-    def _table(self) -> dynamodb.Table:
-        """What has been done: https://docs.aws.amazon.com/powertools/python/latest/utilities/idempotency/."""
-        return dynamodb.Table(
-            self,
-            "Done",
-            partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
-            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            time_to_live_attribute="expiration",
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
-            ),
-            encryption=dynamodb.TableEncryption.AWS_MANAGED,
-            # It holds a day; the records of what was changed are in the bucket.
-            removal_policy=RemovalPolicy.DESTROY,
-        )
 
     def _records(self) -> s3.Bucket:
         retention = Duration.days(self._settings.record_retention_days)
@@ -196,27 +174,10 @@ class RemediationStack(Stack):
                 Acknowledgment(id=f"AwsSolutions-IAM5[{resource}]", reason=reason)
             )
 
-    def _remediate_automatically(self, function: lambda_.IFunction) -> None:
+    def _remediate_automatically(self, function: LoggedFunction) -> None:
         settings = self._settings.automatic
-        queue = sqs.Queue(
-            self,
-            "ImportedFindings",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(14),
-            # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
-            visibility_timeout=Duration.seconds(6 * _TIMEOUT.to_seconds()),
-            dead_letter_queue=sqs.DeadLetterQueue(
-                queue=dead_letter_queue_of(self), max_receive_count=_MAX_RECEIVES
-            ),
-        )
-        function.add_event_source(
-            event_sources.SqsEventSource(
-                queue,
-                batch_size=_BATCH_SIZE,
-                max_concurrency=settings.maximum_concurrency,
-                report_batch_item_failures=True,
-            )
+        queue = findings_queue(
+            self, function, timeout=_TIMEOUT, maximum_concurrency=settings.maximum_concurrency
         )
         controls = [control for entry in self._settings.entries for control in entry.controls]
         ImportedFindingsRule(

@@ -21,6 +21,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from securityhub_actions.filters import FindingFilter
@@ -33,6 +34,15 @@ SETTINGS_FILE: Final = Path(__file__).resolve().parent.parent / "settings.toml"
 _ANY: Final = "ANY"
 _UNIT: Final = r"(ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}|r-[a-z0-9]{4,32})"
 _ROLE_NAME: Final = r"^[A-Za-z0-9_+=,.@-]{1,64}$"
+_STORED_NAME: Final = r"^[A-Za-z0-9/_+=.@-]{1,512}$"
+_HTTPS: Final = r"^https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~/-]*)?$"
+_URL: Final = "the URL of the API's site, such as '{}', without user, query and fragment"
+# What needs nobody's work any more, as the function decides it.
+_SETTLED: Final = {
+    "workflow_status": ("RESOLVED", "SUPPRESSED"),
+    "record_state": ("ARCHIVED",),
+    "compliance_status": ("PASSED",),
+}
 _FILTER_FIELDS: Final = tuple(field.name for field in dataclasses.fields(FindingFilter))
 _TABLES: Final = {"resource_tags": "tag keys", "user_defined_fields": "keys"}
 _LONGEST_VALUE: Final = 80
@@ -142,7 +152,7 @@ class SlackSettings(_Settings):
         description="the channel's id, such as \"C024BE91L\", which stands in the channel's details in Slack",
     )
     secret_name: str = Field(
-        pattern=r"^[A-Za-z0-9/_+=.@-]{1,512}$",
+        pattern=_STORED_NAME,
         description="the name, not the ARN, of a secret in Secrets Manager that holds a JSON object with "
         "bot_token; up to 512 letters, digits and /_+=.@-",
     )
@@ -353,11 +363,125 @@ class RemediationSettings(_Settings):
         return chosen(self.remediations, read_catalog())
 
 
+class AutomaticTicketsSettings(_Settings):
+    """Tickets for imported findings."""
+
+    enabled: bool = Field(description="true or false, whether there is a rule that opens tickets for them")
+    filter: Filter = Field(description=_FILTER)
+
+    @field_validator("filter")
+    @classmethod
+    def _lets_no_settled_finding_pass(cls, findings: FindingFilter) -> FindingFilter:
+        for name, settled in _SETTLED.items():
+            wanted = getattr(findings, name)
+            if wanted is None and name == "compliance_status":
+                continue  # findings of GuardDuty and others have none
+            conditions = findings.fields[name].conditions(name, wanted) if wanted is not None else None
+            passing = [
+                value
+                for value in settled
+                if conditions is None or any(one.matches(value) for one in conditions)
+            ]
+            if passing:
+                raise ValueError(
+                    f"{name} lets {_listed(passing)} pass, findings that are settled and get no ticket; "
+                    "leave them out"
+                )
+        return findings
+
+
+class _TrackerSettings(_Settings):
+    enabled: bool = Field(description="true or false, whether this tracker gets tickets")
+    secret_name: str = Field(
+        pattern=_STORED_NAME,
+        description="the name, not the ARN, of a secret in Secrets Manager with a JSON object, whose members "
+        "docs/tickets.md names; up to 512 letters, digits and /_+=.@-",
+    )
+
+
+class JiraSettings(_TrackerSettings):
+    """Issues in a Jira project, of Jira Cloud or Jira Data Center."""
+
+    url: str = Field(pattern=_HTTPS, description=_URL.format("https://example.atlassian.net"))
+    project: str = Field(
+        pattern=r"^[A-Za-z][A-Za-z0-9_]{1,254}$", description="the key of a project, such as 'SEC'"
+    )
+    issue_type: str = Field(
+        min_length=1, max_length=60, description="the name of an issue type of that project, such as 'Task'"
+    )
+    done_transition: str = Field(
+        max_length=60,
+        description="the name of the transition that resolves an issue, or '' for the first that leads to a "
+        "status of the category done",
+    )
+
+
+class ServiceNowSettings(_TrackerSettings):
+    """Incidents in ServiceNow."""
+
+    url: str = Field(pattern=_HTTPS, description=_URL.format("https://example.service-now.com"))
+    close_code: str = Field(
+        min_length=1,
+        max_length=100,
+        description="a resolution code of the instance, such as 'Solution provided'",
+    )
+
+
+class PagerDutySettings(_TrackerSettings):
+    """Incidents of a PagerDuty service."""
+
+    url: str = Field(
+        pattern=_HTTPS,
+        description="'https://api.pagerduty.com', or 'https://api.eu.pagerduty.com' for accounts in the EU",
+    )
+    service_id: str = Field(pattern=r"^[A-Z0-9]{1,32}$", description="the id of a service, such as 'PABC123'")
+    from_email: str = Field(
+        pattern=r"^[^@\s]+@[^@\s]+$", description="the e-mail address of a user of the account"
+    )
+
+
+class SlackThreadsSettings(_TrackerSettings):
+    """Messages in a Slack channel, marked when the finding is settled."""
+
+    url: str = Field(
+        pattern=_HTTPS, description="'https://slack.com/api/', or 'https://slack-gov.com/api/' for GovSlack"
+    )
+    channel: str = Field(
+        pattern=r"^[CG][A-Z0-9]{8,}$",
+        description="the channel's id, such as \"C024BE91L\", which stands in the channel's details in Slack",
+    )
+
+
+class TicketingSettings(_Settings):
+    """Tickets and incidents for findings."""
+
+    enabled: bool = Field(description="true or false, whether its stack is deployed")
+    maximum_concurrency: int = Field(
+        ge=2, le=1000, description="a whole number from 2 to 1000, the batches that are worked on at a time"
+    )
+    automatic: AutomaticTicketsSettings
+    jira: JiraSettings
+    service_now: ServiceNowSettings
+    pager_duty: PagerDutySettings
+    slack: SlackThreadsSettings
+
+    @model_validator(mode="after")
+    def _have_a_tracker(self) -> "TicketingSettings":
+        trackers = (self.jira, self.service_now, self.pager_duty, self.slack)
+        if self.enabled and not any(tracker.enabled for tracker in trackers):
+            raise ValueError(
+                "enabled is true, but no tracker is; enable jira, service_now, pager_duty or slack, "
+                "or set enabled to false"
+            )
+        return self
+
+
 class Settings(_Settings):
     """All settings of the app."""
 
     routing: RoutingSettings
     remediation: RemediationSettings
+    ticketing: TicketingSettings
 
 
 def load_settings(path: Path = SETTINGS_FILE, *, overlay: Path | None = None) -> Settings:

@@ -7,7 +7,7 @@ import pytest
 from aws_cdk import App, Environment
 from syrupy.extensions.json import JSONSnapshotExtension
 
-from stacks.settings import RemediationSettings, load_settings
+from stacks.settings import RemediationSettings, TicketingSettings, load_settings
 from stacks.template_checks import check_templates
 
 _ASSET_HASH = re.compile(r"\b[0-9a-f]{64}\b")
@@ -57,5 +57,22 @@ def remediation_settings():
         for name, change in changes.items():
             values[name] = {**values[name], **change} if isinstance(change, dict) else change
         return RemediationSettings.model_validate(values)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def ticketing_settings():
+    """A function that returns the shipped settings of ticketing with some changed, all trackers enabled."""
+
+    def make(**changes):
+        values = load_settings().ticketing.model_dump()
+        values["enabled"] = True
+        values["automatic"]["filter"] = {"severity": ["CRITICAL", "HIGH"]}
+        for tracker in ("jira", "service_now", "pager_duty", "slack"):
+            values[tracker]["enabled"] = True
+        for name, change in changes.items():
+            values[name] = {**values[name], **change} if isinstance(change, dict) else change
+        return TicketingSettings.model_validate(values)
 
     return make

@@ -209,7 +209,9 @@ def test_the_app_has_the_stacks_while_remediation_is_enabled(
     monkeypatch, tmp_path, feature_flags, remediation_settings, enabled
 ):
     settings = Settings(
-        routing=load_settings().routing, remediation=remediation_settings(**EVERYTHING, enabled=enabled)
+        routing=load_settings().routing,
+        remediation=remediation_settings(**EVERYTHING, enabled=enabled),
+        ticketing=load_settings().ticketing,
     )
     monkeypatch.setattr(app, "load_settings", lambda **_: settings)
     monkeypatch.setattr(app, "App", lambda: App(context=feature_flags, outdir=str(tmp_path)))

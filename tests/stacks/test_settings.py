@@ -184,7 +184,7 @@ def test_a_filter_reads_as_findingfilter_and_eventbridge_write_it(load, table, e
             "[route]",
             [
                 "routing is missing: give a table with archive, critical and high.",
-                "route is unknown: a table with routing and remediation is allowed.",
+                "route is unknown: a table with routing, remediation and ticketing is allowed.",
             ],
         ),
         (
@@ -480,7 +480,7 @@ def test_remediation_is_shipped_switched_off_and_allowed_nowhere():
         ("deny = {}", "deny = { team = [] }", r"resource_tags.deny.team = \[\]: allowed is a table of"),
         ("deny = {}", "deny = { '' = ['a'] }", r"resource_tags.deny"),
         ('mode = "dry-run"', 'mode = "on"', "mode = .on.: allowed is 'dry-run'"),
-        ("maximum_concurrency = 5", "maximum_concurrency = 1", "a whole number from 2 to 1000"),
+        ("= 5 # 2 to 1,000 at a time", "= 1", "a whole number from 2 to 1000"),
         ('path = "/securityhub/"', 'path = "securityhub"', "a slash at both ends"),
         ('["ou-abcd-12345678"]', "[]", "at least one id of a unit"),
     ],
@@ -488,6 +488,51 @@ def test_remediation_is_shipped_switched_off_and_allowed_nowhere():
 def test_a_wrong_setting_of_remediation_is_named_with_what_is_allowed(old, new, message):
     with pytest.raises(SettingsError, match=message):
         check_settings(with_remediation(old, new), source="settings.toml")
+
+
+TICKETING = "enabled = false\nmaximum_concurrency = 5 # 2 to 1,000 batches"
+FILTERED = '[ticketing.automatic.filter]\nseverity = ["CRITICAL", "HIGH"]'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            TICKETING,
+            "enabled = true\nmaximum_concurrency = 5 # ",
+            "ticketing: enabled is true, but no tracker is",
+        ),
+        (
+            FILTERED,
+            FILTERED + '\nworkflow_status = "ANY"',
+            "workflow_status lets RESOLVED and SUPPRESSED pass",
+        ),
+        (FILTERED, FILTERED + '\nrecord_state = "ANY"', "record_state lets ARCHIVED pass"),
+        (
+            FILTERED,
+            FILTERED + '\ncompliance_status = ["FAILED", "PASSED"]',
+            "compliance_status lets PASSED pass",
+        ),
+        (
+            'url = "https://example.atlassian.net"',
+            'url = "http://example.atlassian.net"',
+            "ticketing.jira.url = .http://example.atlassian.net.: allowed is the URL of the API's site",
+        ),
+        ('url = "https://slack', 'url = "https://user@slack', "ticketing.slack.url"),
+        ('service_id = "PABC123"', 'service_id = "a service"', "the id of a service"),
+        ('from_email = "securityhub@example.com"', 'from_email = "me"', "the e-mail address of a user"),
+        ('project = "SEC"', 'project = "my project"', "the key of a project"),
+        ('secret_name = "securityhub-actions/jira"', 'secret_name = "a:b"', "the name, not the ARN"),
+    ],
+)
+def test_a_wrong_setting_of_ticketing_is_named_with_what_is_allowed(old, new, message):
+    with pytest.raises(SettingsError, match=message):
+        check_settings(with_remediation(old, new), source="settings.toml")
+
+
+def test_findings_without_a_compliance_status_may_get_tickets_as_well():
+    automatic = load_settings().ticketing.automatic
+    assert automatic.filter == FindingFilter(severity=["CRITICAL", "HIGH"])
 
 
 def test_a_rule_for_imported_findings_is_refused_where_no_remediation_serves_a_control():

@@ -1,0 +1,24 @@
+"""The table in which a stack's function remembers what it has done."""
+
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+
+
+def done_table(stack: Stack) -> dynamodb.Table:
+    """Create the table that Powertools' idempotency needs; it forgets after a day.
+
+    Source: https://docs.aws.amazon.com/powertools/python/latest/utilities/idempotency/
+    """
+    return dynamodb.Table(
+        stack,
+        "Done",
+        partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
+        billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+        time_to_live_attribute="expiration",
+        point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+            point_in_time_recovery_enabled=True
+        ),
+        encryption=dynamodb.TableEncryption.AWS_MANAGED,
+        # What has to be known for longer is elsewhere.
+        removal_policy=RemovalPolicy.DESTROY,
+    )

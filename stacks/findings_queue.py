@@ -1,0 +1,48 @@
+"""A queue of imported findings in front of a function, so that many at a time do no harm."""
+
+from typing import Final
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as event_sources
+from aws_cdk import aws_sqs as sqs
+
+from securityhub_actions.delivery import dead_letter_queue_of
+
+_BATCH_SIZE: Final = 10
+# Throttled and failing messages come back this often before the dead-letter queue gets them.
+_MAX_RECEIVES: Final = 5
+
+
+def findings_queue(
+    stack: Stack, function: lambda_.Function, *, timeout: Duration, maximum_concurrency: int
+) -> sqs.Queue:
+    """Create an encrypted queue whose messages the function gets in batches, and gets again if they fail.
+
+    Args:
+        stack: the stack.
+        function: works on a batch and returns `batchItemFailures`.
+        timeout: the function's.
+        maximum_concurrency: the batches that are worked on at a time, 2 to 1,000.
+    """
+    queue = sqs.Queue(
+        stack,
+        "ImportedFindings",
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        enforce_ssl=True,
+        retention_period=Duration.days(14),
+        # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+        visibility_timeout=Duration.seconds(6 * timeout.to_seconds()),
+        dead_letter_queue=sqs.DeadLetterQueue(
+            queue=dead_letter_queue_of(stack), max_receive_count=_MAX_RECEIVES
+        ),
+    )
+    function.add_event_source(
+        event_sources.SqsEventSource(
+            queue,
+            batch_size=_BATCH_SIZE,
+            max_concurrency=maximum_concurrency,
+            report_batch_item_failures=True,
+        )
+    )
+    return queue

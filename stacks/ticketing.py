@@ -1,0 +1,188 @@
+"""Tickets and incidents for findings: the button, two rules, and the function that keeps the tickets."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from securityhub_actions import CustomActionRule, ImportedFindingsRule, LoggedFunction, targets
+from securityhub_actions.filters import FindingFilter
+from securityhub_actions.patterns import Exists
+from stacks.app_function import app_function
+from stacks.dependency_layer import ticket_dependency_layer
+from stacks.done_table import done_table
+from stacks.findings_queue import findings_queue
+from stacks.settings import TicketingSettings
+
+_TIMEOUT: Final = Duration.minutes(5)
+_FIELD: Final = "Tickets"
+
+
+class TicketingStack(Stack):
+    """A custom action and a rule that open tickets for findings, and a rule that resolves them."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: TicketingSettings,
+        **stack_settings: Any,  # noqa: ANN401 - Stack's
+    ) -> None:
+        """Create the stack.
+
+        Args:
+            scope: the app or stage.
+            construct_id: the id in that scope, also the stack's name.
+            settings: where tickets are opened, and for which findings.
+            stack_settings: the settings of `aws_cdk.Stack`, such as `env`.
+        """
+        super().__init__(scope, construct_id, **stack_settings)
+        self.function = self._function(settings)
+        CustomActionRule(
+            self,
+            "OpenTicket",
+            action_id="OpenTicket",
+            action_name="Open ticket",
+            description="Open a ticket for each of the selected findings, and write its link to the finding",
+            targets=[targets.LambdaFunction(self.function)],
+        )
+        queue = findings_queue(
+            self, self.function, timeout=_TIMEOUT, maximum_concurrency=settings.maximum_concurrency
+        )
+        self._rules(settings, queue)
+
+    def _rules(self, settings: TicketingSettings, queue: sqs.Queue) -> None:
+        """No finding matches both: one with the field has its ticket, and is followed until it is settled."""
+        if settings.automatic.enabled:
+            wanted = settings.automatic.filter
+            fields = {**wanted.user_defined_fields, _FIELD: Exists(present=False)}
+            ImportedFindingsRule(
+                self,
+                "NewFindings",
+                findings=dataclasses.replace(wanted, user_defined_fields=fields),
+                description="Queues imported findings that are to get a ticket",
+                targets=[targets.SqsQueue(queue)],
+            )
+        ImportedFindingsRule(
+            self,
+            "TicketedFindings",
+            findings=FindingFilter(
+                workflow_status=None,
+                record_state=None,
+                user_defined_fields={_FIELD: Exists(present=True)},
+            ),
+            description="Queues changes of findings that have a ticket",
+            targets=[targets.SqsQueue(queue)],
+        )
+
+    def _tickets(self) -> dynamodb.Table:
+        """Which finding has which ticket. Without it every finding would get a second one, so it stays."""
+        return dynamodb.Table(
+            self,
+            "Tickets",
+            partition_key=dynamodb.Attribute(name="finding", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="tracker", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            encryption=dynamodb.TableEncryption.AWS_MANAGED,
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+
+    def _function(self, settings: TicketingSettings) -> LoggedFunction:
+        done, tickets = done_table(self), self._tickets()
+        function = app_function(
+            self,
+            "Function",
+            description="Opens tickets for Security Hub findings, and resolves them",
+            handler="tickets.handler.handle",
+            timeout=_TIMEOUT,
+            memory_size=512,
+            layers=[ticket_dependency_layer(self)],
+            environment={
+                "IDEMPOTENCY_TABLE": done.table_name,
+                "TICKET_TABLE": tickets.table_name,
+                **_tracker_environment(settings),
+            },
+        )
+        role = cast("iam.Role", function.role)
+        item_actions = [f"dynamodb:{name}" for name in ("DeleteItem", "GetItem", "PutItem", "UpdateItem")]
+        hub = self.format_arn(service="securityhub", resource="hub", resource_name="default")
+        for actions, resources in (
+            (item_actions, [done.table_arn]),
+            (["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], [tickets.table_arn]),
+            (["securityhub:BatchUpdateFindings"], [hub]),
+        ):
+            role.add_to_policy(iam.PolicyStatement(actions=actions, resources=resources))
+        self._allow_secrets(role, settings)
+        return function
+
+    def _allow_secrets(self, role: iam.Role, settings: TicketingSettings) -> None:
+        """Allow reading the secrets' values and nothing else of them."""
+        for tracker, name in _enabled(settings):
+            secret = secretsmanager.Secret.from_secret_name_v2(self, f"{tracker}Secret", name)
+            # Secrets Manager adds a hyphen and 6 characters to a name.
+            role.add_to_policy(
+                iam.PolicyStatement(
+                    actions=["secretsmanager:GetSecretValue"], resources=[f"{secret.secret_arn}-??????"]
+                )
+            )
+
+
+def _enabled(settings: TicketingSettings) -> list[tuple[str, str]]:
+    """The enabled trackers by their names in the environment, and the names of their secrets."""
+    trackers = {
+        "jira": settings.jira,
+        "servicenow": settings.service_now,
+        "pagerduty": settings.pager_duty,
+        "slack": settings.slack,
+    }
+    return [(name, tracker.secret_name) for name, tracker in trackers.items() if tracker.enabled]
+
+
+def _tracker_environment(settings: TicketingSettings) -> Mapping[str, str]:
+    """What lambda/tickets/trackers reads. A secret's name and not its value."""
+    jira, service_now, pager_duty, slack = (
+        settings.jira,
+        settings.service_now,
+        settings.pager_duty,
+        settings.slack,
+    )
+    variables = {
+        "jira": {
+            "JIRA_URL": jira.url,
+            "JIRA_PROJECT": jira.project,
+            "JIRA_ISSUE_TYPE": jira.issue_type,
+            "JIRA_DONE_TRANSITION": jira.done_transition,
+            "JIRA_SECRET": jira.secret_name,
+        },
+        "servicenow": {
+            "SERVICENOW_URL": service_now.url,
+            "SERVICENOW_CLOSE_CODE": service_now.close_code,
+            "SERVICENOW_SECRET": service_now.secret_name,
+        },
+        "pagerduty": {
+            "PAGERDUTY_URL": pager_duty.url,
+            "PAGERDUTY_SERVICE_ID": pager_duty.service_id,
+            "PAGERDUTY_FROM": pager_duty.from_email,
+            "PAGERDUTY_SECRET": pager_duty.secret_name,
+        },
+        "slack": {
+            "SLACK_URL": slack.url,
+            "SLACK_CHANNEL": slack.channel,
+            "SLACK_SECRET": slack.secret_name,
+        },
+    }
+    enabled = [name for name, _ in _enabled(settings)]
+    return {
+        "TRACKERS": ",".join(enabled),
+        **{key: value for name in enabled for key, value in variables[name].items()},
+    }

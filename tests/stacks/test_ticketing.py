@@ -1,0 +1,141 @@
+import json
+
+import pytest
+from aws_cdk import App, Environment
+from aws_cdk.assertions import Match, Template
+
+import app
+from stacks.settings import load_settings
+from stacks.ticketing import TicketingStack
+
+
+@pytest.fixture(scope="module")
+def new_template(new_app, environment, ticketing_settings):
+    def make(**changes):
+        settings = ticketing_settings(**changes)
+        return Template.from_stack(TicketingStack(new_app(), "Ticketing", settings=settings, env=environment))
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def template(new_template):
+    return new_template()
+
+
+def statements(template):
+    for policy in template.find_resources("AWS::IAM::Policy").values():
+        yield from policy["Properties"]["PolicyDocument"]["Statement"]
+
+
+def pattern_of(template, construct_id):
+    (rule,) = (
+        rule
+        for name, rule in template.find_resources("AWS::Events::Rule").items()
+        if name.startswith(construct_id)
+    )
+    return rule["Properties"]["EventPattern"]["detail"]["findings"]
+
+
+def test_the_snapshot_is_what_was_reviewed(template, snapshot, without_asset_hashes):
+    assert without_asset_hashes(template.to_json()) == snapshot
+
+
+@pytest.mark.parametrize("region", [None, "eu-west-1", "cn-north-1"])
+def test_the_template_passes_every_check_wherever_it_is_deployed(new_app, ticketing_settings, region):
+    an_app = new_app()
+    environment = Environment(account="111122223333", region=region) if region else None
+    TicketingStack(an_app, "Ticketing", settings=ticketing_settings(), env=environment)
+    (stack,) = an_app.synth().stacks
+    assert region or "arn:aws:" not in json.dumps(stack.template)
+    assert not [message.entry.data for message in stack.messages]
+
+
+def test_no_permission_has_a_wildcard_action(template):
+    assert "*" not in json.dumps([one["Action"] for one in statements(template)])
+
+
+def test_only_the_secrets_of_enabled_trackers_may_be_read(new_template):
+    off = {"enabled": False}
+    template = new_template(service_now=off, pager_duty=off, slack=off, jira={"secret_name": "tickets/jira"})
+    readable = [one for one in statements(template) if "secretsmanager" in json.dumps(one["Action"])]
+    ((action, resource),) = ((one["Action"], json.dumps(one["Resource"])) for one in readable)
+    assert action == "secretsmanager:GetSecretValue"
+    assert ':secret:tickets/jira-??????"' in resource
+    variables = template.to_json()
+    assert "SLACK_" not in json.dumps(variables)
+
+
+def test_every_tracker_finds_its_settings_in_the_environment(template):
+    template.has_resource_properties(
+        "AWS::Lambda::Function",
+        {
+            "Handler": "tickets.handler.handle",
+            "Environment": {
+                "Variables": Match.object_like(
+                    {
+                        "TRACKERS": "jira,servicenow,pagerduty,slack",
+                        "JIRA_PROJECT": "SEC",
+                        "SERVICENOW_SECRET": "securityhub-actions/service-now",
+                        "PAGERDUTY_FROM": "securityhub@example.com",
+                        "SLACK_CHANNEL": "C0000000000",
+                    }
+                )
+            },
+        },
+    )
+
+
+def test_no_finding_goes_through_both_rules(template):
+    assert pattern_of(template, "NewFindings") == {
+        "Severity": {"Label": ["CRITICAL", "HIGH"]},
+        "Workflow": {"Status": ["NEW"]},
+        "RecordState": ["ACTIVE"],
+        "UserDefinedFields": {"Tickets": [{"exists": False}]},
+    }
+    assert pattern_of(template, "TicketedFindings") == {"UserDefinedFields": {"Tickets": [{"exists": True}]}}
+
+
+def test_without_the_automatic_rule_pressed_tickets_are_resolved_all_the_same(new_template):
+    template = new_template(automatic={"enabled": False})
+    template.resource_count_is("AWS::Events::Rule", 2)
+    assert pattern_of(template, "TicketedFindings")
+    template.resource_count_is("AWS::Lambda::EventSourceMapping", 1)
+
+
+def test_imported_findings_wait_in_a_queue_and_are_worked_on_a_few_at_a_time(template):
+    template.has_resource_properties(
+        "AWS::Lambda::EventSourceMapping",
+        {"FunctionResponseTypes": ["ReportBatchItemFailures"], "ScalingConfig": {"MaximumConcurrency": 5}},
+    )
+
+
+def test_the_table_of_tickets_stays_and_can_be_restored(template):
+    template.has_resource(
+        "AWS::DynamoDB::Table",
+        {
+            "DeletionPolicy": "Retain",
+            "Properties": Match.object_like(
+                {
+                    "KeySchema": [
+                        {"AttributeName": "finding", "KeyType": "HASH"},
+                        {"AttributeName": "tracker", "KeyType": "RANGE"},
+                    ],
+                    "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+                    "SSESpecification": {"SSEEnabled": True},
+                }
+            ),
+        },
+    )
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_app_has_the_stack_while_ticketing_is_enabled(
+    monkeypatch, tmp_path, feature_flags, ticketing_settings, enabled
+):
+    settings = load_settings().model_copy(update={"ticketing": ticketing_settings(enabled=enabled)})
+    monkeypatch.setattr(app, "load_settings", lambda **_: settings)
+    monkeypatch.setattr(app, "App", lambda: App(context=feature_flags, outdir=str(tmp_path)))
+    monkeypatch.setattr(app, "check_templates", lambda _: None)
+    app.main()
+    assert (tmp_path / "SecurityHubTicketing.template.json").exists() == enabled
