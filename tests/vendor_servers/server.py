@@ -115,6 +115,11 @@ class VendorServer:
         )
         self._faults.append(fault)
 
+    def recover(self) -> None:
+        """Refuse nothing and drop nothing any more."""
+        with self._lock:
+            self._faults.clear()
+
     def sent(self, method: str, path_part: str = "") -> list[Request]:
         """The requests of a method to paths with that part."""
         return [item for item in self.requests if item.method == method and path_part in item.path]

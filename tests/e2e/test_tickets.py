@@ -1,0 +1,188 @@
+"""Ticketing as deployed: pressed or imported, opened in local servers that speak the vendors' APIs."""
+
+import json
+from pathlib import Path
+
+import pytest
+from aws_cdk import App, Environment
+
+from emulator.server import DEFAULT_ACCOUNT
+from stacks.settings import TicketingSettings, load_settings
+from stacks.ticketing import TicketingStack
+from tests.vendor_servers.servers import VendorServers
+from tools.deploy import deploy
+
+STACK = "SecurityHubTicketing"
+HOME = "eu-west-1"
+TEMPLATE = json.loads(
+    (Path(__file__).resolve().parents[1] / "events" / "custom_action_1_finding.json").read_text()
+)["detail"]["findings"][0]
+SECRETS = {"jira": "securityhub-actions/jira", "pagerduty": "securityhub-actions/pager-duty"}
+
+
+@pytest.fixture(scope="module")
+def vendors():
+    with VendorServers() as servers:
+        yield servers
+
+
+@pytest.fixture(scope="module")
+def app(aws, vendors, feature_flags, tmp_path_factory):
+    values = load_settings().ticketing.model_dump()
+    values |= {"enabled": True}
+    values["automatic"]["filter"] = {"severity": ["CRITICAL"]}
+    for tracker in ("jira", "pager_duty"):
+        values[tracker]["enabled"] = True
+    folder = tmp_path_factory.mktemp("ticketing")
+    cdk = App(context=feature_flags, analytics_reporting=False, outdir=str(folder))
+    environment = Environment(account=DEFAULT_ACCOUNT, region=HOME)
+    stack = TicketingStack(cdk, STACK, settings=TicketingSettings.model_validate(values), env=environment)
+    # The settings demand https; the servers are on this machine.
+    for name, value in vendors.environment(*SECRETS).items():
+        if not name.endswith("_SECRET"):
+            stack.function.add_environment(name, value)
+    cdk.synth()
+    for tracker, name in SECRETS.items():
+        aws.client("secretsmanager").create_secret(
+            Name=name, SecretString=json.dumps(vendors.server(tracker).secret)
+        )
+    deploy(aws, STACK, app=folder, region=HOME)
+    yield aws
+    aws.client("cloudformation", region=HOME).delete_stack(StackName=STACK)
+
+
+def finding_of(number, *, severity="MEDIUM", **changes):
+    return {
+        **{name: value for name, value in TEMPLATE.items() if name not in {"Note", "FindingProviderFields"}},
+        "Id": f"arn:aws:securityhub:{HOME}:{DEFAULT_ACCOUNT}:security-control/S3.8/finding/{number}",
+        "ProductArn": f"arn:aws:securityhub:{HOME}::product/aws/securityhub",
+        "AwsAccountId": DEFAULT_ACCOUNT,
+        "Region": HOME,
+        "Severity": {"Label": severity},
+        "Compliance": {"Status": "FAILED", "SecurityControlId": "S3.8"},
+        "Workflow": {"Status": "NEW"},
+        "UserDefinedFields": {"team": "payments"},
+        **changes,
+    }
+
+
+def import_findings(aws, findings):
+    answer = aws.client("securityhub").batch_import_findings(Findings=findings)
+    assert answer["FailedCount"] == 0, answer
+
+
+def press(aws, findings):
+    """Press the action and return the function's answer, when it has tried as often as it does."""
+    action = f"arn:aws:securityhub:{HOME}:{DEFAULT_ACCOUNT}:action/custom/OpenTicket"
+    (event,) = aws.press(action, findings=findings)
+
+    def answered():
+        return [d for d in aws.deliveries(event_id=event["id"]) if d.answer]
+
+    (delivery,) = aws.wait_until(answered, what="the Lambda function's answer")
+    return delivery.answer
+
+
+def stored(aws, finding):
+    (found,) = aws.client("securityhub").get_findings(
+        Filters={"Id": [{"Value": finding["Id"], "Comparison": "EQUALS"}]}
+    )["Findings"]
+    return found
+
+
+def links(aws, finding):
+    return stored(aws, finding).get("UserDefinedFields", {}).get("Tickets", "")
+
+
+def issues(vendors, finding):
+    return [issue for issue in vendors.jira.issues.values() if finding["Id"] in json.dumps(issue.description)]
+
+
+def dead_letters(aws):
+    resources = aws.client("cloudformation", region=HOME).describe_stack_resources(StackName=STACK)
+    (url,) = [
+        one["PhysicalResourceId"]
+        for one in resources["StackResources"]
+        if one["LogicalResourceId"].startswith("SecurityHubDeadLetterQueue")
+        and one["ResourceType"] == "AWS::SQS::Queue"
+    ]
+    messages = aws.wait_until(
+        lambda: aws.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages"),
+        what="a dead letter",
+    )
+    return [json.loads(message["Body"]) for message in messages]
+
+
+def test_twenty_findings_get_one_ticket_each_and_it_is_resolved_with_them(app, vendors):
+    findings = [finding_of(f"pressed-{number:02}") for number in range(20)]
+    import_findings(app, findings)
+
+    for _ in range(2):
+        answer = press(app, findings)
+        assert answer.function_error is None
+        for finding in findings:
+            (issue,) = issues(vendors, finding)
+            assert issue.status == "Open"
+            assert f"Jira {issue.key} {vendors.jira.url}/browse/{issue.key}; PagerDuty " in links(
+                app, finding
+            )
+
+    written = stored(app, findings[0])
+    assert written["UserDefinedFields"]["team"] == "payments"
+    assert written["Workflow"]["Status"] == "NOTIFIED"
+    assert written["Note"]["Text"].startswith("Ticket opened: Jira SEC-")
+    assert "action/custom/OpenTicket" in written["Note"]["Text"]
+
+    passed, resolved = findings[:10], findings[10:]
+    later = {"UpdatedAt": "2030-01-01T00:00:00.000Z", "Compliance": {"Status": "PASSED"}}
+    import_findings(app, [{**finding, **later} for finding in passed])
+    app.client("securityhub").batch_update_findings(
+        FindingIdentifiers=[{name: one[name] for name in ("Id", "ProductArn")} for one in resolved],
+        Workflow={"Status": "RESOLVED"},
+    )
+    app.wait_until(
+        lambda: all(issue.status == "Done" for finding in findings for issue in issues(vendors, finding)),
+        what="the resolution of all issues",
+    )
+    app.wait_until(
+        lambda: all(
+            stored(app, finding)["Note"]["Text"].startswith("Ticket resolved: Jira ") for finding in findings
+        ),
+        what="the notes about it",
+    )
+
+
+def test_an_imported_critical_finding_gets_a_ticket_without_a_press(app, vendors):
+    critical, high = finding_of("critical", severity="CRITICAL"), finding_of("high", severity="HIGH")
+    import_findings(app, [high, critical])
+    app.wait_until(lambda: links(app, critical), what="the links")
+    assert len(issues(vendors, critical)) == 1
+    assert stored(app, critical)["Workflow"]["Status"] == "NOTIFIED"
+    assert issues(vendors, high) == []
+
+
+def test_while_a_tracker_is_down_the_other_has_its_tickets_and_no_finding_is_lost(app, vendors):
+    findings = [finding_of(f"down-{number}") for number in range(2)]
+    import_findings(app, findings)
+    before = len(vendors.server("pagerduty").incidents)
+    vendors.jira.fail(500, times=1_000, methods=("POST",))
+    try:
+        answer = press(app, findings)
+    finally:
+        vendors.jira.recover()
+    assert answer.function_error == "Unhandled"
+    assert "Jira did not open the ticket: HTTP 500" in answer.payload["errorMessage"]
+    assert len(vendors.server("pagerduty").incidents) == before + 2
+    for finding in findings:
+        assert issues(vendors, finding) == []
+        assert links(app, finding).startswith("PagerDuty ")
+    kept = {
+        finding["Id"]
+        for letter in dead_letters(app)
+        for finding in letter["requestPayload"]["detail"]["findings"]
+    }
+    assert kept == {finding["Id"] for finding in findings}
+
+    assert press(app, findings).function_error is None
+    assert all(len(issues(vendors, finding)) == 1 for finding in findings)
+    assert len(vendors.server("pagerduty").incidents) == before + 2
