@@ -33,6 +33,10 @@ def ticketed(world):
     return world
 
 
+def links_of(world, finding_id):
+    return world.findings[finding_id].get("UserDefinedFields", {}).get("Tickets", "")
+
+
 def test_a_finding_gets_one_ticket_in_each_tracker_and_says_so(world):
     world.import_finding("A", UserDefinedFields={"team": "payments"})
     world.deliver_all()
@@ -301,11 +305,51 @@ def test_wherever_another_invocation_comes_in_between_there_is_one_ticket_and_th
         )
         world.deliver_all()
         assert len(world.open_issues("A")) == (0 if changes is PASSED else 2)
-        for id_ in world.open_issues("A"):
-            assert f" {id_} " in world.findings["A"]["UserDefinedFields"]["Tickets"]
+        assert all(f" {id_} " in links_of(world, "A") for id_ in world.open_issues("A"))
         if not intruded:
             return
     pytest.fail("it never came to its end")
+
+
+def test_a_decision_to_resolve_that_a_newer_event_overtakes_does_not_close_the_ticket_that_it_wants(world):
+    for intrusion_after in range(60):
+        world.forget()
+        world.import_finding("A")
+        world.deliver_all()
+        world.set_status("A", "RESOLVED")
+        world.set_status("A", "NEW")
+        settled, wanted = world.queue
+        intruded = []
+        world.deliver(
+            settled,
+            intrusion_after=intrusion_after,
+            intrude=lambda: intruded.append(world.deliver(wanted)),  # noqa: B023 - called in this iteration
+        )
+        world.deliver_all()
+        assert [len(tracker.open_issues("A")) for tracker in world.trackers] == [1, 1]
+        assert all(f" {id_} " in links_of(world, "A") for id_ in world.open_issues("A"))
+        if not intruded:
+            return
+    pytest.fail("it never came to its end")
+
+
+def test_links_of_two_invocations_that_write_at_a_time_are_all_there(world, jira, monkeypatch):
+    jira.answers_late = True
+    world.import_finding("A")
+    world.press("A")
+    imported, pressed = world.queue
+    write = world.batch_update_findings
+
+    def write_late(*findings, **changes):
+        monkeypatch.setattr(world, "batch_update_findings", write)
+        jira.answers_late = False
+        world.deliver(pressed)
+        return write(*findings, **changes)
+
+    monkeypatch.setattr(world, "batch_update_findings", write_late)
+    world.deliver(imported)
+    world.deliver_all()
+    assert all(f" {id_} " in links_of(world, "A") for id_ in ("JIRA-1", "SLACK-1"))
 
 
 def test_a_tracker_that_times_out_again_and_again_leaves_time_for_the_others(world, jira):
@@ -465,7 +509,7 @@ def test_whatever_dies_or_repeats_there_is_one_open_ticket_for_each_finding_that
     event(f"generations: {max((one.generation for one in world.tickets.entries.values()), default=0)}")
     target(float(len(world.tickets.entries) + sum(len(tracker.issues) for tracker in world.trackers)))
     for finding_id, finding in world.findings.items():
-        links = finding.get("UserDefinedFields", {}).get("Tickets", "")
+        links = links_of(world, finding_id)
         is_new = (finding["Workflow"]["Status"], finding["RecordState"]) == ("NEW", "ACTIVE")
         numbers = [len(tracker.open_issues(finding_id)) for tracker in world.trackers]
         if not any(verdict(finding)):
