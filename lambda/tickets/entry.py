@@ -101,7 +101,17 @@ class Entry:
 
 
 class Step(Enum):
-    """What is next."""
+    """What is next.
+
+    Attributes:
+        NOTHING: Everything is as it should be.
+        BEGIN: Open the next generation's ticket.
+        FINISH: Find the ticket of an attempt that stopped halfway, or open it.
+        GIVE_UP: Find that ticket, but open none.
+        RESOLVE: Decide that the ticket is to be closed.
+        CLOSE: Close it.
+        REMEMBER: Keep the newer sighting, and nothing else.
+    """
 
     NOTHING = auto()
     BEGIN = auto()
