@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from remediation.contract import CannotRemediateError, resource_of
+from remediation.contract import CannotRemediateError, only_resource_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -25,7 +25,7 @@ def arn_of_trail(finding: Finding) -> str:
             organization sees the organization's trails, but only their owner can change them:
             https://docs.aws.amazon.com/awscloudtrail/latest/userguide/creating-trail-organization.html
     """
-    resource = resource_of(finding, RESOURCE_TYPES)
+    resource = only_resource_of(finding, RESOURCE_TYPES)
     if (found := _TRAIL.fullmatch(resource.id)) is None:
         raise CannotRemediateError(
             f"The finding's resource is {resource.id!r}, but it must be the ARN of a trail, such as "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
     from boto3.session import Session
 
     from securityhub_events import Finding, Resource
+
+_ARN = re.compile(r"arn:[^:]*:[^:]*:(?P<region>[^:]*):(?P<account>[^:]*):.+")
+_ACCOUNT_ID = re.compile(r"AWS::::Account:(?P<account>.*)")
 
 
 class CannotRemediateError(Exception):
@@ -82,8 +86,8 @@ class Remediation:
     tags_of_changed: Callable[[Change, Session], Mapping[str, Mapping[str, str]]] | None = None
 
 
-def resource_of(finding: Finding, types: Collection[str]) -> Resource:
-    """Return the one resource of a finding that is of one of the types.
+def only_resource_of(finding: Finding, types: Collection[str]) -> Resource:
+    """Return the one resource of a finding that is of one of the types, wherever it is.
 
     Raises:
         CannotRemediateError: There is none, or more than one.
@@ -95,6 +99,26 @@ def resource_of(finding: Finding, types: Collection[str]) -> Resource:
             "required. Remediate it by hand."
         )
     return found[0]
+
+
+def resource_of(finding: Finding, types: Collection[str]) -> Resource:
+    """Return the one resource of a finding that is of one of the types, in the finding's account and region.
+
+    One that is elsewhere, such as the subnet that another account shares, would be missed here and taken to
+    be gone, or be taken for another of the same name.
+
+    Raises:
+        CannotRemediateError: There is none, or more than one, or it is elsewhere.
+    """
+    resource = only_resource_of(finding, types)
+    if place := _ARN.fullmatch(resource.id) or _ACCOUNT_ID.fullmatch(resource.id):
+        own = {"region": finding.region, "account": finding.aws_account_id}
+        if any(named and named != own[part] for part, named in place.groupdict().items()):
+            raise CannotRemediateError(
+                f"The finding's resource is {resource.id!r}, but it must be of the finding's own account and "
+                f"region, {finding.aws_account_id} and {finding.region}. Remediate it by hand."
+            )
+    return resource
 
 
 def name_in_arn(resource: Resource) -> str:

@@ -16,6 +16,8 @@ from remediation.contract import CannotRemediateError, Remediation
 from securityhub_events import Finding
 
 _SECURITY_HUB = "product/aws/securityhub"
+# Those of accounts have the account before `product`.
+_PRODUCT_OF_AWS = re.compile(r"arn:aws[a-z-]*:securityhub:[a-z0-9-]*::(product/aws/[^/]+)")
 _T = TypeVar("_T")
 
 
@@ -130,9 +132,9 @@ def control_of(finding: Finding) -> str | None:
     See:
         https://docs.aws.amazon.com/securityhub/latest/userguide/controls-findings-create-update.html
     """
-    product = "product/" + finding.product_arn.partition(":product/")[2]
-    if product != _SECURITY_HUB:
-        return product if product.startswith("product/aws/") else None
+    found = _PRODUCT_OF_AWS.fullmatch(finding.product_arn)
+    if found is None or found[1] != _SECURITY_HUB:
+        return found and found[1]
     compliance = finding.raw.get("Compliance")
     control = compliance.get("SecurityControlId") if isinstance(compliance, Mapping) else None
     if isinstance(control, str):

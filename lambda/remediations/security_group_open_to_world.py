@@ -38,6 +38,7 @@ UNDO_STATEMENTS = (
     },
 )
 
+_GROUP_ID = re.compile(r"sg-[0-9a-f]+")
 _EXISTS = "InvalidPermission.Duplicate"
 _WORLD = ("0.0.0.0/0", "::/0")
 _ALL_PROTOCOLS = "-1"
@@ -66,6 +67,12 @@ def plan(finding: Finding, session: Session) -> Plan:
     """Find the rules that the finding's control objects to."""
     resource = resource_of(finding, RESOURCE_TYPES)
     group_id = name_in_arn(resource)
+    # A filter would take `*` for every group, and what is no id for a group that is gone.
+    if not _GROUP_ID.fullmatch(group_id):
+        raise CannotRemediateError(
+            f"{resource.id!r} does not end in the id of a security group, such as sg-0abc. Remediate it by "
+            "hand."
+        )
     offends = _objection_of(finding)
     if control_of(finding) == _OF_DEFAULT_GROUP:
         _check_that_it_is_default(group_id, session)

@@ -105,6 +105,8 @@ def test_another_product_of_aws_is_named_by_its_arn(finding):
     [
         "arn:aws:securityhub:eu-west-1:444455556666:product/444455556666/default",
         "arn:aws:securityhub:eu-west-1::product/example/scanner",
+        "arn:aws:securityhub:eu-west-1:444455556666:product/aws/securityhub",
+        "anything:product/aws/securityhub",
     ],
 )
 def test_a_product_of_somebody_cannot_claim_to_be_about_a_control(finding, product):
@@ -167,6 +169,38 @@ def test_a_finding_must_name_exactly_one_resource_of_the_type(finding, count):
     resources = tuple(Resource(type="AwsS3Bucket", id=f"arn:aws:s3:::{n}", region=None) for n in range(count))
     with pytest.raises(CannotRemediateError, match=f"names {count} resources of type AwsS3Bucket"):
         resource_of(altered(finding, resources=resources), ("AwsS3Bucket",))
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "arn:aws:sqs:eu-west-1:777788889999:name",
+        "arn:aws:sqs:us-east-1:444455556666:name",
+        "arn:aws:iam::777788889999:user/name",
+        "AWS::::Account:777788889999",
+    ],
+)
+def test_a_resource_of_another_account_or_region_is_refused(finding, elsewhere):
+    resource = Resource(type="One", id=elsewhere, region=None)
+    named = altered(finding, region="eu-west-1", aws_account_id="444455556666", resources=(resource,))
+    with pytest.raises(CannotRemediateError, match=f"is '{elsewhere}', but .* 444455556666 and eu-west-1"):
+        resource_of(named, ("One",))
+
+
+@pytest.mark.parametrize(
+    "here",
+    [
+        "arn:aws:sqs:eu-west-1:444455556666:name",
+        "arn:aws:iam::444455556666:user/people/name",
+        "arn:aws:s3:::name",
+        "AWS::::Account:444455556666",
+        "AWS::IAM::AccessKey:AKIAIOSFODNN7EXAMPLE",
+    ],
+)
+def test_a_resource_of_the_findings_own_account_and_region_is_taken(finding, here):
+    resource = Resource(type="One", id=here, region=None)
+    named = altered(finding, region="eu-west-1", aws_account_id="444455556666", resources=(resource,))
+    assert resource_of(named, ("One",)) == resource
 
 
 @pytest.mark.parametrize(

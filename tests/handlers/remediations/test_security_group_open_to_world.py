@@ -154,6 +154,13 @@ def test_nothing_is_needed_for_a_group_that_is_gone(member, control):
     assert not plan(finding_about(member, "sg-00000000000000000", control), member.session).is_needed
 
 
+@pytest.mark.parametrize("group", ["*", "sg-*", "vpc-0abc"])
+def test_what_is_not_a_group_is_refused(member, new_group, group):
+    new_group(SSH)
+    with pytest.raises(CannotRemediateError, match="does not end in the id of a security group"):
+        plan(finding_about(member, group, "EC2.13"), member.session)
+
+
 def test_undoing_brings_back_the_same_rules_with_their_descriptions(member, ec2, new_group):
     group = new_group(*ALL)
     change = apply(plan(finding_about(member, group, "EC2.18"), member.session), member.session)
