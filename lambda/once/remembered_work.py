@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar, cast
 
 from aws_lambda_powertools.utilities.idempotency import IdempotencyConfig, idempotent_function
+from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAlreadyInProgressError
 from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePersistenceLayer
 from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import DataRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from once import WorkInProgressError
 
 # As long as EventBridge may deliver an event again.
 REMEMBERED_SECONDS: Final = 24 * 3600
@@ -43,7 +46,7 @@ class RememberedWork:
             work: Does it and returns JSON values by name.
 
         Raises:
-            IdempotencyAlreadyInProgressError: Another invocation is doing it.
+            WorkInProgressError: Another invocation is doing it.
             Exception: What the work raised; it counts as not done.
         """
 
@@ -57,7 +60,10 @@ class RememberedWork:
             config=self._config,
             key_prefix=_KEY_PREFIX,
         )
-        result: dict[str, Any] = once(key=dict(key))
+        try:
+            result: dict[str, Any] = once(key=dict(key))
+        except IdempotencyAlreadyInProgressError as error:
+            raise WorkInProgressError("Another invocation is at it; try again when it is done.") from error
         repeated = bool(result.pop(_REPEATED, False))
         return cast("Result", result), repeated
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
+from once import WorkInProgressError
 from remediate.lists import UnreadableTagsError, reported_tags
 from remediate.outcomes import (
     WORKFLOW_STATUSES,
@@ -20,7 +21,7 @@ from remediate.outcomes import (
     to_time,
 )
 from remediate.settings import Settings
-from remediation.contract import CannotRemediateError, Change, Remediation
+from remediation.contract import CannotRemediateError, Change, Plan, Remediation
 from remediation.registry import control_of, remediation_for
 from securityhub_events import (
     CustomActionEvent,
@@ -91,7 +92,11 @@ class Once(Protocol):
     """Does a piece of work once for each key."""
 
     def run(self, key: Mapping[str, str], work: Callable[[], OutcomeJson]) -> tuple[OutcomeJson, bool]:
-        """Return the work's result, and whether it had been done before. Work that raises is not done."""
+        """Return the work's result, and whether it had been done before. Work that raises is not done.
+
+        Raises:
+            WorkInProgressError: Another invocation is doing it.
+        """
 
     def forget(self, key: Mapping[str, str]) -> None:
         """Let the work be done again."""
@@ -206,6 +211,8 @@ class _Run:
             remembered, repeated = self.services.once.run(self._key(finding), lambda: work(finding).to_json())
         except _NothingChangedError as nothing:
             return nothing.outcome
+        except WorkInProgressError as error:
+            return self._outcome(Status.BUSY, str(error).rstrip("."))
         except CannotRemediateError as error:
             return self._outcome(Status.IMPOSSIBLE, str(error).rstrip("."))
         except Exception as error:  # noqa: BLE001 - whatever one finding meets, the others get their turn
@@ -222,6 +229,8 @@ class _Run:
         session = self.services.members.session(finding, self.action)
         plan = remediation.plan(finding, session)
         if not plan.is_needed:
+            if plan.remains:
+                raise CannotRemediateError(_with_remains(plan, plan.description))
             raise _NothingChangedError(
                 self._outcome(Status.NOT_NEEDED, plan.description, remediation=remediation.name)
             )
@@ -231,7 +240,7 @@ class _Run:
             raise _NothingChangedError(
                 self._outcome(
                     Status.PLANNED,
-                    plan.description,
+                    _with_remains(plan, plan.description),
                     remediation=remediation.name,
                     prior_state=plan.prior_state,
                 )
@@ -241,8 +250,8 @@ class _Run:
         change = remediation.apply(plan, session)
         self.services.once.forget(self._key(finding, _UNDO))
         return self._outcome(
-            Status.APPLIED,
-            change.description,
+            Status.PARTIAL if plan.remains else Status.APPLIED,
+            _with_remains(plan, change.description),
             remediation=remediation.name,
             prior_state=change.prior_state,
             record=record,
@@ -294,10 +303,10 @@ class _Run:
 
         Findings that get the same status and note share a request. Writing to a finding is another import
         event, so what a rule has written about a finding it does not write again, and what it will not touch
-        it does not write to at all: that would never end.
+        it does not write to at all: that would never end. Who remediates a finding right now writes to it.
         """
         automatic = self.action == AUTOMATIC
-        unwritten = (Status.REFUSED, Status.IMPOSSIBLE, Status.UNDONE) if automatic else ()
+        unwritten = {Status.BUSY, *((Status.REFUSED, Status.IMPOSSIBLE, Status.UNDONE) if automatic else ())}
         groups: dict[tuple[Status, str], list[Report]] = {}
         for report in reports:
             if report.outcome.status not in unwritten:
@@ -325,7 +334,8 @@ class _Run:
         not_written = write_to_findings(
             [report.finding for report in group],
             security_hub=self.services.security_hub,
-            workflow_status=WORKFLOW_STATUSES.get(outcome.status),
+            # A rule that only plans resolves nothing.
+            workflow_status=WORKFLOW_STATUSES.get(outcome.status) if self.changes else None,
             note_text=compose_note(outcome, self.event),
             note_updated_by=self.invocation.function_arn,
         )
@@ -363,3 +373,8 @@ class _Run:
             prior_state=prior_state,
             record=record,
         )
+
+
+def _with_remains(plan: Plan, description: str) -> str:
+    """Put what is left to do by hand first: a long description is cut at its end."""
+    return f"{plan.remains}. {description}" if plan.remains else description

@@ -20,16 +20,19 @@ class Status(StrEnum):
     """How it went; the words that a note begins with."""
 
     APPLIED = "Remediated"
+    PARTIAL = "Remediated in part"
     UNDONE = "Remediation undone"
     NOT_NEEDED = "Nothing to remediate"
     PLANNED = "Dry run, nothing changed"
     REFUSED = "Not allowed, nothing changed"
     IMPOSSIBLE = "Cannot be remediated"
     FAILED = "Remediation failed"
+    BUSY = "Being remediated"
 
 
-# Security Hub itself sets a resolved finding back to NEW when the control fails again. A failure or a dry run
-# leaves the finding for whoever works on it.
+# Security Hub itself sets a resolved finding back to NEW when its control fails after it has passed, and not
+# before: what is not wholly remediated must stay open. A failure or a dry run leaves the finding for whoever
+# works on it.
 WORKFLOW_STATUSES: Final[Mapping[Status, str]] = {
     Status.APPLIED: "RESOLVED",
     Status.NOT_NEEDED: "RESOLVED",
@@ -135,7 +138,7 @@ class Summary:
     @property
     def failures(self) -> list[str]:
         """What must be tried again or looked at, each in a sentence that names the finding."""
-        failed = [report for report in self.reports if report.outcome.status is Status.FAILED]
+        failed = [report for report in self.reports if report.outcome.status in (Status.FAILED, Status.BUSY)]
         return [
             *(f"{report.finding.id}: {report.outcome.description}" for report in failed),
             *(

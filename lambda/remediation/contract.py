@@ -31,12 +31,15 @@ class Plan:
             needed.
         prior_state: How it is now, as far as it will change: JSON values only, and enough for `undo`.
         is_needed: False where the resource is as it should be, or is gone.
+        remains: What the finding objects to as well and is left to do by hand, in one sentence without a
+            period. The finding is not resolved then.
     """
 
     resource: str
     description: str
     prior_state: Mapping[str, object]
     is_needed: bool
+    remains: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

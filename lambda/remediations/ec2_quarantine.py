@@ -94,11 +94,11 @@ def plan(finding: Finding, session: Session) -> Plan:
     return Plan(
         resource=resource.id,
         description=f"Move {', '.join(moving)} into the security group {_GROUP_NAME}, which has no rules"
-        + (f"; revoke the sessions of its role as well: {', '.join(keys)} stays valid" if keys else "")
         if moving
         else "The instance is isolated already",
         prior_state={"VpcId": instance["VpcId"], "NetworkInterfaces": moving},
         is_needed=bool(moving),
+        remains=f"Revoke the sessions of its role as well: {', '.join(keys)} stays valid" if keys else "",
     )
 
 

@@ -1,7 +1,7 @@
 """Deactivates the access keys of an IAM user that are too old or have not been used, and no others.
 
 A key is never deleted, so that one which turns out to be needed can be activated again. IAM.8 also objects to
-passwords that are not used; those are left to their owners.
+a console password that is not used. Removing it could not be undone, so that is left to do by hand.
 
 See:
     https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-3
@@ -28,7 +28,13 @@ DESCRIPTION = "Deactivates the access keys of an IAM user that are older than 90
 STATEMENTS = (
     {
         # The finding decides which user it is.
-        "Action": ("iam:GetAccessKeyLastUsed", "iam:ListAccessKeys", "iam:UpdateAccessKey"),
+        "Action": (
+            "iam:GetAccessKeyLastUsed",
+            "iam:GetLoginProfile",
+            "iam:GetUser",
+            "iam:ListAccessKeys",
+            "iam:UpdateAccessKey",
+        ),
         "Resource": ("arn:${Partition}:iam::${Account}:user/*",),
     },
 )
@@ -73,6 +79,9 @@ def plan(finding: Finding, session: Session) -> Plan:
         else f"No active access key of the user is {objection}",
         prior_state={"UserName": user, "ActiveAccessKeyIds": keys},
         is_needed=bool(keys),
+        remains=f"Remove the console password of {user}, unused for 90 days"
+        if control == _UNUSED and _password_is_unused(user, latest, client)
+        else "",
     )
 
 
@@ -97,6 +106,15 @@ def _set_status(status: Any, done: Plan | Change, session: Session) -> None:  # 
     keys: Any = done.prior_state["ActiveAccessKeyIds"]
     for key in keys:
         client.update_access_key(UserName=user, AccessKeyId=key, Status=status)
+
+
+def _password_is_unused(user: str, latest: datetime, client: Any) -> bool:  # noqa: ANN401 - boto3's client
+    try:
+        made: datetime = client.get_login_profile(UserName=user)["LoginProfile"]["CreateDate"]
+    except client.exceptions.NoSuchEntityException:
+        return False
+    used: datetime = client.get_user(UserName=user)["User"].get("PasswordLastUsed", made)
+    return used < latest
 
 
 def _last_used(key: Mapping[str, Any], client: Any) -> datetime:  # noqa: ANN401 - boto3's client

@@ -2,8 +2,8 @@ import threading
 from types import SimpleNamespace
 
 import pytest
-from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAlreadyInProgressError
 
+from once import WorkInProgressError
 from once.remembered_work import RememberedWork
 
 KEY = {"finding": "finding/1", "action": "Remediate"}
@@ -72,7 +72,7 @@ def test_work_that_another_invocation_is_at_is_not_done(once, memory_store):
     other = threading.Thread(target=in_an_invocation(memory_store).run, args=(KEY, slow))
     other.start()
     begun.wait(5)
-    with pytest.raises(IdempotencyAlreadyInProgressError):
+    with pytest.raises(WorkInProgressError):
         once.run(KEY, never)
     may_end.set()
     other.join()

@@ -42,6 +42,8 @@ class World:
         requests: findings of each request to Security Hub, oldest first.
         containers: units above each account; one that is missing can't be looked up.
         looked_up: accounts that were looked up.
+        remains: what a plan leaves to do by hand.
+        meanwhile: called while something is applied.
         tags_of_changed: reads the tags of what is changed where the finding doesn't name it.
         tags: tags of the resources; None where they can't be known, an error where reading them fails.
     """
@@ -58,6 +60,7 @@ class World:
         self.containers, self.looked_up, self.tags = {}, [], {}
         self.kept = {}
         self.tags_of_changed = None
+        self.remains, self.meanwhile = "", lambda: None
         self.store.records.clear()
 
     # MemberAccounts
@@ -118,11 +121,13 @@ class World:
             description="Close it" if needed else "It is closed already",
             prior_state={"open": needed},
             is_needed=needed,
+            remains=self.remains,
         )
 
     def apply(self, plan, _session):
         if plan.resource in self.failing:
             raise RuntimeError("The service is in pieces")
+        self.meanwhile()
         self.open.discard(plan.resource)
         self.applied.append(plan.resource)
         return Change(resource=plan.resource, description="Closed it", prior_state=plan.prior_state)

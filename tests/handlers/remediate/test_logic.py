@@ -146,6 +146,38 @@ def test_an_imported_finding_is_only_planned_for(run, world, new_event):
     assert note.startswith("Dry run, nothing changed: Close it. ")
 
 
+def test_a_dry_run_resolves_nothing(run, world, new_event):
+    event = new_event(1, automatic=True)
+    world.open.clear()
+    assert statuses(run(event)) == [Status.NOT_NEEDED]
+    assert world.last_note(event.findings[0])[0] is None
+
+
+def test_a_finding_of_which_something_is_left_to_do_by_hand_stays_open(run, world, new_event):
+    event = new_event(1)
+    world.remains = "Close the other one as well"
+    assert statuses(run(event)) == [Status.PARTIAL]
+    status, note = world.last_note(event.findings[0])
+    assert status is None
+    assert note.startswith("Remediated in part: Close the other one as well. Closed it. ")
+    (finding,) = event.findings
+    later = replace(event, findings=(replace(finding, updated_at=event.time),), event_id="later")
+    assert statuses(run(later)) == [Status.IMPOSSIBLE]
+    status, note = world.last_note(event.findings[0])
+    assert status is None
+    assert note.startswith("Cannot be remediated: Close the other one as well. It is closed already. ")
+
+
+def test_what_another_invocation_is_doing_is_tried_again_and_not_written_about(run, world, new_event):
+    event, meanwhile = new_event(1), []
+    world.meanwhile = lambda: meanwhile.append(run(replace(event, event_id="duplicate")))
+    assert statuses(run(event)) == [Status.APPLIED]
+    assert [statuses(summary) for summary in meanwhile] == [[Status.BUSY]]
+    assert meanwhile[0].failures == ["finding/0: Another invocation is at it; try again when it is done"]
+    assert world.applied == ["resource/0"]
+    assert [status for status, _ in world.notes["finding/0"]] == ["RESOLVED"]
+
+
 def test_an_imported_finding_is_remediated_where_that_is_enabled(run, world, new_event):
     assert statuses(run(new_event(1, automatic=True), automatic_changes=True)) == [Status.APPLIED]
     assert world.applied == ["resource/0"]

@@ -75,9 +75,7 @@ def test_a_plan_says_that_credentials_of_the_instance_stay_valid(member, instanc
     finding = finding_about(member, instance)
     key = Resource(type="AwsIamAccessKey", id="AWS::IAM::AccessKey:ASIAIOSFODNN7EXAMPLE", region=None)
     made = plan(replace(finding, resources=(key, *finding.resources)), member.session)
-    assert made.description.endswith(
-        "; revoke the sessions of its role as well: ASIAIOSFODNN7EXAMPLE stays valid"
-    )
+    assert made.remains == "Revoke the sessions of its role as well: ASIAIOSFODNN7EXAMPLE stays valid"
 
 
 def test_nothing_is_needed_for_an_instance_that_is_gone(member):

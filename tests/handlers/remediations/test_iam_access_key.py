@@ -76,6 +76,44 @@ def test_a_new_key_that_was_never_used_stays(member, new_key):
     assert not plan(finding_about(member, "IAM.8"), member.session).is_needed
 
 
+@pytest.mark.parametrize(
+    ("control", "made", "used", "remains"),
+    [
+        ("IAM.8", OLD, OLD, True),
+        ("IAM.8", OLD, None, True),
+        ("IAM.8", OLD, FRESH, False),
+        ("IAM.8", FRESH, None, False),
+        ("IAM.8", None, OLD, False),
+        ("IAM.3", OLD, OLD, False),
+    ],
+)
+def test_a_password_without_use_is_left_to_do_by_hand(member, iam, new_key, *, control, made, used, remains):
+    new_key(OLD)
+    with_password(member, iam, made=made, used=used)
+    done = plan(finding_about(member, control), member.session)
+    assert done.is_needed
+    expected = f"Remove the console password of {USER}, unused for 90 days" if remains else ""
+    assert done.remains == expected
+
+
+def with_password(member, iam, *, made, used):
+    """Give the user a password of an age, last used some time ago or never; none without an age."""
+    now = datetime.now(UTC)
+
+    def date_password(parsed, **_):
+        if "LoginProfile" in parsed:
+            parsed["LoginProfile"]["CreateDate"] = now - made
+
+    def date_use(parsed, **_):
+        if used:
+            parsed["User"]["PasswordLastUsed"] = now - used
+
+    if made:
+        iam.create_login_profile(UserName=USER, Password="Correct-Horse-1")  # noqa: S106 - of no account
+    member.register("after-call.iam.GetLoginProfile", date_password)
+    member.register("after-call.iam.GetUser", date_use)
+
+
 def test_a_plan_changes_nothing(member, iam, new_key):
     old = new_key(OLD)
     assert plan(finding_about(member, "IAM.3"), member.session).is_needed
@@ -114,6 +152,7 @@ def test_a_control_that_is_not_about_access_keys_is_refused(member):
         plan(finding_about(member, "IAM.4"), member.session)
 
 
-def test_the_statements_are_what_it_takes(prove_statements, member, new_key):
+def test_the_statements_are_what_it_takes(prove_statements, member, iam, new_key):
     new_key(OLD)
+    with_password(member, iam, made=OLD, used=OLD)
     prove_statements("iam_access_key", finding_about(member, "IAM.8"))
