@@ -47,6 +47,7 @@ def plugged_app() -> AsgiApp:
         security_groups,
         securityhub,
         stack_sets,
+        stack_waits,
     )
 
     log = delivery.DeliveryLog()
@@ -67,6 +68,7 @@ def plugged_app() -> AsgiApp:
     ec2_tags.register()
     organizations.register()
     stack_sets.register()
+    stack_waits.register()
     return log_app(api_destinations.hosts_app(securityhub.press_app(app)), log)
 
 

@@ -7,6 +7,7 @@ import ast
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -120,6 +121,7 @@ EXECUTION_STATEMENTS: Final = (
 SEARCH_STATEMENTS: Final = (Statement(actions=("ssm:DescribeAutomationExecutions",), resources=("*",)),)
 
 
+@cache
 def read_catalog(folder: Path = MODULES_FOLDER) -> Mapping[str, CatalogEntry]:
     """Read every remediation module of a folder, by name.
 

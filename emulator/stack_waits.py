@@ -1,0 +1,46 @@
+"""DescribeStacks answers when the stack has come to rest, or after some seconds.
+
+The CDK CLI asks every 5 seconds how far a stack is. Here most stacks need less than one, and the CLI would
+wait for the rest in vain.
+"""
+
+import asyncio
+import time
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+from ministack import app
+from ministack.services.cloudformation import handlers
+
+_LONGEST_SECONDS: Final = 4.0
+_POLL_SECONDS: Final = 0.02
+
+
+def register() -> None:
+    """Let DescribeStacks of one stack wait for it."""
+    handle = app.SERVICE_HANDLERS["cloudformation"]
+
+    async def handle_patiently(
+        method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, Any]
+    ) -> Any:  # noqa: ANN401 - MiniStack is untyped
+        if name := _described_stack(body, query_params):
+            deadline = time.monotonic() + _LONGEST_SECONDS
+            while _is_moving(name) and time.monotonic() < deadline:
+                await asyncio.sleep(_POLL_SECONDS)
+        return await handle(method, path, headers, body, query_params)
+
+    app.SERVICE_HANDLERS["cloudformation"] = handle_patiently
+
+
+def _described_stack(body: bytes, query_params: dict[str, Any]) -> str | None:
+    parameters = {**query_params, **parse_qs(body.decode("utf-8", errors="replace"))}
+    if parameters.get("Action") != ["DescribeStacks"]:
+        return None
+    return str(parameters.get("StackName", [""])[0])
+
+
+def _is_moving(name: str) -> bool:
+    stack = handlers._resolve_stack(name)  # noqa: SLF001 - see test_stack_waits
+    status = str(stack["StackStatus"]) if stack else ""
+    # A stack in review waits for somebody to execute its change set.
+    return status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
