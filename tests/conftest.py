@@ -1,6 +1,7 @@
 """Set up for all tests: CDK runs on the pinned Node.js, in one process that all tests of a worker share."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,14 @@ def vendor_servers():
     """Local servers that speak the APIs of the ticket trackers, each started when a test uses it."""
     with VendorServers() as servers:
         yield servers
+
+
+@pytest.fixture
+def interruptible():
+    """Let processes that a test starts be interrupted, also where the tests run as a shell's background job.
+
+    Such jobs are started with SIGINT ignored, and what they start inherits that.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

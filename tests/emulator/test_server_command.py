@@ -38,6 +38,7 @@ def finding(number):
     }
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_start_prints_export_lines_and_ends_with_ctrl_c():
     command = [sys.executable, "-m", "emulator", "start"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)  # noqa: S603
