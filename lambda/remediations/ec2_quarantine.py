@@ -83,41 +83,40 @@ def plan(finding: Finding, session: Session) -> Plan:
             prior_state={},
             is_needed=False,
         )
-    group = _quarantine(instance["VpcId"], session)
-    isolated = [group["GroupId"]] if group and not group["IpPermissionsEgress"] else None
+    vpc_of = {
+        interface["NetworkInterfaceId"]: interface.get("VpcId") or instance["VpcId"]
+        for interface in instance["NetworkInterfaces"]
+    }
     groups_of = {
         interface["NetworkInterfaceId"]: [one["GroupId"] for one in interface["Groups"]]
         for interface in instance["NetworkInterfaces"]
     }
+    isolated = {vpc: _isolating(vpc, session) for vpc in set(vpc_of.values())}
     keys = [name_in_arn(one) for one in finding.resources if one.type == "AwsIamAccessKey"]
-    moving = {interface: groups for interface, groups in groups_of.items() if groups != isolated}
+    moving = {
+        interface: groups for interface, groups in groups_of.items() if groups != isolated[vpc_of[interface]]
+    }
     return Plan(
         resource=resource.id,
         description=f"Move {', '.join(moving)} into the security group {_GROUP_NAME}, which has no rules"
         if moving
         else "The instance is isolated already",
-        prior_state={"VpcId": instance["VpcId"], "NetworkInterfaces": moving},
+        prior_state={
+            "NetworkInterfaces": moving,
+            "VpcIds": {interface: vpc_of[interface] for interface in moving},
+        },
         is_needed=bool(moving),
         remains=f"Revoke the sessions of its role as well: {', '.join(keys)} stays valid" if keys else "",
     )
 
 
 def apply(plan: Plan, session: Session) -> Change:
-    """Make the group where the VPC has none, and move the interfaces."""
+    """Make the group where a VPC has none, and move the interfaces, which may be in several VPCs."""
     client = session.client("ec2")
-    state: Any = plan.prior_state
-    if _quarantine(state["VpcId"], session) is None:
-        client.create_security_group(
-            GroupName=_GROUP_NAME, Description="Isolates instances; has no rules", VpcId=state["VpcId"]
-        )
-    group: Any = _quarantine(state["VpcId"], session)
-    # A new group lets everything out.
-    if group["IpPermissionsEgress"]:
-        client.revoke_security_group_egress(
-            GroupId=group["GroupId"], IpPermissions=group["IpPermissionsEgress"]
-        )
-    for interface in state["NetworkInterfaces"]:
-        client.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=[group["GroupId"]])
+    vpc_of: Any = plan.prior_state["VpcIds"]
+    group_of = {vpc: _prepare(vpc, session) for vpc in sorted(set(vpc_of.values()))}
+    for interface, vpc in vpc_of.items():
+        client.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=[group_of[vpc]])
     return Change(
         resource=plan.resource,
         description=plan.description.replace("Move", "Moved", 1),
@@ -142,6 +141,32 @@ def _instance(instance_id: str, session: Session) -> Any:  # noqa: ANN401 - as b
         raise
     instances = [one for reservation in found["Reservations"] for one in reservation["Instances"]]
     return next((one for one in instances if one["State"]["Name"] not in _ENDED), None)
+
+
+def _isolating(vpc_id: str, session: Session) -> list[str] | None:
+    """Return the groups of an interface that is isolated; None where the VPC has no such group yet."""
+    group = _quarantine(vpc_id, session)
+    return [group["GroupId"]] if group and not group["IpPermissionsEgress"] else None
+
+
+def _prepare(vpc_id: str, session: Session) -> str:
+    """Return the id of the VPC's group, made where there is none, without rules."""
+    client = session.client("ec2")
+    group = _quarantine(vpc_id, session)
+    if group is None:
+        made = client.create_security_group(
+            GroupName=_GROUP_NAME, Description="Isolates instances; has no rules", VpcId=vpc_id
+        )["GroupId"]
+        # Requests right after do not always find it yet:
+        # https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
+        client.get_waiter("security_group_exists").wait(GroupIds=[made], WaiterConfig={"Delay": 1})
+        group = client.describe_security_groups(GroupIds=[made])["SecurityGroups"][0]
+    # A new group lets everything out.
+    if group["IpPermissionsEgress"]:
+        client.revoke_security_group_egress(
+            GroupId=group["GroupId"], IpPermissions=group["IpPermissionsEgress"]
+        )
+    return str(group["GroupId"])
 
 
 def _quarantine(vpc_id: str, session: Session) -> Any:  # noqa: ANN401 - as boto3 has it

@@ -52,6 +52,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     _check_that_it_rotates(key)
     if client.get_key_rotation_status(KeyId=resource.id)["KeyRotationEnabled"]:
         return _nothing_to_do(resource.id, "Rotation of the key is on already")
+    _check_that_it_is_no_replica(key)
     return Plan(
         resource=resource.id,
         description="Turn on yearly rotation of the key",
@@ -86,3 +87,17 @@ def _check_that_it_rotates(key: Mapping[str, Any]) -> None:
                 f"KMS rotates keys whose {field} is {required} only; this one's is {key[field]}. "
                 "Rotate it by hand, or suppress the finding."
             )
+
+
+def _check_that_it_is_no_replica(key: Mapping[str, Any]) -> None:
+    """Refuse a replica, whose rotation is that of its primary key.
+
+    See:
+        https://docs.aws.amazon.com/kms/latest/APIReference/API_EnableKeyRotation.html
+    """
+    regions = key.get("MultiRegionConfiguration", {})
+    if regions.get("MultiRegionKeyType") == "REPLICA":
+        raise CannotRemediateError(
+            "The key is a replica, whose rotation is turned on for its primary key only. Remediate the "
+            f"finding of its primary key, {regions['PrimaryKey']['Arn']}."
+        )

@@ -53,6 +53,47 @@ def test_every_interface_moves_into_a_group_without_rules_and_back(member, ec2, 
     assert groups(ec2, instance) == before
 
 
+def test_a_group_that_is_not_found_at_once_is_waited_for(member, ec2, instance):
+    answers = iter(["missing", "missing"])
+
+    def hide(http_response, parsed, model, **_):
+        made = model.name == "DescribeSecurityGroups" and quarantines(ec2)
+        if made and next(answers, None):
+            http_response.status_code = 400
+            parsed["SecurityGroups"] = []
+            parsed["Error"] = {"Code": "InvalidGroup.NotFound", "Message": "It does not exist"}
+
+    member.register("after-call.ec2", hide)
+    apply(plan(finding_about(member, instance), member.session), member.session)
+    (group,) = quarantines(ec2)
+    assert set(map(tuple, groups(ec2, instance).values())) == {(group["GroupId"],)}
+    assert list(answers) == []
+
+
+def test_interfaces_in_several_vpcs_are_isolated_each_in_its_own(member, ec2, instance):
+    other = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=other, CidrBlock="10.9.0.0/24")["Subnet"]["SubnetId"]
+    third = ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"]["NetworkInterfaceId"]
+    ec2.attach_network_interface(NetworkInterfaceId=third, InstanceId=instance, DeviceIndex=2)
+    before = groups(ec2, instance)
+
+    def tell_vpc(parsed, **_):
+        """AWS tells the VPC of each interface of an instance."""
+        for reservation in parsed["Reservations"]:
+            for one in reservation["Instances"][0]["NetworkInterfaces"]:
+                if one["NetworkInterfaceId"] == third:
+                    one["VpcId"] = other
+
+    member.register("after-call.ec2.DescribeInstances", tell_vpc)
+    change = apply(plan(finding_about(member, instance), member.session), member.session)
+
+    of_vpc = {group["VpcId"]: group["GroupId"] for group in quarantines(ec2)}
+    assert len(of_vpc) == 2
+    assert groups(ec2, instance)[third] == [of_vpc[other]]
+    undo(change, member.session)
+    assert groups(ec2, instance) == before
+
+
 def test_a_second_time_nothing_is_needed(member, instance):
     finding = finding_about(member, instance)
     apply(plan(finding, member.session), member.session)

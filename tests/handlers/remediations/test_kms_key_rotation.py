@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import boto3
 import pytest
 
 from remediation.contract import CannotRemediateError
@@ -52,6 +55,19 @@ def test_a_key_that_kms_cannot_rotate_is_refused(member, kms):
         CannotRemediateError, match="KeySpec is SYMMETRIC_DEFAULT only; this one's is HMAC_256"
     ):
         plan(finding_about(member, key), member.session)
+
+
+def test_a_replica_is_left_to_its_primary_key(member, kms):
+    primary = kms.create_key(MultiRegion=True)["KeyMetadata"]["Arn"]
+    replica = kms.replicate_key(KeyId=primary, ReplicaRegion="us-east-1")["ReplicaKeyMetadata"]["Arn"]
+    with pytest.raises(CannotRemediateError, match=f"Remediate the finding of its primary key, {primary}"):
+        plan(replace(finding_about(member, replica), region="us-east-1"), in_region(member, "us-east-1"))
+
+
+def in_region(member, region):
+    """The member's session for another region."""
+    credentials = member.session.get_credentials()
+    return boto3.Session(credentials.access_key, credentials.secret_key, region_name=region)
 
 
 def test_the_statements_are_what_it_takes(prove_statements, member, key):
