@@ -223,8 +223,10 @@ class _Run:
         remediation = remediation_for(finding, self.services.remediations)
         if remediation is None:
             types = ", ".join(sorted({resource.type or "unknown" for resource in finding.resources}))
+            control = control_of(finding) or f"findings of {finding.product_arn}"
             raise CannotRemediateError(
-                f"No enabled remediation serves {control_of(finding)} for resources of type {types}."
+                f"No enabled remediation serves {control} for resources of type {types}. Enable one in "
+                "settings.toml, or remediate the finding by hand."
             )
         session = self.services.members.session(finding, self.action)
         plan = remediation.plan(finding, session)

@@ -129,7 +129,12 @@ def undo(change: Change, session: Session) -> None:
     client = session.client("ec2")
     interfaces: Any = change.prior_state["NetworkInterfaces"]
     for interface, groups in interfaces.items():
-        client.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=groups)
+        try:
+            client.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=groups)
+        except ClientError as error:
+            # One that was deleted meanwhile must not keep the others isolated.
+            if error.response["Error"]["Code"] != "InvalidNetworkInterfaceID.NotFound":
+                raise
 
 
 def _instance(instance_id: str, session: Session) -> Any:  # noqa: ANN401 - as boto3 has it

@@ -10,6 +10,7 @@ See:
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -105,7 +106,9 @@ def _set_status(status: Any, done: Plan | Change, session: Session) -> None:  # 
     user: Any = done.prior_state["UserName"]
     keys: Any = done.prior_state["ActiveAccessKeyIds"]
     for key in keys:
-        client.update_access_key(UserName=user, AccessKeyId=key, Status=status)
+        # One that was deleted meanwhile must not keep the others as they are.
+        with contextlib.suppress(client.exceptions.NoSuchEntityException):
+            client.update_access_key(UserName=user, AccessKeyId=key, Status=status)
 
 
 def _password_is_unused(user: str, latest: datetime, client: Any) -> bool:  # noqa: ANN401 - boto3's client

@@ -119,6 +119,11 @@ def _user(key: str, details: Mapping[str, Any]) -> str:
 
 
 def _status(user: str, key: str, session: Session) -> str | None:
+    """Return the status of a user's key, or None where the user has no such key any more.
+
+    Raises:
+        CannotRemediateError: There is no such user. Somebody who has the key may have renamed the user.
+    """
     client = session.client("iam")
     try:
         for page in client.get_paginator("list_access_keys").paginate(UserName=user):
@@ -126,7 +131,10 @@ def _status(user: str, key: str, session: Session) -> str | None:
                 if known["AccessKeyId"] == key:
                     return str(known["Status"])
     except client.exceptions.NoSuchEntityException:
-        pass
+        raise CannotRemediateError(
+            f"There is no IAM user {user}, who was deleted or renamed. The key {key} stays active if it was "
+            "renamed: look for it in the account's credential report and deactivate it by hand."
+        ) from None
     return None
 
 

@@ -405,9 +405,17 @@ def test_a_control_that_no_remediation_serves_is_reported_and_not_tried_again(ru
     assert statuses(summary) == [Status.IMPOSSIBLE]
     assert summary.failures == []
     assert (
-        "No enabled remediation serves EX.1 for resources of type AwsOther"
-        in (world.last_note(event.findings[0])[1])
-    )
+        "No enabled remediation serves EX.1 for resources of type AwsOther. Enable one in settings.toml, or "
+        "remediate the finding by hand. "
+    ) in world.last_note(event.findings[0])[1]
+
+
+def test_a_finding_of_somebodys_product_is_reported_with_the_product(run, world, new_event):
+    event = new_event(1)
+    product = "arn:aws:securityhub:eu-west-1:444455556666:product/444455556666/default"
+    event = replace(event, findings=(replace(event.findings[0], product_arn=product),))
+    assert statuses(run(event)) == [Status.IMPOSSIBLE]
+    assert f"No enabled remediation serves findings of {product}" in world.last_note(event.findings[0])[1]
 
 
 def test_the_record_is_there_before_anything_changes(run, world, new_event):

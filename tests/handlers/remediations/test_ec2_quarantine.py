@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+from botocore.exceptions import ClientError
 
 from remediation.contract import CannotRemediateError
 from remediations.ec2_quarantine import apply, plan, undo
@@ -92,6 +93,21 @@ def test_interfaces_in_several_vpcs_are_isolated_each_in_its_own(member, ec2, in
     assert groups(ec2, instance)[third] == [of_vpc[other]]
     undo(change, member.session)
     assert groups(ec2, instance) == before
+
+
+def test_an_interface_that_was_deleted_meanwhile_keeps_no_other_isolated(member, ec2, instance):
+    before = groups(ec2, instance)
+    change = apply(plan(finding_about(member, instance), member.session), member.session)
+    first, second = before
+
+    def lose(model, params, **_):
+        """The embedded AWS has no such error."""
+        if params["body"]["NetworkInterfaceId"] == first:
+            raise ClientError({"Error": {"Code": "InvalidNetworkInterfaceID.NotFound"}}, model.name)
+
+    member.session.events.register("before-call.ec2.ModifyNetworkInterfaceAttribute", lose)
+    undo(change, member.session)
+    assert groups(ec2, instance)[second] == before[second]
 
 
 def test_a_second_time_nothing_is_needed(member, instance):

@@ -138,6 +138,15 @@ def test_undoing_activates_only_what_was_active_before(member, iam, new_key):
     assert statuses(iam) == {old: "Active", inactive: "Inactive"}
 
 
+def test_a_key_that_was_deleted_meanwhile_keeps_no_other_from_being_activated(member, iam, new_key):
+    first, second = new_key(OLD), new_key(OLD)
+    change = apply(plan(finding_about(member, "IAM.3"), member.session), member.session)
+    iam.delete_access_key(UserName=USER, AccessKeyId=change.prior_state["ActiveAccessKeyIds"][0])
+    undo(change, member.session)
+    (status,) = statuses(iam).items()
+    assert status in {(first, "Active"), (second, "Active")}
+
+
 def test_nothing_is_needed_for_a_user_that_is_gone(member):
     def lose(http_response, parsed, **_):
         http_response.status_code = 404

@@ -79,13 +79,14 @@ def test_nothing_is_needed_for_a_key_that_is_not_the_users(member, keys):
     )
 
 
-def test_nothing_is_needed_for_a_user_that_is_gone(member):
+def test_a_user_of_whom_nobody_can_say_whether_it_was_renamed_with_its_key_is_refused(member):
     def lose(http_response, parsed, **_):
         http_response.status_code = 404
         parsed["Error"] = {"Code": "NoSuchEntity", "Message": "The user cannot be found."}
 
     member.session.events.register("after-call.iam.ListAccessKeys", lose)
-    assert not plan(finding_about(member, "AKIAIOSFODNN7EXAMPLE"), member.session).is_needed
+    with pytest.raises(CannotRemediateError, match=f"no IAM user {USER}, who was deleted or renamed"):
+        plan(finding_about(member, "AKIAIOSFODNN7EXAMPLE"), member.session)
 
 
 ROLE = {"PrincipalType": "AssumedRole", "PrincipalName": "app"}
