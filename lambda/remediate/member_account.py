@@ -12,6 +12,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import create_loader
 
 from securityhub_events import Finding
 
@@ -86,6 +87,8 @@ class MemberSessions:
         self._external_id = external_id
         self._now = now
         self._kept: dict[tuple[str, str, str], _Kept] = {}
+        # EC2's model alone takes 20 MB, and a session with a loader of its own reads its own.
+        self._models = create_loader()
 
     def session(self, finding: Finding, action: str) -> Session:
         """Return a session in the finding's account and region.
@@ -117,6 +120,7 @@ class MemberSessions:
                 "control policy denies it."
             ) from error
         core = botocore.session.Session()
+        core.register_component("data_loader", self._models)
         core.set_default_client_config(_CONFIG)
         session = boto3.session.Session(
             botocore_session=core,

@@ -2,6 +2,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from botocore.loaders import JSONFileLoader
 from botocore.stub import ANY, Stubber
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,6 +90,15 @@ def test_no_session_is_used_for_another_account_region_or_finding(sessions, sts,
     first = sessions.session(finding, "Remediate")
     answer(sts[1], account=change.get("aws_account_id", "444455556666"), number=1)
     assert sessions.session(replace(finding, **change), "Remediate") is not first
+
+
+def test_the_model_of_a_service_is_read_once_and_not_for_each_finding(sessions, sts, finding, monkeypatch):
+    read, load = [], JSONFileLoader.load_file
+    monkeypatch.setattr(JSONFileLoader, "load_file", lambda *given: read.append(given[1]) or load(*given))
+    for number in range(3):
+        answer(sts[1], number=number)
+        sessions.session(replace(finding, id=f"finding/{number}"), "Remediate").client("ec2")
+    assert len([path for path in read if "/ec2/" in path and path.endswith("/service-2")]) == 1
 
 
 def test_a_refusal_names_the_role_and_what_to_check_and_is_not_remembered(sessions, sts, finding):
