@@ -7,7 +7,7 @@ from aws_cdk.assertions import Annotations, Match, Template
 
 import app
 from stacks.findings_routing import FindingsRoutingStack
-from stacks.settings import SETTINGS_FILE, Settings, check_settings, load_settings
+from stacks.settings import SETTINGS_FILE, check_settings, load_settings
 
 PARTS = {"archive", "critical", "high"}
 OUTPUT_OF = {"archive": "ArchiveBucketName", "critical": "CriticalTopicArn", "high": "HighQueueUrl"}
@@ -344,7 +344,7 @@ def test_where_account_and_region_are_unknown_the_template_names_none(new_stack)
     ],
 )
 def test_the_app_has_the_stack_while_any_part_is_on(monkeypatch, tmp_path, feature_flags, on, stacks):
-    settings = Settings(routing=routing(on=on), remediation=load_settings().remediation)
+    settings = load_settings().model_copy(update={"routing": routing(on=on)})
     monkeypatch.setattr(app, "load_settings", lambda **_: settings)
     monkeypatch.setattr(app, "App", lambda: App(context=feature_flags, outdir=str(tmp_path)))
     monkeypatch.setattr(app, "check_templates", lambda _: None)

@@ -263,7 +263,7 @@ def test_a_second_invocation_that_wants_the_same_ticket_meanwhile_is_told_to_com
 
     monkeypatch.setattr(jira, "open", open_slowly)
     world.deliver(imported)
-    assert failures[0].startswith("A: Jira: IdempotencyAlreadyInProgressError: ")
+    assert failures[0].startswith("A: Jira: WorkInProgressError: ")
     world.deliver_all()
     assert world.open_issues("A") == ["JIRA-1", "SLACK-1"]
 
