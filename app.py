@@ -8,8 +8,9 @@ import os
 import sys
 from pathlib import Path
 
-from aws_cdk import App, Environment
+from aws_cdk import App, Environment, Stack
 
+from stacks.alarms import send_alarms
 from stacks.analyst_actions import AnalystActionsStack
 from stacks.findings_routing import FindingsRoutingStack
 from stacks.member_role import MemberRoleStack
@@ -68,6 +69,10 @@ def main() -> None:
             env=environment,
             description="Opens tickets and incidents for Security Hub findings, and resolves them",
         )
+    if topic_arn := settings.alarms.topic_arn:
+        for stack in app.node.children:
+            if isinstance(stack, Stack):
+                send_alarms(stack, topic_arn)
     check_templates(app)
     app.synth()
 

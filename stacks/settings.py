@@ -476,12 +476,22 @@ class TicketingSettings(_Settings):
         return self
 
 
+class AlarmsSettings(_Settings):
+    """The alarms of all stacks, such as those on their dead-letter queues."""
+
+    topic_arn: str = Field(
+        pattern=r"^(arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256})?$",
+        description="the ARN of an SNS topic in the stacks' region that is told of alarms, or '' for none",
+    )
+
+
 class Settings(_Settings):
     """All settings of the app."""
 
     routing: RoutingSettings
     remediation: RemediationSettings
     ticketing: TicketingSettings
+    alarms: AlarmsSettings
 
 
 def load_settings(path: Path = SETTINGS_FILE, *, overlay: Path | None = None) -> Settings:

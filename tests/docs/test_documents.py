@@ -23,6 +23,7 @@ from securityhub_actions import CustomAction, CustomActionRule, targets
 from securityhub_actions.action_target_providers import NATIVE_REGIONS
 from securityhub_actions.delivery import Target
 from securityhub_actions.security_hub_rule import SecurityHubRule
+from stacks.remediation_catalog import read_catalog
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -298,3 +299,8 @@ def test_the_table_of_remediations_names_every_module_once():
     modules = {path.stem for path in (ROOT / "lambda" / "remediations").glob("*.py")} - {"__init__"}
     rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "remediation.md").read_text(), re.MULTILINE)
     assert sorted(rows) == sorted(modules)
+
+
+def test_the_readme_counts_the_controls_that_are_remediated():
+    controls = {control for entry in read_catalog().values() for control in entry.controls}
+    assert f"remediations for {len(controls)} controls" in (ROOT / "README.md").read_text()

@@ -1,5 +1,6 @@
 """The app as a whole: once as the CDK CLI runs it, and for other places in this process, which is faster."""
 
+import json
 import os
 import subprocess
 import sys
@@ -67,6 +68,24 @@ def test_the_context_names_a_file_with_what_differs(synthesize, tmp_path):
     templates = synthesize("eu-west-1", settings=str(file))
     assert templates.keys() == {*STACKS, "SecurityHubRemediation", "SecurityHubRemediationMember"}
     assert "High" not in templates["SecurityHubFindingsRouting"]
+
+
+def test_every_alarm_tells_the_topic_of_the_settings(synthesize, tmp_path):
+    topic = "arn:aws:sns:eu-west-1:111122223333:on-call"
+    file = tmp_path / "production.toml"
+    file.write_text(
+        f'[alarms]\ntopic_arn = "{topic}"\n[remediation]\nenabled = true\n'
+        "[ticketing]\nenabled = true\n[ticketing.jira]\nenabled = true"
+    )
+    alarms = {
+        (stack, name): resource["Properties"]
+        for stack, template in synthesize("eu-west-1", settings=str(file)).items()
+        for name, resource in json.loads(template)["Resources"].items()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+    }
+    assert {stack for stack, _ in alarms} == {*STACKS, "SecurityHubRemediation", "SecurityHubTicketing"}
+    told = [alarm["AlarmActions"] + alarm["OKActions"] for alarm in alarms.values()]
+    assert told == [[topic, topic]] * len(alarms)
 
 
 def test_no_template_names_a_partition_account_or_region_when_none_is_known(synthesize):

@@ -96,6 +96,14 @@ def test_a_filter_of_the_other_file_replaces_the_filter(overlaid):
     assert archive.enabled
 
 
+def test_what_is_no_topic_cannot_be_told_of_alarms(overlaid):
+    with pytest.raises(
+        SettingsError,
+        match=r"alarms\.topic_arn = .* allowed is the ARN of an SNS topic in the stacks' region",
+    ):
+        overlaid('[alarms]\ntopic_arn = "on-call"')
+
+
 def test_a_fault_names_both_files(overlaid):
     with pytest.raises(
         SettingsError, match=r"settings\.toml with .*production\.toml has a fault:\n.*= \"yes\""
@@ -184,7 +192,7 @@ def test_a_filter_reads_as_findingfilter_and_eventbridge_write_it(load, table, e
             "[route]",
             [
                 "routing is missing: give a table with archive, critical and high.",
-                "route is unknown: a table with routing, remediation and ticketing is allowed.",
+                "route is unknown: a table with routing, remediation, ticketing and alarms is allowed.",
             ],
         ),
         (
