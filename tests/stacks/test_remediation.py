@@ -8,7 +8,7 @@ import app
 from remediate.settings import Settings as FunctionSettings
 from stacks.member_role import MemberRoleStack
 from stacks.remediation import RemediationStack
-from stacks.settings import Settings, load_settings
+from stacks.settings import load_settings
 
 UNIT = "ou-abcd-12345678"
 EVERYTHING = {"automatic": {"enabled": True}, "stack_set": {"enabled": True}}
@@ -208,11 +208,8 @@ def test_accounts_that_join_a_unit_get_the_role_by_themselves(template):
 def test_the_app_has_the_stacks_while_remediation_is_enabled(
     monkeypatch, tmp_path, feature_flags, remediation_settings, enabled
 ):
-    settings = Settings(
-        routing=load_settings().routing,
-        remediation=remediation_settings(**EVERYTHING, enabled=enabled),
-        ticketing=load_settings().ticketing,
-    )
+    remediation = remediation_settings(**EVERYTHING, enabled=enabled)
+    settings = load_settings().model_copy(update={"remediation": remediation})
     monkeypatch.setattr(app, "load_settings", lambda **_: settings)
     monkeypatch.setattr(app, "App", lambda: App(context=feature_flags, outdir=str(tmp_path)))
     monkeypatch.setattr(app, "check_templates", lambda _: None)

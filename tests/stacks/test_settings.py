@@ -99,7 +99,7 @@ def test_a_filter_of_the_other_file_replaces_the_filter(overlaid):
 def test_what_is_no_topic_cannot_be_told_of_alarms(overlaid):
     with pytest.raises(
         SettingsError,
-        match=r"alarms\.topic_arn = .* allowed is the ARN of an SNS topic in the stacks' region",
+        match=r"alarms\.topic_arn = .* allowed is the ARN of an SNS topic",
     ):
         overlaid('[alarms]\ntopic_arn = "on-call"')
 
