@@ -7,7 +7,6 @@ See:
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,14 @@ STATEMENTS = (
     {"Action": ("iam:GetAccountPasswordPolicy", "iam:UpdateAccountPasswordPolicy"), "Resource": ("*",)},
 )
 UNDO_STATEMENTS = (
-    {"Action": ("iam:DeleteAccountPasswordPolicy", "iam:UpdateAccountPasswordPolicy"), "Resource": ("*",)},
+    {
+        "Action": (
+            "iam:DeleteAccountPasswordPolicy",
+            "iam:GetAccountPasswordPolicy",
+            "iam:UpdateAccountPasswordPolicy",
+        ),
+        "Resource": ("*",),
+    },
 )
 
 Policy = Mapping[str, bool | int]
@@ -57,6 +63,8 @@ _DEMANDS: Mapping[str, Policy] = {
     "IAM.16": {"PasswordReusePrevention": 24},
     "IAM.17": {"MaxPasswordAge": 90},
 }
+# What a request that leaves them out gets.
+_DEFAULTS: Policy = {**dict.fromkeys(_STRONG, False), "MinimumPasswordLength": 6}
 # The one control with parameters, and the numbers that they may be; the others are true or false.
 _CUSTOMIZABLE = "IAM.7"
 _NUMBERS = {
@@ -91,23 +99,33 @@ def plan(finding: Finding, session: Session) -> Plan:
 
 
 def apply(plan: Plan, session: Session) -> Change:
-    """Set it, together with all that stays: what a request leaves out returns to its default."""
-    policy: Any = plan.prior_state["PasswordPolicy"]
+    """Set it, together with all that stays: what a request leaves out returns to its default.
+
+    The policy is read again, because the findings of other controls may have changed it since the plan.
+    """
     changes: Any = plan.prior_state["Changes"]
-    session.client("iam").update_account_password_policy(**{**(policy or {}), **changes})
+    now = _read(session) or {}
+    if missing := _strengthened(now, changes):
+        _write({**now, **missing}, session)
     return Change(resource=plan.resource, description=plan.description, prior_state=plan.prior_state)
 
 
 def undo(change: Change, session: Session) -> None:
-    """Restore the policy, or remove it where there was none."""
-    client = session.client("iam")
-    policy: Any = change.prior_state["PasswordPolicy"]
-    if policy is None:
-        # It may be gone already.
-        with contextlib.suppress(client.exceptions.NoSuchEntityException):
-            client.delete_account_password_policy()
+    """Restore what was set, and remove the policy where there was none. What others set since stays."""
+    before: Any = change.prior_state["PasswordPolicy"]
+    changes: Any = change.prior_state["Changes"]
+    now = _read(session)
+    ours = {name for name, value in changes.items() if now and now.get(name) == value}
+    if now is None or not ours:
+        return
+    earlier = _DEFAULTS if before is None else before
+    restored = {name: value for name, value in now.items() if name not in ours}
+    restored |= {name: earlier[name] for name in ours if name in earlier}
+    # A policy that asks nothing asks less than IAM does without one.
+    if _asks_nothing(restored) and not (before and _asks_nothing(before)):
+        session.client("iam").delete_account_password_policy()
     else:
-        client.update_account_password_policy(**policy)
+        _write(restored, session)
 
 
 def _demands_of(finding: Finding) -> Policy:
@@ -148,6 +166,15 @@ def _read(session: Session) -> Policy | None:
     except client.exceptions.NoSuchEntityException:
         return None
     return {name: value for name, value in policy.items() if name != _DERIVED}
+
+
+def _write(policy: Policy, session: Session) -> None:
+    client: Any = session.client("iam")
+    client.update_account_password_policy(**policy)
+
+
+def _asks_nothing(policy: Policy) -> bool:
+    return all(value == _DEFAULTS.get(name, False) for name, value in policy.items())
 
 
 def _strengthened(policy: Policy, demands: Policy) -> Policy:

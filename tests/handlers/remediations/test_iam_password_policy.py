@@ -90,6 +90,40 @@ def test_a_policy_where_there_was_none_asks_no_less_than_iam_itself(member, iam,
     assert policy_of(iam) is None
 
 
+def test_what_another_control_has_set_since_the_plan_stays(member, iam):
+    iam.update_account_password_policy(**STRICT | {"RequireSymbols": False, "RequireNumbers": False})
+    symbols, numbers = (
+        plan(finding_about(member, control), member.session) for control in ("IAM.13", "IAM.14")
+    )
+    apply(symbols, member.session)
+    apply(numbers, member.session)
+    assert policy_of(iam) == STRICT
+
+
+@pytest.mark.parametrize("existing", [True, False])
+def test_undoing_one_control_leaves_what_another_has_set_since(member, iam, existing):
+    if existing:
+        iam.update_account_password_policy(**STRICT | {"RequireSymbols": False, "PasswordReusePrevention": 3})
+    first, second = (
+        apply(plan(finding_about(member, control), member.session), member.session)
+        for control in ("IAM.13", "IAM.16")
+    )
+    undo(first, member.session)
+    made = policy_of(iam)
+    assert (made["RequireSymbols"], made["PasswordReusePrevention"]) == (False, 24)
+    undo(second, member.session)
+    expected = STRICT | {"RequireSymbols": False, "PasswordReusePrevention": 3} if existing else None
+    assert policy_of(iam) == expected
+
+
+def test_undoing_leaves_what_was_made_stricter_since(member, iam):
+    iam.update_account_password_policy(**STRICT | {"MinimumPasswordLength": 6})
+    change = apply(plan(finding_about(member, "IAM.15"), member.session), member.session)
+    iam.update_account_password_policy(**STRICT)
+    undo(change, member.session)
+    assert policy_of(iam) == STRICT
+
+
 def test_a_request_repeats_all_that_stays(member, iam):
     iam.update_account_password_policy(**STRICT | {"RequireSymbols": False})
     requests = []
