@@ -270,11 +270,12 @@ class _Run:
         session = self.services.members.session(finding, self.action)
         self._require_tags(finding, remediation, change, session)
         remediation.undo(change, session)
-        self.services.records.delete(finding)
         undone = self._outcome(Status.UNDONE, change.description, remediation=name)
         self.services.once.forget(self._key(finding, _REMEDIATE))
         # The finding is NEW again, which a rule would take for its turn.
         self.services.once.run(self._key(finding, AUTOMATIC), undone.to_json)
+        # Last: without it, the next try would find nothing to undo.
+        self.services.records.delete(finding)
         return undone
 
     def _require_tags(

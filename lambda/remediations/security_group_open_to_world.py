@@ -49,6 +49,7 @@ _RDP = (3389,)
 _OF_DEFAULT_GROUP, _OF_AUTHORIZED_PORTS = "EC2.2", "EC2.18"
 # By protocol, the parameter of EC2.18 and its default.
 _AUTHORIZED_PORTS = {"tcp": ("authorizedTcpPorts", ("80", "443")), "udp": ("authorizedUdpPorts", ())}
+_JUDGED = (*_AUTHORIZED_PORTS, _ALL_PROTOCOLS)
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 _HIGH_RISK_PORTS = (
     *(20, 21, 22, 23, 25, 110, 135, 143, 445, 1433, 1434, 3000, 3306, 3389, 4333, 5000, 5432, 5500, 5601),
@@ -81,12 +82,11 @@ def plan(finding: Finding, session: Session) -> Plan:
         .get_paginator("describe_security_group_rules")
         .paginate(Filters=[{"Name": "group-id", "Values": [group_id]}])
     )
-    rules = [
-        {field: rule[field] for field in _KEPT_FIELDS if field in rule}
-        for page in pages
-        for rule in page["SecurityGroupRules"]
-        if offends(rule)
-    ]
+    found = [rule for page in pages for rule in page["SecurityGroupRules"]]
+    rules = [{key: rule[key] for key in _KEPT_FIELDS if key in rule} for rule in found if offends(rule)]
+    # The control's documentation does not say whether it objects to these as well.
+    others = [_describe(rule) for rule in found if _is_open(rule) and _protocol(rule) not in _JUDGED]
+    is_unclear = others and not rules and control_of(finding) == _OF_AUTHORIZED_PORTS
     return Plan(
         resource=resource.id,
         description=f"Revoke {len(rules)} rule(s): {', '.join(_describe(rule) for rule in rules)}"
@@ -94,6 +94,7 @@ def plan(finding: Finding, session: Session) -> Plan:
         else "No rule of the security group is objectionable",
         prior_state={"GroupId": group_id, "Rules": rules},
         is_needed=bool(rules),
+        remains=f"Decide by hand on {', '.join(others)}" if is_unclear else "",
     )
 
 

@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from once.remembered_work import RememberedWork
 from remediate.lists import AccountLists, TagLists
 from remediate.logic import explain_no_findings, remediate_findings
 from remediate.outcomes import FindingsNotRemediatedError, Status
@@ -434,6 +435,18 @@ def test_undoing_restores_and_reopens_once(run, world, new_event):
     assert world.last_note(event.findings[0])[0] == "NEW"
     run(replace(undo, event_id="another"))
     assert world.undone == ["resource/0"]
+
+
+def test_undoing_that_stops_halfway_is_tried_again(run, world, new_event, monkeypatch):
+    event = new_event(1)
+    run(event)
+    undo = replace(event, action_arn=event.action_arn.replace("Remediate", "UndoRemediation"))
+    with monkeypatch.context() as broken:
+        broken.setattr(RememberedWork, "forget", lambda *_: 1 / 0)
+        assert statuses(run(undo)) == [Status.FAILED]
+    assert statuses(run(undo)) == [Status.UNDONE]
+    assert world.open == {"resource/0"}
+    assert world.kept == {}
 
 
 def test_what_was_undone_can_be_remediated_and_undone_again(run, world, new_event):

@@ -136,6 +136,15 @@ def test_authorized_ports_that_are_none_are_refused(member, new_group, port):
         plan(finding, member.session)
 
 
+@pytest.mark.parametrize(("control", "left"), [("EC2.18", True), ("EC2.13", False)])
+def test_another_protocol_that_is_open_to_the_world_is_left_to_decide_by_hand(
+    member, new_group, control, left
+):
+    made = plan(finding_about(member, new_group(WEB, ("icmp", 8, 0, WORLD)), control), member.session)
+    assert not made.is_needed
+    assert made.remains == ("Decide by hand on ingress icmp 8-0 0.0.0.0/0" if left else "")
+
+
 def test_a_plan_names_the_rules_and_changes_nothing(member, ec2, new_group):
     group = new_group(SSH, WEB)
     made = plan(finding_about(member, group, "EC2.13"), member.session)
