@@ -12,7 +12,7 @@ from typing import Final, TypedDict
 from securityhub_events import CustomActionEvent, Finding, ImportedFindingsEvent, MalformedItem
 from securityhub_findings.updates import MAX_NOTE_CHARACTERS, truncate
 
-# Leaves room in a note for who did it, when, and the prior state or where it is.
+# Leaves room in a note for the prior state or where it is. Without one a description takes what there is.
 _MAX_DESCRIPTION_CHARACTERS: Final = 200
 
 
@@ -183,10 +183,11 @@ def compose_note(outcome: Outcome, event: CustomActionEvent | ImportedFindingsEv
         else "automatic rule"
     )
     again = "Already done, nothing changed now. " if outcome.repeated else ""
-    text = (
-        f"{again}{outcome.status}: {truncate(outcome.description, _MAX_DESCRIPTION_CHARACTERS)}. "
-        f"{outcome.time} by {by}, request {outcome.request_id}."
-    )
+    begin, end = f"{again}{outcome.status}: ", f". {outcome.time} by {by}, request {outcome.request_id}."
+    room = _MAX_DESCRIPTION_CHARACTERS
+    if outcome.prior_state is None:
+        room = max(room, MAX_NOTE_CHARACTERS - len(begin) - len(end))
+    text = f"{begin}{truncate(outcome.description, room)}{end}"
     if outcome.prior_state is None:
         return truncate(text, MAX_NOTE_CHARACTERS)
     prior = json.dumps(outcome.prior_state, separators=(",", ":"))

@@ -411,6 +411,19 @@ def test_a_control_that_no_remediation_serves_is_reported_and_not_tried_again(ru
     ) in world.last_note(event.findings[0])[1]
 
 
+def test_a_long_reason_gets_the_room_that_no_prior_state_needs(run, world, new_event):
+    event = new_event(1)
+    world.tags = {"resource/0": RuntimeError(f"{'Denied, ' * 30}so check the role.")}
+    run(event, resource_tags=tagged(deny={"keep": ["ANY"]}))
+    note = world.last_note(event.findings[0])[1]
+    assert "Denied, so check the role. 2" in note
+    assert note.endswith(", request request-1.")
+    world.tags = {"resource/0": RuntimeError("Denied, " * 100)}
+    run(replace(event, event_id="another"), resource_tags=tagged(deny={"keep": ["ANY"]}))
+    note = world.last_note(event.findings[0])[1]
+    assert (len(note), "…. 2" in note, note.endswith(", request request-1.")) == (512, True, True)
+
+
 def test_a_finding_of_somebodys_product_is_reported_with_the_product(run, world, new_event):
     event = new_event(1)
     product = "arn:aws:securityhub:eu-west-1:444455556666:product/444455556666/default"
