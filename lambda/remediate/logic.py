@@ -30,7 +30,7 @@ from securityhub_events import (
     ImportedFindingsV2Event,
     InsightResultsEvent,
 )
-from securityhub_findings.updates import FindingsUpdater, write_to_findings
+from securityhub_findings.updates import FindingsUpdater, with_earlier_note, write_to_findings
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -314,7 +314,7 @@ class _Run:
         for report in reports:
             if report.outcome.status not in unwritten:
                 # The moments differ; whoever shares a note gets the first of them.
-                note = compose_note(replace(report.outcome, time=""), self.event)
+                note = self._note(replace(report.outcome, time=""), report.finding)
                 groups.setdefault((report.outcome.status, note), []).append(report)
         return {finding: why for group in groups.values() for finding, why in self._write(group).items()}
 
@@ -339,7 +339,7 @@ class _Run:
             security_hub=self.services.security_hub,
             # A rule that only plans resolves nothing.
             workflow_status=WORKFLOW_STATUSES.get(outcome.status) if self.changes else None,
-            note_text=compose_note(outcome, self.event),
+            note_text=self._note(outcome, group[0].finding),
             note_updated_by=self.invocation.function_arn,
         )
         if not_written:
@@ -347,6 +347,10 @@ class _Run:
                 {item.finding.id: f"{item.error_code}: {item.error_message}" for item in not_written}
             )
         return outcome.to_json()
+
+    def _note(self, outcome: Outcome, finding: Finding) -> str:
+        note = compose_note(outcome, self.event)
+        return with_earlier_note(note, finding, author=self.invocation.function_arn)
 
     def _key(self, finding: Finding, kind: str | None = None) -> dict[str, str]:
         """Return what is remembered as one piece of work: by default, what this event asks for."""

@@ -97,6 +97,23 @@ def write_to_findings(
     return not_updated
 
 
+def with_earlier_note(text: str, finding: Finding, *, author: str) -> str:
+    """Return a note followed by the one that it replaces, as far as that fits; at most `MAX_NOTE_CHARACTERS`.
+
+    A finding has one note. What an analyst or another function wrote there is not to be lost without need.
+
+    Args:
+        text: The new note.
+        finding: As the event shows it.
+        author: Who writes the new note; an earlier one of the same author is left out.
+    """
+    note = finding.raw.get("Note")
+    earlier = note.get("Text") if isinstance(note, Mapping) and note.get("UpdatedBy") != author else None
+    if not isinstance(earlier, str) or not earlier.strip():
+        return truncate(text, MAX_NOTE_CHARACTERS)
+    return truncate(f"{text} Earlier note: {earlier.strip()}", MAX_NOTE_CHARACTERS)
+
+
 def truncate(text: str, limit: int) -> str:
     """Cut `text` to at most `limit` UTF-16 code units, never through a character; an ellipsis marks the cut.
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final, NoReturn, Protocol, TypeVar
 
 from securityhub_events import Finding, ImportedFindingsV2Event, InsightResultsEvent
-from securityhub_findings.updates import FindingsUpdater, write_to_findings
+from securityhub_findings.updates import FindingsUpdater, with_earlier_note, write_to_findings
 from tickets.contract import Ticket, Tracker
 from tickets.entry import (
     ChangedMeanwhileError,
@@ -254,7 +254,7 @@ class _Run:
             [finding],
             security_hub=self.services.security_hub,
             workflow_status=status_to_write(finding, news),
-            note_text=note,
+            note_text=with_earlier_note(note, finding, author=self.invocation.function_arn),
             note_updated_by=self.invocation.function_arn,
             user_defined_fields=fields_to_write(finding, entries),
         ):

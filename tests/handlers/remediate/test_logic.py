@@ -108,6 +108,15 @@ def test_a_finding_that_comes_twice_in_one_event_is_done_once(run, world, new_ev
     assert world.applied == ["resource/0"]
 
 
+def test_the_note_that_is_replaced_stands_behind_the_new_one(run, world, new_event):
+    event = new_event(2)
+    (one, other) = event.findings
+    noted = replace(one, raw={**one.raw, "Note": {"Text": "Ann is on it", "UpdatedBy": "ann"}})
+    run(replace(event, findings=(noted, other)))
+    assert world.last_note(one)[1].endswith(" Earlier note: Ann is on it")
+    assert "Earlier note" not in world.last_note(other)[1]
+
+
 def test_a_second_press_changes_nothing_and_says_so(run, world, new_event):
     event = new_event(1)
     run(event)
