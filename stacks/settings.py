@@ -318,7 +318,7 @@ class RemediationSettings(_Settings):
     undo: bool = Field(
         description="true or false, whether there is a custom action that undoes, and the permissions for it"
     )
-    regions: list[Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]] = Field(
+    regions: list[Annotated[str, Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-[0-9]$")]] = Field(
         description="a list of the regions in which members may be changed, or [] for all"
     )
     record_retention_days: int = Field(

@@ -96,6 +96,13 @@ def test_a_filter_of_the_other_file_replaces_the_filter(overlaid):
     assert archive.enabled
 
 
+@pytest.mark.parametrize(
+    "region", ["eu-west-1", "us-gov-east-1", "cn-north-1", "eusc-de-east-1", "us-isob-east-1"]
+)
+def test_members_can_be_changed_in_a_region_of_any_partition(overlaid, region):
+    assert overlaid(f'[remediation]\nregions = ["{region}"]').remediation.regions == [region]
+
+
 def test_what_is_no_topic_cannot_be_told_of_alarms(overlaid):
     with pytest.raises(
         SettingsError,
