@@ -1,4 +1,4 @@
-"""Settings of an account that MiniStack has not: EBS encryption by default, S3 Block Public Access.
+"""Settings of an account that MiniStack lacks or has otherwise: EBS encryption, public access, passwords.
 
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EnableEbsEncryptionByDefault.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_PutPublicAccessBlock.html
@@ -10,7 +10,7 @@ from typing import Any
 
 from ministack import app
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import ec2
+from ministack.services import ec2, iam
 
 _S3_PATH = "/v20180820/configuration/publicAccessBlock"
 _S3_SETTINGS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
@@ -28,6 +28,7 @@ def register() -> None:
     for name, enabled in (("Get", None), ("Enable", True), ("Disable", False)):
         operation = f"{name}EbsEncryptionByDefault"
         ec2._ACTION_MAP[operation] = _ebs_operation(operation, enabled=enabled)  # noqa: SLF001 - see test_accounts_contract
+    iam._IAM_HANDLERS["UpdateAccountPasswordPolicy"] = _replace_password_policy  # noqa: SLF001
     original = app._handle_s3_control_request  # noqa: SLF001
 
     async def handle(  # noqa: PLR0917 - MiniStack's signature
@@ -44,6 +45,15 @@ def register() -> None:
 
     app._handle_s3_control_request = handle  # noqa: SLF001
     ec2.reset = _reset_also(ec2.reset)
+
+
+def _replace_password_policy(parameters: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """What a request leaves out gets its default; MiniStack would let it stay.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAccountPasswordPolicy.html
+    """
+    iam._account_password_policy["policy"] = {"MinimumPasswordLength": 6}  # noqa: SLF001
+    return iam._update_account_password_policy(parameters)  # noqa: SLF001
 
 
 def _reset_also(reset: Any) -> Any:  # noqa: ANN401

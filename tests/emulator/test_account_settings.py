@@ -60,3 +60,13 @@ def test_the_public_access_block_of_an_account_is_kept_until_it_is_deleted(s3con
 def test_an_account_cannot_ask_for_another(s3control):
     with pytest.raises(ClientError, match="AccessDenied"):
         s3control.get_public_access_block(AccountId="999988887777")
+
+
+def test_what_a_password_policy_does_not_ask_any_more_is_over(embedded_aws):
+    iam = embedded_aws.client("iam", account=ACCOUNT)
+    iam.update_account_password_policy(MinimumPasswordLength=14, RequireSymbols=True, MaxPasswordAge=90)
+    iam.update_account_password_policy(RequireNumbers=True)
+    policy = iam.get_account_password_policy()["PasswordPolicy"]
+    assert (policy["MinimumPasswordLength"], policy["RequireSymbols"]) == (6, False)
+    assert policy["RequireNumbers"]
+    assert "MaxPasswordAge" not in policy
