@@ -17,6 +17,7 @@ from tests.vendor_servers.server import Request, Response, VendorServer, utf16_l
 
 CHANNEL = "C024BE91L"
 MAX_TEXT = 40_000
+MAX_UPDATE_BYTES = 4_000
 _LINK = re.compile(r"<https?://[^<>|]+>")
 _URL = re.compile(r"(?<!<)https?://[^\s<>|]+")
 
@@ -94,6 +95,8 @@ class SlackServer(VendorServer):
         metadata = _metadata(request.body)
         if message is None:
             return _error("message_not_found")
+        if len(request.body["text"].encode()) > MAX_UPDATE_BYTES:
+            return _error("msg_too_long")
         if metadata is None:
             return _error("invalid_metadata_format")
         message.text, message.metadata = _linked(request.body["text"]), metadata

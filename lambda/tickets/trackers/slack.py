@@ -16,6 +16,7 @@ from tickets.text import body, title
 from tickets.trackers.calls import (
     CLOCK_SKEW,
     READ_SECONDS,
+    CallFailedError,
     Calls,
     Failure,
     Secret,
@@ -25,8 +26,11 @@ from tickets.trackers.calls import (
 from tickets.trackers.environment import base_url, variable
 
 _MAX_TITLE: Final = 300
+# Of a message that is changed; a new one may be ten times as long. A marked title always fits.
+_MAX_CHANGED_BYTES: Final = 4_000
 _EVENT_TYPE: Final = "securityhub_ticket"
 _RESOLVED: Final = "resolved"
+_NOT_TO_BE_CHANGED: Final = frozenset({"edit_window_closed", "cant_update_message"})
 _SECRET_ERRORS: Final = frozenset(
     {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}
 )
@@ -93,26 +97,35 @@ class Slack:
     def resolve(self, ticket: Ticket, reason: str) -> None:
         """Mark the message as resolved and tell the reason in its thread.
 
-        Slack hands the message's text back as it wants it sent, escaped and with its links marked up.
+        The thread is enough where the message may not be changed: too late for the workspace's settings, or
+        the app was installed anew.
         """
         channel, _, ts = ticket.id.partition("/")
         page = self._history(channel=channel, latest=ts, oldest=ts, inclusive=True, limit=1)
         message = next((item for item in page["messages"] if item["ts"] == ts), None)
         if message is None or _payload(message).get("state") == _RESOLVED:
             return
-        self._calls(
-            "mark the message as resolved",
-            lambda client: client.chat_update(
-                channel=channel,
-                ts=ts,
-                text=f":white_check_mark: *Resolved*\n{message['text']}",
-                metadata=_metadata(_payload(message).get("key", ""), _RESOLVED),
-            ),
-        )
+        try:
+            self._mark(channel, message)
+        except CallFailedError as error:
+            if error.failure.said not in _NOT_TO_BE_CHANGED:
+                raise
         self._calls(
             "tell the reason in the message's thread",
             lambda client: client.chat_postMessage(channel=channel, thread_ts=ts, text=_escaped(reason)),
             repeatable=False,
+        )
+
+    def _mark(self, channel: str, message: Mapping[str, Any]) -> None:
+        """Slack hands a message's text back as it wants it sent, escaped and with its links marked up."""
+        self._calls(
+            "mark the message as resolved",
+            lambda client: client.chat_update(
+                channel=channel,
+                ts=message["ts"],
+                text=_fitting(f":white_check_mark: *Resolved*\n{message['text']}"),
+                metadata=_metadata(_payload(message).get("key", ""), _RESOLVED),
+            ),
         )
 
     def _history(self, *, channel: str | None = None, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401
@@ -164,6 +177,20 @@ def _escaped(text: str) -> str:
         https://docs.slack.dev/messaging/formatting-message-text#escaping
     """
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _fitting(text: str) -> str:
+    """Return as many whole lines as a changed message may have: a cut elsewhere could break a link.
+
+    See:
+        https://docs.slack.dev/reference/methods/chat.update#errors
+    """
+    if len(text.encode()) <= _MAX_CHANGED_BYTES:
+        return text
+    mark = "\n…"
+    while len((text + mark).encode()) > _MAX_CHANGED_BYTES and "\n" in text:
+        text = text.rpartition("\n")[0]
+    return text + mark
 
 
 def _metadata(key: str, state: str) -> dict[str, Any]:

@@ -128,6 +128,32 @@ def test_the_links_of_a_message_survive_its_marking(slack, server, draft):
     )
 
 
+@pytest.mark.parametrize("character", ["&", "x", "\N{EURO SIGN}"])
+def test_a_message_too_long_to_be_changed_is_marked_without_its_last_lines(
+    slack, server, make_draft, character
+):
+    long = character * 5_000
+    raw = {"Description": long, "Remediation": {"Recommendation": {"Text": long}}, "ProductArn": long}
+    resources = tuple(make_draft().finding.resources) * 10
+    ticket = slack.open(make_draft(title=long, raw=raw, product_arn=long, id=long, resources=resources))
+    (message,) = server.messages.values()
+    before = message.text
+    slack.resolve(ticket, "Resolved.")
+    header, _, kept = message.text.partition("\n")
+    assert header == ":white_check_mark: *Resolved*"
+    assert kept.startswith("*[CRITICAL] ")
+    assert set(kept.splitlines()) <= {*before.splitlines(), "…"}
+    assert message.replies == ["Resolved."]
+
+
+def test_a_message_that_may_not_be_edited_any_more_gets_the_reason_in_its_thread(slack, server, draft):
+    ticket = slack.open(draft)
+    server.fail(200, path_part="chat.update", body={"ok": False, "error": "edit_window_closed"})
+    slack.resolve(ticket, "Resolved.")
+    (message,) = server.messages.values()
+    assert message.replies == ["Resolved."]
+
+
 def test_only_the_message_itself_is_marked(slack, server, draft, make_draft):
     ticket = slack.open(draft)
     slack.open(make_draft("another"))
