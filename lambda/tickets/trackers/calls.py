@@ -166,7 +166,9 @@ class Calls(Generic[Client]):
         status = f"HTTP {failure.status}, " if failure.status else ""
         said = failure.said
         for member, value in self._secret.items():
-            said = said.replace(value, "***") if value and member not in _NOT_CREDENTIALS else said
+            # As it is sent, without spaces around it; what is no text was never sent.
+            credential = value.strip() if isinstance(value, str) and member not in _NOT_CREDENTIALS else ""
+            said = said.replace(credential, "***") if credential else said
         cure = failure.cure or self._cures.get(failure.status or 0, "It is tried again later.")
         said = truncate(" ".join(said.split()), _MAX_SAID).rstrip(".")
         return CallFailedError(f"{self._name} did not {goal}: {status}{said}. {cure}", failure)

@@ -126,6 +126,14 @@ def test_a_credential_in_an_answer_is_blotted_out():
         calls()("try", request_that(RefusedError(status=400, said="bad header 'Bearer secret-1'")))
 
 
+@pytest.mark.parametrize("secret", [{"token": "secret-1", "port": 8443}, {"token": " secret-1\n"}])
+def test_a_credential_is_blotted_out_whatever_else_its_secret_holds(secret):
+    with pytest.raises(TrackerError, match=r"HTTP 400, bad header 'Bearer \*\*\*'"):
+        calls(read_secret=lambda: secret)(
+            "try", request_that(RefusedError(status=400, said="bad header 'Bearer secret-1'"))
+        )
+
+
 def test_a_long_answer_is_cut():
     with pytest.raises(TrackerError) as caught:
         calls()("try", request_that(RefusedError(status=400, said="<html>\n" * 10_000)))
