@@ -371,6 +371,16 @@ class AutomaticTicketsSettings(_Settings):
 
     @field_validator("filter")
     @classmethod
+    def _leaves_the_links_alone(cls, findings: FindingFilter) -> FindingFilter:
+        if "Tickets" in findings.user_defined_fields:
+            raise ValueError(
+                "user_defined_fields has Tickets, in which the function keeps the links; the rule asks for "
+                "findings without it already, so leave it out"
+            )
+        return findings
+
+    @field_validator("filter")
+    @classmethod
     def _lets_no_settled_finding_pass(cls, findings: FindingFilter) -> FindingFilter:
         for name, settled in _SETTLED.items():
             wanted = getattr(findings, name)
@@ -407,7 +417,7 @@ class JiraSettings(_TrackerSettings):
         pattern=r"^[A-Za-z][A-Za-z0-9_]{1,254}$", description="the key of a project, such as 'SEC'"
     )
     issue_type: str = Field(
-        min_length=1, max_length=60, description="the name of an issue type of that project, such as 'Task'"
+        pattern=r"\S", max_length=60, description="the name of an issue type of that project, such as 'Task'"
     )
     done_transition: str = Field(
         max_length=60,
@@ -421,7 +431,7 @@ class ServiceNowSettings(_TrackerSettings):
 
     url: str = Field(pattern=_HTTPS, description=_URL.format("https://example.service-now.com"))
     close_code: str = Field(
-        min_length=1,
+        pattern=r"\S",
         max_length=100,
         description="a resolution code of the instance, such as 'Solution provided'",
     )

@@ -529,6 +529,17 @@ FILTERED = '[ticketing.automatic.filter]\nseverity = ["CRITICAL", "HIGH"]'
             "compliance_status lets PASSED pass",
         ),
         (
+            FILTERED,
+            FILTERED + '\nuser_defined_fields = { Tickets = "SEC-1" }',
+            "user_defined_fields has Tickets, in which the function keeps the links; .* leave it out",
+        ),
+        ('issue_type = "Task"', 'issue_type = " "', "the name of an issue type"),
+        (
+            'close_code = "Solution provided"',
+            'close_code = " "',
+            "a resolution code of the instance",
+        ),
+        (
             'url = "https://example.atlassian.net"',
             'url = "http://example.atlassian.net"',
             "ticketing.jira.url = .http://example.atlassian.net.: allowed is the URL of the API's site",
