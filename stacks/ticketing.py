@@ -119,7 +119,7 @@ class TicketingStack(Stack):
         for actions, resources in (
             (item_actions, [done.table_arn]),
             (["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], [tickets.table_arn]),
-            (["securityhub:BatchUpdateFindings"], [hub]),
+            (["securityhub:BatchUpdateFindings", "securityhub:GetFindings"], [hub]),
         ):
             role.add_to_policy(iam.PolicyStatement(actions=actions, resources=resources))
         self._allow_secrets(role, settings)

@@ -1,6 +1,7 @@
 """Security Hub's EventBridge events as typed, immutable values.
 
-`parse_event` is the only entry point; everything else here is what it returns or raises.
+`parse_event` is the entry point, and `parse_finding` for a finding alone; everything else here is what they
+return or raise.
 
 See:
     https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-event-formats.html
@@ -19,7 +20,7 @@ from securityhub_events.model import (
     OcsfFinding,
     Resource,
 )
-from securityhub_events.parser import SecurityHubEvent, parse_event
+from securityhub_events.parser import SecurityHubEvent, parse_event, parse_finding
 
 __all__ = [
     "CustomActionEvent",
@@ -35,4 +36,5 @@ __all__ = [
     "Resource",
     "SecurityHubEvent",
     "parse_event",
+    "parse_finding",
 ]

@@ -73,6 +73,19 @@ def parse_event(event: object) -> SecurityHubEvent:
     return build(_parse_envelope(envelope), required_object(envelope, "detail", "$"))
 
 
+def parse_finding(finding: object, region: str) -> Finding:
+    """Read one finding in the AWS Security Finding Format, as GetFindings returns it.
+
+    Args:
+        finding: The finding.
+        region: Where it was read, for one that names no region.
+
+    Raises:
+        MalformedEventError: Something that every finding has is missing or not what it must be.
+    """
+    return _parse_asff(as_object(finding, "$"), "$", region)
+
+
 class _Envelope(TypedDict):
     event_id: str
     account: str

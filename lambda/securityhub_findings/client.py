@@ -1,4 +1,4 @@
-"""Security Hub's BatchUpdateFindings, in the terms of `updates`. The only module here that knows boto3."""
+"""Security Hub, in the terms of `updates`. The only module here that knows boto3."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from securityhub_events import Finding
+from securityhub_events import Finding, parse_finding
 from securityhub_findings.updates import NotUpdated, RequestRefusedError
 
 if TYPE_CHECKING:
     from mypy_boto3_securityhub.client import SecurityHubClient
 
 _CURES = {
-    "AccessDeniedException": "Allow securityhub:BatchUpdateFindings in the function's role.",
+    "AccessDeniedException": "Allow securityhub:{operation} in the function's role.",
     "InvalidAccessException": (
-        "Enable Security Hub in this account and region, and allow securityhub:BatchUpdateFindings in the "
+        "Enable Security Hub in this account and region, and allow securityhub:{operation} in the "
         "function's role. Only the administrator account can update findings of other accounts."
     ),
     "InvalidInputException": "Check the text of the note and the findings named here.",
@@ -41,10 +41,11 @@ def create_client() -> SecurityHubClient:
 
 
 class SecurityHub:
-    """Updates findings through a boto3 client.
+    """Reads and updates findings through a boto3 client.
 
     See:
         https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchUpdateFindings.html
+        https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_GetFindings.html
     """
 
     def __init__(self, client: SecurityHubClient) -> None:
@@ -75,13 +76,8 @@ class SecurityHub:
                 Note={"Text": note_text, "UpdatedBy": note_updated_by},
                 **more,
             )
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            raise RequestRefusedError(code, f"{error} {_CURES.get(code, '')}".rstrip()) from error
-        except BotoCoreError as error:
-            raise RequestRefusedError(
-                type(error).__name__, f"Security Hub could not be reached: {error}"
-            ) from error
+        except (ClientError, BotoCoreError) as error:
+            raise _refusal(error, "BatchUpdateFindings") from error
         by_identifier = {(item.product_arn, item.id): item for item in findings}
         return [
             NotUpdated(
@@ -93,3 +89,32 @@ class SecurityHub:
             )
             for item in response["UnprocessedFindings"]
         ]
+
+    def get_finding(self, finding: Finding) -> Finding | None:
+        """Return a finding as it is now, or None where there is none of its product and id.
+
+        It may take some minutes for an update to show here, and an account has few requests a second.
+
+        Raises:
+            RequestRefusedError: Security Hub refused the request or could not be reached.
+            MalformedEventError: The finding can't be read.
+        """
+        try:
+            found = self._client.get_findings(
+                Filters={
+                    "Id": [{"Value": finding.id, "Comparison": "EQUALS"}],
+                    "ProductArn": [{"Value": finding.product_arn, "Comparison": "EQUALS"}],
+                },
+                MaxResults=1,
+            )["Findings"]
+        except (ClientError, BotoCoreError) as error:
+            raise _refusal(error, "GetFindings") from error
+        return parse_finding(found[0], finding.region) if found else None
+
+
+def _refusal(error: ClientError | BotoCoreError, operation: str) -> RequestRefusedError:
+    if isinstance(error, ClientError):
+        code = error.response["Error"]["Code"]
+        cure = _CURES.get(code, "").format(operation=operation)
+        return RequestRefusedError(code, f"{error} {cure}".rstrip())
+    return RequestRefusedError(type(error).__name__, f"Security Hub could not be reached: {error}")

@@ -55,6 +55,14 @@ class Sighting:
             pressed=isinstance(event, CustomActionEvent),
         )
 
+    def as_it_is_now(self, finding: Finding) -> Sighting:
+        """Return the sighting with what Security Hub says later; it is no newer for that.
+
+        What an analyst asked for before the finding was settled, nobody needs any more.
+        """
+        now = replace(self, finding=finding)
+        return replace(now, pressed=False) if now.verdict and not self.verdict else now
+
     @property
     def verdict(self) -> str:
         """Why the finding needs nobody's work any more; empty where it does."""

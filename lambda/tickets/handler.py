@@ -64,23 +64,24 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
     once.register_lambda_context(context)
     invocation = Invocation(request_id=context.aws_request_id, function_arn=context.invoked_function_arn)
     if "Records" not in event:
-        return _handle(event, invocation)
+        return _handle(event, invocation, is_late=False)
 
     def handle_message(record: SQSRecord) -> None:
-        _handle(json.loads(record.body), invocation)
+        was_tried = int(record.attributes.approximate_receive_count or 1) > 1
+        _handle(json.loads(record.body), invocation, is_late=was_tried)
 
     # A fresh processor each time: it remembers the failures of its last batch.
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     return dict(process_partial_response(event, handle_message, processor, context))
 
 
-def _handle(event: object, invocation: Invocation) -> dict[str, object]:
+def _handle(event: object, invocation: Invocation, *, is_late: bool) -> dict[str, object]:
     parsed = parse_event(event)
     if not isinstance(parsed, CustomActionEvent | ImportedFindingsEvent):
         reason = explain_no_findings(parsed)
         logger.warning(reason)
         return {"skipped": reason}
-    summary = handle_findings(parsed, services=services, invocation=invocation)
+    summary = handle_findings(parsed, services=services, invocation=invocation, is_late=is_late)
     report = summary.to_json()
     if summary.failures:
         logger.error("Tickets incomplete", extra={"event_id": parsed.event_id, "summary": report})

@@ -58,6 +58,13 @@ class Tickets(Protocol):
         """
 
 
+class Findings(FindingsUpdater, Protocol):
+    """What is needed of Security Hub."""
+
+    def get_finding(self, finding: Finding) -> Finding | None:
+        """Return a finding as it is now, or None where it is gone."""
+
+
 class Once(Protocol):
     """Does a piece of work once for each key, and never twice at a time."""
 
@@ -74,7 +81,7 @@ class Services:
     trackers: tuple[Tracker, ...]
     tickets: Tickets
     once: Once
-    security_hub: FindingsUpdater
+    security_hub: Findings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,21 +113,28 @@ class _ToldError(Exception):
     """Ends the telling without its being remembered as done: there will be more to tell, some day."""
 
 
-def handle_findings(event: Event, *, services: Services, invocation: Invocation) -> Summary:
+def handle_findings(
+    event: Event, *, services: Services, invocation: Invocation, is_late: bool = False
+) -> Summary:
     """Open, or resolve, the tickets of every finding of an event, and write to each what happened.
 
     A finding or a tracker that fails stops no other. What was done is remembered, so that a retry or a
     duplicate opens no second ticket, whatever died where.
 
+    An event that comes late, because it was tried before, is about findings as they were then. So they are
+    read again: a ticket for what was settled meanwhile, or a status that overwrites an analyst's, would stay.
+    The first time that would cost more requests than Security Hub allows.
+
     Args:
         event: The findings: an analyst pressed a custom action on them, or they were imported.
         services: The world outside.
         invocation: One for each invocation, also where that has several events.
+        is_late: Whether it may be half an hour and more since the event was sent.
 
     Returns:
         What became of every finding; the caller decides what a failure means.
     """
-    run = _Run(event=event, services=services, invocation=invocation)
+    run = _Run(event=event, services=services, invocation=invocation, is_late=is_late)
     distinct = {(finding.product_arn, finding.id): finding for finding in event.findings}.values()
     return Summary(
         reports=tuple(run.report_of(finding) for finding in distinct), malformed=event.malformed_findings
@@ -142,22 +156,32 @@ class _Run:
     event: Event
     services: Services
     invocation: Invocation
+    is_late: bool
 
     def report_of(self, finding: Finding) -> Report:
         """Do what is to be done about one finding in all trackers, whatever happens."""
-        sighting = Sighting.of(finding, self.event)
         tickets: dict[str, str] = {}
         failures: dict[str, str] = {}
+        try:
+            sighting = self._sighting(finding)
+        except Exception as error:  # noqa: BLE001 - whatever one finding meets, the others get their turn
+            failures[SECURITY_HUB] = f"{type(error).__name__}: {error}".rstrip(". ")
+            return Report(finding=finding, tickets=tickets, failures=failures)
         for tracker in self.services.trackers:
             try:
                 tickets[tracker.name] = _described(self._follow(sighting, tracker))
             except Exception as error:  # noqa: BLE001 - whatever one meets, the others get their turn
                 failures[tracker.name] = f"{type(error).__name__}: {error}".rstrip(". ")
         try:
-            self._tell(finding)
+            self._tell(sighting.finding)
         except Exception as error:  # noqa: BLE001 - as above
             failures[SECURITY_HUB] = f"{type(error).__name__}: {error}".rstrip(". ")
         return Report(finding=finding, tickets=tickets, failures=failures)
+
+    def _sighting(self, finding: Finding) -> Sighting:
+        sighting = Sighting.of(finding, self.event)
+        current = self.services.security_hub.get_finding(finding) if self.is_late else None
+        return sighting.as_it_is_now(current) if current else sighting
 
     def _follow(self, sighting: Sighting, tracker: Tracker) -> Entry | None:
         """Take the steps that the sighting asks for until there is none left."""

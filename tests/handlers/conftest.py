@@ -93,6 +93,7 @@ class FakeSecurityHub:
 
     def attach(self, client):
         client.meta.events.register("before-send.securityhub.BatchUpdateFindings", self._receive)
+        client.meta.events.register("before-send.securityhub.GetFindings", self._find)
         return client
 
     def import_findings(self, findings):
@@ -122,6 +123,17 @@ class FakeSecurityHub:
                 )
         answer = {"ProcessedFindings": processed, "UnprocessedFindings": unprocessed}
         return _answer(request, 200, json.dumps(answer), "application/json")
+
+    def _find(self, request, **_):
+        if self.refusals:
+            return self._refuse(request, *self.refusals.pop(0))
+        (product,), (identifier,) = (
+            json.loads(request.body)["Filters"][name] for name in ("ProductArn", "Id")
+        )
+        assert {product["Comparison"], identifier["Comparison"]} == {"EQUALS"}
+        found = self.findings.get((product["Value"], identifier["Value"]))
+        answer = json.dumps({"Findings": [found] if found else []})
+        return _answer(request, 200, answer, "application/json")
 
     def _update(self, identifier, body):
         if body["FindingIdentifiers"].count(identifier) > 1:

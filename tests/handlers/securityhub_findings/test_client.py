@@ -114,3 +114,23 @@ def test_user_defined_fields_are_written_where_they_are_given(security_hub, fake
         user_defined_fields={"team": "payments"},
     )
     assert fake_security_hub.finding(findings[0].raw)["UserDefinedFields"] == {"team": "payments"}
+
+
+def test_a_finding_is_read_as_it_is_now(security_hub, fake_security_hub, findings):
+    stored = fake_security_hub.finding({"ProductArn": findings[0].product_arn, "Id": findings[0].id})
+    stored["Workflow"] = {"Status": "SUPPRESSED"}
+    found = security_hub.get_finding(findings[0])
+    assert (found.id, found.workflow_status) == (findings[0].id, "SUPPRESSED")
+
+
+def test_a_finding_that_is_gone_is_none(security_hub, fake_security_hub, findings):
+    fake_security_hub.findings.clear()
+    assert security_hub.get_finding(findings[0]) is None
+
+
+def test_a_finding_that_may_not_be_read_says_which_action_is_missing(
+    security_hub, fake_security_hub, findings
+):
+    fake_security_hub.refusals = [(403, "AccessDeniedException", "No")] * 4
+    with pytest.raises(RequestRefusedError, match="Allow securityhub:GetFindings in the function's role"):
+        security_hub.get_finding(findings[0])

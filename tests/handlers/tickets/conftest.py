@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from once.remembered_work import RememberedWork
-from securityhub_events import parse_event
-from securityhub_findings.updates import NotUpdated
+from securityhub_events import parse_event, parse_finding
+from securityhub_findings.updates import NotUpdated, RequestRefusedError
 from tickets.contract import Ticket, TrackerError
 from tickets.entry import ChangedMeanwhileError, finding_key
 from tickets.logic import Invocation, Services, handle_findings
@@ -125,6 +125,8 @@ class World:
         unwritable: ids of findings that Security Hub does not update.
         queue: events that the rules have let pass, or that a custom action has sent, and not handled yet.
         history: all events that were ever in the queue.
+        tried: ids of the events that were delivered before.
+        hub_is_down: whether findings can't be read.
     """
 
     def __init__(self, template, store):
@@ -137,7 +139,8 @@ class World:
     def forget(self):
         """Begin anew."""
         self.findings, self.notes, self.unwritable = {}, {}, set()
-        self.queue, self.history = [], []
+        self.queue, self.history, self.tried = [], [], set()
+        self.hub_is_down = False
         self.store.records.clear()
         self.tickets = MemoryTickets(self.checkpoint)
         self.trackers = tuple(MemoryTracker(name, self.checkpoint) for name in ("Jira", "Slack"))
@@ -230,6 +233,13 @@ class World:
             NotUpdated(finding=one, error_code="FindingNotFound", error_message="gone") for one in refused
         ]
 
+    def get_finding(self, finding):
+        self.checkpoint()
+        if self.hub_is_down:
+            raise RequestRefusedError("InternalException", "Security Hub is down")
+        found = self.findings.get(finding.id)
+        return found and parse_finding(copy.deepcopy(found), "eu-west-1")
+
     def _store(self, finding):
         self.findings[finding["Id"]] = finding
         has_tickets = "Tickets" in finding.get("UserDefinedFields", {})
@@ -261,11 +271,12 @@ class World:
         )
         return Services(trackers=self.trackers, tickets=self.tickets, once=once, security_hub=self)
 
-    def handle(self, event, *, remaining_milliseconds=60_000, **invocation):
+    def handle(self, event, *, remaining_milliseconds=60_000, is_late=False, **invocation):
         """Run the function on an event and return what became of its findings."""
         return handle_findings(
             parse_event(event),
             services=self.services(remaining_milliseconds=remaining_milliseconds),
+            is_late=is_late,
             invocation=Invocation(
                 request_id=f"request-{event['id']}", function_arn=FUNCTION_ARN, **invocation
             ),
@@ -281,8 +292,11 @@ class World:
             intrude: what runs then.
         """
         self._until_death, self._until_intrusion, self._intrude = death_after, intrusion_after, intrude
+        is_late = event["id"] in self.tried
+        self.tried.add(event["id"])
+        remaining = 60_000 if death_after is None else -1
         try:
-            summary = self.handle(event, remaining_milliseconds=60_000 if death_after is None else -1)
+            summary = self.handle(event, remaining_milliseconds=remaining, is_late=is_late)
         except DiedError:
             return None
         finally:

@@ -47,10 +47,16 @@ def imported(world):
     return make
 
 
-def batch(*bodies):
+def batch(*bodies, received=1):
+    attributes = {"ApproximateReceiveCount": str(received)}
     return {
         "Records": [
-            {"messageId": f"message-{number}", "body": body, "eventSource": "aws:sqs", "attributes": {}}
+            {
+                "messageId": f"message-{number}",
+                "body": body,
+                "eventSource": "aws:sqs",
+                "attributes": attributes,
+            }
             for number, body in enumerate(bodies)
         ]
     }
@@ -102,6 +108,16 @@ def test_insight_results_open_nothing_and_are_explained(handler, load_event, lam
 def test_an_event_that_cannot_be_read_raises(handler, lambda_context):
     with pytest.raises(MalformedEventError):
         handler.handle({"source": "aws.securityhub"}, lambda_context)
+
+
+@pytest.mark.parametrize("received", [1, 2])
+def test_a_message_that_comes_again_is_about_its_finding_as_that_is_now(
+    handler, imported, lambda_context, world, received
+):
+    body = json.dumps(imported("A"))
+    world.import_finding("A", Compliance={"Status": "PASSED"}, Workflow={"Status": "RESOLVED"})
+    handler.handle(batch(body, received=received), lambda_context)
+    assert len(world.trackers[0].issues) == (received == 1)
 
 
 def test_what_failed_is_in_the_log(handler, imported, lambda_context, world, log):

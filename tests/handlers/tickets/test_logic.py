@@ -248,6 +248,62 @@ def test_a_note_that_could_not_be_written_is_reported_and_written_later(world):
     assert world.open_issues("A") == ["JIRA-1", "SLACK-1"]
 
 
+@pytest.fixture
+def stuck(world, jira):
+    """A finding whose event waits to be tried again, because a tracker was down."""
+    world.import_finding("A")
+    jira.is_down = True
+    world.deliver(world.queue[0])
+    jira.is_down = False
+    return world
+
+
+@pytest.mark.parametrize("status", ["RESOLVED", "SUPPRESSED"])
+def test_a_late_retry_leaves_what_an_analyst_has_set_meanwhile(world, jira, slack, status):
+    world.import_finding("A")
+    jira.is_down = slack.is_down = True
+    world.deliver(world.queue[0])
+    world.set_status("A", status)
+    jira.is_down = slack.is_down = False
+    world.deliver_all()
+    assert world.findings["A"]["Workflow"]["Status"] == status
+    assert world.open_issues("A") == []
+
+
+def test_a_late_retry_keeps_the_fields_that_others_have_written_meanwhile(stuck):
+    fields = stuck.findings["A"].get("UserDefinedFields", {})
+    stuck._store({**stuck.findings["A"], "UserDefinedFields": {**fields, "owner": "ann"}})
+    stuck.deliver_all()
+    assert stuck.findings["A"]["UserDefinedFields"]["owner"] == "ann"
+    assert "JIRA-1" in links_of(stuck, "A")
+
+
+def test_a_press_that_is_late_opens_no_ticket_for_what_was_settled_since(world, jira, slack):
+    world.import_finding("A", Workflow={"Status": "NOTIFIED"})
+    world.queue.clear()
+    world.press("A")
+    jira.is_down = slack.is_down = True
+    world.deliver(world.queue[0])
+    world.import_finding("A", Compliance={"Status": "PASSED"}, Workflow={"Status": "RESOLVED"})
+    jira.is_down = slack.is_down = False
+    world.deliver_all()
+    assert world.open_issues("A") == []
+
+
+def test_a_late_retry_that_cannot_read_the_finding_waits_for_the_next(stuck):
+    stuck.hub_is_down = True
+    (event, *_) = stuck.queue
+    assert stuck.deliver(event).failures == ["A: Security Hub: RequestRefusedError: Security Hub is down"]
+    assert event in stuck.queue
+
+
+def test_a_finding_that_is_gone_is_handled_as_its_event_shows_it(stuck, jira):
+    event = stuck.queue[0]
+    stuck.get_finding = lambda _: None
+    stuck.deliver(event)
+    assert len(jira.issues) == 1
+
+
 def test_a_second_invocation_that_wants_the_same_ticket_meanwhile_is_told_to_come_back(
     world, jira, monkeypatch
 ):
