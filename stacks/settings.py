@@ -454,7 +454,8 @@ class SlackThreadsSettings(_TrackerSettings):
     """Messages in a Slack channel, marked when the finding is settled."""
 
     url: str = Field(
-        pattern=_HTTPS, description="'https://slack.com/api/', or 'https://slack-gov.com/api/' for GovSlack"
+        pattern=r"^https://[A-Za-z0-9.-]+/api/$",
+        description="'https://slack.com/api/', or 'https://slack-gov.com/api/' for GovSlack",
     )
     channel: str = Field(
         pattern=r"^[CG][A-Z0-9]{8,}$",

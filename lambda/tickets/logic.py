@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final, NoReturn, Protocol, TypeVar
 
-from securityhub_events import Finding, ImportedFindingsV2Event, InsightResultsEvent
+from securityhub_events import CustomActionEvent, Finding, ImportedFindingsV2Event, InsightResultsEvent
 from securityhub_findings.updates import FindingsUpdater, with_earlier_note, write_to_findings
 from tickets.contract import Ticket, Tracker
 from tickets.entry import (
@@ -29,7 +29,7 @@ from tickets.entry import (
     resolving,
 )
 from tickets.outcomes import Report, Summary
-from tickets.write_back import compose_note, fields_to_write, status_to_write
+from tickets.write_back import compose_note, fields_to_write, has_links, status_to_write
 
 SECURITY_HUB: Final = "Security Hub"
 # A tracker that only ever times out must leave time for the others, within the function's 5 minutes.
@@ -260,15 +260,25 @@ class _Run:
 
         Two at a time could each write links without those of the other.
         """
-        if not _untold(self.services.tickets.load_all(finding)):
+        if not self._untold(finding, self.services.tickets.load_all(finding)):
             return
         key = {"product": finding.product_arn, "finding": finding.id, "tells": "tickets"}
         with suppress(_ToldError):
             self.services.once.run(key, lambda: self._write(finding))
 
+    def _untold(self, finding: Finding, entries: Mapping[str, Entry]) -> dict[str, Entry]:
+        """Return what the finding does not say yet, or, to an analyst who presses, not any more."""
+        seen_without = isinstance(self.event, CustomActionEvent) and not has_links(finding)
+        return {
+            name: entry
+            for name, entry in entries.items()
+            if (entry.state in (State.OPEN, State.RESOLVED) and not entry.told)
+            or (entry.state is State.OPEN and seen_without)
+        }
+
     def _write(self, finding: Finding) -> NoReturn:
         entries = self.services.tickets.load_all(finding)
-        news = _untold(entries)
+        news = self._untold(finding, entries)
         if not news:
             raise _ToldError
         note = compose_note(
@@ -299,14 +309,6 @@ class _Run:
                 continue
             return
         raise ChangedMeanwhileError("others keep changing what is remembered of the ticket")
-
-
-def _untold(entries: Mapping[str, Entry]) -> dict[str, Entry]:
-    return {
-        name: entry
-        for name, entry in entries.items()
-        if not entry.told and entry.state in (State.OPEN, State.RESOLVED)
-    }
 
 
 def _described(entry: Entry | None) -> str:

@@ -22,9 +22,13 @@ def fields_to_write(finding: Finding, entries: Mapping[str, Entry]) -> dict[str,
     An update replaces all of the fields, so those of others are in it as the event shows them.
     """
     links = truncate(_links(entries), MAX_FIELD_CHARACTERS)
-    present = finding.raw.get("UserDefinedFields")
-    fields = {str(key): str(value) for key, value in present.items()} if isinstance(present, Mapping) else {}
+    fields = _fields(finding)
     return None if fields.get(FIELD, "") == links else {**fields, FIELD: links}
+
+
+def has_links(finding: Finding) -> bool:
+    """Say whether the finding has the field, as the event shows it."""
+    return bool(_fields(finding).get(FIELD))
 
 
 def compose_note(entries: Mapping[str, Entry], *, event: Event, now: datetime, request_id: str) -> str:
@@ -50,6 +54,11 @@ def status_to_write(finding: Finding, entries: Mapping[str, Entry]) -> str | Non
     """Return NOTIFIED for a NEW finding whose ticket was opened, or None to leave the status as it is."""
     opened = any(entry.state is State.OPEN for entry in entries.values())
     return "NOTIFIED" if opened and finding.workflow_status == "NEW" else None
+
+
+def _fields(finding: Finding) -> dict[str, str]:
+    present = finding.raw.get("UserDefinedFields")
+    return {str(key): str(value) for key, value in present.items()} if isinstance(present, Mapping) else {}
 
 
 def _links(entries: Mapping[str, Entry]) -> str:

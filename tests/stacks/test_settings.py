@@ -103,6 +103,14 @@ def test_members_can_be_changed_in_a_region_of_any_partition(overlaid, region):
     assert overlaid(f'[remediation]\nregions = ["{region}"]').remediation.regions == [region]
 
 
+@pytest.mark.parametrize("url", ["https://slack.com", "https://slack.com/api", "http://slack.com/api/"])
+def test_slacks_url_is_that_of_its_api(overlaid, url):
+    with pytest.raises(
+        SettingsError, match=r"ticketing\.slack\.url = .* allowed is 'https://slack\.com/api/'"
+    ):
+        overlaid(f'[ticketing.slack]\nurl = "{url}"')
+
+
 def test_what_is_no_topic_cannot_be_told_of_alarms(overlaid):
     with pytest.raises(
         SettingsError,

@@ -45,6 +45,7 @@ class PagerDutyServer(VendorServer):
         ("GET", "/incidents/([^/]+)"): "_get",
         ("PUT", "/incidents/([^/]+)"): "_update",
         ("POST", "/incidents/([^/]+)/notes"): "_note",
+        ("GET", "/services/([^/]+)"): "_service",
     }
 
     def __init__(self) -> None:
@@ -121,6 +122,10 @@ class PagerDutyServer(VendorServer):
     def _get(self, _: Request, incident_id: str) -> Response:
         incident = self.incidents.get(incident_id)
         return Response(body={"incident": self._json(incident)}) if incident else _not_found()
+
+    def _service(self, _: Request, service_id: str) -> Response:
+        service = {"id": service_id, "type": "service"}
+        return Response(body={"service": service}) if service_id == SERVICE_ID else _not_found()
 
     def _update(self, request: Request, incident_id: str) -> Response:
         incident = self.incidents.get(incident_id)

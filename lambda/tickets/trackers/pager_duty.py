@@ -116,6 +116,8 @@ class PagerDuty:
         except CallFailedError as error:
             if error.failure.status != HTTPStatus.NOT_FOUND:
                 raise
+            # PagerDuty answers the same to another account's key: it is gone only if the service is there.
+            self._calls("read the service", lambda client: client.rget(f"/services/{self._service_id}"))
             return
         if incident["status"] == "resolved":
             return

@@ -69,6 +69,17 @@ def test_a_second_press_opens_nothing_and_writes_nothing(ticketed):
     assert len(ticketed.notes["A"]) == 1
 
 
+def test_a_press_writes_the_links_again_that_somebody_has_removed(ticketed):
+    links = links_of(ticketed, "A")
+    ticketed._store({**ticketed.findings["A"], "UserDefinedFields": {"owner": "ann"}})
+    ticketed.deliver_all()
+    assert not links_of(ticketed, "A")
+    ticketed.press("A")
+    ticketed.deliver_all()
+    assert links_of(ticketed, "A") == links
+    assert [len(tracker.issues) for tracker in ticketed.trackers] == [1, 1]
+
+
 def test_what_is_written_to_a_finding_makes_one_event_and_that_one_makes_none(world):
     world.import_finding("A")
     assert world.deliver_all() == 2

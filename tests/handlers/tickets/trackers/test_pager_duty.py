@@ -103,6 +103,12 @@ def test_an_incident_that_is_gone_counts_as_resolved(pager_duty, server):
     assert not server.sent("PUT")
 
 
+def test_an_incident_of_which_the_whole_service_is_not_to_be_seen_does_not_count_as_resolved(make_tracker):
+    pager_duty = make_tracker("pagerduty", PAGERDUTY_SERVICE_ID="PNONE")
+    with pytest.raises(TrackerError, match=r"HTTP 404, Not Found\. Check PAGERDUTY_SERVICE_ID"):
+        pager_duty.resolve(Ticket(id="QGONE", link=""), "The finding is resolved.")
+
+
 def test_a_missing_service_is_reported_with_a_cure(make_tracker, draft):
     pager_duty = make_tracker("pagerduty", PAGERDUTY_SERVICE_ID="PNONE")
     with pytest.raises(TrackerError, match=r"HTTP 404, Not Found\. Check PAGERDUTY_SERVICE_ID"):
