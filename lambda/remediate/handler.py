@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
 from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.logging import correlation_paths
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from once.messages import work_on_messages
 from once.remembered_work import RememberedWork
 from remediate import member_account, organization, records
 from remediate.logic import Invocation, Services, explain_no_findings, remediate_findings
@@ -68,19 +66,9 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
     once.register_lambda_context(context)
     seconds = context.get_remaining_time_in_millis() / 1000 - _SECONDS_AFTER_RUNBOOKS
     with waiting_for_runbooks(role=settings.automation_role, seconds=seconds):
-        return _remediate_all(event, context)
-
-
-def _remediate_all(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
-    if "Records" not in event:
+        if "Records" in event:
+            return work_on_messages(event, context, lambda body, _: _remediate(body, context))
         return _remediate(event, context)
-
-    def handle_message(record: SQSRecord) -> None:
-        _remediate(json.loads(record.body), context)
-
-    # A fresh processor each time: it remembers the failures of its last batch.
-    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-    return dict(process_partial_response(event, handle_message, processor, context))
 
 
 def _remediate(event: object, context: LambdaContext) -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from typing import Any, Final
@@ -10,11 +9,11 @@ from typing import Any, Final
 from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities import parameters
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from once.messages import work_on_messages
 from once.remembered_work import RememberedWork
 from securityhub_events import CustomActionEvent, ImportedFindingsEvent, parse_event
 from securityhub_findings.client import SecurityHub, create_client
@@ -66,13 +65,11 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
     if "Records" not in event:
         return _handle(event, invocation, is_late=False)
 
-    def handle_message(record: SQSRecord) -> None:
+    def handle_message(body: object, record: SQSRecord) -> None:
         was_tried = int(record.attributes.approximate_receive_count or 1) > 1
-        _handle(json.loads(record.body), invocation, is_late=was_tried)
+        _handle(body, invocation, is_late=was_tried)
 
-    # A fresh processor each time: it remembers the failures of its last batch.
-    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-    return dict(process_partial_response(event, handle_message, processor, context))
+    return work_on_messages(event, context, handle_message)
 
 
 def _handle(event: object, invocation: Invocation, *, is_late: bool) -> dict[str, object]:
