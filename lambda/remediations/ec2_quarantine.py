@@ -11,12 +11,12 @@ See:
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from remediation.contract import CannotRemediateError, Change, Plan, name_in_arn, resource_of
+from remediation.ec2 import describe_instance, instance_id_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -63,19 +63,12 @@ UNDO_STATEMENTS = (
 )
 
 _GROUP_NAME = "security-hub-quarantine"
-_INSTANCE_ID = re.compile(r"i-[0-9a-f]+")
-_ENDED = ("shutting-down", "terminated")
 
 
 def plan(finding: Finding, session: Session) -> Plan:
     """Find the instance's interfaces that are not isolated yet."""
     resource = resource_of(finding, RESOURCE_TYPES)
-    instance_id = name_in_arn(resource)
-    if not _INSTANCE_ID.fullmatch(instance_id):
-        raise CannotRemediateError(
-            f"{resource.id!r} does not end in the id of an instance, such as i-0abc. Remediate it by hand."
-        )
-    instance = _instance(instance_id, session)
+    instance = describe_instance(instance_id_of(resource), session)
     if instance is None:
         return Plan(
             resource=resource.id,
@@ -135,17 +128,6 @@ def undo(change: Change, session: Session) -> None:
             # One that was deleted meanwhile must not keep the others isolated.
             if error.response["Error"]["Code"] != "InvalidNetworkInterfaceID.NotFound":
                 raise
-
-
-def _instance(instance_id: str, session: Session) -> Any:  # noqa: ANN401 - as boto3 has it
-    try:
-        found = session.client("ec2").describe_instances(InstanceIds=[instance_id])
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "InvalidInstanceID.NotFound":
-            return None
-        raise
-    instances = [one for reservation in found["Reservations"] for one in reservation["Instances"]]
-    return next((one for one in instances if one["State"]["Name"] not in _ENDED), None)
 
 
 def _isolating(vpc_id: str, session: Session) -> list[str] | None:

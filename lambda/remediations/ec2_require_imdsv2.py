@@ -7,12 +7,10 @@ See:
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
-from remediation.contract import CannotRemediateError, Change, Plan, name_in_arn, resource_of
+from remediation.contract import Change, Plan, resource_of
+from remediation.ec2 import describe_instance, instance_id_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -37,19 +35,13 @@ UNDO_STATEMENTS = (
     },
 )
 
-_INSTANCE_ID = re.compile(r"i-[0-9a-f]+")
-_ENDED = ("shutting-down", "terminated")
-
 
 def plan(finding: Finding, session: Session) -> Plan:
     """Read whether a token is required."""
     resource = resource_of(finding, RESOURCE_TYPES)
-    instance_id = name_in_arn(resource)
-    if not _INSTANCE_ID.fullmatch(instance_id):
-        raise CannotRemediateError(
-            f"{resource.id!r} does not end in the id of an instance, such as i-0abc. Remediate it by hand."
-        )
-    tokens = _http_tokens(instance_id, session)
+    instance_id = instance_id_of(resource)
+    instance = describe_instance(instance_id, session)
+    tokens = instance["MetadataOptions"]["HttpTokens"] if instance else None
     if tokens is None:
         description = "The instance does not exist any more"
     elif tokens == "required":
@@ -79,19 +71,3 @@ def undo(change: Change, session: Session) -> None:
     """Make tokens optional again."""
     instance_id: Any = change.prior_state["InstanceId"]
     session.client("ec2").modify_instance_metadata_options(InstanceId=instance_id, HttpTokens="optional")
-
-
-def _http_tokens(instance_id: str, session: Session) -> str | None:
-    """Return `optional` or `required`, or None where the instance is gone."""
-    try:
-        found = session.client("ec2").describe_instances(InstanceIds=[instance_id])
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "InvalidInstanceID.NotFound":
-            return None
-        raise
-    for reservation in found["Reservations"]:
-        for instance in reservation["Instances"]:
-            if instance["State"]["Name"] not in _ENDED:
-                tokens: str = instance["MetadataOptions"]["HttpTokens"]
-                return tokens
-    return None
