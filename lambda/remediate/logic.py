@@ -30,7 +30,7 @@ from securityhub_events import (
     ImportedFindingsV2Event,
     InsightResultsEvent,
 )
-from securityhub_findings.updates import FindingsUpdater, with_earlier_note, write_to_findings
+from securityhub_findings.updates import FindingsUpdater, distinct, with_earlier_note, write_to_findings
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -163,8 +163,9 @@ def remediate_findings(
         What became of every finding; the caller decides what a failure means.
     """
     run = _Run(event=event, settings=settings, services=services, invocation=invocation)
-    distinct = {(finding.product_arn, finding.id): finding for finding in event.findings}.values()
-    reports = tuple(Report(finding=finding, outcome=run.outcome_of(finding)) for finding in distinct)
+    reports = tuple(
+        Report(finding=finding, outcome=run.outcome_of(finding)) for finding in distinct(event.findings)
+    )
     return Summary(reports=reports, not_written=run.write(reports), malformed=event.malformed_findings)
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final, TypedDict
 
 from securityhub_events import CustomActionEvent, Finding, ImportedFindingsEvent, MalformedItem
-from securityhub_findings.updates import MAX_NOTE_CHARACTERS, truncate
+from securityhub_findings.updates import MAX_NOTE_CHARACTERS, asked_by, truncate
 
 # Leaves room in a note for the prior state or where it is. Without one a description takes what there is.
 _MAX_DESCRIPTION_CHARACTERS: Final = 200
@@ -173,17 +173,10 @@ class FindingsNotRemediatedError(Exception):
 
 
 def compose_note(outcome: Outcome, event: CustomActionEvent | ImportedFindingsEvent) -> str:
-    """Return what the finding's note says: what, when, by whom, and what was before; at most 512 characters.
-
-    The event doesn't name the analyst who pressed the custom action, so the note has what leads to them.
-    """
-    by = (
-        f"custom action {event.action_arn} pressed in {event.account}"
-        if isinstance(event, CustomActionEvent)
-        else "automatic rule"
-    )
+    """Return what the note says: what, when, by whom, and what was before; at most 512 characters."""
     again = "Already done, nothing changed now. " if outcome.repeated else ""
-    begin, end = f"{again}{outcome.status}: ", f". {outcome.time} by {by}, request {outcome.request_id}."
+    begin = f"{again}{outcome.status}: "
+    end = f". {outcome.time} by {asked_by(event)}, request {outcome.request_id}."
     room = _MAX_DESCRIPTION_CHARACTERS
     if outcome.prior_state is None:
         room = max(room, MAX_NOTE_CHARACTERS - len(begin) - len(end))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from securityhub_events import Finding
+from securityhub_events import CustomActionEvent, Finding, ImportedFindingsEvent
 
 MAX_FINDINGS_PER_REQUEST: Final = 100
 MAX_NOTE_CHARACTERS: Final = 512
@@ -95,6 +95,21 @@ def write_to_findings(
             sleep,
         )
     return not_updated
+
+
+def distinct(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return each finding once: Security Hub refuses both of two equal identifiers in a request."""
+    return tuple({(finding.product_arn, finding.id): finding for finding in findings}.values())
+
+
+def asked_by(event: CustomActionEvent | ImportedFindingsEvent) -> str:
+    """Say in a note by whom something was asked for.
+
+    The event doesn't name the analyst who pressed the custom action, so the note has what leads to them.
+    """
+    if isinstance(event, CustomActionEvent):
+        return f"custom action {event.action_arn} pressed in {event.account}"
+    return "automatic rule"
 
 
 def with_earlier_note(text: str, finding: Finding, *, author: str) -> str:

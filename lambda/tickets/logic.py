@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final, NoReturn, Protocol, TypeVar
 
 from securityhub_events import CustomActionEvent, Finding, ImportedFindingsV2Event, InsightResultsEvent
-from securityhub_findings.updates import FindingsUpdater, with_earlier_note, write_to_findings
+from securityhub_findings.updates import FindingsUpdater, distinct, with_earlier_note, write_to_findings
 from tickets.contract import Ticket, Tracker
 from tickets.entry import (
     ChangedMeanwhileError,
@@ -135,9 +135,9 @@ def handle_findings(
         What became of every finding; the caller decides what a failure means.
     """
     run = _Run(event=event, services=services, invocation=invocation, is_late=is_late)
-    distinct = {(finding.product_arn, finding.id): finding for finding in event.findings}.values()
     return Summary(
-        reports=tuple(run.report_of(finding) for finding in distinct), malformed=event.malformed_findings
+        reports=tuple(run.report_of(finding) for finding in distinct(event.findings)),
+        malformed=event.malformed_findings,
     )
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from securityhub_events import CustomActionEvent, Finding
-from securityhub_findings.updates import MAX_NOTE_CHARACTERS, truncate
+from securityhub_events import Finding
+from securityhub_findings.updates import MAX_NOTE_CHARACTERS, asked_by, truncate
 from tickets.entry import Entry, Event, State
 
 FIELD: Final = "Tickets"
@@ -32,16 +32,8 @@ def has_links(finding: Finding) -> bool:
 
 
 def compose_note(entries: Mapping[str, Entry], *, event: Event, now: datetime, request_id: str) -> str:
-    """Return what the finding's note says: what, when and by whom; at most 512 characters.
-
-    The event doesn't name the analyst who pressed the custom action, so the note has what leads to them.
-    """
-    by = (
-        f"custom action {event.action_arn} pressed in {event.account}"
-        if isinstance(event, CustomActionEvent)
-        else "automatic rule"
-    )
-    origin = f" {now.isoformat(timespec='seconds')} by {by}, request {request_id}."
+    """Return what the finding's note says: what, when and by whom; at most 512 characters."""
+    origin = f" {now.isoformat(timespec='seconds')} by {asked_by(event)}, request {request_id}."
     news = [
         f"{word}: {_links(told)}."
         for state, word in _WORDS.items()

@@ -20,6 +20,7 @@ from securityhub_findings.updates import (
     MAX_NOTE_CHARACTERS,
     FindingsUpdater,
     NotUpdated,
+    distinct,
     truncate,
     write_to_findings,
 )
@@ -169,11 +170,10 @@ def update_findings(
     See:
         https://docs.aws.amazon.com/securityhub/latest/userguide/findings-workflow-status.html
     """
-    # Security Hub refuses both of two equal identifiers in a request, so each finding is kept once.
-    distinct = tuple({(finding.product_arn, finding.id): finding for finding in event.findings}.values())
+    findings = distinct(event.findings)
     imported = isinstance(event, ImportedFindingsEvent)
-    already = [item for item in distinct if imported and item.workflow_status == settings.workflow_status]
-    pending = [item for item in distinct if not imported or item.workflow_status != settings.workflow_status]
+    already = [item for item in findings if imported and item.workflow_status == settings.workflow_status]
+    pending = [item for item in findings if not imported or item.workflow_status != settings.workflow_status]
     not_updated = write_to_findings(
         pending,
         security_hub=security_hub,
