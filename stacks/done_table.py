@@ -2,6 +2,7 @@
 
 from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
 
 
 def done_table(stack: Stack) -> dynamodb.Table:
@@ -21,4 +22,12 @@ def done_table(stack: Stack) -> dynamodb.Table:
         encryption=dynamodb.TableEncryption.AWS_MANAGED,
         # What has to be known for longer is elsewhere.
         removal_policy=RemovalPolicy.DESTROY,
+    )
+
+
+def done_table_statement(table: dynamodb.Table) -> iam.PolicyStatement:
+    """Return what Powertools' idempotency does with the table, and no more."""
+    operations = ("DeleteItem", "GetItem", "PutItem", "UpdateItem")
+    return iam.PolicyStatement(
+        actions=[f"dynamodb:{operation}" for operation in operations], resources=[table.table_arn]
     )

@@ -69,7 +69,7 @@ class MemberRole(Construct):
             ValueError: the policies are longer than IAM takes.
         """
         super().__init__(scope, construct_id)
-        names = settings.role
+        names, policies = settings.role, _policies(settings)
         self.role = iam.CfnRole(
             self,
             "Resource",
@@ -79,9 +79,9 @@ class MemberRole(Construct):
             assume_role_policy_document=_trust(settings),
             max_session_duration=int(Duration.hours(1).to_seconds()),
             permissions_boundary=_boundary(settings),
-            policies=_inline(self, _policies(settings), settings),
+            policies=_inline(self, policies, settings),
         )
-        _acknowledge(self.role, _policies(settings))
+        _acknowledge(self.role, policies)
         runbooks = _runbook_policies(settings)
         self.automation_role = self._automation_role(runbooks, settings) if runbooks else None
 

@@ -19,7 +19,7 @@ from constructs import Construct
 
 from securityhub_actions import CustomActionRule, ImportedFindingsRule, LoggedFunction, targets
 from stacks.app_function import app_function
-from stacks.done_table import done_table
+from stacks.done_table import done_table, done_table_statement
 from stacks.findings_queue import findings_queue
 from stacks.member_role import member_role_arns, member_role_template
 from stacks.settings import RemediationSettings
@@ -132,10 +132,6 @@ class RemediationStack(Stack):
         objects = records.arn_for_objects("*")
         statements = [
             (
-                ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
-                [table.table_arn],
-            ),
-            (
                 ("securityhub:BatchUpdateFindings",),
                 [self.format_arn(service="securityhub", resource="hub", resource_name="default")],
             ),
@@ -161,6 +157,7 @@ class RemediationStack(Stack):
                 reasons[f"Resource::arn:<AWS::Partition>:organizations::*:{child}"] = (
                     "Findings name the accounts, and every unit above them is looked up."
                 )
+        role.add_to_policy(done_table_statement(table))
         for actions, resources in statements:
             role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=resources))
         if settings.accounts.known is None:

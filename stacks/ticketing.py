@@ -16,7 +16,7 @@ from securityhub_actions.filters import FindingFilter
 from securityhub_actions.patterns import Exists
 from stacks.app_function import app_function
 from stacks.dependency_layer import ticket_dependency_layer
-from stacks.done_table import done_table
+from stacks.done_table import done_table, done_table_statement
 from stacks.findings_queue import findings_queue
 from stacks.settings import TicketingSettings
 
@@ -114,10 +114,9 @@ class TicketingStack(Stack):
             },
         )
         role = cast("iam.Role", function.role)
-        item_actions = [f"dynamodb:{name}" for name in ("DeleteItem", "GetItem", "PutItem", "UpdateItem")]
+        role.add_to_policy(done_table_statement(done))
         hub = self.format_arn(service="securityhub", resource="hub", resource_name="default")
         for actions, resources in (
-            (item_actions, [done.table_arn]),
             (["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], [tickets.table_arn]),
             (["securityhub:BatchUpdateFindings", "securityhub:GetFindings"], [hub]),
         ):
