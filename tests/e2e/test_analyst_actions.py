@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.observed import answer_to
 from tools.deploy import deploy
 
 STACK = "SecurityHubAnalystActions"
@@ -65,14 +66,6 @@ def findings_of(name, prefix):
 def press(aws, action_id, **selection):
     (event,) = aws.press(f"arn:aws:securityhub:{REGION}:111122223333:action/custom/{action_id}", **selection)
     return event
-
-
-def answer_to(aws, event):
-    def answered():
-        return [d for d in aws.deliveries(event_id=event["id"]) if d.answer]
-
-    (delivery,) = aws.wait_until(answered, what="the Lambda function's answer")
-    return delivery.answer
 
 
 def workflow_of(aws, findings):

@@ -9,6 +9,7 @@ from aws_cdk import App, Environment
 from emulator.server import DEFAULT_ACCOUNT
 from stacks.remediation import RemediationStack
 from stacks.settings import RemediationSettings, load_settings
+from tests.e2e.observed import dead_letters, press, stored
 from tools.deploy import deploy
 
 STACK = "SecurityHubRemediation"
@@ -152,42 +153,13 @@ def group_finding(group, account, region, **more):
     return finding_of("EC2.13", "AwsEc2SecurityGroup", arn, account, region, **more)
 
 
-def press(aws, action_id, findings):
-    """Press the action and return the function's answer, when it has tried as often as it does."""
-    action = f"arn:aws:securityhub:{HOME}:{DEFAULT_ACCOUNT}:action/custom/{action_id}"
-    (event,) = aws.press(action, findings=findings)
-
-    def answered():
-        return [d for d in aws.deliveries(event_id=event["id"]) if d.answer]
-
-    (delivery,) = aws.wait_until(answered, what="the Lambda function's answer")
-    return delivery.answer
-
-
 def import_and_press(aws, action_id, findings):
     aws.client("securityhub").batch_import_findings(Findings=findings)
     return press(aws, action_id, findings)
 
 
-def dead_letters(aws):
-    resources = aws.client("cloudformation", region=HOME).describe_stack_resources(StackName=STACK)
-    (url,) = [
-        one["PhysicalResourceId"]
-        for one in resources["StackResources"]
-        if one["LogicalResourceId"].startswith("SecurityHubDeadLetterQueue")
-        and one["ResourceType"] == "AWS::SQS::Queue"
-    ]
-    messages = aws.wait_until(
-        lambda: aws.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages"),
-        what="a dead letter",
-    )
-    return [json.loads(message["Body"]) for message in messages]
-
-
 def written_to(aws, finding):
-    (found,) = aws.client("securityhub").get_findings(
-        Filters={"Id": [{"Value": finding["Id"], "Comparison": "EQUALS"}]}
-    )["Findings"]
+    found = stored(aws, finding)
     return found["Workflow"]["Status"], found.get("Note", {}).get("Text", "")
 
 
@@ -296,7 +268,7 @@ def test_an_account_whose_role_refuses_stops_no_other_and_its_findings_are_repor
             assert ingress(app, account, region, group) == CLOSED
             assert status == "RESOLVED"
             assert note.startswith("Remediated: "), "a retry did it again"
-    letters = dead_letters(app)
+    letters = dead_letters(app, STACK)
     kept = {finding["Id"] for letter in letters for finding in letter["requestPayload"]["detail"]["findings"]}
     assert kept >= {finding["Id"] for finding in findings}
 

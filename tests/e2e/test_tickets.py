@@ -9,6 +9,7 @@ from aws_cdk import App, Environment
 from emulator.server import DEFAULT_ACCOUNT
 from stacks.settings import TicketingSettings, load_settings
 from stacks.ticketing import TicketingStack
+from tests.e2e.observed import dead_letters, press, stored
 from tests.vendor_servers.servers import VendorServers
 from tools.deploy import deploy
 
@@ -71,25 +72,6 @@ def import_findings(aws, findings):
     assert answer["FailedCount"] == 0, answer
 
 
-def press(aws, findings):
-    """Press the action and return the function's answer, when it has tried as often as it does."""
-    action = f"arn:aws:securityhub:{HOME}:{DEFAULT_ACCOUNT}:action/custom/OpenTicket"
-    (event,) = aws.press(action, findings=findings)
-
-    def answered():
-        return [d for d in aws.deliveries(event_id=event["id"]) if d.answer]
-
-    (delivery,) = aws.wait_until(answered, what="the Lambda function's answer")
-    return delivery.answer
-
-
-def stored(aws, finding):
-    (found,) = aws.client("securityhub").get_findings(
-        Filters={"Id": [{"Value": finding["Id"], "Comparison": "EQUALS"}]}
-    )["Findings"]
-    return found
-
-
 def links(aws, finding):
     return stored(aws, finding).get("UserDefinedFields", {}).get("Tickets", "")
 
@@ -98,27 +80,12 @@ def issues(vendors, finding):
     return [issue for issue in vendors.jira.issues.values() if finding["Id"] in json.dumps(issue.description)]
 
 
-def dead_letters(aws):
-    resources = aws.client("cloudformation", region=HOME).describe_stack_resources(StackName=STACK)
-    (url,) = [
-        one["PhysicalResourceId"]
-        for one in resources["StackResources"]
-        if one["LogicalResourceId"].startswith("SecurityHubDeadLetterQueue")
-        and one["ResourceType"] == "AWS::SQS::Queue"
-    ]
-    messages = aws.wait_until(
-        lambda: aws.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages"),
-        what="a dead letter",
-    )
-    return [json.loads(message["Body"]) for message in messages]
-
-
 def test_twenty_findings_get_one_ticket_each_and_it_is_resolved_with_them(app, vendors):
     findings = [finding_of(f"pressed-{number:02}") for number in range(20)]
     import_findings(app, findings)
 
     for _ in range(2):
-        answer = press(app, findings)
+        answer = press(app, "OpenTicket", findings)
         assert answer.function_error is None
         for finding in findings:
             (issue,) = issues(vendors, finding)
@@ -167,7 +134,7 @@ def test_while_a_tracker_is_down_the_other_has_its_tickets_and_no_finding_is_los
     before = len(vendors.server("pagerduty").incidents)
     vendors.jira.fail(500, times=1_000, methods=("POST",))
     try:
-        answer = press(app, findings)
+        answer = press(app, "OpenTicket", findings)
     finally:
         vendors.jira.recover()
     assert answer.function_error == "Unhandled"
@@ -178,11 +145,11 @@ def test_while_a_tracker_is_down_the_other_has_its_tickets_and_no_finding_is_los
         assert links(app, finding).startswith("PagerDuty ")
     kept = {
         finding["Id"]
-        for letter in dead_letters(app)
+        for letter in dead_letters(app, STACK)
         for finding in letter["requestPayload"]["detail"]["findings"]
     }
     assert kept == {finding["Id"] for finding in findings}
 
-    assert press(app, findings).function_error is None
+    assert press(app, "OpenTicket", findings).function_error is None
     assert all(len(issues(vendors, finding)) == 1 for finding in findings)
     assert len(vendors.server("pagerduty").incidents) == before + 2

@@ -1,0 +1,46 @@
+"""What the end-to-end tests set off and read back in the same way, in whatever stack."""
+
+import json
+
+from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION
+
+
+def press(aws, action_id, findings):
+    """Press the action and return the function's answer, when it has tried as often as it does."""
+    action = f"arn:aws:securityhub:{DEFAULT_REGION}:{DEFAULT_ACCOUNT}:action/custom/{action_id}"
+    (event,) = aws.press(action, findings=findings)
+    return answer_to(aws, event)
+
+
+def answer_to(aws, event):
+    """Return what the Lambda function that an event went to has answered."""
+
+    def answered():
+        return [d for d in aws.deliveries(event_id=event["id"]) if d.answer]
+
+    (delivery,) = aws.wait_until(answered, what="the Lambda function's answer")
+    return delivery.answer
+
+
+def stored(aws, finding):
+    """Return a finding as Security Hub has it."""
+    (found,) = aws.client("securityhub").get_findings(
+        Filters={"Id": [{"Value": finding["Id"], "Comparison": "EQUALS"}]}
+    )["Findings"]
+    return found
+
+
+def dead_letters(aws, stack):
+    """Return what waits in a stack's dead-letter queue, once something does."""
+    resources = aws.client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
+    (url,) = [
+        one["PhysicalResourceId"]
+        for one in resources
+        if one["LogicalResourceId"].startswith("SecurityHubDeadLetterQueue")
+        and one["ResourceType"] == "AWS::SQS::Queue"
+    ]
+    messages = aws.wait_until(
+        lambda: aws.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages"),
+        what="a dead letter",
+    )
+    return [json.loads(message["Body"]) for message in messages]
