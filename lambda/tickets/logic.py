@@ -281,8 +281,15 @@ class _Run:
         news = self._untold(finding, entries)
         if not news:
             raise _ToldError
+        resolves = any(entry.state is State.RESOLVED for entry in news.values())
+        # Several invocations may resolve a finding's tickets; the last note takes the others' place.
+        told = {
+            name: entry
+            for name, entry in entries.items()
+            if name in news or (resolves and entry.state is State.RESOLVED)
+        }
         note = compose_note(
-            news, event=self.event, now=datetime.now(UTC), request_id=self.invocation.request_id
+            told, event=self.event, now=datetime.now(UTC), request_id=self.invocation.request_id
         )
         for item in write_to_findings(
             [finding],

@@ -400,6 +400,16 @@ def test_a_decision_to_resolve_that_a_newer_event_overtakes_does_not_close_the_t
     pytest.fail("it never came to its end")
 
 
+def test_the_note_of_a_resolution_names_all_tickets_whoever_resolved_them(ticketed, slack):
+    slack.is_down = True
+    ticketed.set_status("A", "RESOLVED")
+    ticketed.deliver(ticketed.queue[0])
+    slack.is_down = False
+    ticketed.deliver_all()
+    note = ticketed.notes["A"][-1][1]
+    assert note.startswith("Ticket resolved: Jira JIRA-1 https://jira.example.com/JIRA-1; Slack SLACK-1 ")
+
+
 def test_links_of_two_invocations_that_write_at_a_time_are_all_there(world, jira, monkeypatch):
     jira.answers_late = True
     world.import_finding("A")
