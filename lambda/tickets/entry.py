@@ -58,10 +58,10 @@ class Sighting:
     def as_it_is_now(self, finding: Finding) -> Sighting:
         """Return the sighting with what Security Hub says later; it is no newer for that.
 
-        What an analyst asked for before the finding was settled, nobody needs any more.
+        What an analyst asked for before the finding was settled, or settled otherwise, nobody needs any more.
         """
         now = replace(self, finding=finding)
-        return replace(now, pressed=False) if now.verdict and not self.verdict else now
+        return replace(now, pressed=False) if now.verdict and now.verdict != self.verdict else now
 
     @property
     def verdict(self) -> str:

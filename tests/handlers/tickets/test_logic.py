@@ -301,6 +301,15 @@ def test_a_press_that_is_late_opens_no_ticket_for_what_was_settled_since(world, 
     assert world.open_issues("A") == []
 
 
+def test_a_press_that_is_late_opens_no_ticket_for_what_was_settled_otherwise_since(world):
+    world.import_finding("A", RecordState="ARCHIVED")
+    world.press("A")
+    world.deliver(world.queue[0], death_after=0)
+    world.import_finding("A", Compliance={"Status": "PASSED"})
+    world.deliver_all()
+    assert world.open_issues("A") == []
+
+
 def test_a_late_retry_that_cannot_read_the_finding_waits_for_the_next(stuck):
     stuck.hub_is_down = True
     (event, *_) = stuck.queue
