@@ -4,6 +4,8 @@ Context: `settings`, the path of a file with what differs from settings.toml, as
 `cdk deploy -c settings=production.toml`.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 from pathlib import Path

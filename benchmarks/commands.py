@@ -3,13 +3,16 @@
 Prints seconds, and the second demo as a part of the first. Takes some minutes: python benchmarks/commands.py
 """
 
+from __future__ import annotations
+
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Final
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parent.parent
 
 
 def seconds_of(target: str, folder: Path) -> float:

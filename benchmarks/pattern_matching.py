@@ -4,22 +4,24 @@ Run it with ``python benchmarks/pattern_matching.py``. Both get the same pattern
 same decoded event, in turns, so that other work on the machine hits both alike. The figure is the median.
 """
 
+from __future__ import annotations
+
 import json
 import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ministack.services import eventbridge
 
 from securityhub_actions.filters import FindingFilter
 from securityhub_actions.patterns import EventPattern
 
-_SAMPLE = Path(__file__).parents[1] / "tests" / "events" / "findings_imported.json"
-_EVENT_CHARACTERS = 4096
-_ROUNDS = 15
-_CALLS = 10_000
+_SAMPLE: Final = Path(__file__).parents[1] / "tests" / "events" / "findings_imported.json"
+_EVENT_CHARACTERS: Final = 4096
+_ROUNDS: Final = 15
+_CALLS: Final = 10_000
 
 
 def _event() -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The embedded AWS as a command: ``python -m emulator --help``."""
 
+from __future__ import annotations
+
 import argparse
 import dataclasses
 import json
@@ -8,12 +10,12 @@ import re
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from emulator.delivery import Delivery
 from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION, EmbeddedAws, EmulatorError
 
-_EXAMPLES = """\
+_EXAMPLES: Final = """\
 examples:
   python -m emulator start
   python -m emulator press Suppress FINDING_ID
@@ -80,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-_ENDS = {signal.SIGINT, signal.SIGTERM}
+_ENDS: Final = {signal.SIGINT, signal.SIGTERM}
 
 
 def _start(options: argparse.Namespace) -> int:
@@ -155,7 +157,7 @@ def describe(delivery: Delivery) -> str:
     return "\n".join(lines)
 
 
-_COMMANDS = {"press": _press, "events": _events, "deliveries": _deliveries}
+_COMMANDS: Final = {"press": _press, "events": _events, "deliveries": _deliveries}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -4,18 +4,20 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EnableEbsEncryptionBy
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_PutPublicAccessBlock.html
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from ministack import app
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import ec2, iam
 
-_S3_PATH = "/v20180820/configuration/publicAccessBlock"
-_S3_SETTINGS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+_S3_PATH: Final = "/v20180820/configuration/publicAccessBlock"
+_S3_SETTINGS: Final = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 # Copied for each answer: MiniStack adds to it.
-_XML = {"Content-Type": "application/xml"}
+_XML: Final = {"Content-Type": "application/xml"}
 
 Response = tuple[int, dict[str, str], bytes]
 

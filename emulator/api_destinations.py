@@ -8,6 +8,8 @@ which host::
 A host that no server stands for is not reached: no request leaves the machine.
 """
 
+from __future__ import annotations
+
 import json
 import urllib.error
 import urllib.request

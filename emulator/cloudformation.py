@@ -4,8 +4,10 @@
 elsewhere, in CloudFormation's own words. `AWS::SecurityHub::Hub` exists everywhere.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 from xml.sax.saxutils import escape
 
 from ministack.core.responses import get_region
@@ -15,13 +17,13 @@ from ministack.services.cloudformation.helpers import _sdk_error
 from emulator.securityhub import api, state
 from emulator.securityhub.model import Document, SecurityHubError, partition_of
 
-ACTION_TARGET = "AWS::SecurityHub::ActionTarget"
-HUB = "AWS::SecurityHub::Hub"
+ACTION_TARGET: Final = "AWS::SecurityHub::ActionTarget"
+HUB: Final = "AWS::SecurityHub::Hub"
 
-_COMMERCIAL_REGIONS = frozenset({"us-east-1", "us-west-2", "eu-central-1", "ap-south-1"})
+_COMMERCIAL_REGIONS: Final = frozenset({"us-east-1", "us-west-2", "eu-central-1", "ap-south-1"})
 # These partitions have the type in all of their Regions.
-_WHOLE_PARTITIONS = frozenset({"aws-eusc", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f"})
-_SUMMARY_END = b"</GetTemplateSummaryResult>"
+_WHOLE_PARTITIONS: Final = frozenset({"aws-eusc", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f"})
+_SUMMARY_END: Final = b"</GetTemplateSummaryResult>"
 
 Properties = Mapping[str, Any]
 Provisioned = tuple[str, Document]
@@ -212,5 +214,5 @@ def _resources(template: Document) -> dict[str, Document]:
     return {name: resource for name, resource in declared if isinstance(resource, dict)}
 
 
-def _members(values: "list[str] | tuple[str, ...]") -> str:
+def _members(values: list[str] | tuple[str, ...]) -> str:
     return "".join(f"<member>{escape(value)}</member>" for value in values)

@@ -5,6 +5,8 @@ https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBSnapshotAt
 https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBClusterSnapshotAttribute.html
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 

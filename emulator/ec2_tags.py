@@ -3,6 +3,8 @@
 https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 
 from ministack.core.responses import get_account_id, get_region

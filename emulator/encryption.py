@@ -3,6 +3,8 @@
 Without them a template whose key lets nobody in would work here and fail in AWS.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 

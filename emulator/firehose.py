@@ -4,6 +4,8 @@ MiniStack delivers each record at once as an object of its own. It writes the re
 name of a compressed file as well.
 """
 
+from __future__ import annotations
+
 import gzip
 from collections.abc import Mapping
 from contextvars import ContextVar

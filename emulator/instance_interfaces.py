@@ -3,6 +3,8 @@
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyNetworkInterfaceAttribute.html
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any
 

@@ -3,13 +3,15 @@
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceMetadataOptions.html
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from ministack.services import ec2
 
 # What an instance has that was launched without saying: the parameter, the element and its value.
-_DEFAULTS = {
+_DEFAULTS: Final = {
     "HttpTokens": ("httpTokens", "optional"),
     "HttpPutResponseHopLimit": ("httpPutResponseHopLimit", "1"),
     "HttpEndpoint": ("httpEndpoint", "enabled"),

@@ -3,6 +3,8 @@
 https://docs.aws.amazon.com/organizations/latest/APIReference/API_InviteAccountToOrganization.html
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import Mapping
 from typing import Any

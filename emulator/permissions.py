@@ -10,11 +10,13 @@ Where MiniStack cannot say which resource a request names, the action and the co
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
@@ -24,16 +26,16 @@ from ministack.services import kms, sts
 
 from emulator import organizations
 
-_BOOTSTRAP_ROLES = ":assumed-role/cdk-"
-_SECURITY_HUB = "securityhub"
-_HUB_ACTIONS = (
+_BOOTSTRAP_ROLES: Final = ":assumed-role/cdk-"
+_SECURITY_HUB: Final = "securityhub"
+_HUB_ACTIONS: Final = (
     "securityhub:BatchImportFindings",
     "securityhub:BatchUpdateFindings",
     "securityhub:GetFindings",
 )
-_START_AUTOMATION = "ssm:StartAutomationExecution"
-_UNKNOWN = "*"
-_EC2_WITHOUT_ACCOUNT = re.compile(r"^(arn:aws:ec2:[a-z0-9-]+):[0-9]{12}:((?:image|snapshot)/)")
+_START_AUTOMATION: Final = "ssm:StartAutomationExecution"
+_UNKNOWN: Final = "*"
+_EC2_WITHOUT_ACCOUNT: Final = re.compile(r"^(arn:aws:ec2:[a-z0-9-]+):[0-9]{12}:((?:image|snapshot)/)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

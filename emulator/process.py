@@ -6,6 +6,8 @@ with every Lambda worker it started and its folder, when its standard input reac
 the operating system brings about however the parent dies.
 """
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import json
@@ -17,11 +19,11 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from emulator.delivery.http import AsgiApp, Message, Receive, Send, log_app
 
-HOST = "127.0.0.1"
+HOST: Final = "127.0.0.1"
 
 
 def plugged_app() -> AsgiApp:

@@ -3,12 +3,14 @@
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifySnapshotAttribute.html
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from ministack.services import ec2
 
-_EVERYBODY = "all"
+_EVERYBODY: Final = "all"
 
 
 def register() -> None:

@@ -9,11 +9,13 @@ the permission itself.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs
 
 from ministack import app
@@ -22,9 +24,9 @@ from ministack.core.arn import ArnParseError, parse_arn
 from ministack.core.responses import error_response_json, get_region
 from ministack.services import iam, lambda_svc, sts
 
-_JSON_TARGET = "AWSSecurityTokenServiceV20110615."
-_ASSUME_ROLE = "sts:AssumeRole"
-_SET_SOURCE_IDENTITY = "sts:SetSourceIdentity"
+_JSON_TARGET: Final = "AWSSecurityTokenServiceV20110615."
+_ASSUME_ROLE: Final = "sts:AssumeRole"
+_SET_SOURCE_IDENTITY: Final = "sts:SetSourceIdentity"
 
 Response = tuple[int, dict[str, str], bytes]
 

@@ -3,12 +3,14 @@
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from ministack.services import ec2
 
-_RULES = {
+_RULES: Final = {
     "AuthorizeSecurityGroupIngress": "IpPermissions",
     "AuthorizeSecurityGroupEgress": "IpPermissionsEgress",
 }

@@ -7,6 +7,8 @@ with EmbeddedAws.start() as aws:
 ```
 """
 
+from __future__ import annotations
+
 import contextlib
 import dataclasses
 import http.client
@@ -23,7 +25,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Self, TypeVar
+from typing import IO, Any, Final, Self, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import boto3
@@ -34,13 +36,13 @@ from botocore.loaders import create_loader
 from emulator.delivery.log import Delivery
 from emulator.delivery.retry import SCALE_VARIABLE
 
-DEFAULT_ACCOUNT = "111122223333"
-DEFAULT_REGION = "eu-west-1"
-START_TIMEOUT_SECONDS = 60.0
-STOP_TIMEOUT_SECONDS = 10.0
-_ROOT = Path(__file__).resolve().parent.parent
-_LOG_TAIL_LINES = 30
-_NO_USER_SETTINGS = {
+DEFAULT_ACCOUNT: Final = "111122223333"
+DEFAULT_REGION: Final = "eu-west-1"
+START_TIMEOUT_SECONDS: Final = 60.0
+STOP_TIMEOUT_SECONDS: Final = 10.0
+_ROOT: Final = Path(__file__).resolve().parent.parent
+_LOG_TAIL_LINES: Final = 30
+_NO_USER_SETTINGS: Final = {
     # botocore's form: name in the config file, environment variable, default, conversion.
     "profile": (None, None, None, None),
     "config_file": (None, None, os.devnull, None),
@@ -48,7 +50,7 @@ _NO_USER_SETTINGS = {
     "ca_bundle": (None, None, None, None),
 }
 # Botocore's service models, which a loader keeps: reading those of a large service takes a second.
-_MODELS = create_loader()
+_MODELS: Final = create_loader()
 _T = TypeVar("_T")
 
 
@@ -367,7 +369,7 @@ def _server_environment(folder: Path) -> dict[str, str]:
     }
 
 
-def _spawn(folder: Path, retry_second: float) -> "subprocess.Popen[str]":
+def _spawn(folder: Path, retry_second: float) -> subprocess.Popen[str]:
     with (folder / "server.log").open("w") as log:
         return subprocess.Popen(  # noqa: S603 - our own module
             [sys.executable, "-P", "-m", "emulator.process", str(folder)],
@@ -382,7 +384,7 @@ def _spawn(folder: Path, retry_second: float) -> "subprocess.Popen[str]":
         )
 
 
-def _await_port(process: "subprocess.Popen[str]", folder: Path) -> int:
+def _await_port(process: subprocess.Popen[str], folder: Path) -> int:
     answers: queue.Queue[str] = queue.Queue()
     output = _pipe(process.stdout)
     threading.Thread(target=lambda: answers.put(output.readline()), daemon=True).start()
@@ -404,7 +406,7 @@ def _pipe(stream: IO[str] | None) -> IO[str]:
     return stream
 
 
-def _stop(process: "subprocess.Popen[str]") -> None:
+def _stop(process: subprocess.Popen[str]) -> None:
     """Close the server's input, on which it ends itself and the Lambdas; insist if it hangs."""
     with contextlib.suppress(OSError):
         _pipe(process.stdin).close()

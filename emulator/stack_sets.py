@@ -6,12 +6,14 @@ one, and those that leave lose it unless it is to be retained.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudformation-stackset.html
 """
 
+from __future__ import annotations
+
 import contextvars
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from ministack.core.responses import get_account_id, get_region, new_uuid, request_scope
 from ministack.services import cloudformation, organizations
@@ -20,9 +22,9 @@ from ministack.services.cloudformation import provisioners, stacks
 from emulator.delivery import inprocess
 from emulator.delivery.errors import DeliveryError
 
-STACK_SET = "AWS::CloudFormation::StackSet"
-_SECONDS_FOR_A_STACK = 60
-_DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE")
+STACK_SET: Final = "AWS::CloudFormation::StackSet"
+_SECONDS_FOR_A_STACK: Final = 60
+_DONE: Final = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE")
 
 Properties = Mapping[str, Any]
 Place = tuple[str, str]

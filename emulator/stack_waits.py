@@ -4,6 +4,8 @@ The CDK CLI asks every 5 seconds how far a stack is. Here most stacks need less 
 wait for the rest in vain.
 """
 
+from __future__ import annotations
+
 import asyncio
 import time
 from typing import Any, Final

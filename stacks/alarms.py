@@ -1,5 +1,7 @@
 """Who is told of the stacks' alarms."""
 
+from __future__ import annotations
+
 from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -10,8 +12,8 @@ def send_alarms(stack: Stack, topic_arn: str) -> None:
     """Let every alarm of a stack notify a topic, when it goes on and when it is over.
 
     Args:
-        stack: the stack, complete.
-        topic_arn: the topic, in the stack's region. Its policy, and that of its key if it has one, must let
+        stack: The stack, complete.
+        topic_arn: The topic, in the stack's region. Its policy, and that of its key if it has one, must let
             CloudWatch in.
 
     Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html

@@ -3,6 +3,8 @@
 To add one, add a CustomActionRule to AnalystActionsStack.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,9 +26,9 @@ class AnalystActionsStack(Stack):
         """Create the stack.
 
         Args:
-            scope: the app or stage.
-            construct_id: the id in that scope, also the stack's name.
-            stack_settings: the settings of `aws_cdk.Stack`, such as `env`.
+            scope: The app or stage.
+            construct_id: The id in that scope, also the stack's name.
+            stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
         """
         super().__init__(scope, construct_id, **stack_settings)
         CustomActionRule(

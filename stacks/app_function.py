@@ -1,5 +1,7 @@
 """A Lambda function of this app: code from lambda/, the shared layer, Powertools named after its folder."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -27,14 +29,14 @@ def app_function(
     """Create a function in a stack.
 
     Args:
-        stack: the stack.
-        construct_id: the id in the stack.
+        stack: The stack.
+        construct_id: The id in the stack.
         handler: `FOLDER.handler.handle`, for a folder of lambda/.
-        description: what the function is for.
-        timeout: how long one invocation may take.
-        environment: environment variables; no secrets.
-        memory_size: in MiB. Default: 256.
-        layers: layers on top of the one that all functions share. Default: none.
+        description: What the function is for.
+        timeout: How long one invocation may take.
+        environment: Environment variables; no secrets.
+        memory_size: In MiB. Default: 256.
+        layers: Layers on top of the one that all functions share. Default: none.
     """
     return LoggedFunction(
         stack,

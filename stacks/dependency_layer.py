@@ -4,6 +4,8 @@ They hold exactly the locked versions that the tests ran with, and building them
 network. See docs/adr/0003-dependency-layer.md.
 """
 
+from __future__ import annotations
+
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -42,17 +44,17 @@ TICKET_DISTRIBUTIONS: Final = (
 
 # Compiled speed-ups belong to one platform and Python version. wrapt and charset-normalizer, the only ones
 # that have them, fall back to their pure Python code.
-_LEFT_OUT_SUFFIXES = {".so", ".pyd", ".dylib", ".pyc", ".pyi"}
+_LEFT_OUT_SUFFIXES: Final = {".so", ".pyd", ".dylib", ".pyc", ".pyi"}
 # Of an installation's own records only these do not depend on how it was installed, which would change the
 # hash.
-_KEPT_RECORDS = ("LICENSE", "METADATA", "NOTICE")
+_KEPT_RECORDS: Final = ("LICENSE", "METADATA", "NOTICE")
 
 
 def dependency_layer(stack: Stack) -> lambda_.LayerVersion:
     """Return the stack's layer with what all functions import, created on first use.
 
     Raises:
-        RuntimeError: a dependency is not installed in the environment that runs this app.
+        RuntimeError: A dependency is not installed in the environment that runs this app.
     """
     description = "Powertools for AWS Lambda (Python) and the AWS X-Ray SDK"
     return _layer(stack, "Dependencies", DISTRIBUTIONS, description)
@@ -65,7 +67,7 @@ def ticket_dependency_layer(stack: Stack) -> lambda_.LayerVersion:
     it.
 
     Raises:
-        RuntimeError: a dependency is not installed in the environment that runs this app.
+        RuntimeError: A dependency is not installed in the environment that runs this app.
     """
     description = "Clients of Jira, ServiceNow, PagerDuty and Slack"
     return _layer(stack, "TicketDependencies", TICKET_DISTRIBUTIONS, description)
@@ -75,11 +77,11 @@ def copy_distributions(names: Iterable[str], target: Path) -> None:
     """Copy the Python modules of installed distributions into a folder.
 
     Args:
-        names: distribution names as in requirements.txt.
-        target: the folder that gets the top-level packages; created when missing.
+        names: Distribution names as in requirements.txt.
+        target: The folder that gets the top-level packages; created when missing.
 
     Raises:
-        RuntimeError: a distribution is not installed.
+        RuntimeError: A distribution is not installed.
     """
     for name in names:
         for file in filter(_belongs_in_layer, _installed(name).files or ()):

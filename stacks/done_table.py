@@ -1,5 +1,7 @@
 """The table in which a stack's function remembers what it has done."""
 
+from __future__ import annotations
+
 from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam

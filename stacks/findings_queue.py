@@ -1,5 +1,7 @@
 """A queue of imported findings in front of a function, so that many at a time do no harm."""
 
+from __future__ import annotations
+
 from typing import Final
 
 from aws_cdk import Duration, Stack
@@ -20,10 +22,10 @@ def findings_queue(
     """Create an encrypted queue whose messages the function gets in batches, and gets again if they fail.
 
     Args:
-        stack: the stack.
-        function: works on a batch and returns `batchItemFailures`.
-        timeout: the function's.
-        maximum_concurrency: the batches that are worked on at a time, 2 to 1,000.
+        stack: The stack.
+        function: Works on a batch and returns `batchItemFailures`.
+        timeout: The function's.
+        maximum_concurrency: The batches that are worked on at a time, 2 to 1,000.
     """
     queue = sqs.Queue(
         stack,

@@ -3,6 +3,8 @@
 What is on and which findings each part gets stands in settings.toml.
 """
 
+from __future__ import annotations
+
 from typing import Any, Final
 
 from aws_cdk import (
@@ -66,10 +68,10 @@ class FindingsRoutingStack(Stack):
         """Create the stack.
 
         Args:
-            scope: the app or stage.
-            construct_id: the id in that scope, also the stack's name.
-            settings: what is on and which findings each part gets.
-            stack_settings: the settings of `aws_cdk.Stack`, such as `env`.
+            scope: The app or stage.
+            construct_id: The id in that scope, also the stack's name.
+            settings: What is on and which findings each part gets.
+            stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
         """
         super().__init__(scope, construct_id, **stack_settings)
         if settings.archive.enabled:

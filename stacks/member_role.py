@@ -1,5 +1,7 @@
 """The roles in a member account through which the administrator account remediates findings."""
 
+from __future__ import annotations
+
 import json
 import tempfile
 from collections.abc import Mapping
@@ -50,8 +52,8 @@ class MemberRole(Construct):
     the runbook's steps do. The first may start that runbook, pass that role, and undo, where that is enabled.
 
     Attributes:
-        role: the role.
-        automation_role: the role of the runbooks; None where no enabled remediation has one.
+        role: The role.
+        automation_role: The role of the runbooks; None where no enabled remediation has one.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
     Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-setup-iam.html
@@ -61,12 +63,12 @@ class MemberRole(Construct):
         """Create the role.
 
         Args:
-            scope: the construct that the role belongs to, in the member account.
-            construct_id: the id in that scope.
-            settings: who may assume it, and for what.
+            scope: The construct that the role belongs to, in the member account.
+            construct_id: The id in that scope.
+            settings: Who may assume it, and for what.
 
         Raises:
-            ValueError: the policies are longer than IAM takes.
+            ValueError: The policies are longer than IAM takes.
         """
         super().__init__(scope, construct_id)
         names, policies = settings.role, _policies(settings)
@@ -114,10 +116,10 @@ class MemberRoleStack(Stack):
         """Create the stack.
 
         Args:
-            scope: the app or stage.
-            construct_id: the id in that scope, also the stack's name.
-            settings: who may assume the role, and for what.
-            stack_settings: the settings of `aws_cdk.Stack`, such as `env`.
+            scope: The app or stage.
+            construct_id: The id in that scope, also the stack's name.
+            settings: Who may assume the role, and for what.
+            stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
         """
         super().__init__(scope, construct_id, **stack_settings)
         member = MemberRole(self, "MemberRole", settings=settings)
@@ -130,8 +132,8 @@ def member_role_template(scope: Construct, *, settings: RemediationSettings) -> 
     It needs nothing that bootstrapping brings, which the members may lack.
 
     Args:
-        scope: a construct of the app, whose feature flags hold for the template as well.
-        settings: who may assume the role, and for what.
+        scope: A construct of the app, whose feature flags hold for the template as well.
+        settings: Who may assume the role, and for what.
     """
     # A folder of its own: the CDK CLI's is the app's, and the last to synthesize there would be alone.
     with tempfile.TemporaryDirectory() as folder:

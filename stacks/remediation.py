@@ -1,5 +1,7 @@
 """Remediation in the administrator account: the button, the rule, and the function that acts in members."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 from typing import Any, Final, cast
@@ -43,10 +45,10 @@ class RemediationStack(Stack):
         """Create the stack.
 
         Args:
-            scope: the app or stage.
-            construct_id: the id in that scope, also the stack's name.
-            settings: what may be done, and where.
-            stack_settings: the settings of `aws_cdk.Stack`, such as `env`.
+            scope: The app or stage.
+            construct_id: The id in that scope, also the stack's name.
+            settings: What may be done, and where.
+            stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
         """
         super().__init__(scope, construct_id, **stack_settings)
         self._settings = settings

@@ -3,6 +3,8 @@
 Stacks know Lambda code only as a path, so the literals are parsed and nothing is imported.
 """
 
+from __future__ import annotations
+
 import ast
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -16,7 +18,7 @@ from aws_cdk import aws_iam as iam
 
 MODULES_FOLDER: Final = Path(__file__).resolve().parent.parent / "lambda" / "remediations"
 # https://docs.aws.amazon.com/systems-manager-automation-runbooks/latest/userguide/automation-runbook-reference.html
-_OWNED_BY_AWS = re.compile(r"(AWS|AWSConfigRemediation|AWSSupport)-[A-Za-z0-9]+")
+_OWNED_BY_AWS: Final = re.compile(r"(AWS|AWSConfigRemediation|AWSSupport)-[A-Za-z0-9]+")
 
 
 class CatalogError(ValueError):
@@ -30,7 +32,7 @@ class Statement:
     Attributes:
         actions: IAM actions, without wildcards.
         resources: ARNs with the placeholders `${Partition}`, `${Region}` and `${Account}`, or `*`.
-        conditions: as in a policy; a module states none.
+        conditions: As in a policy; a module states none.
     """
 
     actions: tuple[str, ...]
@@ -51,8 +53,8 @@ class Parameter:
     """What a remediation must be told.
 
     Attributes:
-        description: what it is, and which values are allowed.
-        pattern: a regular expression that an allowed value matches in full.
+        description: What it is, and which values are allowed.
+        pattern: A regular expression that an allowed value matches in full.
     """
 
     description: str
@@ -64,15 +66,15 @@ class CatalogEntry:
     """A remediation module, as far as deploying it goes.
 
     Attributes:
-        name: the module's name.
-        control_ids: the Security Hub controls and the other products whose findings it serves.
-        resource_types: the ASFF resource types it serves.
-        description: what it changes.
-        statements: what `plan` and `apply` need.
-        undo_statements: what `undo` needs; empty where it cannot be undone.
-        parameters: what it must be told, by name.
-        runbook: the AWS-owned Automation runbook that it runs; None where it runs none.
-        runbook_statements: what the runbook's own steps need; empty where there is none.
+        name: The module's name.
+        control_ids: The Security Hub controls and the other products whose findings it serves.
+        resource_types: The ASFF resource types it serves.
+        description: What it changes.
+        statements: What `plan` and `apply` need.
+        undo_statements: What `undo` needs; empty where it cannot be undone.
+        parameters: What it must be told, by name.
+        runbook: The AWS-owned Automation runbook that it runs; None where it runs none.
+        runbook_statements: What the runbook's own steps need; empty where there is none.
     """
 
     name: str
@@ -126,7 +128,7 @@ def read_catalog(folder: Path = MODULES_FOLDER) -> Mapping[str, CatalogEntry]:
     """Read every remediation module of a folder, by name.
 
     Raises:
-        CatalogError: a module lacks a literal, or one is not as lambda/remediations/__init__.py says.
+        CatalogError: A module lacks a literal, or one is not as lambda/remediations/__init__.py says.
     """
     return {path.stem: _entry(path) for path in sorted(folder.glob("*.py")) if not path.stem.startswith("_")}
 
@@ -135,7 +137,7 @@ def chosen(names: Collection[str], catalog: Mapping[str, CatalogEntry]) -> Seque
     """Return the entries of the names, in the catalog's order.
 
     Raises:
-        CatalogError: there is no such module.
+        CatalogError: There is no such module.
     """
     if unknown := sorted(set(names) - catalog.keys()):
         raise CatalogError(f"There is no remediation {', '.join(unknown)}; there are {', '.join(catalog)}.")
@@ -148,12 +150,12 @@ def check_parameters(
     """Check what the remediations are told.
 
     Args:
-        given: values by module and name.
-        names: the enabled modules, which exist.
-        catalog: all modules.
+        given: Values by module and name.
+        names: The enabled modules, which exist.
+        catalog: All modules.
 
     Raises:
-        CatalogError: a module or a parameter is unknown, one is missing or not what is allowed, or its module
+        CatalogError: A module or a parameter is unknown, one is missing or not what is allowed, or its module
             is not enabled; the message lists all faults.
     """
     if faults := [*_faults_of_tables(given, names, catalog), *_faults_of_values(given, names, catalog)]:

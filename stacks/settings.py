@@ -4,6 +4,8 @@ The description of each setting says what it does and which values are allowed; 
 reported with it.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import re
@@ -60,7 +62,7 @@ class _FilterFaultsError(ValueError):
     """All that is wrong with a filter.
 
     Attributes:
-        faults: the key, the value, and what is wrong with it.
+        faults: The key, the value, and what is wrong with it.
     """
 
     def __init__(self, faults: Sequence[tuple[str, object, str]]) -> None:
@@ -477,7 +479,7 @@ class TicketingSettings(_Settings):
     slack: SlackThreadsSettings
 
     @model_validator(mode="after")
-    def _have_a_tracker(self) -> "TicketingSettings":
+    def _have_a_tracker(self) -> TicketingSettings:
         trackers = (self.jira, self.service_now, self.pager_duty, self.slack)
         if self.enabled and not any(tracker.enabled for tracker in trackers):
             raise ValueError(
@@ -509,12 +511,12 @@ def load_settings(path: Path = SETTINGS_FILE, *, overlay: Path | None = None) ->
     """Read and check a settings file.
 
     Args:
-        path: the TOML file. Default: settings.toml beside app.py.
-        overlay: a TOML file with what differs from the first, for one of several environments. Its sections
+        path: The TOML file. Default: settings.toml beside app.py.
+        overlay: A TOML file with what differs from the first, for one of several environments. Its sections
             are merged into the other's; a value, also a filter or a table of tags, replaces the other's.
 
     Raises:
-        SettingsError: a file is missing, no TOML, or has faults; the message lists all of them.
+        SettingsError: A file is missing, no TOML, or has faults; the message lists all of them.
     """
     document = _read(path)
     if overlay is None:
@@ -556,11 +558,11 @@ def check_settings(document: Mapping[str, object], *, source: str) -> Settings:
     """Check settings that were read already.
 
     Args:
-        document: what the TOML file holds.
-        source: where that is from, for the message.
+        document: What the TOML file holds.
+        source: Where that is from, for the message.
 
     Raises:
-        SettingsError: it has faults; the message lists all of them.
+        SettingsError: It has faults; the message lists all of them.
     """
     try:
         return Settings.model_validate(document)

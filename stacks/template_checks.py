@@ -4,6 +4,8 @@ CDK's own default rules are on by the feature flag `@aws-cdk/core:validateAgains
 An acknowledgement stands beside the resource that it is for, with its reason.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path

@@ -1,5 +1,7 @@
 """Tickets and incidents for findings: the button, two rules, and the function that keeps the tickets."""
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final, cast
@@ -38,10 +40,10 @@ class TicketingStack(Stack):
         """Create the stack.
 
         Args:
-            scope: the app or stage.
-            construct_id: the id in that scope, also the stack's name.
-            settings: where tickets are opened, and for which findings.
-            stack_settings: the settings of `aws_cdk.Stack`, such as `env`.
+            scope: The app or stage.
+            construct_id: The id in that scope, also the stack's name.
+            settings: Where tickets are opened, and for which findings.
+            stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
         """
         super().__init__(scope, construct_id, **stack_settings)
         self.function = self._function(settings)

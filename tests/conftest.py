@@ -1,5 +1,7 @@
 """Set up for all tests: CDK runs on the pinned Node.js, in one process that all tests of a worker share."""
 
+from __future__ import annotations
+
 import json
 import signal
 from pathlib import Path

@@ -1,5 +1,7 @@
 """Run the pinned AWS CDK CLI with the pinned Node.js: `python -m tools.cdk deploy --all`."""
 
+from __future__ import annotations
+
 import os
 import subprocess
 import sys
@@ -18,7 +20,7 @@ def toolchain_environment(environment: Mapping[str, str] | None = None) -> dict[
     """Return the environment in which the CDK CLI and the app run on the pinned Node.js.
 
     Args:
-        environment: what to extend. Default: this process's environment.
+        environment: What to extend. Default: this process's environment.
     """
     inherited = dict(os.environ if environment is None else environment)
     path = f"{NODE.parent}{os.pathsep}{inherited.get('PATH', os.defpath)}"
@@ -29,7 +31,7 @@ def cdk_command(*arguments: str) -> list[str]:
     """Return the command line that runs the pinned CDK CLI, to be started in the project's root.
 
     Raises:
-        FileNotFoundError: the CLI is not installed.
+        FileNotFoundError: The CLI is not installed.
     """
     if not _CLI.exists():
         raise FileNotFoundError(f"The AWS CDK CLI is not installed at {_CLI}. Run `make setup` first.")

@@ -3,6 +3,8 @@
 Run it with `make demo`. The exit code is 0 only if every step was seen to happen.
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import sys
@@ -49,8 +51,8 @@ class Pressed:
     """What pressing a custom action set in motion.
 
     Attributes:
-        event: the event that Security Hub sent.
-        delivery: what EventBridge did with it, with the Lambda function's answer.
+        event: The event that Security Hub sent.
+        delivery: What EventBridge did with it, with the Lambda function's answer.
     """
 
     event: dict[str, Any]

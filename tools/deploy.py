@@ -1,5 +1,7 @@
 """Run the CDK CLI against the embedded AWS, as `cdk` runs against the real one."""
 
+from __future__ import annotations
+
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -20,7 +22,7 @@ def bootstrap(aws: EmbeddedAws, *, account: str = DEFAULT_ACCOUNT, region: str =
     """Run `cdk bootstrap` for an account and region of the embedded AWS.
 
     Raises:
-        DeploymentFailedError: it failed.
+        DeploymentFailedError: It failed.
     """
     # In a folder without cdk.json: the CLI would otherwise synthesize the app, whose environments it is not
     # asked.
@@ -40,19 +42,19 @@ def deploy(
     """Run `cdk deploy`.
 
     Args:
-        aws: where to.
-        stacks: the stacks' names. Default: all.
-        app: a folder with a synthesized app. Default: this project's app, synthesized now.
-        settings: a file with what differs from settings.toml, for this project's app. Default: none.
-        account: the 12-digit account.
-        region: the region.
-        report: gets each line of the CLI's output as it comes.
+        aws: Where to.
+        stacks: The stacks' names. Default: all.
+        app: A folder with a synthesized app. Default: this project's app, synthesized now.
+        settings: A file with what differs from settings.toml, for this project's app. Default: none.
+        account: The 12-digit account.
+        region: The region.
+        report: Gets each line of the CLI's output as it comes.
 
     Returns:
         What the CLI printed.
 
     Raises:
-        DeploymentFailedError: it failed.
+        DeploymentFailedError: It failed.
     """
     arguments = ["deploy", *(stacks or ("--all",)), "--require-approval", "never", "--no-notices"]
     if app:
@@ -75,7 +77,7 @@ def run_cdk(
     """Run the CDK CLI against the embedded AWS, in a folder, and return what it printed.
 
     Raises:
-        DeploymentFailedError: it ended with an error.
+        DeploymentFailedError: It ended with an error.
     """
     environment = toolchain_environment(aws.environment(account=account, region=region))
     lines: list[str] = []

@@ -5,6 +5,8 @@ uv does the installing because its cache serves a new checkout without network; 
 in this project's cache folder for the same reason. A second run finds everything in place and takes no time.
 """
 
+from __future__ import annotations
+
 import hashlib
 import os
 import subprocess
@@ -12,13 +14,14 @@ import sys
 import venv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
-ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / ".venv"
-PYTHON = VENV / "bin" / "python"
-STAMP = VENV / ".installed"
-UV_VERSION = "0.13.9"
-INPUTS = ("requirements-dev.lock", "package-lock.json", "tools/setup_env.py")
+ROOT: Final = Path(__file__).resolve().parent.parent
+VENV: Final = ROOT / ".venv"
+PYTHON: Final = VENV / "bin" / "python"
+STAMP: Final = VENV / ".installed"
+UV_VERSION: Final = "0.13.9"
+INPUTS: Final = ("requirements-dev.lock", "package-lock.json", "tools/setup_env.py")
 
 
 def cache_folder() -> Path:

@@ -1,5 +1,7 @@
 """AWS CDK constructs that act on AWS Security Hub findings."""
 
+from __future__ import annotations
+
 from securityhub_actions import targets
 from securityhub_actions.action_target_providers import (
     ActionTargetProvider,

@@ -4,6 +4,8 @@ docs/adr/0002-two-action-target-providers.md tells why there are two and how the
 docs/providers.md tells how to move from one to the other.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -74,7 +76,7 @@ class NativeActionTarget:
         """Create an `AWS::SecurityHub::ActionTarget`.
 
         Raises:
-            ValueError: with adopt_existing, which CloudFormation cannot do.
+            ValueError: With adopt_existing, which CloudFormation cannot do.
         """
         if settings.adopt_existing:
             raise ValueError(
@@ -135,10 +137,10 @@ def default_provider(stack: Stack) -> ActionTargetProvider:
     return CustomResourceActionTarget()
 
 
-_HANDLER_ID = "SecurityHubActionTargetHandler"
-_FUNCTION_TIMEOUT = Duration.minutes(3)
+_HANDLER_ID: Final = "SecurityHubActionTargetHandler"
+_FUNCTION_TIMEOUT: Final = Duration.minutes(3)
 # A little more than the function's own: an answer that comes at all comes before this.
-_SERVICE_TIMEOUT = Duration.minutes(4)
+_SERVICE_TIMEOUT: Final = Duration.minutes(4)
 
 
 def _handler_of(stack: Stack) -> lambda_.IFunction:

@@ -5,11 +5,13 @@ Limits: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_CreateActio
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
 """
 
+from __future__ import annotations
+
 import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
 import jsii
@@ -19,12 +21,12 @@ from constructs import IConstruct, IValidation
 if TYPE_CHECKING:
     from securityhub_actions.custom_action import CustomAction
 
-MAX_ACTION_NAME_LENGTH = 20
-MAX_ACTIONS_PER_ACCOUNT_AND_REGION = 50
-MAX_TARGETS_PER_RULE = 5
-MAX_EVENT_PATTERN_LENGTH = 2048
+MAX_ACTION_NAME_LENGTH: Final = 20
+MAX_ACTIONS_PER_ACCOUNT_AND_REGION: Final = 50
+MAX_TARGETS_PER_RULE: Final = 5
+MAX_EVENT_PATTERN_LENGTH: Final = 2048
 
-_ACTION_ID = re.compile(r"[A-Za-z0-9_-]{1,20}")
+_ACTION_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,20}")
 
 _checked_apps: WeakSet[IConstruct] = WeakSet()
 
@@ -71,7 +73,7 @@ def known_length(value: object) -> int:
     """Count the characters of a resolved value as compact JSON, leaving out what is only known at deployment.
 
     Args:
-        value: what `Stack.resolve` returned; intrinsic functions such as `Fn::GetAtt` count as an empty
+        value: What `Stack.resolve` returned; intrinsic functions such as `Fn::GetAtt` count as an empty
             string.
 
     Returns:
@@ -125,13 +127,13 @@ def check_app_of(construct: IConstruct) -> None:
         root.node.add_validation(Validation(lambda: app_errors(_custom_actions_below(root))))
 
 
-def _custom_actions_below(root: IConstruct) -> list["CustomAction"]:
+def _custom_actions_below(root: IConstruct) -> list[CustomAction]:
     from securityhub_actions.custom_action import CustomAction  # noqa: PLC0415 - it imports this module
 
     return [construct for construct in root.node.find_all() if isinstance(construct, CustomAction)]
 
 
-def app_errors(actions: Iterable["CustomAction"]) -> list[str]:
+def app_errors(actions: Iterable[CustomAction]) -> list[str]:
     """Find ids that are used twice, and too many actions, in one account and region.
 
     Stacks with an unknown account or region may go anywhere, so only actions in one stack, or in stacks whose
@@ -160,7 +162,7 @@ def environment_of(construct: IConstruct) -> str:
     return f"the account and region of stack {stack.node.path}"
 
 
-def _duplicate_errors(environment: str, actions: Sequence["CustomAction"]) -> list[str]:
+def _duplicate_errors(environment: str, actions: Sequence[CustomAction]) -> list[str]:
     paths: dict[str, list[str]] = defaultdict(list)
     for action in actions:
         if not Token.is_unresolved(action.action_id):
@@ -174,7 +176,7 @@ def _duplicate_errors(environment: str, actions: Sequence["CustomAction"]) -> li
     ]
 
 
-def _quota_errors(environment: str, actions: Sequence["CustomAction"]) -> list[str]:
+def _quota_errors(environment: str, actions: Sequence[CustomAction]) -> list[str]:
     if len(actions) <= MAX_ACTIONS_PER_ACCOUNT_AND_REGION:
         return []
     return [

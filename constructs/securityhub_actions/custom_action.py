@@ -1,7 +1,9 @@
 """The Security Hub custom action: what an analyst picks from the Actions menu of a finding or an insight."""
 
+from __future__ import annotations
+
 import re
-from typing import Protocol
+from typing import Final, Protocol
 
 from aws_cdk import Annotations, Fn, RemovalPolicy, Stack, Token
 from constructs import Construct
@@ -19,7 +21,9 @@ from securityhub_actions.checks import (
     check_description,
 )
 
-_ACTION_ARN = re.compile(r"arn:[^:]+:securityhub:[a-z0-9-]+:\d{12}:action/custom/([A-Za-z0-9_-]{1,20})")
+_ACTION_ARN: Final = re.compile(
+    r"arn:[^:]+:securityhub:[a-z0-9-]+:\d{12}:action/custom/([A-Za-z0-9_-]{1,20})"
+)
 
 
 class ICustomAction(Protocol):
@@ -55,24 +59,24 @@ class CustomAction(Construct):
         """Create a custom action.
 
         Args:
-            scope: the construct that this one belongs to.
-            construct_id: the id in that scope.
+            scope: The construct that this one belongs to.
+            construct_id: The id in that scope.
             action_id: 1 to 20 of A-Z, a-z, 0-9, `_`, `-`; unique in the account and region. Another id is
                 another action with another ARN: CloudFormation creates the new one and deletes the old one.
-            action_name: what the Actions menu shows, 1 to 20 characters. It can be changed in place.
-            description: what the action does, not blank. It can be changed in place.
-            provider: what creates it, `NativeActionTarget()` or `CustomResourceActionTarget()`.
+            action_name: What the Actions menu shows, 1 to 20 characters. It can be changed in place.
+            description: What the action does, not blank. It can be changed in place.
+            provider: What creates it, `NativeActionTarget()` or `CustomResourceActionTarget()`.
                 Default: native where CloudFormation is known to offer `AWS::SecurityHub::ActionTarget` in the
                 stack's region, else (also when the region is not known yet, or with adopt_existing) the
                 custom resource.
-            adopt_existing: take over an action of that id if there already is one. An adopted action is
+            adopt_existing: Take over an action of that id if there already is one. An adopted action is
                 retained when it leaves the stack. Default: an existing action is an error and stays
                 untouched.
-            removal_policy: what happens to the action when it leaves the stack.
+            removal_policy: What happens to the action when it leaves the stack.
                 Default: DESTROY; RETAIN with adopt_existing.
 
         Raises:
-            ValueError: an id, name or description that Security Hub would refuse, or adopt_existing with the
+            ValueError: An id, name or description that Security Hub would refuse, or adopt_existing with the
                 native provider.
         """
         super().__init__(scope, construct_id)
@@ -106,16 +110,16 @@ class CustomAction(Construct):
         return self._action_id
 
     @staticmethod
-    def from_action_id(scope: Construct, construct_id: str, action_id: str) -> "ICustomAction":
+    def from_action_id(scope: Construct, construct_id: str, action_id: str) -> ICustomAction:
         """Refer to an action that already exists in the stack's account and region.
 
         Args:
-            scope: the construct that the reference belongs to.
-            construct_id: the id in that scope.
-            action_id: the id of the action.
+            scope: The construct that the reference belongs to.
+            construct_id: The id in that scope.
+            action_id: The id of the action.
 
         Raises:
-            ValueError: not a custom action id.
+            ValueError: Not a custom action id.
         """
         check_action_id(action_id)
         arn = Stack.of(scope).format_arn(
@@ -124,16 +128,16 @@ class CustomAction(Construct):
         return _ExistingCustomAction(scope, construct_id, action_arn=arn, action_id=action_id)
 
     @staticmethod
-    def from_action_arn(scope: Construct, construct_id: str, action_arn: str) -> "ICustomAction":
+    def from_action_arn(scope: Construct, construct_id: str, action_arn: str) -> ICustomAction:
         """Refer to an action that already exists, by its ARN.
 
         Args:
-            scope: the construct that the reference belongs to.
-            construct_id: the id in that scope.
+            scope: The construct that the reference belongs to.
+            construct_id: The id in that scope.
             action_arn: `arn:PARTITION:securityhub:REGION:ACCOUNT:action/custom/ID`, or a token.
 
         Raises:
-            ValueError: not the ARN of a custom action.
+            ValueError: Not the ARN of a custom action.
         """
         if Token.is_unresolved(action_arn):
             action_id = Fn.select(2, Fn.split("/", action_arn))

@@ -1,5 +1,7 @@
 """The one call: a custom action, the rule on its ARN, and the targets."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -32,8 +34,8 @@ class CustomActionRule(SecurityHubRule):
     whatever each target needs: a permission or a role, a retry policy and a dead-letter queue.
 
     Attributes:
-        action: the custom action.
-        rule: the EventBridge rule.
+        action: The custom action.
+        rule: The EventBridge rule.
 
     Example:
         CustomActionRule(
@@ -65,23 +67,23 @@ class CustomActionRule(SecurityHubRule):
         """Wire a custom action to its targets.
 
         Args:
-            scope: the construct that this one belongs to.
-            construct_id: the id in that scope.
-            targets: where the events go, 1 to 5; more can be added with `add_target`.
-            action_id: see `CustomAction`; required unless an action is given.
-            action_name: see `CustomAction`; required unless an action is given.
-            description: see `CustomAction`; required unless an action is given.
-            action: an action to use instead of creating one, such as `CustomAction.from_action_id(...)`.
-            provider: see `CustomAction`. Default: by the stack's region.
-            adopt_existing: see `CustomAction`. Default: an existing action is an error.
-            removal_policy: see `CustomAction`. Default: DESTROY; RETAIN with adopt_existing.
-            events: which events of the action. Default: findings and insight results.
-            delivery: retry policy and dead-letter queue of targets that have none of their own.
+            scope: The construct that this one belongs to.
+            construct_id: The id in that scope.
+            targets: Where the events go, 1 to 5; more can be added with `add_target`.
+            action_id: See `CustomAction`; required unless an action is given.
+            action_name: See `CustomAction`; required unless an action is given.
+            description: See `CustomAction`; required unless an action is given.
+            action: An action to use instead of creating one, such as `CustomAction.from_action_id(...)`.
+            provider: See `CustomAction`. Default: by the stack's region.
+            adopt_existing: See `CustomAction`. Default: an existing action is an error.
+            removal_policy: See `CustomAction`. Default: DESTROY; RETAIN with adopt_existing.
+            events: Which events of the action. Default: findings and insight results.
+            delivery: Retry policy and dead-letter queue of targets that have none of their own.
                 Default: 185 retries within 24 hours, then the stack's dead-letter queue.
-            enabled: whether the rule is on. Default: yes.
+            enabled: Whether the rule is on. Default: yes.
 
         Raises:
-            ValueError: neither or both of an action and its id, name and description; no event; more than 5
+            ValueError: Neither or both of an action and its id, name and description; no event; more than 5
                 targets; or what `CustomAction` refuses.
         """
         if not events:

@@ -4,9 +4,11 @@ Every target of every rule of this library gets a retry policy and a dead-letter
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
 """
 
+from __future__ import annotations
+
 import inspect
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Final, cast
 
 import jsii
 from aws_cdk import Acknowledgment, Duration, Stack, Validations
@@ -18,10 +20,10 @@ from constructs import Construct, IConstruct
 
 from securityhub_actions.rule_access import allow_queue
 
-MAX_RETRY_ATTEMPTS = 185
-_MIN_EVENT_AGE_SECONDS = 60
-_MAX_EVENT_AGE_SECONDS = 86_400
-_QUEUE_ID = "SecurityHubDeadLetterQueue"
+MAX_RETRY_ATTEMPTS: Final = 185
+_MIN_EVENT_AGE_SECONDS: Final = 60
+_MAX_EVENT_AGE_SECONDS: Final = 86_400
+_QUEUE_ID: Final = "SecurityHubDeadLetterQueue"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +33,11 @@ class Delivery:
     Attributes:
         retry_attempts: 0 to 185 retries. Default: 185.
         max_event_age: 60 seconds to 24 hours. Default: 24 hours.
-        dead_letter_queue: a queue in the rule's account and region.
+        dead_letter_queue: A queue in the rule's account and region.
             Default: one queue per stack, encrypted, kept for 14 days, with an alarm on its first message.
 
     Raises:
-        ValueError: a value outside these ranges.
+        ValueError: A value outside these ranges.
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
     """
@@ -64,8 +66,8 @@ class DeadLetterQueue(sqs.Queue):
         """Create the queue and its alarm.
 
         Args:
-            scope: the construct that the queue belongs to.
-            construct_id: the id in that scope.
+            scope: The construct that the queue belongs to.
+            construct_id: The id in that scope.
         """
         super().__init__(
             scope,
@@ -113,7 +115,7 @@ class Target:
         """Create a target.
 
         Args:
-            delivery: retry policy and dead-letter queue of this target. Default: those of the rule.
+            delivery: Retry policy and dead-letter queue of this target. Default: those of the rule.
         """
         self.delivery = delivery
 
@@ -121,8 +123,8 @@ class Target:
         """Give the rule what it needs to reach the service, and describe the target.
 
         Args:
-            rule: the rule that gets the target.
-            dead_letter_queue: where the target itself may put events that it fails to handle.
+            rule: The rule that gets the target.
+            dead_letter_queue: Where the target itself may put events that it fails to handle.
         """
         raise NotImplementedError(f"{type(self).__name__} does not implement connect")
 
@@ -139,8 +141,8 @@ class DeliveredTarget:
         """Wrap a target.
 
         Args:
-            target: the target.
-            delivery: used where the target has no delivery settings of its own.
+            target: The target.
+            delivery: Used where the target has no delivery settings of its own.
         """
         self._target = target
         self._delivery = delivery

@@ -1,5 +1,7 @@
 """A Lambda function with least-privilege defaults, for this library's handler and for an app's own."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 
 from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
@@ -32,16 +34,16 @@ class LoggedFunction(lambda_.Function):
         """Create a function, its role and its log group.
 
         Args:
-            scope: the construct that the function belongs to.
-            construct_id: the id in that scope.
-            description: what the function is for.
-            code: its code.
-            handler: the entry point, `package.module.function`.
-            timeout: how long one invocation may take.
-            environment: environment variables; no secrets. Default: none.
+            scope: The construct that the function belongs to.
+            construct_id: The id in that scope.
+            description: What the function is for.
+            code: Its code.
+            handler: The entry point, `package.module.function`.
+            timeout: How long one invocation may take.
+            environment: Environment variables; no secrets. Default: none.
             layers: Lambda layers. Default: none.
-            memory_size: in MiB. Default: 256.
-            log_retention: how long the log events are kept. Default: three months.
+            memory_size: In MiB. Default: 256.
+            log_retention: How long the log events are kept. Default: three months.
 
         Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
         """

@@ -1,5 +1,7 @@
 """Rules for findings that arrive or change, without anybody pressing a button."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import ClassVar, Generic, TypeVar
 
@@ -18,7 +20,7 @@ class _FilteredRule(SecurityHubRule, Generic[_Filter]):
     """What the rules of both formats have in common.
 
     Attributes:
-        rule: the EventBridge rule.
+        rule: The EventBridge rule.
     """
 
     _filter: ClassVar[type]
@@ -38,17 +40,17 @@ class _FilteredRule(SecurityHubRule, Generic[_Filter]):
         """Wire findings to their targets.
 
         Args:
-            scope: the construct that this one belongs to.
-            construct_id: the id in that scope.
-            targets: where the events go, 1 to 5; more can be added with `add_target`.
-            findings: which findings. Default: the filter's own default, all that are new and open.
-            description: what the rule is for. Default: a sentence that names the construct.
-            delivery: retry policy and dead-letter queue of targets that have none of their own.
+            scope: The construct that this one belongs to.
+            construct_id: The id in that scope.
+            targets: Where the events go, 1 to 5; more can be added with `add_target`.
+            findings: Which findings. Default: the filter's own default, all that are new and open.
+            description: What the rule is for. Default: a sentence that names the construct.
+            delivery: Retry policy and dead-letter queue of targets that have none of their own.
                 Default: 185 retries within 24 hours, then the stack's dead-letter queue.
-            enabled: whether the rule is on. Default: yes.
+            enabled: Whether the rule is on. Default: yes.
 
         Raises:
-            ValueError: more than 5 targets.
+            ValueError: More than 5 targets.
         """
         super().__init__(scope, construct_id, delivery=delivery)
         wanted = findings or self._filter()
@@ -69,7 +71,7 @@ class ImportedFindingsRule(_FilteredRule[FindingFilter]):
     default does.
 
     Attributes:
-        rule: the EventBridge rule.
+        rule: The EventBridge rule.
 
     Example:
         ImportedFindingsRule(
@@ -93,7 +95,7 @@ class ImportedFindingsV2Rule(_FilteredRule[OcsfFindingFilter]):
     passes, as the default does.
 
     Attributes:
-        rule: the EventBridge rule.
+        rule: The EventBridge rule.
 
     Example:
         ImportedFindingsV2Rule(

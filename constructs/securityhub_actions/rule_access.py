@@ -4,9 +4,11 @@ Every grant to events.amazonaws.com says for which account and rules, so that Ev
 use it for somebody else's rule: https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from aws_cdk import Annotations, ArnFormat, IResource, Stack, Token
 from aws_cdk import aws_iam as iam
@@ -18,7 +20,7 @@ from constructs import Construct, IConstruct
 
 from securityhub_actions.checks import Validation
 
-_KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
+_KEY_ACTIONS: Final = ("kms:Decrypt", "kms:GenerateDataKey")
 
 Conditions = Mapping[str, Mapping[str, str | list[str]]]
 """Operators to keys to values, as in a statement of a policy."""
@@ -45,8 +47,8 @@ def only_rules(stack: Stack, rule_arns: Sequence[str]) -> Conditions:
     """Return the conditions that tie a grant to rules of a stack's account.
 
     Args:
-        stack: the stack of the rules.
-        rule_arns: their ARNs; wildcards work too, as ArnEquals and ArnLike are the same operator.
+        stack: The stack of the rules.
+        rule_arns: Their ARNs; wildcards work too, as ArnEquals and ArnLike are the same operator.
     """
     return {
         "ArnEquals": {"aws:SourceArn": list(rule_arns)},
@@ -64,9 +66,9 @@ def allow_queue(queue: sqs.IQueue, rule: IRuleRef, *, sid: str) -> None:
     """Let a rule send messages to a queue, and use the queue's key.
 
     Args:
-        queue: the queue; its key, if it has one, must be a customer managed key.
-        rule: the rule.
-        sid: the name of the statement in the queue's policy that all rules share.
+        queue: The queue; its key, if it has one, must be a customer managed key.
+        rule: The rule.
+        sid: The name of the statement in the queue's policy that all rules share.
 
     Source:
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sqs-permissions
@@ -84,9 +86,9 @@ def allow_topic(topic: sns.ITopic, rule: IRuleRef, *, sid: str) -> None:
     """Let a rule publish to a topic, and use the topic's key.
 
     Args:
-        topic: the topic; its key, if it has one, must be a customer managed key.
-        rule: the rule.
-        sid: the name of the statement in the topic's policy that all rules share.
+        topic: The topic; its key, if it has one, must be a customer managed key.
+        rule: The rule.
+        sid: The name of the statement in the topic's policy that all rules share.
 
     Source:
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
@@ -189,10 +191,10 @@ def warn_of_foreign_policy(
     """Warn that a policy is needed that this app cannot change.
 
     Args:
-        rule: the rule whose events need it; gets the warning, which can be acknowledged there.
-        what: the resource.
-        must: what its policy must do.
-        statement: the statement that does it, resolved.
+        rule: The rule whose events need it; gets the warning, which can be acknowledged there.
+        what: The resource.
+        must: What its policy must do.
+        statement: The statement that does it, resolved.
     """
     Annotations.of(rule).add_warning_v2(
         "securityhub-actions:PolicyOfOthers",
@@ -206,8 +208,8 @@ def readable(value: object, *, variable: str = "${{{}}}") -> object:
     """Write the intrinsic functions in a resolved value as text.
 
     Args:
-        value: what `Stack.resolve` returned.
-        variable: how to write a reference. Default: as Fn::Sub does, `${Name}` and `${Name.Attribute}`.
+        value: What `Stack.resolve` returned.
+        variable: How to write a reference. Default: as Fn::Sub does, `${Name}` and `${Name.Attribute}`.
     """
     match value:
         case {"Ref": str(name)}:
@@ -228,13 +230,13 @@ def require_same_place(rule: IConstruct, resource: IResource, arn: str, *, what:
     """Refuse a target that is known to be in another account or region than the rule.
 
     Args:
-        rule: the rule.
-        resource: the target's resource.
-        arn: its ARN; not every imported resource says itself where it is.
-        what: what it is, for the message.
+        rule: The rule.
+        resource: The target's resource.
+        arn: Its ARN; not every imported resource says itself where it is.
+        what: What it is, for the message.
 
     Raises:
-        ValueError: both are known, and they differ.
+        ValueError: Both are known, and they differ.
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-region.html
     """

@@ -4,6 +4,8 @@ Each warning can be acknowledged on the rule where it is meant:
 `Annotations.of(rule).acknowledge_warning(OVERLAPPING, "why")`.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator
 from typing import Final
@@ -25,7 +27,7 @@ _EVERY_FINDING: Final = FindingFilter(workflow_status=None, record_state=None)
 _EVERY_OCSF_FINDING: Final = OcsfFindingFilter(status=None, activity_name=None)
 
 # The rules of each app, in the order of their creation.
-_rules_of_app: WeakKeyDictionary[IConstruct, list["_FilteredRule"]] = WeakKeyDictionary()
+_rules_of_app: WeakKeyDictionary[IConstruct, list[_FilteredRule]] = WeakKeyDictionary()
 
 
 @jsii.implements(IAspect)
@@ -68,7 +70,7 @@ class _FilteredRule:
         everything = _EVERY_FINDING if isinstance(self.findings, FindingFilter) else _EVERY_OCSF_FINDING
         return EventPattern.parse(everything.to_event_pattern())
 
-    def _rules_after_this(self) -> Iterator["_FilteredRule"]:
+    def _rules_after_this(self) -> Iterator[_FilteredRule]:
         """The later rules of the same account and region that may match the same finding; each pair once."""
         rules = _rules_of_app[self.rule.node.root]
         for other in rules[rules.index(self) + 1 :]:
@@ -87,8 +89,8 @@ def warn_of_rule(rule: IConstruct, findings: FindingFilter | OcsfFindingFilter) 
     """Have a rule compared at synthesis with what it could match and with the other rules of the app.
 
     Args:
-        rule: the construct that the warnings belong to.
-        findings: the filter that its pattern was made from. One with values known only at deployment is not
+        rule: The construct that the warnings belong to.
+        findings: The filter that its pattern was made from. One with values known only at deployment is not
             compared.
     """
     if Token.is_unresolved(json.dumps(findings.to_event_pattern())):

@@ -1,7 +1,9 @@
 """What all rules of this library share: Security Hub as the source, checked targets, reliable delivery."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from aws_cdk import aws_events
 from constructs import Construct
@@ -9,7 +11,7 @@ from constructs import Construct
 from securityhub_actions.checks import Validation, check_target_count, event_pattern_errors
 from securityhub_actions.delivery import DeliveredTarget, Delivery
 
-EVENT_SOURCE = "aws.securityhub"
+EVENT_SOURCE: Final = "aws.securityhub"
 
 
 class SecurityHubRule(Construct):
@@ -22,9 +24,9 @@ class SecurityHubRule(Construct):
         """Prepare the rule; a subclass then calls `_listen` once it knows the pattern.
 
         Args:
-            scope: the construct that the rule belongs to.
-            construct_id: the id in that scope.
-            delivery: retry policy and dead-letter queue of targets that have none of their own.
+            scope: The construct that the rule belongs to.
+            construct_id: The id in that scope.
+            delivery: Retry policy and dead-letter queue of targets that have none of their own.
         """
         super().__init__(scope, construct_id)
         self._delivery = delivery or Delivery()
@@ -41,10 +43,10 @@ class SecurityHubRule(Construct):
         """Create the EventBridge rule.
 
         Args:
-            pattern: the event pattern without its source, keys as EventBridge spells them.
-            description: what the rule is for.
-            targets: where matching events go.
-            enabled: whether the rule is on.
+            pattern: The event pattern without its source, keys as EventBridge spells them.
+            description: What the rule is for.
+            targets: Where matching events go.
+            enabled: Whether the rule is on.
         """
         rule = aws_events.Rule(
             self,
@@ -71,10 +73,10 @@ class SecurityHubRule(Construct):
         """Send the events to one more target.
 
         Args:
-            target: a target of `securityhub_actions.targets` or any other.
+            target: A target of `securityhub_actions.targets` or any other.
 
         Raises:
-            ValueError: the rule has 5 targets already.
+            ValueError: The rule has 5 targets already.
         """
         check_target_count(self.node.path, self._target_count + 1)
         self._target_count += 1

@@ -4,6 +4,8 @@
 private functions; tests/emulator/test_delivery_contract.py names each.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 from emulator.delivery.log import Delivery, DeliveryLog, LambdaAnswer

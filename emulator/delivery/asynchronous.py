@@ -6,6 +6,8 @@ Replaces MiniStack's, which knows no OnSuccess destination, sends to a dead-lett
 destination, keeps the function's answer to itself, and asks for no permission.
 """
 
+from __future__ import annotations
+
 import contextvars
 import json
 import logging
@@ -13,7 +15,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from uuid import uuid4
 
 from ministack.core.arn import parse_arn
@@ -25,10 +27,10 @@ from emulator.delivery.log import LambdaAnswer
 
 Condition = Literal["Success", "RetriesExhausted", "EventAgeExceeded"]
 AnswerListener = Callable[[LambdaAnswer], None]
-_RETRY_DELAYS = (60.0, 120.0)
-_THROTTLED_DELAY = 5.0
-_DEFAULT_MAXIMUM_AGE = 21_600
-_LARGEST_ERROR_MESSAGE = 1024
+_RETRY_DELAYS: Final = (60.0, 120.0)
+_THROTTLED_DELAY: Final = 5.0
+_DEFAULT_MAXIMUM_AGE: Final = 21_600
+_LARGEST_ERROR_MESSAGE: Final = 1024
 
 answer_listener: contextvars.ContextVar[AnswerListener | None] = contextvars.ContextVar(
     "answer_listener", default=None
@@ -230,7 +232,7 @@ def _send(
         )
 
 
-_DESTINATION_ACTIONS = {
+_DESTINATION_ACTIONS: Final = {
     "sqs": "sqs:SendMessage",
     "sns": "sns:Publish",
     "lambda": "lambda:InvokeFunction",

@@ -3,6 +3,8 @@
 https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPermission.html
 """
 
+from __future__ import annotations
+
 import json
 from typing import Any
 

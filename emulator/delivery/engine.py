@@ -1,10 +1,12 @@
 """Takes over MiniStack's target delivery: one worker a delivery, retries, dead-letter queue, log."""
 
+from __future__ import annotations
+
 import contextvars
 import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Final
 
 from ministack.core.arn import parse_arn
 from ministack.core.responses import get_account_id, get_region
@@ -18,7 +20,7 @@ from emulator.delivery.permissions import Rule
 from emulator.delivery.retry import Failure, RetryPolicy, attempt_until_delivered
 
 logger = logging.getLogger("emulator.delivery")
-_WORKERS = 32
+_WORKERS: Final = 32
 _find_rules = eventbridge._dispatch_event  # noqa: SLF001 - see test_delivery_contract
 
 

@@ -3,6 +3,8 @@
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
 """
 
+from __future__ import annotations
+
 from typing import Final
 
 NO_PERMISSIONS: Final = "NO_PERMISSIONS"

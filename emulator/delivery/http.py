@@ -1,15 +1,17 @@
 """``GET /_emulator/events`` and ``GET /_emulator/deliveries``: the delivery log as JSON."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs
 
 from emulator.delivery.log import DeliveryLog
 
-EVENTS_PATH = "/_emulator/events"
-DELIVERIES_PATH = "/_emulator/deliveries"
+EVENTS_PATH: Final = "/_emulator/events"
+DELIVERIES_PATH: Final = "/_emulator/deliveries"
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -3,11 +3,13 @@
 The wire protocols are AWS's and stay, MiniStack's functions are private and change.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
 from ministack import app
@@ -24,7 +26,7 @@ from emulator.delivery.errors import (
 )
 
 _T = TypeVar("_T")
-_CODE = re.compile(r"<Code>([^<]+)</Code>.*?<Message>([^<]*)</Message>", re.DOTALL)
+_CODE: Final = re.compile(r"<Code>([^<]+)</Code>.*?<Message>([^<]*)</Message>", re.DOTALL)
 
 
 def enter(account: str, region: str) -> None:

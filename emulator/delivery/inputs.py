@@ -3,17 +3,19 @@
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
 """
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-_STEP = re.compile(
+_STEP: Final = re.compile(
     r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+|\*)\]|\[(?P<quote>['\"])(?P<quoted>.+?)(?P=quote)\]"
 )
-_STRING_OR_PLACEHOLDER = re.compile(r'"(?:\\.|[^"\\])*"|<[^<>]*>')
-_PLACEHOLDER = re.compile(r"<([^<>]*)>")
+_STRING_OR_PLACEHOLDER: Final = re.compile(r'"(?:\\.|[^"\\])*"|<[^<>]*>')
+_PLACEHOLDER: Final = re.compile(r"<([^<>]*)>")
 
 
 class InputPathError(ValueError):

@@ -1,14 +1,16 @@
 """What was put on a bus and what became of it, for a person and for tests. Bounded, in memory."""
 
+from __future__ import annotations
+
 import dataclasses
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 Outcome = Literal["pending", "delivered", "dead-lettered", "lost"]
-CAPACITY = 2000
+CAPACITY: Final = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,12 @@ MiniStack enforces IAM for callers of its API only, and lets EventBridge do anyt
 reused here for the service principal events.amazonaws.com acting for one rule.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ministack.core import iam_evaluator
 from ministack.core.arn import Arn, ArnParseError, parse_arn
@@ -15,7 +17,7 @@ from ministack.services import iam, kms
 
 from emulator.delivery.errors import FAILED_TO_ASSUME_ROLE, NO_PERMISSIONS, NO_RESOURCE, DeliveryError
 
-SERVICE = "events.amazonaws.com"
+SERVICE: Final = "events.amazonaws.com"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,18 +4,20 @@ An emulator cannot wait a day for EventBridge to give up, so the seconds of its 
 and back-off are both counted in these seconds, so that the limits are reached in the same order as in AWS.
 """
 
+from __future__ import annotations
+
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from emulator.delivery.errors import DeliveryError
 
-SCALE_VARIABLE = "EMULATOR_RETRY_SECOND"
+SCALE_VARIABLE: Final = "EMULATOR_RETRY_SECOND"
 """Environment variable of the server: wall-clock seconds that a second of a retry schedule lasts."""
-_FIRST_DELAY = 1.0
-_LONGEST_DELAY = 480.0
+_FIRST_DELAY: Final = 1.0
+_LONGEST_DELAY: Final = 480.0
 
 ExhaustedCondition = Literal["MaximumRetryAttempts", "MaximumEventAgeInSeconds"]
 

@@ -6,6 +6,8 @@ A runbook that is not here is recorded as successful, and nothing is run.
 https://docs.aws.amazon.com/systems-manager-automation-runbooks/latest/userguide/automation-runbook-reference.html
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto

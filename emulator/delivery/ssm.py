@@ -5,10 +5,12 @@ Some of AWS's own runbooks change what is here: `emulator.delivery.runbooks` has
 goes on when it is looked at.
 """
 
+from __future__ import annotations
+
 import json
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from ministack import app
@@ -20,7 +22,7 @@ from emulator.delivery import runbooks
 Answer = tuple[int, dict[str, str], bytes]
 Handler = Callable[[dict[str, Any]], Answer]
 _executions = AccountRegionScopedDict()
-_READ_LIMIT = 50
+_READ_LIMIT: Final = 50
 
 
 def register() -> None:

@@ -3,13 +3,15 @@
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
 """
 
+from __future__ import annotations
+
 import base64
 import copy
 import json
 import urllib.error
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from ministack.core.arn import Arn, ArnParseError, parse_arn
@@ -28,7 +30,7 @@ from emulator.delivery.errors import (
 from emulator.delivery.inputs import has_own_input, resolve
 from emulator.delivery.permissions import Rule
 
-_RETRIED_STATUSES = frozenset({401, 407, 409, 429})
+_RETRIED_STATUSES: Final = frozenset({401, 407, 409, 429})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -358,7 +360,7 @@ _SENDERS: dict[str, Callable[[Parcel], None]] = {
     "firehose": _put_firehose_record,
     "logs": _put_log_event,
 }
-_SUPPORTED = (
+_SUPPORTED: Final = (
     "Lambda, SQS, SNS, Step Functions, Kinesis, Firehose, CloudWatch Logs, Systems Manager Run Command and "
     "Automation, an event bus, or an API destination"
 )

@@ -9,6 +9,8 @@ which events are sent), action targets, findings, insights, and the events that 
 default bus of the account and Region. Any other operation of the service answers HTTP 501.
 """
 
+from __future__ import annotations
+
 from emulator.securityhub.api import register
 from emulator.securityhub.console import press_app
 

@@ -1,7 +1,10 @@
 """Action targets: the custom actions of an account and Region."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import replace
+from typing import Final
 
 from ministack.core.responses import get_account_id, get_region
 
@@ -9,13 +12,13 @@ from emulator.securityhub import paging, state
 from emulator.securityhub.model import Document, SecurityHubError
 from emulator.securityhub.state import ActionTarget
 
-MAX_ACTION_TARGETS = 50
+MAX_ACTION_TARGETS: Final = 50
 """The quota of custom actions per account and Region."""
 
-MAX_CHARACTERS = 20
+MAX_CHARACTERS: Final = 20
 """The longest name and the longest id of a custom action."""
 
-_ID = re.compile(r"[A-Za-z0-9_-]{1,20}")
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,20}")
 
 
 def create(request: Document) -> Document:

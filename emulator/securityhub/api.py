@@ -1,10 +1,12 @@
 """The service's front door: routes HTTP requests to operations and plugs them into MiniStack."""
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import ministack.app
 from botocore.model import OperationModel
@@ -14,9 +16,9 @@ from ministack.core.responses import error_response_json, json_response
 from emulator.securityhub import action_targets, faults, findings, hub, insights, state
 from emulator.securityhub.model import Document, SecurityHubError, check, service_model
 
-SERVICE = "securityhub"
-_CONTENT_TYPE = "application/json"
-_NOT_IMPLEMENTED = 501
+SERVICE: Final = "securityhub"
+_CONTENT_TYPE: Final = "application/json"
+_NOT_IMPLEMENTED: Final = 501
 
 Response = tuple[int, dict[str, str], bytes]
 
@@ -41,11 +43,11 @@ _OPERATIONS: Mapping[str, Callable[[Document], Document]] = {
     "GetInsights": insights.get,
     "GetInsightResults": insights.get_results,
 }
-_WITHOUT_HUB = frozenset(
+_WITHOUT_HUB: Final = frozenset(
     {"EnableSecurityHub", "EnableSecurityHubV2", "DescribeSecurityHubV2", "DisableSecurityHubV2"}
 )
 # BatchImportFindings reports what is wrong inside each finding in its answer instead of failing the call.
-_CHECKED_BY_OPERATION = frozenset({"BatchImportFindings"})
+_CHECKED_BY_OPERATION: Final = frozenset({"BatchImportFindings"})
 
 
 def register() -> None:

@@ -3,37 +3,40 @@
 https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings-format.html
 """
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Final
 
 from ministack.core.responses import get_account_id, now_iso
 
 from emulator.securityhub.model import Document, problems, service_model
 
-SCHEMA_VERSION = "2018-10-08"
-MAX_BYTES = 240 * 1024
+SCHEMA_VERSION: Final = "2018-10-08"
+MAX_BYTES: Final = 240 * 1024
 """The largest finding that BatchImportFindings takes."""
 
-PROVIDER_ATTRIBUTES = ("Confidence", "Criticality", "RelatedFindings", "Severity", "Types")
+PROVIDER_ATTRIBUTES: Final = ("Confidence", "Criticality", "RelatedFindings", "Severity", "Types")
 """What a finding provider sets through FindingProviderFields and a customer may take over."""
 
-_MAX_CHARACTERS = {"Id": 512, "GeneratorId": 512, "Title": 256, "Description": 1024}
-_MAX_ENTRIES = {
+_MAX_CHARACTERS: Final = {"Id": 512, "GeneratorId": 512, "Title": 256, "Description": 1024}
+_MAX_ENTRIES: Final = {
     "Resources": 32,
     "Types": 50,
     "RelatedFindings": 10,
     "UserDefinedFields": 50,
     "ProductFields": 50,
 }
-_TIMESTAMPS = ("CreatedAt", "UpdatedAt", "FirstObservedAt", "LastObservedAt")
-_ACCOUNT_ID = re.compile(r"\d{12}")
-_PRODUCT_ARN = re.compile(
+_TIMESTAMPS: Final = ("CreatedAt", "UpdatedAt", "FirstObservedAt", "LastObservedAt")
+_ACCOUNT_ID: Final = re.compile(r"\d{12}")
+_PRODUCT_ARN: Final = re.compile(
     r"arn:[a-z-]+:securityhub:(?P<region>[a-z0-9-]+):\d{0,12}:product/(?P<company>[^/]+)/(?P<product>.+)"
 )
 # The lowest normalized score of each label.
-_NORMALIZED = {"CRITICAL": 90, "HIGH": 70, "MEDIUM": 40, "LOW": 1, "INFORMATIONAL": 0}
+_NORMALIZED: Final = {"CRITICAL": 90, "HIGH": 70, "MEDIUM": 40, "LOW": 1, "INFORMATIONAL": 0}
 
 
 def rejection_of(finding: Document) -> str | None:

@@ -22,9 +22,11 @@ or every update of one finding by BatchUpdateFindings, `FindingNotFound` unless 
 What is wrong with a request is answered with HTTP 400 or 404 and `{"message": ...}`.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Final
 
 from ministack.core.responses import request_scope
 
@@ -32,8 +34,8 @@ from emulator.securityhub import faults
 from emulator.securityhub.model import Document
 from emulator.securityhub.press import Press, PressError, press
 
-PRESS_PATH = "/_securityhub/press"
-FAULTS_PATH = "/_securityhub/faults"
+PRESS_PATH: Final = "/_securityhub/press"
+FAULTS_PATH: Final = "/_securityhub/faults"
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -3,9 +3,12 @@
 https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-event-formats.html
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Sequence
 from hashlib import sha256
+from typing import Final
 
 from ministack.services import eventbridge
 
@@ -13,11 +16,11 @@ from emulator.securityhub import ocsf, state
 from emulator.securityhub.model import Document, SecurityHubError
 from emulator.securityhub.state import HUB_KEY
 
-SOURCE = "aws.securityhub"
-IMPORTED = "Security Hub Findings - Imported"
-IMPORTED_V2 = "Findings Imported V2"
-CUSTOM_ACTION = "Security Hub Findings - Custom Action"
-INSIGHT_RESULTS = "Security Hub Insight Results"
+SOURCE: Final = "aws.securityhub"
+IMPORTED: Final = "Security Hub Findings - Imported"
+IMPORTED_V2: Final = "Findings Imported V2"
+CUSTOM_ACTION: Final = "Security Hub Findings - Custom Action"
+INSIGHT_RESULTS: Final = "Security Hub Insight Results"
 
 
 def finding_imported(finding: Document, *, is_new: bool) -> None:

@@ -1,5 +1,7 @@
 """Failures to order: the next calls of an operation, or every update of one finding."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from emulator.securityhub import state

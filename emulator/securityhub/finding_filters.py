@@ -3,24 +3,27 @@
 https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsSecurityFindingFilters.html
 """
 
+from __future__ import annotations
+
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Final
 
 from botocore.model import ListShape, StructureShape
 
 from emulator.securityhub.model import Document, SecurityHubError, service_model
 
-MAX_ATTRIBUTES = 10
+MAX_ATTRIBUTES: Final = 10
 """The most attributes of a filter."""
 
-MAX_VALUES = 20
+MAX_VALUES: Final = 20
 """The most values of each attribute."""
 
-_MAX_DAYS = timedelta.max.days
+_MAX_DAYS: Final = timedelta.max.days
 
 Path = tuple[str, ...]
 
@@ -123,7 +126,7 @@ _POSITIVE: dict[str, Callable[[str, str], bool]] = {
     "PREFIX": lambda value, wanted: value.startswith(wanted),
     "CONTAINS": lambda value, wanted: wanted in value,
 }
-_NEGATIVE = {"NOT_EQUALS": "EQUALS", "PREFIX_NOT_EQUALS": "PREFIX", "NOT_CONTAINS": "CONTAINS"}
+_NEGATIVE: Final = {"NOT_EQUALS": "EQUALS", "PREFIX_NOT_EQUALS": "PREFIX", "NOT_CONTAINS": "CONTAINS"}
 _NUMBER: dict[str, Callable[[float, float], bool]] = {
     "Eq": lambda value, limit: value == limit,
     "Gte": lambda value, limit: value >= limit,
@@ -347,7 +350,7 @@ class _Kind:
     matches: Callable[[list[object], list[Document]], bool]
 
 
-_KINDS = {
+_KINDS: Final = {
     "StringFilter": _Kind(check=_check_strings, matches=_matches_strings),
     "NumberFilter": _Kind(check=_check_numbers, matches=_matches_numbers),
     "DateFilter": _Kind(check=_check_dates, matches=_matches_dates),

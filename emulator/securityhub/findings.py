@@ -1,6 +1,9 @@
 """Findings: import by finding providers, search, and update by customers."""
 
+from __future__ import annotations
+
 import json
+from typing import Final
 
 from ministack.core.responses import now_iso
 
@@ -8,13 +11,13 @@ from emulator.securityhub import asff, events, faults, finding_filters, paging, 
 from emulator.securityhub.model import Document, SecurityHubError
 from emulator.securityhub.state import Finding
 
-MAX_BATCH = 100
+MAX_BATCH: Final = 100
 """The most findings of one BatchImportFindings or BatchUpdateFindings."""
 
-CUSTOMER_ATTRIBUTES = ("Note", "UserDefinedFields", "VerificationState", "Workflow")
+CUSTOMER_ATTRIBUTES: Final = ("Note", "UserDefinedFields", "VerificationState", "Workflow")
 """What BatchImportFindings never changes in a finding that exists."""
 
-_UPDATABLE = (
+_UPDATABLE: Final = (
     "Confidence",
     "Criticality",
     "RelatedFindings",
@@ -22,7 +25,7 @@ _UPDATABLE = (
     "UserDefinedFields",
     "VerificationState",
 )
-_MAX_NOTE_CHARACTERS = 512
+_MAX_NOTE_CHARACTERS: Final = 512
 
 
 def batch_import(request: Document) -> Document:

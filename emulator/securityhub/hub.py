@@ -1,5 +1,7 @@
 """The hub: subscribing an account and Region to Security Hub, and to Security Hub V2."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 from ministack.core.responses import get_account_id, new_uuid, now_iso

@@ -1,7 +1,10 @@
 """Custom insights: findings that a filter chooses, counted by the value of one attribute."""
 
+from __future__ import annotations
+
 from collections import Counter
 from dataclasses import replace
+from typing import Final
 
 from ministack.core.responses import get_account_id, new_uuid
 
@@ -9,10 +12,10 @@ from emulator.securityhub import finding_filters, findings, paging, state
 from emulator.securityhub.model import Document, SecurityHubError
 from emulator.securityhub.state import Insight
 
-MAX_INSIGHTS = 100
+MAX_INSIGHTS: Final = 100
 """The quota of custom insights per account and Region."""
 
-MAX_RESULTS = 100
+MAX_RESULTS: Final = 100
 """The most results of an insight."""
 
 

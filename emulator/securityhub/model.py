@@ -4,10 +4,12 @@ The model knows types, required members, enumerations and ranges, so none of the
 time here. Constraints that only AWS's documentation states live beside the operation that they belong to.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from botocore.loaders import create_loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
@@ -25,7 +27,7 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "timestamp": (str, int, float),
 }
-_SHOWN_CHARACTERS = 80
+_SHOWN_CHARACTERS: Final = 80
 
 
 class SecurityHubError(Exception):

@@ -7,31 +7,34 @@ counterpart are left out.
 https://schema.ocsf.io/1.6.0/classes/compliance_finding
 """
 
+from __future__ import annotations
+
 from datetime import datetime
+from typing import Final
 
 from emulator.securityhub.model import Document
 
-VERSION = "1.6.0"
-_FINDINGS_CATEGORY = 2
-_COMPLIANCE_FINDING = (2003, "Compliance Finding")
-_DETECTION_FINDING = (2004, "Detection Finding")
-_CREATE = (1, "Create")
-_UPDATE = (2, "Update")
-_SEVERITIES = {
+VERSION: Final = "1.6.0"
+_FINDINGS_CATEGORY: Final = 2
+_COMPLIANCE_FINDING: Final = (2003, "Compliance Finding")
+_DETECTION_FINDING: Final = (2004, "Detection Finding")
+_CREATE: Final = (1, "Create")
+_UPDATE: Final = (2, "Update")
+_SEVERITIES: Final = {
     "INFORMATIONAL": (1, "Informational"),
     "LOW": (2, "Low"),
     "MEDIUM": (3, "Medium"),
     "HIGH": (4, "High"),
     "CRITICAL": (5, "Critical"),
 }
-_UNKNOWN = (0, "Unknown")
-_STATUSES = {
+_UNKNOWN: Final = (0, "Unknown")
+_STATUSES: Final = {
     "NEW": (1, "New"),
     "NOTIFIED": (2, "In Progress"),
     "SUPPRESSED": (3, "Suppressed"),
     "RESOLVED": (4, "Resolved"),
 }
-_COMPLIANCE_STATUSES = {"PASSED": (1, "Pass"), "WARNING": (2, "Warning"), "FAILED": (3, "Fail")}
+_COMPLIANCE_STATUSES: Final = {"PASSED": (1, "Pass"), "WARNING": (2, "Warning"), "FAILED": (3, "Fail")}
 
 
 def finding_of(finding: Document, *, is_new: bool) -> Document:

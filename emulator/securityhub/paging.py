@@ -1,15 +1,17 @@
 """NextToken and MaxResults, the same for every operation that lists."""
 
+from __future__ import annotations
+
 import base64
 import binascii
 import json
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from emulator.securityhub.model import Document, SecurityHubError
 
-MAX_RESULTS = 100
+MAX_RESULTS: Final = 100
 """The most entries of a page, and as many as a page has where MaxResults is left out."""
 
 Item = TypeVar("Item")

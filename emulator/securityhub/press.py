@@ -1,14 +1,17 @@
 """Pressing a custom action, as an analyst does in the console."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import Final
 
 from emulator.securityhub import action_targets, events, hub, insights, state
 from emulator.securityhub.model import Document, SecurityHubError
 
-MAX_FINDINGS = 20
+MAX_FINDINGS: Final = 20
 """The most findings that one press can select."""
 
-MAX_RESULTS = 100
+MAX_RESULTS: Final = 100
 """The most insight results that one press can select."""
 
 

@@ -1,6 +1,9 @@
 """What the service remembers, per account and Region, until the emulator is reset or ends."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
+from typing import Final
 
 from ministack.core.responses import AccountRegionScopedDict, get_account_id, get_region
 
@@ -44,7 +47,7 @@ class Insight:
     group_by_attribute: str
 
 
-HUB_KEY = "hub"
+HUB_KEY: Final = "hub"
 """The only key of `hubs` and `hubs_v2`: there is one hub an account and Region."""
 
 hubs = AccountRegionScopedDict()

@@ -25,7 +25,7 @@ MAX_MESSAGE_BYTES: Final = 256 * 1024
 # Longer names and titles would push the rest of their line out of sight.
 MAX_FIELD_CHARACTERS: Final = 256
 
-_TOPIC_ARN = re.compile(r"arn:[^:]+:sns:(?P<region>[^:]+):[0-9]{12}:[A-Za-z0-9_-]{1,256}")
+_TOPIC_ARN: Final = re.compile(r"arn:[^:]+:sns:(?P<region>[^:]+):[0-9]{12}:[A-Za-z0-9_-]{1,256}")
 _SEVERITIES: Final = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL")
 # Partitions with a public console; the isolated ones get no link.
 _CONSOLES: Final = {
@@ -96,8 +96,7 @@ def compose_digest(event: SecurityHubEvent) -> Message:
     Insight results become a table of values and counts, the highest first. Findings become counts by
     severity and account and a list of titles with the first resource of each, the most severe first.
 
-    See:
-        https://docs.aws.amazon.com/sns/latest/api/API_Publish.html for the limits of subject and body.
+    Source: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html for the limits of subject and body.
     """
     if isinstance(event, InsightResultsEvent):
         return _digest_insight(event)

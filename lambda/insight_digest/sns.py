@@ -32,8 +32,7 @@ def create_client(region: str) -> SNSClient:
 class Topic:
     """Publishes messages to one SNS topic.
 
-    See:
-        https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+    Source: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
     """
 
     def __init__(self, client: SNSClient, topic_arn: str) -> None:

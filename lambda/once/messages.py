@@ -24,8 +24,7 @@ def work_on_messages(
     Returns:
         `batchItemFailures` with the messages to deliver again.
 
-    See:
-        https://docs.aws.amazon.com/powertools/python/latest/utilities/batch/
+    Source: https://docs.aws.amazon.com/powertools/python/latest/utilities/batch/
     """
 
     def handle_message(record: SQSRecord) -> None:

@@ -24,8 +24,7 @@ Result = TypeVar("Result", bound=Mapping[str, object])
 class RememberedWork:
     """Does a piece of work once for each key, also when invocations overlap or one of them dies.
 
-    See:
-        https://docs.aws.amazon.com/powertools/python/latest/utilities/idempotency/
+    Source: https://docs.aws.amazon.com/powertools/python/latest/utilities/idempotency/
     """
 
     def __init__(self, store: BasePersistenceLayer) -> None:

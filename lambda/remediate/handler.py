@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Final
 
 from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.logging import correlation_paths
@@ -23,7 +23,7 @@ from securityhub_events import CustomActionEvent, ImportedFindingsEvent, parse_e
 from securityhub_findings.client import SecurityHub, create_client
 
 # What is left for the other findings and for the notes once runbooks are not waited for any longer.
-_SECONDS_AFTER_RUNBOOKS = 90
+_SECONDS_AFTER_RUNBOOKS: Final = 90
 
 logger = Logger(service="remediate")
 tracer = Tracer(service="remediate")

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from securityhub_events import Finding
 
 ANY: Final = "ANY"
-_ACCOUNT = re.compile(r"[0-9]{12}")
+_ACCOUNT: Final = re.compile(r"[0-9]{12}")
 # https://docs.aws.amazon.com/organizations/latest/APIReference/API_Parent.html
-_UNIT = re.compile(r"ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}|r-[a-z0-9]{4,32}")
+_UNIT: Final = re.compile(r"ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}|r-[a-z0-9]{4,32}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

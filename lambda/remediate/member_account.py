@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _SESSION_SECONDS: Final = 900
 _RENEWED_BEFORE: Final = timedelta(minutes=5)
 _MAX_SESSION_NAME_CHARACTERS: Final = 64
-_NOT_FOR_SESSION_NAMES = re.compile(r"[^\w+=,.@-]", re.ASCII)
+_NOT_FOR_SESSION_NAMES: Final = re.compile(r"[^\w+=,.@-]", re.ASCII)
 _CONFIG: Final = Config(
     connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4}
 )
@@ -41,8 +41,7 @@ def create_client(region: str) -> STSClient:
     Its tokens are valid in every region, those that an account must opt in to included. The variable
     `AWS_STS_REGIONAL_ENDPOINTS` keeps older SDKs from using the global endpoint, whose tokens are not.
 
-    See:
-        https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_region-endpoints.html
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_region-endpoints.html
     """
     return boto3.client("sts", region_name=region, config=_CONFIG)
 
@@ -59,8 +58,7 @@ class MemberSessions:
     A session is kept by account and region and by its name, which names action and finding: used for another
     finding, CloudTrail in the member account would name the wrong one.
 
-    See:
-        https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+    Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
     """
 
     def __init__(
@@ -76,10 +74,10 @@ class MemberSessions:
 
         Args:
             client: STS.
-            partition: the partition of all accounts, such as `aws`.
-            role: path and name of the role, the same in every account.
-            external_id: what the roles require.
-            now: the time.
+            partition: The partition of all accounts, such as `aws`.
+            role: Path and name of the role, the same in every account.
+            external_id: What the roles require.
+            now: The time.
         """
         self._client = client
         self._partition = partition

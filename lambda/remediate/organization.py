@@ -34,8 +34,7 @@ def create_client(region: str) -> Any:  # noqa: ANN401 - the stubs have no Organ
 class Organization:
     """Finds the units above an account by walking up, and keeps each step for some minutes.
 
-    See:
-        https://docs.aws.amazon.com/organizations/latest/APIReference/API_ListParents.html
+    Source: https://docs.aws.amazon.com/organizations/latest/APIReference/API_ListParents.html
     """
 
     def __init__(

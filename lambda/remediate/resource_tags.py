@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding
 
-_ACCOUNT_ID = re.compile(r"AWS::::Account:[0-9]{12}")
-_ARN = re.compile(
+_ACCOUNT_ID: Final = re.compile(r"AWS::::Account:[0-9]{12}")
+_ARN: Final = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):(?P<service>[a-z0-9-]+):(?P<region>[a-z0-9-]*):(?P<account>[0-9]*):"
     r"(?P<rest>.+)"
 )
@@ -59,8 +59,7 @@ def read_tags(resource: str, finding: Finding, session: Session) -> dict[str, st
         UnreadableTagsError: It can't be known whether it carries any.
         ResourceTagsError: The API refuses or does not answer.
 
-    See:
-        https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
+    Source: https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
     """
     if _ACCOUNT_ID.fullmatch(resource):
         return {}

@@ -24,7 +24,7 @@ class Settings:
             separated by commas, or `ANY`. Without the first no account is touched.
         resource_tags: `ALLOWED_RESOURCE_TAGS` and `DENIED_RESOURCE_TAGS`, JSON objects of tag keys and lists
             of values, such as `{"team": ["payments"]}`. Without them tags do not matter.
-        automatic_changes: whether `AUTOMATIC_MODE` is `apply`; by default it is `dry-run`, and imported
+        automatic_changes: Whether `AUTOMATIC_MODE` is `apply`; by default it is `dry-run`, and imported
             findings are planned for only.
         undo_action_id: `UNDO_ACTION_ID`, the custom action that undoes; None where undoing is not enabled.
         partition: `PARTITION` of all accounts, by default `aws`.

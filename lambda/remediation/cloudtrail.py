@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from remediation.contract import CannotRemediateError, only_resource_of
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding
 
-RESOURCE_TYPES = ("AwsCloudTrailTrail",)
-_TRAIL = re.compile(r"arn:aws[a-z-]*:cloudtrail:([a-z0-9-]+):([0-9]{12}):trail/[A-Za-z0-9._-]+")
+RESOURCE_TYPES: Final = ("AwsCloudTrailTrail",)
+_TRAIL: Final = re.compile(r"arn:aws[a-z-]*:cloudtrail:([a-z0-9-]+):([0-9]{12}):trail/[A-Za-z0-9._-]+")
 
 
 def arn_of_trail(finding: Finding) -> str:
@@ -53,8 +53,7 @@ def read_trail(arn: str, session: Session) -> Mapping[str, Any] | None:
 def update_trail(arn: str, session: Session, **settings: object) -> None:
     """Change these settings of a trail; all that a request leaves out stays.
 
-    See:
-        https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_UpdateTrail.html
+    Source: https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_UpdateTrail.html
     """
     _client(arn, session).update_trail(Name=arn, **settings)
 

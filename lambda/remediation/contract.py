@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from boto3.session import Session
 
     from securityhub_events import Finding, Resource
 
-_ARN = re.compile(r"arn:[^:]*:[^:]*:(?P<region>[^:]*):(?P<account>[^:]*):.+")
-_ACCOUNT_ID = re.compile(r"AWS::::Account:(?P<account>.*)")
+_ARN: Final = re.compile(r"arn:[^:]*:[^:]*:(?P<region>[^:]*):(?P<account>[^:]*):.+")
+_ACCOUNT_ID: Final = re.compile(r"AWS::::Account:(?P<account>.*)")
 
 
 class CannotRemediateError(Exception):

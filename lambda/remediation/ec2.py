@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from securityhub_events import Resource
 
-_INSTANCE_ID = re.compile(r"i-[0-9a-f]+")
-_ENDED = ("shutting-down", "terminated")
+_INSTANCE_ID: Final = re.compile(r"i-[0-9a-f]+")
+_ENDED: Final = ("shutting-down", "terminated")
 
 
 def instance_id_of(resource: Resource) -> str:

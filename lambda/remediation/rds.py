@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding, Resource
 
-_TYPES_IN_ARN = {
+_TYPES_IN_ARN: Final = {
     "AwsRdsDbCluster": "cluster",
     "AwsRdsDbClusterSnapshot": "cluster-snapshot",
     "AwsRdsDbInstance": "db",
     "AwsRdsDbSnapshot": "snapshot",
 }
-_IDENTIFIERS = {"AwsRdsDbCluster": "DBClusterIdentifier", "AwsRdsDbInstance": "DBInstanceIdentifier"}
-_GONE = ("DBInstanceNotFound", "DBClusterNotFoundFault")
+_IDENTIFIERS: Final = {"AwsRdsDbCluster": "DBClusterIdentifier", "AwsRdsDbInstance": "DBInstanceIdentifier"}
+_GONE: Final = ("DBInstanceNotFound", "DBClusterNotFoundFault")
 
 
 def identifier_of(finding: Finding, resource: Resource) -> str:

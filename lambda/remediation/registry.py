@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from types import ModuleType
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import remediations
 from remediation.contract import CannotRemediateError, Remediation
 from securityhub_events import Finding
 
-_SECURITY_HUB = "product/aws/securityhub"
+_SECURITY_HUB: Final = "product/aws/securityhub"
 # Those of accounts have the account before `product`.
-_PRODUCT_OF_AWS = re.compile(r"arn:aws[a-z-]*:securityhub:[a-z0-9-]*::(product/aws/[^/]+)")
+_PRODUCT_OF_AWS: Final = re.compile(r"arn:aws[a-z-]*:securityhub:[a-z0-9-]*::(product/aws/[^/]+)")
 _T = TypeVar("_T")
 
 
@@ -129,8 +129,7 @@ def control_of(finding: Finding) -> str | None:
     of its own that claim to be. With consolidated control findings the control's id is in `Compliance`;
     without, the standard's own number follows the last slash of the generator's id.
 
-    See:
-        https://docs.aws.amazon.com/securityhub/latest/userguide/controls-findings-create-update.html
+    Source: https://docs.aws.amazon.com/securityhub/latest/userguide/controls-findings-create-update.html
     """
     found = _PRODUCT_OF_AWS.fullmatch(finding.product_arn)
     if found is None or found[1] != _SECURITY_HUB:
@@ -151,8 +150,7 @@ def parameters_of(finding: Finding) -> Mapping[str, Sequence[str]]:
     Raises:
         CannotRemediateError: They are not as documented.
 
-    See:
-        https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_SecurityControlParameter.html
+    Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_SecurityControlParameter.html
     """
     compliance = finding.raw.get("Compliance")
     given = compliance.get("SecurityControlParameters") if isinstance(compliance, Mapping) else None

@@ -4,9 +4,8 @@ An invocation may hold many findings and ends after minutes, while a runbook may
 runbook is started, the waiting for all of them together ends in time, and what still runs is an error: the
 retry finds the execution and waits on, or finds that nothing is needed any more.
 
-See:
-    https://docs.aws.amazon.com/systems-manager/latest/userguide/systems-manager-automation.html
-    https://docs.aws.amazon.com/systems-manager-automation-runbooks/latest/userguide/automation-runbook-reference.html
+Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/systems-manager-automation.html
+Source: https://docs.aws.amazon.com/systems-manager-automation-runbooks/latest/userguide/automation-runbook-reference.html
 """
 
 from __future__ import annotations

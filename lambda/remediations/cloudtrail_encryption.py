@@ -3,15 +3,14 @@
 CloudTrail checks that the key's policy lets it use the key, and refuses otherwise; the role needs no
 permission of KMS for that. Log files from before stay as they are.
 
-See:
-    https://docs.aws.amazon.com/securityhub/latest/userguide/cloudtrail-controls.html#cloudtrail-2
-    https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-kms-works-with-cloudtrail.html
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/cloudtrail-controls.html#cloudtrail-2
+Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-kms-works-with-cloudtrail.html
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
@@ -23,10 +22,10 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding
 
-CONTROL_IDS = ("CloudTrail.2",)
-RESOURCE_TYPES = ("AwsCloudTrailTrail",)
-DESCRIPTION = "Encrypts a trail's log files with a customer managed KMS key"
-PARAMETERS = {
+CONTROL_IDS: Final = ("CloudTrail.2",)
+RESOURCE_TYPES: Final = ("AwsCloudTrailTrail",)
+DESCRIPTION: Final = "Encrypts a trail's log files with a customer managed KMS key"
+PARAMETERS: Final = {
     "kms_key": {
         "description": "a customer managed key in the region of the trail's bucket, whose policy lets "
         "CloudTrail use it: 'alias/NAME', where every member has a key of that alias, or a key's id, or an "
@@ -35,21 +34,21 @@ PARAMETERS = {
         r"|arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias(?!/aws/))/[A-Za-z0-9/_-]+",
     },
 }
-STATEMENTS = (
+STATEMENTS: Final = (
     {
         # The finding decides which trail it is.
         "Action": ("cloudtrail:GetTrail", "cloudtrail:UpdateTrail"),
         "Resource": ("arn:${Partition}:cloudtrail:${Region}:${Account}:trail/*",),
     },
 )
-UNDO_STATEMENTS = (
+UNDO_STATEMENTS: Final = (
     {
         "Action": ("cloudtrail:UpdateTrail",),
         "Resource": ("arn:${Partition}:cloudtrail:${Region}:${Account}:trail/*",),
     },
 )
 
-_UNUSABLE_KEY = (
+_UNUSABLE_KEY: Final = (
     "InsufficientEncryptionPolicyException",
     "InvalidKmsKeyIdException",
     "KmsException",

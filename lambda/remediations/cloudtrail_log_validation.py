@@ -1,13 +1,12 @@
 """Turns on the validation of a trail's log files, so that it shows when one was altered or deleted.
 
-See:
-    https://docs.aws.amazon.com/securityhub/latest/userguide/cloudtrail-controls.html#cloudtrail-4
-    https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-intro.html
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/cloudtrail-controls.html#cloudtrail-4
+Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-intro.html
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from remediation.cloudtrail import arn_of_trail, read_trail, update_trail
 from remediation.contract import Change, Plan
@@ -17,17 +16,17 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding
 
-CONTROL_IDS = ("CloudTrail.4",)
-RESOURCE_TYPES = ("AwsCloudTrailTrail",)
-DESCRIPTION = "Turns on the validation of a trail's log files"
-STATEMENTS = (
+CONTROL_IDS: Final = ("CloudTrail.4",)
+RESOURCE_TYPES: Final = ("AwsCloudTrailTrail",)
+DESCRIPTION: Final = "Turns on the validation of a trail's log files"
+STATEMENTS: Final = (
     {
         # The finding decides which trail it is.
         "Action": ("cloudtrail:GetTrail", "cloudtrail:UpdateTrail"),
         "Resource": ("arn:${Partition}:cloudtrail:${Region}:${Account}:trail/*",),
     },
 )
-UNDO_STATEMENTS = (
+UNDO_STATEMENTS: Final = (
     {
         "Action": ("cloudtrail:UpdateTrail",),
         "Resource": ("arn:${Partition}:cloudtrail:${Region}:${Account}:trail/*",),

@@ -1,13 +1,12 @@
 """Keeps the backups of an Amazon DocumentDB cluster as long as the control asks, by a runbook.
 
-See:
-    https://docs.aws.amazon.com/securityhub/latest/userguide/documentdb-controls.html#documentdb-2
-    https://docs.aws.amazon.com/systems-manager-automation-runbooks/latest/userguide/aws-enabledocdbclusterbackupretentionperiod.html
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/documentdb-controls.html#documentdb-2
+Source: https://docs.aws.amazon.com/systems-manager-automation-runbooks/latest/userguide/aws-enabledocdbclusterbackupretentionperiod.html
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from remediation.backup_retention import apply_retention, plan_retention, undo_retention
 from remediation.contract import Change, Plan
@@ -17,27 +16,27 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding
 
-CONTROL_IDS = ("DocumentDB.2",)
-RESOURCE_TYPES = ("AwsRdsDbCluster",)
-DESCRIPTION = (
+CONTROL_IDS: Final = ("DocumentDB.2",)
+RESOURCE_TYPES: Final = ("AwsRdsDbCluster",)
+DESCRIPTION: Final = (
     "Keeps the backups of an Amazon DocumentDB cluster for 7 days, or as long as a customized control asks"
 )
 # Findings are about any cluster, therefore the wildcards.
-STATEMENTS = (
+STATEMENTS: Final = (
     {
         "Action": ("rds:DescribeDBClusters",),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:cluster:*",),
     },
 )
-UNDO_STATEMENTS = (
+UNDO_STATEMENTS: Final = (
     {
         "Action": ("rds:ModifyDBCluster",),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:cluster:*",),
     },
 )
-RUNBOOK = "AWS-EnableDocDbClusterBackupRetentionPeriod"
+RUNBOOK: Final = "AWS-EnableDocDbClusterBackupRetentionPeriod"
 # Its page also names actions that begin with `docdb:`. IAM has none: these requests are requests of RDS.
-RUNBOOK_STATEMENTS = (
+RUNBOOK_STATEMENTS: Final = (
     {
         "Action": ("rds:DescribeDBClusters", "rds:ModifyDBCluster"),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:cluster:*",),

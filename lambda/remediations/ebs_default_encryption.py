@@ -1,13 +1,12 @@
 """Turns on the encryption of new EBS volumes for an account and region.
 
-See:
-    https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html#ec2-7
-    https://docs.aws.amazon.com/ebs/latest/userguide/encryption-by-default.html
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html#ec2-7
+Source: https://docs.aws.amazon.com/ebs/latest/userguide/encryption-by-default.html
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from remediation.contract import Change, Plan, resource_of
 
@@ -16,13 +15,13 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding
 
-CONTROL_IDS = ("EC2.7",)
-RESOURCE_TYPES = ("AwsAccount",)
-DESCRIPTION = "Turns on EBS encryption by default in the account and region"
-STATEMENTS = (
+CONTROL_IDS: Final = ("EC2.7",)
+RESOURCE_TYPES: Final = ("AwsAccount",)
+DESCRIPTION: Final = "Turns on EBS encryption by default in the account and region"
+STATEMENTS: Final = (
     {"Action": ("ec2:EnableEbsEncryptionByDefault", "ec2:GetEbsEncryptionByDefault"), "Resource": ("*",)},
 )
-UNDO_STATEMENTS = ({"Action": ("ec2:DisableEbsEncryptionByDefault",), "Resource": ("*",)},)
+UNDO_STATEMENTS: Final = ({"Action": ("ec2:DisableEbsEncryptionByDefault",), "Resource": ("*",)},)
 
 
 def plan(finding: Finding, session: Session) -> Plan:

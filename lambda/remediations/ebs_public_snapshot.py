@@ -2,9 +2,8 @@
 
 The control's findings are about the account and do not name the snapshots.
 
-See:
-    https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html#ec2-1
-    https://docs.aws.amazon.com/ebs/latest/userguide/ebs-modifying-snapshot-permissions.html
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html#ec2-1
+Source: https://docs.aws.amazon.com/ebs/latest/userguide/ebs-modifying-snapshot-permissions.html
 """
 
 from __future__ import annotations
@@ -20,18 +19,18 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding
 
-CONTROL_IDS = ("EC2.1",)
-RESOURCE_TYPES = ("AwsAccount",)
-DESCRIPTION = "Makes the public EBS snapshots of an account and region private"
+CONTROL_IDS: Final = ("EC2.1",)
+RESOURCE_TYPES: Final = ("AwsAccount",)
+DESCRIPTION: Final = "Makes the public EBS snapshots of an account and region private"
 # Describing has no resource-level permission; a snapshot's ARN has no account.
-STATEMENTS = (
+STATEMENTS: Final = (
     {"Action": ("ec2:DescribeSnapshots",), "Resource": ("*",)},
     {
         "Action": ("ec2:ModifySnapshotAttribute",),
         "Resource": ("arn:${Partition}:ec2:${Region}::snapshot/*",),
     },
 )
-UNDO_STATEMENTS = (
+UNDO_STATEMENTS: Final = (
     {
         "Action": ("ec2:ModifySnapshotAttribute",),
         "Resource": ("arn:${Partition}:ec2:${Region}::snapshot/*",),

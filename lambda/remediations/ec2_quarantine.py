@@ -3,15 +3,14 @@
 Connections that a security group tracks already go on until they end or time out. Where the finding names
 credentials of the instance as well, the plan says that they stay valid: revoke the sessions of its role.
 
-See:
-    https://docs.aws.amazon.com/guardduty/latest/ug/compromised-ec2.html
-    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html
+Source: https://docs.aws.amazon.com/guardduty/latest/ug/compromised-ec2.html
+Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
@@ -23,11 +22,11 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding
 
-CONTROL_IDS = ("product/aws/guardduty",)
-RESOURCE_TYPES = ("AwsEc2Instance",)
-DESCRIPTION = "Isolates an instance in a security group without rules"
+CONTROL_IDS: Final = ("product/aws/guardduty",)
+RESOURCE_TYPES: Final = ("AwsEc2Instance",)
+DESCRIPTION: Final = "Isolates an instance in a security group without rules"
 # Describing has no resource-level permission.
-STATEMENTS = (
+STATEMENTS: Final = (
     {"Action": ("ec2:DescribeInstances", "ec2:DescribeSecurityGroups"), "Resource": ("*",)},
     {
         "Action": ("ec2:CreateSecurityGroup",),
@@ -50,7 +49,7 @@ STATEMENTS = (
         ),
     },
 )
-UNDO_STATEMENTS = (
+UNDO_STATEMENTS: Final = (
     {
         "Action": ("ec2:ModifyNetworkInterfaceAttribute",),
         "Resource": (
@@ -62,7 +61,7 @@ UNDO_STATEMENTS = (
     },
 )
 
-_GROUP_NAME = "security-hub-quarantine"
+_GROUP_NAME: Final = "security-hub-quarantine"
 
 
 def plan(finding: Finding, session: Session) -> Plan:

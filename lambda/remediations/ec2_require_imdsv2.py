@@ -1,13 +1,12 @@
 """Requires IMDSv2 of an instance; its other metadata options stay.
 
-See:
-    https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html#ec2-8
-    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-IMDS-existing-instances.html
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html#ec2-8
+Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-IMDS-existing-instances.html
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from remediation.contract import Change, Plan, resource_of
 from remediation.ec2 import describe_instance, instance_id_of
@@ -17,18 +16,18 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding
 
-CONTROL_IDS = ("EC2.8",)
-RESOURCE_TYPES = ("AwsEc2Instance",)
-DESCRIPTION = "Requires IMDSv2 of an instance, so that its metadata cannot be read without a token"
+CONTROL_IDS: Final = ("EC2.8",)
+RESOURCE_TYPES: Final = ("AwsEc2Instance",)
+DESCRIPTION: Final = "Requires IMDSv2 of an instance, so that its metadata cannot be read without a token"
 # Describing has no resource-level permission.
-STATEMENTS = (
+STATEMENTS: Final = (
     {"Action": ("ec2:DescribeInstances",), "Resource": ("*",)},
     {
         "Action": ("ec2:ModifyInstanceMetadataOptions",),
         "Resource": ("arn:${Partition}:ec2:${Region}:${Account}:instance/*",),
     },
 )
-UNDO_STATEMENTS = (
+UNDO_STATEMENTS: Final = (
     {
         "Action": ("ec2:ModifyInstanceMetadataOptions",),
         "Resource": ("arn:${Partition}:ec2:${Region}:${Account}:instance/*",),

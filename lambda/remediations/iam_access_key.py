@@ -3,9 +3,8 @@
 A key is never deleted, so that one which turns out to be needed can be activated again. IAM.8 also objects to
 a console password that is not used. Removing it could not be undone, so that is left to do by hand.
 
-See:
-    https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-3
-    https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-8
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-3
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-8
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from remediation.contract import CannotRemediateError, Change, Plan, name_in_arn, resource_of
 from remediation.registry import control_of
@@ -23,10 +22,12 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding
 
-CONTROL_IDS = ("IAM.3", "IAM.8")
-RESOURCE_TYPES = ("AwsIamUser",)
-DESCRIPTION = "Deactivates the access keys of an IAM user that are older than 90 days, or unused for as long"
-STATEMENTS = (
+CONTROL_IDS: Final = ("IAM.3", "IAM.8")
+RESOURCE_TYPES: Final = ("AwsIamUser",)
+DESCRIPTION: Final = (
+    "Deactivates the access keys of an IAM user that are older than 90 days, or unused for as long"
+)
+STATEMENTS: Final = (
     {
         # The finding decides which user it is.
         "Action": (
@@ -39,12 +40,12 @@ STATEMENTS = (
         "Resource": ("arn:${Partition}:iam::${Account}:user/*",),
     },
 )
-UNDO_STATEMENTS = (
+UNDO_STATEMENTS: Final = (
     {"Action": ("iam:UpdateAccessKey",), "Resource": ("arn:${Partition}:iam::${Account}:user/*",)},
 )
 
 # Neither control lets its limit be customized.
-_LIMIT = timedelta(days=90)
+_LIMIT: Final = timedelta(days=90)
 _OLD, _UNUSED = "IAM.3", "IAM.8"
 
 

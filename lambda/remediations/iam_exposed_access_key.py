@@ -4,16 +4,15 @@ The key is not deleted, so that one which turns out to be needed can be activate
 (AKIA...) can be deactivated: temporary credentials (ASIA...) end with their session, and the root user's keys
 are its own. The user's other credentials stay.
 
-See:
-    https://docs.aws.amazon.com/guardduty/latest/ug/compromised-creds.html
-    https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsIamAccessKeyDetails.html
+Source: https://docs.aws.amazon.com/guardduty/latest/ug/compromised-creds.html
+Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsIamAccessKeyDetails.html
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from remediation.contract import CannotRemediateError, Change, Plan, name_in_arn, resource_of
 
@@ -22,24 +21,24 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding
 
-CONTROL_IDS = ("product/aws/guardduty",)
-RESOURCE_TYPES = ("AwsIamAccessKey",)
-DESCRIPTION = "Deactivates the access key of an IAM user that GuardDuty reports"
-STATEMENTS = (
+CONTROL_IDS: Final = ("product/aws/guardduty",)
+RESOURCE_TYPES: Final = ("AwsIamAccessKey",)
+DESCRIPTION: Final = "Deactivates the access key of an IAM user that GuardDuty reports"
+STATEMENTS: Final = (
     {
         # The finding decides which user it is.
         "Action": ("iam:ListAccessKeys", "iam:UpdateAccessKey"),
         "Resource": ("arn:${Partition}:iam::${Account}:user/*",),
     },
 )
-UNDO_STATEMENTS = (
+UNDO_STATEMENTS: Final = (
     {"Action": ("iam:UpdateAccessKey",), "Resource": ("arn:${Partition}:iam::${Account}:user/*",)},
 )
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-prefixes
-_LONG_TERM_KEY = re.compile(r"AKIA[A-Z0-9]{12,124}")
-_TEMPORARY_KEY_PREFIX = "ASIA"
-_GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
+_LONG_TERM_KEY: Final = re.compile(r"AKIA[A-Z0-9]{12,124}")
+_TEMPORARY_KEY_PREFIX: Final = "ASIA"
+_GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
 
 
 def plan(finding: Finding, session: Session) -> Plan:

@@ -1,14 +1,13 @@
 """Strengthens the password policy of an account as far as a control asks, and leaves what is stricter.
 
-See:
-    https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-7
-    https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAccountPasswordPolicy.html
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-7
+Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAccountPasswordPolicy.html
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from remediation.contract import CannotRemediateError, Change, Plan, resource_of
 from remediation.registry import control_of, parameters_of
@@ -18,14 +17,14 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding
 
-CONTROL_IDS = ("IAM.7", "IAM.10", "IAM.11", "IAM.12", "IAM.13", "IAM.14", "IAM.15", "IAM.16", "IAM.17")
-RESOURCE_TYPES = ("AwsAccount",)
-DESCRIPTION = "Strengthens the account's password policy for IAM users as far as the control asks"
+CONTROL_IDS: Final = ("IAM.7", "IAM.10", "IAM.11", "IAM.12", "IAM.13", "IAM.14", "IAM.15", "IAM.16", "IAM.17")
+RESOURCE_TYPES: Final = ("AwsAccount",)
+DESCRIPTION: Final = "Strengthens the account's password policy for IAM users as far as the control asks"
 # An account has one password policy, which has no ARN.
-STATEMENTS = (
+STATEMENTS: Final = (
     {"Action": ("iam:GetAccountPasswordPolicy", "iam:UpdateAccountPasswordPolicy"), "Resource": ("*",)},
 )
-UNDO_STATEMENTS = (
+UNDO_STATEMENTS: Final = (
     {
         "Action": (
             "iam:DeleteAccountPasswordPolicy",
@@ -66,15 +65,15 @@ _DEMANDS: Mapping[str, Policy] = {
 # What a request that leaves them out gets.
 _DEFAULTS: Policy = {**dict.fromkeys(_STRONG, False), "MinimumPasswordLength": 6}
 # The one control with parameters, and the numbers that they may be; the others are true or false.
-_CUSTOMIZABLE = "IAM.7"
-_NUMBERS = {
+_CUSTOMIZABLE: Final = "IAM.7"
+_NUMBERS: Final = {
     "MinimumPasswordLength": range(8, 129),
     "PasswordReusePrevention": range(12, 25),
     "MaxPasswordAge": range(1, 91),
 }
-_BOOLEANS = {"true": True, "false": False}
+_BOOLEANS: Final = {"true": True, "false": False}
 # IAM tells it, but derives it from the maximum age.
-_DERIVED = "ExpirePasswords"
+_DERIVED: Final = "ExpirePasswords"
 
 
 def plan(finding: Finding, session: Session) -> Plan:

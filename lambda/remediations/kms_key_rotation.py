@@ -1,14 +1,13 @@
 """Turns on the yearly rotation of a customer managed KMS key.
 
-See:
-    https://docs.aws.amazon.com/securityhub/latest/userguide/kms-controls.html#kms-4
-    https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/kms-controls.html#kms-4
+Source: https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from remediation.contract import CannotRemediateError, Change, Plan, resource_of
 
@@ -17,25 +16,25 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding
 
-CONTROL_IDS = ("KMS.4",)
-RESOURCE_TYPES = ("AwsKmsKey",)
-DESCRIPTION = "Turns on the yearly rotation of a customer managed KMS key"
-STATEMENTS = (
+CONTROL_IDS: Final = ("KMS.4",)
+RESOURCE_TYPES: Final = ("AwsKmsKey",)
+DESCRIPTION: Final = "Turns on the yearly rotation of a customer managed KMS key"
+STATEMENTS: Final = (
     {
         # The finding decides which key it is.
         "Action": ("kms:DescribeKey", "kms:EnableKeyRotation", "kms:GetKeyRotationStatus"),
         "Resource": ("arn:${Partition}:kms:${Region}:${Account}:key/*",),
     },
 )
-UNDO_STATEMENTS = (
+UNDO_STATEMENTS: Final = (
     {
         "Action": ("kms:DisableKeyRotation",),
         "Resource": ("arn:${Partition}:kms:${Region}:${Account}:key/*",),
     },
 )
 
-_GOING = ("PendingDeletion", "PendingReplicaDeletion")
-_ROTATABLE = {"KeyState": "Enabled", "KeySpec": "SYMMETRIC_DEFAULT", "Origin": "AWS_KMS"}
+_GOING: Final = ("PendingDeletion", "PendingReplicaDeletion")
+_ROTATABLE: Final = {"KeyState": "Enabled", "KeySpec": "SYMMETRIC_DEFAULT", "Origin": "AWS_KMS"}
 
 
 def plan(finding: Finding, session: Session) -> Plan:
@@ -92,8 +91,7 @@ def _check_that_it_rotates(key: Mapping[str, Any]) -> None:
 def _check_that_it_is_no_replica(key: Mapping[str, Any]) -> None:
     """Refuse a replica, whose rotation is that of its primary key.
 
-    See:
-        https://docs.aws.amazon.com/kms/latest/APIReference/API_EnableKeyRotation.html
+    Source: https://docs.aws.amazon.com/kms/latest/APIReference/API_EnableKeyRotation.html
     """
     regions = key.get("MultiRegionConfiguration", {})
     if regions.get("MultiRegionKeyType") == "REPLICA":

@@ -1,8 +1,7 @@
 """Removes the statements of a function's policy that let the public in, and no others.
 
-See:
-    https://docs.aws.amazon.com/securityhub/latest/userguide/lambda-controls.html#lambda-1
-    https://docs.aws.amazon.com/config/latest/developerguide/lambda-function-public-access-prohibited.html
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/lambda-controls.html#lambda-1
+Source: https://docs.aws.amazon.com/config/latest/developerguide/lambda-function-public-access-prohibited.html
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
@@ -21,27 +20,27 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding
 
-CONTROL_IDS = ("Lambda.1",)
-RESOURCE_TYPES = ("AwsLambdaFunction",)
-DESCRIPTION = "Removes the statements of a Lambda function's policy that allow public access"
+CONTROL_IDS: Final = ("Lambda.1",)
+RESOURCE_TYPES: Final = ("AwsLambdaFunction",)
+DESCRIPTION: Final = "Removes the statements of a Lambda function's policy that allow public access"
 # Findings are about any function, therefore the wildcards.
-STATEMENTS = (
+STATEMENTS: Final = (
     {
         "Action": ("lambda:GetPolicy", "lambda:RemovePermission"),
         "Resource": ("arn:${Partition}:lambda:${Region}:${Account}:function:*",),
     },
 )
-UNDO_STATEMENTS = (
+UNDO_STATEMENTS: Final = (
     {
         "Action": ("lambda:AddPermission",),
         "Resource": ("arn:${Partition}:lambda:${Region}:${Account}:function:*",),
     },
 )
 
-_GONE = "ResourceNotFoundException"
-_EXISTS = "ResourceConflictException"
+_GONE: Final = "ResourceNotFoundException"
+_EXISTS: Final = "ResourceConflictException"
 # Each condition of a statement is a parameter of AddPermission, and there are no other ways to get one.
-_PARAMETERS = {
+_PARAMETERS: Final = {
     "aws:sourcearn": "SourceArn",
     "aws:sourceaccount": "SourceAccount",
     "aws:principalorgid": "PrincipalOrgID",
@@ -49,8 +48,8 @@ _PARAMETERS = {
     "lambda:eventsourcetoken": "EventSourceToken",
     "lambda:invokedviafunctionurl": "InvokedViaFunctionUrl",
 }
-_OPERATORS = ("ArnLike", "Bool", "StringEquals")
-_CONFINING = ("SourceAccount", "SourceArn", "PrincipalOrgID")
+_OPERATORS: Final = ("ArnLike", "Bool", "StringEquals")
+_CONFINING: Final = ("SourceAccount", "SourceArn", "PrincipalOrgID")
 
 Statement = Mapping[str, Any]
 

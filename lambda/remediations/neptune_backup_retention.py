@@ -1,13 +1,12 @@
 """Keeps the backups of an Amazon Neptune cluster as long as the control asks, by a runbook.
 
-See:
-    https://docs.aws.amazon.com/securityhub/latest/userguide/neptune-controls.html#neptune-5
-    https://docs.aws.amazon.com/systems-manager-automation-runbooks/latest/userguide/AWS-EnableNeptuneDbBackupRetentionPeriod.html
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/neptune-controls.html#neptune-5
+Source: https://docs.aws.amazon.com/systems-manager-automation-runbooks/latest/userguide/AWS-EnableNeptuneDbBackupRetentionPeriod.html
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from remediation.backup_retention import apply_retention, plan_retention, undo_retention
 from remediation.contract import Change, Plan
@@ -17,27 +16,27 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding
 
-CONTROL_IDS = ("Neptune.5",)
-RESOURCE_TYPES = ("AwsRdsDbCluster",)
-DESCRIPTION = (
+CONTROL_IDS: Final = ("Neptune.5",)
+RESOURCE_TYPES: Final = ("AwsRdsDbCluster",)
+DESCRIPTION: Final = (
     "Keeps the backups of an Amazon Neptune cluster for 7 days, or as long as a customized control asks"
 )
 # Findings are about any cluster, therefore the wildcards.
-STATEMENTS = (
+STATEMENTS: Final = (
     {
         "Action": ("rds:DescribeDBClusters",),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:cluster:*",),
     },
 )
-UNDO_STATEMENTS = (
+UNDO_STATEMENTS: Final = (
     {
         "Action": ("rds:ModifyDBCluster",),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:cluster:*",),
     },
 )
-RUNBOOK = "AWS-EnableNeptuneDbBackupRetentionPeriod"
+RUNBOOK: Final = "AWS-EnableNeptuneDbBackupRetentionPeriod"
 # Its page also names actions that begin with `neptune:`. IAM has none: these requests are requests of RDS.
-RUNBOOK_STATEMENTS = (
+RUNBOOK_STATEMENTS: Final = (
     {
         "Action": ("rds:DescribeDBClusters", "rds:ModifyDBCluster"),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:cluster:*",),

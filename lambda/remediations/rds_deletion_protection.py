@@ -1,15 +1,14 @@
 """Protects a DB instance or DB cluster from being deleted.
 
-See:
-    https://docs.aws.amazon.com/securityhub/latest/userguide/rds-controls.html#rds-7
-    https://docs.aws.amazon.com/securityhub/latest/userguide/rds-controls.html#rds-8
-    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_DeleteInstance.html
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/rds-controls.html#rds-7
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/rds-controls.html#rds-8
+Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_DeleteInstance.html
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from remediation.contract import CannotRemediateError, Change, Plan
 from remediation.rds import apply_setting, plan_setting, undo_setting
@@ -20,11 +19,11 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding
 
-CONTROL_IDS = ("RDS.7", "RDS.8")
-RESOURCE_TYPES = ("AwsRdsDbCluster", "AwsRdsDbInstance")
-DESCRIPTION = "Turns on deletion protection of a DB instance or DB cluster"
+CONTROL_IDS: Final = ("RDS.7", "RDS.8")
+RESOURCE_TYPES: Final = ("AwsRdsDbCluster", "AwsRdsDbInstance")
+DESCRIPTION: Final = "Turns on deletion protection of a DB instance or DB cluster"
 # Findings are about any instance and any cluster, therefore the wildcards.
-STATEMENTS = (
+STATEMENTS: Final = (
     {
         "Action": ("rds:DescribeDBInstances", "rds:ModifyDBInstance"),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:db:*",),
@@ -34,7 +33,7 @@ STATEMENTS = (
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:cluster:*",),
     },
 )
-UNDO_STATEMENTS = (
+UNDO_STATEMENTS: Final = (
     {
         "Action": ("rds:ModifyDBInstance",),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:db:*",),
@@ -45,7 +44,7 @@ UNDO_STATEMENTS = (
     },
 )
 
-_TYPES = {"RDS.7": "AwsRdsDbCluster", "RDS.8": "AwsRdsDbInstance"}
+_TYPES: Final = {"RDS.7": "AwsRdsDbCluster", "RDS.8": "AwsRdsDbInstance"}
 
 
 def plan(finding: Finding, session: Session) -> Plan:

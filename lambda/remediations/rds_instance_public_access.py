@@ -1,13 +1,12 @@
 """Makes a DB instance reachable from its VPC only.
 
-See:
-    https://docs.aws.amazon.com/securityhub/latest/userguide/rds-controls.html#rds-2
-    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_VPC.WorkingWithRDSInstanceinaVPC.html
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/rds-controls.html#rds-2
+Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_VPC.WorkingWithRDSInstanceinaVPC.html
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from remediation.contract import Change, Plan
 from remediation.rds import apply_setting, plan_setting, undo_setting
@@ -17,19 +16,19 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding
 
-CONTROL_IDS = ("RDS.2",)
-RESOURCE_TYPES = ("AwsRdsDbInstance",)
-DESCRIPTION = (
+CONTROL_IDS: Final = ("RDS.2",)
+RESOURCE_TYPES: Final = ("AwsRdsDbInstance",)
+DESCRIPTION: Final = (
     "Turns off public accessibility of a DB instance, so that its name resolves to a private address"
 )
 # Findings are about any instance, therefore the wildcard.
-STATEMENTS = (
+STATEMENTS: Final = (
     {
         "Action": ("rds:DescribeDBInstances", "rds:ModifyDBInstance"),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:db:*",),
     },
 )
-UNDO_STATEMENTS = (
+UNDO_STATEMENTS: Final = (
     {
         "Action": ("rds:ModifyDBInstance",),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:db:*",),

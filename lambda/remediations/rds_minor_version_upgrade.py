@@ -1,13 +1,12 @@
 """Lets RDS upgrade a DB instance to newer minor versions of its engine.
 
-See:
-    https://docs.aws.amazon.com/securityhub/latest/userguide/rds-controls.html#rds-13
-    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_UpgradeDBInstance.Upgrading.html
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/rds-controls.html#rds-13
+Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_UpgradeDBInstance.Upgrading.html
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from remediation.contract import Change, Plan
 from remediation.rds import apply_setting, plan_setting, undo_setting
@@ -17,17 +16,17 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding
 
-CONTROL_IDS = ("RDS.13",)
-RESOURCE_TYPES = ("AwsRdsDbInstance",)
-DESCRIPTION = "Turns on automatic minor version upgrades of a DB instance, in its maintenance window"
+CONTROL_IDS: Final = ("RDS.13",)
+RESOURCE_TYPES: Final = ("AwsRdsDbInstance",)
+DESCRIPTION: Final = "Turns on automatic minor version upgrades of a DB instance, in its maintenance window"
 # Findings are about any instance, therefore the wildcard.
-STATEMENTS = (
+STATEMENTS: Final = (
     {
         "Action": ("rds:DescribeDBInstances", "rds:ModifyDBInstance"),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:db:*",),
     },
 )
-UNDO_STATEMENTS = (
+UNDO_STATEMENTS: Final = (
     {
         "Action": ("rds:ModifyDBInstance",),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:db:*",),

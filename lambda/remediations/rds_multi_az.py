@@ -1,14 +1,13 @@
 """Gives a DB instance a standby in a second Availability Zone, by a runbook.
 
-See:
-    https://docs.aws.amazon.com/securityhub/latest/userguide/rds-controls.html#rds-5
-    https://docs.aws.amazon.com/systems-manager-automation-runbooks/latest/userguide/automation-aws-multi-az-rds.html
-    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.MultiAZ.Migrating.html
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/rds-controls.html#rds-5
+Source: https://docs.aws.amazon.com/systems-manager-automation-runbooks/latest/userguide/automation-aws-multi-az-rds.html
+Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.MultiAZ.Migrating.html
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from remediation.contract import CannotRemediateError, Change, Plan, resource_of
 from remediation.rds import describe, identifier_of
@@ -19,24 +18,24 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding
 
-CONTROL_IDS = ("RDS.5",)
-RESOURCE_TYPES = ("AwsRdsDbInstance",)
-DESCRIPTION = "Gives a DB instance a standby in a second Availability Zone, in its maintenance window"
+CONTROL_IDS: Final = ("RDS.5",)
+RESOURCE_TYPES: Final = ("AwsRdsDbInstance",)
+DESCRIPTION: Final = "Gives a DB instance a standby in a second Availability Zone, in its maintenance window"
 # Findings are about any instance, therefore the wildcards.
-STATEMENTS = (
+STATEMENTS: Final = (
     {
         "Action": ("rds:DescribeDBInstances",),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:db:*",),
     },
 )
-UNDO_STATEMENTS = (
+UNDO_STATEMENTS: Final = (
     {
         "Action": ("rds:ModifyDBInstance",),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:db:*",),
     },
 )
-RUNBOOK = "AWSConfigRemediation-EnableMultiAZOnRDSInstance"
-RUNBOOK_STATEMENTS = (
+RUNBOOK: Final = "AWSConfigRemediation-EnableMultiAZOnRDSInstance"
+RUNBOOK_STATEMENTS: Final = (
     {
         "Action": ("rds:DescribeDBInstances", "rds:ModifyDBInstance"),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:db:*",),

@@ -1,14 +1,13 @@
 """Makes a snapshot of a DB instance or DB cluster private; accounts that it is shared with by id keep it.
 
-See:
-    https://docs.aws.amazon.com/securityhub/latest/userguide/rds-controls.html#rds-1
-    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ShareSnapshot.html
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/rds-controls.html#rds-1
+Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ShareSnapshot.html
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
@@ -20,11 +19,11 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding
 
-CONTROL_IDS = ("RDS.1",)
-RESOURCE_TYPES = ("AwsRdsDbClusterSnapshot", "AwsRdsDbSnapshot")
-DESCRIPTION = "Stops sharing a DB snapshot or DB cluster snapshot with everybody"
+CONTROL_IDS: Final = ("RDS.1",)
+RESOURCE_TYPES: Final = ("AwsRdsDbClusterSnapshot", "AwsRdsDbSnapshot")
+DESCRIPTION: Final = "Stops sharing a DB snapshot or DB cluster snapshot with everybody"
 # Findings are about any snapshot, therefore the wildcards.
-STATEMENTS = (
+STATEMENTS: Final = (
     {
         "Action": ("rds:DescribeDBSnapshotAttributes", "rds:ModifyDBSnapshotAttribute"),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:snapshot:*",),
@@ -34,7 +33,7 @@ STATEMENTS = (
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:cluster-snapshot:*",),
     },
 )
-UNDO_STATEMENTS = (
+UNDO_STATEMENTS: Final = (
     {
         "Action": ("rds:ModifyDBSnapshotAttribute",),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:snapshot:*",),
@@ -45,14 +44,14 @@ UNDO_STATEMENTS = (
     },
 )
 
-_IDENTIFIERS = {
+_IDENTIFIERS: Final = {
     "AwsRdsDbClusterSnapshot": "DBClusterSnapshotIdentifier",
     "AwsRdsDbSnapshot": "DBSnapshotIdentifier",
 }
-_GONE = ("DBSnapshotNotFound", "DBClusterSnapshotNotFoundFault")
+_GONE: Final = ("DBSnapshotNotFound", "DBClusterSnapshotNotFoundFault")
 # The attribute that lists who may copy or restore a snapshot, and the value for everybody.
-_ATTRIBUTE = "restore"
-_EVERYBODY = "all"
+_ATTRIBUTE: Final = "restore"
+_EVERYBODY: Final = "all"
 
 
 def plan(finding: Finding, session: Session) -> Plan:

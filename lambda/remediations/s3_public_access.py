@@ -1,14 +1,13 @@
 """Blocks public access to a bucket, or to all buckets of an account.
 
-See:
-    https://docs.aws.amazon.com/securityhub/latest/userguide/s3-controls.html
-    https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/s3-controls.html
+Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
@@ -20,10 +19,10 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding
 
-CONTROL_IDS = ("S3.1", "S3.2", "S3.3", "S3.8")
-RESOURCE_TYPES = ("AwsAccount", "AwsS3Bucket")
-DESCRIPTION = "Turns on all four settings of S3 Block Public Access, for a bucket or for the account"
-STATEMENTS = (
+CONTROL_IDS: Final = ("S3.1", "S3.2", "S3.3", "S3.8")
+RESOURCE_TYPES: Final = ("AwsAccount", "AwsS3Bucket")
+DESCRIPTION: Final = "Turns on all four settings of S3 Block Public Access, for a bucket or for the account"
+STATEMENTS: Final = (
     {"Action": ("s3:GetAccountPublicAccessBlock", "s3:PutAccountPublicAccessBlock"), "Resource": ("*",)},
     {
         "Action": ("s3:GetBucketPublicAccessBlock", "s3:PutBucketPublicAccessBlock"),
@@ -31,14 +30,14 @@ STATEMENTS = (
     },
 )
 # Deleting the configuration needs the permission to put one.
-UNDO_STATEMENTS = (
+UNDO_STATEMENTS: Final = (
     {"Action": ("s3:PutAccountPublicAccessBlock",), "Resource": ("*",)},
     {"Action": ("s3:PutBucketPublicAccessBlock",), "Resource": ("arn:${Partition}:s3:::*",)},
 )
 
-_SETTINGS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
-_NOT_CONFIGURED = "NoSuchPublicAccessBlockConfiguration"
-_GONE = "NoSuchBucket"
+_SETTINGS: Final = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+_NOT_CONFIGURED: Final = "NoSuchPublicAccessBlockConfiguration"
+_GONE: Final = "NoSuchBucket"
 
 
 def plan(finding: Finding, session: Session) -> Plan:

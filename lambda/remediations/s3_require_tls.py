@@ -1,8 +1,7 @@
 """Adds a statement to a bucket's policy that denies requests without TLS; the other statements stay.
 
-See:
-    https://docs.aws.amazon.com/securityhub/latest/userguide/s3-controls.html#s3-5
-    https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/s3-controls.html#s3-5
+Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
@@ -21,24 +20,24 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding
 
-CONTROL_IDS = ("S3.5",)
-RESOURCE_TYPES = ("AwsS3Bucket",)
-DESCRIPTION = "Adds a statement to the policy of a bucket that denies requests without TLS"
+CONTROL_IDS: Final = ("S3.5",)
+RESOURCE_TYPES: Final = ("AwsS3Bucket",)
+DESCRIPTION: Final = "Adds a statement to the policy of a bucket that denies requests without TLS"
 # A bucket's ARN has neither account nor region, so that a pattern cannot name the account's own buckets.
-STATEMENTS = (
+STATEMENTS: Final = (
     {"Action": ("s3:GetBucketPolicy", "s3:PutBucketPolicy"), "Resource": ("arn:${Partition}:s3:::*",)},
 )
-UNDO_STATEMENTS = (
+UNDO_STATEMENTS: Final = (
     {
         "Action": ("s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"),
         "Resource": ("arn:${Partition}:s3:::*",),
     },
 )
 
-_BUCKET_ARN = re.compile(r"arn:[a-z-]+:s3:::([a-z0-9.-]{3,63})")
-_NO_POLICY = "NoSuchBucketPolicy"
-_GONE = "NoSuchBucket"
-_VERSION = "2012-10-17"
+_BUCKET_ARN: Final = re.compile(r"arn:[a-z-]+:s3:::([a-z0-9.-]{3,63})")
+_NO_POLICY: Final = "NoSuchBucketPolicy"
+_GONE: Final = "NoSuchBucket"
+_VERSION: Final = "2012-10-17"
 
 Statement = Mapping[str, Any]
 

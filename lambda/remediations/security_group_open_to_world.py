@@ -1,14 +1,13 @@
 """Revokes the rules of a security group that a control objects to, and no others.
 
-See:
-    https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
@@ -20,10 +19,10 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding
 
-CONTROL_IDS = ("EC2.2", "EC2.13", "EC2.14", "EC2.18", "EC2.19")
-RESOURCE_TYPES = ("AwsEc2SecurityGroup",)
-DESCRIPTION = "Revokes the rules of a security group that let the whole internet in"
-STATEMENTS = (
+CONTROL_IDS: Final = ("EC2.2", "EC2.13", "EC2.14", "EC2.18", "EC2.19")
+RESOURCE_TYPES: Final = ("AwsEc2SecurityGroup",)
+DESCRIPTION: Final = "Revokes the rules of a security group that let the whole internet in"
+STATEMENTS: Final = (
     # Describing has no resource-level permission.
     {"Action": ("ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups"), "Resource": ("*",)},
     {
@@ -31,32 +30,32 @@ STATEMENTS = (
         "Resource": ("arn:${Partition}:ec2:${Region}:${Account}:security-group/*",),
     },
 )
-UNDO_STATEMENTS = (
+UNDO_STATEMENTS: Final = (
     {
         "Action": ("ec2:AuthorizeSecurityGroupEgress", "ec2:AuthorizeSecurityGroupIngress"),
         "Resource": ("arn:${Partition}:ec2:${Region}:${Account}:security-group/*",),
     },
 )
 
-_GROUP_ID = re.compile(r"sg-[0-9a-f]+")
-_EXISTS = "InvalidPermission.Duplicate"
-_WORLD = ("0.0.0.0/0", "::/0")
-_ALL_PROTOCOLS = "-1"
-_PROTOCOL_NAMES = {"6": "tcp", "17": "udp"}
-_ALL_PORTS = (0, 65_535)
-_SSH = (22,)
-_RDP = (3389,)
+_GROUP_ID: Final = re.compile(r"sg-[0-9a-f]+")
+_EXISTS: Final = "InvalidPermission.Duplicate"
+_WORLD: Final = ("0.0.0.0/0", "::/0")
+_ALL_PROTOCOLS: Final = "-1"
+_PROTOCOL_NAMES: Final = {"6": "tcp", "17": "udp"}
+_ALL_PORTS: Final = (0, 65_535)
+_SSH: Final = (22,)
+_RDP: Final = (3389,)
 _OF_DEFAULT_GROUP, _OF_AUTHORIZED_PORTS = "EC2.2", "EC2.18"
 # By protocol, the parameter of EC2.18 and its default.
-_AUTHORIZED_PORTS = {"tcp": ("authorizedTcpPorts", ("80", "443")), "udp": ("authorizedUdpPorts", ())}
-_JUDGED = (*_AUTHORIZED_PORTS, _ALL_PROTOCOLS)
-_PORT = re.compile(r"[1-9][0-9]{0,4}")
-_HIGH_RISK_PORTS = (
+_AUTHORIZED_PORTS: Final = {"tcp": ("authorizedTcpPorts", ("80", "443")), "udp": ("authorizedUdpPorts", ())}
+_JUDGED: Final = (*_AUTHORIZED_PORTS, _ALL_PROTOCOLS)
+_PORT: Final = re.compile(r"[1-9][0-9]{0,4}")
+_HIGH_RISK_PORTS: Final = (
     *(20, 21, 22, 23, 25, 110, 135, 143, 445, 1433, 1434, 3000, 3306, 3389, 4333, 5000, 5432, 5500, 5601),
     *(8080, 8088, 8888, 9200, 9300),
 )
 # What AuthorizeSecurityGroupIngress needs to bring a rule back.
-_KEPT_FIELDS = (
+_KEPT_FIELDS: Final = (
     *("SecurityGroupRuleId", "IsEgress", "IpProtocol", "FromPort", "ToPort", "CidrIpv4", "CidrIpv6"),
     *("PrefixListId", "ReferencedGroupInfo", "Description"),
 )

@@ -4,9 +4,8 @@ The key that AWS manages for SNS would lock out every AWS service that publishes
 can let it in. With a customer managed key, publishers need permissions of KMS: the plan names those that the
 topic's policy lets publish. Others may be let by policies of their own.
 
-See:
-    https://docs.aws.amazon.com/securityhub/latest/userguide/sns-controls.html#sns-1
-    https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/sns-controls.html#sns-1
+Source: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
@@ -26,10 +25,10 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding
 
-CONTROL_IDS = ("SNS.1",)
-RESOURCE_TYPES = ("AwsSnsTopic",)
-DESCRIPTION = "Encrypts a topic at rest with a customer managed KMS key"
-PARAMETERS = {
+CONTROL_IDS: Final = ("SNS.1",)
+RESOURCE_TYPES: Final = ("AwsSnsTopic",)
+DESCRIPTION: Final = "Encrypts a topic at rest with a customer managed KMS key"
+PARAMETERS: Final = {
     "kms_key": {
         "description": "a customer managed key whose policy lets the publishers use it: 'alias/NAME', where "
         "every member has a key of that alias, or a key's id, or an ARN of either; no key that AWS manages, "
@@ -38,7 +37,7 @@ PARAMETERS = {
         r"|arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias(?!/aws/))/[A-Za-z0-9/_-]+",
     },
 }
-STATEMENTS = (
+STATEMENTS: Final = (
     {
         # The finding decides which topic it is.
         "Action": ("sns:GetTopicAttributes", "sns:SetTopicAttributes"),
@@ -47,14 +46,14 @@ STATEMENTS = (
     # An alias is as good as the key behind it, which is another in each account and region.
     {"Action": ("kms:DescribeKey",), "Resource": ("arn:${Partition}:kms:${Region}:${Account}:key/*",)},
 )
-UNDO_STATEMENTS = (
+UNDO_STATEMENTS: Final = (
     {"Action": ("sns:SetTopicAttributes",), "Resource": ("arn:${Partition}:sns:${Region}:${Account}:*",)},
 )
 
-_KEY_ATTRIBUTE = "KmsMasterKeyId"
-_NO_SUCH_KEY = ("InvalidArnException", "NotFoundException")
-_REQUIRED_OF_KEY = {"KeyManager": "CUSTOMER", "KeyState": "Enabled", "KeySpec": "SYMMETRIC_DEFAULT"}
-_PUBLISH = "sns:publish"
+_KEY_ATTRIBUTE: Final = "KmsMasterKeyId"
+_NO_SUCH_KEY: Final = ("InvalidArnException", "NotFoundException")
+_REQUIRED_OF_KEY: Final = {"KeyManager": "CUSTOMER", "KeyState": "Enabled", "KeySpec": "SYMMETRIC_DEFAULT"}
+_PUBLISH: Final = "sns:publish"
 
 
 def plan(finding: Finding, session: Session, parameters: Mapping[str, str]) -> Plan:

@@ -1,12 +1,11 @@
 """Turns on the encryption of a queue at rest, with keys that SQS manages, so that no sender loses access.
 
-See:
-    https://docs.aws.amazon.com/securityhub/latest/userguide/sqs-controls.html#sqs-1
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/sqs-controls.html#sqs-1
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from remediation.contract import Change, Plan, name_in_arn, resource_of
 
@@ -15,17 +14,17 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding
 
-CONTROL_IDS = ("SQS.1",)
-RESOURCE_TYPES = ("AwsSqsQueue",)
-DESCRIPTION = "Turns on the encryption of a queue at rest, with keys that SQS manages"
-STATEMENTS = (
+CONTROL_IDS: Final = ("SQS.1",)
+RESOURCE_TYPES: Final = ("AwsSqsQueue",)
+DESCRIPTION: Final = "Turns on the encryption of a queue at rest, with keys that SQS manages"
+STATEMENTS: Final = (
     {
         # The finding decides which queue it is.
         "Action": ("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SetQueueAttributes"),
         "Resource": ("arn:${Partition}:sqs:${Region}:${Account}:*",),
     },
 )
-UNDO_STATEMENTS = (
+UNDO_STATEMENTS: Final = (
     {"Action": ("sqs:SetQueueAttributes",), "Resource": ("arn:${Partition}:sqs:${Region}:${Account}:*",)},
 )
 

@@ -1,14 +1,13 @@
 """Lets a subnet give new network interfaces no public IPv4 address; those that have one keep it.
 
-See:
-    https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html#ec2-15
-    https://docs.aws.amazon.com/vpc/latest/userguide/subnet-public-ip.html
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html#ec2-15
+Source: https://docs.aws.amazon.com/vpc/latest/userguide/subnet-public-ip.html
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from remediation.contract import CannotRemediateError, Change, Plan, name_in_arn, resource_of
 
@@ -17,25 +16,25 @@ if TYPE_CHECKING:
 
     from securityhub_events import Finding
 
-CONTROL_IDS = ("EC2.15",)
-RESOURCE_TYPES = ("AwsEc2Subnet",)
-DESCRIPTION = "Turns off that a subnet assigns public IPv4 addresses to new network interfaces"
+CONTROL_IDS: Final = ("EC2.15",)
+RESOURCE_TYPES: Final = ("AwsEc2Subnet",)
+DESCRIPTION: Final = "Turns off that a subnet assigns public IPv4 addresses to new network interfaces"
 # Describing has no resource-level permission.
-STATEMENTS = (
+STATEMENTS: Final = (
     {"Action": ("ec2:DescribeSubnets",), "Resource": ("*",)},
     {
         "Action": ("ec2:ModifySubnetAttribute",),
         "Resource": ("arn:${Partition}:ec2:${Region}:${Account}:subnet/*",),
     },
 )
-UNDO_STATEMENTS = (
+UNDO_STATEMENTS: Final = (
     {
         "Action": ("ec2:ModifySubnetAttribute",),
         "Resource": ("arn:${Partition}:ec2:${Region}:${Account}:subnet/*",),
     },
 )
 
-_SUBNET_ID = re.compile(r"subnet-[0-9a-f]+")
+_SUBNET_ID: Final = re.compile(r"subnet-[0-9a-f]+")
 
 
 def plan(finding: Finding, session: Session) -> Plan:

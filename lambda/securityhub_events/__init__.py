@@ -3,9 +3,10 @@
 `parse_event` is the entry point, and `parse_finding` for a finding alone; everything else here is what they
 return or raise.
 
-See:
-    https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-event-formats.html
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-event-formats.html
 """
+
+from __future__ import annotations
 
 from securityhub_events.fields import MalformedEventError
 from securityhub_events.model import (

@@ -6,9 +6,10 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
-_SHOWN_CHARACTERS = 80
-_SHOWN_BITS = 64
+_SHOWN_CHARACTERS: Final = 80
+_SHOWN_BITS: Final = 64
 
 
 class MalformedEventError(ValueError):
@@ -31,7 +32,7 @@ class _Absent:
     """Stands for a key that isn't there, which differs from null."""
 
 
-_ABSENT = _Absent()
+_ABSENT: Final = _Absent()
 
 
 def _describe(value: object) -> str:

@@ -44,8 +44,7 @@ class Finding:
         updated_at: `UpdatedAt`, with its time zone.
         raw: The whole finding as it came; left out of `repr`, so that it isn't logged by accident.
 
-    See:
-        https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsSecurityFinding.html
+    Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsSecurityFinding.html
     """
 
     id: str
@@ -78,8 +77,7 @@ class OcsfFinding:
         resources: `resources`, in their order.
         raw: The whole finding as it came; left out of `repr`, so that it isn't logged by accident.
 
-    See:
-        https://docs.aws.amazon.com/securityhub/latest/userguide/security-hub-adv-ocsf-findings.html
+    Source: https://docs.aws.amazon.com/securityhub/latest/userguide/security-hub-adv-ocsf-findings.html
     """
 
     metadata_uid: str

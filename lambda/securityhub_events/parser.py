@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TypedDict, TypeVar
+from typing import Final, TypedDict, TypeVar
 
 from securityhub_events.fields import (
     MalformedEventError,
@@ -36,8 +36,8 @@ from securityhub_events.model import (
 
 SecurityHubEvent = CustomActionEvent | InsightResultsEvent | ImportedFindingsEvent | ImportedFindingsV2Event
 
-_SOURCE = "aws.securityhub"
-_ACTION_ARN = re.compile(r"arn:[^:\s]+:securityhub:[^:\s]+:[0-9]{12}:action/custom/\S+")
+_SOURCE: Final = "aws.securityhub"
+_ACTION_ARN: Final = re.compile(r"arn:[^:\s]+:securityhub:[^:\s]+:[0-9]{12}:action/custom/\S+")
 
 _Item = TypeVar("_Item")
 
@@ -57,9 +57,8 @@ def parse_event(event: object) -> SecurityHubEvent:
     Raises:
         MalformedEventError: The envelope, or a field that everything else hangs on, is not as documented.
 
-    See:
-        https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-event-formats.html
-        https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-v2-cwe-event-formats.html
+    Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-event-formats.html
+    Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-v2-cwe-event-formats.html
     """
     envelope = as_object(event, "$")
     source = required_text(envelope, "source", "$")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from botocore.config import Config
@@ -15,7 +15,7 @@ from securityhub_findings.updates import NotUpdated, RequestRefusedError
 if TYPE_CHECKING:
     from mypy_boto3_securityhub.client import SecurityHubClient
 
-_CURES = {
+_CURES: Final = {
     "AccessDeniedException": "Allow securityhub:{operation} in the function's role.",
     "InvalidAccessException": (
         "Enable Security Hub in this account and region, and allow securityhub:{operation} in the "
@@ -43,9 +43,8 @@ def create_client() -> SecurityHubClient:
 class SecurityHub:
     """Reads and updates findings through a boto3 client.
 
-    See:
-        https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchUpdateFindings.html
-        https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_GetFindings.html
+    Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchUpdateFindings.html
+    Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_GetFindings.html
     """
 
     def __init__(self, client: SecurityHubClient) -> None:

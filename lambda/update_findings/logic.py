@@ -167,8 +167,7 @@ def update_findings(
     Returns:
         What became of every finding; the caller decides what a failure means.
 
-    See:
-        https://docs.aws.amazon.com/securityhub/latest/userguide/findings-workflow-status.html
+    Source: https://docs.aws.amazon.com/securityhub/latest/userguide/findings-workflow-status.html
     """
     findings = distinct(event.findings)
     imported = isinstance(event, ImportedFindingsEvent)

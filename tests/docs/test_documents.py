@@ -1,5 +1,7 @@
 """What the documents say about the code is true, and every example and link works."""
 
+from __future__ import annotations
+
 import json
 import re
 from pathlib import Path

@@ -1,5 +1,7 @@
 """The embedded AWS, bootstrapped, and ways to deploy onto it with the real CDK CLI."""
 
+from __future__ import annotations
+
 import itertools
 import json
 import re

@@ -1,5 +1,7 @@
 """What the end-to-end tests set off and read back in the same way, in whatever stack."""
 
+from __future__ import annotations
+
 import json
 
 from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION

@@ -1,5 +1,7 @@
 """The app as `cdk deploy` deploys it: analysts press its actions, and findings and topics show the effect."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """The life of a custom action on the embedded AWS, with both providers, through the real CDK CLI."""
 
+from __future__ import annotations
+
 import pytest
 
 from securityhub_actions import CustomAction

@@ -3,6 +3,8 @@
 With the settings that come with the app, and the chat switched on.
 """
 
+from __future__ import annotations
+
 import base64
 import gzip
 import json

@@ -1,5 +1,7 @@
 """Moving a custom action from one provider to the other, as docs/providers.md tells it."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Remediation as deployed: pressed in the administrator account, done in the members, read with boto3."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
 

@@ -4,6 +4,8 @@ One stack is deployed once. Four events are sent and looked for at every target;
 four more are sent, and each has to be in the dead-letter queue.
 """
 
+from __future__ import annotations
+
 import json
 import re
 from pathlib import Path

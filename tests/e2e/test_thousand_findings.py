@@ -4,6 +4,8 @@ What each target holds is compared twice: with the patterns of the deployed rule
 sent, and with the same filters written as plain Python over the findings that were imported.
 """
 
+from __future__ import annotations
+
 import json
 from collections import Counter
 

@@ -1,5 +1,7 @@
 """Ticketing as deployed: pressed or imported, opened in local servers that speak the vendors' APIs."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
 

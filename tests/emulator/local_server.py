@@ -1,5 +1,7 @@
 """A real HTTP server that stands for a vendor and remembers what it was sent."""
 
+from __future__ import annotations
+
 import contextlib
 import threading
 from dataclasses import dataclass, field

@@ -1,5 +1,7 @@
 """What the emulator's plug-ins for accounts and their resources rely on in MiniStack, for upgrades of it."""
 
+from __future__ import annotations
+
 import importlib
 import inspect
 

@@ -1,5 +1,7 @@
 """What emulator.delivery relies on in MiniStack: an upgrade that breaks it fails here and says where."""
 
+from __future__ import annotations
+
 import importlib
 import importlib.metadata
 import inspect

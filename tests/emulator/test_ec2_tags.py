@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 ACCOUNT, REGION = "222233334411", "eu-west-1"
 
 

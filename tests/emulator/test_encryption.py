@@ -1,5 +1,7 @@
 """Topics and streams of a template on the embedded AWS keep the keys that they are encrypted with."""
 
+from __future__ import annotations
+
 import json
 import uuid
 

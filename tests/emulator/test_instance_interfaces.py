@@ -1,3 +1,6 @@
+from __future__ import annotations
+
+
 def test_only_the_groups_of_the_given_interface_change(embedded_aws):
     ec2 = embedded_aws.client("ec2", account="222233334477", region="eu-west-1")
     instance = ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1)["Instances"][0]

@@ -1,3 +1,6 @@
+from __future__ import annotations
+
+
 def test_only_a_snapshot_shared_with_everybody_is_found_as_public(embedded_aws):
     ec2 = embedded_aws.client("ec2", account="222233334466", region="eu-west-1")
     volume = ec2.create_volume(AvailabilityZone="eu-west-1a", Size=1)["VolumeId"]

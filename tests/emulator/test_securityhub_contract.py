@@ -3,6 +3,8 @@
 A failure here after an upgrade says which assumption no longer holds and which file relies on it.
 """
 
+from __future__ import annotations
+
 import inspect
 import json
 from importlib.metadata import version

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import json
 
 TEMPLATE = json.dumps({"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}})

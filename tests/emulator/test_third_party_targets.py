@@ -1,5 +1,7 @@
 """Each third-party target, deployed by CloudFormation on the embedded AWS and seen to send its request."""
 
+from __future__ import annotations
+
 import json
 from itertools import count
 from urllib.parse import quote

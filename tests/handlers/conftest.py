@@ -4,6 +4,8 @@ The fakes answer where a request would leave for the network, so parameter valid
 retries and error parsing are botocore's own.
 """
 
+from __future__ import annotations
+
 import datetime as dt
 import importlib
 import json

@@ -1,5 +1,7 @@
 """An in-memory Security Hub for one account and region, as far as custom actions go."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -97,7 +99,7 @@ class FakeSecurityHub:
 
         return self._call("DescribeActionTargets", effect)
 
-    def get_paginator(self, name: str) -> "FakeSecurityHub":
+    def get_paginator(self, name: str) -> FakeSecurityHub:
         assert name == "describe_action_targets"
         return self
 

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import jsii
 import pytest
 from aws_cdk import App, Environment, IStringProducer, Lazy, NestedStack, RemovalPolicy, Stack, Stage

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import pytest
 from aws_cdk import App, Duration, Stack
 from aws_cdk import aws_lambda as lambda_

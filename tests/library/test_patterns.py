@@ -1,5 +1,7 @@
 """Each line of pattern_cases.json is one truth about EventBridge, put to the package and to the emulator."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Random patterns and events: the matcher against a naive reading of the rules, and against the emulator."""
 
+from __future__ import annotations
+
 import json
 from functools import cache
 from itertools import product

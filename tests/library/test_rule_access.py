@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import pytest
 from aws_cdk import Annotations, App, Environment, Stack, assertions
 from aws_cdk import aws_sqs as sqs

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import pytest
 from aws_cdk import Annotations as CdkAnnotations
 from aws_cdk import App, CfnParameter, Environment, Stack, aws_events_targets

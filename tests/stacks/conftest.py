@@ -1,5 +1,7 @@
 """Stacks as the CDK CLI would synthesize them: with the feature flags of cdk.json."""
 
+from __future__ import annotations
+
 import json
 import re
 

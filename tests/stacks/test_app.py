@@ -1,5 +1,7 @@
 """The app as a whole: once as the CDK CLI runs it, and for other places in this process, which is faster."""
 
+from __future__ import annotations
+
 import json
 import os
 import subprocess

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import pytest
 from aws_cdk import Acknowledgment, CfnResource, Stack, Validations
 from aws_cdk import aws_sns as sns

@@ -5,6 +5,8 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-sear
 https://developer.atlassian.com/server/jira/platform/rest/v10000/api-group-issue/
 """
 
+from __future__ import annotations
+
 import base64
 import re
 from dataclasses import dataclass, field

@@ -6,6 +6,8 @@ https://developer.pagerduty.com/docs/authentication
 https://support.pagerduty.com/main/docs/rest-api-rate-limits
 """
 
+from __future__ import annotations
+
 import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any, ClassVar

@@ -1,5 +1,7 @@
 """A local HTTP server that speaks a vendor's API: what the servers of all vendors share."""
 
+from __future__ import annotations
+
 import contextlib
 import json
 import re
@@ -137,7 +139,7 @@ class VendorServer:
             return self.respond(request)
 
     @contextlib.contextmanager
-    def running(self) -> Iterator["VendorServer"]:
+    def running(self) -> Iterator[VendorServer]:
         """Listen on a free port of 127.0.0.1."""
         listener = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{listener.server_port}"

@@ -1,5 +1,7 @@
 """The local servers of all vendors, each started when it is first used."""
 
+from __future__ import annotations
+
 import contextlib
 from collections.abc import Mapping
 from functools import cached_property

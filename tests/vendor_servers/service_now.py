@@ -4,6 +4,8 @@ https://www.servicenow.com/docs/bundle/zurich-api-reference/page/integrate/inbou
 https://www.servicenow.com/docs/r/it-service-management/incident-management/resolve-and-close-an-incident.html
 """
 
+from __future__ import annotations
+
 import base64
 import hashlib
 import re

@@ -7,6 +7,8 @@ https://docs.slack.dev/reference/methods/conversations.history
 https://docs.slack.dev/apis/web-api/rate-limits
 """
 
+from __future__ import annotations
+
 import json
 import re
 import time

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LOGGER = logging.getLogger(__name__)
+LOGGER: Final = logging.getLogger(__name__)
 LOGGER.setLevel(logging.INFO)
 
 # CloudFormation deletes what a failed Create left behind by the physical id of the failed answer. This

@@ -4,6 +4,8 @@ Beside plain values, fields take the conditions of :mod:`securityhub_actions.pat
 ``Suffix``, ``Wildcard``, ``EqualsIgnoreCase``, ``AnythingBut``, ``Numeric`` and ``Exists``.
 """
 
+from __future__ import annotations
+
 from securityhub_actions.filters.finding_filter import FindingFilter
 from securityhub_actions.filters.ocsf_finding_filter import OcsfFindingFilter
 from securityhub_actions.patterns import (

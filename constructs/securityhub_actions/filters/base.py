@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 from securityhub_actions.filters.fields import Field
 from securityhub_actions.patterns import Condition, EventPattern, Exists, unreachable_reason
@@ -12,7 +12,7 @@ from securityhub_actions.patterns import Condition, EventPattern, Exists, unreac
 Path: TypeAlias = tuple[str, ...]
 """The names on the way to a field inside the finding; a tag's key is one name even if it has dots."""
 
-FINDINGS = "detail.findings"
+FINDINGS: Final = "detail.findings"
 """Where events carry findings. Events of the two Imported types carry one each."""
 
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from securityhub_actions.patterns import (
     AnythingBut,
@@ -33,9 +33,9 @@ Number: TypeAlias = int | float | Numeric | AnythingBut | Exists
 Numbers: TypeAlias = Number | Sequence[Number] | None
 """What a numeric field accepts."""
 
-_TEXT_CONDITIONS = (Prefix, Suffix, Wildcard, EqualsIgnoreCase, AnythingBut, Exists)
-_LABEL_CONDITIONS = (AnythingBut, Exists)
-_NUMBER_CONDITIONS = (Numeric, AnythingBut, Exists)
+_TEXT_CONDITIONS: Final = (Prefix, Suffix, Wildcard, EqualsIgnoreCase, AnythingBut, Exists)
+_LABEL_CONDITIONS: Final = (AnythingBut, Exists)
+_NUMBER_CONDITIONS: Final = (Numeric, AnythingBut, Exists)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from securityhub_actions.filters.base import BaseFilter, Path
 from securityhub_actions.filters.fields import Field, Labels, Numbers, TagValue, Texts
 from securityhub_actions.filters.forms import ACCOUNT_ID, ARN, REGION
 from securityhub_actions.patterns import AnythingBut, Condition
 
-_ANY_BUT_CLOSE = AnythingBut("Close")
+_ANY_BUT_CLOSE: Final = AnythingBut("Close")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

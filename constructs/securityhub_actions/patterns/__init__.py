@@ -1,5 +1,7 @@
 """EventBridge event patterns offline: check, match, explain, compare. Nothing here needs AWS or the CDK."""
 
+from __future__ import annotations
+
 from securityhub_actions.patterns.analysis import may_overlap, subsumes, unreachable_reason
 from securityhub_actions.patterns.conditions import (
     AnythingBut,

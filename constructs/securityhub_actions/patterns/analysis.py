@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import product
+from typing import Final
 
 from securityhub_actions.patterns.conditions import (
     AnythingBut,
@@ -24,14 +25,14 @@ from securityhub_actions.patterns.conditions import (
 from securityhub_actions.patterns.event_pattern import EventPattern
 from securityhub_actions.patterns.syntax import Branch
 
-ENVELOPE_TEXTS = frozenset({"version", "id", "detail-type", "source", "account", "time", "region"})
+ENVELOPE_TEXTS: Final = frozenset({"version", "id", "detail-type", "source", "account", "time", "region"})
 """The fields of which each event has exactly one, a string.
 
 https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
 """
 
 
-UNRESOLVED = "${Token["
+UNRESOLVED: Final = "${Token["
 """How the CDK writes text that it only knows on deployment."""
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from securityhub_actions.patterns.conditions import AnythingBut, Condition, Wildcard
 
-MOST_WILDCARD_PREFIXES = 10
+MOST_WILDCARD_PREFIXES: Final = 10
 """The largest complexity accepted here.
 
 AWS documents the refusal but not its limit; ten is what rules that were accepted and refused in practice
 agree with. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
 """
 
-_ASTERISK = None
+_ASTERISK: Final = None
 _Tokens: TypeAlias = tuple[str | None, ...]
 _Position: TypeAlias = tuple[int, int]
 

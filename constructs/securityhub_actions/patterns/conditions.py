@@ -15,14 +15,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 Scalar: TypeAlias = str | int | float | bool | None
 Json: TypeAlias = Scalar | Sequence["Json"] | Mapping[str, "Json"]
 
-LARGEST_NUMBER = 5_000_000_000
+LARGEST_NUMBER: Final = 5_000_000_000
 """EventBridge compares numbers from minus to plus this value, with six digits after the point."""
-_MOST_DECIMALS = 6
+_MOST_DECIMALS: Final = 6
 
 
 class Condition(ABC):
@@ -71,8 +71,8 @@ def _require_number(value: object, operator: str) -> None:
         )
 
 
-_IPV4 = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
-_IPV6 = re.compile(r"[0-9a-fA-F:]*:[0-9a-fA-F:]*")
+_IPV4: Final = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
+_IPV6: Final = re.compile(r"[0-9a-fA-F:]*:[0-9a-fA-F:]*")
 
 
 def parse_address(text: str) -> IPv4Address | IPv6Address | None:
@@ -286,7 +286,7 @@ def _split_wildcard(text: str) -> list[str]:
     return pieces
 
 
-_NUMERIC_OPERATORS = ("=", "<", "<=", ">", ">=")
+_NUMERIC_OPERATORS: Final = ("=", "<", "<=", ">", ">=")
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -452,7 +452,7 @@ class AnythingBut(Condition):
         return {"anything-but": {operator: _unwrap(texts)}}
 
 
-_TEXT_OPERATORS = (Prefix, Suffix, EqualsIgnoreCase, Wildcard)
+_TEXT_OPERATORS: Final = (Prefix, Suffix, EqualsIgnoreCase, Wildcard)
 
 
 def _unwrap(items: Sequence[Scalar]) -> Json:

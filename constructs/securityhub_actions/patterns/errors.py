@@ -1,5 +1,7 @@
 """The error of an event pattern that EventBridge would refuse."""
 
+from __future__ import annotations
+
 
 class InvalidPatternError(ValueError):
     """An event pattern that EventBridge refuses, with the place and the reason.

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from securityhub_actions.patterns.conditions import Condition, Scalar
 from securityhub_actions.patterns.matching import BranchMatcher
 from securityhub_actions.patterns.syntax import Branch, parse_branches, parse_json
 
-MOST_CHARACTERS = 2048
+MOST_CHARACTERS: Final = 2048
 """The default quota for the size of an event pattern; it can be raised to 4,096.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NoReturn, TypeAlias, TypeGuard
+from typing import Any, Final, NoReturn, TypeAlias, TypeGuard
 
 from securityhub_actions.patterns.complexity import MOST_WILDCARD_PREFIXES, wildcard_complexity
 from securityhub_actions.patterns.conditions import (
@@ -30,11 +30,11 @@ from securityhub_actions.patterns.errors import InvalidPatternError
 
 Branch: TypeAlias = Mapping[str, tuple[Condition, ...]]
 
-MOST_COMBINATIONS = 1000
+MOST_COMBINATIONS: Final = 1000
 """The product of the lengths of all ``$or`` lists that EventBridge allows."""
-_DEEPEST = 100
+_DEEPEST: Final = 100
 
-_RESERVED_IN_OR = frozenset(
+_RESERVED_IN_OR: Final = frozenset(
     {
         *("exactly", "prefix", "suffix", "equals-ignore-case", "wildcard", "numeric", "cidr", "exists"),
         *("anything-but", "regex", "not-wildcard", "not-equals-ignore-case", "=", "<", "<=", ">", ">="),

@@ -3,6 +3,8 @@
 Any other `aws_events.IRuleTarget` works as well.
 """
 
+from __future__ import annotations
+
 from securityhub_actions.targets.api_destination import ApiDestination
 from securityhub_actions.targets.automation import Automation
 from securityhub_actions.targets.event_bus import EventBus

@@ -1,5 +1,7 @@
 """An HTTPS endpoint outside AWS as the target of a rule."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
@@ -42,7 +44,7 @@ class ApiDestination(Target):
         self,
         destination: events.IApiDestination,
         *,
-        body: "Body | None" = None,
+        body: Body | None = None,
         header_parameters: Mapping[str, str] | None = None,
         query_string_parameters: Mapping[str, str] | None = None,
         path_parameter_values: Sequence[str] | None = None,
@@ -51,15 +53,15 @@ class ApiDestination(Target):
         """Create the target.
 
         Args:
-            destination: the API destination.
-            body: the body of the request; see `InputPath` for values of the event. A function gets the paths
+            destination: The API destination.
+            body: The body of the request; see `InputPath` for values of the event. A function gets the paths
                 of the first finding and works for ASFF and OCSF events alike. Default: the whole event.
-            header_parameters: headers beside those of the connection; no secrets. A value that starts with
+            header_parameters: Headers beside those of the connection; no secrets. A value that starts with
                 `$.` is a path in the event, here and below. Default: none.
-            query_string_parameters: query parameters beside those of the connection; no secrets.
+            query_string_parameters: Query parameters beside those of the connection; no secrets.
                 Default: none.
-            path_parameter_values: what replaces each `*` in the path of the endpoint. Default: nothing.
-            delivery: retry policy and dead-letter queue. Default: those of the rule.
+            path_parameter_values: What replaces each `*` in the path of the endpoint. Default: nothing.
+            delivery: Retry policy and dead-letter queue. Default: those of the rule.
         """
         super().__init__(delivery=delivery)
         self.destination = destination

@@ -1,5 +1,7 @@
 """An AWS Systems Manager Automation runbook as the target of a rule."""
 
+from __future__ import annotations
+
 import re
 from typing import Final
 
@@ -14,7 +16,7 @@ from securityhub_actions.targets.events_role import EventsRole, free_child_id
 from securityhub_actions.targets.ssm_documents import Parameters, SsmDocument, parameters_input
 
 _ASSUME_ROLE: Final = "AutomationAssumeRole"
-_VERSION = re.compile(r"\$DEFAULT|\$LATEST|[1-9][0-9]*")
+_VERSION: Final = re.compile(r"\$DEFAULT|\$LATEST|[1-9][0-9]*")
 
 
 class Automation(Target):
@@ -41,20 +43,20 @@ class Automation(Target):
         """Create the target.
 
         Args:
-            runbook: a document of the type Automation: the name of one's own or of one of AWS, the ARN of one
+            runbook: A document of the type Automation: the name of one's own or of one of AWS, the ARN of one
                 that is shared with the account, or the document itself.
-            parameters: the runbook's parameters, each one or more texts, any of which may be an
+            parameters: The runbook's parameters, each one or more texts, any of which may be an
                 `aws_events.EventField` such as
                 `EventField.from_path("$.detail.findings[0].Resources[0].Id")`. That is mostly an ARN,
                 which the runbook has to take apart. Default: none.
-            assume_role: the role with which the runbook acts, passed as its parameter AutomationAssumeRole;
+            assume_role: The role with which the runbook acts, passed as its parameter AutomationAssumeRole;
                 it must trust ssm.amazonaws.com. Default: the role of the target, which may do nothing but
                 start the runbook.
             version: `$DEFAULT`, `$LATEST` or a number. Default: `$DEFAULT`.
-            delivery: retry policy and dead-letter queue. Default: those of the rule.
+            delivery: Retry policy and dead-letter queue. Default: those of the rule.
 
         Raises:
-            ValueError: not the name of a document, no such form of version, AutomationAssumeRole among the
+            ValueError: Not the name of a document, no such form of version, AutomationAssumeRole among the
                 parameters, or a field of the event inside a longer text.
         """
         super().__init__(delivery=delivery)

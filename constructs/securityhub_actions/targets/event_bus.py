@@ -1,5 +1,7 @@
 """Another event bus, in this or another account or region, as the target of a rule."""
 
+from __future__ import annotations
+
 from aws_cdk import Resource, Stack, Token
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -28,8 +30,8 @@ class EventBus(Target):
         """Create the target.
 
         Args:
-            event_bus: the bus; one in another account as `EventBus.from_event_bus_arn(...)`.
-            delivery: retry policy and dead-letter queue, which is always in the rule's account and region.
+            event_bus: The bus; one in another account as `EventBus.from_event_bus_arn(...)`.
+            delivery: Retry policy and dead-letter queue, which is always in the rule's account and region.
                 Default: those of the rule.
         """
         super().__init__(delivery=delivery)

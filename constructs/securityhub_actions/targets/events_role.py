@@ -1,5 +1,7 @@
 """The role that EventBridge assumes to reach a target that has no resource policy."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 from aws_cdk import Names, Stack
@@ -30,10 +32,10 @@ class EventsRole(iam.Role):
         """Create the role.
 
         Args:
-            scope: the construct that the role belongs to.
-            construct_id: the id in that scope.
-            description: what the role is for.
-            statements: its permissions.
+            scope: The construct that the role belongs to.
+            construct_id: The id in that scope.
+            description: What the role is for.
+            statements: Its permissions.
         """
         stack = Stack.of(scope)
         super().__init__(
@@ -51,10 +53,10 @@ class EventsRole(iam.Role):
         """Return the role with which all rules of a stack reach a resource, created on first use.
 
         Args:
-            rule: the rule; the role is in its stack, wherever the resource is.
-            resource: the target's resource; decides which rules share the role.
-            description: what the role is for.
-            statements: its permissions, the same for all rules.
+            rule: The rule; the role is in its stack, wherever the resource is.
+            resource: The target's resource; decides which rules share the role.
+            description: What the role is for.
+            statements: Its permissions, the same for all rules.
         """
         stack = Stack.of(rule)
         role_id = f"{Names.node_unique_id(resource.node)}EventsRole"

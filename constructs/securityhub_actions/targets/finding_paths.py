@@ -1,5 +1,7 @@
 """Where an event holds what people want to read about its first finding, in both formats of Security Hub."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,14 +17,14 @@ class FindingPaths:
     Only attributes that Security Hub sets in every finding: a path that leads nowhere leaves no JSON behind.
 
     Attributes:
-        title: one line; ASFF allows 256 characters.
-        description: some sentences; ASFF allows 1,024 characters.
-        severity: a label, `CRITICAL` in ASFF and `Critical` in OCSF.
-        account: the 12-digit account that the finding is about.
-        finding_id: the finding's identifier, mostly an ARN.
-        product: the ARN of the product that found it.
-        resource_type: the type of the first resource.
-        resource: the identifier of the first resource.
+        title: One line; ASFF allows 256 characters.
+        description: Some sentences; ASFF allows 1,024 characters.
+        severity: A label, `CRITICAL` in ASFF and `Critical` in OCSF.
+        account: The 12-digit account that the finding is about.
+        finding_id: The finding's identifier, mostly an ARN.
+        product: The ARN of the product that found it.
+        resource_type: The type of the first resource.
+        resource: The identifier of the first resource.
     """
 
     title: InputPath

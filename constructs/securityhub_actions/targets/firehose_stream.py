@@ -1,5 +1,7 @@
 """An Amazon Data Firehose stream, to Amazon S3 for example, as the target of a rule."""
 
+from __future__ import annotations
+
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
@@ -30,9 +32,9 @@ class FirehoseStream(Target):
         """Create the target.
 
         Args:
-            delivery_stream: a stream in the rule's account and region.
-            message: the record's data, up to 1,000 KB. Default: the whole event.
-            delivery: retry policy and dead-letter queue. Default: those of the rule.
+            delivery_stream: A stream in the rule's account and region.
+            message: The record's data, up to 1,000 KB. Default: the whole event.
+            delivery: Retry policy and dead-letter queue. Default: those of the rule.
         """
         super().__init__(delivery=delivery)
         self._delivery_stream = delivery_stream

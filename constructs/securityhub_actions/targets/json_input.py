@@ -8,6 +8,8 @@ rule of this module: a value of the event stands alone, and other texts hold no 
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
 """
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +31,7 @@ class InputPath:
     """A value of the event: `$.detail.findings[0].Title`, `$.detail.findings[*].Id`, or `$` for the event.
 
     Raises:
-        ValueError: the path is not of this form.
+        ValueError: The path is not of this form.
     """
 
     path: str
@@ -53,10 +55,10 @@ class JsonInput(events.RuleTargetInput):
         """Write the template.
 
         Args:
-            body: the JSON.
+            body: The JSON.
 
         Raises:
-            ValueError: a text of the body holds `<...>`, which EventBridge reads as a variable; or the body
+            ValueError: A text of the body holds `<...>`, which EventBridge reads as a variable; or the body
                 has more than 100 input paths, or a template of more than 8,192 characters.
         """
         super().__init__()

@@ -1,5 +1,7 @@
 """An Amazon Kinesis data stream as the target of a rule."""
 
+from __future__ import annotations
+
 from aws_cdk import Token
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -31,15 +33,15 @@ class KinesisStream(Target):
         """Create the target.
 
         Args:
-            stream: a stream in the rule's account and region.
+            stream: A stream in the rule's account and region.
             partition_key_path: JSONPath to the text in the event that decides the shard, such as
                 `$.detail.findings[0].AwsAccountId`; records with the same text stay in order.
                 Default: the event's id, which spreads the events over all shards.
-            message: the record's data, up to 1 MB. Default: the whole event.
-            delivery: retry policy and dead-letter queue. Default: those of the rule.
+            message: The record's data, up to 1 MB. Default: the whole event.
+            delivery: Retry policy and dead-letter queue. Default: those of the rule.
 
         Raises:
-            ValueError: the path does not start with `$.`.
+            ValueError: The path does not start with `$.`.
         """
         super().__init__(delivery=delivery)
         path = partition_key_path

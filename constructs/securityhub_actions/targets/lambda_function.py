@@ -1,5 +1,7 @@
 """A Lambda function as the target of a rule."""
 
+from __future__ import annotations
+
 from typing import Final
 
 from aws_cdk import Annotations, Duration, Names, Resource, Stack
@@ -37,9 +39,9 @@ class LambdaFunction(Target):
         """Create the target.
 
         Args:
-            function: the function to invoke.
-            event: what the function gets. Default: the whole event.
-            delivery: retry policy and dead-letter queue. Default: those of the rule.
+            function: The function to invoke.
+            event: What the function gets. Default: the whole event.
+            delivery: Retry policy and dead-letter queue. Default: those of the rule.
         """
         super().__init__(delivery=delivery)
         self._function = function

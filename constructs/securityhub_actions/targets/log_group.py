@@ -1,5 +1,9 @@
 """An Amazon CloudWatch Logs log group as the target of a rule."""
 
+from __future__ import annotations
+
+from typing import Final
+
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -10,8 +14,8 @@ from securityhub_actions.checks import Validation, known_length
 from securityhub_actions.delivery import Delivery, Target
 from securityhub_actions.rule_access import only_rules, require_same_place
 
-MAX_POLICY_LENGTH = 5120
-_POLICY_ID = "SecurityHubLogGroupPolicy"
+MAX_POLICY_LENGTH: Final = 5120
+_POLICY_ID: Final = "SecurityHubLogGroupPolicy"
 
 
 class LogGroup(Target):
@@ -34,12 +38,12 @@ class LogGroup(Target):
         """Create the target.
 
         Args:
-            log_group: a log group in the rule's account and region. Any name works, but EventBridge's console
+            log_group: A log group in the rule's account and region. Any name works, but EventBridge's console
                 shows only those that start with `/aws/events/`.
-            message: the log event: an object with the fields `timestamp` (milliseconds since 1970) and
+            message: The log event: an object with the fields `timestamp` (milliseconds since 1970) and
                 `message`, both of them texts, as `aws_events_targets.LogGroupTargetInput` makes it.
                 Default: the whole event with its own time.
-            delivery: retry policy and dead-letter queue. Default: those of the rule.
+            delivery: Retry policy and dead-letter queue. Default: those of the rule.
         """
         super().__init__(delivery=delivery)
         self._log_group = log_group

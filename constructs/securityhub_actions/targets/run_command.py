@@ -1,5 +1,7 @@
 """AWS Systems Manager Run Command on EC2 instances as the target of a rule."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -31,10 +33,10 @@ class Instances:
 
     Attributes:
         key: `InstanceIds` or `tag:` and the tag's key.
-        values: the ids, or the values of the tag, of which one must hold.
+        values: The ids, or the values of the tag, of which one must hold.
 
     Raises:
-        ValueError: no value, more than 50, a blank one or one twice.
+        ValueError: No value, more than 50, a blank one or one twice.
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_RunCommandTarget.html
     """
@@ -56,7 +58,7 @@ class Instances:
         """Return 1 to 50 instances by their ids, `i-...` of EC2 or `mi-...` of a hybrid activation.
 
         Raises:
-            ValueError: an id that is neither.
+            ValueError: An id that is neither.
         """
         for instance_id in instance_ids:
             if not Token.is_unresolved(instance_id) and not instance_id.startswith(("i-", "mi-")):
@@ -71,7 +73,7 @@ class Instances:
         """Return the EC2 instances of the account and region whose tag has one of 1 to 50 values.
 
         Raises:
-            ValueError: a blank key.
+            ValueError: A blank key.
         """
         if not key.strip():
             raise ValueError(f"The tag's key {key!r} is blank. Pass the key as the first argument.")
@@ -126,16 +128,16 @@ class RunCommand(Target):
         """Create the target.
 
         Args:
-            document: a document of the type Command: the name of one's own or of one of AWS, the ARN of one
+            document: A document of the type Command: the name of one's own or of one of AWS, the ARN of one
                 that is shared with the account, or the document itself.
-            instances: which instances run it.
-            parameters: the document's parameters, each one or more texts, any of which may be an
+            instances: Which instances run it.
+            parameters: The document's parameters, each one or more texts, any of which may be an
                 `aws_events.EventField`. Text of a finding is not to be trusted: give it only to documents
                 whose parameters have an `allowedPattern`, never to a shell. Default: none.
-            delivery: retry policy and dead-letter queue. Default: those of the rule.
+            delivery: Retry policy and dead-letter queue. Default: those of the rule.
 
         Raises:
-            ValueError: not the name of a document, or a field of the event inside a longer text.
+            ValueError: Not the name of a document, or a field of the event inside a longer text.
         """
         super().__init__(delivery=delivery)
         self._document = SsmDocument(document)

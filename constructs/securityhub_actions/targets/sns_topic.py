@@ -1,5 +1,7 @@
 """An Amazon SNS topic as the target of a rule."""
 
+from __future__ import annotations
+
 from aws_cdk import aws_events as events
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
@@ -27,13 +29,13 @@ class SnsTopic(Target):
         """Create the target.
 
         Args:
-            topic: a standard topic in the rule's account and region. Not encrypted with `alias/aws/sns`,
+            topic: A standard topic in the rule's account and region. Not encrypted with `alias/aws/sns`,
                 which lets no service in.
-            message: the message, up to 256 KB. Default: the whole event.
-            delivery: retry policy and dead-letter queue. Default: those of the rule.
+            message: The message, up to 256 KB. Default: the whole event.
+            delivery: Retry policy and dead-letter queue. Default: those of the rule.
 
         Raises:
-            ValueError: a FIFO topic.
+            ValueError: A FIFO topic.
         """
         super().__init__(delivery=delivery)
         if topic.fifo:

@@ -1,5 +1,9 @@
 """An Amazon SQS queue as the target of a rule."""
 
+from __future__ import annotations
+
+from typing import Final
+
 from aws_cdk import Token
 from aws_cdk import aws_events as events
 from aws_cdk import aws_sqs as sqs
@@ -7,7 +11,7 @@ from aws_cdk import aws_sqs as sqs
 from securityhub_actions.delivery import Delivery, Target
 from securityhub_actions.rule_access import allow_queue, require_same_place
 
-MAX_GROUP_LENGTH = 128
+MAX_GROUP_LENGTH: Final = 128
 
 
 class SqsQueue(Target):
@@ -30,15 +34,15 @@ class SqsQueue(Target):
         """Create the target.
 
         Args:
-            queue: a queue in the rule's account and region. Not encrypted with `alias/aws/sqs`, which lets no
+            queue: A queue in the rule's account and region. Not encrypted with `alias/aws/sqs`, which lets no
                 service in.
-            message_group_id: the group of all messages, 1 to 128 characters; required for a FIFO queue, where
+            message_group_id: The group of all messages, 1 to 128 characters; required for a FIFO queue, where
                 it decides what is kept in order, and allowed for a standard one. Default: none.
-            message: the message's body. Default: the whole event.
-            delivery: retry policy and dead-letter queue. Default: those of the rule.
+            message: The message's body. Default: the whole event.
+            delivery: Retry policy and dead-letter queue. Default: those of the rule.
 
         Raises:
-            ValueError: a group of other length, a FIFO queue without one, or one of this app without
+            ValueError: A group of other length, a FIFO queue without one, or one of this app without
                 content-based deduplication, which EventBridge relies on.
         """
         super().__init__(delivery=delivery)

@@ -1,7 +1,10 @@
 """What Run Command and Automation share: how documents are named, and how parameters are passed."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from aws_cdk import Arn, ArnFormat, Stack, Token, Tokenization
 from aws_cdk import aws_events as events
@@ -10,15 +13,15 @@ from aws_cdk import aws_ssm as ssm
 Parameters = Mapping[str, str | Sequence[str]]
 """Values by parameter. A text may be an `aws_events.EventField`."""
 
-_NAME = re.compile(r"[A-Za-z0-9_.-]{3,128}")
-_RESERVED_PREFIX = re.compile(r"aws|amazon|amzn", re.IGNORECASE)
+_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{3,128}")
+_RESERVED_PREFIX: Final = re.compile(r"aws|amazon|amzn", re.IGNORECASE)
 
 
 class SsmDocument:
     """A Systems Manager document by its name, which also says whose it is.
 
     Attributes:
-        name: the name without its owner.
+        name: The name without its owner.
 
     Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/documents-creating-content.html
     """
@@ -27,11 +30,11 @@ class SsmDocument:
         """Tell who owns a document.
 
         Args:
-            document: the name of one's own document or of one of AWS, the ARN of one that another account
+            document: The name of one's own document or of one of AWS, the ARN of one that another account
                 shares, or the document itself.
 
         Raises:
-            ValueError: neither a name nor the ARN of a document.
+            ValueError: Neither a name nor the ARN of a document.
         """
         self._shared_by: str | None = None
         if isinstance(document, ssm.CfnDocument):
@@ -59,9 +62,9 @@ class SsmDocument:
         """Return the document's ARN, without an account for one of AWS.
 
         Args:
-            stack: gives partition, region and, unless the document is somebody else's, the account.
+            stack: Gives partition, region and, unless the document is somebody else's, the account.
             resource: `document`, or `automation-definition` for a runbook.
-            version: appended after a colon. Default: none.
+            version: Appended after a colon. Default: none.
             owned: False puts the stack's account into the ARN of a document of AWS as well.
         """
         account = "" if self.belongs_to_aws and owned else self._shared_by or stack.account
@@ -80,7 +83,7 @@ def parameters_input(parameters: Parameters) -> events.RuleTargetInput:
     Without an input of its own such a target would be given the event, which is no parameters at all.
 
     Raises:
-        ValueError: a field of the event is only a part of a text: EventBridge would put it there without
+        ValueError: A field of the event is only a part of a text: EventBridge would put it there without
             escaping its quotes.
 
     Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/running-automations-event-bridge.html

@@ -1,5 +1,7 @@
 """An AWS Step Functions state machine as the target of a rule."""
 
+from __future__ import annotations
+
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
@@ -30,9 +32,9 @@ class StateMachine(Target):
         """Create the target.
 
         Args:
-            state_machine: a standard or express state machine in the rule's account and region.
-            event: the execution's input. Default: the whole event.
-            delivery: retry policy and dead-letter queue. Default: those of the rule.
+            state_machine: A standard or express state machine in the rule's account and region.
+            event: The execution's input. Default: the whole event.
+            delivery: Retry policy and dead-letter queue. Default: those of the rule.
         """
         super().__init__(delivery=delivery)
         self._state_machine = state_machine

@@ -210,8 +210,7 @@ def _asked_to_wait(seconds: float) -> Failure:
 def seconds_until_retry(header: str | None) -> float | None:
     """Return the seconds that a Retry-After header asks for, a number or a date; None for anything else.
 
-    See:
-        https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
+    Source: https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
     """
     if header is None:
         return None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Final
 from urllib.parse import urlsplit
 
-_LOOPBACK = frozenset({"127.0.0.1", "localhost"})
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost"})
 
 
 def variable(environment: Mapping[str, str], name: str, *, default: str = "", allowed: str = r".+") -> str:

@@ -48,8 +48,7 @@ class Site:
         Cloud takes it as a document, which has no markup. Data Center knows wiki markup only, so that there
         the text goes into a block without formatting.
 
-        See:
-            https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/
+        Source: https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/
         """
         if not self.cloud:
             return "{noformat}\n" + _NOFORMAT.sub("{ ", plain) + "\n{noformat}"
@@ -65,8 +64,7 @@ class Site:
 
         Cloud's search returns ids only unless it is told each field, and its former search is gone.
 
-        See:
-            https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/
+        Source: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/
         """
         find: Any = self.client.enhanced_search_issues if self.cloud else self.client.search_issues
         found: Mapping[str, Any] = find(jql, maxResults=1, fields=[], json_result=True)
@@ -79,9 +77,8 @@ class Jira:
     The labels tell the severity as well: which priorities there are, and whether an issue may have one at its
     creation, differs from project to project.
 
-    See:
-        https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/
-        https://developer.atlassian.com/server/jira/platform/rest/
+    Source: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/
+    Source: https://developer.atlassian.com/server/jira/platform/rest/
     """
 
     name = "Jira"

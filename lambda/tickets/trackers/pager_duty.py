@@ -59,9 +59,8 @@ class PagerDuty:
 
     With the REST API, because the Events API returns no link.
 
-    See:
-        https://developer.pagerduty.com/api-reference/a7d81b0e9200f-create-an-incident
-        https://developer.pagerduty.com/api-reference/8a0e1aa2ec666-update-an-incident
+    Source: https://developer.pagerduty.com/api-reference/a7d81b0e9200f-create-an-incident
+    Source: https://developer.pagerduty.com/api-reference/8a0e1aa2ec666-update-an-incident
     """
 
     name = "PagerDuty"

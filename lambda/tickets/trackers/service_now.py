@@ -73,8 +73,7 @@ class Client(ServiceNowClient):  # type: ignore[misc] # pysnc has no types
 class ServiceNow:
     """Creates an incident for a finding, with the draft's key as its correlation id, and resolves it.
 
-    See:
-        https://www.servicenow.com/docs/bundle/zurich-api-reference/page/integrate/inbound-rest/concept/c_TableAPI.html
+    Source: https://www.servicenow.com/docs/bundle/zurich-api-reference/page/integrate/inbound-rest/concept/c_TableAPI.html
     """
 
     name = "ServiceNow"

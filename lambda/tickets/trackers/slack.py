@@ -48,9 +48,8 @@ _CURES: Final = {
 class Slack:
     """Posts a message for a finding, with the draft's key in its metadata, and marks it as resolved.
 
-    See:
-        https://docs.slack.dev/reference/methods/chat.postMessage
-        https://docs.slack.dev/messaging/message-metadata
+    Source: https://docs.slack.dev/reference/methods/chat.postMessage
+    Source: https://docs.slack.dev/messaging/message-metadata
     """
 
     name = "Slack"
@@ -173,8 +172,7 @@ def from_environment(environment: Mapping[str, str], get_secret: Callable[[str],
 def _escaped(text: str) -> str:
     """Return a text in which Slack sees no mention, link or command.
 
-    See:
-        https://docs.slack.dev/messaging/formatting-message-text#escaping
+    Source: https://docs.slack.dev/messaging/formatting-message-text#escaping
     """
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
@@ -182,8 +180,7 @@ def _escaped(text: str) -> str:
 def _fitting(text: str) -> str:
     """Return as many whole lines as a changed message may have: a cut elsewhere could break a link.
 
-    See:
-        https://docs.slack.dev/reference/methods/chat.update#errors
+    Source: https://docs.slack.dev/reference/methods/chat.update#errors
     """
     if len(text.encode()) <= _MAX_CHANGED_BYTES:
         return text

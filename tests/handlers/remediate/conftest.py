@@ -1,5 +1,7 @@
 """Remediation without AWS: accounts that refuse or not, a table and a bucket in memory."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from types import SimpleNamespace
 

@@ -1,5 +1,7 @@
 """A member account of the embedded AWS, and what each remediation really asks of it."""
 
+from __future__ import annotations
+
 import itertools
 import json
 import re

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import pytest
 
 from remediations.ebs_default_encryption import apply, plan, undo

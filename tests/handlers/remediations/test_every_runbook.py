@@ -1,5 +1,7 @@
 """AWS-owned runbooks, as their pages in AWS's reference have them."""
 
+from __future__ import annotations
+
 import importlib
 import inspect
 

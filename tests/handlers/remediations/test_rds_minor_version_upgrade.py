@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import pytest
 
 from remediations.rds_minor_version_upgrade import apply, plan, undo

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import copy
 from contextlib import suppress
 from datetime import UTC, datetime

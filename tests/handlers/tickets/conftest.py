@@ -3,6 +3,8 @@
 Any call that leaves the process can be its end, or the moment at which another invocation comes in between.
 """
 
+from __future__ import annotations
+
 import copy
 import itertools
 from dataclasses import dataclass, replace

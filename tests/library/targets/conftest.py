@@ -1,5 +1,7 @@
 """What the tests of the targets share: a stack, a rule with one target, and what the template has of it."""
 
+from __future__ import annotations
+
 import pytest
 from aws_cdk import App, Environment, Stack
 from aws_cdk.assertions import Template

@@ -1,5 +1,7 @@
 """What holds for each target alike; what is particular to one is in its own file."""
 
+from __future__ import annotations
+
 import json
 
 import pytest

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import pytest
 from aws_cdk import aws_events as events
 from aws_cdk import aws_kms as kms

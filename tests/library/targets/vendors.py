@@ -1,5 +1,7 @@
 """Every third-party target with what its vendor expects: shared by the tests here and on the embedded AWS."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

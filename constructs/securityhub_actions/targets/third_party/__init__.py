@@ -3,6 +3,8 @@
 docs/third-party-targets.md says which takes which events, how its secret looks and how it fails.
 """
 
+from __future__ import annotations
+
 from securityhub_actions.targets.third_party.jira_cloud import JiraCloud
 from securityhub_actions.targets.third_party.microsoft_teams import MicrosoftTeams
 from securityhub_actions.targets.third_party.pager_duty import (

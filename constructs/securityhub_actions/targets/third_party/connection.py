@@ -1,5 +1,7 @@
 """What all third parties need: an endpoint that may stand in a template, and a secret that may not."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -35,17 +37,17 @@ def new_api_destination(
     """Create a connection and an API destination that uses it, for POST requests.
 
     Args:
-        scope: the construct that they belong to.
-        construct_id: the id in that scope.
-        endpoint: an https URL without secrets.
-        authorization: the credentials.
-        rate_limit_per_second: at most so many requests, 1 to 300; more events wait, for up to a day.
-        description: what is behind the endpoint.
-        body_parameters: secret members of every body. Default: none.
-        query_string_parameters: secret parameters of every query. Default: none.
+        scope: The construct that they belong to.
+        construct_id: The id in that scope.
+        endpoint: An https URL without secrets.
+        authorization: The credentials.
+        rate_limit_per_second: At most so many requests, 1 to 300; more events wait, for up to a day.
+        description: What is behind the endpoint.
+        body_parameters: Secret members of every body. Default: none.
+        query_string_parameters: Secret parameters of every query. Default: none.
 
     Raises:
-        ValueError: the endpoint is not such a URL, or the rate is out of range. At synthesis: a credential is
+        ValueError: The endpoint is not such a URL, or the rate is out of range. At synthesis: a credential is
             not from Secrets Manager.
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_CreateApiDestination.html
@@ -99,10 +101,10 @@ def secret_header(
     """Authorize with a header that holds a secret.
 
     Args:
-        name: the header.
-        secret: the secret.
-        key: the member of its JSON object that is sent.
-        prefix: what stands before it, such as `Bearer ` with its space. Default: nothing.
+        name: The header.
+        secret: The secret.
+        key: The member of its JSON object that is sent.
+        prefix: What stands before it, such as `Bearer ` with its space. Default: nothing.
     """
     value = secret.secret_value_from_json(key)
     if prefix:

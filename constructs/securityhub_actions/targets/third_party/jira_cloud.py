@@ -1,5 +1,7 @@
 """A project of Jira Cloud as the target of a rule."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 from aws_cdk import aws_events as events
@@ -40,21 +42,21 @@ class JiraCloud(ApiDestination):
         """Create the connection, the API destination and the target.
 
         Args:
-            scope: the construct that they belong to.
-            construct_id: the id in that scope.
-            base_url: the site, such as `https://example.atlassian.net`.
-            project_key: the project, such as `SEC`.
-            secret: a JSON object with the e-mail address and the API token of an account that may create
+            scope: The construct that they belong to.
+            construct_id: The id in that scope.
+            base_url: The site, such as `https://example.atlassian.net`.
+            project_key: The project, such as `SEC`.
+            secret: A JSON object with the e-mail address and the API token of an account that may create
                 issues.
-            issue_type: the name of an issue type that needs no other fields than these. Default: `Task`.
-            labels: labels without spaces. Default: `security-hub`.
-            email_key: the member of the secret with the address. Default: `email`.
-            api_token_key: the member of the secret with the token. Default: `api_token`.
-            rate_limit_per_second: requests a second, 1 to 300. Default: 5.
-            delivery: retry policy and dead-letter queue. Default: those of the rule.
+            issue_type: The name of an issue type that needs no other fields than these. Default: `Task`.
+            labels: Labels without spaces. Default: `security-hub`.
+            email_key: The member of the secret with the address. Default: `email`.
+            api_token_key: The member of the secret with the token. Default: `api_token`.
+            rate_limit_per_second: Requests a second, 1 to 300. Default: 5.
+            delivery: Retry policy and dead-letter queue. Default: those of the rule.
 
         Raises:
-            ValueError: the base URL, a label or the rate is not allowed.
+            ValueError: The base URL, a label or the rate is not allowed.
         """
         if spaced := [label for label in labels if label.split() != [label]]:
             raise ValueError(

@@ -1,5 +1,7 @@
 """A channel or chat of Microsoft Teams as the target of a rule."""
 
+from __future__ import annotations
+
 from urllib.parse import parse_qsl, urlsplit
 
 from aws_cdk import Token
@@ -38,17 +40,17 @@ class MicrosoftTeams(ApiDestination):
         """Create the connection, the API destination and the target.
 
         Args:
-            scope: the construct that they belong to.
-            construct_id: the id in that scope.
-            workflow_url: the URL of the workflow without the parameter `sig`.
-            secret: a JSON object with the value of `sig`, decoded: as the URL has it, but with `/`, `+` and
+            scope: The construct that they belong to.
+            construct_id: The id in that scope.
+            workflow_url: The URL of the workflow without the parameter `sig`.
+            secret: A JSON object with the value of `sig`, decoded: as the URL has it, but with `/`, `+` and
                 `=` for `%2F`, `%2B` and `%3D`.
-            signature_key: the member of that object. Default: `sig`.
-            rate_limit_per_second: requests a second, 1 to 300. Default: 4, the limit of Teams.
-            delivery: retry policy and dead-letter queue. Default: those of the rule.
+            signature_key: The member of that object. Default: `sig`.
+            rate_limit_per_second: Requests a second, 1 to 300. Default: 4, the limit of Teams.
+            delivery: Retry policy and dead-letter queue. Default: those of the rule.
 
         Raises:
-            ValueError: the URL holds the signature or is not allowed, or the rate is not allowed.
+            ValueError: The URL holds the signature or is not allowed, or the rate is not allowed.
         """
         _check_unsigned(workflow_url)
         signature = events.HttpParameter.from_secret(secret.secret_value_from_json(signature_key))

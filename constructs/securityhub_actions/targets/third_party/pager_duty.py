@@ -1,5 +1,7 @@
 """A service of PagerDuty as the target of a rule."""
 
+from __future__ import annotations
+
 from enum import StrEnum
 
 from aws_cdk import aws_events as events
@@ -60,19 +62,19 @@ class PagerDuty(ApiDestination):
         """Create the connection, the API destination and the target.
 
         Args:
-            scope: the construct that they belong to.
-            construct_id: the id in that scope.
-            secret: a JSON object with the integration key of the service.
-            severity: the severity of every alert, as EventBridge cannot translate that of the finding: use a
+            scope: The construct that they belong to.
+            construct_id: The id in that scope.
+            secret: A JSON object with the integration key of the service.
+            severity: The severity of every alert, as EventBridge cannot translate that of the finding: use a
                 rule for each severity.
             event_action: Default: trigger an alert.
-            routing_key_key: the member of the secret that holds the key. Default: `routing_key`.
+            routing_key_key: The member of the secret that holds the key. Default: `routing_key`.
             base_url: Default: `https://events.pagerduty.com`; in the EU `https://events.eu.pagerduty.com`.
-            rate_limit_per_second: requests a second, 1 to 300. Default: 2, PagerDuty's limit for a key.
-            delivery: retry policy and dead-letter queue. Default: those of the rule.
+            rate_limit_per_second: Requests a second, 1 to 300. Default: 2, PagerDuty's limit for a key.
+            delivery: Retry policy and dead-letter queue. Default: those of the rule.
 
         Raises:
-            ValueError: the base URL or the rate is not allowed.
+            ValueError: The base URL or the rate is not allowed.
         """
         routing_key = events.HttpParameter.from_secret(secret.secret_value_from_json(routing_key_key))
         destination = new_api_destination(

@@ -1,5 +1,7 @@
 """The incidents of a ServiceNow instance as the target of a rule."""
 
+from __future__ import annotations
+
 from enum import IntEnum
 
 from aws_cdk import aws_events as events
@@ -47,19 +49,19 @@ class ServiceNow(ApiDestination):
         """Create the connection, the API destination and the target.
 
         Args:
-            scope: the construct that they belong to.
-            construct_id: the id in that scope.
-            base_url: the instance, such as `https://example.service-now.com`.
-            secret: a JSON object with the name and the password of a user with the role `itil`.
-            urgency: the urgency of every incident, as EventBridge cannot derive it from the finding.
-            impact: the impact of every incident.
-            username_key: the member of the secret with the name. Default: `username`.
-            password_key: the member of the secret with the password. Default: `password`.
-            rate_limit_per_second: requests a second, 1 to 300. Default: 5.
-            delivery: retry policy and dead-letter queue. Default: those of the rule.
+            scope: The construct that they belong to.
+            construct_id: The id in that scope.
+            base_url: The instance, such as `https://example.service-now.com`.
+            secret: A JSON object with the name and the password of a user with the role `itil`.
+            urgency: The urgency of every incident, as EventBridge cannot derive it from the finding.
+            impact: The impact of every incident.
+            username_key: The member of the secret with the name. Default: `username`.
+            password_key: The member of the secret with the password. Default: `password`.
+            rate_limit_per_second: Requests a second, 1 to 300. Default: 5.
+            delivery: Retry policy and dead-letter queue. Default: those of the rule.
 
         Raises:
-            ValueError: the base URL or the rate is not allowed.
+            ValueError: The base URL or the rate is not allowed.
         """
         destination = new_api_destination(
             scope,

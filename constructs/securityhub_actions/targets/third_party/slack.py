@@ -1,5 +1,7 @@
 """A channel of Slack as the target of a rule."""
 
+from __future__ import annotations
+
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
@@ -41,17 +43,17 @@ class Slack(ApiDestination):
         """Create the connection, the API destination and the target.
 
         Args:
-            scope: the construct that they belong to.
-            construct_id: the id in that scope.
-            channel: the id of the channel, such as `C024BE91L`.
-            secret: a JSON object with the bot's token, which starts with `xoxb-`.
-            token_key: the member of that object. Default: `bot_token`.
+            scope: The construct that they belong to.
+            construct_id: The id in that scope.
+            channel: The id of the channel, such as `C024BE91L`.
+            secret: A JSON object with the bot's token, which starts with `xoxb-`.
+            token_key: The member of that object. Default: `bot_token`.
             base_url: Default: `https://slack.com`; GovSlack is at `https://slack-gov.com`.
-            rate_limit_per_second: requests a second, 1 to 300. Default: 1, Slack's limit for a channel.
-            delivery: retry policy and dead-letter queue. Default: those of the rule.
+            rate_limit_per_second: Requests a second, 1 to 300. Default: 1, Slack's limit for a channel.
+            delivery: Retry policy and dead-letter queue. Default: those of the rule.
 
         Raises:
-            ValueError: the base URL or the rate is not allowed.
+            ValueError: The base URL or the rate is not allowed.
         """
         destination = new_api_destination(
             scope,

@@ -1,5 +1,7 @@
 """Splunk's HTTP Event Collector as the target of a rule."""
 
+from __future__ import annotations
+
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
@@ -38,18 +40,18 @@ class SplunkHec(ApiDestination):
         """Create the connection, the API destination and the target.
 
         Args:
-            scope: the construct that they belong to.
-            construct_id: the id in that scope.
-            base_url: the collector, such as `https://http-inputs-example.splunkcloud.com`.
-            secret: a JSON object with the collector's token.
-            index: the index, one that the token allows. Default: that of the token.
-            source_type: how Splunk reads the event. Default: `aws:securityhub`.
-            token_key: the member of the secret that holds the token. Default: `hec_token`.
-            rate_limit_per_second: requests a second, 1 to 300. Default: 100.
-            delivery: retry policy and dead-letter queue. Default: those of the rule.
+            scope: The construct that they belong to.
+            construct_id: The id in that scope.
+            base_url: The collector, such as `https://http-inputs-example.splunkcloud.com`.
+            secret: A JSON object with the collector's token.
+            index: The index, one that the token allows. Default: that of the token.
+            source_type: How Splunk reads the event. Default: `aws:securityhub`.
+            token_key: The member of the secret that holds the token. Default: `hec_token`.
+            rate_limit_per_second: Requests a second, 1 to 300. Default: 100.
+            delivery: Retry policy and dead-letter queue. Default: those of the rule.
 
         Raises:
-            ValueError: the base URL or the rate is not allowed.
+            ValueError: The base URL or the rate is not allowed.
         """
         destination = new_api_destination(
             scope,

@@ -1,5 +1,7 @@
 """Any HTTPS endpoint that takes JSON as the target of a rule."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 
 from aws_cdk import aws_events as events
@@ -23,7 +25,7 @@ class Webhook(ApiDestination):
         *,
         endpoint: str,
         authorization: events.Authorization,
-        body: "Body | None" = None,
+        body: Body | None = None,
         header_parameters: Mapping[str, str] | None = None,
         rate_limit_per_second: int = 300,
         delivery: Delivery | None = None,
@@ -31,19 +33,19 @@ class Webhook(ApiDestination):
         """Create the connection, the API destination and the target.
 
         Args:
-            scope: the construct that they belong to.
-            construct_id: the id in that scope.
-            endpoint: an https URL. It can be read by everyone who may describe the API destination, so a URL
+            scope: The construct that they belong to.
+            construct_id: The id in that scope.
+            endpoint: An https URL. It can be read by everyone who may describe the API destination, so a URL
                 that is itself a secret does not belong here.
-            authorization: the credentials, with `secret.secret_value_from_json(...)` of a secret in Secrets
+            authorization: The credentials, with `secret.secret_value_from_json(...)` of a secret in Secrets
                 Manager, such as `Authorization.api_key("X-Api-Key", secret.secret_value_from_json("key"))`.
-            body: see `ApiDestination`. Default: the whole event, with all of its findings.
-            header_parameters: more headers; no secrets. Default: none.
-            rate_limit_per_second: requests a second, 1 to 300. Default: 300.
-            delivery: retry policy and dead-letter queue. Default: those of the rule.
+            body: See `ApiDestination`. Default: the whole event, with all of its findings.
+            header_parameters: More headers; no secrets. Default: none.
+            rate_limit_per_second: Requests a second, 1 to 300. Default: 300.
+            delivery: Retry policy and dead-letter queue. Default: those of the rule.
 
         Raises:
-            ValueError: the endpoint or the rate is not allowed. At synthesis: a credential is not from
+            ValueError: The endpoint or the rate is not allowed. At synthesis: a credential is not from
                 Secrets Manager.
         """
         destination = new_api_destination(

@@ -1,5 +1,7 @@
 """Any text that JSON can carry, also one that UTF-8 cannot."""
 
+from __future__ import annotations
+
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 

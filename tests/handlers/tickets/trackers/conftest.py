@@ -1,5 +1,7 @@
 """What the tests of all trackers need: drafts, a clock that nobody waits for, and the trackers themselves."""
 
+from __future__ import annotations
+
 import types
 from dataclasses import replace
 
