@@ -59,7 +59,7 @@ class AnalystActionsStack(Stack):
     def _update_findings(self, construct_id: str, workflow_status: str) -> lambda_.IFunction:
         function = self._function(
             construct_id,
-            handler="update_findings.handler.handle",
+            handler="functions.update_findings.handler.handle",
             description=f"Sets the workflow status of findings to {workflow_status} and adds a note",
             environment={"WORKFLOW_STATUS": workflow_status},
         )
@@ -85,7 +85,7 @@ class AnalystActionsStack(Stack):
         )
         function = self._function(
             "InsightDigestFunction",
-            handler="insight_digest.handler.handle",
+            handler="functions.insight_digest.handler.handle",
             description="Sends a readable summary of insight results or findings to an SNS topic",
             environment={"TOPIC_ARN": topic.topic_arn},
         )

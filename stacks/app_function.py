@@ -31,7 +31,7 @@ def app_function(
     Args:
         stack: The stack.
         construct_id: The id in the stack.
-        handler: `FOLDER.handler.handle`, for a folder of lambda/.
+        handler: `functions.FOLDER.handler.handle`, for a folder of lambda/functions/.
         description: What the function is for.
         timeout: How long one invocation may take.
         environment: Environment variables; no secrets.
@@ -47,5 +47,5 @@ def app_function(
         timeout=timeout,
         memory_size=memory_size,
         layers=[dependency_layer(stack), *layers],
-        environment={"POWERTOOLS_SERVICE_NAME": handler.split(".", 1)[0], **environment},
+        environment={"POWERTOOLS_SERVICE_NAME": handler.split(".")[-3], **environment},
     )

@@ -23,7 +23,7 @@ from constructs import Construct
 from stacks.remediation_catalog import EXECUTION_STATEMENTS, SEARCH_STATEMENTS, Statement
 from stacks.settings import RemediationSettings
 
-# What lambda/remediate/member_account.py puts before the action's id.
+# What lambda/functions/remediate/member_account.py puts before the action's id.
 _SOURCE_IDENTITY_PATTERN: Final = "securityhub-*"
 # Of the role and of no remediation: tags decide before one changes anything. There is no narrower resource:
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonresourcegrouptaggingapi.html

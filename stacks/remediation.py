@@ -100,7 +100,7 @@ class RemediationStack(Stack):
             self,
             "Function",
             description="Remediates Security Hub findings in the accounts that they name",
-            handler="remediate.handler.handle",
+            handler="functions.remediate.handler.handle",
             timeout=_TIMEOUT,
             memory_size=512,
             environment={

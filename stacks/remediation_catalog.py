@@ -18,6 +18,7 @@ from aws_cdk import aws_iam as iam
 
 MODULES_FOLDER: Final = Path(__file__).resolve().parent.parent / "lambda" / "remediations"
 # https://docs.aws.amazon.com/systems-manager-automation-runbooks/latest/userguide/automation-runbook-reference.html
+_REQUIRED: Final = frozenset({"CONTROL_IDS", "RESOURCE_TYPES", "DESCRIPTION", "STATEMENTS"})
 _OWNED_BY_AWS: Final = re.compile(r"(AWS|AWSConfigRemediation|AWSSupport)-[A-Za-z0-9]+")
 
 
@@ -67,6 +68,7 @@ class CatalogEntry:
 
     Attributes:
         name: The module's name.
+        service: The folder that it is in, one for each AWS service.
         control_ids: The Security Hub controls and the other products whose findings it serves.
         resource_types: The ASFF resource types it serves.
         description: What it changes.
@@ -78,6 +80,7 @@ class CatalogEntry:
     """
 
     name: str
+    service: str
     control_ids: tuple[str, ...]
     resource_types: tuple[str, ...]
     description: str
@@ -125,12 +128,15 @@ SEARCH_STATEMENTS: Final = (Statement(actions=("ssm:DescribeAutomationExecutions
 
 @cache
 def read_catalog(folder: Path = MODULES_FOLDER) -> Mapping[str, CatalogEntry]:
-    """Read every remediation module of a folder, by name.
+    """Read every remediation in the service folders of a folder, by the module's name.
+
+    A module there that states nothing of what a remediation must state is what remediations share.
 
     Raises:
         CatalogError: A module lacks a literal, or one is not as lambda/remediations/__init__.py says.
     """
-    return {path.stem: _entry(path) for path in sorted(folder.glob("*.py")) if not path.stem.startswith("_")}
+    found = ((path, _literals(path)) for path in sorted(folder.glob("*/*.py"), key=lambda path: path.stem))
+    return {path.stem: _entry(path, literals) for path, literals in found if literals.keys() & _REQUIRED}
 
 
 def chosen(names: Collection[str], catalog: Mapping[str, CatalogEntry]) -> Sequence[CatalogEntry]:
@@ -187,10 +193,10 @@ def _faults_of_values(
                 yield f"{entry.name}.{name} = {values[name]!r}: allowed is {parameter.description}"
 
 
-def _entry(path: Path) -> CatalogEntry:
-    literals = _literals(path)
+def _entry(path: Path, literals: Mapping[str, object]) -> CatalogEntry:
     return CatalogEntry(
         name=path.stem,
+        service=path.parent.name,
         control_ids=_texts(path, "CONTROL_IDS", literals.get("CONTROL_IDS")),
         resource_types=_texts(path, "RESOURCE_TYPES", literals.get("RESOURCE_TYPES")),
         description=_texts(path, "DESCRIPTION", (literals.get("DESCRIPTION"),))[0],

@@ -105,7 +105,7 @@ class TicketingStack(Stack):
             self,
             "Function",
             description="Opens tickets for Security Hub findings, and resolves them",
-            handler="tickets.handler.handle",
+            handler="functions.tickets.handler.handle",
             timeout=_TIMEOUT,
             memory_size=512,
             layers=[ticket_dependency_layer(self)],
@@ -150,7 +150,7 @@ def _enabled(settings: TicketingSettings) -> list[tuple[str, str]]:
 
 
 def _tracker_environment(settings: TicketingSettings) -> Mapping[str, str]:
-    """What lambda/tickets/trackers reads. A secret's name and not its value."""
+    """What lambda/functions/tickets/trackers reads. A secret's name and not its value."""
     jira, service_now, pager_duty, slack = (
         settings.jira,
         settings.service_now,

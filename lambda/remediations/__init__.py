@@ -1,4 +1,6 @@
-"""One module for each remediation; `remediation.registry` finds them, so adding one touches nothing else.
+"""One folder for each AWS service, with one module for each remediation.
+
+`remediations.registry` finds the modules, so that adding one touches nothing else.
 
 A module states these as literals, because the stacks read them without importing it:
 
@@ -22,7 +24,7 @@ synthesized and at cold start. Such a module defines `plan(finding, session, par
 `apply(plan, session, parameters)`; its `undo` is as the others'.
 
 One that leaves its change to an AWS-owned Automation runbook of Systems Manager calls
-`remediation.runbook.run_runbook` in `apply`, and also states these:
+`remediations.runbooks.run_runbook` in `apply`, and also states these:
 
 - `RUNBOOK`: the runbook's name. Starting and following it needs no statement of the module's own.
 - `RUNBOOK_STATEMENTS`: what the runbook's steps call, as its page in AWS's reference says, and of which the

@@ -42,7 +42,7 @@ def test_each_workflow_status_has_its_function(template, status):
     template.has_resource_properties(
         "AWS::Lambda::Function",
         {
-            "Handler": "update_findings.handler.handle",
+            "Handler": "functions.update_findings.handler.handle",
             "Environment": {"Variables": Match.object_like({"WORKFLOW_STATUS": status})},
         },
     )

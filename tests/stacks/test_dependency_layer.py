@@ -13,6 +13,7 @@ from aws_cdk.assertions import Match, Template
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from functions.tickets.trackers import MODULES
 from stacks.dependency_layer import (
     DISTRIBUTIONS,
     TICKET_DISTRIBUTIONS,
@@ -20,7 +21,6 @@ from stacks.dependency_layer import (
     dependency_layer,
     ticket_dependency_layer,
 )
-from tickets.trackers import MODULES
 
 LAMBDA_CODE = Path(__file__).parents[2] / "lambda"
 

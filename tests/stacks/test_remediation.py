@@ -7,7 +7,7 @@ from aws_cdk import App, Environment
 from aws_cdk.assertions import Match, Template
 
 import app
-from remediate.settings import Settings as FunctionSettings
+from functions.remediate.settings import Settings as FunctionSettings
 from stacks.member_role import MemberRoleStack
 from stacks.remediation import RemediationStack
 from stacks.settings import load_settings

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import pytest
 
-from remediation.registry import all_remediations
+from remediations.registry import all_remediations
 from stacks.remediation_catalog import (
     EXECUTION_STATEMENTS,
     SEARCH_STATEMENTS,
@@ -35,7 +35,8 @@ def actions_of_aws():
 
 
 def read(tmp_path, source):
-    (tmp_path / "one.py").write_text(source)
+    (tmp_path / "service").mkdir()
+    (tmp_path / "service" / "one.py").write_text(source)
     return read_catalog(tmp_path)
 
 

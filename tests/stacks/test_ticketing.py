@@ -7,9 +7,9 @@ from aws_cdk import App, Environment
 from aws_cdk.assertions import Match, Template
 
 import app
+from functions.tickets.trackers import enabled_trackers
 from stacks.settings import load_settings
 from stacks.ticketing import TicketingStack
-from tickets.trackers import enabled_trackers
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_only_the_secrets_of_enabled_trackers_may_be_read(new_template):
 
 def test_every_tracker_finds_its_settings_in_the_environment(template):
     (function,) = template.find_resources(
-        "AWS::Lambda::Function", {"Properties": {"Handler": "tickets.handler.handle"}}
+        "AWS::Lambda::Function", {"Properties": {"Handler": "functions.tickets.handler.handle"}}
     ).values()
     variables = function["Properties"]["Environment"]["Variables"]
     trackers = enabled_trackers(variables, lambda _: pytest.fail("a secret was read"))

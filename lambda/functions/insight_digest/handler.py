@@ -1,0 +1,50 @@
+"""Entry point `functions.insight_digest.handler.handle`: parse the event, compose its digest, publish it."""
+
+from __future__ import annotations
+
+import os
+
+from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.insight_digest.logic import Settings, compose_digest, malformed_items
+from functions.insight_digest.sns import Topic, create_client
+from securityhub.events import parse_event
+
+logger = Logger(service="insight_digest")
+tracer = Tracer(service="insight_digest")
+
+# Made once a container, so that wrong settings show at cold start and connections are reused.
+settings = Settings.from_environment(os.environ)
+topic = Topic(create_client(settings.topic_region), settings.topic_arn)
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.EVENT_BRIDGE)
+@tracer.capture_lambda_handler(capture_response=False)
+def handle(event: dict[str, object], context: LambdaContext) -> dict[str, object]:  # noqa: ARG001 - Lambda's signature
+    """Publish a readable digest of an event's insight results, or of its findings, to the topic.
+
+    Args:
+        event: The EventBridge event, as sent.
+        context: Lambda's context.
+
+    Returns:
+        `subject`, `messageId` of SNS, and `malformed`: what could not be read and is only counted in the
+        digest. It isn't an error, because the readers were told and a retry would send the message again.
+
+    Raises:
+        MalformedEventError: The event as a whole can't be read.
+        MessageNotPublishedError: SNS did not take the message.
+    """
+    logger.debug("Event received", extra={"event": event})
+    parsed = parse_event(event)
+    message = compose_digest(parsed)
+    malformed = [
+        {"index": item.index, "id": item.id, "reason": item.reason} for item in malformed_items(parsed)
+    ]
+    if malformed:
+        logger.warning("Left out of the digest", extra={"malformed": malformed})
+    message_id = topic.publish(message)
+    logger.info("Digest published", extra={"subject": message.subject, "messageId": message_id})
+    return {"subject": message.subject, "messageId": message_id, "malformed": malformed}

@@ -1,0 +1,246 @@
+"""From an event to the subject and body of a message. Knows neither boto3 nor Lambda."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from securityhub.events import (
+    CustomActionEvent,
+    Finding,
+    InsightResultsEvent,
+    MalformedItem,
+    OcsfFinding,
+    SecurityHubEvent,
+)
+
+# SNS: 'ASCII text that begins with a letter, number, or punctuation mark', without line breaks or control
+# characters, 'less than 100 characters long'; a message has at most 262,144 bytes.
+MAX_SUBJECT_CHARACTERS: Final = 99
+MAX_MESSAGE_BYTES: Final = 256 * 1024
+# Longer names and titles would push the rest of their line out of sight.
+MAX_FIELD_CHARACTERS: Final = 256
+
+_TOPIC_ARN: Final = re.compile(r"arn:[^:]+:sns:(?P<region>[^:]+):[0-9]{12}:[A-Za-z0-9_-]{1,256}")
+_SEVERITIES: Final = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL")
+# Partitions with a public console; the isolated ones get no link.
+_CONSOLES: Final = {
+    "aws": "console.aws.amazon.com",
+    "aws-cn": "console.amazonaws.cn",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+    "aws-eusc": "console.amazonaws-eusc.eu",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The function's environment variables, checked.
+
+    Attributes:
+        topic_arn: `TOPIC_ARN`, the standard SNS topic that gets the messages.
+        topic_region: The topic's region, out of its ARN.
+    """
+
+    topic_arn: str
+    topic_region: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read the settings.
+
+        Raises:
+            ValueError: `TOPIC_ARN` is missing or not the ARN of a standard SNS topic.
+        """
+        topic_arn = environment.get("TOPIC_ARN")
+        match = _TOPIC_ARN.fullmatch(topic_arn or "")
+        if topic_arn is None or match is None:
+            raise ValueError(
+                "The environment variable TOPIC_ARN must be the ARN of a standard SNS topic "
+                f"(arn:PARTITION:sns:REGION:ACCOUNT:NAME), but is {topic_arn!r}. "
+                "Set it on the Lambda function."
+            )
+        return cls(topic_arn=topic_arn, topic_region=match["region"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What is published.
+
+    Attributes:
+        subject: ASCII, one line, at most `MAX_SUBJECT_CHARACTERS` long.
+        body: Plain text, at most `MAX_MESSAGE_BYTES` bytes in UTF-8.
+    """
+
+    subject: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """A finding, in either format, as the digest shows it."""
+
+    severity: str
+    account: str
+    region: str
+    title: str
+    resource: str
+
+
+def compose_digest(event: SecurityHubEvent) -> Message:
+    """Turn an event of any type into a message.
+
+    Insight results become a table of values and counts, the highest first. Findings become counts by
+    severity and account and a list of titles with the first resource of each, the most severe first.
+
+    Source: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html for the limits of subject and body.
+    """
+    if isinstance(event, InsightResultsEvent):
+        return _digest_insight(event)
+    return _digest_findings(event)
+
+
+def malformed_items(event: SecurityHubEvent) -> tuple[MalformedItem, ...]:
+    """Return what of the event could not be read and is therefore not in the digest."""
+    return event.malformed_results if isinstance(event, InsightResultsEvent) else event.malformed_findings
+
+
+def _digest_insight(event: InsightResultsEvent) -> Message:
+    name = _one_line(event.insight_name)
+    results = sorted(event.results, key=lambda result: (-result.count, result.value))
+    total = sum(result.count for result in results)
+    head = [
+        f"Insight: {name}",
+        f"Insight ARN: {_one_line(event.insight_arn)}",
+        *_origin(event),
+        *_console_link(event.insight_arn, event.region, "insights"),
+        "",
+        f"Findings in total: {total:,}, in {_plural(len(results), 'result')}",
+        *_malformed_notice(event.malformed_results),
+        "",
+    ]
+    table = _count_table(_one_line(event.result_type), [(item.value, item.count) for item in results])
+    subject = f"Security Hub insight: {name} ({_plural(len(results), 'result')})"
+    return Message(subject=fit_subject(subject), body=fit_body(head + table))
+
+
+def _digest_findings(event: SecurityHubEvent) -> Message:
+    rows = sorted((_row(finding) for finding in _findings(event)), key=_most_severe_first)
+    by_severity = Counter(row.severity for row in rows)
+    by_account = Counter(row.account for row in rows)
+    severities = [(name, by_severity[name]) for name in sorted(by_severity, key=_severity_rank)]
+    head = [
+        f"Findings: {len(rows)}",
+        *_origin(event),
+        *_console_link(event.resources[0] if event.resources else "", event.region, "findings"),
+        *_malformed_notice(malformed_items(event)),
+        "",
+        *_count_table("Severity", severities),
+        "",
+        *_count_table("Account", by_account.most_common()),
+        "",
+        "Titles",
+    ]
+    lines = [f"  [{row.severity}] {row.title}: {row.resource} ({row.account}, {row.region})" for row in rows]
+    worst = ", ".join(f"{count} {name}" for name, count in severities)
+    subject = f"Security Hub: {_plural(len(rows), 'finding')}" + (f" ({worst})" if worst else "")
+    return Message(subject=fit_subject(subject), body=fit_body(head + lines))
+
+
+def _findings(event: SecurityHubEvent) -> Sequence[Finding | OcsfFinding]:
+    return () if isinstance(event, InsightResultsEvent) else event.findings
+
+
+def _row(finding: Finding | OcsfFinding) -> _Row:
+    if isinstance(finding, Finding):
+        severity, account, finding_id = finding.severity_label, finding.aws_account_id, finding.id
+    else:
+        severity, account, finding_id = finding.severity, finding.account_uid, finding.finding_info_uid
+    return _Row(
+        severity=_one_line(severity or "UNKNOWN").upper(),
+        account=account,
+        region=_one_line(finding.region),
+        title=_one_line(finding.title or finding_id),
+        resource=_one_line(finding.resources[0].id if finding.resources else "no resource")
+        + (f" and {len(finding.resources) - 1} more" if len(finding.resources) > 1 else ""),
+    )
+
+
+def _severity_rank(severity: str) -> tuple[int, str]:
+    rank = _SEVERITIES.index(severity) if severity in _SEVERITIES else len(_SEVERITIES)
+    return rank, severity
+
+
+def _most_severe_first(row: _Row) -> tuple[tuple[int, str], str, str]:
+    return _severity_rank(row.severity), row.title, row.resource
+
+
+def _origin(event: SecurityHubEvent) -> list[str]:
+    lines = [f"Sent from account {event.account}, {_one_line(event.region)}, at {event.time.isoformat()}"]
+    if isinstance(event, CustomActionEvent | InsightResultsEvent):
+        lines.append(f'Custom action: "{_one_line(event.action_name)}"')
+    return lines
+
+
+def _console_link(arn: str, region: str, page: str) -> list[str]:
+    """Return a line with the console's address, which differs between partitions, or no line."""
+    partition = arn.split(":")[1] if arn.startswith("arn:") else ""
+    domain = _CONSOLES.get(partition)
+    if domain is None or not re.fullmatch(r"[a-z0-9-]+", region):
+        return []
+    return [f"Console: https://{region}.{domain}/securityhub/home?region={region}#/{page}"]
+
+
+def _malformed_notice(items: Sequence[MalformedItem]) -> list[str]:
+    if not items:
+        return []
+    return [f"Left out because they could not be read: {len(items)}; the first: {_one_line(items[0].reason)}"]
+
+
+def _count_table(title: str, counts: Iterable[tuple[str, int]]) -> list[str]:
+    """Return a heading and a line for each count, counts first so that they align whatever the values are."""
+    shown = [(_one_line(value), f"{count:,}") for value, count in counts]
+    width = max((len(count) for _, count in shown), default=0)
+    width = max(width, len("Count"))
+    return [f"  {'Count':>{width}}  {title}"] + [f"  {count:>{width}}  {value}" for value, count in shown]
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _one_line(text: str) -> str:
+    """Return `text` on one line, without control characters or lone surrogates, and not too long."""
+    visible = "".join(" " if unicodedata.category(character)[0] == "C" else character for character in text)
+    line = " ".join(visible.split())
+    return line if len(line) <= MAX_FIELD_CHARACTERS else line[: MAX_FIELD_CHARACTERS - 1].rstrip() + "…"
+
+
+def fit_subject(text: str) -> str:
+    """Return `text` as SNS takes it for a subject: accents dropped, other foreign characters as `?`."""
+    decomposed = unicodedata.normalize("NFKD", text)
+    base = "".join(character for character in decomposed if not unicodedata.combining(character))
+    line = _one_line(base).encode("ascii", errors="replace").decode("ascii").strip()
+    return (
+        line if len(line) <= MAX_SUBJECT_CHARACTERS else line[: MAX_SUBJECT_CHARACTERS - 3].rstrip() + "..."
+    )
+
+
+def fit_body(lines: Sequence[str]) -> str:
+    """Return all lines, or as many as fit into `MAX_MESSAGE_BYTES` and a last one that says how many more."""
+    sizes = [len(line.encode("utf-8")) + 1 for line in lines]
+    # One less than the sum: no line break follows the last line.
+    if sum(sizes) - 1 <= MAX_MESSAGE_BYTES:
+        return "\n".join(lines)
+    # The last line is set aside before filling up; with the highest number it could need, so at its longest.
+    room = MAX_MESSAGE_BYTES - len(f"… and {len(lines)} more".encode())
+    kept = 0
+    for size in sizes:
+        if size > room:
+            break
+        room -= size
+        kept += 1
+    return "\n".join([*lines[:kept], f"… and {len(lines) - kept} more"])

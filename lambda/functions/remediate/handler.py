@@ -1,0 +1,91 @@
+"""Entry point `functions.remediate.handler.handle`: an event of a press, or a batch of imported findings."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Final
+
+from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.remediate import member_account, organization, records
+from functions.remediate.logic import Invocation, Services, explain_no_findings, remediate_findings
+from functions.remediate.outcomes import FindingsNotRemediatedError
+from functions.remediate.resource_tags import read_tags
+from functions.remediate.settings import Settings
+from invocation.messages import work_on_messages
+from invocation.once import RememberedWork
+from remediations.registry import enabled_remediations
+from remediations.runbooks import waiting_for_runbooks
+from securityhub.events import CustomActionEvent, ImportedFindingsEvent, parse_event
+from securityhub.findings.client import SecurityHub, create_client
+
+# What is left for the other findings and for the notes once runbooks are not waited for any longer.
+_SECONDS_AFTER_RUNBOOKS: Final = 90
+
+logger = Logger(service="remediate")
+tracer = Tracer(service="remediate")
+
+# Made once a container, so that wrong settings show at cold start and connections are reused.
+settings = Settings.from_environment(os.environ)
+once = RememberedWork(DynamoDBPersistenceLayer(table_name=settings.idempotency_table))
+services = Services(
+    members=member_account.MemberSessions(
+        member_account.create_client(os.environ["AWS_REGION"]),
+        partition=settings.partition,
+        role=settings.member_role,
+        external_id=settings.external_id,
+    ),
+    organization=organization.Organization(organization.create_client(os.environ["AWS_REGION"])),
+    read_tags=read_tags,
+    records=records.RecordsBucket(records.create_client(), settings.records_bucket),
+    once=once,
+    security_hub=SecurityHub(create_client()),
+    remediations=enabled_remediations(settings.remediations, settings.parameters),
+)
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.EVENT_BRIDGE)
+@tracer.capture_lambda_handler(capture_response=False)
+def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
+    """Remediate the findings of a custom action's event, or of a batch of imported findings.
+
+    Args:
+        event: The EventBridge event as sent, or an SQS event with such events as messages.
+        context: Lambda's context.
+
+    Returns:
+        What became of every finding; for SQS, `batchItemFailures` with the messages to deliver again.
+
+    Raises:
+        MalformedEventError: The event as a whole can't be read.
+        FindingsNotRemediatedError: Some findings failed. All others were remediated and reported on.
+    """
+    once.register_lambda_context(context)
+    seconds = context.get_remaining_time_in_millis() / 1000 - _SECONDS_AFTER_RUNBOOKS
+    with waiting_for_runbooks(role=settings.automation_role, seconds=seconds):
+        if "Records" in event:
+            return work_on_messages(event, context, lambda body, _: _remediate(body, context))
+        return _remediate(event, context)
+
+
+def _remediate(event: object, context: LambdaContext) -> dict[str, object]:
+    parsed = parse_event(event)
+    if not isinstance(parsed, CustomActionEvent | ImportedFindingsEvent):
+        reason = explain_no_findings(parsed)
+        logger.warning(reason)
+        return {"skipped": reason}
+    summary = remediate_findings(
+        parsed,
+        settings=settings,
+        services=services,
+        invocation=Invocation(request_id=context.aws_request_id, function_arn=context.invoked_function_arn),
+    )
+    report = summary.to_json()
+    if summary.failures:
+        logger.error("Findings not remediated", extra={"event_id": parsed.event_id, "summary": report})
+        raise FindingsNotRemediatedError(summary)
+    logger.info("Findings handled", extra={"event_id": parsed.event_id, "summary": report})
+    return report

@@ -1,0 +1,140 @@
+"""Sessions in the accounts of the findings, through the role that each member account has for that."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import create_loader
+
+from securityhub.events import Finding
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+    from mypy_boto3_sts.client import STSClient
+
+# The shortest that STS permits; one finding needs seconds.
+_SESSION_SECONDS: Final = 900
+_RENEWED_BEFORE: Final = timedelta(minutes=5)
+_MAX_SESSION_NAME_CHARACTERS: Final = 64
+_NOT_FOR_SESSION_NAMES: Final = re.compile(r"[^\w+=,.@-]", re.ASCII)
+_CONFIG: Final = Config(
+    connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4}
+)
+SOURCE_IDENTITY_PREFIX: Final = "securityhub-"
+
+
+class MemberRoleError(Exception):
+    """The role in a member account is missing or refuses, or STS could not be reached."""
+
+
+def create_client(region: str) -> STSClient:
+    """Create the client, once a container, for the endpoint of the function's own region.
+
+    Its tokens are valid in every region, those that an account must opt in to included. The variable
+    `AWS_STS_REGIONAL_ENDPOINTS` keeps older SDKs from using the global endpoint, whose tokens are not.
+
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_region-endpoints.html
+    """
+    return boto3.client("sts", region_name=region, config=_CONFIG)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    session: Session
+    expires: datetime
+
+
+class MemberSessions:
+    """Assumes the members' roles and keeps the sessions until shortly before they expire.
+
+    A session is kept by account and region and by its name, which names action and finding: used for another
+    finding, CloudTrail in the member account would name the wrong one.
+
+    Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+    """
+
+    def __init__(
+        self,
+        client: STSClient,
+        *,
+        partition: str,
+        role: str,
+        external_id: str,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Prepare to assume roles.
+
+        Args:
+            client: STS.
+            partition: The partition of all accounts, such as `aws`.
+            role: Path and name of the role, the same in every account.
+            external_id: What the roles require.
+            now: The time.
+        """
+        self._client = client
+        self._partition = partition
+        self._role = role
+        self._external_id = external_id
+        self._now = now
+        self._kept: dict[tuple[str, str, str], _Kept] = {}
+        # EC2's model alone takes 20 MB, and a session with a loader of its own reads its own.
+        self._models = create_loader()
+
+    def session(self, finding: Finding, action: str) -> Session:
+        """Return a session in the finding's account and region.
+
+        Raises:
+            MemberRoleError: The role is missing or refuses, or STS could not be reached.
+        """
+        key = (finding.aws_account_id, finding.region, session_name(finding, action))
+        threshold = self._now() + _RENEWED_BEFORE
+        self._kept = {known: kept for known, kept in self._kept.items() if kept.expires > threshold}
+        if key not in self._kept:
+            self._kept[key] = self._assume(*key, source_identity=_source_identity(action))
+        return self._kept[key].session
+
+    def _assume(self, account: str, region: str, name: str, *, source_identity: str) -> _Kept:
+        role_arn = f"arn:{self._partition}:iam::{account}:role/{self._role}"
+        try:
+            credentials = self._client.assume_role(
+                RoleArn=role_arn,
+                RoleSessionName=name,
+                ExternalId=self._external_id,
+                SourceIdentity=source_identity,
+                DurationSeconds=_SESSION_SECONDS,
+            )["Credentials"]
+        except (ClientError, BotoCoreError) as error:
+            raise MemberRoleError(
+                f"The role {role_arn} could not be assumed: {error} Check that the account has the member "
+                "role with this function's role and external id in its trust policy, and that no service "
+                "control policy denies it."
+            ) from error
+        core = botocore.session.Session()
+        core.register_component("data_loader", self._models)
+        core.set_default_client_config(_CONFIG)
+        session = boto3.session.Session(
+            botocore_session=core,
+            region_name=region,
+            aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"],
+            aws_session_token=credentials["SessionToken"],
+        )
+        return _Kept(session=session, expires=credentials["Expiration"])
+
+
+def session_name(finding: Finding, action: str) -> str:
+    """Return the role session's name: the action and the end of the finding's id, as STS allows it."""
+    name = f"{action}-{finding.id.rpartition('/')[2]}"
+    return _NOT_FOR_SESSION_NAMES.sub("-", name)[:_MAX_SESSION_NAME_CHARACTERS]
+
+
+def _source_identity(action: str) -> str:
+    return _NOT_FOR_SESSION_NAMES.sub("-", f"{SOURCE_IDENTITY_PREFIX}{action}")[:_MAX_SESSION_NAME_CHARACTERS]

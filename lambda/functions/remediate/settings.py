@@ -1,0 +1,136 @@
+"""The function's environment variables, checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from functions.remediate.allow_and_deny import AccountLists, TagLists
+
+_AUTOMATIC_MODES: Final = ("dry-run", "apply")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the function may do, and where it keeps what.
+
+    Attributes:
+        remediations: `REMEDIATIONS`, names of the enabled modules, separated by commas.
+        parameters: `REMEDIATION_PARAMETERS`, a JSON object of objects: values by module and name, for those
+            that take any. By default there are none.
+        accounts: `ALLOWED_ACCOUNTS` and `DENIED_ACCOUNTS`, ids of accounts and organizational units,
+            separated by commas, or `ANY`. Without the first no account is touched.
+        resource_tags: `ALLOWED_RESOURCE_TAGS` and `DENIED_RESOURCE_TAGS`, JSON objects of tag keys and lists
+            of values, such as `{"team": ["payments"]}`. Without them tags do not matter.
+        automatic_changes: Whether `AUTOMATIC_MODE` is `apply`; by default it is `dry-run`, and imported
+            findings are planned for only.
+        undo_action_id: `UNDO_ACTION_ID`, the custom action that undoes; None where undoing is not enabled.
+        partition: `PARTITION` of all accounts, by default `aws`.
+        member_role: `MEMBER_ROLE`, path and name of the role in the members, without a leading slash.
+        automation_role: `AUTOMATION_ROLE`, path and name of the role in the members that runbooks act with.
+        external_id: `EXTERNAL_ID`, which the members' roles require.
+        records_bucket: `RECORDS_BUCKET`, where the prior states are kept.
+        idempotency_table: `IDEMPOTENCY_TABLE`, the DynamoDB table of what has been done.
+    """
+
+    remediations: tuple[str, ...]
+    parameters: Mapping[str, Mapping[str, str]]
+    accounts: AccountLists
+    resource_tags: TagLists
+    automatic_changes: bool
+    undo_action_id: str | None
+    partition: str
+    member_role: str
+    automation_role: str
+    external_id: str
+    records_bucket: str
+    idempotency_table: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read the settings.
+
+        Raises:
+            ValueError: A variable is missing or not what is allowed.
+        """
+        mode = environment.get("AUTOMATIC_MODE") or _AUTOMATIC_MODES[0]
+        if mode not in _AUTOMATIC_MODES:
+            raise _wrong("AUTOMATIC_MODE", mode, f"one of {', '.join(_AUTOMATIC_MODES)}")
+        return cls(
+            remediations=_list(environment, "REMEDIATIONS"),
+            parameters=_parameters(environment, "REMEDIATION_PARAMETERS"),
+            accounts=_accounts(environment),
+            resource_tags=TagLists(
+                allow=_tags(environment, "ALLOWED_RESOURCE_TAGS"),
+                deny=_tags(environment, "DENIED_RESOURCE_TAGS"),
+            ),
+            automatic_changes=mode == "apply",
+            undo_action_id=environment.get("UNDO_ACTION_ID") or None,
+            partition=environment.get("PARTITION") or "aws",
+            member_role=_required(environment, "MEMBER_ROLE").strip("/"),
+            automation_role=_required(environment, "AUTOMATION_ROLE").strip("/"),
+            external_id=_required(environment, "EXTERNAL_ID"),
+            records_bucket=_required(environment, "RECORDS_BUCKET"),
+            idempotency_table=_required(environment, "IDEMPOTENCY_TABLE"),
+        )
+
+
+def _list(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in environment.get(name, "").split(",") if item.strip())
+
+
+def _accounts(environment: Mapping[str, str]) -> AccountLists:
+    allow, deny = (frozenset(_list(environment, name)) for name in ("ALLOWED_ACCOUNTS", "DENIED_ACCOUNTS"))
+    try:
+        return AccountLists(allow=allow, deny=deny)
+    except ValueError as error:
+        raise ValueError(
+            f"The environment variable ALLOWED_ACCOUNTS or DENIED_ACCOUNTS is wrong: {error}. Set it on the "
+            "Lambda function."
+        ) from None
+
+
+def _tags(environment: Mapping[str, str], name: str) -> dict[str, frozenset[str]]:
+    """Read a table of tags. What is no such table must not pass for one that is empty."""
+    text = environment.get(name, "").strip()
+    try:
+        table = json.loads(text or "{}")
+    except ValueError:
+        table = None
+    if not isinstance(table, dict) or not all(
+        isinstance(values, list) and values and all(isinstance(value, str) for value in values)
+        for values in table.values()
+    ):
+        raise _wrong(
+            name, text, 'a JSON object of tag keys and lists of values, such as {"team": ["payments"]}'
+        )
+    return {key: frozenset(values) for key, values in table.items()}
+
+
+def _parameters(environment: Mapping[str, str], name: str) -> Mapping[str, Mapping[str, str]]:
+    given = environment.get(name) or "{}"
+    try:
+        values = json.loads(given)
+    except ValueError:
+        values = None
+    if not isinstance(values, dict) or not all(
+        isinstance(table, dict) and all(isinstance(value, str) for value in table.values())
+        for table in values.values()
+    ):
+        raise _wrong(name, given, "a JSON object of objects of texts")
+    return values
+
+
+def _required(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name, "").strip()
+    if not value:
+        raise _wrong(name, environment.get(name), "a text that is not blank")
+    return value
+
+
+def _wrong(name: str, given: str | None, allowed: str) -> ValueError:
+    return ValueError(
+        f"The environment variable {name} must be {allowed}, but is {given!r}. Set it on the Lambda function."
+    )

@@ -1,0 +1,208 @@
+"""What is known of a finding's ticket in one tracker, and what an event asks to be done about it next."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum, StrEnum, auto
+from typing import Final
+
+from functions.tickets.contract import Draft, Ticket
+from securityhub.events import CustomActionEvent, Finding, ImportedFindingsEvent
+
+Event = CustomActionEvent | ImportedFindingsEvent
+Moment = tuple[datetime, datetime]
+"""A finding's UpdatedAt, which only its provider moves; then when the event was sent, for other changes."""
+
+# Leaves room for the generation in a draft's key of 64 characters.
+_KEY_CHARACTERS: Final = 48
+
+
+class ChangedMeanwhileError(Exception):
+    """What is remembered of a ticket was changed since it was read; what to do is to be decided anew."""
+
+
+class State(StrEnum):
+    """How far a ticket has come."""
+
+    OPENING = "opening"
+    OPEN = "open"
+    RESOLVING = "resolving"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """A finding as one event shows it.
+
+    Attributes:
+        finding: The finding.
+        moment: Orders the sightings of a finding, however late or often they are delivered.
+        pressed: Whether an analyst asked for a ticket.
+    """
+
+    finding: Finding
+    moment: Moment
+    pressed: bool
+
+    @classmethod
+    def of(cls, finding: Finding, event: Event) -> Sighting:
+        """Return a finding as an event shows it."""
+        return cls(
+            finding=finding,
+            moment=(finding.updated_at or event.time, event.time),
+            pressed=isinstance(event, CustomActionEvent),
+        )
+
+    def as_it_is_now(self, finding: Finding) -> Sighting:
+        """Return the sighting with what Security Hub says later; it is no newer for that.
+
+        What an analyst asked for before the finding was settled, or settled otherwise, nobody needs any more.
+        """
+        now = replace(self, finding=finding)
+        return replace(now, pressed=False) if now.verdict and now.verdict != self.verdict else now
+
+    @property
+    def verdict(self) -> str:
+        """Why the finding needs nobody's work any more; empty where it does."""
+        finding = self.finding
+        reasons = {
+            "workflow status": finding.workflow_status in ("RESOLVED", "SUPPRESSED")
+            and finding.workflow_status,
+            "compliance status": finding.compliance_status == "PASSED" and finding.compliance_status,
+            "record state": finding.record_state == "ARCHIVED" and finding.record_state,
+        }
+        return ", ".join(f"{name} {value}" for name, value in reasons.items() if value)
+
+    @property
+    def wants_ticket(self) -> bool:
+        """Whether somebody should have a ticket about it."""
+        return self.pressed or not self.verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What is remembered of a finding's ticket in one tracker.
+
+    Attributes:
+        generation: 1 for the finding's first ticket, 2 for the one after that was resolved.
+        state: How far this generation's ticket has come.
+        since: When opening it was first attempted, in UTC.
+        seen: The newest sighting that counts; what is older changes nothing any more.
+        verdict: The verdict of that sighting.
+        ticket: This generation's ticket; None while it is opening, or if it never was.
+        earlier: The last ticket of the generations before.
+        told: Whether the finding says so.
+        revision: Grows with every change.
+    """
+
+    generation: int
+    state: State
+    since: datetime
+    seen: Moment
+    verdict: str
+    ticket: Ticket | None = None
+    earlier: Ticket | None = None
+    told: bool = False
+    revision: int = 0
+
+
+class Step(Enum):
+    """What is next.
+
+    Attributes:
+        NOTHING: Everything is as it should be.
+        BEGIN: Open the next generation's ticket.
+        FINISH: Find the ticket of an attempt that stopped halfway, or open it.
+        GIVE_UP: Find that ticket, but open none.
+        RESOLVE: Decide that the ticket is to be closed.
+        CLOSE: Close it.
+        REMEMBER: Keep the newer sighting, and nothing else.
+    """
+
+    NOTHING = auto()
+    BEGIN = auto()
+    FINISH = auto()
+    GIVE_UP = auto()
+    RESOLVE = auto()
+    CLOSE = auto()
+    REMEMBER = auto()
+
+
+def next_step(entry: Entry | None, sighting: Sighting) -> Step:
+    """Return what a sighting asks for, given what is remembered. Pure: the rules of ticketing are here.
+
+    The newest sighting decides. A ticket is resolved when the verdict becomes, or changes to, one that needs
+    nobody's work; so a ticket that an analyst wanted for a finding that was settled already stays open.
+    """
+    if entry is None:
+        return Step.BEGIN if sighting.wants_ticket else Step.NOTHING
+    is_newer = sighting.moment > entry.seen
+    settles = (
+        not sighting.wants_ticket and sighting.moment >= entry.seen and sighting.verdict != entry.verdict
+    )
+    step = Step.REMEMBER if is_newer and not sighting.pressed else Step.NOTHING
+    if entry.state is State.OPENING:
+        # An attempt stopped halfway. Whoever comes along finishes it, or cleans up if it is wanted no more.
+        unfinished = Step.GIVE_UP if settles else Step.NOTHING
+        step = Step.FINISH if sighting.wants_ticket else unfinished
+    elif entry.state is State.RESOLVING:
+        # Decided, and perhaps done: whoever comes along closes the ticket, before there can be another.
+        step = Step.CLOSE
+    elif entry.state is State.OPEN and settles:
+        step = Step.RESOLVE
+    elif entry.state is State.RESOLVED and is_newer and sighting.wants_ticket:
+        step = Step.BEGIN
+    return step
+
+
+def begun(entry: Entry | None, sighting: Sighting, now: datetime) -> Entry:
+    """Return the entry of the next generation's first attempt."""
+    return Entry(
+        generation=entry.generation + 1 if entry else 1,
+        state=State.OPENING,
+        since=now,
+        seen=sighting.moment,
+        verdict=sighting.verdict,
+        earlier=(entry.ticket or entry.earlier) if entry else None,
+    )
+
+
+def opened(entry: Entry, ticket: Ticket) -> Entry:
+    """Return the entry of a ticket that is open now."""
+    return replace(entry, state=State.OPEN, ticket=ticket, told=False)
+
+
+def given_up(entry: Entry, sighting: Sighting) -> Entry:
+    """Return the entry of a ticket that was never opened and is wanted no more; there is nothing to tell."""
+    return remembered(replace(entry, state=State.RESOLVED, told=True), sighting)
+
+
+def resolving(entry: Entry, sighting: Sighting) -> Entry:
+    """Return the entry of a ticket that is about to be resolved, which nothing newer can take back."""
+    return remembered(replace(entry, state=State.RESOLVING), sighting)
+
+
+def resolved(entry: Entry) -> Entry:
+    """Return the entry of a ticket that is resolved now."""
+    return replace(entry, state=State.RESOLVED, told=False)
+
+
+def remembered(entry: Entry, sighting: Sighting) -> Entry:
+    """Return the entry with a newer sighting."""
+    return replace(entry, seen=sighting.moment, verdict=sighting.verdict)
+
+
+def draft_of(entry: Entry, finding: Finding) -> Draft:
+    """Return what a tracker needs to open, or find, the ticket of an entry."""
+    return Draft(
+        key=f"{finding_key(finding)[:_KEY_CHARACTERS]}-{entry.generation}",
+        finding=finding,
+        earlier=entry.earlier,
+    )
+
+
+def finding_key(finding: Finding) -> str:
+    """Return 64 hexadecimal digits that stand for the finding and no other."""
+    return hashlib.sha256(f"{finding.product_arn}\n{finding.id}".encode()).hexdigest()

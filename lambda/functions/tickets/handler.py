@@ -1,0 +1,87 @@
+"""Entry point `functions.tickets.handler.handle`: an event of a press, or a batch of imported findings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.utilities import parameters
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.tickets.logic import Invocation, Services, explain_no_findings, handle_findings
+from functions.tickets.outcomes import TicketsIncompleteError
+from functions.tickets.ticket_table import TicketTable, create_table
+from functions.tickets.trackers import enabled_trackers
+from invocation.messages import work_on_messages
+from invocation.once import RememberedWork
+from securityhub.events import CustomActionEvent, ImportedFindingsEvent, parse_event
+from securityhub.findings.client import SecurityHub, create_client
+
+_SECRET_SECONDS: Final = 300
+
+logger = Logger(service="tickets")
+tracer = Tracer(service="tickets")
+
+
+def get_secret(name: str) -> Mapping[str, str]:
+    """Return a secret of Secrets Manager that holds a JSON object; at most five minutes old."""
+    secret: Mapping[str, str] = parameters.get_secret(name, transform="json", max_age=_SECRET_SECONDS)
+    return secret
+
+
+# Made once a container, so that wrong settings show at cold start and connections are reused.
+once = RememberedWork(DynamoDBPersistenceLayer(table_name=os.environ["IDEMPOTENCY_TABLE"]))
+services = Services(
+    trackers=enabled_trackers(os.environ, get_secret),
+    tickets=TicketTable(create_table(os.environ["TICKET_TABLE"])),
+    once=once,
+    security_hub=SecurityHub(create_client()),
+)
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.EVENT_BRIDGE)
+@tracer.capture_lambda_handler(capture_response=False)
+def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
+    """Open or resolve the tickets of a custom action's findings, or of a batch of imported findings.
+
+    Args:
+        event: The EventBridge event as sent, or an SQS event with such events as messages.
+        context: Lambda's context.
+
+    Returns:
+        What became of every finding; for SQS, `batchItemFailures` with the messages to deliver again.
+
+    Raises:
+        MalformedEventError: The event as a whole can't be read.
+        TicketsIncompleteError: Something failed for some findings. All others are done.
+    """
+    once.register_lambda_context(context)
+    invocation = Invocation(request_id=context.aws_request_id, function_arn=context.invoked_function_arn)
+    if "Records" not in event:
+        return _handle(event, invocation, is_late=False)
+
+    def handle_message(body: object, record: SQSRecord) -> None:
+        was_tried = int(record.attributes.approximate_receive_count or 1) > 1
+        _handle(body, invocation, is_late=was_tried)
+
+    return work_on_messages(event, context, handle_message)
+
+
+def _handle(event: object, invocation: Invocation, *, is_late: bool) -> dict[str, object]:
+    parsed = parse_event(event)
+    if not isinstance(parsed, CustomActionEvent | ImportedFindingsEvent):
+        reason = explain_no_findings(parsed)
+        logger.warning(reason)
+        return {"skipped": reason}
+    summary = handle_findings(parsed, services=services, invocation=invocation, is_late=is_late)
+    report = summary.to_json()
+    if summary.failures:
+        logger.error("Tickets incomplete", extra={"event_id": parsed.event_id, "summary": report})
+        raise TicketsIncompleteError(summary)
+    logger.info("Findings handled", extra={"event_id": parsed.event_id, "summary": report})
+    return report

@@ -1,0 +1,324 @@
+"""Which tickets are opened and resolved, once, and what findings are told. Knows neither boto3 nor Lambda."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Final, NoReturn, Protocol, TypeVar
+
+from functions.tickets.contract import Ticket, Tracker
+from functions.tickets.entry import (
+    ChangedMeanwhileError,
+    Entry,
+    Event,
+    Sighting,
+    State,
+    Step,
+    begun,
+    draft_of,
+    given_up,
+    next_step,
+    opened,
+    remembered,
+    resolved,
+    resolving,
+)
+from functions.tickets.outcomes import Report, Summary
+from functions.tickets.write_back import compose_note, fields_to_write, has_links, status_to_write
+from securityhub.events import CustomActionEvent, Finding, ImportedFindingsV2Event, InsightResultsEvent
+from securityhub.findings.updates import FindingsUpdater, distinct, with_earlier_note, write_to_findings
+
+SECURITY_HUB: Final = "Security Hub"
+# A tracker that only ever times out must leave time for the others, within the function's 5 minutes.
+_PATIENCE_SECONDS: Final = 60.0
+# A resolution and an opening are 3 steps; the others are for those that another invocation disturbs.
+_MAX_STEPS: Final = 10
+
+
+_Answer = TypeVar("_Answer")
+
+
+class Tickets(Protocol):
+    """Where it is remembered which finding has which ticket."""
+
+    def load(self, finding: Finding, tracker: str) -> Entry | None:
+        """Return what is remembered, as it is at this moment."""
+
+    def load_all(self, finding: Finding) -> Mapping[str, Entry]:
+        """Return what is remembered, by tracker."""
+
+    def save(self, finding: Finding, tracker: str, entry: Entry, *, replacing: Entry | None) -> Entry:
+        """Remember an entry in place of another, or of none, and return it as it is remembered.
+
+        Raises:
+            ChangedMeanwhileError: There is something else by now.
+        """
+
+
+class Findings(FindingsUpdater, Protocol):
+    """What is needed of Security Hub."""
+
+    def get_finding(self, finding: Finding) -> Finding | None:
+        """Return a finding as it is now, or None where it is gone."""
+
+
+class Once(Protocol):
+    """Does a piece of work once for each key, and never twice at a time."""
+
+    def run(
+        self, key: Mapping[str, str], work: Callable[[], dict[str, object]]
+    ) -> tuple[dict[str, object], bool]:
+        """Return the work's result, and whether it had been done before. Work that raises is not done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What the logic needs of the world outside."""
+
+    trackers: tuple[Tracker, ...]
+    tickets: Tickets
+    once: Once
+    security_hub: Findings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """What Lambda says about this invocation, and what was learnt in it.
+
+    Attributes:
+        request_id: Lambda's request id.
+        function_arn: ARN of the function, the notes' author.
+        clock: Seconds that pass.
+        lost: By tracker, the seconds that went into calls that failed.
+    """
+
+    request_id: str
+    function_arn: str
+    clock: Callable[[], float] = time.monotonic
+    lost: dict[str, float] = field(default_factory=dict)
+
+
+class NotWrittenError(Exception):
+    """Security Hub did not update a finding."""
+
+
+class TooSlowError(Exception):
+    """A tracker has used up this invocation's patience."""
+
+
+class _ToldError(Exception):
+    """Ends the telling without its being remembered as done: there will be more to tell, some day."""
+
+
+def handle_findings(
+    event: Event, *, services: Services, invocation: Invocation, is_late: bool = False
+) -> Summary:
+    """Open, or resolve, the tickets of every finding of an event, and write to each what happened.
+
+    A finding or a tracker that fails stops no other. What was done is remembered, so that a retry or a
+    duplicate opens no second ticket, whatever died where.
+
+    An event that comes late, because it was tried before, is about findings as they were then. So they are
+    read again: a ticket for what was settled meanwhile, or a status that overwrites an analyst's, would stay.
+    The first time that would cost more requests than Security Hub allows.
+
+    Args:
+        event: The findings: an analyst pressed a custom action on them, or they were imported.
+        services: The world outside.
+        invocation: One for each invocation, also where that has several events.
+        is_late: Whether it may be half an hour and more since the event was sent.
+
+    Returns:
+        What became of every finding; the caller decides what a failure means.
+    """
+    run = _Run(event=event, services=services, invocation=invocation, is_late=is_late)
+    return Summary(
+        reports=tuple(run.report_of(finding) for finding in distinct(event.findings)),
+        malformed=event.malformed_findings,
+    )
+
+
+def explain_no_findings(event: InsightResultsEvent | ImportedFindingsV2Event) -> str:
+    """Say why an event of a type that this function can't act on changes nothing."""
+    return (
+        f"{type(event).__name__} has no findings in the AWS Security Finding Format, so no ticket was "
+        "opened. In Security Hub, select findings, not insight results, and press the custom action on those."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """One event on its way."""
+
+    event: Event
+    services: Services
+    invocation: Invocation
+    is_late: bool
+
+    def report_of(self, finding: Finding) -> Report:
+        """Do what is to be done about one finding in all trackers, whatever happens."""
+        tickets: dict[str, str] = {}
+        failures: dict[str, str] = {}
+        try:
+            sighting = self._sighting(finding)
+        except Exception as error:  # noqa: BLE001 - whatever one finding meets, the others get their turn
+            failures[SECURITY_HUB] = f"{type(error).__name__}: {error}".rstrip(". ")
+            return Report(finding=finding, tickets=tickets, failures=failures)
+        for tracker in self.services.trackers:
+            try:
+                tickets[tracker.name] = _described(self._follow(sighting, tracker))
+            except Exception as error:  # noqa: BLE001 - whatever one meets, the others get their turn
+                failures[tracker.name] = f"{type(error).__name__}: {error}".rstrip(". ")
+        try:
+            self._tell(sighting.finding)
+        except Exception as error:  # noqa: BLE001 - as above
+            failures[SECURITY_HUB] = f"{type(error).__name__}: {error}".rstrip(". ")
+        return Report(finding=finding, tickets=tickets, failures=failures)
+
+    def _sighting(self, finding: Finding) -> Sighting:
+        sighting = Sighting.of(finding, self.event)
+        current = self.services.security_hub.get_finding(finding) if self.is_late else None
+        return sighting.as_it_is_now(current) if current else sighting
+
+    def _follow(self, sighting: Sighting, tracker: Tracker) -> Entry | None:
+        """Take the steps that the sighting asks for until there is none left."""
+        tickets, finding = self.services.tickets, sighting.finding
+        for _ in range(_MAX_STEPS):
+            entry = tickets.load(finding, tracker.name)
+            step = next_step(entry, sighting)
+            if step is Step.NOTHING:
+                return entry
+            try:
+                if step in (Step.BEGIN, Step.FINISH, Step.GIVE_UP):
+                    self._settle_opening(sighting, tracker, entry)
+                elif entry and entry.ticket and step is Step.CLOSE:
+                    self._close(finding, tracker, entry, entry.ticket)
+                elif entry:
+                    change = resolving if step is Step.RESOLVE else remembered
+                    tickets.save(finding, tracker.name, change(entry, sighting), replacing=entry)
+            except ChangedMeanwhileError:
+                continue
+        raise ChangedMeanwhileError("others keep changing what is remembered of the ticket")
+
+    def _settle_opening(self, sighting: Sighting, tracker: Tracker, entry: Entry | None) -> None:
+        """Open the next ticket, or bring an attempt that stopped halfway to its end; one at a time."""
+        is_opening = entry is not None and entry.state is State.OPENING
+        generation = (entry.generation if entry else 0) + (not is_opening)
+        key = {
+            "product": sighting.finding.product_arn,
+            "finding": sighting.finding.id,
+            "tracker": tracker.name,
+            "generation": str(generation),
+        }
+        self.services.once.run(key, lambda: self._open(sighting, tracker, generation))
+
+    def _open(self, sighting: Sighting, tracker: Tracker, generation: int) -> dict[str, object]:
+        tickets, finding = self.services.tickets, sighting.finding
+        # Read again, now that nobody else is at it.
+        entry = tickets.load(finding, tracker.name)
+        step = next_step(entry, sighting)
+        ticket: Ticket | None = None
+        if step is Step.BEGIN:
+            # Before the tracker is called: what happens next may be the end of this process.
+            marker = begun(entry, sighting, datetime.now(UTC))
+            entry = tickets.save(finding, tracker.name, marker, replacing=entry)
+        if entry is None or entry.generation != generation or entry.state is not State.OPENING:
+            raise ChangedMeanwhileError
+        draft = draft_of(entry, finding)
+        if step is not Step.BEGIN:
+            ticket = self._ask(tracker, lambda: tracker.find(draft, entry.since))
+        if ticket is None and step is not Step.GIVE_UP:
+            ticket = self._ask(tracker, lambda: tracker.open(draft))
+        settled = opened(entry, ticket) if ticket else given_up(entry, sighting)
+        tickets.save(finding, tracker.name, settled, replacing=entry)
+        return {"ticket": ticket.id if ticket else None}
+
+    def _close(self, finding: Finding, tracker: Tracker, entry: Entry, ticket: Ticket) -> None:
+        reason = f"Security Hub has the finding with {entry.verdict}."
+        self._ask(tracker, lambda: tracker.resolve(ticket, reason))
+        self.services.tickets.save(finding, tracker.name, resolved(entry), replacing=entry)
+
+    def _ask(self, tracker: Tracker, call: Callable[[], _Answer]) -> _Answer:
+        """Call a tracker, unless calls that failed have taken too much of this invocation's time."""
+        lost, clock = self.invocation.lost, self.invocation.clock
+        if lost.get(tracker.name, 0.0) > _PATIENCE_SECONDS:
+            raise TooSlowError(
+                f"{tracker.name} was not asked, since its failures took {lost[tracker.name]:.0f} seconds"
+            )
+        began = clock()
+        try:
+            return call()
+        except Exception:
+            lost[tracker.name] = lost.get(tracker.name, 0.0) + clock() - began
+            raise
+
+    def _tell(self, finding: Finding) -> None:
+        """Write to the finding what it does not say yet, once, and one invocation at a time.
+
+        Two at a time could each write links without those of the other.
+        """
+        if not self._untold(finding, self.services.tickets.load_all(finding)):
+            return
+        key = {"product": finding.product_arn, "finding": finding.id, "tells": "tickets"}
+        with suppress(_ToldError):
+            self.services.once.run(key, lambda: self._write(finding))
+
+    def _untold(self, finding: Finding, entries: Mapping[str, Entry]) -> dict[str, Entry]:
+        """Return what the finding does not say yet, or, to an analyst who presses, not any more."""
+        seen_without = isinstance(self.event, CustomActionEvent) and not has_links(finding)
+        return {
+            name: entry
+            for name, entry in entries.items()
+            if (entry.state in (State.OPEN, State.RESOLVED) and not entry.told)
+            or (entry.state is State.OPEN and seen_without)
+        }
+
+    def _write(self, finding: Finding) -> NoReturn:
+        entries = self.services.tickets.load_all(finding)
+        news = self._untold(finding, entries)
+        if not news:
+            raise _ToldError
+        resolves = any(entry.state is State.RESOLVED for entry in news.values())
+        # Several invocations may resolve a finding's tickets; the last note takes the others' place.
+        told = {
+            name: entry
+            for name, entry in entries.items()
+            if name in news or (resolves and entry.state is State.RESOLVED)
+        }
+        note = compose_note(
+            told, event=self.event, now=datetime.now(UTC), request_id=self.invocation.request_id
+        )
+        for item in write_to_findings(
+            [finding],
+            security_hub=self.services.security_hub,
+            workflow_status=status_to_write(finding, news),
+            note_text=with_earlier_note(note, finding, author=self.invocation.function_arn),
+            note_updated_by=self.invocation.function_arn,
+            user_defined_fields=fields_to_write(finding, entries),
+        ):
+            raise NotWrittenError(f"{item.error_code}: {item.error_message}")
+        for name, entry in news.items():
+            self._mark_told(finding, name, entry)
+        raise _ToldError
+
+    def _mark_told(self, finding: Finding, tracker: str, told: Entry) -> None:
+        tickets = self.services.tickets
+        for _ in range(_MAX_STEPS):
+            entry = tickets.load(finding, tracker)
+            if entry is None or (entry.generation, entry.state) != (told.generation, told.state):
+                return  # it has moved on, and that is to be told as well
+            try:
+                tickets.save(finding, tracker, replace(entry, told=True), replacing=entry)
+            except ChangedMeanwhileError:
+                continue
+            return
+        raise ChangedMeanwhileError("others keep changing what is remembered of the ticket")
+
+
+def _described(entry: Entry | None) -> str:
+    if entry is None or entry.ticket is None:
+        return "none"
+    return f"{entry.state} {entry.ticket.id} {entry.ticket.link}"

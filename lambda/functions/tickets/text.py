@@ -1,0 +1,70 @@
+"""What a ticket says about a finding, as plain text. How a tracker marks text up is the tracker's matter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from functions.tickets.contract import Draft
+from securityhub.events import Finding
+from securityhub.findings.updates import truncate
+
+MAX_BODY_CHARACTERS: Final = 4_000
+"""ServiceNow's limit, the lowest of all, for one text that is the same everywhere."""
+
+_MAX_PARAGRAPH: Final = 1_000
+_MAX_IDENTIFIER: Final = 512
+_MAX_RESOURCES: Final = 10
+# Besides control characters: line and paragraph separators, and the two that are no characters at all and
+# that XML, in which some trackers store their texts, does not allow.
+_NOT_PLAIN: Final = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, 0xFFFE, 0xFFFF], " ")
+
+
+def title(finding: Finding, limit: int) -> str:
+    """Return one line that tells people what this is about, at most `limit` UTF-16 code units long."""
+    severity = _line(finding.severity_label) or "NO SEVERITY"
+    return truncate(f"[{severity}] {_line(finding.title) or _line(finding.id)}", limit)
+
+
+def body(draft: Draft) -> str:
+    """Return all that is to be known, in lines, at most `MAX_BODY_CHARACTERS` UTF-16 code units long.
+
+    The resources come last because there may be any number of them: what is cut can be looked up by the
+    finding's id.
+    """
+    return truncate("\n".join(_lines(draft)), MAX_BODY_CHARACTERS)
+
+
+def _lines(draft: Draft) -> Iterator[str]:
+    finding = draft.finding
+    recommendation = _object(_object(finding.raw.get("Remediation")).get("Recommendation"))
+    named = {
+        "Severity": finding.severity_label,
+        "Account": finding.aws_account_id,
+        "Region": finding.region,
+        "Control": _object(finding.raw.get("Compliance")).get("SecurityControlId") or finding.generator_id,
+        "Finding": finding.id,
+        "Product": finding.product_arn,
+        "Remediation": recommendation.get("Text"),
+        "Instructions": recommendation.get("Url"),
+        "Earlier ticket": draft.earlier.link if draft.earlier else None,
+    }
+    if description := _line(finding.raw.get("Description")):
+        yield truncate(description, _MAX_PARAGRAPH)
+    for name, value in named.items():
+        if line := _line(value):
+            yield f"{name}: {truncate(line, _MAX_IDENTIFIER)}"
+    for resource in finding.resources[:_MAX_RESOURCES]:
+        parts = [part for part in (resource.type, resource.id) if part]
+        yield f"Resource: {truncate(_line(' '.join(parts)), _MAX_IDENTIFIER)}"
+    if (more := len(finding.resources) - _MAX_RESOURCES) > 0:
+        yield f"And {more} more resources."
+
+
+def _object(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _line(value: object) -> str:
+    """Return a text without line breaks and control characters; nothing for what is no text."""
+    return " ".join(value.translate(_NOT_PLAIN).split()) if isinstance(value, str) else ""

@@ -1,1 +1,0 @@
-"""What every remediation is made of, and how the modules of `remediations` are found."""

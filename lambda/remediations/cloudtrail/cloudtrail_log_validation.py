@@ -1,0 +1,65 @@
+"""Turns on the validation of a trail's log files, so that it shows when one was altered or deleted.
+
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/cloudtrail-controls.html#cloudtrail-4
+Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-intro.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from remediations.cloudtrail.trails import arn_of_trail, read_trail, update_trail
+from remediations.contract import Change, Plan
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+    from securityhub.events import Finding
+
+CONTROL_IDS: Final = ("CloudTrail.4",)
+RESOURCE_TYPES: Final = ("AwsCloudTrailTrail",)
+DESCRIPTION: Final = "Turns on the validation of a trail's log files"
+STATEMENTS: Final = (
+    {
+        # The finding decides which trail it is.
+        "Action": ("cloudtrail:GetTrail", "cloudtrail:UpdateTrail"),
+        "Resource": ("arn:${Partition}:cloudtrail:${Region}:${Account}:trail/*",),
+    },
+)
+UNDO_STATEMENTS: Final = (
+    {
+        "Action": ("cloudtrail:UpdateTrail",),
+        "Resource": ("arn:${Partition}:cloudtrail:${Region}:${Account}:trail/*",),
+    },
+)
+
+
+def plan(finding: Finding, session: Session) -> Plan:
+    """Read whether the trail's log files are validated."""
+    arn = arn_of_trail(finding)
+    trail = read_trail(arn, session)
+    if trail is None:
+        description = "The trail does not exist any more"
+    elif trail.get("LogFileValidationEnabled"):
+        description = "Log file validation is on already"
+    else:
+        description = "Turn on log file validation"
+    return Plan(
+        resource=arn,
+        description=description,
+        prior_state={"LogFileValidationEnabled": False},
+        is_needed=trail is not None and not trail.get("LogFileValidationEnabled"),
+    )
+
+
+def apply(plan: Plan, session: Session) -> Change:
+    """Turn it on. Log files from before stay without digest."""
+    update_trail(plan.resource, session, EnableLogFileValidation=True)
+    return Change(
+        resource=plan.resource, description="Turned on log file validation", prior_state=plan.prior_state
+    )
+
+
+def undo(change: Change, session: Session) -> None:
+    """Turn it off again."""
+    update_trail(change.resource, session, EnableLogFileValidation=False)

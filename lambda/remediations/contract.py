@@ -1,0 +1,129 @@
+"""The types that the remediations and those who run them agree on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+    from securityhub.events import Finding, Resource
+
+_ARN: Final = re.compile(r"arn:[^:]*:[^:]*:(?P<region>[^:]*):(?P<account>[^:]*):.+")
+_ACCOUNT_ID: Final = re.compile(r"AWS::::Account:(?P<account>.*)")
+
+
+class CannotRemediateError(Exception):
+    """A finding cannot be remediated, however often it is tried; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a remediation is going to do about one finding. Making it changes nothing.
+
+    Attributes:
+        resource: What will be changed, by the ARN or id that the finding has for it. Its tags decide whether
+            it may be.
+        description: What will change, in one sentence without a period; what is so already where nothing is
+            needed.
+        prior_state: How it is now, as far as it will change: JSON values only, and enough for `undo`.
+        is_needed: False where the resource is as it should be, or is gone.
+        remains: What the finding objects to as well and is left to do by hand, in one sentence without a
+            period. The finding is not resolved then.
+    """
+
+    resource: str
+    description: str
+    prior_state: Mapping[str, object]
+    is_needed: bool
+    remains: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a remediation did.
+
+    Attributes:
+        resource: What was changed, as the plan has it.
+        description: What was changed, in one sentence without a period.
+        prior_state: How it was before: JSON values only, and enough for `undo`.
+    """
+
+    resource: str
+    description: str
+    prior_state: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remediation:
+    """One remediation module, checked.
+
+    Attributes:
+        name: The module's name, for example `s3_public_access`.
+        control_ids: `CONTROL_IDS`.
+        resource_types: `RESOURCE_TYPES`.
+        description: `DESCRIPTION`.
+        plan: Reads the resource and decides, without changing anything. Raises CannotRemediateError for a
+            finding it can do nothing about, and lets botocore's errors pass.
+        apply: Does what the plan says, and nothing else. Called with needed plans only; calling it again
+            after an interruption must do no harm.
+        undo: Restores the prior state, also where an interruption has left half of it restored; None where
+            the API does not permit it.
+        parameters: `PARAMETERS`, by name. Where there are any, `plan` and `apply` need their values as the
+            argument `parameters` until `enabled_remediations` has given them.
+        tags_of_changed: Reads the tags of everything that is changed, by its id, where the finding does not
+            name it; None where it does.
+    """
+
+    name: str
+    control_ids: tuple[str, ...]
+    resource_types: tuple[str, ...]
+    description: str
+    plan: Callable[[Finding, Session], Plan]
+    apply: Callable[[Plan, Session], Change]
+    undo: Callable[[Change, Session], None] | None
+    parameters: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    tags_of_changed: Callable[[Change, Session], Mapping[str, Mapping[str, str]]] | None = None
+
+
+def only_resource_of(finding: Finding, types: Collection[str]) -> Resource:
+    """Return the one resource of a finding that is of one of the types, wherever it is.
+
+    Raises:
+        CannotRemediateError: There is none, or more than one.
+    """
+    found = [resource for resource in finding.resources if resource.type in types]
+    if len(found) != 1:
+        raise CannotRemediateError(
+            f"The finding names {len(found)} resources of type {' or '.join(sorted(types))}; exactly one is "
+            "required. Remediate it by hand."
+        )
+    return found[0]
+
+
+def resource_of(finding: Finding, types: Collection[str]) -> Resource:
+    """Return the one resource of a finding that is of one of the types, in the finding's account and region.
+
+    One that is elsewhere, such as the subnet that another account shares, would be missed here and taken to
+    be gone, or be taken for another of the same name.
+
+    Raises:
+        CannotRemediateError: There is none, or more than one, or it is elsewhere.
+    """
+    resource = only_resource_of(finding, types)
+    if place := _ARN.fullmatch(resource.id) or _ACCOUNT_ID.fullmatch(resource.id):
+        own = {"region": finding.region, "account": finding.aws_account_id}
+        if any(named and named != own[part] for part, named in place.groupdict().items()):
+            raise CannotRemediateError(
+                f"The finding's resource is {resource.id!r}, but it must be of the finding's own account and "
+                f"region, {finding.aws_account_id} and {finding.region}. Remediate it by hand."
+            )
+    return resource
+
+
+def name_in_arn(resource: Resource) -> str:
+    """Return what follows the last slash or colon of a resource's ARN, or the id where it is none."""
+    return resource.id.rsplit("/", 1)[-1].rsplit(":", 1)[-1]

@@ -1,0 +1,1 @@
+"""Remediations for Amazon EC2, Amazon EBS and Amazon VPC."""

@@ -1,0 +1,108 @@
+"""Makes the public EBS snapshots of an account and region private; what single accounts may do stays.
+
+The control's findings are about the account and do not name the snapshots.
+
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html#ec2-1
+Source: https://docs.aws.amazon.com/ebs/latest/userguide/ebs-modifying-snapshot-permissions.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from botocore.exceptions import ClientError
+
+from remediations.contract import Change, Plan, resource_of
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+    from securityhub.events import Finding
+
+CONTROL_IDS: Final = ("EC2.1",)
+RESOURCE_TYPES: Final = ("AwsAccount",)
+DESCRIPTION: Final = "Makes the public EBS snapshots of an account and region private"
+# Describing has no resource-level permission; a snapshot's ARN has no account.
+STATEMENTS: Final = (
+    {"Action": ("ec2:DescribeSnapshots",), "Resource": ("*",)},
+    {
+        "Action": ("ec2:ModifySnapshotAttribute",),
+        "Resource": ("arn:${Partition}:ec2:${Region}::snapshot/*",),
+    },
+)
+UNDO_STATEMENTS: Final = (
+    {
+        "Action": ("ec2:ModifySnapshotAttribute",),
+        "Resource": ("arn:${Partition}:ec2:${Region}::snapshot/*",),
+    },
+)
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
+_MAX_FILTER_VALUES: Final = 200
+
+
+def plan(finding: Finding, session: Session) -> Plan:
+    """Find the account's snapshots that everybody may restore."""
+    resource = resource_of(finding, RESOURCE_TYPES)
+    pages = (
+        session.client("ec2")
+        .get_paginator("describe_snapshots")
+        .paginate(OwnerIds=["self"], RestorableByUserIds=["all"])
+    )
+    public = sorted(snapshot["SnapshotId"] for page in pages for snapshot in page["Snapshots"])
+    return Plan(
+        resource=resource.id,
+        description=f"Make {len(public)} public snapshot(s) private in {finding.region}: {', '.join(public)}"
+        if public
+        else f"No snapshot is public in {finding.region}",
+        prior_state={"SnapshotIds": public},
+        is_needed=bool(public),
+    )
+
+
+def tags_of_changed(change: Change, session: Session) -> dict[str, dict[str, str]]:
+    """Read the tags of the snapshots; those that are gone have none."""
+    client = session.client("ec2")
+    ids: Any = change.prior_state["SnapshotIds"]
+    return {
+        snapshot["SnapshotId"]: {tag["Key"]: tag["Value"] for tag in snapshot.get("Tags", ())}
+        for start in range(0, len(ids), _MAX_FILTER_VALUES)
+        for page in client.get_paginator("describe_snapshots").paginate(
+            Filters=[{"Name": "snapshot-id", "Values": ids[start : start + _MAX_FILTER_VALUES]}]
+        )
+        for snapshot in page["Snapshots"]
+    }
+
+
+def apply(plan: Plan, session: Session) -> Change:
+    """Take the permission to create volumes from everybody."""
+    _share_with_everybody(plan.prior_state["SnapshotIds"], "remove", session)
+    return Change(
+        resource=plan.resource,
+        description=plan.description.replace("Make", "Made", 1),
+        prior_state=plan.prior_state,
+    )
+
+
+def undo(change: Change, session: Session) -> None:
+    """Make the same snapshots public again."""
+    _share_with_everybody(change.prior_state["SnapshotIds"], "add", session)
+
+
+def _share_with_everybody(
+    snapshot_ids: Any,  # noqa: ANN401 - the prior state is JSON
+    operation: Literal["add", "remove"],
+    session: Session,
+) -> None:
+    client = session.client("ec2")
+    for snapshot_id in snapshot_ids:
+        try:
+            client.modify_snapshot_attribute(
+                SnapshotId=snapshot_id,
+                Attribute="createVolumePermission",
+                OperationType=operation,
+                GroupNames=["all"],
+            )
+        except ClientError as error:
+            # One that was deleted meanwhile must not keep the others public.
+            if error.response["Error"]["Code"] != "InvalidSnapshot.NotFound":
+                raise

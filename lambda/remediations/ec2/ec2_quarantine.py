@@ -1,0 +1,170 @@
+"""Moves every network interface of an instance into a security group of its VPC that has no rules.
+
+Connections that a security group tracks already go on until they end or time out. Where the finding names
+credentials of the instance as well, the plan says that they stay valid: revoke the sessions of its role.
+
+Source: https://docs.aws.amazon.com/guardduty/latest/ug/compromised-ec2.html
+Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from remediations.contract import CannotRemediateError, Change, Plan, name_in_arn, resource_of
+from remediations.ec2.instances import describe_instance, instance_id_of
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+    from securityhub.events import Finding
+
+CONTROL_IDS: Final = ("product/aws/guardduty",)
+RESOURCE_TYPES: Final = ("AwsEc2Instance",)
+DESCRIPTION: Final = "Isolates an instance in a security group without rules"
+# Describing has no resource-level permission.
+STATEMENTS: Final = (
+    {"Action": ("ec2:DescribeInstances", "ec2:DescribeSecurityGroups"), "Resource": ("*",)},
+    {
+        "Action": ("ec2:CreateSecurityGroup",),
+        "Resource": (
+            "arn:${Partition}:ec2:${Region}:${Account}:security-group/*",
+            "arn:${Partition}:ec2:${Region}:${Account}:vpc/*",
+        ),
+    },
+    {
+        "Action": ("ec2:RevokeSecurityGroupEgress",),
+        "Resource": ("arn:${Partition}:ec2:${Region}:${Account}:security-group/*",),
+    },
+    {
+        "Action": ("ec2:ModifyNetworkInterfaceAttribute",),
+        "Resource": (
+            "arn:${Partition}:ec2:${Region}:${Account}:instance/*",
+            "arn:${Partition}:ec2:${Region}:${Account}:network-interface/*",
+            "arn:${Partition}:ec2:${Region}:${Account}:security-group/*",
+            "arn:${Partition}:ec2:${Region}:${Account}:subnet/*",
+        ),
+    },
+)
+UNDO_STATEMENTS: Final = (
+    {
+        "Action": ("ec2:ModifyNetworkInterfaceAttribute",),
+        "Resource": (
+            "arn:${Partition}:ec2:${Region}:${Account}:instance/*",
+            "arn:${Partition}:ec2:${Region}:${Account}:network-interface/*",
+            "arn:${Partition}:ec2:${Region}:${Account}:security-group/*",
+            "arn:${Partition}:ec2:${Region}:${Account}:subnet/*",
+        ),
+    },
+)
+
+_GROUP_NAME: Final = "security-hub-quarantine"
+
+
+def plan(finding: Finding, session: Session) -> Plan:
+    """Find the instance's interfaces that are not isolated yet."""
+    resource = resource_of(finding, RESOURCE_TYPES)
+    instance = describe_instance(instance_id_of(resource), session)
+    if instance is None:
+        return Plan(
+            resource=resource.id,
+            description="The instance does not exist any more",
+            prior_state={},
+            is_needed=False,
+        )
+    vpc_of = {
+        interface["NetworkInterfaceId"]: interface.get("VpcId") or instance["VpcId"]
+        for interface in instance["NetworkInterfaces"]
+    }
+    groups_of = {
+        interface["NetworkInterfaceId"]: [one["GroupId"] for one in interface["Groups"]]
+        for interface in instance["NetworkInterfaces"]
+    }
+    isolated = {vpc: _isolating(vpc, session) for vpc in set(vpc_of.values())}
+    keys = [name_in_arn(one) for one in finding.resources if one.type == "AwsIamAccessKey"]
+    moving = {
+        interface: groups for interface, groups in groups_of.items() if groups != isolated[vpc_of[interface]]
+    }
+    return Plan(
+        resource=resource.id,
+        description=f"Move {', '.join(moving)} into the security group {_GROUP_NAME}, which has no rules"
+        if moving
+        else "The instance is isolated already",
+        prior_state={
+            "NetworkInterfaces": moving,
+            "VpcIds": {interface: vpc_of[interface] for interface in moving},
+        },
+        is_needed=bool(moving),
+        remains=f"Revoke the sessions of its role as well: {', '.join(keys)} stays valid" if keys else "",
+    )
+
+
+def apply(plan: Plan, session: Session) -> Change:
+    """Make the group where a VPC has none, and move the interfaces, which may be in several VPCs."""
+    client = session.client("ec2")
+    vpc_of: Any = plan.prior_state["VpcIds"]
+    group_of = {vpc: _prepare(vpc, session) for vpc in sorted(set(vpc_of.values()))}
+    for interface, vpc in vpc_of.items():
+        client.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=[group_of[vpc]])
+    return Change(
+        resource=plan.resource,
+        description=plan.description.replace("Move", "Moved", 1),
+        prior_state=plan.prior_state,
+    )
+
+
+def undo(change: Change, session: Session) -> None:
+    """Give the interfaces their groups back. The empty group stays for the next time."""
+    client = session.client("ec2")
+    interfaces: Any = change.prior_state["NetworkInterfaces"]
+    for interface, groups in interfaces.items():
+        try:
+            client.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=groups)
+        except ClientError as error:
+            # One that was deleted meanwhile must not keep the others isolated.
+            if error.response["Error"]["Code"] != "InvalidNetworkInterfaceID.NotFound":
+                raise
+
+
+def _isolating(vpc_id: str, session: Session) -> list[str] | None:
+    """Return the groups of an interface that is isolated; None where the VPC has no such group yet."""
+    group = _quarantine(vpc_id, session)
+    return [group["GroupId"]] if group and not group["IpPermissionsEgress"] else None
+
+
+def _prepare(vpc_id: str, session: Session) -> str:
+    """Return the id of the VPC's group, made where there is none, without rules."""
+    client = session.client("ec2")
+    group = _quarantine(vpc_id, session)
+    if group is None:
+        made = client.create_security_group(
+            GroupName=_GROUP_NAME, Description="Isolates instances; has no rules", VpcId=vpc_id
+        )["GroupId"]
+        # Requests right after do not always find it yet:
+        # https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
+        client.get_waiter("security_group_exists").wait(GroupIds=[made], WaiterConfig={"Delay": 1})
+        group = client.describe_security_groups(GroupIds=[made])["SecurityGroups"][0]
+    # A new group lets everything out.
+    if group["IpPermissionsEgress"]:
+        client.revoke_security_group_egress(
+            GroupId=group["GroupId"], IpPermissions=group["IpPermissionsEgress"]
+        )
+    return str(group["GroupId"])
+
+
+def _quarantine(vpc_id: str, session: Session) -> Any:  # noqa: ANN401 - as boto3 has it
+    filters: Any = [
+        {"Name": "vpc-id", "Values": [vpc_id]},
+        {"Name": "group-name", "Values": [_GROUP_NAME]},
+    ]
+    for group in session.client("ec2").describe_security_groups(Filters=filters)["SecurityGroups"]:
+        if group["IpPermissions"]:
+            raise CannotRemediateError(
+                f"The security group {group['GroupId']} named {_GROUP_NAME} must not let anything in. Remove "
+                "its ingress rules and try again."
+            )
+        return group
+    return None

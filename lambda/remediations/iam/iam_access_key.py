@@ -1,0 +1,128 @@
+"""Deactivates the access keys of an IAM user that are too old or have not been used, and no others.
+
+A key is never deleted, so that one which turns out to be needed can be activated again. IAM.8 also objects to
+a console password that is not used. Removing it could not be undone, so that is left to do by hand.
+
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-3
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-8
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from remediations.contract import CannotRemediateError, Change, Plan, name_in_arn, resource_of
+from remediations.controls import control_of
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+    from securityhub.events import Finding
+
+CONTROL_IDS: Final = ("IAM.3", "IAM.8")
+RESOURCE_TYPES: Final = ("AwsIamUser",)
+DESCRIPTION: Final = (
+    "Deactivates the access keys of an IAM user that are older than 90 days, or unused for as long"
+)
+STATEMENTS: Final = (
+    {
+        # The finding decides which user it is.
+        "Action": (
+            "iam:GetAccessKeyLastUsed",
+            "iam:GetLoginProfile",
+            "iam:GetUser",
+            "iam:ListAccessKeys",
+            "iam:UpdateAccessKey",
+        ),
+        "Resource": ("arn:${Partition}:iam::${Account}:user/*",),
+    },
+)
+UNDO_STATEMENTS: Final = (
+    {"Action": ("iam:UpdateAccessKey",), "Resource": ("arn:${Partition}:iam::${Account}:user/*",)},
+)
+
+# Neither control lets its limit be customized.
+_LIMIT: Final = timedelta(days=90)
+_OLD, _UNUSED = "IAM.3", "IAM.8"
+
+
+def plan(finding: Finding, session: Session) -> Plan:
+    """Find the active keys that the finding's control objects to."""
+    resource = resource_of(finding, RESOURCE_TYPES)
+    control = control_of(finding)
+    if control not in CONTROL_IDS:
+        raise CannotRemediateError(f"No access key control has the id {control}.")
+    user = name_in_arn(resource)
+    client = session.client("iam")
+    try:
+        active = [
+            key
+            for page in client.get_paginator("list_access_keys").paginate(UserName=user)
+            for key in page["AccessKeyMetadata"]
+            if key["Status"] == "Active"
+        ]
+    except client.exceptions.NoSuchEntityException:
+        active = []
+    latest = datetime.now(UTC) - _LIMIT
+    keys = [
+        key["AccessKeyId"]
+        for key in active
+        # What is older is no longer compliant, and a key cannot have been unused for longer than it exists.
+        if key["CreateDate"] < latest and (control == _OLD or _last_used(key, client) < latest)
+    ]
+    objection = {_OLD: "older than 90 days", _UNUSED: "unused for more than 90 days"}[control]
+    return Plan(
+        resource=resource.id,
+        description=f"Deactivate {len(keys)} access key(s) {objection}: {', '.join(keys)}"
+        if keys
+        else f"No active access key of the user is {objection}",
+        prior_state={"UserName": user, "ActiveAccessKeyIds": keys},
+        is_needed=bool(keys),
+        remains=f"Remove the console password of {user}, unused for 90 days"
+        if control == _UNUSED and _password_is_unused(user, latest, client)
+        else "",
+    )
+
+
+def apply(plan: Plan, session: Session) -> Change:
+    """Deactivate those keys."""
+    _set_status("Inactive", plan, session)
+    return Change(
+        resource=plan.resource,
+        description=plan.description.replace("Deactivate", "Deactivated", 1),
+        prior_state=plan.prior_state,
+    )
+
+
+def undo(change: Change, session: Session) -> None:
+    """Activate those keys again."""
+    _set_status("Active", change, session)
+
+
+def _set_status(status: Any, done: Plan | Change, session: Session) -> None:  # noqa: ANN401 - a literal type
+    client = session.client("iam")
+    user: Any = done.prior_state["UserName"]
+    keys: Any = done.prior_state["ActiveAccessKeyIds"]
+    for key in keys:
+        # One that was deleted meanwhile must not keep the others as they are.
+        with contextlib.suppress(client.exceptions.NoSuchEntityException):
+            client.update_access_key(UserName=user, AccessKeyId=key, Status=status)
+
+
+def _password_is_unused(user: str, latest: datetime, client: Any) -> bool:  # noqa: ANN401 - boto3's client
+    try:
+        made: datetime = client.get_login_profile(UserName=user)["LoginProfile"]["CreateDate"]
+    except client.exceptions.NoSuchEntityException:
+        return False
+    used: datetime = client.get_user(UserName=user)["User"].get("PasswordLastUsed", made)
+    return used < latest
+
+
+def _last_used(key: Mapping[str, Any], client: Any) -> datetime:  # noqa: ANN401 - boto3's client
+    """Return when a key was last used, or made where it never was."""
+    use = client.get_access_key_last_used(AccessKeyId=key["AccessKeyId"])["AccessKeyLastUsed"]
+    used: datetime = use.get("LastUsedDate", key["CreateDate"])
+    return used

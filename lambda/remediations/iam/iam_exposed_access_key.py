@@ -1,0 +1,144 @@
+"""Deactivates the access key of an IAM user that GuardDuty reports.
+
+The key is not deleted, so that one which turns out to be needed can be activated again. Only long-term keys
+(AKIA...) can be deactivated: temporary credentials (ASIA...) end with their session, and the root user's keys
+are its own. The user's other credentials stay.
+
+Source: https://docs.aws.amazon.com/guardduty/latest/ug/compromised-creds.html
+Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsIamAccessKeyDetails.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from remediations.contract import CannotRemediateError, Change, Plan, name_in_arn, resource_of
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+    from securityhub.events import Finding
+
+CONTROL_IDS: Final = ("product/aws/guardduty",)
+RESOURCE_TYPES: Final = ("AwsIamAccessKey",)
+DESCRIPTION: Final = "Deactivates the access key of an IAM user that GuardDuty reports"
+STATEMENTS: Final = (
+    {
+        # The finding decides which user it is.
+        "Action": ("iam:ListAccessKeys", "iam:UpdateAccessKey"),
+        "Resource": ("arn:${Partition}:iam::${Account}:user/*",),
+    },
+)
+UNDO_STATEMENTS: Final = (
+    {"Action": ("iam:UpdateAccessKey",), "Resource": ("arn:${Partition}:iam::${Account}:user/*",)},
+)
+
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-prefixes
+_LONG_TERM_KEY: Final = re.compile(r"AKIA[A-Z0-9]{12,124}")
+_TEMPORARY_KEY_PREFIX: Final = "ASIA"
+_GUIDE: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
+
+
+def plan(finding: Finding, session: Session) -> Plan:
+    """Read whether the key is active."""
+    resource = resource_of(finding, RESOURCE_TYPES)
+    key = name_in_arn(resource)
+    user = _user(key, _details(finding, resource.id))
+    status = _status(user, key, session)
+    description = {
+        "Active": f"Deactivate the access key {key} of the IAM user {user}",
+        None: f"The IAM user {user} has no access key {key} any more",
+    }.get(status, f"The access key {key} of the IAM user {user} is inactive already")
+    return Plan(
+        resource=resource.id,
+        description=description,
+        prior_state={"UserName": user, "AccessKeyId": key, "Status": status},
+        is_needed=status == "Active",
+    )
+
+
+def apply(plan: Plan, session: Session) -> Change:
+    """Deactivate it."""
+    _set_status("Inactive", plan, session)
+    return Change(
+        resource=plan.resource,
+        description=plan.description.replace("Deactivate", "Deactivated", 1),
+        prior_state=plan.prior_state,
+    )
+
+
+def undo(change: Change, session: Session) -> None:
+    """Activate it again."""
+    _set_status("Active", change, session)
+
+
+def _details(finding: Finding, resource_id: str) -> Mapping[str, Any]:
+    """Return what the finding says about the key, which is nothing where it is not as documented."""
+    resources: Any = finding.raw.get("Resources")
+    for resource in resources if isinstance(resources, list) else []:
+        if isinstance(resource, Mapping) and resource.get("Id") == resource_id:
+            details = resource.get("Details")
+            key = details.get("AwsIamAccessKey") if isinstance(details, Mapping) else None
+            return key if isinstance(key, Mapping) else {}
+    return {}
+
+
+def _user(key: str, details: Mapping[str, Any]) -> str:
+    """Return whose long-term key it is.
+
+    Raises:
+        CannotRemediateError: It is not an IAM user's, or not a long-term key, or the finding does not say.
+    """
+    # UserName is what PrincipalName was called before.
+    name = details.get("PrincipalName") or details.get("UserName")
+    if details.get("PrincipalType") == "Root":
+        raise CannotRemediateError(
+            f"The access key {key} is the root user's, and nobody else can deactivate it. Sign in as the "
+            "root user, delete its access keys and change its password: "
+            f"{_GUIDE}/id_root-user_manage_delete-key.html"
+        )
+    if key.startswith(_TEMPORARY_KEY_PREFIX):
+        raise CannotRemediateError(
+            f"The access key {key} of {name or 'a principal that is not named'} is temporary and cannot be "
+            "deactivated. Revoke the sessions of the role, and find out how the credentials got out: "
+            f"{_GUIDE}/id_roles_use_revoke-sessions.html"
+        )
+    if not _LONG_TERM_KEY.fullmatch(key):
+        raise CannotRemediateError(
+            f"The finding's resource ends in {key!r}, but it must end in the id of an access key, such as "
+            "AKIAIOSFODNN7EXAMPLE. Remediate it by hand."
+        )
+    if not isinstance(name, str) or not name:
+        raise CannotRemediateError(
+            f"The finding does not say in PrincipalName whose access key {key} is. Remediate it by hand."
+        )
+    return name
+
+
+def _status(user: str, key: str, session: Session) -> str | None:
+    """Return the status of a user's key, or None where the user has no such key any more.
+
+    Raises:
+        CannotRemediateError: There is no such user. Somebody who has the key may have renamed the user.
+    """
+    client = session.client("iam")
+    try:
+        for page in client.get_paginator("list_access_keys").paginate(UserName=user):
+            for known in page["AccessKeyMetadata"]:
+                if known["AccessKeyId"] == key:
+                    return str(known["Status"])
+    except client.exceptions.NoSuchEntityException:
+        raise CannotRemediateError(
+            f"There is no IAM user {user}, who was deleted or renamed. The key {key} stays active if it was "
+            "renamed: look for it in the account's credential report and deactivate it by hand."
+        ) from None
+    return None
+
+
+def _set_status(status: Any, done: Plan | Change, session: Session) -> None:  # noqa: ANN401 - a literal type
+    state: Any = done.prior_state
+    session.client("iam").update_access_key(
+        UserName=state["UserName"], AccessKeyId=state["AccessKeyId"], Status=status
+    )

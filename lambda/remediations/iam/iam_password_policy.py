@@ -1,0 +1,187 @@
+"""Strengthens the password policy of an account as far as a control asks, and leaves what is stricter.
+
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-7
+Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAccountPasswordPolicy.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from remediations.contract import CannotRemediateError, Change, Plan, resource_of
+from remediations.controls import control_of, parameters_of
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+    from securityhub.events import Finding
+
+CONTROL_IDS: Final = ("IAM.7", "IAM.10", "IAM.11", "IAM.12", "IAM.13", "IAM.14", "IAM.15", "IAM.16", "IAM.17")
+RESOURCE_TYPES: Final = ("AwsAccount",)
+DESCRIPTION: Final = "Strengthens the account's password policy for IAM users as far as the control asks"
+# An account has one password policy, which has no ARN.
+STATEMENTS: Final = (
+    {"Action": ("iam:GetAccountPasswordPolicy", "iam:UpdateAccountPasswordPolicy"), "Resource": ("*",)},
+)
+UNDO_STATEMENTS: Final = (
+    {
+        "Action": (
+            "iam:DeleteAccountPasswordPolicy",
+            "iam:GetAccountPasswordPolicy",
+            "iam:UpdateAccountPasswordPolicy",
+        ),
+        "Resource": ("*",),
+    },
+)
+
+Policy = Mapping[str, bool | int]
+
+_STRONG: Policy = {
+    "RequireUppercaseCharacters": True,
+    "RequireLowercaseCharacters": True,
+    "RequireSymbols": True,
+    "RequireNumbers": True,
+    "MinimumPasswordLength": 8,
+}
+_DEMANDS: Mapping[str, Policy] = {
+    "IAM.7": _STRONG,
+    "IAM.10": {
+        "RequireUppercaseCharacters": True,
+        "RequireLowercaseCharacters": True,
+        "RequireNumbers": True,
+        "MinimumPasswordLength": 7,
+        "PasswordReusePrevention": 4,
+        "MaxPasswordAge": 90,
+    },
+    "IAM.11": {"RequireUppercaseCharacters": True},
+    "IAM.12": {"RequireLowercaseCharacters": True},
+    "IAM.13": {"RequireSymbols": True},
+    "IAM.14": {"RequireNumbers": True},
+    "IAM.15": {"MinimumPasswordLength": 14},
+    "IAM.16": {"PasswordReusePrevention": 24},
+    "IAM.17": {"MaxPasswordAge": 90},
+}
+# What a request that leaves them out gets.
+_DEFAULTS: Policy = {**dict.fromkeys(_STRONG, False), "MinimumPasswordLength": 6}
+# The one control with parameters, and the numbers that they may be; the others are true or false.
+_CUSTOMIZABLE: Final = "IAM.7"
+_NUMBERS: Final = {
+    "MinimumPasswordLength": range(8, 129),
+    "PasswordReusePrevention": range(12, 25),
+    "MaxPasswordAge": range(1, 91),
+}
+_BOOLEANS: Final = {"true": True, "false": False}
+# IAM tells it, but derives it from the maximum age.
+_DERIVED: Final = "ExpirePasswords"
+
+
+def plan(finding: Finding, session: Session) -> Plan:
+    """Read the policy and find what is weaker than the finding's control asks."""
+    resource = resource_of(finding, RESOURCE_TYPES)
+    demands = _demands_of(finding)
+    policy = _read(session)
+    if policy is None:
+        # Then IAM wants eight characters of three kinds. A policy that asks less would be a step back.
+        changes: Policy = {**demands, **_strengthened(demands, _STRONG)}
+    else:
+        changes = _strengthened(policy, demands)
+    return Plan(
+        resource=resource.id,
+        description=f"Set {', '.join(f'{name}={value}' for name, value in changes.items())} in the account's "
+        "password policy"
+        if changes
+        else "The account's password policy is as strong as the control asks already",
+        prior_state={"PasswordPolicy": policy, "Changes": changes},
+        is_needed=bool(changes),
+    )
+
+
+def apply(plan: Plan, session: Session) -> Change:
+    """Set it, together with all that stays: what a request leaves out returns to its default.
+
+    The policy is read again, because the findings of other controls may have changed it since the plan.
+    """
+    changes: Any = plan.prior_state["Changes"]
+    now = _read(session) or {}
+    if missing := _strengthened(now, changes):
+        _write({**now, **missing}, session)
+    return Change(resource=plan.resource, description=plan.description, prior_state=plan.prior_state)
+
+
+def undo(change: Change, session: Session) -> None:
+    """Restore what was set, and remove the policy where there was none. What others set since stays."""
+    before: Any = change.prior_state["PasswordPolicy"]
+    changes: Any = change.prior_state["Changes"]
+    now = _read(session)
+    ours = {name for name, value in changes.items() if now and now.get(name) == value}
+    if now is None or not ours:
+        return
+    earlier = _DEFAULTS if before is None else before
+    restored = {name: value for name, value in now.items() if name not in ours}
+    restored |= {name: earlier[name] for name in ours if name in earlier}
+    # A policy that asks nothing asks less than IAM does without one.
+    if _asks_nothing(restored) and not (before and _asks_nothing(before)):
+        session.client("iam").delete_account_password_policy()
+    else:
+        _write(restored, session)
+
+
+def _demands_of(finding: Finding) -> Policy:
+    """Return what the control asks, with the values of its parameters that the finding was made with."""
+    control = control_of(finding) or ""
+    if control not in _DEMANDS:
+        raise CannotRemediateError(f"No password policy control has the id {control_of(finding)}.")
+    if control != _CUSTOMIZABLE:
+        return _DEMANDS[control]
+    given = {
+        name: _value(name, values)
+        for name, values in parameters_of(finding).items()
+        if values and name in (*_STRONG, *_NUMBERS)
+    }
+    # A demand that is false is none.
+    return {name: value for name, value in {**_STRONG, **given}.items() if value}
+
+
+def _value(name: str, values: Sequence[str]) -> bool | int:
+    text = ", ".join(values)
+    if name in _NUMBERS:
+        if text.isdecimal() and int(text) in _NUMBERS[name]:
+            return int(text)
+        allowed = f"a number from {_NUMBERS[name][0]} to {_NUMBERS[name][-1]}"
+    elif text in _BOOLEANS:
+        return _BOOLEANS[text]
+    else:
+        allowed = "true or false"
+    raise CannotRemediateError(
+        f"The finding says that {name} is {text}, but it must be {allowed}. Remediate it by hand."
+    )
+
+
+def _read(session: Session) -> Policy | None:
+    client = session.client("iam")
+    try:
+        policy: Any = client.get_account_password_policy()["PasswordPolicy"]
+    except client.exceptions.NoSuchEntityException:
+        return None
+    return {name: value for name, value in policy.items() if name != _DERIVED}
+
+
+def _write(policy: Policy, session: Session) -> None:
+    client: Any = session.client("iam")
+    client.update_account_password_policy(**policy)
+
+
+def _asks_nothing(policy: Policy) -> bool:
+    return all(value == _DEFAULTS.get(name, False) for name, value in policy.items())
+
+
+def _strengthened(policy: Policy, demands: Policy) -> Policy:
+    """Return the demands that a policy does not meet."""
+    return {name: value for name, value in demands.items() if not _meets(name, policy.get(name), value)}
+
+
+def _meets(name: str, given: bool | int | None, demand: bool | int) -> bool:
+    if not given:
+        return False
+    return given <= demand if name == "MaxPasswordAge" else given >= demand

@@ -1,0 +1,101 @@
+"""Turns on the yearly rotation of a customer managed KMS key.
+
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/kms-controls.html#kms-4
+Source: https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from remediations.contract import CannotRemediateError, Change, Plan, resource_of
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+    from securityhub.events import Finding
+
+CONTROL_IDS: Final = ("KMS.4",)
+RESOURCE_TYPES: Final = ("AwsKmsKey",)
+DESCRIPTION: Final = "Turns on the yearly rotation of a customer managed KMS key"
+STATEMENTS: Final = (
+    {
+        # The finding decides which key it is.
+        "Action": ("kms:DescribeKey", "kms:EnableKeyRotation", "kms:GetKeyRotationStatus"),
+        "Resource": ("arn:${Partition}:kms:${Region}:${Account}:key/*",),
+    },
+)
+UNDO_STATEMENTS: Final = (
+    {
+        "Action": ("kms:DisableKeyRotation",),
+        "Resource": ("arn:${Partition}:kms:${Region}:${Account}:key/*",),
+    },
+)
+
+_GOING: Final = ("PendingDeletion", "PendingReplicaDeletion")
+_ROTATABLE: Final = {"KeyState": "Enabled", "KeySpec": "SYMMETRIC_DEFAULT", "Origin": "AWS_KMS"}
+
+
+def plan(finding: Finding, session: Session) -> Plan:
+    """Read whether the key can be rotated, and is."""
+    resource = resource_of(finding, RESOURCE_TYPES)
+    client = session.client("kms")
+    try:
+        key: Any = client.describe_key(KeyId=resource.id)["KeyMetadata"]
+    except client.exceptions.NotFoundException:
+        return _nothing_to_do(resource.id, "The key does not exist any more")
+    if key["KeyState"] in _GOING:
+        return _nothing_to_do(resource.id, "The key is about to be deleted")
+    # KMS does not even tell the status of a key that it cannot rotate.
+    _check_that_it_rotates(key)
+    if client.get_key_rotation_status(KeyId=resource.id)["KeyRotationEnabled"]:
+        return _nothing_to_do(resource.id, "Rotation of the key is on already")
+    _check_that_it_is_no_replica(key)
+    return Plan(
+        resource=resource.id,
+        description="Turn on yearly rotation of the key",
+        prior_state={"KeyRotationEnabled": False},
+        is_needed=True,
+    )
+
+
+def apply(plan: Plan, session: Session) -> Change:
+    """Turn it on. What is encrypted already stays readable."""
+    session.client("kms").enable_key_rotation(KeyId=plan.resource)
+    return Change(
+        resource=plan.resource,
+        description="Turned on yearly rotation of the key",
+        prior_state=plan.prior_state,
+    )
+
+
+def undo(change: Change, session: Session) -> None:
+    """Turn it off again."""
+    session.client("kms").disable_key_rotation(KeyId=change.resource)
+
+
+def _nothing_to_do(key: str, why: str) -> Plan:
+    return Plan(resource=key, description=why, prior_state={}, is_needed=False)
+
+
+def _check_that_it_rotates(key: Mapping[str, Any]) -> None:
+    for field, required in _ROTATABLE.items():
+        if key[field] != required:
+            raise CannotRemediateError(
+                f"KMS rotates keys whose {field} is {required} only; this one's is {key[field]}. "
+                "Rotate it by hand, or suppress the finding."
+            )
+
+
+def _check_that_it_is_no_replica(key: Mapping[str, Any]) -> None:
+    """Refuse a replica, whose rotation is that of its primary key.
+
+    Source: https://docs.aws.amazon.com/kms/latest/APIReference/API_EnableKeyRotation.html
+    """
+    regions = key.get("MultiRegionConfiguration", {})
+    if regions.get("MultiRegionKeyType") == "REPLICA":
+        raise CannotRemediateError(
+            "The key is a replica, whose rotation is turned on for its primary key only. Remediate the "
+            f"finding of its primary key, {regions['PrimaryKey']['Arn']}."
+        )

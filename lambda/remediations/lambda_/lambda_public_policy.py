@@ -1,0 +1,157 @@
+"""Removes the statements of a function's policy that let the public in, and no others.
+
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/lambda-controls.html#lambda-1
+Source: https://docs.aws.amazon.com/config/latest/developerguide/lambda-function-public-access-prohibited.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from remediations.contract import CannotRemediateError, Change, Plan, resource_of
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+    from securityhub.events import Finding
+
+CONTROL_IDS: Final = ("Lambda.1",)
+RESOURCE_TYPES: Final = ("AwsLambdaFunction",)
+DESCRIPTION: Final = "Removes the statements of a Lambda function's policy that allow public access"
+# Findings are about any function, therefore the wildcards.
+STATEMENTS: Final = (
+    {
+        "Action": ("lambda:GetPolicy", "lambda:RemovePermission"),
+        "Resource": ("arn:${Partition}:lambda:${Region}:${Account}:function:*",),
+    },
+)
+UNDO_STATEMENTS: Final = (
+    {
+        "Action": ("lambda:AddPermission",),
+        "Resource": ("arn:${Partition}:lambda:${Region}:${Account}:function:*",),
+    },
+)
+
+_GONE: Final = "ResourceNotFoundException"
+_EXISTS: Final = "ResourceConflictException"
+# Each condition of a statement is a parameter of AddPermission, and there are no other ways to get one.
+_PARAMETERS: Final = {
+    "aws:sourcearn": "SourceArn",
+    "aws:sourceaccount": "SourceAccount",
+    "aws:principalorgid": "PrincipalOrgID",
+    "lambda:functionurlauthtype": "FunctionUrlAuthType",
+    "lambda:eventsourcetoken": "EventSourceToken",
+    "lambda:invokedviafunctionurl": "InvokedViaFunctionUrl",
+}
+_OPERATORS: Final = ("ArnLike", "Bool", "StringEquals")
+_CONFINING: Final = ("SourceAccount", "SourceArn", "PrincipalOrgID")
+
+Statement = Mapping[str, Any]
+
+
+def plan(finding: Finding, session: Session) -> Plan:
+    """Find the statements that allow public access."""
+    resource = resource_of(finding, RESOURCE_TYPES)
+    place = f"lambda:{finding.region}:{finding.aws_account_id}:function"
+    if not re.fullmatch(rf"arn:aws[a-z-]*:{re.escape(place)}:[A-Za-z0-9_-]+", resource.id):
+        raise CannotRemediateError(
+            f"The finding's resource is {resource.id!r}, but it must be an ARN such as arn:aws:{place}:NAME, "
+            "of the finding's own account and region. Remediate it by hand."
+        )
+    statements, _ = _policy(resource.id, session)
+    public = [statement for statement in statements if _is_public(statement)]
+    names = ", ".join(statement["Sid"] for statement in public)
+    return Plan(
+        resource=resource.id,
+        description=f"Remove {len(public)} statement(s): {names}" if public else "No statement is public",
+        prior_state={"Statements": public},
+        is_needed=bool(public),
+    )
+
+
+def apply(plan: Plan, session: Session) -> Change:
+    """Remove each statement that is as planned, provided that nobody changes the policy meanwhile."""
+    client = session.client("lambda")
+    planned: Any = plan.prior_state["Statements"]
+    for statement in planned:
+        current, revision = _policy(plan.resource, session)
+        if statement in current:
+            client.remove_permission(
+                FunctionName=plan.resource, StatementId=statement["Sid"], RevisionId=revision
+            )
+    return Change(
+        resource=plan.resource,
+        description=plan.description.replace("Remove", "Removed", 1),
+        prior_state=plan.prior_state,
+    )
+
+
+def undo(change: Change, session: Session) -> None:
+    """Add the statements again, but those that are there."""
+    client: Any = session.client("lambda")
+    removed: Any = change.prior_state["Statements"]
+    for statement in removed:
+        try:
+            client.add_permission(FunctionName=change.resource, **_to_permission(statement))
+        except ClientError as error:
+            if error.response["Error"]["Code"] != _EXISTS:
+                raise
+
+
+def _policy(function: str, session: Session) -> tuple[Sequence[Statement], str]:
+    """Return a function's statements and their revision; none where it, or its policy, does not exist."""
+    try:
+        found = session.client("lambda").get_policy(FunctionName=function)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == _GONE:
+            return (), ""
+        raise
+    return json.loads(found["Policy"])["Statement"], found["RevisionId"]
+
+
+def _is_public(statement: Statement) -> bool:
+    """Tell whether everybody may do it, or Amazon S3 on behalf of any account.
+
+    A bucket's ARN does not say whose it is, and a deleted bucket's name is free for others to take.
+    """
+    if statement["Effect"] != "Allow":
+        return False
+    principal = statement["Principal"]
+    by_s3 = isinstance(principal, dict) and principal.get("Service") == "s3.amazonaws.com"
+    by_everybody = principal == "*" or (isinstance(principal, dict) and principal.get("AWS") == "*")
+    if not by_s3 and not by_everybody:
+        return False
+    confined_by = {
+        parameter for parameter, value in _conditions(statement) if not re.search(r"[*?]|\$\{", value)
+    }
+    return confined_by.isdisjoint(("SourceAccount",) if by_s3 else _CONFINING)
+
+
+def _conditions(statement: Statement) -> Iterator[tuple[str, str]]:
+    for operator, keys in statement.get("Condition", {}).items():
+        for key, value in keys.items():
+            parameter = _PARAMETERS.get(key.lower())
+            if parameter is None or operator not in _OPERATORS or not isinstance(value, str):
+                raise CannotRemediateError(
+                    f"The statement {statement['Sid']} has the condition {operator} {key}, which"
+                    " AddPermission cannot bring back. Look at the policy and remove by hand what is public."
+                )
+            yield parameter, value
+
+
+def _to_permission(statement: Statement) -> dict[str, Any]:
+    principal = statement["Principal"]
+    conditions: dict[str, Any] = dict(_conditions(statement))
+    if "InvokedViaFunctionUrl" in conditions:
+        conditions["InvokedViaFunctionUrl"] = conditions["InvokedViaFunctionUrl"] == "true"
+    return {
+        "StatementId": statement["Sid"],
+        "Action": statement["Action"],
+        "Principal": next(iter(principal.values())) if isinstance(principal, dict) else principal,
+        **conditions,
+    }

@@ -1,0 +1,1 @@
+"""Remediations for Amazon RDS, Amazon DocumentDB and Amazon Neptune."""

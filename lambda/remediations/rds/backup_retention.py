@@ -1,0 +1,106 @@
+"""What the remediations of clusters' backup retention have in common. Their runbooks differ by name only.
+
+Each of these runbooks checks the engine, waits until the cluster is available, sets the days, and verifies
+that they are set. The wait may take an hour, for which a Lambda function has no time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Final
+
+from remediations.contract import CannotRemediateError, Change, Plan, resource_of
+from remediations.controls import parameters_of
+from remediations.rds.databases import describe, identifier_of
+from remediations.runbooks import run_runbook
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+    from securityhub.events import Finding
+
+# Both are what the runbooks take; the least is also what the controls ask for unless they were customized.
+_LEAST_DAYS: Final = 7
+_MOST_DAYS: Final = 35
+_CONTROL_PARAMETER: Final = "minimumBackupRetentionPeriod"
+
+
+def plan_retention(finding: Finding, session: Session, types: Collection[str], *, engine: str) -> Plan:
+    """Read how long the backups of a cluster are kept.
+
+    Args:
+        finding: What names the cluster, and for a customized control the days that it asks for.
+        session: Credentials of its account, and its region.
+        types: ASFF types; `AwsRdsDbCluster`.
+        engine: What RDS calls the engine whose clusters the runbook changes, such as `docdb`.
+    """
+    resource = resource_of(finding, types)
+    place = {"DBClusterIdentifier": identifier_of(finding, resource)}
+    cluster = describe(place, session)
+    if cluster is None:
+        return Plan(
+            resource=resource.id,
+            description="The cluster does not exist any more",
+            prior_state={},
+            is_needed=False,
+        )
+    if cluster["Engine"] != engine:
+        raise CannotRemediateError(
+            f"The cluster's engine is {cluster['Engine']}, but the control is about {engine}. "
+            "Remediate it by hand."
+        )
+    wanted, days = _wanted_days(finding), cluster["BackupRetentionPeriod"]
+    return Plan(
+        resource=resource.id,
+        description=f"Keep backups for {wanted} days instead of {days}"
+        if days < wanted
+        else f"Backups are kept for {days} days already",
+        prior_state={
+            **place,
+            "DbClusterResourceId": cluster["DbClusterResourceId"],
+            "BackupRetentionPeriod": days,
+            "Wanted": wanted,
+        },
+        is_needed=days < wanted,
+    )
+
+
+def apply_retention(plan: Plan, session: Session, *, runbook: str, cluster_parameter: str) -> Change:
+    """Let the runbook set the days.
+
+    Args:
+        plan: What `plan_retention` returned.
+        session: Credentials of the cluster's account, and its region.
+        runbook: The runbook for the cluster's engine.
+        cluster_parameter: What that runbook calls the cluster's resource id.
+    """
+    parameters = {
+        cluster_parameter: str(plan.prior_state["DbClusterResourceId"]),
+        "BackupRetentionPeriod": str(plan.prior_state["Wanted"]),
+    }
+    execution = run_runbook(runbook, plan, session, parameters=parameters)
+    return Change(
+        resource=plan.resource,
+        description=f"{plan.description} by {runbook}, execution {execution}",
+        prior_state=plan.prior_state,
+    )
+
+
+def undo_retention(change: Change, session: Session) -> None:
+    """Set the days as they were. RDS deletes the backups that are older than that."""
+    client: Any = session.client("rds")
+    kept = ("DBClusterIdentifier", "BackupRetentionPeriod")
+    client.modify_db_cluster(**{name: change.prior_state[name] for name in kept})
+
+
+def _wanted_days(finding: Finding) -> int:
+    match parameters_of(finding).get(_CONTROL_PARAMETER, []):
+        case []:
+            return _LEAST_DAYS
+        case [text] if text.isdecimal() and _LEAST_DAYS <= int(text) <= _MOST_DAYS:
+            return int(text)
+        case given:
+            raise CannotRemediateError(
+                f"The finding's control has {_CONTROL_PARAMETER} {given!r}, but the runbook takes one number "
+                f"from {_LEAST_DAYS} to {_MOST_DAYS}. Remediate it by hand."
+            )

@@ -1,0 +1,96 @@
+"""Gives a DB instance a standby in a second Availability Zone, by a runbook.
+
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/rds-controls.html#rds-5
+Source: https://docs.aws.amazon.com/systems-manager-automation-runbooks/latest/userguide/automation-aws-multi-az-rds.html
+Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.MultiAZ.Migrating.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from remediations.contract import CannotRemediateError, Change, Plan, resource_of
+from remediations.rds.databases import describe, identifier_of
+from remediations.runbooks import run_runbook
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+    from securityhub.events import Finding
+
+CONTROL_IDS: Final = ("RDS.5",)
+RESOURCE_TYPES: Final = ("AwsRdsDbInstance",)
+DESCRIPTION: Final = "Gives a DB instance a standby in a second Availability Zone, in its maintenance window"
+# Findings are about any instance, therefore the wildcards.
+STATEMENTS: Final = (
+    {
+        "Action": ("rds:DescribeDBInstances",),
+        "Resource": ("arn:${Partition}:rds:${Region}:${Account}:db:*",),
+    },
+)
+UNDO_STATEMENTS: Final = (
+    {
+        "Action": ("rds:ModifyDBInstance",),
+        "Resource": ("arn:${Partition}:rds:${Region}:${Account}:db:*",),
+    },
+)
+RUNBOOK: Final = "AWSConfigRemediation-EnableMultiAZOnRDSInstance"
+RUNBOOK_STATEMENTS: Final = (
+    {
+        "Action": ("rds:DescribeDBInstances", "rds:ModifyDBInstance"),
+        "Resource": ("arn:${Partition}:rds:${Region}:${Account}:db:*",),
+    },
+)
+
+
+def plan(finding: Finding, session: Session) -> Plan:
+    """Read whether the instance is a Multi-AZ deployment, or will be after its maintenance window."""
+    resource = resource_of(finding, RESOURCE_TYPES)
+    place = {"DBInstanceIdentifier": identifier_of(finding, resource)}
+    instance = describe(place, session)
+    if instance is None:
+        return _nothing_to_do(resource.id, "The database does not exist any more")
+    if instance.get("MultiAZ"):
+        return _nothing_to_do(resource.id, "The instance is a Multi-AZ deployment already")
+    if instance.get("PendingModifiedValues", {}).get("MultiAZ"):
+        return _nothing_to_do(
+            resource.id, "The instance becomes a Multi-AZ deployment in its maintenance window"
+        )
+    if cluster := instance.get("DBClusterIdentifier"):
+        raise CannotRemediateError(
+            f"The DB instance belongs to the DB cluster {cluster}, whose standbys are instances themselves. "
+            "Add one in another Availability Zone."
+        )
+    return Plan(
+        resource=resource.id,
+        description="Turn on MultiAZ",
+        prior_state={**place, "MultiAZ": False, "DbiResourceId": instance["DbiResourceId"]},
+        is_needed=True,
+    )
+
+
+def apply(plan: Plan, session: Session) -> Change:
+    """Let the runbook check that the instance is available, turn it on and verify that.
+
+    Without ApplyImmediately, which would bring forward, perhaps with an outage, whatever else awaits the
+    maintenance window.
+    """
+    resource_id = str(plan.prior_state["DbiResourceId"])
+    execution = run_runbook(RUNBOOK, plan, session, parameters={"DbiResourceId": resource_id})
+    return Change(
+        resource=plan.resource,
+        description=f"Turned on MultiAZ by {RUNBOOK}, execution {execution}",
+        prior_state=plan.prior_state,
+    )
+
+
+def undo(change: Change, session: Session) -> None:
+    """Turn it off again, also where it still awaits the maintenance window."""
+    client: Any = session.client("rds")
+    client.modify_db_instance(
+        DBInstanceIdentifier=change.prior_state["DBInstanceIdentifier"], MultiAZ=change.prior_state["MultiAZ"]
+    )
+
+
+def _nothing_to_do(resource: str, why: str) -> Plan:
+    return Plan(resource=resource, description=why, prior_state={}, is_needed=False)

@@ -1,0 +1,123 @@
+"""Makes a snapshot of a DB instance or DB cluster private; accounts that it is shared with by id keep it.
+
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/rds-controls.html#rds-1
+Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ShareSnapshot.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from remediations.contract import Change, Plan, resource_of
+from remediations.rds.databases import identifier_of
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+    from securityhub.events import Finding
+
+CONTROL_IDS: Final = ("RDS.1",)
+RESOURCE_TYPES: Final = ("AwsRdsDbClusterSnapshot", "AwsRdsDbSnapshot")
+DESCRIPTION: Final = "Stops sharing a DB snapshot or DB cluster snapshot with everybody"
+# Findings are about any snapshot, therefore the wildcards.
+STATEMENTS: Final = (
+    {
+        "Action": ("rds:DescribeDBSnapshotAttributes", "rds:ModifyDBSnapshotAttribute"),
+        "Resource": ("arn:${Partition}:rds:${Region}:${Account}:snapshot:*",),
+    },
+    {
+        "Action": ("rds:DescribeDBClusterSnapshotAttributes", "rds:ModifyDBClusterSnapshotAttribute"),
+        "Resource": ("arn:${Partition}:rds:${Region}:${Account}:cluster-snapshot:*",),
+    },
+)
+UNDO_STATEMENTS: Final = (
+    {
+        "Action": ("rds:ModifyDBSnapshotAttribute",),
+        "Resource": ("arn:${Partition}:rds:${Region}:${Account}:snapshot:*",),
+    },
+    {
+        "Action": ("rds:ModifyDBClusterSnapshotAttribute",),
+        "Resource": ("arn:${Partition}:rds:${Region}:${Account}:cluster-snapshot:*",),
+    },
+)
+
+_IDENTIFIERS: Final = {
+    "AwsRdsDbClusterSnapshot": "DBClusterSnapshotIdentifier",
+    "AwsRdsDbSnapshot": "DBSnapshotIdentifier",
+}
+_GONE: Final = ("DBSnapshotNotFound", "DBClusterSnapshotNotFoundFault")
+# The attribute that lists who may copy or restore a snapshot, and the value for everybody.
+_ATTRIBUTE: Final = "restore"
+_EVERYBODY: Final = "all"
+
+
+def plan(finding: Finding, session: Session) -> Plan:
+    """Read whom the snapshot is shared with."""
+    resource = resource_of(finding, RESOURCE_TYPES)
+    place = {_IDENTIFIERS[str(resource.type)]: identifier_of(finding, resource)}
+    shared_with = _shared_with(place, session)
+    if shared_with is None:
+        description = "The snapshot does not exist any more"
+    elif _EVERYBODY in shared_with:
+        description = "Stop sharing the snapshot with everybody"
+    else:
+        description = "The snapshot is not shared with everybody"
+    return Plan(
+        resource=resource.id,
+        description=description,
+        prior_state={**place, "SharedWith": shared_with or []},
+        is_needed=_EVERYBODY in (shared_with or ()),
+    )
+
+
+def apply(plan: Plan, session: Session) -> Change:
+    """Take everybody off the list. What others copied or restored meanwhile stays theirs."""
+    _modify(plan.prior_state, session, ValuesToRemove=[_EVERYBODY])
+    return Change(
+        resource=plan.resource,
+        description=plan.description.replace("Stop", "Stopped", 1),
+        prior_state=plan.prior_state,
+    )
+
+
+def undo(change: Change, session: Session) -> None:
+    """Share it with everybody again."""
+    _modify(change.prior_state, session, ValuesToAdd=[_EVERYBODY])
+
+
+def _shared_with(place: Mapping[str, str], session: Session) -> list[str] | None:
+    client: Any = session.client("rds")
+    try:
+        if "DBClusterSnapshotIdentifier" in place:
+            result = client.describe_db_cluster_snapshot_attributes(**place)[
+                "DBClusterSnapshotAttributesResult"
+            ]
+            attributes = result["DBClusterSnapshotAttributes"]
+        else:
+            result = client.describe_db_snapshot_attributes(**place)["DBSnapshotAttributesResult"]
+            attributes = result["DBSnapshotAttributes"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _GONE:
+            return None
+        raise
+    return [
+        value
+        for attribute in attributes
+        if attribute["AttributeName"] == _ATTRIBUTE
+        for value in attribute["AttributeValues"]
+    ]
+
+
+def _modify(state: Mapping[str, object], session: Session, **values: list[str]) -> None:
+    client: Any = session.client("rds")
+    if identifier := state.get("DBClusterSnapshotIdentifier"):
+        client.modify_db_cluster_snapshot_attribute(
+            DBClusterSnapshotIdentifier=identifier, AttributeName=_ATTRIBUTE, **values
+        )
+    else:
+        client.modify_db_snapshot_attribute(
+            DBSnapshotIdentifier=state["DBSnapshotIdentifier"], AttributeName=_ATTRIBUTE, **values
+        )

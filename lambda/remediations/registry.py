@@ -1,0 +1,136 @@
+"""Finds the remediation modules, and the one that fits a finding."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import cache, partial
+from types import ModuleType
+from typing import Final, TypeVar
+
+import remediations
+from remediations.contract import Remediation
+from remediations.controls import control_of
+from securityhub.events import Finding
+
+_REQUIRED: Final = ("CONTROL_IDS", "RESOURCE_TYPES", "DESCRIPTION", "STATEMENTS", "plan", "apply")
+_T = TypeVar("_T")
+
+
+@cache
+def all_remediations() -> Mapping[str, Remediation]:
+    """Return every remediation in the service folders of the package `remediations`, by the module's name.
+
+    A module there that states nothing of what a remediation must state is what remediations share.
+
+    Raises:
+        TypeError: A module lacks something that the package's docstring asks for.
+        ValueError: Two modules have one name, or want the same control and resource type.
+    """
+    found: dict[str, Remediation] = {}
+    for module in sorted(_modules_of_services(), key=_name_of):
+        if not any(hasattr(module, attribute) for attribute in _REQUIRED):
+            continue
+        if _name_of(module) in found:
+            raise ValueError(f"Two remediations are called {_name_of(module)}. Rename one of them.")
+        found[_name_of(module)] = _checked(module)
+    owners: dict[tuple[str, str], str] = {}
+    for name, one in found.items():
+        for served in ((control, type_) for control in one.control_ids for type_ in one.resource_types):
+            if (other := owners.setdefault(served, name)) != name:
+                raise ValueError(
+                    f"The remediations {other} and {name} both serve control {served[0]} for "
+                    f"resources of type {served[1]}. Leave it to one of them."
+                )
+    return found
+
+
+def _modules_of_services() -> Iterator[ModuleType]:
+    for service in pkgutil.iter_modules(remediations.__path__, "remediations."):
+        if service.ispkg:
+            package = importlib.import_module(service.name)
+            for module in pkgutil.iter_modules(package.__path__, f"{service.name}."):
+                yield importlib.import_module(module.name)
+
+
+def _name_of(module: ModuleType) -> str:
+    return module.__name__.rpartition(".")[2]
+
+
+def enabled_remediations(
+    names: Iterable[str], parameters: Mapping[str, Mapping[str, str]] | None = None
+) -> Mapping[str, Remediation]:
+    """Return the modules of those names, told their parameters.
+
+    Args:
+        names: The modules' names.
+        parameters: Values by module and name, for those that take any.
+
+    Raises:
+        ValueError: There is no such module, or a parameter is unknown, missing or not what is allowed.
+    """
+    known = all_remediations()
+    wanted = set(names)
+    if unknown := sorted(wanted - known.keys()):
+        raise ValueError(f"There is no remediation {', '.join(unknown)}; there are {', '.join(known)}.")
+    given = parameters or {}
+    if unused := sorted(given.keys() - wanted):
+        raise ValueError(f"There are parameters for {', '.join(unused)}, which is not enabled. Remove them.")
+    return {name: _told(known[name], given.get(name, {})) for name in known if name in wanted}
+
+
+def _told(one: Remediation, given: Mapping[str, str]) -> Remediation:
+    if given.keys() != one.parameters.keys() or not all(
+        re.fullmatch(one.parameters[name]["pattern"], value) for name, value in given.items()
+    ):
+        taken = "; ".join(f"{name}, {rule['description']}" for name, rule in one.parameters.items()) or "none"
+        raise ValueError(
+            f"The remediation {one.name} was given the parameters {dict(given)}, but takes {taken}. Correct "
+            "them in settings.toml and deploy again."
+        )
+    if not given:
+        return one
+    return replace(one, plan=_with(one.plan, given), apply=_with(one.apply, given))
+
+
+def _with(function: Callable[..., _T], parameters: Mapping[str, str]) -> Callable[..., _T]:
+    return partial(function, parameters=parameters)
+
+
+def _checked(module: ModuleType) -> Remediation:
+    name = module.__name__
+    if missing := [attribute for attribute in _REQUIRED if not hasattr(module, attribute)]:
+        raise TypeError(f"{name} lacks {', '.join(missing)}. See the docstring of the package remediations.")
+    if hasattr(module, "undo") != hasattr(module, "UNDO_STATEMENTS"):
+        raise TypeError(f"{name} must have both undo and UNDO_STATEMENTS, or neither.")
+    if hasattr(module, "RUNBOOK") != hasattr(module, "RUNBOOK_STATEMENTS"):
+        raise TypeError(f"{name} must have both RUNBOOK and RUNBOOK_STATEMENTS, or neither.")
+    return Remediation(
+        name=_name_of(module),
+        control_ids=module.CONTROL_IDS,
+        resource_types=module.RESOURCE_TYPES,
+        description=module.DESCRIPTION,
+        plan=module.plan,
+        apply=module.apply,
+        undo=getattr(module, "undo", None),
+        parameters=getattr(module, "PARAMETERS", {}),
+        tags_of_changed=getattr(module, "tags_of_changed", None),
+    )
+
+
+def remediation_for(finding: Finding, among: Mapping[str, Remediation]) -> Remediation | None:
+    """Return the remediation that serves a finding's control and one of its resources' types, or None.
+
+    Where several do, the first by name: a finding of GuardDuty about credentials that left an instance names
+    both. They are temporary and end by themselves, so that `ec2_quarantine` is what can be done, and comes
+    before `iam_exposed_access_key`.
+    """
+    control = control_of(finding)
+    types = {resource.type for resource in finding.resources}
+    return next(
+        (one for one in among.values() if control in one.control_ids and types & set(one.resource_types)),
+        None,
+    )

@@ -1,0 +1,172 @@
+"""Runs AWS-owned Automation runbooks of Systems Manager in a member account, each once, and waits for them.
+
+An invocation may hold many findings and ends after minutes, while a runbook may wait for an hour. So every
+runbook is started, the waiting for all of them together ends in time, and what still runs is an error: the
+retry finds the execution and waits on, or finds that nothing is needed any more.
+
+Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/systems-manager-automation.html
+Source: https://docs.aws.amazon.com/systems-manager-automation-runbooks/latest/userguide/automation-runbook-reference.html
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+    from remediations.contract import Plan
+
+ASSUME_ROLE: Final = "AutomationAssumeRole"
+# https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_AutomationExecution.html
+# As many as a filter takes; any status that is neither here nor a success is a failure.
+_RUNNING: Final = (
+    "Pending",
+    "InProgress",
+    "Waiting",
+    "Cancelling",
+    "PendingApproval",
+    "Approved",
+    "Scheduled",
+    "RunbookInProgress",
+    "PendingChangeCalendarOverride",
+    "ChangeCalendarOverrideApproved",
+)
+_SUCCEEDED: Final = ("Success", "CompletedWithSuccess")
+_FAILED_STEP: Final = ("Failed", "TimedOut", "Cancelled")
+_TOKEN_SECONDS: Final = 60
+
+
+class RunbookError(Exception):
+    """A runbook did not succeed; the message names the execution, the step and what it says."""
+
+
+class RunbookStillRunningError(Exception):
+    """A runbook was started, or had been, and has not ended in the time there is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waiting:
+    role: str
+    until: float
+    poll_seconds: float
+
+
+_waiting: ContextVar[_Waiting] = ContextVar("waiting")
+
+
+@contextmanager
+def waiting_for_runbooks(*, role: str, seconds: float, poll_seconds: float = 5) -> Iterator[None]:
+    """Let runbooks be run inside this context, and waited for until its time is over.
+
+    Args:
+        role: Path and name of the role with which they act, the same in every account.
+        seconds: How long all of them together are waited for.
+        poll_seconds: How long it is from one look at an execution to the next.
+    """
+    token = _waiting.set(_Waiting(role=role, until=time.monotonic() + seconds, poll_seconds=poll_seconds))
+    try:
+        yield
+    finally:
+        _waiting.reset(token)
+
+
+def run_runbook(name: str, plan: Plan, session: Session, *, parameters: Mapping[str, str]) -> str:
+    """Run a runbook in the session's account and region, and return the execution's id once it succeeded.
+
+    Where an execution with these parameters runs already, that is waited for and no other is started.
+
+    Args:
+        name: The runbook.
+        plan: Whose resource's ARN tells partition and account.
+        session: Credentials of that account, and the region.
+        parameters: The runbook's parameters but the role.
+
+    Raises:
+        RunbookError: It failed, timed out or was cancelled.
+        RunbookStillRunningError: The time for waiting is over.
+    """
+    client: Any = session.client("ssm")
+    wanted = {key: [value] for key, value in parameters.items()}
+    execution_id = _running(client, name, wanted) or _start(client, name, wanted, plan)
+    _wait(client, name, execution_id)
+    return execution_id
+
+
+def _running(client: Any, name: str, wanted: Mapping[str, list[str]]) -> str | None:  # noqa: ANN401
+    """Return the id of an execution of the runbook with these parameters that has not ended."""
+    filters = [
+        {"Key": "DocumentNamePrefix", "Values": [name]},
+        {"Key": "ExecutionStatus", "Values": list(_RUNNING)},
+    ]
+    for page in client.get_paginator("describe_automation_executions").paginate(Filters=filters):
+        for found in page["AutomationExecutionMetadataList"]:
+            if found["DocumentName"] != name:
+                continue
+            execution_id: str = found["AutomationExecutionId"]
+            given = _read(client, execution_id)["Parameters"]
+            if all(given.get(key) == values for key, values in wanted.items()):
+                return execution_id
+    return None
+
+
+def _start(client: Any, name: str, wanted: Mapping[str, list[str]], plan: Plan) -> str:  # noqa: ANN401
+    """Start an execution and return its id.
+
+    The token lets two that start the same within a minute, before either could find the other's, share one
+    execution. For longer it would keep one that failed from being tried again.
+    """
+    minute = time.time() // _TOKEN_SECONDS
+    token = uuid.uuid5(uuid.NAMESPACE_URL, f"{plan.resource} {name} {sorted(wanted.items())} {minute}")
+    started: str = client.start_automation_execution(
+        DocumentName=name,
+        Parameters={**wanted, ASSUME_ROLE: [_role_arn(plan.resource)]},
+        ClientToken=str(token),
+    )["AutomationExecutionId"]
+    return started
+
+
+def _wait(client: Any, name: str, execution_id: str) -> None:  # noqa: ANN401
+    waiting = _waiting.get()
+    while (execution := _read(client, execution_id))["AutomationExecutionStatus"] in _RUNNING:
+        if time.monotonic() + waiting.poll_seconds > waiting.until:
+            step = execution.get("CurrentStepName") or "its first step"
+            raise RunbookStillRunningError(
+                f"Execution {execution_id} of {name} still runs, at {step}. It goes on; try again later to "
+                "see its end."
+            )
+        time.sleep(waiting.poll_seconds)
+    if execution["AutomationExecutionStatus"] not in _SUCCEEDED:
+        raise RunbookError(_explain(name, execution))
+
+
+def _read(client: Any, execution_id: str) -> dict[str, Any]:  # noqa: ANN401
+    execution: dict[str, Any] = client.get_automation_execution(AutomationExecutionId=execution_id)[
+        "AutomationExecution"
+    ]
+    return execution
+
+
+def _explain(name: str, execution: Mapping[str, Any]) -> str:
+    steps = execution.get("StepExecutions") or []
+    step: Mapping[str, Any] = next((one for one in steps if one["StepStatus"] in _FAILED_STEP), {})
+    message = step.get("FailureMessage") or execution.get("FailureMessage") or "no message"
+    return (
+        f"Execution {execution['AutomationExecutionId']} of {name}: {execution['AutomationExecutionStatus']} "
+        f"at {step.get('StepName', 'no step')}: {message}"
+    )
+
+
+def _role_arn(resource: str) -> str:
+    """Return the ARN of the role in the account of a resource."""
+    place = re.match(r"arn:(aws[a-z-]*):[^:]*:[^:]*:([0-9]{12}):", resource)
+    if place is None:
+        raise ValueError(f"{resource!r} is no ARN that has an account.")
+    return f"arn:{place[1]}:iam::{place[2]}:role/{_waiting.get().role}"

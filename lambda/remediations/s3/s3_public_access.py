@@ -1,0 +1,123 @@
+"""Blocks public access to a bucket, or to all buckets of an account.
+
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/s3-controls.html
+Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from remediations.contract import Change, Plan, name_in_arn, resource_of
+from remediations.controls import control_of
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+    from securityhub.events import Finding
+
+CONTROL_IDS: Final = ("S3.1", "S3.2", "S3.3", "S3.8")
+RESOURCE_TYPES: Final = ("AwsAccount", "AwsS3Bucket")
+DESCRIPTION: Final = "Turns on all four settings of S3 Block Public Access, for a bucket or for the account"
+STATEMENTS: Final = (
+    {"Action": ("s3:GetAccountPublicAccessBlock", "s3:PutAccountPublicAccessBlock"), "Resource": ("*",)},
+    {
+        "Action": ("s3:GetBucketPublicAccessBlock", "s3:PutBucketPublicAccessBlock"),
+        "Resource": ("arn:${Partition}:s3:::*",),
+    },
+)
+# Deleting the configuration needs the permission to put one.
+UNDO_STATEMENTS: Final = (
+    {"Action": ("s3:PutAccountPublicAccessBlock",), "Resource": ("*",)},
+    {"Action": ("s3:PutBucketPublicAccessBlock",), "Resource": ("arn:${Partition}:s3:::*",)},
+)
+
+_SETTINGS: Final = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+_NOT_CONFIGURED: Final = "NoSuchPublicAccessBlockConfiguration"
+_GONE: Final = "NoSuchBucket"
+
+
+def plan(finding: Finding, session: Session) -> Plan:
+    """Read the settings of the bucket or account."""
+    of_account = control_of(finding) == "S3.1"
+    resource = resource_of(finding, ("AwsAccount",) if of_account else ("AwsS3Bucket",))
+    place = {"AccountId": finding.aws_account_id}
+    if not of_account:
+        place["Bucket"] = name_in_arn(resource)
+    try:
+        settings = _read(place, session)
+    except _BucketIsGoneError:
+        return Plan(
+            resource=resource.id,
+            description="The bucket does not exist any more",
+            prior_state={},
+            is_needed=False,
+        )
+    off = [name for name in _SETTINGS if not (settings or {}).get(name)]
+    return Plan(
+        resource=resource.id,
+        description=f"Turn on {', '.join(off)}" if off else "All public access is blocked already",
+        prior_state={**place, "PublicAccessBlockConfiguration": settings},
+        is_needed=bool(off),
+    )
+
+
+def apply(plan: Plan, session: Session) -> Change:
+    """Turn on all four settings."""
+    _requests(plan.prior_state, session)["put"](PublicAccessBlockConfiguration=dict.fromkeys(_SETTINGS, True))
+    return Change(
+        resource=plan.resource,
+        description=plan.description.replace("Turn on", "Turned on", 1),
+        prior_state=plan.prior_state,
+    )
+
+
+def undo(change: Change, session: Session) -> None:
+    """Restore the settings, or remove them where there were none."""
+    requests = _requests(change.prior_state, session)
+    settings = change.prior_state["PublicAccessBlockConfiguration"]
+    if settings is None:
+        requests["delete"]()
+    else:
+        requests["put"](PublicAccessBlockConfiguration=settings)
+
+
+class _BucketIsGoneError(Exception):
+    """There is nothing left to block."""
+
+
+def _read(place: Mapping[str, object], session: Session) -> Mapping[str, bool] | None:
+    try:
+        settings: Mapping[str, bool] = _requests(place, session)["get"]()["PublicAccessBlockConfiguration"]
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code == _GONE:
+            raise _BucketIsGoneError from error
+        if code == _NOT_CONFIGURED:
+            return None
+        raise
+    return settings
+
+
+def _requests(place: Mapping[str, object], session: Session) -> Mapping[str, Callable[..., Any]]:
+    """Return the three requests about a bucket or an account, ready but for the settings."""
+    client: Any
+    if "Bucket" in place:
+        client = session.client("s3")
+        # The owner is checked, because a bucket's name may have passed on to another account.
+        fixed = {"Bucket": place["Bucket"], "ExpectedBucketOwner": place["AccountId"]}
+    else:
+        client = session.client("s3control")
+        fixed = {"AccountId": place["AccountId"]}
+
+    def bound(method: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda **more: method(**fixed, **more)
+
+    return {
+        "get": bound(client.get_public_access_block),
+        "put": bound(client.put_public_access_block),
+        "delete": bound(client.delete_public_access_block),
+    }

@@ -1,0 +1,158 @@
+"""Adds a statement to a bucket's policy that denies requests without TLS; the other statements stay.
+
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/s3-controls.html#s3-5
+Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from remediations.contract import CannotRemediateError, Change, Plan, resource_of
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+    from securityhub.events import Finding
+
+CONTROL_IDS: Final = ("S3.5",)
+RESOURCE_TYPES: Final = ("AwsS3Bucket",)
+DESCRIPTION: Final = "Adds a statement to the policy of a bucket that denies requests without TLS"
+# A bucket's ARN has neither account nor region, so that a pattern cannot name the account's own buckets.
+STATEMENTS: Final = (
+    {"Action": ("s3:GetBucketPolicy", "s3:PutBucketPolicy"), "Resource": ("arn:${Partition}:s3:::*",)},
+)
+UNDO_STATEMENTS: Final = (
+    {
+        "Action": ("s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"),
+        "Resource": ("arn:${Partition}:s3:::*",),
+    },
+)
+
+_BUCKET_ARN: Final = re.compile(r"arn:[a-z-]+:s3:::([a-z0-9.-]{3,63})")
+_NO_POLICY: Final = "NoSuchBucketPolicy"
+_GONE: Final = "NoSuchBucket"
+_VERSION: Final = "2012-10-17"
+
+Statement = Mapping[str, Any]
+
+
+def plan(finding: Finding, session: Session) -> Plan:
+    """Read the bucket's policy, and look for such a statement."""
+    resource = resource_of(finding, RESOURCE_TYPES)
+    arn = _BUCKET_ARN.fullmatch(resource.id)
+    if arn is None:
+        raise CannotRemediateError(
+            f"{resource.id!r} is not the ARN of a bucket, such as arn:aws:s3:::name. Remediate it by hand."
+        )
+    place = {"Bucket": arn[1], "ExpectedBucketOwner": finding.aws_account_id}
+    try:
+        policy = _read(place, session)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != _GONE:
+            raise
+        return Plan(
+            resource=resource.id,
+            description="The bucket does not exist any more",
+            prior_state={},
+            is_needed=False,
+        )
+    is_required = any(_requires_tls(statement, resource.id) for statement in _statements(policy))
+    return Plan(
+        resource=resource.id,
+        description="The bucket policy denies requests without TLS already"
+        if is_required
+        else "Add a statement to the bucket policy that denies requests without TLS",
+        prior_state={**place, "Policy": policy},
+        is_needed=not is_required,
+    )
+
+
+def apply(plan: Plan, session: Session) -> Change:
+    """Add the statement to the policy as it is now, so that what was changed meanwhile stays."""
+    place = _place(plan.prior_state)
+    policy: Mapping[str, Any] = _read(place, session) or {"Version": _VERSION}
+    statements = _statements(policy)
+    if not any(_requires_tls(statement, plan.resource) for statement in statements):
+        _write(place, {**policy, "Statement": [*statements, _deny_without_tls(plan.resource)]}, session)
+    return Change(
+        resource=plan.resource,
+        description=plan.description.replace("Add", "Added", 1),
+        prior_state=plan.prior_state,
+    )
+
+
+def undo(change: Change, session: Session) -> None:
+    """Remove the statement, and the policy where nothing else is in it."""
+    place = _place(change.prior_state)
+    policy = _read(place, session)
+    if policy is None:
+        return
+    added = _deny_without_tls(change.resource)
+    others = [statement for statement in _statements(policy) if statement != added]
+    if others:
+        _write(place, {**policy, "Statement": others}, session)
+    else:
+        session.client("s3").delete_bucket_policy(**place)
+
+
+def _place(state: Mapping[str, object]) -> dict[str, Any]:
+    # The owner is checked, because a bucket's name may have passed on to another account.
+    return {key: state[key] for key in ("Bucket", "ExpectedBucketOwner")}
+
+
+def _read(place: Mapping[str, Any], session: Session) -> Mapping[str, Any] | None:
+    try:
+        policy: Mapping[str, Any] = json.loads(session.client("s3").get_bucket_policy(**place)["Policy"])
+    except ClientError as error:
+        if error.response["Error"]["Code"] == _NO_POLICY:
+            return None
+        raise
+    return policy
+
+
+def _write(place: Mapping[str, Any], policy: Mapping[str, Any], session: Session) -> None:
+    session.client("s3").put_bucket_policy(**place, Policy=json.dumps(policy))
+
+
+def _statements(policy: Mapping[str, Any] | None) -> Sequence[Statement]:
+    return _listed((policy or {}).get("Statement", []))
+
+
+def _deny_without_tls(bucket_arn: str) -> Statement:
+    """Return the statement. It has no Sid, because one that is in the policy already would be refused."""
+    return {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [bucket_arn, f"{bucket_arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+def _requires_tls(statement: Statement, bucket_arn: str) -> bool:
+    """Say whether a statement denies everybody every request without TLS, under no other condition."""
+    resources = set(_listed(statement.get("Resource", [])))
+    return (
+        statement.get("Effect") == "Deny"
+        and statement.get("Principal") in ("*", {"AWS": "*"}, {"AWS": ["*"]})
+        and bool({"*", "s3:*"} & set(_listed(statement.get("Action", []))))
+        and ("*" in resources or {bucket_arn, f"{bucket_arn}/*"} <= resources)
+        and _is_no_tls(statement.get("Condition"))
+    )
+
+
+def _is_no_tls(condition: Any) -> bool:  # noqa: ANN401 - whatever the policy has
+    """Say whether a condition is `{"Bool": {"aws:SecureTransport": "false"}}`, however it is written."""
+    return json.dumps(condition).replace("[", "").replace("]", "").replace('"', "").lower() == (
+        "{bool: {aws:securetransport: false}}"
+    )
+
+
+def _listed(value: Any) -> list[Any]:  # noqa: ANN401 - policies have one value or a list of them
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,151 @@
+"""Encrypts a topic at rest with a customer managed KMS key.
+
+The key that AWS manages for SNS would lock out every AWS service that publishes to the topic, because nobody
+can let it in. With a customer managed key, publishers need permissions of KMS: the plan names those that the
+topic's policy lets publish. Others may be let by policies of their own.
+
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/sns-controls.html#sns-1
+Source: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from remediations.contract import CannotRemediateError, Change, Plan, resource_of
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+    from securityhub.events import Finding
+
+CONTROL_IDS: Final = ("SNS.1",)
+RESOURCE_TYPES: Final = ("AwsSnsTopic",)
+DESCRIPTION: Final = "Encrypts a topic at rest with a customer managed KMS key"
+PARAMETERS: Final = {
+    "kms_key": {
+        "description": "a customer managed key whose policy lets the publishers use it: 'alias/NAME', where "
+        "every member has a key of that alias, or a key's id, or an ARN of either; no key that AWS manages, "
+        "such as alias/aws/sns, since AWS services could no longer publish to the topic",
+        "pattern": r"alias/(?!aws/)[A-Za-z0-9/_-]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32}"
+        r"|arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias(?!/aws/))/[A-Za-z0-9/_-]+",
+    },
+}
+STATEMENTS: Final = (
+    {
+        # The finding decides which topic it is.
+        "Action": ("sns:GetTopicAttributes", "sns:SetTopicAttributes"),
+        "Resource": ("arn:${Partition}:sns:${Region}:${Account}:*",),
+    },
+    # An alias is as good as the key behind it, which is another in each account and region.
+    {"Action": ("kms:DescribeKey",), "Resource": ("arn:${Partition}:kms:${Region}:${Account}:key/*",)},
+)
+UNDO_STATEMENTS: Final = (
+    {"Action": ("sns:SetTopicAttributes",), "Resource": ("arn:${Partition}:sns:${Region}:${Account}:*",)},
+)
+
+_KEY_ATTRIBUTE: Final = "KmsMasterKeyId"
+_NO_SUCH_KEY: Final = ("InvalidArnException", "NotFoundException")
+_REQUIRED_OF_KEY: Final = {"KeyManager": "CUSTOMER", "KeyState": "Enabled", "KeySpec": "SYMMETRIC_DEFAULT"}
+_PUBLISH: Final = "sns:publish"
+
+
+def plan(finding: Finding, session: Session, parameters: Mapping[str, str]) -> Plan:
+    """Read whether the topic is encrypted, with whatever key, and who publishes to it."""
+    topic = _topic(finding)
+    client = session.client("sns")
+    try:
+        attributes = client.get_topic_attributes(TopicArn=topic)["Attributes"]
+    except client.exceptions.NotFoundException:
+        return _nothing_to_do(topic, "The topic does not exist any more")
+    if key := attributes.get(_KEY_ATTRIBUTE):
+        return _nothing_to_do(topic, f"The topic is encrypted with {key} already")
+    # SNS would take any key, and refuse to publish later.
+    _check_key(parameters["kms_key"], session)
+    description = f"Encrypt the topic with {parameters['kms_key']}"
+    if publishers := sorted(set(_publishers(json.loads(attributes.get("Policy") or "{}")))):
+        description += (
+            f"; its policy lets {', '.join(publishers)} publish, who need kms:GenerateDataKey* and "
+            "kms:Decrypt of the key"
+        )
+    return Plan(
+        resource=topic,
+        description=description,
+        prior_state={_KEY_ATTRIBUTE: ""},
+        is_needed=True,
+    )
+
+
+def apply(plan: Plan, session: Session, parameters: Mapping[str, str]) -> Change:
+    """Give the topic the key. Messages from before stay as they are."""
+    _set_key(plan.resource, parameters["kms_key"], session)
+    return Change(
+        resource=plan.resource,
+        description=plan.description.replace("Encrypt", "Encrypted", 1),
+        prior_state=plan.prior_state,
+    )
+
+
+def undo(change: Change, session: Session) -> None:
+    """Take the key away."""
+    _set_key(change.resource, "", session)
+
+
+def _topic(finding: Finding) -> str:
+    resource = resource_of(finding, RESOURCE_TYPES)
+    place = f"sns:{finding.region}:{finding.aws_account_id}"
+    if not re.fullmatch(rf"arn:aws[a-z-]*:{re.escape(place)}:[A-Za-z0-9_-]+(\.fifo)?", resource.id):
+        raise CannotRemediateError(
+            f"The finding's resource is {resource.id!r}, but it must be an ARN such as arn:aws:{place}:NAME, "
+            "of the finding's own account and region. Remediate it by hand."
+        )
+    return resource.id
+
+
+def _nothing_to_do(topic: str, why: str) -> Plan:
+    return Plan(resource=topic, description=why, prior_state={}, is_needed=False)
+
+
+def _check_key(key: str, session: Session) -> None:
+    client: Any = session.client("kms")
+    try:
+        found: Mapping[str, Any] = client.describe_key(KeyId=key)["KeyMetadata"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _NO_SUCH_KEY:
+            raise CannotRemediateError(
+                f"There is no key {key} in this account and region. Create it there, or change kms_key in "
+                "settings.toml."
+            ) from error
+        raise
+    for field, required in _REQUIRED_OF_KEY.items():
+        if found[field] != required:
+            raise CannotRemediateError(
+                f"A topic can be encrypted with a key whose {field} is {required}, but that of {key} is "
+                f"{found[field]}. Correct the key, or change kms_key in settings.toml."
+            )
+
+
+def _publishers(policy: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the principals that a topic's policy lets publish, in its own words."""
+    for statement in _listed(policy.get("Statement", [])):
+        actions = [action.lower() for action in _listed(statement.get("Action", []))]
+        if statement.get("Effect") == "Allow" and any(fnmatchcase(_PUBLISH, action) for action in actions):
+            principal = statement.get("Principal", {})
+            for kind in principal.values() if isinstance(principal, Mapping) else [principal]:
+                yield from _listed(kind)
+
+
+def _listed(value: Any) -> list[Any]:  # noqa: ANN401 - a policy has one of a thing, or a list
+    return value if isinstance(value, list) else [value]
+
+
+def _set_key(topic: str, key: str, session: Session) -> None:
+    session.client("sns").set_topic_attributes(
+        TopicArn=topic, AttributeName=_KEY_ATTRIBUTE, AttributeValue=key
+    )

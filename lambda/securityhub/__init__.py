@@ -1,0 +1,1 @@
+"""What Security Hub sends, and what it takes."""

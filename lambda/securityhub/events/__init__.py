@@ -1,0 +1,41 @@
+"""Security Hub's EventBridge events as typed, immutable values.
+
+`parse_event` is the entry point, and `parse_finding` for a finding alone; everything else here is what they
+return or raise.
+
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-event-formats.html
+"""
+
+from __future__ import annotations
+
+from securityhub.events.fields import MalformedEventError
+from securityhub.events.model import (
+    CustomActionEvent,
+    EventBridgeEvent,
+    Finding,
+    ImportedFindingsEvent,
+    ImportedFindingsV2Event,
+    InsightResult,
+    InsightResultsEvent,
+    MalformedItem,
+    OcsfFinding,
+    Resource,
+)
+from securityhub.events.parser import SecurityHubEvent, parse_event, parse_finding
+
+__all__ = [
+    "CustomActionEvent",
+    "EventBridgeEvent",
+    "Finding",
+    "ImportedFindingsEvent",
+    "ImportedFindingsV2Event",
+    "InsightResult",
+    "InsightResultsEvent",
+    "MalformedEventError",
+    "MalformedItem",
+    "OcsfFinding",
+    "Resource",
+    "SecurityHubEvent",
+    "parse_event",
+    "parse_finding",
+]

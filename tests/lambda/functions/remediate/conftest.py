@@ -1,0 +1,207 @@
+"""Remediation without AWS: accounts that refuse or not, a table and a bucket in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from functions.remediate.allow_and_deny import UnreadableTagsError
+from functions.remediate.logic import Invocation, Services
+from functions.remediate.member_account import MemberRoleError
+from functions.remediate.organization import OrganizationError
+from functions.remediate.settings import Settings
+from invocation.once import RememberedWork
+from remediations.contract import Change, Plan, Remediation
+from securityhub.events import Resource, parse_event
+from securityhub.findings.updates import NotUpdated
+
+FUNCTION_ARN = "arn:aws:lambda:eu-west-1:111122223333:function:example"
+ENVIRONMENT = {
+    "REMEDIATIONS": "example",
+    "ALLOWED_ACCOUNTS": "ANY",
+    "UNDO_ACTION_ID": "UndoRemediation",
+    "MEMBER_ROLE": "securityhub/Member",
+    "AUTOMATION_ROLE": "securityhub/Automation",
+    "EXTERNAL_ID": "external",
+    "RECORDS_BUCKET": "records",
+    "IDEMPOTENCY_TABLE": "done",
+}
+
+
+class World:
+    """Everything that remediation touches, in memory.
+
+    Attributes:
+        open: resources that need remediation; applying closes them.
+        applied: resources in the order in which they were changed.
+        undone: resources in the order in which they were restored.
+        refusing: accounts whose role refuses.
+        failing: resources on which applying fails.
+        notes: what was written, by finding id: (status, text), oldest first.
+        unwritable: findings that Security Hub does not update.
+        requests: findings of each request to Security Hub, oldest first.
+        containers: units above each account; one that is missing can't be looked up.
+        looked_up: accounts that were looked up.
+        remains: what a plan leaves to do by hand.
+        meanwhile: called while something is applied.
+        tags_of_changed: reads the tags of what is changed where the finding doesn't name it.
+        tags: tags of the resources; None where they can't be known, an error where reading them fails.
+    """
+
+    def __init__(self, store):
+        self.store = store
+        self.forget()
+
+    def forget(self):
+        """Begin anew."""
+        self.open, self.applied, self.undone = set(), [], []
+        self.refusing, self.failing, self.unwritable = set(), set(), set()
+        self.notes, self.requests = {}, []
+        self.containers, self.looked_up, self.tags = {}, [], {}
+        self.kept = {}
+        self.tags_of_changed = None
+        self.remains, self.meanwhile = "", lambda: None
+        self.store.records.clear()
+
+    # MemberAccounts
+    def session(self, finding, action):
+        if finding.aws_account_id in self.refusing:
+            raise MemberRoleError(f"The role of {finding.aws_account_id} could not be assumed for {action}")
+        return object()
+
+    # Organization
+    def containers_of(self, account):
+        self.looked_up.append(account)
+        if account not in self.containers:
+            raise OrganizationError(f"What {account} belongs to could not be found out")
+        return self.containers[account]
+
+    # TagReader
+    def read_tags(self, resource, _finding, _session):
+        tags = self.tags.get(resource, {})
+        if tags is None:
+            raise UnreadableTagsError(f"The tags of {resource} cannot be read")
+        if isinstance(tags, Exception):
+            raise tags
+        return tags
+
+    # Records
+    def save(self, finding, *, remediation, change):
+        self.kept[finding.id] = (remediation, change)
+        return f"s3://records/{finding.id}"
+
+    def load(self, finding):
+        return self.kept.get(finding.id)
+
+    def delete(self, finding):
+        del self.kept[finding.id]
+
+    # FindingsUpdater
+    def batch_update_findings(
+        self, findings, *, workflow_status, note_text, note_updated_by, user_defined_fields
+    ):
+        assert user_defined_fields is None
+        assert note_updated_by == FUNCTION_ARN
+        assert len(note_text) <= 512
+        self.requests.append([finding.id for finding in findings])
+        refused = [finding for finding in findings if finding.id in self.unwritable]
+        for finding in findings:
+            if finding not in refused:
+                self.notes.setdefault(finding.id, []).append((workflow_status, note_text))
+        return [
+            NotUpdated(finding=one, error_code="FindingNotFound", error_message="gone") for one in refused
+        ]
+
+    # Remediation
+    def plan(self, finding, _session):
+        resource = finding.resources[0].id
+        needed = resource in self.open
+        return Plan(
+            resource=resource,
+            description="Close it" if needed else "It is closed already",
+            prior_state={"open": needed},
+            is_needed=needed,
+            remains=self.remains,
+        )
+
+    def apply(self, plan, _session):
+        if plan.resource in self.failing:
+            raise RuntimeError("The service is in pieces")
+        self.meanwhile()
+        self.open.discard(plan.resource)
+        self.applied.append(plan.resource)
+        return Change(resource=plan.resource, description="Closed it", prior_state=plan.prior_state)
+
+    def undo(self, change, _session):
+        self.open.add(change.resource)
+        self.undone.append(change.resource)
+
+    @property
+    def services(self):
+        once = RememberedWork(self.store)
+        once.register_lambda_context(SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000))
+        example = Remediation(
+            name="example",
+            control_ids=("EX.1",),
+            resource_types=("AwsExample",),
+            description="Closes what is open",
+            plan=self.plan,
+            apply=self.apply,
+            undo=self.undo,
+            tags_of_changed=self.tags_of_changed,
+        )
+        return Services(
+            members=self,
+            organization=self,
+            read_tags=self.read_tags,
+            records=self,
+            once=once,
+            security_hub=self,
+            remediations={"example": example},
+        )
+
+    def last_note(self, finding):
+        return self.notes[finding.id][-1]
+
+
+@pytest.fixture
+def world(memory_store):
+    return World(memory_store)
+
+
+@pytest.fixture
+def settings():
+    return Settings.from_environment(ENVIRONMENT)
+
+
+@pytest.fixture
+def invocation():
+    return Invocation(request_id="request-1", function_arn=FUNCTION_ARN)
+
+
+@pytest.fixture
+def new_event(load_event, world):
+    """A function that makes an event of so many findings in three accounts, each about an open resource."""
+
+    def make(count, *, action="Remediate", automatic=False):
+        event = parse_event(load_event("findings_imported" if automatic else "custom_action_20_findings"))
+        template = event.findings[0]
+        findings = tuple(
+            replace(
+                template,
+                id=f"finding/{number}",
+                aws_account_id=("444455556666", "777788889999", "111122223333")[number % 3],
+                resources=(Resource(type="AwsExample", id=f"resource/{number}", region=None),),
+                raw={"Compliance": {"SecurityControlId": "EX.1"}},
+            )
+            for number in range(count)
+        )
+        world.open.update(finding.resources[0].id for finding in findings)
+        if automatic:
+            return replace(event, findings=findings)
+        arn = f"arn:aws:securityhub:eu-west-1:111122223333:action/custom/{action}"
+        return replace(event, findings=findings, action_arn=arn)
+
+    return make

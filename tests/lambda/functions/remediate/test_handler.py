@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import io
+import json
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from functions.remediate.outcomes import FindingsNotRemediatedError
+from invocation.once import RememberedWork
+from securityhub.events import MalformedEventError
+
+ENVIRONMENT = {
+    "AWS_REGION": "eu-west-1",
+    "REMEDIATIONS": "ebs_default_encryption",
+    "ALLOWED_ACCOUNTS": "ANY",
+    "AUTOMATIC_MODE": "apply",
+    "MEMBER_ROLE": "securityhub/Member",
+    "AUTOMATION_ROLE": "securityhub/Automation",
+    "EXTERNAL_ID": "external",
+    "RECORDS_BUCKET": "records",
+    "IDEMPOTENCY_TABLE": "done",
+    "POWERTOOLS_TRACE_DISABLED": "true",
+}
+
+
+@pytest.fixture
+def handler(cold_start, monkeypatch, world):
+    handler = cold_start("functions.remediate.handler", **ENVIRONMENT)
+    once = RememberedWork(world.store)
+    monkeypatch.setattr(handler, "once", once)
+    monkeypatch.setattr(handler, "services", replace(world.services, once=once))
+    return handler
+
+
+@pytest.fixture
+def log(handler, monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(handler.logger.registered_handler, "stream", stream)
+    return stream
+
+
+@pytest.fixture
+def imported(load_event, world):
+    """A function that makes an imported event about an open resource."""
+
+    def make(number):
+        event = load_event("findings_imported")
+        (finding,) = event["detail"]["findings"]
+        finding["Id"] = f"finding/{number}"
+        finding["Resources"] = [{"Type": "AwsExample", "Id": f"resource/{number}"}]
+        finding["Compliance"]["SecurityControlId"] = "EX.1"
+        world.open.add(f"resource/{number}")
+        return event
+
+    return make
+
+
+def batch(*bodies):
+    return {
+        "Records": [
+            {"messageId": f"message-{number}", "body": body, "eventSource": "aws:sqs", "attributes": {}}
+            for number, body in enumerate(bodies)
+        ]
+    }
+
+
+def test_a_pressed_action_is_answered_with_what_became_of_each_finding(
+    handler, imported, load_event, lambda_context, world
+):
+    event = load_event("custom_action_1_finding")
+    event["detail"]["findings"] = imported(1)["detail"]["findings"]
+    (report,) = handler.handle(event, lambda_context)["findings"]
+    assert (report["finding"], report["status"]) == ("finding/1", "Remediated")
+    assert world.applied == ["resource/1"]
+
+
+def test_runbooks_are_waited_for_as_long_as_leaves_time_for_the_other_findings_and_the_notes(
+    handler, imported, load_event, lambda_context, monkeypatch
+):
+    given = {}
+
+    @contextmanager
+    def waiting(**limits):
+        given.update(limits)
+        yield
+
+    monkeypatch.setattr(handler, "waiting_for_runbooks", waiting)
+    lambda_context.get_remaining_time_in_millis = lambda: 300_000
+    event = load_event("custom_action_1_finding")
+    event["detail"]["findings"] = imported(1)["detail"]["findings"]
+    handler.handle(event, lambda_context)
+    assert given == {"role": "securityhub/Automation", "seconds": 210}
+
+
+def test_an_event_with_a_failure_raises_after_all_others_are_done(
+    handler, imported, load_event, lambda_context, world
+):
+    event = load_event("custom_action_1_finding")
+    event["detail"]["findings"] = [imported(n)["detail"]["findings"][0] for n in (1, 2, 3)]
+    world.failing = {"resource/1"}
+    with pytest.raises(FindingsNotRemediatedError, match="finding/1"):
+        handler.handle(event, lambda_context)
+    assert world.applied == ["resource/2", "resource/3"]
+
+
+def test_of_a_batch_only_the_messages_that_failed_come_back(handler, imported, lambda_context, world):
+    world.failing = {"resource/1"}
+    bodies = [json.dumps(imported(number)) for number in range(3)]
+    answer = handler.handle(batch(*bodies, "no JSON"), lambda_context)
+    failed = [item["itemIdentifier"] for item in answer["batchItemFailures"]]
+    assert failed == ["message-1", "message-3"]
+    assert world.applied == ["resource/0", "resource/2"]
+
+
+def test_the_next_batch_knows_nothing_of_the_last_ones_failures(handler, imported, lambda_context):
+    handler.handle(batch("no JSON"), lambda_context)
+    answer = handler.handle(batch(json.dumps(imported(1))), lambda_context)
+    assert answer == {"batchItemFailures": []}
+
+
+def test_the_same_message_twice_is_done_once(handler, imported, lambda_context, world):
+    body = json.dumps(imported(1))
+    handler.handle(batch(body, body), lambda_context)
+    handler.handle(batch(body), lambda_context)
+    assert world.applied == ["resource/1"]
+
+
+def test_insight_results_change_nothing_and_are_explained(handler, load_event, lambda_context, world):
+    answer = handler.handle(load_event("insight_results_few"), lambda_context)
+    assert "has no findings" in answer["skipped"]
+    assert world.notes == {}
+
+
+def test_an_event_that_cannot_be_read_raises(handler, lambda_context):
+    with pytest.raises(MalformedEventError):
+        handler.handle({"source": "aws.securityhub"}, lambda_context)
+
+
+def test_the_plan_of_a_dry_run_is_in_the_log(handler, imported, lambda_context, log, monkeypatch):
+    monkeypatch.setattr(handler, "settings", replace(handler.settings, automatic_changes=False))
+    handler.handle(batch(json.dumps(imported(1))), lambda_context)
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    (line,) = [line for line in lines if line["message"] == "Findings handled"]
+    (report,) = line["summary"]["findings"]
+    assert report["status"] == "Dry run, nothing changed"
+    assert report["prior_state"] == {"open": True}
+
+
+@pytest.mark.parametrize("missing", ["MEMBER_ROLE", "AUTOMATION_ROLE", "RECORDS_BUCKET"])
+def test_a_missing_setting_shows_at_cold_start(cold_start, missing):
+    with pytest.raises(ValueError, match=missing):
+        cold_start("functions.remediate.handler", **{**ENVIRONMENT, missing: ""})
+
+
+def test_a_remediation_that_does_not_exist_shows_at_cold_start(cold_start):
+    with pytest.raises(ValueError, match="There is no remediation nonsense"):
+        cold_start("functions.remediate.handler", **{**ENVIRONMENT, "REMEDIATIONS": "nonsense"})
+
+
+def test_what_remediations_are_told_is_checked_at_cold_start(cold_start):
+    told = {
+        "REMEDIATIONS": "cloudtrail_encryption",
+        "REMEDIATION_PARAMETERS": '{"cloudtrail_encryption": {}}',
+    }
+    with pytest.raises(ValueError, match=r"cloudtrail_encryption was given the parameters \{\}, but takes"):
+        cold_start("functions.remediate.handler", **ENVIRONMENT | told)
+
+
+@pytest.mark.parametrize("given", ["kms_key", "[]", '{"one": "alias/key"}', '{"one": {"kms_key": 1}}'])
+def test_parameters_that_cannot_be_read_show_at_cold_start(cold_start, given):
+    with pytest.raises(ValueError, match="REMEDIATION_PARAMETERS must be a JSON object of objects of texts"):
+        cold_start("functions.remediate.handler", **ENVIRONMENT | {"REMEDIATION_PARAMETERS": given})

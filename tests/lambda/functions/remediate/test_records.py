@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import uuid4
+
+import boto3
+import pytest
+
+from functions.remediate.records import RecordsBucket, create_client
+from remediations.contract import Change
+from securityhub.events import parse_event
+
+CHANGE = Change(resource="arn:example", description="Closed it", prior_state={"open": [True, None, 7]})
+
+
+@pytest.fixture
+def finding(load_event):
+    (finding,) = parse_event(load_event("custom_action_1_finding")).findings
+    return finding
+
+
+@pytest.fixture
+def bucket(embedded_aws, monkeypatch):
+    for name, value in embedded_aws.settings().items():
+        monkeypatch.setenv(name, value)
+    name = f"records-{uuid4().hex[:12]}"
+    boto3.client("s3").create_bucket(
+        Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    return name
+
+
+@pytest.fixture
+def records(bucket):
+    return RecordsBucket(create_client(), bucket)
+
+
+def test_what_is_kept_comes_back_unchanged(records, finding):
+    records.save(finding, remediation="example", change=CHANGE)
+    assert records.load(finding) == ("example", CHANGE)
+
+
+def test_it_says_where_by_account_and_region(records, bucket, finding):
+    place = records.save(finding, remediation="example", change=CHANGE)
+    assert place.startswith(f"s3://{bucket}/{finding.aws_account_id}/{finding.region}/")
+
+
+def test_another_finding_has_no_record(records, finding):
+    records.save(finding, remediation="example", change=CHANGE)
+    assert records.load(replace(finding, id="another")) is None
+
+
+def test_the_rest_of_a_remediation_that_stopped_halfway_does_not_replace_the_first_record(records, finding):
+    records.save(finding, remediation="example", change=CHANGE)
+    rest = replace(CHANGE, prior_state={"open": [7]})
+    records.save(finding, remediation="example", change=rest)
+    assert records.load(finding) == ("example", CHANGE)
+
+
+def test_a_finding_that_was_updated_since_gets_a_new_record(records, finding):
+    records.save(finding, remediation="example", change=CHANGE)
+    later = replace(CHANGE, prior_state={"open": []})
+    records.save(replace(finding, updated_at=None), remediation="example", change=later)
+    assert records.load(finding) == ("example", later)
+
+
+def test_another_remediation_of_the_finding_gets_a_new_record(records, finding):
+    records.save(finding, remediation="example", change=CHANGE)
+    records.save(finding, remediation="other", change=CHANGE)
+    assert records.load(finding) == ("other", CHANGE)
+
+
+def test_a_deleted_record_is_gone(records, finding):
+    records.save(finding, remediation="example", change=CHANGE)
+    records.delete(finding)
+    assert records.load(finding) is None

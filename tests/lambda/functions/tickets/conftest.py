@@ -1,0 +1,327 @@
+"""Ticketing without AWS: Security Hub, its rules and their queue, trackers and tables in memory.
+
+Any call that leaves the process can be its end, or the moment at which another invocation comes in between.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from functions.tickets.contract import Ticket, TrackerError
+from functions.tickets.entry import ChangedMeanwhileError, finding_key
+from functions.tickets.logic import Invocation, Services, handle_findings
+from invocation.once import RememberedWork
+from securityhub.events import parse_event, parse_finding
+from securityhub.findings.updates import NotUpdated, RequestRefusedError
+
+FUNCTION_ARN = "arn:aws:lambda:eu-west-1:111122223333:function:example"
+ACTION_ARN = "arn:aws:securityhub:eu-west-1:111122223333:action/custom/OpenTicket"
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class DiedError(BaseException):
+    """The end of a process, which nothing handles."""
+
+
+class MemoryTickets:
+    """The table of tickets."""
+
+    def __init__(self, checkpoint):
+        self.entries = {}
+        self.checkpoint = checkpoint
+
+    def load(self, finding, tracker):
+        self.checkpoint()
+        return self.entries.get((finding_key(finding), tracker))
+
+    def load_all(self, finding):
+        self.checkpoint()
+        return {name: entry for (key, name), entry in self.entries.items() if key == finding_key(finding)}
+
+    def save(self, finding, tracker, entry, *, replacing):
+        self.checkpoint()
+        key = (finding_key(finding), tracker)
+        present = self.entries.get(key)
+        if (present and present.revision) != (replacing and replacing.revision):
+            raise ChangedMeanwhileError
+        self.entries[key] = replace(entry, revision=(replacing.revision if replacing else 0) + 1)
+        self.checkpoint()
+        return self.entries[key]
+
+
+@dataclass
+class Issue:
+    """A ticket in a tracker, as the tracker has it."""
+
+    key: str
+    finding_id: str
+    earlier: Ticket | None
+    is_open: bool = True
+
+
+class MemoryTracker:
+    """A tracker.
+
+    Attributes:
+        is_down: whether every call fails.
+        answers_late: whether a ticket is opened and the answer does not arrive.
+        issues: the tickets, by id.
+        calls: the names of the calls, oldest first.
+        reasons: the reasons of resolutions, oldest first.
+    """
+
+    def __init__(self, name, checkpoint):
+        self.name = name
+        self.checkpoint = checkpoint
+        self.is_down = self.answers_late = False
+        self.issues = {}
+        self.calls, self.reasons = [], []
+
+    def find(self, draft, since):
+        self._called("find")
+        assert since <= datetime.now(UTC)
+        return next((self._ticket(id_) for id_, one in self.issues.items() if one.key == draft.key), None)
+
+    def open(self, draft):
+        self._called("open")
+        assert 0 < len(draft.key) <= 64
+        assert draft.earlier is None or not self.issues[draft.earlier.id].is_open
+        id_ = f"{self.name.upper()}-{len(self.issues) + 1}"
+        self.issues[id_] = Issue(draft.key, draft.finding.id, draft.earlier)
+        self.checkpoint()
+        if self.answers_late:
+            raise TrackerError(f"{self.name} did not answer in time.")
+        return self._ticket(id_)
+
+    def resolve(self, ticket, reason):
+        self._called("resolve")
+        self.reasons.append(reason)
+        self.issues[ticket.id].is_open = False
+        self.checkpoint()
+
+    def open_issues(self, finding_id):
+        return [id_ for id_, one in self.issues.items() if one.is_open and one.finding_id == finding_id]
+
+    def _called(self, name):
+        self.checkpoint()
+        self.calls.append(name)
+        if self.is_down:
+            raise TrackerError(f"{self.name} answered 500.")
+
+    def _ticket(self, id_):
+        return Ticket(id=id_, link=f"https://{self.name.lower()}.example.com/{id_}")
+
+
+class World:
+    """Everything that ticketing touches.
+
+    Attributes:
+        findings: Security Hub's, by id.
+        notes: what was written to them, by finding id: (status, text), oldest first.
+        unwritable: ids of findings that Security Hub does not update.
+        queue: events that the rules have let pass, or that a custom action has sent, and not handled yet.
+        history: all events that were ever in the queue.
+        tried: ids of the events that were delivered before.
+        hub_is_down: whether findings can't be read.
+    """
+
+    def __init__(self, template, store):
+        self.template = template
+        self.store = store
+        for name in ("_put_record", "_update_record", "_delete_record"):
+            setattr(store, name, self._interruptible(getattr(store, name)))
+        self.forget()
+
+    def forget(self):
+        """Begin anew."""
+        self.findings, self.notes, self.unwritable = {}, {}, set()
+        self.queue, self.history, self.tried = [], [], set()
+        self.hub_is_down = False
+        self.store.records.clear()
+        self.tickets = MemoryTickets(self.checkpoint)
+        self.trackers = tuple(MemoryTracker(name, self.checkpoint) for name in ("Jira", "Slack"))
+        self._seconds = itertools.count()
+        self._numbers = itertools.count(1)
+        self._until_death = self._until_intrusion = None
+        self._intrude = None
+
+    # Time, and what may happen in it
+
+    def now(self):
+        return START + timedelta(seconds=next(self._seconds))
+
+    def checkpoint(self):
+        """Die here, or let another invocation in, if it is time; see whether all is well in any case."""
+        for tracker, finding_id in itertools.product(self.trackers, self.findings):
+            assert len(tracker.open_issues(finding_id)) <= 1, "two open tickets of a finding in a tracker"
+        if self._until_death is not None:
+            self._until_death -= 1
+            if self._until_death < 0:
+                self._until_death = None
+                raise DiedError
+        if self._until_intrusion is not None:
+            self._until_intrusion -= 1
+            if self._until_intrusion < 0:
+                self._until_intrusion = None
+                self._intrude()
+
+    def _interruptible(self, method):
+        def interruptible(*arguments, **settings):
+            self.checkpoint()
+            method(*arguments, **settings)
+            self.checkpoint()
+
+        return interruptible
+
+    # Security Hub
+
+    def import_finding(self, finding_id, **changes):
+        """Let a provider import a finding for the first time, or update it."""
+        before = self.findings.get(finding_id)
+        updated = self.now()
+        finding = before or {
+            **self.template["detail"]["findings"][0],
+            "Id": finding_id,
+            "Severity": {"Label": "CRITICAL"},
+            "Compliance": {"Status": "FAILED"},
+            "Workflow": {"Status": "NEW"},
+            "RecordState": "ACTIVE",
+        }
+        finding = {**finding, **changes, "UpdatedAt": updated.isoformat()}
+        fails_again = before and before["Compliance"]["Status"] == "PASSED" != finding["Compliance"]["Status"]
+        if fails_again and finding["Workflow"]["Status"] in ("NOTIFIED", "RESOLVED"):
+            finding["Workflow"] = {"Status": "NEW"}
+        self._store(finding)
+
+    def set_status(self, finding_id, status):
+        """Let an analyst set a workflow status, which leaves UpdatedAt as it is."""
+        self._store({**self.findings[finding_id], "Workflow": {"Status": status}})
+
+    def press(self, *finding_ids):
+        """Let an analyst press the custom action."""
+        findings = [copy.deepcopy(self.findings[finding_id]) for finding_id in finding_ids]
+        self._send(
+            {
+                **self._envelope("Security Hub Findings - Custom Action", ACTION_ARN),
+                "detail": {"actionName": "Open ticket", "actionDescription": "", "findings": findings},
+            }
+        )
+
+    def batch_update_findings(
+        self, findings, *, workflow_status, note_text, note_updated_by, user_defined_fields
+    ):
+        self.checkpoint()
+        assert note_updated_by == FUNCTION_ARN
+        assert len(note_text) <= 512
+        refused = [finding for finding in findings if finding.id in self.unwritable]
+        for finding in findings:
+            if finding not in refused:
+                self.notes.setdefault(finding.id, []).append((workflow_status, note_text))
+                updated = dict(self.findings[finding.id])
+                if workflow_status:
+                    updated["Workflow"] = {"Status": workflow_status}
+                if user_defined_fields is not None:
+                    assert all(len(value) <= 1024 for value in user_defined_fields.values())
+                    updated["UserDefinedFields"] = user_defined_fields
+                self._store(updated)
+        self.checkpoint()
+        return [
+            NotUpdated(finding=one, error_code="FindingNotFound", error_message="gone") for one in refused
+        ]
+
+    def get_finding(self, finding):
+        self.checkpoint()
+        if self.hub_is_down:
+            raise RequestRefusedError("InternalException", "Security Hub is down")
+        found = self.findings.get(finding.id)
+        return found and parse_finding(copy.deepcopy(found), "eu-west-1")
+
+    def _store(self, finding):
+        self.findings[finding["Id"]] = finding
+        has_tickets = "Tickets" in finding.get("UserDefinedFields", {})
+        is_new = (finding["Workflow"]["Status"], finding["RecordState"]) == ("NEW", "ACTIVE")
+        if has_tickets or is_new:  # the two rules
+            arn = f"{finding['ProductArn']}/{finding['Id']}"
+            imported = self._envelope("Security Hub Findings - Imported", arn)
+            self._send({**imported, "detail": {"findings": [copy.deepcopy(finding)]}})
+
+    def _envelope(self, detail_type, resource):
+        return {
+            **self.template,
+            "id": f"event-{next(self._numbers)}",
+            "time": self.now().isoformat(),
+            "detail-type": detail_type,
+            "resources": [resource],
+        }
+
+    def _send(self, event):
+        self.queue.append(event)
+        self.history.append(event)
+
+    # Lambda
+
+    def services(self, *, remaining_milliseconds=60_000):
+        once = RememberedWork(self.store)
+        once.register_lambda_context(
+            SimpleNamespace(get_remaining_time_in_millis=lambda: remaining_milliseconds)
+        )
+        return Services(trackers=self.trackers, tickets=self.tickets, once=once, security_hub=self)
+
+    def handle(self, event, *, remaining_milliseconds=60_000, is_late=False, **invocation):
+        """Run the function on an event and return what became of its findings."""
+        return handle_findings(
+            parse_event(event),
+            services=self.services(remaining_milliseconds=remaining_milliseconds),
+            is_late=is_late,
+            invocation=Invocation(
+                request_id=f"request-{event['id']}", function_arn=FUNCTION_ARN, **invocation
+            ),
+        )
+
+    def deliver(self, event, *, death_after=None, intrusion_after=None, intrude=None):
+        """Run the function on a queued event, which stays in the queue unless all went well.
+
+        Args:
+            event: the event.
+            death_after: so many calls later the process ends, and its time is over.
+            intrusion_after: so many calls later, `intrude` runs in between.
+            intrude: what runs then.
+        """
+        self._until_death, self._until_intrusion, self._intrude = death_after, intrusion_after, intrude
+        is_late = event["id"] in self.tried
+        self.tried.add(event["id"])
+        remaining = 60_000 if death_after is None else -1
+        try:
+            summary = self.handle(event, remaining_milliseconds=remaining, is_late=is_late)
+        except DiedError:
+            return None
+        finally:
+            self._until_death = self._until_intrusion = None
+        if not summary.failures and event in self.queue:
+            self.queue.remove(event)
+        return summary
+
+    def deliver_all(self):
+        """Deliver until nothing is left, and return how many deliveries that took."""
+        number = 0
+        while self.queue:
+            summary = self.deliver(self.queue[0])
+            assert not summary.failures, summary.failures
+            number += 1
+            assert number < 500, "the events never end"
+        return number
+
+    def open_issues(self, finding_id):
+        """The ids of a finding's open tickets in all trackers."""
+        return [id_ for tracker in self.trackers for id_ in tracker.open_issues(finding_id)]
+
+
+@pytest.fixture
+def world(load_event, memory_store):
+    return World(load_event("findings_imported"), memory_store)

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+
+import pytest
+from aws_lambda_powertools.utilities import parameters
+
+from functions.tickets.outcomes import TicketsIncompleteError
+from invocation.once import RememberedWork
+from securityhub.events import MalformedEventError
+
+ENVIRONMENT = {
+    "IDEMPOTENCY_TABLE": "done",
+    "TICKET_TABLE": "tickets",
+    "TRACKERS": "jira",
+    "JIRA_URL": "https://example.atlassian.net",
+    "JIRA_PROJECT": "SEC",
+    "JIRA_SECRET": "securityhub-actions/jira",
+    "POWERTOOLS_TRACE_DISABLED": "true",
+}
+
+
+@pytest.fixture
+def handler(cold_start, monkeypatch, world):
+    handler = cold_start("functions.tickets.handler", **ENVIRONMENT)
+    once = RememberedWork(world.store)
+    monkeypatch.setattr(handler, "once", once)
+    monkeypatch.setattr(handler, "services", replace(world.services(), once=once))
+    return handler
+
+
+@pytest.fixture
+def log(handler, monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(handler.logger.registered_handler, "stream", stream)
+    return stream
+
+
+@pytest.fixture
+def imported(world):
+    """A function that imports a finding and returns the event."""
+
+    def make(finding_id):
+        world.import_finding(finding_id)
+        return world.queue[-1]
+
+    return make
+
+
+def batch(*bodies, received=1):
+    attributes = {"ApproximateReceiveCount": str(received)}
+    return {
+        "Records": [
+            {
+                "messageId": f"message-{number}",
+                "body": body,
+                "eventSource": "aws:sqs",
+                "attributes": attributes,
+            }
+            for number, body in enumerate(bodies)
+        ]
+    }
+
+
+def test_a_pressed_action_is_answered_with_the_tickets_of_each_finding(
+    handler, imported, lambda_context, world
+):
+    imported("A")
+    world.press("A")
+    (report,) = handler.handle(world.queue[-1], lambda_context)["findings"]
+    assert (report["finding"], report["tickets"]["Jira"]) == (
+        "A",
+        "open JIRA-1 https://jira.example.com/JIRA-1",
+    )
+
+
+def test_an_event_with_a_failure_raises_after_all_others_are_done(handler, imported, lambda_context, world):
+    for finding_id in "ABC":
+        imported(finding_id)
+    world.press("A", "B", "C")
+    world.trackers[0].is_down = True
+    with pytest.raises(TicketsIncompleteError, match=r"3 failure\(s\)\. A: Jira"):
+        handler.handle(world.queue[-1], lambda_context)
+    assert len(world.trackers[1].issues) == 3
+
+
+def test_of_a_batch_only_the_messages_that_failed_come_back(handler, imported, lambda_context, world):
+    events = [imported(finding_id) for finding_id in "ABC"]
+    world.unwritable = {"B"}
+    answer = handler.handle(batch(*map(json.dumps, events), "no JSON"), lambda_context)
+    assert [item["itemIdentifier"] for item in answer["batchItemFailures"]] == ["message-1", "message-3"]
+    assert handler.handle(batch(json.dumps(events[0])), lambda_context) == {"batchItemFailures": []}
+
+
+def test_the_same_message_twice_opens_one_ticket(handler, imported, lambda_context, world):
+    body = json.dumps(imported("A"))
+    handler.handle(batch(body, body), lambda_context)
+    handler.handle(batch(body), lambda_context)
+    assert world.open_issues("A") == ["JIRA-1", "SLACK-1"]
+
+
+def test_insight_results_open_nothing_and_are_explained(handler, load_event, lambda_context, world):
+    answer = handler.handle(load_event("insight_results_few"), lambda_context)
+    assert "has no findings" in answer["skipped"]
+    assert world.tickets.entries == {}
+
+
+def test_an_event_that_cannot_be_read_raises(handler, lambda_context):
+    with pytest.raises(MalformedEventError):
+        handler.handle({"source": "aws.securityhub"}, lambda_context)
+
+
+@pytest.mark.parametrize("received", [1, 2])
+def test_a_message_that_comes_again_is_about_its_finding_as_that_is_now(
+    handler, imported, lambda_context, world, received
+):
+    body = json.dumps(imported("A"))
+    world.import_finding("A", Compliance={"Status": "PASSED"}, Workflow={"Status": "RESOLVED"})
+    handler.handle(batch(body, received=received), lambda_context)
+    assert len(world.trackers[0].issues) == (received == 1)
+
+
+def test_what_failed_is_in_the_log(handler, imported, lambda_context, world, log):
+    world.trackers[0].is_down = True
+    handler.handle(batch(json.dumps(imported("A"))), lambda_context)
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    (line,) = [line for line in lines if line["message"] == "Tickets incomplete"]
+    assert line["summary"]["findings"][0]["failures"] == {"Jira": "TrackerError: Jira answered 500"}
+
+
+def test_a_secret_is_read_when_it_is_needed_and_for_five_minutes(handler, monkeypatch):
+    read = []
+
+    def get_secret(name, **settings):
+        read.append((name, settings))
+        return {"email": "a", "api_token": "b"}
+
+    monkeypatch.setattr(parameters, "get_secret", get_secret)
+    assert read == []
+    assert handler.get_secret("securityhub-actions/jira") == {"email": "a", "api_token": "b"}
+    assert read == [("securityhub-actions/jira", {"transform": "json", "max_age": 300})]
+
+
+def test_a_tracker_that_does_not_exist_shows_at_cold_start(cold_start):
+    with pytest.raises(ValueError, match="TRACKERS must name one or more of"):
+        cold_start("functions.tickets.handler", **{**ENVIRONMENT, "TRACKERS": "nonsense"})

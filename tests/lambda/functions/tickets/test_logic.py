@@ -1,0 +1,607 @@
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import HealthCheck, event, given, target
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from functions.tickets.contract import TrackerError
+from functions.tickets.logic import explain_no_findings
+from functions.tickets.outcomes import TicketsIncompleteError
+from securityhub.events import parse_event
+
+FAILED, PASSED = {"Compliance": {"Status": "FAILED"}}, {"Compliance": {"Status": "PASSED"}}
+ARCHIVED = {"RecordState": "ARCHIVED"}
+
+
+@pytest.fixture
+def jira(world):
+    return world.trackers[0]
+
+
+@pytest.fixture
+def slack(world):
+    return world.trackers[1]
+
+
+@pytest.fixture
+def ticketed(world):
+    """The world with a finding A that has a ticket in each tracker."""
+    world.import_finding("A")
+    world.deliver_all()
+    return world
+
+
+def links_of(world, finding_id):
+    return world.findings[finding_id].get("UserDefinedFields", {}).get("Tickets", "")
+
+
+def test_a_finding_gets_one_ticket_in_each_tracker_and_says_so(world):
+    world.import_finding("A", UserDefinedFields={"team": "payments"})
+    world.deliver_all()
+    assert world.open_issues("A") == ["JIRA-1", "SLACK-1"]
+    assert world.findings["A"]["UserDefinedFields"] == {
+        "team": "payments",
+        "Tickets": "Jira JIRA-1 https://jira.example.com/JIRA-1; Slack SLACK-1 https://slack.example.com/SLACK-1",
+    }
+    ((status, note),) = world.notes["A"]
+    assert status == "NOTIFIED"
+    assert note.startswith("Ticket opened: Jira JIRA-1 https://jira.example.com/JIRA-1; Slack SLACK-1 https")
+    assert note.endswith(" by automatic rule, request request-event-1.")
+
+
+def test_a_press_gives_each_of_its_findings_tickets_and_the_note_names_the_action(world):
+    for number in range(20):
+        world.import_finding(f"finding/{number}", Workflow={"Status": "NOTIFIED"})
+    world.press(*world.findings)
+    world.deliver_all()
+    assert all(len(world.open_issues(finding_id)) == 2 for finding_id in world.findings)
+    ((status, note),) = world.notes["finding/7"]
+    assert status is None
+    assert "action/custom/OpenTicket pressed in 111122223333, request request-event-" in note
+
+
+def test_a_second_press_opens_nothing_and_writes_nothing(ticketed):
+    ticketed.press("A")
+    ticketed.deliver_all()
+    assert ticketed.open_issues("A") == ["JIRA-1", "SLACK-1"]
+    assert len(ticketed.notes["A"]) == 1
+
+
+def test_a_press_writes_the_links_again_that_somebody_has_removed(ticketed):
+    links = links_of(ticketed, "A")
+    ticketed._store({**ticketed.findings["A"], "UserDefinedFields": {"owner": "ann"}})
+    ticketed.deliver_all()
+    assert not links_of(ticketed, "A")
+    ticketed.press("A")
+    ticketed.deliver_all()
+    assert links_of(ticketed, "A") == links
+    assert [len(tracker.issues) for tracker in ticketed.trackers] == [1, 1]
+
+
+def test_what_is_written_to_a_finding_makes_one_event_and_that_one_makes_none(world):
+    world.import_finding("A")
+    assert world.deliver_all() == 2
+
+
+def test_a_finding_that_is_settled_and_has_no_ticket_gets_none(world):
+    world.import_finding("A", **PASSED)
+    world.deliver_all()
+    assert world.open_issues("A") == []
+    assert world.notes == {}
+
+
+@pytest.mark.parametrize(
+    ("settle", "reason"),
+    [
+        (lambda world: world.import_finding("A", **PASSED), "compliance status PASSED"),
+        (lambda world: world.import_finding("A", **ARCHIVED), "record state ARCHIVED"),
+        (lambda world: world.set_status("A", "RESOLVED"), "workflow status RESOLVED"),
+        (lambda world: world.set_status("A", "SUPPRESSED"), "workflow status SUPPRESSED"),
+    ],
+)
+def test_the_tickets_of_a_finding_that_is_settled_are_resolved_and_it_says_so(ticketed, settle, reason):
+    settle(ticketed)
+    ticketed.deliver_all()
+    assert ticketed.open_issues("A") == []
+    assert ticketed.trackers[0].reasons == [f"Security Hub has the finding with {reason}."]
+    status, note = ticketed.notes["A"][-1]
+    assert status is None
+    assert note.startswith("Ticket resolved: Jira JIRA-1 https")
+    assert "SLACK-1" in ticketed.findings["A"]["UserDefinedFields"]["Tickets"]
+    assert len(ticketed.notes["A"]) == 2
+
+
+def test_a_finding_that_comes_back_gets_a_new_ticket_that_knows_of_the_earlier_one(ticketed):
+    ticketed.import_finding("A", **PASSED)
+    ticketed.deliver_all()
+    ticketed.import_finding("A", **FAILED)
+    ticketed.deliver_all()
+    assert ticketed.open_issues("A") == ["JIRA-2", "SLACK-2"]
+    assert ticketed.trackers[0].issues["JIRA-2"].earlier.id == "JIRA-1"
+    assert ticketed.findings["A"]["Workflow"]["Status"] == "NOTIFIED"
+    assert "JIRA-2" in ticketed.findings["A"]["UserDefinedFields"]["Tickets"]
+
+
+def test_old_events_delivered_again_neither_open_nor_resolve_anything(ticketed):
+    for changes in (PASSED, FAILED):
+        ticketed.import_finding("A", **changes)
+        ticketed.press("A")
+        ticketed.deliver_all()
+    old = list(ticketed.history)
+    notes = list(ticketed.notes["A"])
+    for again in [*old, *reversed(old)]:
+        assert not ticketed.handle(again).failures
+    assert ticketed.open_issues("A") == ["JIRA-2", "SLACK-2"]
+    ticketed.import_finding("A", **ARCHIVED)
+    ticketed.deliver_all()
+    for again in [*old, *reversed(old)]:
+        assert not ticketed.handle(again).failures
+    assert ticketed.open_issues("A") == []
+    assert len(ticketed.notes["A"]) == len(notes) + 1
+
+
+def test_events_in_the_wrong_order_leave_what_the_newest_one_says(ticketed):
+    ticketed.import_finding("A", **PASSED)
+    ticketed.import_finding("A", **FAILED)
+    passed, failed = ticketed.queue
+    ticketed.deliver(failed)
+    ticketed.deliver(passed)
+    ticketed.deliver_all()
+    assert ticketed.open_issues("A") == ["JIRA-1", "SLACK-1"]
+
+
+def test_a_press_after_the_resolution_opens_the_next_ticket_and_an_old_one_does_not(world):
+    world.import_finding("A")
+    world.press("A")
+    pressed = world.queue[-1]
+    world.deliver_all()
+    world.set_status("A", "RESOLVED")
+    world.deliver_all()
+    world.handle(pressed)
+    assert world.open_issues("A") == []
+    world.press("A")
+    world.deliver_all()
+    assert world.open_issues("A") == ["JIRA-2", "SLACK-2"]
+
+
+def test_a_ticket_that_is_wanted_for_a_settled_finding_stays_until_that_changes(world):
+    world.import_finding("A", **PASSED)
+    world.press("A")
+    world.deliver_all()
+    assert world.open_issues("A") == ["JIRA-1", "SLACK-1"]
+    world.import_finding("A", **PASSED)
+    world.deliver_all()
+    assert world.open_issues("A") == ["JIRA-1", "SLACK-1"]
+    world.import_finding("A", **FAILED)
+    world.deliver_all()
+    world.import_finding("A", **PASSED)
+    world.deliver_all()
+    assert world.open_issues("A") == []
+
+
+def test_a_tracker_that_is_down_keeps_no_other_from_its_ticket_and_gets_its_own_later(world, jira, slack):
+    jira.is_down = True
+    world.import_finding("A")
+    first = world.queue[0]
+    assert world.deliver(first).failures == ["A: Jira: TrackerError: Jira answered 500"]
+    assert world.open_issues("A") == ["SLACK-1"]
+    assert world.findings["A"]["UserDefinedFields"]["Tickets"].startswith("Slack SLACK-1")
+    assert first in world.queue
+    jira.is_down = False
+    world.deliver_all()
+    assert world.open_issues("A") == ["JIRA-1", "SLACK-1"]
+    assert slack.calls == ["open"]
+    notes = [note for _, note in world.notes["A"]]
+    assert ["Jira" in notes[0], "Slack" in notes[0]] == [False, True]
+    assert ["Jira" in notes[1], "Slack SLACK" in notes[1]] == [True, False]
+    assert "Jira JIRA-1" in world.findings["A"]["UserDefinedFields"]["Tickets"]
+    assert "Slack SLACK-1" in world.findings["A"]["UserDefinedFields"]["Tickets"]
+
+
+def test_a_finding_that_fails_keeps_no_other_from_its_ticket(world, jira, monkeypatch):
+    opened = jira.open
+
+    def refuse_one(draft):
+        if draft.finding.id == "A":
+            raise TrackerError("Jira refused the title.")
+        return opened(draft)
+
+    monkeypatch.setattr(jira, "open", refuse_one)
+    for finding_id in "ABC":
+        world.import_finding(finding_id)
+    world.press("A", "B", "C")
+    assert world.handle(world.queue[-1]).failures == ["A: Jira: TrackerError: Jira refused the title"]
+    assert [len(world.open_issues(finding_id)) for finding_id in "ABC"] == [1, 2, 2]
+
+
+def test_a_ticket_whose_answer_was_lost_is_found_and_not_opened_again(world, jira):
+    jira.answers_late = True
+    world.import_finding("A")
+    assert len(world.deliver(world.queue[0]).failures) == 1
+    jira.answers_late = False
+    world.deliver_all()
+    assert world.open_issues("A") == ["JIRA-1", "SLACK-1"]
+    assert jira.calls == ["open", "find"]
+
+
+def test_a_ticket_is_not_searched_for_before_the_first_attempt(ticketed):
+    assert ticketed.trackers[0].calls == ["open"]
+
+
+@pytest.mark.parametrize("got_through", [True, False])
+def test_an_attempt_that_stopped_halfway_is_cleaned_up_when_the_finding_is_settled(world, jira, got_through):
+    jira.answers_late, jira.is_down = got_through, not got_through
+    world.import_finding("A")
+    first = world.queue[0]
+    world.deliver(first)
+    jira.answers_late = jira.is_down = False
+    world.import_finding("A", **PASSED)
+    world.deliver(world.queue[-1])
+    world.deliver_all()
+    world.handle(first)
+    assert world.open_issues("A") == []
+    assert len(jira.issues) == got_through
+    world.import_finding("A", **FAILED)
+    world.deliver_all()
+    assert len(world.open_issues("A")) == 2
+
+
+def test_a_note_that_could_not_be_written_is_reported_and_written_later(world):
+    world.import_finding("A")
+    world.unwritable = {"A"}
+    (failure,) = world.deliver(world.queue[0]).failures
+    assert failure == "A: Security Hub: NotWrittenError: FindingNotFound: gone"
+    world.unwritable = set()
+    world.deliver_all()
+    assert len(world.notes["A"]) == 1
+    assert world.open_issues("A") == ["JIRA-1", "SLACK-1"]
+
+
+@pytest.fixture
+def stuck(world, jira):
+    """A finding whose event waits to be tried again, because a tracker was down."""
+    world.import_finding("A")
+    jira.is_down = True
+    world.deliver(world.queue[0])
+    jira.is_down = False
+    return world
+
+
+@pytest.mark.parametrize("status", ["RESOLVED", "SUPPRESSED"])
+def test_a_late_retry_leaves_what_an_analyst_has_set_meanwhile(world, jira, slack, status):
+    world.import_finding("A")
+    jira.is_down = slack.is_down = True
+    world.deliver(world.queue[0])
+    world.set_status("A", status)
+    jira.is_down = slack.is_down = False
+    world.deliver_all()
+    assert world.findings["A"]["Workflow"]["Status"] == status
+    assert world.open_issues("A") == []
+
+
+def test_a_late_retry_keeps_the_fields_that_others_have_written_meanwhile(stuck):
+    fields = stuck.findings["A"].get("UserDefinedFields", {})
+    stuck._store({**stuck.findings["A"], "UserDefinedFields": {**fields, "owner": "ann"}})
+    stuck.deliver_all()
+    assert stuck.findings["A"]["UserDefinedFields"]["owner"] == "ann"
+    assert "JIRA-1" in links_of(stuck, "A")
+
+
+def test_a_press_that_is_late_opens_no_ticket_for_what_was_settled_since(world, jira, slack):
+    world.import_finding("A", Workflow={"Status": "NOTIFIED"})
+    world.queue.clear()
+    world.press("A")
+    jira.is_down = slack.is_down = True
+    world.deliver(world.queue[0])
+    world.import_finding("A", Compliance={"Status": "PASSED"}, Workflow={"Status": "RESOLVED"})
+    jira.is_down = slack.is_down = False
+    world.deliver_all()
+    assert world.open_issues("A") == []
+
+
+def test_a_press_that_is_late_opens_no_ticket_for_what_was_settled_otherwise_since(world):
+    world.import_finding("A", RecordState="ARCHIVED")
+    world.press("A")
+    world.deliver(world.queue[0], death_after=0)
+    world.import_finding("A", Compliance={"Status": "PASSED"})
+    world.deliver_all()
+    assert world.open_issues("A") == []
+
+
+def test_a_late_retry_that_cannot_read_the_finding_waits_for_the_next(stuck):
+    stuck.hub_is_down = True
+    (event, *_) = stuck.queue
+    assert stuck.deliver(event).failures == ["A: Security Hub: RequestRefusedError: Security Hub is down"]
+    assert event in stuck.queue
+
+
+def test_a_finding_that_is_gone_is_handled_as_its_event_shows_it(stuck, jira):
+    event = stuck.queue[0]
+    stuck.get_finding = lambda _: None
+    stuck.deliver(event)
+    assert len(jira.issues) == 1
+
+
+def test_a_second_invocation_that_wants_the_same_ticket_meanwhile_is_told_to_come_back(
+    world, jira, monkeypatch
+):
+    world.import_finding("A")
+    world.press("A")
+    imported, pressed = world.queue
+    opened, failures = jira.open, []
+
+    def open_slowly(draft):
+        monkeypatch.setattr(jira, "open", opened)
+        failures.extend(world.handle(pressed).failures)
+        return opened(draft)
+
+    monkeypatch.setattr(jira, "open", open_slowly)
+    world.deliver(imported)
+    assert failures[0].startswith("A: Jira: WorkInProgressError: ")
+    world.deliver_all()
+    assert world.open_issues("A") == ["JIRA-1", "SLACK-1"]
+
+
+@pytest.mark.parametrize("changes", [FAILED, PASSED])
+def test_wherever_an_invocation_dies_the_next_one_ends_what_it_began(world, changes):
+    for death_after in range(60):
+        world.forget()
+        world.import_finding("A")
+        if changes is PASSED:
+            world.deliver_all()
+            world.import_finding("A", **PASSED)
+        died = world.deliver(world.queue[0], death_after=death_after) is None
+        world.deliver_all()
+        assert world.open_issues("A") == ([] if changes is PASSED else ["JIRA-1", "SLACK-1"])
+        assert [len(tracker.issues) for tracker in world.trackers] == [1, 1]
+        note = world.notes["A"][-1][1]
+        assert note.startswith("Ticket resolved" if changes is PASSED else "Ticket opened")
+        if not died:
+            return
+    pytest.fail("it never came to its end")
+
+
+@pytest.mark.parametrize("changes", [FAILED, PASSED])
+def test_wherever_another_invocation_comes_in_between_there_is_one_ticket_and_the_links_are_right(
+    world, changes
+):
+    for intrusion_after in range(60):
+        world.forget()
+        world.import_finding("A")
+        first = world.queue[0]
+        world.import_finding("A", **changes)
+        second = world.queue[1]
+        intruded = []
+        world.deliver(
+            first,
+            intrusion_after=intrusion_after,
+            intrude=lambda: intruded.append(world.deliver(second)),  # noqa: B023 - called in this iteration
+        )
+        world.deliver_all()
+        assert len(world.open_issues("A")) == (0 if changes is PASSED else 2)
+        assert all(f" {id_} " in links_of(world, "A") for id_ in world.open_issues("A"))
+        if not intruded:
+            return
+    pytest.fail("it never came to its end")
+
+
+def test_a_decision_to_resolve_that_a_newer_event_overtakes_does_not_close_the_ticket_that_it_wants(world):
+    for intrusion_after in range(60):
+        world.forget()
+        world.import_finding("A")
+        world.deliver_all()
+        world.set_status("A", "RESOLVED")
+        world.set_status("A", "NEW")
+        settled, wanted = world.queue
+        intruded = []
+        world.deliver(
+            settled,
+            intrusion_after=intrusion_after,
+            intrude=lambda: intruded.append(world.deliver(wanted)),  # noqa: B023 - called in this iteration
+        )
+        world.deliver_all()
+        assert [len(tracker.open_issues("A")) for tracker in world.trackers] == [1, 1]
+        assert all(f" {id_} " in links_of(world, "A") for id_ in world.open_issues("A"))
+        if not intruded:
+            return
+    pytest.fail("it never came to its end")
+
+
+def test_the_note_of_a_resolution_names_all_tickets_whoever_resolved_them(ticketed, slack):
+    slack.is_down = True
+    ticketed.set_status("A", "RESOLVED")
+    ticketed.deliver(ticketed.queue[0])
+    slack.is_down = False
+    ticketed.deliver_all()
+    note = ticketed.notes["A"][-1][1]
+    assert note.startswith("Ticket resolved: Jira JIRA-1 https://jira.example.com/JIRA-1; Slack SLACK-1 ")
+
+
+def test_links_of_two_invocations_that_write_at_a_time_are_all_there(world, jira, monkeypatch):
+    jira.answers_late = True
+    world.import_finding("A")
+    world.press("A")
+    imported, pressed = world.queue
+    write = world.batch_update_findings
+
+    def write_late(*findings, **changes):
+        monkeypatch.setattr(world, "batch_update_findings", write)
+        jira.answers_late = False
+        world.deliver(pressed)
+        return write(*findings, **changes)
+
+    monkeypatch.setattr(world, "batch_update_findings", write_late)
+    world.deliver(imported)
+    world.deliver_all()
+    assert all(f" {id_} " in links_of(world, "A") for id_ in ("JIRA-1", "SLACK-1"))
+
+
+def test_a_tracker_that_times_out_again_and_again_leaves_time_for_the_others(world, jira):
+    jira.is_down = True
+    seconds = iter(range(0, 10_000, 25))
+    for number in range(20):
+        world.import_finding(f"finding/{number}")
+    world.press(*world.findings)
+    summary = world.handle(world.queue[-1], clock=lambda: float(next(seconds)))
+    assert len(summary.failures) == 20
+    assert summary.failures[-1].endswith("Jira was not asked, since its failures took 75 seconds")
+    assert jira.calls == ["open"] * 3
+    assert all(len(world.open_issues(finding_id)) == 1 for finding_id in world.findings)
+
+
+def test_a_finding_that_comes_twice_in_one_event_is_handled_once(world):
+    world.import_finding("A")
+    world.press("A")
+    pressed = world.queue[-1]
+    pressed["detail"]["findings"] *= 2
+    assert len(world.handle(pressed).reports) == 1
+
+
+def test_a_malformed_finding_is_reported_and_stops_no_other(world):
+    world.import_finding("A")
+    world.press("A")
+    pressed = world.queue[-1]
+    pressed["detail"]["findings"].append({"Id": "odd"})
+    (failure,) = world.handle(pressed).failures
+    assert failure.startswith("odd: $.detail.findings[1].ProductArn must be")
+    assert len(world.open_issues("A")) == 2
+
+
+def test_equal_ids_of_two_products_are_two_findings(world):
+    world.import_finding("A")
+    world.press("A")
+    pressed = world.queue[-1]
+    (finding,) = pressed["detail"]["findings"]
+    other = {**finding, "ProductArn": "arn:aws:securityhub:eu-west-1::product/aws/guardduty"}
+    pressed["detail"]["findings"].append(other)
+    world.checkpoint = world.tickets.checkpoint = SimpleNamespace
+    world.handle(pressed)
+    assert len({entry[0] for entry in world.tickets.entries}) == 2
+
+
+def test_the_error_names_every_failure(world, jira):
+    jira.is_down = True
+    world.import_finding("A")
+    error = TicketsIncompleteError(world.deliver(world.queue[0]))
+    assert str(error) == "1 failure(s). A: Jira: TrackerError: Jira answered 500"
+
+
+def test_the_answer_says_which_tickets_there_are(world):
+    world.import_finding("A")
+    answer = json.loads(json.dumps(world.deliver(world.queue[0]).to_json()))
+    assert answer["findings"][0]["tickets"] == {
+        "Jira": "open JIRA-1 https://jira.example.com/JIRA-1",
+        "Slack": "open SLACK-1 https://slack.example.com/SLACK-1",
+    }
+
+
+def test_an_event_without_findings_is_explained(load_event):
+    assert "has no findings in the AWS Security Finding Format" in explain_no_findings(
+        parse_event(load_event("insight_results_few"))
+    )
+
+
+# Below, random histories of two findings, with deaths and intrusions anywhere.
+
+FINDINGS = st.sampled_from(["A", "B"])
+NUMBERS = st.integers(0, 30)
+OPERATIONS = st.one_of(
+    st.tuples(
+        st.just("import"), FINDINGS, st.sampled_from([FAILED, PASSED, ARCHIVED, {"RecordState": "ACTIVE"}])
+    ),
+    st.tuples(st.just("status"), FINDINGS, st.sampled_from(["NEW", "NOTIFIED", "RESOLVED", "SUPPRESSED"])),
+    st.tuples(st.just("press"), FINDINGS),
+    st.tuples(st.just("deliver"), NUMBERS),
+    st.tuples(st.just("die"), NUMBERS, NUMBERS),
+    st.tuples(st.just("intrude"), NUMBERS, NUMBERS, NUMBERS),
+    st.tuples(st.just("again"), NUMBERS),
+    st.tuples(st.just("down"), st.integers(0, 1), st.sampled_from(["is_down", "answers_late"])),
+)
+
+
+class History:
+    """Applies operations to a world."""
+
+    def __init__(self, world):
+        self.world = world
+        self.pressed_although = {}
+        self.deaths = 0
+
+    def apply(self, name, *arguments):
+        getattr(self, f"_{name}")(*arguments)
+
+    def _import(self, finding_id, changes):
+        self.world.import_finding(finding_id, **changes)
+
+    def _status(self, finding_id, status):
+        if finding_id in self.world.findings:
+            self.world.set_status(finding_id, status)
+
+    def _press(self, finding_id):
+        if finding_id in self.world.findings:
+            self.pressed_although.setdefault(finding_id, []).append(verdict(self.world.findings[finding_id]))
+            self.world.press(finding_id)
+
+    def _deliver(self, which, **disturbance):
+        if self.world.queue:
+            self.world.deliver(self.world.queue[which % len(self.world.queue)], **disturbance)
+
+    def _die(self, which, after):
+        before = len(self.world.queue)
+        self._deliver(which, death_after=after)
+        self.deaths += len(self.world.queue) >= before
+
+    def _intrude(self, which, after, other):
+        intruding = self.world.queue and self.world.queue[other % len(self.world.queue)]
+        self._deliver(which, intrusion_after=after, intrude=lambda: self.world.deliver(intruding))
+
+    def _again(self, which):
+        if self.world.history:
+            self.world.queue.append(self.world.history[which % len(self.world.history)])
+
+    def _down(self, which, how):
+        tracker = self.world.trackers[which]
+        setattr(tracker, how, not getattr(tracker, how))
+
+
+def verdict(finding):
+    return (
+        finding["Workflow"]["Status"] in ("RESOLVED", "SUPPRESSED") and finding["Workflow"]["Status"],
+        finding["Compliance"]["Status"] == "PASSED",
+        finding["RecordState"] == "ARCHIVED",
+    )
+
+
+@given(st.lists(OPERATIONS, min_size=5, max_size=40))
+@hypothesis_settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_whatever_dies_or_repeats_there_is_one_open_ticket_for_each_finding_that_needs_work(
+    world, operations
+):
+    """The world itself checks at every call that there are never two."""
+    world.forget()
+    history = History(world)
+    for operation in operations:
+        history.apply(*operation)
+    for tracker in world.trackers:
+        tracker.is_down = tracker.answers_late = False
+    world.deliver_all()
+    event(f"deaths: {min(history.deaths, 3)}")
+    event(f"generations: {max((one.generation for one in world.tickets.entries.values()), default=0)}")
+    target(float(len(world.tickets.entries) + sum(len(tracker.issues) for tracker in world.trackers)))
+    for finding_id, finding in world.findings.items():
+        links = links_of(world, finding_id)
+        is_new = (finding["Workflow"]["Status"], finding["RecordState"]) == ("NEW", "ACTIVE")
+        numbers = [len(tracker.open_issues(finding_id)) for tracker in world.trackers]
+        if not any(verdict(finding)):
+            assert numbers == ([1, 1] if links or is_new else [0, 0])
+        elif verdict(finding) not in history.pressed_although.get(finding_id, ()):
+            assert numbers == [0, 0]
+        assert all(f" {id_} " in links for id_ in world.open_issues(finding_id))

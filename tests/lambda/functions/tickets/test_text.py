@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.tickets.contract import Draft, Ticket
+from functions.tickets.text import MAX_BODY_CHARACTERS, body, title
+from securityhub.events import Finding, Resource
+from tests.vendor_servers.server import utf16_length
+
+ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=3_000)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | ANY_TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+FINDING = Finding(
+    id="arn:finding/1",
+    product_arn="arn:aws:securityhub:eu-west-1::product/aws/securityhub",
+    aws_account_id="111122223333",
+    region="eu-west-1",
+    generator_id="security-control/S3.8",
+    title="Buckets should block public access",
+    severity_label="HIGH",
+    workflow_status="NEW",
+    record_state="ACTIVE",
+    compliance_status="FAILED",
+    resources=(Resource(type="AwsS3Bucket", id="arn:aws:s3:::one", region="eu-west-1"),),
+    updated_at=None,
+    raw={},
+)
+
+
+def draft(raw=None, *, earlier=None, **changes):
+    return Draft(key="k", finding=replace(FINDING, raw=raw or {}, **changes), earlier=earlier)
+
+
+def test_the_title_has_the_severity_first():
+    assert title(FINDING, 255) == "[HIGH] Buckets should block public access"
+
+
+def test_a_finding_without_title_and_severity_is_called_by_its_id():
+    assert title(replace(FINDING, title=None, severity_label=None), 255) == "[NO SEVERITY] arn:finding/1"
+
+
+@given(ANY_TEXT, ANY_TEXT, st.integers(10, 300))
+def test_a_title_is_one_line_within_its_limit(text, severity, limit):
+    made = title(replace(FINDING, title=text, severity_label=severity), limit)
+    assert 0 < utf16_length(made) <= limit
+    assert len(made.splitlines()) == 1
+    assert made == made.strip()
+
+
+def test_the_body_has_all_there_is_to_know():
+    raw = {
+        "Description": "It is\npublic.",
+        "Compliance": {"SecurityControlId": "S3.8"},
+        "Remediation": {"Recommendation": {"Text": "Block it.", "Url": "https://docs.aws.amazon.com/x"}},
+    }
+    assert body(draft(raw, earlier=Ticket(id="1", link="https://example.com/1"))).splitlines() == [
+        "It is public.",
+        "Severity: HIGH",
+        "Account: 111122223333",
+        "Region: eu-west-1",
+        "Control: S3.8",
+        "Finding: arn:finding/1",
+        "Product: arn:aws:securityhub:eu-west-1::product/aws/securityhub",
+        "Remediation: Block it.",
+        "Instructions: https://docs.aws.amazon.com/x",
+        "Earlier ticket: https://example.com/1",
+        "Resource: AwsS3Bucket arn:aws:s3:::one",
+    ]
+
+
+def test_a_finding_of_another_product_shows_its_generator():
+    assert "Control: security-control/S3.8" in body(draft())
+
+
+def test_of_many_resources_the_first_ten_are_named():
+    many = tuple(Resource(type=None, id=f"resource-{number}", region=None) for number in range(12))
+    lines = body(draft(resources=many)).splitlines()
+    assert lines[-2:] == ["Resource: resource-9", "And 2 more resources."]
+
+
+@pytest.mark.parametrize("field", ["Description", "Compliance", "Remediation"])
+@given(value=JSON)
+def test_whatever_a_provider_puts_in_a_field_the_body_is_well_formed_and_within_its_limit(field, value):
+    made = body(draft({field: value, "Remediation": {"Recommendation": {"Text": value, "Url": value}}}))
+    assert utf16_length(made) <= MAX_BODY_CHARACTERS
+    assert "Finding: arn:finding/1" in made
+    assert all(line.isprintable() or line.strip() for line in made.splitlines())

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from securityhub.events import MalformedEventError
+
+MODULE = "functions.update_findings.handler"
+
+
+@pytest.fixture
+def handler(cold_start, fake_security_hub):
+    module = cold_start(MODULE, WORKFLOW_STATUS="SUPPRESSED")
+    fake_security_hub.attach(module.security_hub._client)
+    return module
+
+
+@pytest.fixture
+def logged(handler, monkeypatch):
+    """Read the structured log lines that the handler wrote."""
+    stream = io.StringIO()
+    # Powertools keeps one log handler a service, bound to the standard output of the first cold start.
+    monkeypatch.setattr(handler.logger.registered_handler, "stream", stream)
+    return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize("event_name", ["custom_action_1_finding", "custom_action_20_findings"])
+def test_all_findings_of_a_pressed_action_are_updated(
+    handler, fake_security_hub, load_event, lambda_context, event_name
+):
+    event = load_event(event_name)
+    fake_security_hub.import_findings(event["detail"]["findings"])
+
+    answer = handler.handle(event, lambda_context)
+
+    assert answer == {
+        "action": event["resources"][0],
+        "workflowStatus": "SUPPRESSED",
+        "updated": [finding["Id"] for finding in event["detail"]["findings"]],
+        "alreadyUpdated": [],
+        "notUpdated": [],
+        "malformed": [],
+    }
+    for finding in event["detail"]["findings"]:
+        stored = fake_security_hub.finding(finding)
+        assert stored["Workflow"] == {"Status": "SUPPRESSED"}
+        assert event["id"] in stored["Note"]["Text"]
+        assert lambda_context.aws_request_id in stored["Note"]["Text"]
+        assert stored["Note"]["UpdatedBy"] == lambda_context.invoked_function_arn
+
+
+def test_an_unknown_finding_and_a_malformed_one_fail_after_the_others_are_updated(
+    handler, fake_security_hub, load_event, lambda_context, logged
+):
+    event = load_event("custom_action_20_findings")
+    findings = event["detail"]["findings"]
+    fake_security_hub.import_findings(findings[:18])
+    del findings[19]["AwsAccountId"]
+
+    with pytest.raises(handler.FindingsNotUpdatedError, match="2 of 20 findings were not set") as caught:
+        handler.handle(event, lambda_context)
+
+    assert len(caught.value.summary.updated) == 18
+    assert fake_security_hub.finding(findings[17])["Workflow"] == {"Status": "SUPPRESSED"}
+    (line,) = [line for line in logged() if line["level"] == "ERROR"]
+    assert line["summary"]["notUpdated"] == [
+        {
+            "id": findings[18]["Id"],
+            "errorCode": "FindingNotFound",
+            "errorMessage": "Because: FindingNotFound",
+        }
+    ]
+    assert line["summary"]["malformed"][0]["index"] == 19
+
+
+def test_insight_results_change_nothing_and_the_answer_says_what_to_select(
+    handler, fake_security_hub, load_event, lambda_context, logged
+):
+    event = load_event("insight_results_few")
+
+    answer = handler.handle(event, lambda_context)
+
+    assert "select findings, not insight results" in answer.pop("skipped")
+    assert answer == {
+        "action": event["resources"][0],
+        "workflowStatus": "SUPPRESSED",
+        "updated": [],
+        "alreadyUpdated": [],
+        "notUpdated": [],
+        "malformed": [],
+    }
+    assert fake_security_hub.requests == []
+    assert [line["level"] for line in logged()] == ["WARNING"]
+
+
+def test_a_v2_event_changes_nothing_and_the_answer_says_so(
+    handler, fake_security_hub, load_event, lambda_context
+):
+    answer = handler.handle(load_event("findings_imported_v2"), lambda_context)
+
+    assert "skipped" in answer
+    assert fake_security_hub.requests == []
+
+
+def test_a_malformed_event_fails_so_that_it_is_kept(handler, lambda_context):
+    with pytest.raises(MalformedEventError, match="source"):
+        handler.handle({"detail-type": "Scheduled Event"}, lambda_context)
+
+
+def test_the_log_is_correlated_by_the_event_and_holds_no_finding_content(
+    handler, fake_security_hub, load_event, lambda_context, logged
+):
+    event = load_event("custom_action_1_finding")
+    fake_security_hub.import_findings(event["detail"]["findings"])
+
+    handler.handle(event, lambda_context)
+
+    (line,) = logged()
+    assert line["correlation_id"] == event["id"]
+    assert line["service"] == "update_findings"
+    assert event["detail"]["findings"][0]["Title"] not in json.dumps(line)
+
+
+def test_a_wrong_setting_fails_the_cold_start(cold_start):
+    with pytest.raises(ValueError, match="WORKFLOW_STATUS must be one of"):
+        cold_start(MODULE, WORKFLOW_STATUS="DONE")

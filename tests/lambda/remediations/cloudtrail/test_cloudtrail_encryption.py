@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError
+
+from remediations.cloudtrail.cloudtrail_encryption import apply, plan, undo
+from remediations.contract import CannotRemediateError
+
+TRAIL = "management-events"
+TOLD = {"kms_key": "alias/security"}
+
+
+@pytest.fixture
+def cloudtrail(member):
+    return member.client("cloudtrail")
+
+
+@pytest.fixture
+def trail(cloudtrail):
+    return cloudtrail.create_trail(Name=TRAIL, S3BucketName="logs", EnableLogFileValidation=True)["TrailARN"]
+
+
+@pytest.fixture
+def finding(member):
+    arn = f"arn:aws:cloudtrail:{member.region}:{member.account}:trail/{TRAIL}"
+    return member.finding("CloudTrail.2", "AwsCloudTrailTrail", arn)
+
+
+def test_the_trail_gets_the_key_and_loses_it_again(member, cloudtrail, trail, finding):
+    before = cloudtrail.get_trail(Name=trail)["Trail"]
+    change = apply(plan(finding, member.session, TOLD), member.session, TOLD)
+    assert cloudtrail.get_trail(Name=trail)["Trail"] == before | {"KmsKeyId": "alias/security"}
+    assert change.description == "Encrypted the log files with alias/security"
+    undo(change, member.session)
+    assert cloudtrail.get_trail(Name=trail)["Trail"] == before
+
+
+def test_a_plan_changes_nothing(member, cloudtrail, trail, finding):
+    assert plan(finding, member.session, TOLD).is_needed
+    assert "KmsKeyId" not in cloudtrail.get_trail(Name=trail)["Trail"]
+
+
+def test_a_trail_with_another_key_keeps_it(member, cloudtrail, trail, finding):
+    cloudtrail.update_trail(Name=trail, KmsKeyId="alias/of-its-own")
+    made = plan(finding, member.session, TOLD)
+    assert (made.is_needed, made.description) == (
+        False,
+        "The log files are encrypted with alias/of-its-own already",
+    )
+
+
+def test_nothing_is_needed_for_a_trail_that_is_gone(member, finding):
+    made = plan(finding, member.session, TOLD)
+    assert (made.is_needed, made.description) == (False, "The trail does not exist any more")
+
+
+def fail_to_update(member, code):
+    def fail(model, **_):
+        if model.name == "UpdateTrail":
+            raise ClientError({"Error": {"Code": code, "Message": "No."}}, model.name)
+
+    member.session.events.register("before-call.cloudtrail", fail)
+
+
+@pytest.mark.usefixtures("trail")
+def test_a_key_that_cloudtrail_cannot_use_is_named_with_what_to_do(member, finding):
+    made = plan(finding, member.session, TOLD)
+    fail_to_update(member, "InsufficientEncryptionPolicyException")
+    with pytest.raises(CannotRemediateError, match=r"cannot use the key alias/security .* must let cloudt"):
+        apply(made, member.session, TOLD)
+
+
+@pytest.mark.usefixtures("trail")
+def test_another_failure_is_tried_again(member, finding):
+    made = plan(finding, member.session, TOLD)
+    fail_to_update(member, "ThrottlingException")
+    with pytest.raises(ClientError, match="ThrottlingException"):
+        apply(made, member.session, TOLD)
+
+
+@pytest.mark.usefixtures("trail")
+def test_the_statements_are_what_it_takes(prove_statements, finding):
+    prove_statements("cloudtrail_encryption", finding, parameters=TOLD)

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from botocore.exceptions import ClientError
+
+from remediations.contract import CannotRemediateError
+from remediations.ec2.ec2_quarantine import apply, plan, undo
+from securityhub.events import Resource
+
+
+@pytest.fixture
+def ec2(member):
+    return member.client("ec2")
+
+
+@pytest.fixture
+def instance(ec2):
+    """An instance with two network interfaces."""
+    made = ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1)["Instances"][0]
+    second = ec2.create_network_interface(SubnetId=made["SubnetId"])["NetworkInterface"]
+    ec2.attach_network_interface(
+        NetworkInterfaceId=second["NetworkInterfaceId"], InstanceId=made["InstanceId"], DeviceIndex=1
+    )
+    return made["InstanceId"]
+
+
+def finding_about(member, instance):
+    arn = f"arn:aws:ec2:{member.region}:{member.account}:instance/{instance}"
+    return member.finding("none", "AwsEc2Instance", arn)
+
+
+def groups(ec2, instance):
+    found = ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
+    return {
+        one["NetworkInterfaceId"]: [group["GroupId"] for group in one["Groups"]]
+        for one in found["NetworkInterfaces"]
+    }
+
+
+def quarantines(ec2):
+    filters = [{"Name": "group-name", "Values": ["security-hub-quarantine"]}]
+    return ec2.describe_security_groups(Filters=filters)["SecurityGroups"]
+
+
+def test_every_interface_moves_into_a_group_without_rules_and_back(member, ec2, instance):
+    before = groups(ec2, instance)
+    made = plan(finding_about(member, instance), member.session)
+    assert (groups(ec2, instance), len(before), quarantines(ec2)) == (before, 2, [])
+    change = apply(made, member.session)
+    (group,) = quarantines(ec2)
+    assert (group["IpPermissions"], group["IpPermissionsEgress"]) == ([], [])
+    assert groups(ec2, instance) == {one: [group["GroupId"]] for one in before}
+    undo(change, member.session)
+    assert groups(ec2, instance) == before
+
+
+def test_a_group_that_is_not_found_at_once_is_waited_for(member, ec2, instance):
+    answers = iter(["missing", "missing"])
+
+    def hide(http_response, parsed, model, **_):
+        made = model.name == "DescribeSecurityGroups" and quarantines(ec2)
+        if made and next(answers, None):
+            http_response.status_code = 400
+            parsed["SecurityGroups"] = []
+            parsed["Error"] = {"Code": "InvalidGroup.NotFound", "Message": "It does not exist"}
+
+    member.register("after-call.ec2", hide)
+    apply(plan(finding_about(member, instance), member.session), member.session)
+    (group,) = quarantines(ec2)
+    assert set(map(tuple, groups(ec2, instance).values())) == {(group["GroupId"],)}
+    assert list(answers) == []
+
+
+def test_interfaces_in_several_vpcs_are_isolated_each_in_its_own(member, ec2, instance):
+    other = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=other, CidrBlock="10.9.0.0/24")["Subnet"]["SubnetId"]
+    third = ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"]["NetworkInterfaceId"]
+    ec2.attach_network_interface(NetworkInterfaceId=third, InstanceId=instance, DeviceIndex=2)
+    before = groups(ec2, instance)
+
+    def tell_vpc(parsed, **_):
+        """AWS tells the VPC of each interface of an instance."""
+        for reservation in parsed["Reservations"]:
+            for one in reservation["Instances"][0]["NetworkInterfaces"]:
+                if one["NetworkInterfaceId"] == third:
+                    one["VpcId"] = other
+
+    member.register("after-call.ec2.DescribeInstances", tell_vpc)
+    change = apply(plan(finding_about(member, instance), member.session), member.session)
+
+    of_vpc = {group["VpcId"]: group["GroupId"] for group in quarantines(ec2)}
+    assert len(of_vpc) == 2
+    assert groups(ec2, instance)[third] == [of_vpc[other]]
+    undo(change, member.session)
+    assert groups(ec2, instance) == before
+
+
+def test_an_interface_that_was_deleted_meanwhile_keeps_no_other_isolated(member, ec2, instance):
+    before = groups(ec2, instance)
+    change = apply(plan(finding_about(member, instance), member.session), member.session)
+    first, second = before
+
+    def lose(model, params, **_):
+        """The embedded AWS has no such error."""
+        if params["body"]["NetworkInterfaceId"] == first:
+            raise ClientError({"Error": {"Code": "InvalidNetworkInterfaceID.NotFound"}}, model.name)
+
+    member.session.events.register("before-call.ec2.ModifyNetworkInterfaceAttribute", lose)
+    undo(change, member.session)
+    assert groups(ec2, instance)[second] == before[second]
+
+
+def test_a_second_time_nothing_is_needed(member, instance):
+    finding = finding_about(member, instance)
+    apply(plan(finding, member.session), member.session)
+    made = plan(finding, member.session)
+    assert (made.is_needed, made.description) == (False, "The instance is isolated already")
+
+
+def test_a_group_of_that_name_that_lets_something_in_is_refused(member, ec2, instance):
+    finding = finding_about(member, instance)
+    apply(plan(finding, member.session), member.session)
+    ec2.authorize_security_group_ingress(
+        GroupId=quarantines(ec2)[0]["GroupId"],
+        IpPermissions=[{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}],
+    )
+    with pytest.raises(CannotRemediateError, match="must not let anything in"):
+        plan(finding, member.session)
+
+
+def test_a_plan_says_that_credentials_of_the_instance_stay_valid(member, instance):
+    finding = finding_about(member, instance)
+    key = Resource(type="AwsIamAccessKey", id="AWS::IAM::AccessKey:ASIAIOSFODNN7EXAMPLE", region=None)
+    made = plan(replace(finding, resources=(key, *finding.resources)), member.session)
+    assert made.remains == "Revoke the sessions of its role as well: ASIAIOSFODNN7EXAMPLE stays valid"
+
+
+def test_nothing_is_needed_for_an_instance_that_is_gone(member):
+    assert not plan(finding_about(member, "i-00000000000000000"), member.session).is_needed
+
+
+def test_what_is_not_an_instance_is_refused(member):
+    with pytest.raises(CannotRemediateError, match="does not end in the id of an instance"):
+        plan(finding_about(member, "vol-0abc"), member.session)
+
+
+def test_the_statements_are_what_it_takes(prove_statements, member, instance):
+    prove_statements("ec2_quarantine", finding_about(member, instance))

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+
+from remediations.contract import CannotRemediateError
+from remediations.ec2.subnet_public_ip import apply, plan, undo
+
+
+@pytest.fixture
+def ec2(member):
+    return member.client("ec2")
+
+
+@pytest.fixture
+def subnet(ec2):
+    """A subnet that assigns public addresses."""
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    made = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    ec2.modify_subnet_attribute(SubnetId=made, MapPublicIpOnLaunch={"Value": True})
+    return made
+
+
+def finding_about(member, subnet):
+    arn = f"arn:aws:ec2:{member.region}:{member.account}:subnet/{subnet}"
+    return member.finding("EC2.15", "AwsEc2Subnet", arn)
+
+
+def assigns(ec2, subnet):
+    return ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["MapPublicIpOnLaunch"]
+
+
+def test_a_plan_changes_nothing(member, ec2, subnet):
+    assert plan(finding_about(member, subnet), member.session).is_needed
+    assert assigns(ec2, subnet)
+
+
+def test_it_is_turned_off_and_on_again(member, ec2, subnet):
+    change = apply(plan(finding_about(member, subnet), member.session), member.session)
+    assert not assigns(ec2, subnet)
+    assert change.description == "Turned off that the subnet assigns public IPv4 addresses"
+    undo(change, member.session)
+    assert assigns(ec2, subnet)
+
+
+def test_a_second_time_nothing_is_needed(member, subnet):
+    finding = finding_about(member, subnet)
+    apply(plan(finding, member.session), member.session)
+    made = plan(finding, member.session)
+    assert (made.is_needed, made.description) == (
+        False,
+        "The subnet assigns no public IPv4 addresses already",
+    )
+
+
+def test_nothing_is_needed_for_a_subnet_that_is_gone(member):
+    made = plan(finding_about(member, "subnet-00000000000000000"), member.session)
+    assert (made.is_needed, made.description) == (False, "The subnet does not exist any more")
+
+
+def test_what_is_not_a_subnet_is_refused(member):
+    with pytest.raises(CannotRemediateError, match="does not end in the id of a subnet"):
+        plan(finding_about(member, "vpc-0abc"), member.session)
+
+
+def test_the_statements_are_what_it_takes(prove_statements, member, subnet):
+    prove_statements("subnet_public_ip", finding_about(member, subnet))

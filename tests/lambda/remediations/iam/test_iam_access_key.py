@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from remediations.contract import CannotRemediateError
+from remediations.iam.iam_access_key import apply, plan, undo
+
+USER = "ann"
+FRESH, OLD = timedelta(days=1), timedelta(days=91)
+
+
+@pytest.fixture
+def iam(member):
+    client = member.client("iam")
+    client.create_user(UserName=USER, Path="/people/")
+    return client
+
+
+@pytest.fixture
+def new_key(member, iam):
+    """A function that makes a key of an age, last used some time ago or never.
+
+    The embedded AWS makes keys now and does not notice their use, so that its answers are given dates.
+    """
+    dates = {}
+
+    def date_keys(parsed, **_):
+        for key in parsed.get("AccessKeyMetadata", []):
+            key["CreateDate"] = dates[key["AccessKeyId"]][0]
+
+    def date_use(params, context, **_):
+        context["key"] = params["AccessKeyId"]
+
+    def date_used(parsed, context, **_):
+        if used := dates[context["key"]][1]:
+            parsed["AccessKeyLastUsed"]["LastUsedDate"] = used
+
+    member.register("after-call.iam.ListAccessKeys", date_keys)
+    member.register("before-parameter-build.iam.GetAccessKeyLastUsed", date_use)
+    member.register("after-call.iam.GetAccessKeyLastUsed", date_used)
+
+    def make(age, *, used=None):
+        key = iam.create_access_key(UserName=USER)["AccessKey"]["AccessKeyId"]
+        now = datetime.now(UTC)
+        dates[key] = (now - age, used and now - used)
+        return key
+
+    return make
+
+
+def finding_about(member, control, user=f"people/{USER}"):
+    return member.finding(control, "AwsIamUser", f"arn:aws:iam::{member.account}:user/{user}")
+
+
+def statuses(iam):
+    keys = iam.list_access_keys(UserName=USER)["AccessKeyMetadata"]
+    return {key["AccessKeyId"]: key["Status"] for key in keys}
+
+
+def test_an_old_key_is_deactivated_and_a_fresh_one_stays(member, iam, new_key):
+    old, fresh = new_key(OLD, used=FRESH), new_key(FRESH)
+    change = apply(plan(finding_about(member, "IAM.3"), member.session), member.session)
+    assert statuses(iam) == {old: "Inactive", fresh: "Active"}
+    assert change.description == f"Deactivated 1 access key(s) older than 90 days: {old}"
+
+
+@pytest.mark.parametrize("used", [None, OLD])
+def test_a_key_without_use_is_deactivated_and_one_in_use_stays(member, iam, new_key, used):
+    unused, in_use = new_key(OLD, used=used), new_key(OLD, used=FRESH)
+    apply(plan(finding_about(member, "IAM.8"), member.session), member.session)
+    assert statuses(iam) == {unused: "Inactive", in_use: "Active"}
+
+
+def test_a_new_key_that_was_never_used_stays(member, new_key):
+    new_key(FRESH)
+    assert not plan(finding_about(member, "IAM.8"), member.session).is_needed
+
+
+@pytest.mark.parametrize(
+    ("control", "made", "used", "remains"),
+    [
+        ("IAM.8", OLD, OLD, True),
+        ("IAM.8", OLD, None, True),
+        ("IAM.8", OLD, FRESH, False),
+        ("IAM.8", FRESH, None, False),
+        ("IAM.8", None, OLD, False),
+        ("IAM.3", OLD, OLD, False),
+    ],
+)
+def test_a_password_without_use_is_left_to_do_by_hand(member, iam, new_key, *, control, made, used, remains):
+    new_key(OLD)
+    with_password(member, iam, made=made, used=used)
+    done = plan(finding_about(member, control), member.session)
+    assert done.is_needed
+    expected = f"Remove the console password of {USER}, unused for 90 days" if remains else ""
+    assert done.remains == expected
+
+
+def with_password(member, iam, *, made, used):
+    """Give the user a password of an age, last used some time ago or never; none without an age."""
+    now = datetime.now(UTC)
+
+    def date_password(parsed, **_):
+        if "LoginProfile" in parsed:
+            parsed["LoginProfile"]["CreateDate"] = now - made
+
+    def date_use(parsed, **_):
+        if used:
+            parsed["User"]["PasswordLastUsed"] = now - used
+
+    if made:
+        iam.create_login_profile(UserName=USER, Password="Correct-Horse-1")  # noqa: S106 - of no account
+    member.register("after-call.iam.GetLoginProfile", date_password)
+    member.register("after-call.iam.GetUser", date_use)
+
+
+def test_a_plan_changes_nothing(member, iam, new_key):
+    old = new_key(OLD)
+    assert plan(finding_about(member, "IAM.3"), member.session).is_needed
+    assert statuses(iam) == {old: "Active"}
+
+
+def test_a_second_time_nothing_is_needed(member, new_key):
+    new_key(OLD)
+    finding = finding_about(member, "IAM.3")
+    apply(plan(finding, member.session), member.session)
+    made = plan(finding, member.session)
+    assert (made.is_needed, made.description) == (
+        False,
+        "No active access key of the user is older than 90 days",
+    )
+
+
+def test_undoing_activates_only_what_was_active_before(member, iam, new_key):
+    old, inactive = new_key(OLD), new_key(OLD)
+    iam.update_access_key(UserName=USER, AccessKeyId=inactive, Status="Inactive")
+    undo(apply(plan(finding_about(member, "IAM.3"), member.session), member.session), member.session)
+    assert statuses(iam) == {old: "Active", inactive: "Inactive"}
+
+
+def test_a_key_that_was_deleted_meanwhile_keeps_no_other_from_being_activated(member, iam, new_key):
+    first, second = new_key(OLD), new_key(OLD)
+    change = apply(plan(finding_about(member, "IAM.3"), member.session), member.session)
+    iam.delete_access_key(UserName=USER, AccessKeyId=change.prior_state["ActiveAccessKeyIds"][0])
+    undo(change, member.session)
+    (status,) = statuses(iam).items()
+    assert status in {(first, "Active"), (second, "Active")}
+
+
+def test_nothing_is_needed_for_a_user_that_is_gone(member):
+    def lose(http_response, parsed, **_):
+        http_response.status_code = 404
+        parsed["Error"] = {"Code": "NoSuchEntity", "Message": "The user cannot be found."}
+
+    member.session.events.register("after-call.iam.ListAccessKeys", lose)
+    assert not plan(finding_about(member, "IAM.3", "gone"), member.session).is_needed
+
+
+def test_a_control_that_is_not_about_access_keys_is_refused(member):
+    with pytest.raises(CannotRemediateError, match=r"No access key control has the id IAM\.4"):
+        plan(finding_about(member, "IAM.4"), member.session)
+
+
+def test_the_statements_are_what_it_takes(prove_statements, member, iam, new_key):
+    new_key(OLD)
+    with_password(member, iam, made=OLD, used=OLD)
+    prove_statements("iam_access_key", finding_about(member, "IAM.8"))

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import boto3
+import pytest
+
+from remediations.contract import CannotRemediateError
+from remediations.kms.kms_key_rotation import apply, plan, undo
+
+
+@pytest.fixture
+def kms(member):
+    return member.client("kms")
+
+
+@pytest.fixture
+def key(kms):
+    return kms.create_key()["KeyMetadata"]["Arn"]
+
+
+def finding_about(member, key):
+    return member.finding("KMS.4", "AwsKmsKey", key)
+
+
+def rotates(kms, key):
+    return kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"]
+
+
+def test_rotation_is_turned_on_and_off_again(member, kms, key):
+    change = apply(plan(finding_about(member, key), member.session), member.session)
+    assert rotates(kms, key)
+    assert not plan(finding_about(member, key), member.session).is_needed
+    undo(change, member.session)
+    assert not rotates(kms, key)
+
+
+def test_a_plan_changes_nothing(member, kms, key):
+    assert plan(finding_about(member, key), member.session).is_needed
+    assert not rotates(kms, key)
+
+
+def test_nothing_is_needed_for_a_key_that_is_about_to_be_deleted(member, kms, key):
+    kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    made = plan(finding_about(member, key), member.session)
+    assert (made.is_needed, made.description) == (False, "The key is about to be deleted")
+
+
+def test_nothing_is_needed_for_a_key_that_is_gone(member):
+    key = f"arn:aws:kms:{member.region}:{member.account}:key/00000000-0000-0000-0000-000000000000"
+    assert not plan(finding_about(member, key), member.session).is_needed
+
+
+def test_a_key_that_kms_cannot_rotate_is_refused(member, kms):
+    key = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["Arn"]
+    with pytest.raises(
+        CannotRemediateError, match="KeySpec is SYMMETRIC_DEFAULT only; this one's is HMAC_256"
+    ):
+        plan(finding_about(member, key), member.session)
+
+
+def test_a_replica_is_left_to_its_primary_key(member, kms):
+    primary = kms.create_key(MultiRegion=True)["KeyMetadata"]["Arn"]
+    replica = kms.replicate_key(KeyId=primary, ReplicaRegion="us-east-1")["ReplicaKeyMetadata"]["Arn"]
+    with pytest.raises(CannotRemediateError, match=f"Remediate the finding of its primary key, {primary}"):
+        plan(replace(finding_about(member, replica), region="us-east-1"), in_region(member, "us-east-1"))
+
+
+def in_region(member, region):
+    """The member's session for another region."""
+    credentials = member.session.get_credentials()
+    return boto3.Session(credentials.access_key, credentials.secret_key, region_name=region)
+
+
+def test_the_statements_are_what_it_takes(prove_statements, member, key):
+    prove_statements("kms_key_rotation", finding_about(member, key))

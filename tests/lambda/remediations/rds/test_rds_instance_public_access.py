@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError
+
+from remediations.rds.rds_instance_public_access import apply, plan, undo
+
+
+@pytest.fixture
+def rds(member):
+    return member.client("rds")
+
+
+@pytest.fixture
+def finding(member, rds):
+    made = rds.create_db_instance(
+        DBInstanceIdentifier="shop",
+        DBInstanceClass="db.t3.micro",
+        Engine="postgres",
+        AllocatedStorage=20,
+        MasterUsername="root",
+        MasterUserPassword="a-test's-own",
+        PubliclyAccessible=True,
+    )
+    return member.finding("RDS.2", "AwsRdsDbInstance", made["DBInstance"]["DBInstanceArn"])
+
+
+def shop(rds):
+    return rds.describe_db_instances(DBInstanceIdentifier="shop")["DBInstances"][0]
+
+
+def test_a_plan_changes_nothing(member, rds, finding):
+    made = plan(finding, member.session)
+    assert (made.is_needed, made.description) == (True, "Turn off PubliclyAccessible")
+    assert shop(rds)["PubliclyAccessible"]
+
+
+def test_it_is_turned_off_and_on_again(member, rds, finding):
+    change = apply(plan(finding, member.session), member.session)
+    assert not shop(rds)["PubliclyAccessible"]
+    assert change.description == "Turned off PubliclyAccessible"
+    undo(change, member.session)
+    assert shop(rds)["PubliclyAccessible"]
+
+
+def test_a_second_time_nothing_is_needed(member, finding):
+    apply(plan(finding, member.session), member.session)
+    made = plan(finding, member.session)
+    assert (made.is_needed, made.description) == (False, "PubliclyAccessible is off already")
+
+
+def test_a_change_that_awaits_the_maintenance_window_goes_on_waiting(member, rds, finding):
+    rds.modify_db_instance(DBInstanceIdentifier="shop", DBInstanceClass="db.m5.large")
+    apply(plan(finding, member.session), member.session)
+    assert shop(rds)["DBInstanceClass"] == "db.t3.micro"
+    assert shop(rds)["PendingModifiedValues"] == {"DBInstanceClass": "db.m5.large"}
+
+
+def test_nothing_is_needed_for_an_instance_that_is_gone(member, rds, finding):
+    rds.delete_db_instance(DBInstanceIdentifier="shop", SkipFinalSnapshot=True)
+    made = plan(finding, member.session)
+    assert (made.is_needed, made.description) == (False, "The database does not exist any more")
+
+
+def test_a_refusal_is_not_taken_for_an_absence(member, finding):
+    def refuse(model, **_):
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, model.name)
+
+    member.session.events.register("before-call.rds", refuse)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        plan(finding, member.session)
+
+
+def test_the_statements_are_what_it_takes(prove_statements, finding):
+    prove_statements("rds_instance_public_access", finding)

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+
+from remediations.rds.rds_minor_version_upgrade import apply, plan, undo
+
+
+@pytest.fixture
+def rds(member):
+    return member.client("rds")
+
+
+@pytest.fixture
+def finding(member, rds):
+    made = rds.create_db_instance(
+        DBInstanceIdentifier="shop",
+        DBInstanceClass="db.t3.micro",
+        Engine="mysql",
+        AllocatedStorage=20,
+        MasterUsername="root",
+        MasterUserPassword="a-test's-own",
+        AutoMinorVersionUpgrade=False,
+    )
+    return member.finding("RDS.13", "AwsRdsDbInstance", made["DBInstance"]["DBInstanceArn"])
+
+
+def is_on(rds):
+    shop = rds.describe_db_instances(DBInstanceIdentifier="shop")["DBInstances"][0]
+    return shop["AutoMinorVersionUpgrade"]
+
+
+def test_a_plan_changes_nothing(member, rds, finding):
+    made = plan(finding, member.session)
+    assert (made.is_needed, made.description) == (True, "Turn on AutoMinorVersionUpgrade")
+    assert not is_on(rds)
+
+
+def test_it_is_turned_on_and_off_again(member, rds, finding):
+    change = apply(plan(finding, member.session), member.session)
+    assert is_on(rds)
+    assert change.description == "Turned on AutoMinorVersionUpgrade"
+    undo(change, member.session)
+    assert not is_on(rds)
+
+
+def test_a_second_time_nothing_is_needed(member, finding):
+    apply(plan(finding, member.session), member.session)
+    made = plan(finding, member.session)
+    assert (made.is_needed, made.description) == (False, "AutoMinorVersionUpgrade is on already")
+
+
+def test_nothing_is_needed_for_an_instance_that_is_gone(member, rds, finding):
+    rds.delete_db_instance(DBInstanceIdentifier="shop", SkipFinalSnapshot=True)
+    assert not plan(finding, member.session).is_needed
+
+
+def test_the_statements_are_what_it_takes(prove_statements, finding):
+    prove_statements("rds_minor_version_upgrade", finding)

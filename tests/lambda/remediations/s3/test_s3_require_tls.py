@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import json
+from uuid import uuid4
+
+import pytest
+from botocore.exceptions import ClientError
+
+from remediations.contract import CannotRemediateError
+from remediations.s3.s3_require_tls import apply, plan, undo
+
+OTHER = {
+    "Sid": "Readers",
+    "Effect": "Allow",
+    "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
+    "Action": "s3:ListBucket",
+}
+
+
+@pytest.fixture
+def s3(member):
+    return member.client("s3")
+
+
+@pytest.fixture
+def new_bucket(member, s3):
+    """A function that makes a bucket, with a policy of the statements if any; it returns the name."""
+
+    def make(*statements):
+        name = f"bucket-{uuid4().hex[:12]}"
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": member.region})
+        if statements:
+            write(s3, name, {"Version": "2012-10-17", "Statement": [for_bucket(s, name) for s in statements]})
+        return name
+
+    return make
+
+
+def for_bucket(statement, name):
+    return {"Resource": f"arn:aws:s3:::{name}", **statement}
+
+
+def deny_without_tls(name, **changes):
+    both = [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"]
+    return {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": both,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    } | changes
+
+
+def read(s3, name):
+    try:
+        return json.loads(s3.get_bucket_policy(Bucket=name)["Policy"])
+    except ClientError:
+        return None
+
+
+def write(s3, name, policy):
+    s3.put_bucket_policy(Bucket=name, Policy=json.dumps(policy))
+
+
+def finding_about(member, name):
+    return member.finding("S3.5", "AwsS3Bucket", f"arn:aws:s3:::{name}")
+
+
+def test_a_plan_changes_nothing(member, s3, new_bucket):
+    name = new_bucket()
+    assert plan(finding_about(member, name), member.session).is_needed
+    assert read(s3, name) is None
+
+
+def test_a_bucket_without_a_policy_gets_one_that_undoing_deletes(member, s3, new_bucket):
+    name = new_bucket()
+    change = apply(plan(finding_about(member, name), member.session), member.session)
+    assert read(s3, name) == {"Version": "2012-10-17", "Statement": [deny_without_tls(name)]}
+    undo(change, member.session)
+    assert read(s3, name) is None
+
+
+def test_other_statements_stay_as_they_are(member, s3, new_bucket):
+    name = new_bucket(OTHER)
+    before = read(s3, name)
+    change = apply(plan(finding_about(member, name), member.session), member.session)
+    assert read(s3, name)["Statement"] == [for_bucket(OTHER, name), deny_without_tls(name)]
+    undo(change, member.session)
+    assert read(s3, name) == before
+
+
+def test_a_statement_that_was_added_meanwhile_survives_applying_and_undoing(member, s3, new_bucket):
+    name = new_bucket()
+    made = plan(finding_about(member, name), member.session)
+    meanwhile = {"Version": "2012-10-17", "Statement": for_bucket(OTHER, name)}
+    write(s3, name, meanwhile)
+    undo(apply(made, member.session), member.session)
+    assert read(s3, name) == {**meanwhile, "Statement": [meanwhile["Statement"]]}
+
+
+def test_undoing_where_the_policy_is_gone_does_nothing(member, s3, new_bucket):
+    name = new_bucket()
+    change = apply(plan(finding_about(member, name), member.session), member.session)
+    s3.delete_bucket_policy(Bucket=name)
+    undo(change, member.session)
+    assert read(s3, name) is None
+
+
+def test_a_second_time_nothing_is_needed_and_applying_again_adds_nothing(member, s3, new_bucket):
+    finding = finding_about(member, new_bucket())
+    made = plan(finding, member.session)
+    name = apply(made, member.session).prior_state["Bucket"]
+    again = plan(finding, member.session)
+    assert not again.is_needed
+    assert again.description == "The bucket policy denies requests without TLS already"
+    apply(made, member.session)
+    assert len(read(s3, name)["Statement"]) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"Principal": {"AWS": "*"}},
+        {"Action": ["s3:*"]},
+        {"Action": "*", "Resource": "*"},
+        {"Condition": {"Bool": {"aws:securetransport": ["false"]}}},
+        {"Condition": {"Bool": {"aws:SecureTransport": False}}},
+    ],
+)
+def test_the_same_written_otherwise_is_enough(member, s3, new_bucket, changes):
+    name = new_bucket()
+    write(s3, name, {"Version": "2012-10-17", "Statement": [deny_without_tls(name, **changes)]})
+    assert not plan(finding_about(member, name), member.session).is_needed
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"Effect": "Allow"},
+        {"Principal": {"AWS": "arn:aws:iam::111122223333:root"}},
+        {"Action": "s3:GetObject"},
+        {"Resource": "arn:aws:s3:::other/*"},
+        {"Condition": {"Bool": {"aws:SecureTransport": "true"}}},
+        {
+            "Condition": {
+                "Bool": {"aws:SecureTransport": "false"},
+                "StringEquals": {"aws:PrincipalOrgID": "o-1"},
+            }
+        },
+    ],
+)
+def test_a_weaker_statement_is_not_enough(member, s3, new_bucket, changes):
+    name = new_bucket()
+    write(s3, name, {"Version": "2012-10-17", "Statement": [deny_without_tls(name, **changes)]})
+    assert plan(finding_about(member, name), member.session).is_needed
+
+
+def test_nothing_is_needed_for_a_bucket_that_is_gone(member):
+    made = plan(finding_about(member, "gone-bucket"), member.session)
+    assert (made.is_needed, made.description) == (False, "The bucket does not exist any more")
+
+
+def test_a_refusal_is_not_taken_for_an_absence(member, new_bucket):
+    def refuse(model, **_):
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, model.name)
+
+    member.session.events.register("before-call.s3.GetBucketPolicy", refuse)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        plan(finding_about(member, new_bucket()), member.session)
+
+
+def test_what_is_not_the_arn_of_a_bucket_is_refused(member):
+    with pytest.raises(CannotRemediateError, match=r"'bucket' is not the ARN of a bucket"):
+        plan(member.finding("S3.5", "AwsS3Bucket", "bucket"), member.session)
+
+
+def test_the_statements_are_what_it_takes(prove_statements, member, new_bucket):
+    prove_statements(
+        "s3_require_tls", finding_about(member, new_bucket()), finding_about(member, new_bucket(OTHER))
+    )

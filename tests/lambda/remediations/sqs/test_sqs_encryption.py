@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+
+from remediations.contract import CannotRemediateError
+from remediations.sqs.sqs_encryption import apply, plan, undo
+
+
+@pytest.fixture
+def sqs(member):
+    return member.client("sqs")
+
+
+@pytest.fixture
+def queue(sqs):
+    return sqs.create_queue(QueueName="orders", Attributes={"SqsManagedSseEnabled": "false"})["QueueUrl"]
+
+
+@pytest.fixture
+def finding(member):
+    return member.finding("SQS.1", "AwsSqsQueue", f"arn:aws:sqs:{member.region}:{member.account}:orders")
+
+
+def is_encrypted(sqs, queue):
+    found = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    return found["SqsManagedSseEnabled"] == "true"
+
+
+def test_encryption_is_turned_on_and_off_again(member, sqs, queue, finding):
+    change = apply(plan(finding, member.session), member.session)
+    assert is_encrypted(sqs, queue)
+    assert not plan(finding, member.session).is_needed
+    undo(change, member.session)
+    assert not is_encrypted(sqs, queue)
+
+
+def test_a_plan_changes_nothing(member, sqs, queue, finding):
+    assert plan(finding, member.session).is_needed
+    assert not is_encrypted(sqs, queue)
+
+
+def test_a_queue_with_a_key_of_its_own_keeps_it(member, sqs, queue, finding):
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"KmsMasterKeyId": "alias/orders"})
+    assert not plan(finding, member.session).is_needed
+
+
+def test_nothing_is_needed_for_a_queue_that_is_gone(member, finding):
+    made = plan(finding, member.session)
+    assert (made.is_needed, made.description) == (False, "The queue does not exist any more")
+
+
+def test_a_finding_without_a_queue_is_refused(member):
+    with pytest.raises(CannotRemediateError, match="names 0 resources of type AwsSqsQueue"):
+        plan(member.finding("SQS.1", "AwsS3Bucket", "arn:aws:s3:::bucket"), member.session)
+
+
+@pytest.mark.usefixtures("queue")
+def test_the_statements_are_what_it_takes(prove_statements, finding):
+    prove_statements("sqs_encryption", finding)
