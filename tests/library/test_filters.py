@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import fields, replace
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from securityhub_actions.filters import (
     Wildcard,
 )
 from securityhub_actions.patterns import Cidr, EventPattern, may_overlap, subsumes, unreachable_reason
+from securityhub_actions.patterns.engine_faults import begins_with_asterisk
 
 EVENTS = Path(__file__).parents[1] / "events"
 IMPORTED = json.loads((EVENTS / "findings_imported.json").read_text(encoding="utf-8"))
@@ -370,3 +372,13 @@ def test_the_compiled_pattern_says_what_the_filter_says(wanted, finding):
     expected = reads(findings, finding)
     event(f"matches: {expected}")
     assert matches(findings, {**IMPORTED, "detail": {"findings": [finding]}}) is expected
+
+
+def test_a_compiled_filter_escapes_the_engines_fault_by_the_order_of_its_conditions(recwarn):
+    # event-ruler misreads a wildcard that begins with an asterisk unless it comes last.
+    titles = [Wildcard("*public*"), EqualsIgnoreCase("Exposed"), Suffix("é"), Prefix("a", ignore_case=True)]
+    for wanted in permutations(titles):
+        pattern = EventPattern.parse(FindingFilter(title=list(wanted)).to_event_pattern())
+        (conditions,) = (branch["detail.findings.Title"] for branch in pattern.branches)
+        assert [begins_with_asterisk(condition) for condition in conditions] == [False, False, False, True]
+    assert not recwarn.list

@@ -18,9 +18,9 @@ from securityhub_actions.patterns.analysis import (
     excludes,
     implies,
     may_overlap,
-    smallest,
     subsumes,
     unreachable_reason,
+    without_superfluous,
 )
 
 ABSENT, PRESENT = Exists(present=False), Exists(present=True)
@@ -109,8 +109,11 @@ def test_absence_implies_no_condition_on_a_value():
     assert not implies(ABSENT, AnythingBut("a"))
 
 
-def test_the_smallest_list_keeps_no_condition_that_another_covers():
-    assert smallest([Exact("ab"), Prefix("abc"), Prefix("a"), Exact("b")]) == (Prefix("a"), Exact("b"))
+def test_the_list_without_superfluous_keeps_no_condition_that_another_covers():
+    assert without_superfluous([Exact("ab"), Prefix("abc"), Prefix("a"), Exact("b")]) == (
+        Prefix("a"),
+        Exact("b"),
+    )
 
 
 def parse(**document):

@@ -34,11 +34,11 @@ class BaseFilter(ABC):
         EventPattern.parse(self.to_event_pattern())
 
     def to_event_pattern(self) -> dict[str, Any]:
-        """The smallest event pattern that says exactly what the filter says.
+        """The event pattern that says exactly what the filter says.
 
         Returns:
             A new dict with ``source``, ``detail-type`` and, unless any finding passes, ``detail``. Filters
-            that say the same give the same dict, whatever the order of their values.
+            with the same values give the same dict, whatever the order of the values.
         """
         pattern: dict[str, Any] = {"source": ["aws.securityhub"], "detail-type": [self.detail_type]}
         for path, conditions in sorted(self._conditions().items()):

@@ -19,7 +19,8 @@ from securityhub_actions.patterns import (
     Suffix,
     Wildcard,
 )
-from securityhub_actions.patterns.analysis import UNRESOLVED, smallest
+from securityhub_actions.patterns.analysis import UNRESOLVED, without_superfluous
+from securityhub_actions.patterns.engine_faults import begins_with_asterisk
 
 Text: TypeAlias = str | Prefix | Suffix | Wildcard | EqualsIgnoreCase | AnythingBut | Exists
 TagValue: TypeAlias = Text | Sequence[Text]
@@ -57,7 +58,7 @@ class Field:
     in_array: bool = False
 
     def conditions(self, name: str, wanted: object) -> tuple[Condition, ...]:
-        """The smallest list of conditions that says what is wanted.
+        """The conditions that say what is wanted, without those that another one makes superfluous.
 
         Args:
             name: The filter's name for the field, for messages.
@@ -73,7 +74,7 @@ class Field:
             )
         conditions = [self._condition(name, item) for item in items]
         self._require_sayable(name, conditions)
-        return smallest(sorted(conditions, key=lambda condition: json.dumps(condition.to_json())))
+        return without_superfluous(sorted(conditions, key=_place_in_list))
 
     def _condition(self, name: str, item: object) -> Condition:
         if isinstance(item, Condition):
@@ -157,3 +158,8 @@ def _require_casable(name: str, condition: EqualsIgnoreCase | Prefix | Suffix) -
             f"{name}: EventBridge can't ignore the case of {condition.text!r}, since it has characters "
             f"beyond the Basic Multilingual Plane (such as emoji); match it exactly"
         )
+
+
+def _place_in_list(condition: Condition) -> tuple[bool, str]:
+    """By text, so that equal filters make equal patterns; what would mislead the engine comes last."""
+    return begins_with_asterisk(condition), json.dumps(condition.to_json())

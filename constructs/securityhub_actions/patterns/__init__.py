@@ -15,7 +15,7 @@ from securityhub_actions.patterns.conditions import (
     Suffix,
     Wildcard,
 )
-from securityhub_actions.patterns.errors import InvalidPatternError
+from securityhub_actions.patterns.errors import EngineFaultWarning, InvalidPatternError
 from securityhub_actions.patterns.event_pattern import MOST_CHARACTERS, EventPattern, Match, Mismatch
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "AnythingBut",
     "Cidr",
     "Condition",
+    "EngineFaultWarning",
     "EqualsIgnoreCase",
     "EventPattern",
     "Exact",

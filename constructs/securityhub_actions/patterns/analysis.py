@@ -139,7 +139,7 @@ def implies(special: Condition, general: Condition) -> bool:
         return False
     if general == Exists(present=True):
         return True
-    if isinstance(special, Exact) and special.address is None:
+    if isinstance(special, Exact) and not special.address_digits:
         return general.matches(special.value)
     return _implies_by_kind(special, general)
 
@@ -158,9 +158,8 @@ def _implies_by_kind(special: Condition, general: Condition) -> bool:
 
 def _is_inside(special: Exact | Cidr, block: Cidr) -> bool:
     if isinstance(special, Exact):
-        return special.address is not None and special.address in block.network
-    inner, outer = special.network, block.network
-    return inner.version == outer.version and inner[0] in outer and inner[-1] in outer
+        return block.holds_digits(special.address_digits)
+    return block.contains(special)
 
 
 def _affix_implies(special: Condition, general: Condition) -> bool:
@@ -179,7 +178,7 @@ def excludes(left: Condition, right: Condition) -> bool:
 def _excludes(left: Condition, right: Condition) -> bool:
     if left == Exists(present=False):
         return right != left
-    if isinstance(left, Exact) and left.address is None:
+    if isinstance(left, Exact) and not left.address_digits:
         return not right.matches(left.value)
     if isinstance(left, Numeric):
         if isinstance(right, Numeric):
@@ -201,7 +200,7 @@ def _affixes_differ(left: Condition, right: Condition) -> bool:
     return False
 
 
-def smallest(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
+def without_superfluous(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
     """The conditions of one path without those that another one makes superfluous, in their order."""
     kept: list[Condition] = []
     for condition in conditions:

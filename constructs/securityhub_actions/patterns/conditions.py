@@ -14,7 +14,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_network
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 Scalar: TypeAlias = str | int | float | bool | None
@@ -39,9 +40,34 @@ class Condition(ABC):
         """The condition as an event pattern spells it."""
 
 
+class InexactNumber(float):
+    """A number of a JSON text that Python can only round: EventBridge compares it as text.
+
+    Attributes:
+        text: The number as the JSON text spells it.
+    """
+
+    text: str
+
+    def __new__(cls, text: str) -> InexactNumber:
+        """Round the number, and keep its text."""
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, InexactNumber) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
 def is_comparable(value: object) -> bool:
     """Whether EventBridge treats a value as a number; one outside its range it compares as text."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool | InexactNumber) or not isinstance(value, int | float):
         return False
     if not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
         return False
@@ -75,7 +101,7 @@ _IPV4: Final = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
 _IPV6: Final = re.compile(r"[0-9a-fA-F:]*:[0-9a-fA-F:]*")
 
 
-def parse_address(text: str) -> IPv4Address | IPv6Address | None:
+def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
     """An IP address as EventBridge reads it: octets are decimal even with leading zeros."""
     try:
         if _IPV4.fullmatch(text):
@@ -88,11 +114,23 @@ def parse_address(text: str) -> IPv4Address | IPv6Address | None:
     return None
 
 
+def _address_digits(value: Scalar) -> str:
+    """The digits by which EventBridge compares a value with addresses; empty for one that it never does.
+
+    They are the hexadecimal digits of an address, and, as the engine has it, the text of a number.
+    """
+    if isinstance(value, str):
+        address = _parse_address(value)
+        return address.packed.hex().upper() if address else ""
+    return "" if value is None or isinstance(value, bool) else repr(value)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Exact(Condition):
     """Equality with a string, number, boolean or null.
 
-    A string that is an IP address also equals other spellings of that address, as ``::1`` and ``0:0::1`` do.
+    A string that is an IP address also equals other spellings of that address, as ``::1`` and ``0:0::1`` do,
+    and whatever else begins with its hexadecimal digits: ``10.0.0.1`` equals ``a00:1::``.
 
     Args:
         value: The value to equal.
@@ -101,22 +139,26 @@ class Exact(Condition):
 
     value: Scalar
     literal: bool = False
-    _address: IPv4Address | IPv6Address | None = field(init=False, repr=False, compare=False)
+    _digits: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if isinstance(self.value, float) and not math.isfinite(self.value):
+        if (
+            isinstance(self.value, float)
+            and not isinstance(self.value, InexactNumber)
+            and not math.isfinite(self.value)
+        ):
             raise ValueError(f"{self.value!r} is not a JSON number")
         if self.value is not None and not isinstance(self.value, str | int | float | bool):
             raise ValueError(f"a value is a string, number, true, false or null, not {self.value!r}")
         if self.literal:
             _require_text(self.value, "exactly")
-        address = parse_address(self.value) if isinstance(self.value, str) and not self.literal else None
-        object.__setattr__(self, "_address", address)
+        is_text = isinstance(self.value, str) and not self.literal
+        object.__setattr__(self, "_digits", _address_digits(self.value) if is_text else "")
 
     @property
-    def address(self) -> IPv4Address | IPv6Address | None:
-        """The IP address that the string is, if it is one."""
-        return self._address
+    def address_digits(self) -> str:
+        """The hexadecimal digits of the IP address that the string is; empty if it is none."""
+        return self._digits
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Exact) and self._key() == other._key()
@@ -129,8 +171,8 @@ class Exact(Condition):
 
     def matches(self, value: Scalar) -> bool:
         """See :meth:`Condition.matches`."""
-        if self._address is not None and isinstance(value, str):
-            return parse_address(value) == self._address
+        if self._digits:
+            return _address_digits(value).startswith(self._digits)
         return _same(self.value, value)
 
     def to_json(self) -> Json:
@@ -176,6 +218,9 @@ class _Affix(Condition):
 class Prefix(_Affix):
     """A string that begins with the text; the empty text stands for any string.
 
+    EventBridge compares strings together with their quotation marks, so that a text that ends with one also
+    fits the string that ends where the text does.
+
     Args:
         text: The beginning.
         ignore_case: Whether each character may take either case.
@@ -188,12 +233,16 @@ class Prefix(_Affix):
         """See :meth:`Condition.matches`."""
         if not isinstance(value, str):
             return False
-        return self._regex.match(value) is not None if self._regex else value.startswith(self.text)
+        if self._regex:
+            return self._regex.match(f'{value}"') is not None
+        return value.startswith(self.text) or self.text == f'{value}"'
 
 
 @dataclass(frozen=True, slots=True)
 class Suffix(_Affix):
     """A string that ends with the text; the empty text stands for any string.
+
+    A text that begins with a quotation mark also fits the string that begins where the text does; see Prefix.
 
     Args:
         text: The end.
@@ -207,7 +256,9 @@ class Suffix(_Affix):
         """See :meth:`Condition.matches`."""
         if not isinstance(value, str):
             return False
-        return self._regex.search(value) is not None if self._regex else value.endswith(self.text)
+        if self._regex:
+            return self._regex.search(f'"{value}') is not None
+        return value.endswith(self.text) or self.text == f'"{value}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,10 +324,11 @@ class Wildcard(Condition):
 
 
 def _split_wildcard(text: str) -> list[str]:
-    if "**" in re.sub(r"\\.", "", text, flags=re.DOTALL):
+    parts = re.findall(r"\\.?|[^\\]", text, flags=re.DOTALL)
+    if ("*", "*") in pairwise(parts):
         raise ValueError(f"wildcard {text!r} has consecutive asterisks, which EventBridge rejects; use one")
     pieces = [""]
-    for part in re.findall(r"\\.?|[^\\]", text, flags=re.DOTALL):
+    for part in parts:
         if part == "*":
             pieces.append("")
         elif part in {r"\*", r"\\"} or part[0] != "\\":
@@ -355,43 +407,70 @@ class Numeric(Condition):
 def _is_numeric_grammar(operators: Sequence[object]) -> bool:
     if len(operators) == 1:
         return operators[0] in _NUMERIC_OPERATORS
-    return len(operators) == 2 and operators[0] in {">", ">="} and operators[1] in {"<", "<="}  # noqa: PLR2004
+    return len(operators) == 2 and operators[0] in (">", ">=") and operators[1] in ("<", "<=")  # noqa: PLR2004 # a list is in no set
 
 
 @dataclass(frozen=True, slots=True)
 class Cidr(Condition):
-    """A string that is an IP address inside the block, such as ``10.0.0.0/24`` or ``2001:db8::/32``."""
+    """A string that is an IP address inside the block, such as ``10.0.0.0/24`` or ``2001:db8::/32``.
+
+    EventBridge compares hexadecimal digits from the left and decides as soon as it can, so that addresses of
+    the other family, and numbers, can fit as well: ``0.0.0.0/0`` holds for ``::1``.
+    """
 
     block: str
-    _network: IPv4Network | IPv6Network = field(init=False, repr=False, compare=False)
+    _low: str = field(init=False, repr=False, compare=False)
+    _high: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _require_text(self.block, "cidr")
-        object.__setattr__(self, "_network", _parse_block(self.block))
-
-    @property
-    def network(self) -> IPv4Network | IPv6Network:
-        """The block; host bits that are set are ignored, as EventBridge does."""
-        return self._network
+        low, high = _parse_block(self.block)
+        object.__setattr__(self, "_low", low)
+        object.__setattr__(self, "_high", high)
 
     def matches(self, value: Scalar) -> bool:
         """See :meth:`Condition.matches`."""
-        address = parse_address(value) if isinstance(value, str) else None
-        return address is not None and address in self._network
+        return self.holds_digits(_address_digits(value))
+
+    def holds_digits(self, digits: str) -> bool:
+        """Whether digits, and all that begin with them, are inside the block."""
+        at_low = at_high = True
+        for index, (low, high) in enumerate(zip(self._low, self._high, strict=True)):
+            digit = digits[index : index + 1]
+            if (
+                not digit
+                or digit not in _HEXADECIMAL
+                or (at_low and digit < low)
+                or (at_high and digit > high)
+            ):
+                return False
+            at_low, at_high = at_low and digit == low, at_high and digit == high
+            if not at_low and not at_high:
+                return True
+        return True
+
+    def contains(self, other: Cidr) -> bool:
+        """Whether each value inside the other block is inside this one."""
+        return len(self._low) == len(other._low) and self._low <= other._low <= other._high <= self._high
 
     def to_json(self) -> Json:
         """See :meth:`Condition.to_json`."""
         return {"cidr": self.block}
 
 
-def _parse_block(block: str) -> IPv4Network | IPv6Network:
-    text, _, bits = block.partition("/")
-    address = parse_address(text)
-    if address is None or not re.fullmatch(r"\+?[0-9]{1,3}", bits) or int(bits) >= address.max_prefixlen:
+_HEXADECIMAL: Final = frozenset("0123456789ABCDEF")
+
+
+def _parse_block(block: str) -> tuple[str, str]:
+    """The hexadecimal digits of the first and the last address; host bits that are set are ignored."""
+    text, _, bits = block.rstrip("/").partition("/")
+    address = _parse_address(text)
+    if address is None or not re.fullmatch(r"\+?\d+|-0+", bits) or int(bits) >= address.max_prefixlen:
         raise ValueError(
             f"cidr takes an IP address and fewer than 32 (IPv4) or 128 (IPv6) mask bits, not {block!r}"
         )
-    return ip_network((str(address), int(bits)), strict=False)
+    network = ip_network((str(address), int(bits)), strict=False)
+    return network[0].packed.hex().upper(), network[-1].packed.hex().upper()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The error of an event pattern that EventBridge would refuse."""
+"""What is said of an event pattern that EventBridge would refuse, or misread."""
 
 from __future__ import annotations
 
@@ -15,3 +15,7 @@ class InvalidPatternError(ValueError):
         super().__init__(f"the event pattern is not valid{f' at {path}' if path else ''}: {reason}")
         self.path = path
         self.reason = reason
+
+
+class EngineFaultWarning(UserWarning):
+    """An event pattern that EventBridge accepts, and matches otherwise than its documentation says."""

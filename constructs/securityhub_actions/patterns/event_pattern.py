@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
-from securityhub_actions.patterns.conditions import Condition, Scalar
+from securityhub_actions.patterns.conditions import Condition, InexactNumber, Scalar
+from securityhub_actions.patterns.engine_faults import misleads_the_engine
+from securityhub_actions.patterns.errors import EngineFaultWarning
 from securityhub_actions.patterns.matching import BranchMatcher
 from securityhub_actions.patterns.syntax import Branch, parse_branches, parse_json
 
@@ -36,7 +39,7 @@ class Mismatch:
     Where ``$or`` makes several branches, the reason is that of the branch that came closest.
 
     Attributes:
-        paths: The path that failed; several if each has a fitting value, but not in one array element.
+        paths: The path that failed; several if each could hold alone, but not all in one array element.
         conditions: What the pattern wants at the first of the paths; one of them has to hold.
         seen: The values that the event has there; empty if it has none.
         branches: How many branches the pattern has.
@@ -64,8 +67,14 @@ class EventPattern:
     """A valid event pattern, compiled once for many events.
 
     Create it with :meth:`parse`. The answers are those of EventBridge, checked against the rules of its
-    engine (https://github.com/aws/event-ruler). One of its habits is not modelled: in a list that holds an
-    IP address or ``cidr`` beside other operators, the engine compares those others with an encoded address.
+    engine (https://github.com/aws/event-ruler), with these exceptions:
+
+    * Numbers are those of EventBridge's documentation: beyond five billion, or with more than six digits
+      after the point, they are compared as text. Version 2 of the engine compares more.
+    * In a list that holds an IP address or ``cidr`` beside other operators, the engine compares those others
+      with an encoded address as well: ``[10000000, {"cidr": "1.0.0.0/8"}]`` holds for ``"16.0.0.0"``.
+    * Lists that the engine misreads (:class:`EngineFaultWarning`) are matched as documented.
+    * Of numbers in an event, the text is that of Python: ``1.0`` stays, ``1.00`` becomes ``1.0``.
 
     Attributes:
         document: The pattern as it was given, decoded.
@@ -83,16 +92,23 @@ class EventPattern:
         Args:
             source: JSON text or the decoded object.
 
+        Warns:
+            EngineFaultWarning: EventBridge matches the pattern otherwise than it documents.
+
         Raises:
             InvalidPatternError: EventBridge would refuse the pattern. Stricter than EventBridge in one way:
                 keys that are given twice are refused, of which it silently uses the last.
         """
         document = parse_json(source) if isinstance(source, str) else source
         branches = parse_branches(document)
+        for branch in branches:
+            for path, conditions in branch.items():
+                if misleads_the_engine(conditions):
+                    _warn_of_order(path)
+        follows_empty_keys = any(_has_empty_step(path) for branch in branches for path in branch)
+        matchers = tuple(BranchMatcher(branch, follows_empty_keys=follows_empty_keys) for branch in branches)
         # Branches can only be read from an object.
-        return cls(
-            cast("Mapping[str, Any]", document), branches, tuple(BranchMatcher(branch) for branch in branches)
-        )
+        return cls(cast("Mapping[str, Any]", document), branches, matchers)
 
     def matches(self, event: dict[str, Any]) -> bool:
         """Whether a rule with this pattern would receive the event.
@@ -128,5 +144,24 @@ class EventPattern:
         return len(_compact(self.document))
 
 
+def _warn_of_order(path: str) -> None:
+    message = (
+        f"EventBridge matches the list at {path} wrongly: a wildcard that begins with an asterisk stands "
+        "before a condition that ignores case or a suffix with characters outside ASCII. Move the wildcard "
+        "to the end of the list."
+    )
+    warnings.warn(message, EngineFaultWarning, stacklevel=3)
+
+
+def _has_empty_step(path: str) -> bool:
+    """Whether a path has an empty step that counts: the engine drops those at the end."""
+    steps = path.rstrip(".")
+    return not path or (bool(steps) and "" in steps.split("."))
+
+
 def _compact(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{_compact(key)}:{_compact(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(_compact, value)) + "]"
+    return value.text if isinstance(value, InexactNumber) else json.dumps(value, ensure_ascii=False)

@@ -5,7 +5,8 @@ element the leaf is in. A branch matches if there is a leaf for each of its path
 hold and no two of the leaves are in different elements of one array. Three consequences are easy to miss:
 
 * A scalar inside an array has no element of its own, so two conditions may be met by different scalars.
-* ``a.b`` in the event is the same path as ``b`` inside ``a``.
+* ``a.b`` in the event is the same path as ``b`` inside ``a``. An empty key is a step of its own only where a
+  path of the pattern has one that is not its last.
 * Absence (``exists: false``) is judged against the elements chosen so far, and paths are worked through in
   alphabetical order. A path that sorts before all others of its array must be absent from every element.
 
@@ -16,9 +17,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
-from securityhub_actions.patterns.conditions import Condition, Exact, Exists, Scalar
+from securityhub_actions.patterns.conditions import (
+    AnythingBut,
+    Cidr,
+    Condition,
+    Exact,
+    Exists,
+    Numeric,
+    Scalar,
+    is_comparable,
+)
 from securityhub_actions.patterns.syntax import Branch
 
 Elements: TypeAlias = Mapping[tuple[str, int], int]
@@ -50,7 +61,7 @@ class FieldMatcher:
 
     __slots__ = ("_length", "_prefixes", "_steps", "accepts", "accepts_absence", "conditions", "path")
 
-    def __init__(self, path: str, conditions: Sequence[Condition]) -> None:
+    def __init__(self, path: str, conditions: Sequence[Condition], *, follows_empty_keys: bool) -> None:
         self.path = path
         self.conditions = tuple(conditions)
         self.accepts = _acceptor(self.conditions)
@@ -60,7 +71,11 @@ class FieldMatcher:
         self._prefixes = [".".join(names[:level]) for level in range(len(names) + 1)]
         # An event may spell "a.b" as one key or as two, at each level of the path.
         self._steps = [
-            [(".".join(names[start:end]), end) for end in range(start + 1, len(names) + 1)]
+            [
+                (name, end)
+                for end in range(start + 1, len(names) + 1)
+                if (name := ".".join(names[start:end])) or follows_empty_keys
+            ]
             for start in range(len(names))
         ]
 
@@ -93,6 +108,13 @@ class FieldMatcher:
 def _acceptor(conditions: Sequence[Condition]) -> Callable[[Scalar], bool]:
     texts = frozenset(condition.value for condition in conditions if _is_plain_text(condition))  # type: ignore[attr-defined]
     others = [condition.matches for condition in conditions if not _is_plain_text(condition)]
+    if any(map(_compares_numbers, conditions)):
+        # The engine then takes numbers for numbers only, and not for the digits of an address as well.
+        others = [
+            partial(_matches_text, condition) if _compares_addresses(condition) else condition.matches
+            for condition in conditions
+            if not _is_plain_text(condition)
+        ]
     if not others:
         return texts.__contains__
     if not texts and len(others) == 1:
@@ -101,7 +123,21 @@ def _acceptor(conditions: Sequence[Condition]) -> Callable[[Scalar], bool]:
 
 
 def _is_plain_text(condition: Condition) -> bool:
-    return isinstance(condition, Exact) and isinstance(condition.value, str) and condition.address is None
+    return isinstance(condition, Exact) and isinstance(condition.value, str) and not condition.address_digits
+
+
+def _compares_numbers(condition: Condition) -> bool:
+    if isinstance(condition, AnythingBut):
+        return any(map(_compares_numbers, condition.excluded))
+    return isinstance(condition, Numeric) or (isinstance(condition, Exact) and is_comparable(condition.value))
+
+
+def _compares_addresses(condition: Condition) -> bool:
+    return isinstance(condition, Cidr) or (isinstance(condition, Exact) and bool(condition.address_digits))
+
+
+def _matches_text(condition: Condition, value: Scalar) -> bool:
+    return isinstance(value, str) and condition.matches(value)
 
 
 class BranchMatcher:
@@ -109,8 +145,11 @@ class BranchMatcher:
 
     __slots__ = ("_alphabetical", "_fields", "_quick")
 
-    def __init__(self, branch: Branch) -> None:
-        self._fields = [FieldMatcher(path, conditions) for path, conditions in branch.items()]
+    def __init__(self, branch: Branch, *, follows_empty_keys: bool) -> None:
+        self._fields = [
+            FieldMatcher(path, conditions, follows_empty_keys=follows_empty_keys)
+            for path, conditions in branch.items()
+        ]
         self._alphabetical = sorted(
             self._fields, key=lambda field: field.path.encode("utf-16-be", "surrogatepass")
         )
@@ -136,14 +175,22 @@ class BranchMatcher:
             return None
         choices = {field: _Choice.of(field, field.leaves(event)) for field in self._fields}
         failed = [field for field, choice in choices.items() if choice.is_impossible]
-        in_arrays = [field for field, choice in choices.items() if any(choice.present)]
-        culprits = failed[:1] or in_arrays
+        culprits = failed[:1] or self._contradicting(choices)
         return Failure(
             paths=tuple(field.path for field in culprits),
             conditions=culprits[0].conditions,
             seen=tuple(value for value, _ in culprits[0].leaves(event)),
             satisfied=len(self._fields) - max(len(failed), 1),
         )
+
+    def _contradicting(self, choices: Mapping[FieldMatcher, _Choice]) -> list[FieldMatcher]:
+        """Paths, none of them superfluous, that cannot hold together in one element of each array."""
+        kept = list(self._alphabetical)
+        for field in self._alphabetical:
+            others = [other for other in kept if other is not field]
+            if not _is_consistent([choices[other] for other in others], _NOWHERE):
+                kept = others
+        return [field for field in self._fields if field in kept]
 
 
 @dataclass(frozen=True, slots=True)

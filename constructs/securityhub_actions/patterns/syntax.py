@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from math import isfinite
 from typing import Any, Final, NoReturn, TypeAlias, TypeGuard
 
 from securityhub_actions.patterns.complexity import MOST_WILDCARD_PREFIXES, wildcard_complexity
@@ -21,6 +23,7 @@ from securityhub_actions.patterns.conditions import (
     EqualsIgnoreCase,
     Exact,
     Exists,
+    InexactNumber,
     Numeric,
     Prefix,
     Suffix,
@@ -58,7 +61,9 @@ def parse_json(text: str) -> object:
         InvalidPatternError: The text is not JSON; ``NaN`` and ``Infinity`` are not.
     """
     try:
-        value: object = json.loads(text, object_pairs_hook=_object, parse_constant=_reject_constant)
+        value: object = json.loads(
+            text, object_pairs_hook=_object, parse_constant=_reject_constant, parse_float=_exact_float
+        )
     except (ValueError, RecursionError) as error:
         raise InvalidPatternError("", f"it is not JSON: {error}") from error
     return value
@@ -75,6 +80,11 @@ def _object(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return duplicated
 
 
+def _exact_float(text: str) -> float:
+    number = float(text)
+    return number if isfinite(number) and Decimal(repr(number)) == Decimal(text) else InexactNumber(text)
+
+
 def _reject_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
 
@@ -88,11 +98,11 @@ def parse_branches(document: object) -> tuple[Branch, ...]:
     if _count_combinations(document, "", 0) > MOST_COMBINATIONS:
         raise InvalidPatternError("", f"its $or lists make more than {MOST_COMBINATIONS} combinations")
     try:
-        return tuple(_Expansion(or_is_operator=True).expand(document, "", [{}]))
+        return tuple(_Expansion(or_is_operator=True).expand(document, (), [{}]))
     except InvalidPatternError as error:
         # EventBridge reads a $or that is not the operator as a field of that name, as it did before $or.
         try:
-            return tuple(_Expansion(or_is_operator=False).expand(document, "", [{}]))
+            return tuple(_Expansion(or_is_operator=False).expand(document, (), [{}]))
         except InvalidPatternError:
             raise error from None
 
@@ -120,32 +130,36 @@ class _Expansion:
         self._or_is_operator = or_is_operator
 
     def expand(
-        self, node: object, path: str, branches: Sequence[Branch], *, inside_or: bool = False
+        self, node: object, steps: tuple[str, ...], branches: Sequence[Branch], *, inside_or: bool = False
     ) -> Sequence[Branch]:
         """The given branches with the conditions of a pattern object added to each."""
-        for key, value in _members(node, path):
+        for key, value in _members(node, ".".join(steps)):
             if key == "$or" and self._or_is_operator:
-                branches = self._expand_or(value, path, branches)
+                branches = self._expand_or(value, steps, branches)
                 continue
-            here = _join(path, key)
+            here = _join(".".join(steps), key)
             if inside_or and key in _RESERVED_IN_OR:
                 raise InvalidPatternError(here, f"{key} is an operator and no field name inside $or")
             if isinstance(value, Mapping):
-                branches = self.expand(value, here, branches, inside_or=inside_or)
+                branches = self.expand(value, (*steps, key), branches, inside_or=inside_or)
             elif _is_list(value):
                 conditions = parse_conditions(value, here)
+                if not self._or_is_operator:
+                    _require_known_before_or(conditions, here)
                 branches = [{**branch, here: conditions} for branch in branches]
             else:
                 raise InvalidPatternError(here, f"it must be a list of values or an object, not {value!r}")
         return branches
 
-    def _expand_or(self, members: object, path: str, branches: Sequence[Branch]) -> Sequence[Branch]:
-        here = _join(path, "$or")
+    def _expand_or(
+        self, members: object, steps: tuple[str, ...], branches: Sequence[Branch]
+    ) -> Sequence[Branch]:
+        here = _join(".".join(steps), "$or")
         if not _is_list(members) or len(members) < 2:  # noqa: PLR2004 # two is what "or" needs
             raise InvalidPatternError(here, "it must be a list of at least two objects")
         expanded: list[Branch] = []
         for member in members:
-            expanded.extend(self.expand(member, path, branches, inside_or=True))
+            expanded.extend(self.expand(member, steps, branches, inside_or=True))
         return expanded
 
 
@@ -159,6 +173,20 @@ def _members(node: object, path: str) -> Iterable[tuple[str, Any]]:
         if not isinstance(key, str):
             raise InvalidPatternError(path, f"field names are strings, not {key!r}")
     return node.items()
+
+
+def _require_known_before_or(conditions: Iterable[Condition], path: str) -> None:
+    """Refuse what the engine's older reader, which reads patterns with a field named $or, does not know."""
+    for condition in conditions:
+        if not isinstance(condition, AnythingBut):
+            continue
+        kind = type(condition.excluded[0])
+        if kind is Wildcard or (kind in {Prefix, Suffix} and len(condition.excluded) > 1):
+            raise InvalidPatternError(
+                path,
+                "in a pattern with a field named $or, anything-but takes no wildcard and no list of prefixes "
+                "or suffixes",
+            )
 
 
 def _require_unique(node: Mapping[str, Any], path: str) -> None:
