@@ -7,10 +7,10 @@ CDK := $(BIN)/python -m tools.cdk
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check synth snapshot bench lock clean
+.PHONY: help setup demo test test-long test-all check synth snapshot bench lock clean
 
 help: ## list the commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 16
 
 setup: ## build .venv and node_modules from the lock files (the others call it)
 	@$(PYTHON) tools/setup_env.py
@@ -18,8 +18,13 @@ setup: ## build .venv and node_modules from the lock files (the others call it)
 demo: setup ## deploy onto the embedded AWS, press a custom action, show what happened
 	@$(BIN)/python -m tools.demo
 
-test: setup ## run the whole test suite, end-to-end tests included
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+test: setup ## run the test suite, end-to-end tests included
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long"
+
+test-long: setup ## run the tests that `make test` leaves out because they take long by nature
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m long
+
+test-all: test test-long ## run every test
 
 check: setup ## formatting, lint, types, import direction, templates
 	@$(BIN)/ruff format --check .

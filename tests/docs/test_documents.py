@@ -93,9 +93,9 @@ def test_every_path_in_code_marks_exists(document):
 
 @every_document
 def test_every_make_command_is_in_the_makefile(document):
-    commands = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    commands = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     code = [*code_in(prose(document)), *blocks(document, "sh")]
-    named = {name for text in code for name in re.findall(r"\bmake (?:PYTHON=\S+ )?([a-z]+)", text)}
+    named = {name for text in code for name in re.findall(r"\bmake (?:PYTHON=\S+ )?([a-z-]+)", text)}
     assert named <= commands
 
 
