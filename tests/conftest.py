@@ -7,8 +7,10 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from emulator.server import EmbeddedAws
+from tests.examples import DEFAULT_PROFILE
 from tests.vendor_servers.servers import VendorServers
 from tools.cdk import toolchain_environment
 
@@ -16,6 +18,9 @@ from tools.cdk import toolchain_environment
 import os  # isort: skip
 
 os.environ.update(toolchain_environment())
+
+# `--hypothesis-profile` overrides it.
+settings.load_profile(DEFAULT_PROFILE)
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -4,12 +4,13 @@ import asyncio
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from ministack.core.responses import request_scope
 
 from emulator.securityhub import api, state
 from emulator.securityhub.model import service_model
+from tests.examples import examples
 
 ACCOUNT, REGION = "500000000001", "eu-west-1"
 TEXTS = (
@@ -70,7 +71,7 @@ def test_whatever_is_sent_is_taken_or_refused_with_an_error_of_the_model(operati
     model = service_model().operation_model(operation)
     requests = values_of(model.input_shape) | JSON_VALUES
 
-    @settings(max_examples=25, deadline=None)
+    @examples(0.25)
     @given(requests)
     def answered(request):
         status, headers, body = answer_to(

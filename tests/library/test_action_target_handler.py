@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import pytest
 from botocore.exceptions import NoCredentialsError, ReadTimeoutError
 from botocore.stub import Stubber
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -24,6 +24,7 @@ from securityhub_actions.action_target_handler.handler import (
     AnswerNotDeliveredError,
     UnanswerableRequestError,
 )
+from tests.examples import examples
 from tests.library.fake_security_hub import STATUS, FakeSecurityHub, Fault
 
 PLACE = "arn:aws:securityhub:eu-west-1:111122223333:action/custom/"
@@ -573,7 +574,7 @@ FAULTS = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@examples(2)
 @given(
     event=EVENTS,
     existing=st.lists(IDS),
@@ -723,5 +724,5 @@ class CloudFormation(RuleBasedStateMachine):
         assert self.world.hub.actions == self.expected
 
 
-CloudFormation.TestCase.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+CloudFormation.TestCase.settings = examples(0.6, stateful_step_count=20)
 TestAStackOverItsWholeLife = CloudFormation.TestCase

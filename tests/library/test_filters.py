@@ -7,7 +7,7 @@ from itertools import permutations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from securityhub_actions.filters import (
@@ -23,6 +23,7 @@ from securityhub_actions.filters import (
 )
 from securityhub_actions.patterns import Cidr, EventPattern, may_overlap, subsumes, unreachable_reason
 from securityhub_actions.patterns.engine_faults import begins_with_asterisk
+from tests.examples import examples
 
 EVENTS = Path(__file__).parents[1] / "events"
 IMPORTED = json.loads((EVENTS / "findings_imported.json").read_text(encoding="utf-8"))
@@ -365,7 +366,7 @@ def reads(findings, finding):
     )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(2)
 @given(FILTERS, FINDINGS)
 def test_the_compiled_pattern_says_what_the_filter_says(wanted, finding):
     findings = FindingFilter(**wanted)

@@ -7,18 +7,18 @@ from functools import cache
 from itertools import product
 
 import pytest
-from hypothesis import HealthCheck, assume, event, given, settings
+from hypothesis import assume, event, given
 from hypothesis import strategies as st
 from ministack.services import eventbridge
 
 from securityhub_actions.patterns import EventPattern, InvalidPatternError
 from securityhub_actions.patterns.analysis import may_overlap, subsumes, unreachable_reason
+from tests.examples import examples
 
 # The random patterns are to be matched as documented, also where EventBridge's engine misreads them.
 pytestmark = pytest.mark.filterwarnings("ignore::securityhub_actions.patterns.EngineFaultWarning")
 
 # A busy machine draws slowly, which says nothing about the matcher.
-RELAXED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NAMES = ["a", "b", "c"]
 TEXTS = st.sampled_from(["x", "xy", "yx", "X", "", "é", "É", "ß", "SS", "値", "*", "\\", "x\nx", "5"])
 NUMBERS = st.sampled_from([0, 1, 5, 5.0, -1, 2.5, 0.000001])
@@ -171,7 +171,7 @@ def fits(branch, way, leaves):
     return True
 
 
-@RELAXED
+@examples(1.5)
 @given(pairs(with_absence=True, with_arrays=True))
 def test_the_matcher_agrees_with_trying_everything(pair):
     document, happening = pair
@@ -189,7 +189,7 @@ def emulator_matches(document, happening):
     return any(eventbridge._matches_detail(happening, alternative) for alternative in alternatives)
 
 
-@RELAXED
+@examples(1.5)
 @given(pairs(with_absence=False, with_arrays=True))
 def test_the_matcher_agrees_with_the_emulator_on_arrays(pair):
     document, happening = pair
@@ -199,7 +199,7 @@ def test_the_matcher_agrees_with_the_emulator_on_arrays(pair):
     assert pattern.matches(happening) is expected
 
 
-@RELAXED
+@examples(1.5)
 @given(pairs(with_absence=True, with_arrays=False))
 def test_the_matcher_agrees_with_the_emulator_on_absence(pair):
     document, happening = pair
@@ -221,7 +221,7 @@ JSON = st.recursive(
 )
 
 
-@RELAXED
+@examples(1.5)
 @given(st.dictionaries(st.sampled_from(["a", "b", "$or"]), JSON, max_size=2))
 def test_the_same_patterns_are_valid_as_for_the_emulator(document):
     accepted = eventbridge._parse_pattern_text(json.dumps(document))[1] is None
@@ -234,7 +234,7 @@ def test_the_same_patterns_are_valid_as_for_the_emulator(document):
         assert accepted
 
 
-@RELAXED
+@examples(1.5)
 @given(patterns(with_absence=True), pairs(with_absence=True, with_arrays=True))
 def test_what_is_subsumed_matches_only_what_the_general_pattern_matches(right, pair):
     left, happening = pair
@@ -245,7 +245,7 @@ def test_what_is_subsumed_matches_only_what_the_general_pattern_matches(right, p
             assert one.matches(happening) or not other.matches(happening)
 
 
-@RELAXED
+@examples(1.5)
 @given(st.data(), pairs(with_absence=True, with_arrays=False))
 def test_patterns_without_overlap_never_match_the_same_event(data, pair):
     left, happening = pair
@@ -257,7 +257,7 @@ def test_patterns_without_overlap_never_match_the_same_event(data, pair):
         assert not (one.matches(happening) and other.matches(happening))
 
 
-@RELAXED
+@examples(1.5)
 @given(conditions(with_absence=True), TEXTS)
 def test_an_unreachable_pattern_matches_no_event(condition, text):
     pattern = parse({"source": [condition]})

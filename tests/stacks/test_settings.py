@@ -3,11 +3,12 @@ from __future__ import annotations
 import tomllib
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from securityhub_actions.filters import AnythingBut, Exists, FindingFilter, Numeric, Prefix, Suffix
 from stacks.settings import SETTINGS_FILE, SettingsError, check_settings, load_settings
+from tests.examples import examples
 
 VALID = """
 [routing.archive]
@@ -385,7 +386,7 @@ def documents(draw):
     return document
 
 
-@settings(max_examples=300, deadline=None)
+@examples(2)
 @given(document=documents())
 def test_any_document_gives_usable_settings_or_a_settingserror(document):
     try:
@@ -397,7 +398,7 @@ def test_any_document_gives_usable_settings_or_a_settingserror(document):
         assert part.filter.unreachable_reason() is None
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(1, suppress=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(max_size=40) | st.text(alphabet="a.[]{}=\"'\n1-:", max_size=40))
 def test_a_text_without_the_settings_is_refused_with_a_settingserror(load, text):
     with pytest.raises(SettingsError):

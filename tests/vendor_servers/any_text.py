@@ -1,12 +1,13 @@
-"""Any text that JSON can carry, also one that UTF-8 cannot."""
+"""Any text that JSON can carry, including text that UTF-8 cannot."""
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
+
+from tests.examples import examples
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=400)
 
-each_text = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+# The fixture is a server, which all texts of a test may share.
+each_text = examples(0.4, suppress=[HealthCheck.function_scoped_fixture])

@@ -3,11 +3,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from securityhub_actions.targets import InputPath
 from securityhub_actions.targets.json_input import JsonInput, input_paths
+from tests.examples import examples
 
 PLAIN_TEXTS = st.text(st.characters(exclude_characters="<>", exclude_categories=["Cs"]))
 PLAIN_JSON = st.recursive(
@@ -21,7 +22,7 @@ PLAIN_JSON = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(0.6)
 @given(body=PLAIN_JSON)
 def test_json_without_values_of_the_event_is_written_as_it_is(body):
     assert json.loads(JsonInput(body).input_template) == body

@@ -9,12 +9,13 @@ from aws_cdk import App, Environment, LegacyStackSynthesizer, SecretValue, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Match, Template
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.delivery.inputs import target_input
 from securityhub_actions import CustomAction, CustomActionRule, targets
 from stacks.template_checks import check_templates
+from tests.examples import examples
 from tests.library.targets.vendors import VENDORS
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -131,7 +132,7 @@ def test_any_text_of_a_finding_arrives_intact_in_a_body_that_the_vendor_document
 ):
     target = target_of(connected(vendor, detail_type))
 
-    @settings(max_examples=60, deadline=None)
+    @examples(0.6)
     @given(
         title=NASTY.filter(bool).map(lambda text: one_line(text)[:255]),
         description=NASTY.filter(bool).map(lambda text: text[:1024]),

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from functions.insight_digest.logic import (
@@ -17,6 +16,7 @@ from functions.insight_digest.logic import (
     malformed_items,
 )
 from securityhub.events import InsightResult, InsightResultsEvent, parse_event
+from tests.examples import examples
 
 ANY_TEXT = st.text(min_size=1, max_size=400, alphabet=st.characters())
 
@@ -203,7 +203,7 @@ def test_a_body_of_exactly_the_limit_is_whole():
 
 
 @given(st.lists(st.tuples(ANY_TEXT, st.integers(1, 3000)), max_size=8), st.integers(1, 100))
-@hypothesis_settings(max_examples=50, deadline=None)
+@examples(0.5)
 def test_a_body_never_exceeds_the_limit_and_loses_no_line_silently(pieces, repeated):
     clean = [text.encode("utf-8", errors="replace").decode().replace("\n", " ") for text, _ in pieces]
     lines = [text * times for text, (_, times) in zip(clean, pieces, strict=True)] * repeated
@@ -218,7 +218,6 @@ def test_a_body_never_exceeds_the_limit_and_loses_no_line_silently(pieces, repea
 
 
 @given(name=ANY_TEXT, kind=ANY_TEXT, region=ANY_TEXT, values=st.lists(ANY_TEXT, max_size=100))
-@hypothesis_settings(max_examples=100, deadline=None)
 def test_whatever_an_insight_holds_the_message_is_one_that_sns_takes(name, kind, region, values):
     event = InsightResultsEvent(
         event_id="6f0c",

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from functions.remediate.allow_and_deny import AccountLists, TagLists
@@ -12,6 +11,7 @@ from functions.remediate.logic import explain_no_findings, remediate_findings
 from functions.remediate.outcomes import FindingsNotRemediatedError, Status
 from invocation.once import RememberedWork
 from securityhub.events import MalformedItem, Resource, parse_event
+from tests.examples import examples
 
 REFUSING = "777788889999"
 
@@ -82,9 +82,7 @@ def test_twenty_findings_in_three_accounts_of_which_one_refuses_are_done_once_or
         }
     )
 )
-@hypothesis_settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@examples(0.4, suppress=[HealthCheck.function_scoped_fixture])
 def test_whatever_fails_every_finding_is_done_once_or_named_and_none_is_done_again(
     run, world, new_event, trouble
 ):
@@ -373,9 +371,7 @@ _TAG_LISTS = st.dictionaries(
     chains=st.tuples(_CHAINS, _CHAINS),
     tags=st.tuples(_TAGS, _TAGS),
 )
-@hypothesis_settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@examples(1.5, suppress=[HealthCheck.function_scoped_fixture])
 def test_whatever_the_lists_only_what_is_allowed_and_not_denied_is_changed(
     run, world, new_event, *, lists, tag_lists, chains, tags
 ):

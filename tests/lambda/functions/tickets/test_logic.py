@@ -5,13 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, event, given, target
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from functions.tickets.contract import TrackerError
 from functions.tickets.logic import explain_no_findings
 from functions.tickets.outcomes import TicketsIncompleteError
 from securityhub.events import parse_event
+from tests.examples import examples
 
 FAILED, PASSED = {"Compliance": {"Status": "FAILED"}}, {"Compliance": {"Status": "PASSED"}}
 ARCHIVED = {"RecordState": "ARCHIVED"}
@@ -577,11 +577,7 @@ def verdict(finding):
 
 
 @given(st.lists(OPERATIONS, min_size=5, max_size=40))
-@hypothesis_settings(
-    max_examples=150,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@examples(1.5, suppress=[HealthCheck.function_scoped_fixture])
 def test_whatever_dies_or_repeats_there_is_one_open_ticket_for_each_finding_that_needs_work(
     world, operations
 ):

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 
 import pytest
 from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from functions.tickets.contract import Ticket
 from functions.tickets.entry import Entry, State
 from functions.tickets.write_back import compose_note, fields_to_write, status_to_write
 from securityhub.events import parse_event
+from tests.examples import examples
 
 NOW = datetime(2026, 1, 31, 9, 2, 41, tzinfo=UTC)
 OPEN = Entry(
@@ -50,9 +50,7 @@ def test_the_note_says_what_was_opened_and_what_was_resolved(event):
 
 
 @given(st.text(max_size=600), st.integers(1, 4))
-@hypothesis_settings(
-    deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@examples(0.5, suppress=[HealthCheck.function_scoped_fixture])
 def test_nothing_is_longer_than_security_hub_takes(event, finding, link, trackers):
     entries = {
         f"Tracker{number}": replace(OPEN, ticket=Ticket(id="SEC-1", link=link)) for number in range(trackers)

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from functions.update_findings.logic import FindingsNotUpdatedError, Settings, compose_note, update_findings
 from securityhub.events import parse_event
 from securityhub.findings.updates import BACKOFF_SECONDS, NotUpdated, RequestRefusedError
+from tests.examples import examples
 
 FUNCTION_ARN = "arn:aws:lambda:eu-west-1:111122223333:function:example"
 
@@ -237,7 +237,7 @@ def test_the_error_lists_every_finding_that_was_not_updated_and_why(load_event, 
 
 
 @given(st.data())
-@hypothesis_settings(max_examples=50, deadline=None)
+@examples(0.5)
 def test_every_finding_ends_up_in_one_list_of_the_summary(data):
     codes = st.sampled_from([None, "InternalFailure", "ConcurrentUpdateError", "FindingNotFound"])
     event = with_findings(BASE_EVENT, data.draw(st.integers(1, 230)))

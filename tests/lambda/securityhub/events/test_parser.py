@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from securityhub.events import (
@@ -17,6 +17,7 @@ from securityhub.events import (
     MalformedEventError,
     parse_event,
 )
+from tests.examples import examples
 
 ACTION_ARN = "arn:aws:securityhub:eu-west-1:111122223333:action/custom/MarkAsNotified"
 DETAIL_TYPES = [
@@ -308,7 +309,7 @@ def test_something_that_is_no_object_is_refused(given):
 
 
 @given(EVENT | JSON)
-@settings(max_examples=200, deadline=None)
+@examples(2)
 def test_any_json_is_parsed_or_refused_with_the_one_error(given):
     before = copy.deepcopy(given)
 
@@ -319,7 +320,7 @@ def test_any_json_is_parsed_or_refused_with_the_one_error(given):
 
 
 @given(st.sampled_from(DETAIL_TYPES), st.lists(ASFF | OCSF | JSON, min_size=1, max_size=6))
-@settings(max_examples=200, deadline=None)
+@examples(2)
 def test_every_finding_and_result_is_accounted_for_once(detail_type, items):
     detail = {
         "actionName": "Mark as notified",

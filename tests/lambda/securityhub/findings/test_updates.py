@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from securityhub.events import parse_event
@@ -43,7 +42,6 @@ def test_of_the_earlier_note_stays_what_fits(noted):
 
 
 @given(st.text(min_size=1, alphabet=st.characters()), st.integers(1, 400))
-@hypothesis_settings(deadline=None)
 def test_a_cut_text_keeps_to_the_limit_and_to_whole_characters(text, repeated):
     text = text * repeated
 
