@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from emulator.server import EmbeddedAws
-from tests.examples import DEFAULT_PROFILE
+from tests.hypothesis_profiles import DEFAULT_PROFILE
 from tests.vendor_servers.servers import VendorServers
 from tools.cdk import toolchain_environment
 

@@ -10,7 +10,7 @@ from ministack.core.responses import request_scope
 
 from emulator.securityhub import api, state
 from emulator.securityhub.model import service_model
-from tests.examples import examples
+from tests.hypothesis_profiles import examples
 
 ACCOUNT, REGION = "500000000001", "eu-west-1"
 TEXTS = (

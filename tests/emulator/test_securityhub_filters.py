@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from emulator.securityhub import finding_filters
 from emulator.securityhub.model import SecurityHubError
-from tests.examples import examples
+from tests.hypothesis_profiles import examples
 
 FINDING = {
     "Id": "finding-1",

@@ -24,7 +24,7 @@ from securityhub_actions.action_target_handler.handler import (
     AnswerNotDeliveredError,
     UnanswerableRequestError,
 )
-from tests.examples import examples
+from tests.hypothesis_profiles import examples
 from tests.library.fake_security_hub import STATUS, FakeSecurityHub, Fault
 
 PLACE = "arn:aws:securityhub:eu-west-1:111122223333:action/custom/"

@@ -23,7 +23,7 @@ from securityhub_actions.filters import (
 )
 from securityhub_actions.patterns import Cidr, EventPattern, may_overlap, subsumes, unreachable_reason
 from securityhub_actions.patterns.engine_faults import begins_with_asterisk
-from tests.examples import examples
+from tests.hypothesis_profiles import examples
 
 EVENTS = Path(__file__).parents[1] / "events"
 IMPORTED = json.loads((EVENTS / "findings_imported.json").read_text(encoding="utf-8"))

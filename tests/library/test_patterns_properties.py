@@ -13,7 +13,7 @@ from ministack.services import eventbridge
 
 from securityhub_actions.patterns import EventPattern, InvalidPatternError
 from securityhub_actions.patterns.analysis import may_overlap, subsumes, unreachable_reason
-from tests.examples import examples
+from tests.hypothesis_profiles import examples
 
 # The random patterns are to be matched as documented, also where EventBridge's engine misreads them.
 pytestmark = pytest.mark.filterwarnings("ignore::securityhub_actions.patterns.EngineFaultWarning")

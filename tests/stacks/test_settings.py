@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from securityhub_actions.filters import AnythingBut, Exists, FindingFilter, Numeric, Prefix, Suffix
 from stacks.settings import SETTINGS_FILE, SettingsError, check_settings, load_settings
-from tests.examples import examples
+from tests.hypothesis_profiles import examples
 
 VALID = """
 [routing.archive]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck
 from hypothesis import strategies as st
 
-from tests.examples import examples
+from tests.hypothesis_profiles import examples
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=400)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from securityhub_actions.targets import InputPath
 from securityhub_actions.targets.json_input import JsonInput, input_paths
-from tests.examples import examples
+from tests.hypothesis_profiles import examples
 
 PLAIN_TEXTS = st.text(st.characters(exclude_characters="<>", exclude_categories=["Cs"]))
 PLAIN_JSON = st.recursive(

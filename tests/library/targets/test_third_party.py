@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from emulator.delivery.inputs import target_input
 from securityhub_actions import CustomAction, CustomActionRule, targets
 from stacks.template_checks import check_templates
-from tests.examples import examples
+from tests.hypothesis_profiles import examples
 from tests.library.targets.vendors import VENDORS
 
 EVENTS = Path(__file__).parents[2] / "events"

@@ -16,7 +16,7 @@ from functions.insight_digest.logic import (
     malformed_items,
 )
 from securityhub.events import InsightResult, InsightResultsEvent, parse_event
-from tests.examples import examples
+from tests.hypothesis_profiles import examples
 
 ANY_TEXT = st.text(min_size=1, max_size=400, alphabet=st.characters())
 

@@ -11,7 +11,7 @@ from functions.remediate.logic import explain_no_findings, remediate_findings
 from functions.remediate.outcomes import FindingsNotRemediatedError, Status
 from invocation.once import RememberedWork
 from securityhub.events import MalformedItem, Resource, parse_event
-from tests.examples import examples
+from tests.hypothesis_profiles import examples
 
 REFUSING = "777788889999"
 

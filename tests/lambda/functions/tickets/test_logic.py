@@ -11,7 +11,7 @@ from functions.tickets.contract import TrackerError
 from functions.tickets.logic import explain_no_findings
 from functions.tickets.outcomes import TicketsIncompleteError
 from securityhub.events import parse_event
-from tests.examples import examples
+from tests.hypothesis_profiles import examples
 
 FAILED, PASSED = {"Compliance": {"Status": "FAILED"}}, {"Compliance": {"Status": "PASSED"}}
 ARCHIVED = {"RecordState": "ARCHIVED"}

@@ -11,7 +11,7 @@ from functions.tickets.contract import Ticket
 from functions.tickets.entry import Entry, State
 from functions.tickets.write_back import compose_note, fields_to_write, status_to_write
 from securityhub.events import parse_event
-from tests.examples import examples
+from tests.hypothesis_profiles import examples
 
 NOW = datetime(2026, 1, 31, 9, 2, 41, tzinfo=UTC)
 OPEN = Entry(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from functions.update_findings.logic import FindingsNotUpdatedError, Settings, compose_note, update_findings
 from securityhub.events import parse_event
 from securityhub.findings.updates import BACKOFF_SECONDS, NotUpdated, RequestRefusedError
-from tests.examples import examples
+from tests.hypothesis_profiles import examples
 
 FUNCTION_ARN = "arn:aws:lambda:eu-west-1:111122223333:function:example"
 

@@ -17,7 +17,7 @@ from securityhub.events import (
     MalformedEventError,
     parse_event,
 )
-from tests.examples import examples
+from tests.hypothesis_profiles import examples
 
 ACTION_ARN = "arn:aws:securityhub:eu-west-1:111122223333:action/custom/MarkAsNotified"
 DETAIL_TYPES = [

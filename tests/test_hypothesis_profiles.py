@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.examples import DEFAULT_PROFILE, THOROUGH_PROFILE, examples
+from tests.hypothesis_profiles import DEFAULT_PROFILE, THOROUGH_PROFILE, examples
 
 TESTS = Path(__file__).resolve().parent
 
@@ -28,7 +28,9 @@ def test_a_deadline_is_seen_wherever_it_is_set():
 
 
 def test_no_test_sets_a_deadline_of_its_own():
-    sources = {path: path.read_text() for path in TESTS.rglob("*.py") if path != TESTS / "examples.py"}
+    sources = {
+        path: path.read_text() for path in TESTS.rglob("*.py") if path != TESTS / "hypothesis_profiles.py"
+    }
     found = {str(path): lines for path, source in sources.items() if (lines := deadlines_in(source))}
     assert len(sources) > 100
     assert found == {}
