@@ -7,7 +7,7 @@ CDK := $(BIN)/python -m tools.cdk
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long test-all check synth snapshot bench lock clean
+.PHONY: help setup demo test test-long test-all check synth snapshot bench dist lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 16
@@ -26,11 +26,18 @@ test-long: setup ## run the tests that `make test` leaves out because they take 
 
 test-all: test test-long ## run every test
 
-check: setup ## formatting, lint, types, import direction, templates
+check: setup ## formatting, lint, types, import direction, workflows, templates
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@PYTHONPATH=.:lambda $(BIN)/lint-imports
+	@$(BIN)/zizmor --offline --strict-collection --persona pedantic --quiet .github
+	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	@$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms \
+		$(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 	@$(CDK) synth --quiet --app '$(BIN)/python app.py'
 
 synth: setup ## synthesize the CloudFormation templates into cdk.out
@@ -43,9 +50,12 @@ bench: setup ## run the benchmarks, each figure side by side with what it is com
 	@export JSII_NODE="$$($(BIN)/python -c 'from tools.cdk import NODE; print(NODE)')"; \
 	for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python $$script || exit 1; done
 
+dist: setup ## build the sdist and the wheel into dist
+	@$(BIN)/python -m uv build --quiet --no-config --no-build-isolation --python $(BIN)/python --clear --out-dir dist
+
 lock: setup ## rewrite requirements-dev.lock after changing requirements*.txt
 	@grep -hvE '^(-|#|$$)' requirements.txt requirements-dev.txt | $(BIN)/python -m uv pip compile --quiet - \
 		--universal --python-version 3.11 --generate-hashes --no-header --output-file requirements-dev.lock
 
 clean: ## remove everything that the other commands made
-	rm -rf .venv node_modules cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv node_modules build dist cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -41,7 +41,8 @@ def own_app(tmp_path_factory):
     """A copy of the example outside of the checkout, with the wheel and an environment of its own."""
     folder = tmp_path_factory.mktemp("own") / "own_app"
     shutil.copytree(EXAMPLES / "own_app", folder, ignore=shutil.ignore_patterns(".venv", "dist", "cdk.out"))
-    run(*UV, "build", "--offline", "--no-build-isolation", "--out-dir", folder / "dist", ROOT)
+    run(*UV, "build", "--offline", "--no-build-isolation", "--python", sys.executable,
+        "--out-dir", folder / "dist", ROOT)  # fmt: skip
     run(*UV, "venv", "--python", sys.executable, folder / ".venv")
     install(folder, folder / ".venv" / "bin" / "python")
     return folder
@@ -58,14 +59,15 @@ def deployed(aws, own_app):
 def test_the_app_requires_the_version_of_the_library_that_the_checkout_has():
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     required = (EXAMPLES / "own_app" / "requirements.txt").read_text()
-    assert f"securityhub-actions=={version}\n" in required
+    assert f"securityhub-actions[nodejs]=={version}\n" in required
 
 
 @pytest.mark.parametrize("module", ["", ".patterns", ".filters", ".targets"])
 def test_a_module_of_the_wheel_imports_in_the_empty_environment(module, own_app):
     code = f"import securityhub_actions{module} as imported; print(imported.__file__)"
     python = own_app / ".venv" / "bin" / "python"
-    file = run(python, "-I", "-c", code, cwd=own_app.parent).strip()
+    # Node.js can come from nowhere but the environment.
+    file = run(python, "-I", "-c", code, cwd=own_app.parent, env={"PATH": str(python.parent)}).strip()
     assert file.startswith(f"{own_app}/.venv/lib/"), file
 
 

@@ -1,0 +1,88 @@
+"""The workflows run with the least permissions, on pinned actions, on every Python that the package names."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+WORKFLOWS = {path.name: yaml.safe_load(path.read_text()) for path in FILES}
+CLASSIFIERS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
+USES = re.compile(r"^ +(?:- )?uses: ([\w./$-]+)(?:@(\S+))?(?: # (\S+))?$", re.MULTILINE)
+each_workflow = pytest.mark.parametrize("workflow", WORKFLOWS.values(), ids=WORKFLOWS)
+
+
+def uses():
+    """The actions of all workflows: name, reference, and version in the comment."""
+    found = [match for path in FILES for match in USES.findall(path.read_text())]
+    assert len(found) == sum(len(re.findall(r"\buses:", path.read_text())) for path in FILES)
+    return [one for one in found if not one[0].startswith("$/")]
+
+
+def jobs_that_may(permission):
+    return [
+        f"{name}:{job_id}"
+        for name, workflow in WORKFLOWS.items()
+        for job_id, job in workflow["jobs"].items()
+        if job["permissions"].get(permission) == "write"
+    ]
+
+
+def test_every_action_is_pinned_by_a_full_commit_hash_with_its_version():
+    assert [
+        one
+        for one in uses()
+        if not (re.fullmatch(r"[0-9a-f]{40}", one[1]) and re.match(r"v\d+\.\d+\.\d+$", one[2]))
+    ] == []
+
+
+def test_an_action_has_the_same_version_in_all_workflows():
+    owners = {"/".join(name.split("/")[:2]) for name, _, _ in uses()}
+    pins = {("/".join(name.split("/")[:2]), commit, version) for name, commit, version in uses()}
+    assert len(pins) == len(owners)
+
+
+@each_workflow
+def test_a_workflow_has_no_permissions_beyond_those_of_its_jobs(workflow):
+    assert workflow["permissions"] == {}
+    assert all("permissions" in job for job in workflow["jobs"].values())
+
+
+@each_workflow
+def test_a_workflow_does_not_run_beside_itself(workflow):
+    assert workflow["concurrency"]["group"]
+
+
+def test_only_what_publishes_may_prove_who_it_is():
+    assert jobs_that_may("id-token") == ["docs.yml:deploy", "release.yml:publish"]
+
+
+def test_no_job_may_write_to_the_repository():
+    assert jobs_that_may("contents") == []
+
+
+def test_what_publishes_runs_in_an_environment_and_checks_nothing_out():
+    for workflow, job in (("docs.yml", "deploy"), ("release.yml", "publish")):
+        publishing = WORKFLOWS[workflow]["jobs"][job]
+        assert publishing["environment"]["name"]
+        assert not any("actions/checkout" in step.get("uses", "") for step in publishing["steps"])
+
+
+@pytest.mark.parametrize(
+    ("workflow", "job"), [("check.yml", "check"), ("check.yml", "test"), ("release.yml", "install")]
+)
+def test_a_job_runs_on_every_python_that_the_package_names(workflow, job):
+    named = [c.rpartition(" ")[2] for c in CLASSIFIERS if re.search(r":: 3\.\d+$", c)]
+    assert WORKFLOWS[workflow]["jobs"][job]["strategy"]["matrix"]["python-version"] == named
+
+
+def test_every_make_command_of_a_workflow_is_in_the_makefile():
+    commands = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {name for path in FILES for name in re.findall(r"run: make ([a-z-]+)", path.read_text())}
+    assert named
+    assert named - {"docs"} <= commands
