@@ -22,7 +22,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final, Self, TypeVar
@@ -35,11 +34,15 @@ from botocore.loaders import create_loader
 
 from emulator.delivery.log import Delivery
 from emulator.delivery.retry import SCALE_VARIABLE
+from emulator.waiting import PATIENCE_SECONDS, wait_for
 
 DEFAULT_ACCOUNT: Final = "111122223333"
 DEFAULT_REGION: Final = "eu-west-1"
-START_TIMEOUT_SECONDS: Final = 60.0
+# For a server that runs; the end of its process is noticed at once.
+START_TIMEOUT_SECONDS: Final = 300.0
 STOP_TIMEOUT_SECONDS: Final = 10.0
+# A call that is repeated because the machine is slow would be done twice.
+_READ_TIMEOUT_SECONDS: Final = 600
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _LOG_TAIL_LINES: Final = 30
 _NO_USER_SETTINGS: Final = {
@@ -170,7 +173,7 @@ class EmbeddedAws:
             region_name=region,
             aws_access_key_id=account,
             aws_secret_access_key="test",  # noqa: S106 - the server takes any secret
-            config=Config(proxies={}, s3={"addressing_style": "path"}),
+            config=Config(proxies={}, s3={"addressing_style": "path"}, read_timeout=_READ_TIMEOUT_SECONDS),
         )
 
     def request(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:  # noqa: ANN401 - JSON
@@ -179,7 +182,8 @@ class EmbeddedAws:
         Raises:
             EmulatorError: The server refused the request, with its reason, or does not answer.
         """
-        connection = http.client.HTTPConnection(urlsplit(self.endpoint_url).netloc, timeout=60)
+        address = urlsplit(self.endpoint_url).netloc
+        connection = http.client.HTTPConnection(address, timeout=_READ_TIMEOUT_SECONDS)
         payload = None if body is None else json.dumps(body)
         try:
             connection.request(method, path, payload, {"Content-Type": "application/json"})
@@ -307,28 +311,34 @@ class EmbeddedAws:
         answer = self.request("GET", f"/_emulator/deliveries?{urlencode(wanted)}")
         return [Delivery.from_json(entry) for entry in answer["deliveries"]]
 
+    def progress(self) -> int:
+        """How often anything has changed in the log of events and deliveries."""
+        changes: int = self.request("GET", "/_emulator/progress")["changes"]
+        return changes
+
     def wait_until(
-        self, condition: Callable[[], _T | None], *, what: str, timeout: float = 30.0, interval: float = 0.05
+        self,
+        condition: Callable[[], _T | None],
+        *,
+        what: str,
+        progress: Callable[[], object] = lambda: None,
+        patience: float = PATIENCE_SECONDS,
     ) -> _T:
-        """Ask until the answer is true.
+        """Call a function until its result is true, for as long as something moves on this server.
 
         Args:
-            condition: The question; its first true answer is returned.
-            what: What is waited for, for the error message: "the Lambda's answer".
-            timeout: Seconds to wait.
-            interval: Seconds between two questions.
+            condition: The function. Its first true result is returned.
+            what: What is waited for, for the error message: "the Lambda function's answer".
+            progress: Returns something that differs whenever work has been done elsewhere. The events and
+                deliveries of this server count in any case.
+            patience: How many seconds nothing may move before the wait is given up.
 
         Raises:
-            TimeoutError: It did not become true in time; the message holds `what` and the last answer.
+            TimeoutError: Nothing moved any more. The message holds `what`, the progress and the last result.
         """
-        deadline = time.monotonic() + timeout
-        while True:
-            answer = condition()
-            if answer:
-                return answer
-            if time.monotonic() >= deadline:
-                raise TimeoutError(f"Waited {timeout:g} s for {what}; the last answer was {answer!r}.")
-            time.sleep(interval)
+        return wait_for(
+            condition, what=what, progress=lambda: (self.progress(), progress()), patience=patience
+        )
 
 
 def _is_foreign_setting(name: str) -> bool:

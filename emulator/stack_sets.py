@@ -23,7 +23,7 @@ from emulator.delivery import inprocess
 from emulator.delivery.errors import DeliveryError
 
 STACK_SET: Final = "AWS::CloudFormation::StackSet"
-_SECONDS_FOR_A_STACK: Final = 60
+_SECONDS_FOR_A_STACK: Final = 600
 _DONE: Final = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE")
 
 Properties = Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""``GET /_emulator/events`` and ``GET /_emulator/deliveries``: the delivery log as JSON."""
+"""The delivery log as JSON: ``GET /_emulator/events``, ``/_emulator/deliveries``, ``/_emulator/progress``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from emulator.delivery.log import DeliveryLog
 
 EVENTS_PATH: Final = "/_emulator/events"
 DELIVERIES_PATH: Final = "/_emulator/deliveries"
+PROGRESS_PATH: Final = "/_emulator/progress"
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -27,13 +28,17 @@ def log_app(inner_app: AsgiApp, log: DeliveryLog) -> AsgiApp:
     }
 
     async def app(scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] not in lists:
+        path = scope["path"] if scope["type"] == "http" else None
+        if path == PROGRESS_PATH:
+            answer: dict[str, Any] = {"changes": log.changes()}
+        elif path in lists:
+            name, entries = lists[path]
+            wanted = {key: values[-1] for key, values in parse_qs(scope["query_string"].decode()).items()}
+            answer = {name: [entry for entry in entries() if _matches(entry, wanted)]}
+        else:
             await inner_app(scope, receive, send)
             return
-        name, entries = lists[scope["path"]]
-        wanted = {key: values[-1] for key, values in parse_qs(scope["query_string"].decode()).items()}
-        found = [entry for entry in entries() if _matches(entry, wanted)]
-        body = json.dumps({name: found}).encode()
+        body = json.dumps(answer).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})

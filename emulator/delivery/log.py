@@ -84,11 +84,13 @@ class DeliveryLog:
         self._events: deque[BusEvent] = deque(maxlen=capacity)
         self._deliveries: OrderedDict[int, Delivery] = OrderedDict()
         self._next_id = 1
+        self._changes = 0
 
     def add_event(self, event: BusEvent) -> None:
         """Note an event that was put on a bus."""
         with self._lock:
             self._events.append(event)
+            self._changes += 1
 
     def open(self, *, event_id: str, rule_arn: str, target_id: str, target_arn: str, payload: str) -> int:
         """Note that a delivery begins and return its id."""
@@ -103,6 +105,7 @@ class DeliveryLog:
             )
             self._next_id += 1
             self._deliveries[delivery.id] = delivery
+            self._changes += 1
             while len(self._deliveries) > self._capacity:
                 self._deliveries.popitem(last=False)
             return delivery.id
@@ -110,9 +113,15 @@ class DeliveryLog:
     def update(self, delivery_id: int, **changes: Any) -> None:  # noqa: ANN401 - fields of Delivery
         """Change fields of a delivery; one that has left the log is ignored."""
         with self._lock:
+            self._changes += 1
             delivery = self._deliveries.get(delivery_id)
             if delivery is not None:
                 self._deliveries[delivery_id] = dataclasses.replace(delivery, **changes)
+
+    def changes(self) -> int:
+        """How often anything was noted, whether or not it is still in the log; it never decreases."""
+        with self._lock:
+            return self._changes
 
     def events(self) -> list[BusEvent]:
         """The events, oldest first."""

@@ -102,7 +102,7 @@ class Stack:
             (stack,) = self.cfn.describe_stacks(StackName="stack")["Stacks"]
             return None if stack["StackStatus"].endswith("_IN_PROGRESS") else stack
 
-        stack = self.aws.wait_until(outputs, what="the stack", timeout=20)
+        stack = self.aws.wait_until(outputs, what="the stack")
         assert stack["StackStatus"] in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
@@ -116,7 +116,7 @@ class Stack:
             (*_, delivery) = self.aws.deliveries(event_id=event_id) or [None]
             return delivery if delivery and delivery.outcome != "pending" else None
 
-        return self.aws.wait_until(done, what="the delivery", timeout=20)
+        return self.aws.wait_until(done, what="the delivery")
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_deleting_the_stack_deletes_them_although_one_is_gone_already(stack):
     stack.events.delete_api_destination(Name=outputs["Destination"])
     stack.cfn.delete_stack(StackName="stack")
     stack.aws.wait_until(
-        lambda: not stack.events.list_connections()["Connections"], what="the connection to go", timeout=20
+        lambda: not stack.events.list_connections()["Connections"], what="the connection to go"
     )
 
 

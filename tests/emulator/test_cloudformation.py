@@ -41,7 +41,7 @@ class Stacks:
             (description,) = self.cfn.describe_stacks(StackName=name)["Stacks"]
             return None if description["StackStatus"].endswith("_IN_PROGRESS") else description
 
-        return self.aws.wait_until(stack, what=f"stack {name}", timeout=20)
+        return self.aws.wait_until(stack, what=f"stack {name}")
 
     def delete(self, name="stack"):
         stack_id = self.settled(name)["StackId"]
@@ -182,7 +182,7 @@ def import_change_set(stacks, body, arn, stack_name="imported"):
         change = stacks.cfn.describe_change_set(StackName=stack_name, ChangeSetName="import")
         return change if change["Status"] in {"CREATE_COMPLETE", "FAILED"} else None
 
-    return stacks.aws.wait_until(change_set, what="the change set", timeout=20)
+    return stacks.aws.wait_until(change_set, what="the change set")
 
 
 def test_an_existing_action_is_imported_and_then_owned(stacks):
@@ -195,7 +195,7 @@ def test_an_existing_action_is_imported_and_then_owned(stacks):
     stacks.cfn.execute_change_set(StackName="imported", ChangeSetName="import")
     # Until the import begins, the new stack only waits for review.
     stacks.aws.wait_until(
-        lambda: stacks.settled("imported")["StackStatus"] == "IMPORT_COMPLETE", what="the import", timeout=20
+        lambda: stacks.settled("imported")["StackStatus"] == "IMPORT_COMPLETE", what="the import"
     )
     resource = stacks.cfn.describe_stack_resource(StackName="imported", LogicalResourceId="Action")
     assert resource["StackResourceDetail"]["PhysicalResourceId"] == arn

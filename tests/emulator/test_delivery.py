@@ -86,7 +86,7 @@ class Chain:
             found = self.aws.deliveries(event_id=event_id, rule_arn=self.rule_arn, **wanted)
             return found and found[0].outcome != "pending" and found[0]
 
-        return self.aws.wait_until(settled, what="the delivery's outcome", timeout=20)
+        return self.aws.wait_until(settled, what="the delivery's outcome")
 
     def received(self, url, *, account=ACCOUNT):
         sqs = self.aws.client("sqs", account=account)
@@ -96,7 +96,7 @@ class Chain:
                 QueueUrl=url, MessageAttributeNames=["All"], MaxNumberOfMessages=10
             ).get("Messages")
 
-        return self.aws.wait_until(messages, what="a message in the queue", timeout=20)
+        return self.aws.wait_until(messages, what="a message in the queue")
 
 
 def allow(action, resource, rule_arn, **changes):
@@ -243,9 +243,7 @@ def test_a_topic_needs_a_policy_for_the_rule(chain):
 def test_the_log_shows_what_the_lambda_answered(chain):
     chain.target(chain.function("def handle(event, context):\n    return {'seen': event['detail']['n']}\n"))
     event_id = chain.send({"n": 7})
-    answer = chain.aws.wait_until(
-        lambda: chain.outcome(event_id).answer, what="the Lambda's answer", timeout=20
-    )
+    answer = chain.aws.wait_until(lambda: chain.outcome(event_id).answer, what="the Lambda's answer")
     assert (answer.payload, answer.function_error, answer.attempts) == ({"seen": 7}, None, 1)
 
 
@@ -253,9 +251,7 @@ def test_a_lambda_reaches_the_same_server(chain):
     call = "boto3.client('sts').get_caller_identity()['Account']"
     chain.target(chain.function(f"import boto3\ndef handle(event, context):\n    return {call}\n"))
     event_id = chain.send()
-    answer = chain.aws.wait_until(
-        lambda: chain.outcome(event_id).answer, what="the Lambda's answer", timeout=20
-    )
+    answer = chain.aws.wait_until(lambda: chain.outcome(event_id).answer, what="the Lambda's answer")
     assert answer.payload == ACCOUNT
 
 
@@ -300,9 +296,7 @@ def test_a_lambda_role_without_permission_keeps_the_record_from_its_destination(
     )
     chain.target(function_arn)
     event_id = chain.send()
-    answer = chain.aws.wait_until(
-        lambda: chain.outcome(event_id).answer, what="the Lambda's answer", timeout=20
-    )
+    answer = chain.aws.wait_until(lambda: chain.outcome(event_id).answer, what="the Lambda's answer")
     assert answer.destination_error.startswith("NO_PERMISSIONS")
 
 

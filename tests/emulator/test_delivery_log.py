@@ -28,6 +28,15 @@ def test_an_update_of_what_left_the_log_is_ignored():
     assert [(delivery.id, delivery.outcome) for delivery in log.deliveries()] == [(second, "pending")]
 
 
+def test_whatever_is_noted_is_a_change_even_of_what_left_the_log():
+    log = DeliveryLog(capacity=1)
+    log.add_event(BusEvent(event_bus_arn="bus", event={}))
+    first = opened(log)
+    opened(log)
+    log.update(first, outcome="lost")
+    assert log.changes() == 4
+
+
 @pytest.mark.parametrize("answer", [None, LambdaAnswer(payload=[1], function_error=None, attempts=1)])
 def test_a_delivery_survives_the_way_through_json(answer):
     log = DeliveryLog()

@@ -114,7 +114,7 @@ class Account:
                 received.extend(json.loads(message["Body"]) for message in batch)
                 return len(received) >= number
 
-            self.aws.wait_until(enough, what=f"{number} events", timeout=10)
+            self.aws.wait_until(enough, what=f"{number} events")
             return received
 
         return receive

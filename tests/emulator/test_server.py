@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from emulator.server import EmbeddedAws, EmulatorError
+from emulator.waiting import LONGEST_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 LAMBDA_WORKER = """
@@ -50,7 +51,7 @@ def with_lambda(ending):
 
 def test_a_clean_stop_leaves_no_worker_and_no_folder(tmp_path):
     process = start_script(with_lambda("pass"), tmp_path)
-    worker = int(process.communicate(timeout=60)[0])
+    worker = int(process.communicate(timeout=LONGEST_SECONDS)[0])
     assert process.returncode == 0
     assert not process_is_there(worker)
     assert list(tmp_path.iterdir()) == []
@@ -63,14 +64,14 @@ def test_the_death_of_the_parent_ends_the_server_and_its_workers(tmp_path, embed
     worker = int(process.stdout.readline())
     assert process_is_there(worker)
     process.send_signal(how)
-    process.communicate(timeout=60)
+    process.communicate(timeout=LONGEST_SECONDS)
     embedded_aws.wait_until(lambda: not process_is_there(worker), what="the end of the worker")
     embedded_aws.wait_until(lambda: not list(tmp_path.iterdir()), what="the end of the folder")
 
 
 def test_an_exception_stops_the_server(tmp_path):
     process = start_script(with_lambda("raise SystemExit(3)"), tmp_path)
-    worker = int(process.communicate(timeout=60)[0])
+    worker = int(process.communicate(timeout=LONGEST_SECONDS)[0])
     assert process.returncode == 3
     assert not process_is_there(worker)
     assert list(tmp_path.iterdir()) == []
@@ -81,7 +82,7 @@ def test_what_a_lambda_started_ends_even_if_the_server_was_killed(tmp_path, embe
     script = with_lambda("os.kill(eval(worker)[0], 9)")
     script = script.replace("import os, time", "import os, subprocess").replace("return os.getpid()", code)
     process = start_script(script, tmp_path)
-    _, sleeper = json.loads(process.communicate(timeout=60)[0])
+    _, sleeper = json.loads(process.communicate(timeout=LONGEST_SECONDS)[0])
     assert process.returncode == 0
     embedded_aws.wait_until(lambda: not process_is_there(sleeper), what="the end of what the Lambda started")
     assert list(tmp_path.iterdir()) == []
@@ -137,14 +138,24 @@ def test_a_lambda_gets_nothing_of_the_projects_source_or_the_users_settings(monk
     process = start_script(
         with_lambda("pass").replace("return os.getpid()", "return sorted(os.environ)"), tmp_path
     )
-    names = process.communicate(timeout=60)[0]
+    names = process.communicate(timeout=LONGEST_SECONDS)[0]
     assert "AWS_ENDPOINT_URL" in names
     assert not {name for name in ("AWS_PROFILE", "MY_TOKEN", "PYTHONPATH") if name in names}
 
 
 def test_waiting_in_vain_says_for_what_and_what_was_seen_last(embedded_aws):
-    with pytest.raises(TimeoutError, match=r"Waited 0.1 s for the moon; the last answer was \[\]."):
-        embedded_aws.wait_until(list, what="the moon", timeout=0.1)
+    pattern = (
+        r"for the moon, but nothing has moved for .* s: the progress is \(\d+, 'dark'\), the last result \[\]"
+    )
+    with pytest.raises(TimeoutError, match=pattern):
+        embedded_aws.wait_until(list, what="the moon", progress=lambda: "dark", patience=0.1)
+
+
+def test_an_event_is_progress(embedded_aws):
+    before = embedded_aws.progress()
+    entry = {"Source": "test", "DetailType": "Progress", "Detail": "{}"}
+    embedded_aws.client("events").put_events(Entries=[entry])
+    embedded_aws.wait_until(lambda: embedded_aws.progress() > before, what="the event")
 
 
 def test_a_server_that_is_gone_is_named():

@@ -12,6 +12,7 @@ import pytest
 
 from emulator.__main__ import describe, main
 from emulator.delivery import Delivery, LambdaAnswer
+from emulator.waiting import LONGEST_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -47,7 +48,7 @@ def test_start_prints_export_lines_and_ends_with_ctrl_c():
     lines = [process.stdout.readline() for _ in range(3)]
     assert lines[2].startswith("export AWS_ENDPOINT_URL=http://127.0.0.1:")
     process.send_signal(signal.SIGINT)
-    rest, _ = process.communicate(timeout=30)
+    rest, _ = process.communicate(timeout=LONGEST_SECONDS)
     assert (process.returncode, rest.splitlines()[-1]) == (0, "Stopped.")
 
 

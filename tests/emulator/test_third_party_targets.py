@@ -53,9 +53,7 @@ class Deployment:
         cloudformation.create_stack(
             StackName="stack", TemplateBody=self.template, Capabilities=["CAPABILITY_IAM"]
         )
-        status = self.aws.wait_until(
-            lambda: self._settled(cloudformation), what="the stack to be created", timeout=30
-        )
+        status = self.aws.wait_until(lambda: self._settled(cloudformation), what="the stack to be created")
         assert status == "CREATE_COMPLETE"
 
     @staticmethod
