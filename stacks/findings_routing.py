@@ -34,7 +34,7 @@ from securityhub_actions.delivery import dead_letter_queue_of
 from securityhub_actions.rule_warnings import OVER_BROAD, OVERLAPPING
 from securityhub_actions.targets.finding_paths import ASFF
 from securityhub_actions.targets.json_input import InputPath, JsonInput
-from stacks.settings import ArchiveSettings, CriticalSettings, HighSettings, RoutingSettings
+from stacks.settings.routing import ArchiveSettings, CriticalSettings, HighSettings, RoutingSettings
 from stacks.template_checks import logical_id_of
 
 # The finding's account, and the day that the event was sent: its time is 2026-01-31T09:30:00Z.

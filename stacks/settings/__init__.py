@@ -1,0 +1,26 @@
+"""The settings of the stacks, typed, and read from settings.toml.
+
+The description of each setting says what it does and which values are allowed; a fault in the file is
+reported with it.
+"""
+
+from __future__ import annotations
+
+from stacks.settings.app import AlarmsSettings, Settings
+from stacks.settings.faults import SettingsError
+from stacks.settings.loading import SETTINGS_FILE, check_settings, load_settings
+from stacks.settings.remediation import RemediationSettings
+from stacks.settings.routing import RoutingSettings
+from stacks.settings.ticketing import TicketingSettings
+
+__all__ = [
+    "SETTINGS_FILE",
+    "AlarmsSettings",
+    "RemediationSettings",
+    "RoutingSettings",
+    "Settings",
+    "SettingsError",
+    "TicketingSettings",
+    "check_settings",
+    "load_settings",
+]

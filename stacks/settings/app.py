@@ -1,0 +1,30 @@
+"""All of settings.toml, and the table `[alarms]`."""
+
+from __future__ import annotations
+
+from pydantic import (
+    Field,
+)
+
+from stacks.settings.forms import Section
+from stacks.settings.remediation import RemediationSettings
+from stacks.settings.routing import RoutingSettings
+from stacks.settings.ticketing import TicketingSettings
+
+
+class AlarmsSettings(Section):
+    """The alarms of all stacks, such as those on their dead-letter queues."""
+
+    topic_arn: str = Field(
+        pattern=r"^(arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256})?$",
+        description="the ARN of an SNS topic in the stacks' region that is told of alarms, or '' for none",
+    )
+
+
+class Settings(Section):
+    """All settings of the app."""
+
+    routing: RoutingSettings
+    remediation: RemediationSettings
+    ticketing: TicketingSettings
+    alarms: AlarmsSettings

@@ -1,0 +1,84 @@
+"""Filters of findings as tables of settings.toml: the fields of `FindingFilter`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
+
+from pydantic import (
+    BeforeValidator,
+)
+
+from securityhub_actions.filters import FindingFilter
+from securityhub_actions.patterns import InvalidPatternError
+from securityhub_actions.patterns.syntax import parse_conditions
+from stacks.settings.forms import ANY, listed
+
+_FILTER_FIELDS: Final = tuple(field.name for field in dataclasses.fields(FindingFilter))
+
+
+_TABLES: Final = {"resource_tags": "tag keys", "user_defined_fields": "keys"}
+
+
+class FilterFaultsError(ValueError):
+    """All that is wrong with a filter.
+
+    Attributes:
+        faults: The key, the value, and what is wrong with it.
+    """
+
+    def __init__(self, faults: Sequence[tuple[str, object, str]]) -> None:
+        super().__init__("the filter has faults")
+        self.faults = faults
+
+
+def _to_filter(table: object) -> FindingFilter:
+    """Make a filter of a table; `"ANY"` lets every value pass, a table is a condition of EventBridge."""
+    if not isinstance(table, Mapping):
+        raise ValueError("no table")  # noqa: TRY004 - for pydantic
+    values: dict[str, Any] = {}
+    faults: list[tuple[str, object, str]] = []
+    for name, written in table.items():
+        try:
+            values[name] = _to_field(name, written)
+            FindingFilter(**{name: values[name]})  # one by one, to find the faults of all
+        except ValueError as error:
+            faults.append((name, written, _reason(error)))
+    if faults:
+        raise FilterFaultsError(faults)
+    wanted = FindingFilter(**values)
+    if reason := wanted.unreachable_reason():
+        raise ValueError(f"no finding can ever pass it, since {reason}")
+    return wanted
+
+
+def _reason(error: ValueError) -> str:
+    return error.reason if isinstance(error, InvalidPatternError) else str(error)
+
+
+def _to_field(name: str, written: object) -> object:
+    if name not in _FILTER_FIELDS:
+        raise ValueError(f"there is no such field; FindingFilter has {listed(_FILTER_FIELDS)}")
+    if name not in _TABLES:
+        return None if written == ANY else _to_values(written)
+    if written == ANY:
+        return {}
+    if not isinstance(written, Mapping):
+        allowed = f'a table of {_TABLES[name]} and their values is allowed, such as {{ team = "payments" }}'
+        raise ValueError(allowed)  # noqa: TRY004 - for pydantic
+    return {key: _to_values(values) for key, values in written.items()}
+
+
+def _to_values(written: object) -> list[object]:
+    items = written if isinstance(written, list) else [written]
+    return [parse_conditions([item], "")[0] if isinstance(item, Mapping) else item for item in items]
+
+
+Filter = Annotated[FindingFilter, BeforeValidator(_to_filter)]
+
+
+FILTER_DESCRIPTION: Final = (
+    f"a table that says which findings, with any of {listed(_FILTER_FIELDS)}; each takes a value, a list of "
+    f"values, a condition in EventBridge's words such as {{ prefix = 'arn:' }}, or '{ANY}'"
+)

@@ -1,0 +1,57 @@
+"""Forms and pieces that several tables of settings.toml share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+)
+
+ANY: Final = "ANY"
+
+
+UNIT: Final = r"(ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}|r-[a-z0-9]{4,32})"
+
+
+ROLE_NAME: Final = r"^[A-Za-z0-9_+=,.@-]{1,64}$"
+
+
+STORED_NAME: Final = r"^[A-Za-z0-9/_+=.@-]{1,512}$"
+
+
+HTTPS_URL: Final = r"^https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~/-]*)?$"
+
+
+URL_DESCRIPTION: Final = "the URL of the API's site, such as '{}', without user, query and fragment"
+
+
+# https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+ResourceTags = dict[
+    Annotated[str, Field(min_length=1, max_length=128)],
+    Annotated[list[Annotated[str, Field(max_length=256)]], Field(min_length=1)],
+]
+
+
+AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
+
+
+def listed(names: Sequence[str]) -> str:
+    """Join names for a sentence: `a, b and c`."""
+    return ", ".join(names[:-1]) + f" and {names[-1]}" if len(names) > 1 else names[0]
+
+
+def distinct(values: list[str]) -> list[str]:
+    """Refuse a list that has a value twice."""
+    if len(set(values)) < len(values):
+        raise ValueError("each may be given once only")
+    return values
+
+
+class Section(BaseModel):
+    """A table of settings.toml: nothing but the keys that it declares, each of exactly its type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, strict=True)

@@ -1,0 +1,81 @@
+"""The table `[routing]` of settings.toml."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
+
+from stacks.settings.filters import FILTER_DESCRIPTION, Filter
+from stacks.settings.forms import STORED_NAME, Section, distinct
+
+
+class ArchiveSettings(Section):
+    """Findings to S3, in partitions by date and account. Every version of each that passes is kept."""
+
+    enabled: bool = Field(description="true or false, whether the archive is deployed")
+    retention_days: int = Field(
+        ge=1, le=36_500, description="a whole number from 1 to 36500, the days after which an object expires"
+    )
+    filter: Filter = Field(description=FILTER_DESCRIPTION)
+
+
+class SlackSettings(Section):
+    """Findings to a Slack channel."""
+
+    enabled: bool = Field(description="true or false, whether the channel gets the findings")
+    channel: str = Field(
+        pattern=r"^[CGD][A-Z0-9]{8,}$",
+        description="the channel's id, such as \"C024BE91L\", which stands in the channel's details in Slack",
+    )
+    secret_name: str = Field(
+        pattern=STORED_NAME,
+        description="the name, not the ARN, of a secret in Secrets Manager that holds a JSON object with "
+        "bot_token; up to 512 letters, digits and /_+=.@-",
+    )
+
+
+class CriticalSettings(Section):
+    """Findings to an SNS topic, and to a chat."""
+
+    enabled: bool = Field(description="true or false, whether topic and chat are deployed")
+    emails: Annotated[
+        list[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]], AfterValidator(distinct)
+    ] = Field(
+        description='a list of e-mail addresses, such as ["soc@example.com"], or [] for none; each is '
+        "subscribed to the topic and gets a mail to confirm that"
+    )
+    filter: Filter = Field(description=FILTER_DESCRIPTION)
+    slack: SlackSettings
+
+    @field_validator("slack")
+    @classmethod
+    def _gets_what_the_topic_gets(cls, slack: SlackSettings, others: ValidationInfo) -> SlackSettings:
+        if slack.enabled and others.data.get("enabled") is False:
+            raise ValueError("enabled is true, but routing.critical.enabled is false; switch both on or off")
+        return slack
+
+
+class HighSettings(Section):
+    """Findings to a queue."""
+
+    enabled: bool = Field(description="true or false, whether the queue is deployed")
+    filter: Filter = Field(description=FILTER_DESCRIPTION)
+
+
+class RoutingSettings(Section):
+    """What the findings routing stack does, part by part."""
+
+    archive: ArchiveSettings
+    critical: CriticalSettings
+    high: HighSettings
+
+    @property
+    def enabled(self) -> bool:
+        """Whether any part is on."""
+        return self.archive.enabled or self.critical.enabled or self.high.enabled

@@ -1,0 +1,146 @@
+"""The table `[ticketing]` of settings.toml."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import (
+    Field,
+    field_validator,
+    model_validator,
+)
+
+from securityhub_actions.filters import FindingFilter
+from stacks.settings.filters import FILTER_DESCRIPTION, Filter
+from stacks.settings.forms import HTTPS_URL, STORED_NAME, URL_DESCRIPTION, Section, listed
+
+# What needs nobody's work any more, as the function decides it.
+_SETTLED: Final = {
+    "workflow_status": ("RESOLVED", "SUPPRESSED"),
+    "record_state": ("ARCHIVED",),
+    "compliance_status": ("PASSED",),
+}
+
+
+class AutomaticTicketsSettings(Section):
+    """Tickets for imported findings."""
+
+    enabled: bool = Field(description="true or false, whether there is a rule that opens tickets for them")
+    filter: Filter = Field(description=FILTER_DESCRIPTION)
+
+    @field_validator("filter")
+    @classmethod
+    def _leaves_the_links_alone(cls, findings: FindingFilter) -> FindingFilter:
+        if "Tickets" in findings.user_defined_fields:
+            raise ValueError(
+                "user_defined_fields has Tickets, in which the function keeps the links; the rule asks for "
+                "findings without it already, so leave it out"
+            )
+        return findings
+
+    @field_validator("filter")
+    @classmethod
+    def _lets_no_settled_finding_pass(cls, findings: FindingFilter) -> FindingFilter:
+        for name, settled in _SETTLED.items():
+            wanted = getattr(findings, name)
+            if wanted is None and name == "compliance_status":
+                continue  # findings of GuardDuty and others have none
+            conditions = findings.fields[name].conditions(name, wanted) if wanted is not None else None
+            passing = [
+                value
+                for value in settled
+                if conditions is None or any(one.matches(value) for one in conditions)
+            ]
+            if passing:
+                raise ValueError(
+                    f"{name} lets {listed(passing)} pass, findings that are settled and get no ticket; "
+                    "leave them out"
+                )
+        return findings
+
+
+class _TrackerSettings(Section):
+    enabled: bool = Field(description="true or false, whether this tracker gets tickets")
+    secret_name: str = Field(
+        pattern=STORED_NAME,
+        description="the name, not the ARN, of a secret in Secrets Manager with a JSON object, whose members "
+        "docs/tickets.md names; up to 512 letters, digits and /_+=.@-",
+    )
+
+
+class JiraSettings(_TrackerSettings):
+    """Issues in a Jira project, of Jira Cloud or Jira Data Center."""
+
+    url: str = Field(pattern=HTTPS_URL, description=URL_DESCRIPTION.format("https://example.atlassian.net"))
+    project: str = Field(
+        pattern=r"^[A-Za-z][A-Za-z0-9_]{1,254}$", description="the key of a project, such as 'SEC'"
+    )
+    issue_type: str = Field(
+        pattern=r"\S", max_length=60, description="the name of an issue type of that project, such as 'Task'"
+    )
+    done_transition: str = Field(
+        max_length=60,
+        description="the name of the transition that resolves an issue, or '' for the first that leads to a "
+        "status of the category done",
+    )
+
+
+class ServiceNowSettings(_TrackerSettings):
+    """Incidents in ServiceNow."""
+
+    url: str = Field(pattern=HTTPS_URL, description=URL_DESCRIPTION.format("https://example.service-now.com"))
+    close_code: str = Field(
+        pattern=r"\S",
+        max_length=100,
+        description="a resolution code of the instance, such as 'Solution provided'",
+    )
+
+
+class PagerDutySettings(_TrackerSettings):
+    """Incidents of a PagerDuty service."""
+
+    url: str = Field(
+        pattern=HTTPS_URL,
+        description="'https://api.pagerduty.com', or 'https://api.eu.pagerduty.com' for accounts in the EU",
+    )
+    service_id: str = Field(pattern=r"^[A-Z0-9]{1,32}$", description="the id of a service, such as 'PABC123'")
+    from_email: str = Field(
+        pattern=r"^[^@\s]+@[^@\s]+$", description="the e-mail address of a user of the account"
+    )
+
+
+class SlackThreadsSettings(_TrackerSettings):
+    """Messages in a Slack channel, marked when the finding is settled."""
+
+    url: str = Field(
+        pattern=r"^https://[A-Za-z0-9.-]+/api/$",
+        description="'https://slack.com/api/', or 'https://slack-gov.com/api/' for GovSlack",
+    )
+    channel: str = Field(
+        pattern=r"^[CG][A-Z0-9]{8,}$",
+        description="the channel's id, such as \"C024BE91L\", which stands in the channel's details in Slack",
+    )
+
+
+class TicketingSettings(Section):
+    """Tickets and incidents for findings."""
+
+    enabled: bool = Field(description="true or false, whether its stack is deployed")
+    maximum_concurrency: int = Field(
+        ge=2, le=1000, description="a whole number from 2 to 1000, the batches that are worked on at a time"
+    )
+    automatic: AutomaticTicketsSettings
+    jira: JiraSettings
+    service_now: ServiceNowSettings
+    pager_duty: PagerDutySettings
+    slack: SlackThreadsSettings
+
+    @model_validator(mode="after")
+    def _have_a_tracker(self) -> TicketingSettings:
+        trackers = (self.jira, self.service_now, self.pager_duty, self.slack)
+        if self.enabled and not any(tracker.enabled for tracker in trackers):
+            raise ValueError(
+                "enabled is true, but no tracker is; enable jira, service_now, pager_duty or slack, "
+                "or set enabled to false"
+            )
+        return self
