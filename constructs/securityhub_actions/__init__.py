@@ -1,19 +1,51 @@
-"""AWS CDK constructs that act on AWS Security Hub findings."""
+"""AWS CDK constructs that act on AWS Security Hub findings.
+
+The names below are imported when they are first used: `securityhub_actions.patterns` and
+`securityhub_actions.filters` need neither the CDK nor Node.js.
+"""
 
 from __future__ import annotations
 
-from securityhub_actions import targets
-from securityhub_actions.action_target_providers import (
-    ActionTargetProvider,
-    CustomResourceActionTarget,
-    NativeActionTarget,
-)
-from securityhub_actions.custom_action import CustomAction, ICustomAction
-from securityhub_actions.custom_action_rule import CustomActionEvent, CustomActionRule
-from securityhub_actions.delivery import DeadLetterQueue, Delivery
-from securityhub_actions.filters import FindingFilter, OcsfFindingFilter
-from securityhub_actions.functions import LoggedFunction
-from securityhub_actions.imported_findings_rule import ImportedFindingsRule, ImportedFindingsV2Rule
+from typing import TYPE_CHECKING, Final
+
+from securityhub_actions.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from securityhub_actions import targets
+    from securityhub_actions.action_target_providers import (
+        ActionTargetProvider,
+        CustomResourceActionTarget,
+        NativeActionTarget,
+    )
+    from securityhub_actions.custom_action import CustomAction, ICustomAction
+    from securityhub_actions.custom_action_rule import CustomActionEvent, CustomActionRule
+    from securityhub_actions.delivery import DeadLetterQueue, Delivery
+    from securityhub_actions.filters import FindingFilter, OcsfFindingFilter
+    from securityhub_actions.imported_findings_rule import ImportedFindingsRule, ImportedFindingsV2Rule
+    from securityhub_actions.logged_function import LoggedFunction
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "targets": "targets",
+            "ActionTargetProvider": "action_target_providers",
+            "CustomResourceActionTarget": "action_target_providers",
+            "NativeActionTarget": "action_target_providers",
+            "CustomAction": "custom_action",
+            "ICustomAction": "custom_action",
+            "CustomActionEvent": "custom_action_rule",
+            "CustomActionRule": "custom_action_rule",
+            "DeadLetterQueue": "delivery",
+            "Delivery": "delivery",
+            "FindingFilter": "filters",
+            "OcsfFindingFilter": "filters",
+            "ImportedFindingsRule": "imported_findings_rule",
+            "ImportedFindingsV2Rule": "imported_findings_rule",
+            "LoggedFunction": "logged_function",
+        },
+    )
+
+__version__: Final = "0.1.0"
 
 __all__ = [
     "ActionTargetProvider",
@@ -30,5 +62,6 @@ __all__ = [
     "LoggedFunction",
     "NativeActionTarget",
     "OcsfFindingFilter",
+    "__version__",
     "targets",
 ]

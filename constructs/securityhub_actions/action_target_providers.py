@@ -15,6 +15,7 @@ from aws_cdk import (
     CfnResource,
     CustomResource,
     Duration,
+    IgnoreMode,
     RemovalPolicy,
     Stack,
     Token,
@@ -24,7 +25,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from securityhub_actions.functions import LoggedFunction
+from securityhub_actions.logged_function import LoggedFunction
 
 NATIVE_REGIONS: Final = frozenset(
     {
@@ -152,9 +153,11 @@ def _handler_of(stack: Stack) -> lambda_.IFunction:
         _HANDLER_ID,
         description="Creates, updates and deletes Security Hub custom actions for CloudFormation",
         code=lambda_.Code.from_asset(
-            str(Path(__file__).parent / "action_target_handler"), exclude=["**/__pycache__", "__init__.py"]
+            str(Path(__file__).parent),
+            exclude=["/*", "!/action_target_handler/", "__pycache__"],
+            ignore_mode=IgnoreMode.GIT,
         ),
-        handler="handler.handle",
+        handler="action_target_handler.handler.handle",
         timeout=_FUNCTION_TIMEOUT,
     )
     handler.add_to_role_policy(

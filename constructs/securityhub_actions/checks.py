@@ -9,26 +9,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakSet
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import jsii
 from aws_cdk import Stack, Token
 from constructs import IConstruct, IValidation
 
-if TYPE_CHECKING:
-    from securityhub_actions.custom_action import CustomAction
-
 MAX_ACTION_NAME_LENGTH: Final = 20
-MAX_ACTIONS_PER_ACCOUNT_AND_REGION: Final = 50
 MAX_TARGETS_PER_RULE: Final = 5
 MAX_EVENT_PATTERN_LENGTH: Final = 2048
 
 _ACTION_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,20}")
-
-_checked_apps: WeakSet[IConstruct] = WeakSet()
 
 
 def check_action_id(action_id: str) -> None:
@@ -119,36 +111,6 @@ class Validation:
         return self._errors()
 
 
-def check_app_of(construct: IConstruct) -> None:
-    """Have the whole app checked at synthesis for custom actions that cannot exist side by side."""
-    root = construct.node.root
-    if root not in _checked_apps:
-        _checked_apps.add(root)
-        root.node.add_validation(Validation(lambda: app_errors(_custom_actions_below(root))))
-
-
-def _custom_actions_below(root: IConstruct) -> list[CustomAction]:
-    from securityhub_actions.custom_action import CustomAction  # noqa: PLC0415 - it imports this module
-
-    return [construct for construct in root.node.find_all() if isinstance(construct, CustomAction)]
-
-
-def app_errors(actions: Iterable[CustomAction]) -> list[str]:
-    """Find ids that are used twice, and too many actions, in one account and region.
-
-    Stacks with an unknown account or region may go anywhere, so only actions in one stack, or in stacks whose
-    account and region are both known, are compared.
-    """
-    by_environment: dict[str, list[CustomAction]] = defaultdict(list)
-    for action in actions:
-        by_environment[environment_of(action)].append(action)
-    return [
-        error
-        for environment, there in by_environment.items()
-        for error in (*_duplicate_errors(environment, there), *_quota_errors(environment, there))
-    ]
-
-
 def environment_of(construct: IConstruct) -> str:
     """Name the account and region of a construct; equal names are certainly the same place.
 
@@ -160,26 +122,3 @@ def environment_of(construct: IConstruct) -> str:
     while stack.nested_stack_parent is not None:
         stack = stack.nested_stack_parent
     return f"the account and region of stack {stack.node.path}"
-
-
-def _duplicate_errors(environment: str, actions: Sequence[CustomAction]) -> list[str]:
-    paths: dict[str, list[str]] = defaultdict(list)
-    for action in actions:
-        if not Token.is_unresolved(action.action_id):
-            paths[action.action_id].append(action.node.path)
-    return [
-        f"The custom action id {action_id!r} is created {len(where)} times in {environment}, by "
-        f"{', '.join(where)}. It must be unique there: create it once and share it with action=..., or refer "
-        "to it with CustomAction.from_action_id."
-        for action_id, where in paths.items()
-        if len(where) > 1
-    ]
-
-
-def _quota_errors(environment: str, actions: Sequence[CustomAction]) -> list[str]:
-    if len(actions) <= MAX_ACTIONS_PER_ACCOUNT_AND_REGION:
-        return []
-    return [
-        f"{len(actions)} custom actions are created in {environment}. Security Hub allows "
-        f"{MAX_ACTIONS_PER_ACCOUNT_AND_REGION}: remove {len(actions) - MAX_ACTIONS_PER_ACCOUNT_AND_REGION}."
-    ]

@@ -14,12 +14,8 @@ from securityhub_actions.action_target_providers import (
     CustomResourceActionTarget,
     default_provider,
 )
-from securityhub_actions.checks import (
-    check_action_id,
-    check_action_name,
-    check_app_of,
-    check_description,
-)
+from securityhub_actions.app_checks import check_in_app
+from securityhub_actions.checks import check_action_id, check_action_name, check_description
 
 _ACTION_ARN: Final = re.compile(
     r"arn:[^:]+:securityhub:[a-z0-9-]+:\d{12}:action/custom/([A-Za-z0-9_-]{1,20})"
@@ -83,7 +79,7 @@ class CustomAction(Construct):
         check_action_id(action_id)
         check_action_name(action_name)
         check_description(description)
-        check_app_of(self)
+        check_in_app(self)
         self._warn_of_unverified_characters(action_id)
         if provider is None:
             provider = CustomResourceActionTarget() if adopt_existing else default_provider(Stack.of(self))

@@ -17,12 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from securityhub_actions.action_target_handler import handler
+from securityhub_actions.action_target_handler import answers, handler, hub
+from securityhub_actions.action_target_handler.answers import (
+    AnswerNotDeliveredError,
+    UnanswerableRequestError,
+)
 from securityhub_actions.action_target_handler.handler import (
     NOT_CREATED,
     ActionTargetResource,
-    AnswerNotDeliveredError,
-    UnanswerableRequestError,
 )
 from tests.hypothesis_profiles import examples
 from tests.library.fake_security_hub import STATUS, FakeSecurityHub, Fault
@@ -372,16 +374,14 @@ def test_a_throttled_or_failing_create_is_repeated_until_it_succeeds(world, code
 def test_endless_throttling_ends_in_a_clear_failure_with_time_left_to_answer(world, code):
     world.hub.faults = [Fault(error=code, operation="CreateActionTarget")] * 100
     failed(world.send(request("Create")), code, "throttles this account's calls", "attempts")
-    assert world.seconds_left >= handler.ANSWER_RESERVE_SECONDS - 1
+    assert world.seconds_left >= hub.ANSWER_RESERVE_SECONDS - 1
 
 
 def test_the_attempts_are_bounded_however_much_time_there_is():
     world = World(seconds_left=900.0)
     world.hub.faults = [Fault(error="InternalException", operation="DeleteActionTarget")] * 100
-    failed(
-        world.send(request("Delete", physical_id=ARN)), "internal error", f"{handler.MAX_ATTEMPTS} attempts"
-    )
-    assert len(world.hub.calls) == handler.MAX_ATTEMPTS
+    failed(world.send(request("Delete", physical_id=ARN)), "internal error", f"{hub.MAX_ATTEMPTS} attempts")
+    assert len(world.hub.calls) == hub.MAX_ATTEMPTS
 
 
 def test_a_function_whose_time_is_nearly_up_answers_instead_of_waiting():
@@ -442,13 +442,13 @@ def test_an_answer_is_sent_again_when_sending_failed(world):
 
 
 def test_an_answer_that_cannot_be_sent_raises_so_that_lambda_delivers_the_request_again(world):
-    world.put_failures = [TimeoutError()] * handler.ANSWER_ATTEMPTS
+    world.put_failures = [TimeoutError()] * answers.ANSWER_ATTEMPTS
     with pytest.raises(AnswerNotDeliveredError, match="TimeoutError"):
         world.resource.respond(request("Create"), world)
 
 
 def test_the_same_request_delivered_again_gets_the_answer_that_could_not_be_sent(world):
-    world.put_failures = [TimeoutError()] * handler.ANSWER_ATTEMPTS
+    world.put_failures = [TimeoutError()] * answers.ANSWER_ATTEMPTS
     with pytest.raises(AnswerNotDeliveredError):
         world.resource.respond(request("Create"), world)
     assert world.send(request("Create"))["Status"] == "SUCCESS"
@@ -511,7 +511,7 @@ def test_the_answer_is_put_with_an_empty_content_type():
 def test_the_client_never_retries_by_itself():
     config = handler.RESOURCE.make_client("eu-west-1").meta.config
     assert config.retries["total_max_attempts"] == 1
-    assert config.connect_timeout + config.read_timeout < handler.ANSWER_RESERVE_SECONDS
+    assert config.connect_timeout + config.read_timeout < hub.ANSWER_RESERVE_SECONDS
 
 
 # The fake

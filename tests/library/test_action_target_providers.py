@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from aws_cdk import App, Environment, Stack
 from aws_cdk.assertions import Match, Template
@@ -123,3 +126,18 @@ class RecordedProvider:
 def test_any_object_with_create_is_a_provider():
     action = declare(stack_in("us-east-1"), provider=RecordedProvider())
     assert action.action_arn.endswith("action/custom/Action")
+
+
+def test_the_functions_asset_is_its_package_and_nothing_else_and_runs_without_the_library(tmp_path):
+    app = App(outdir=str(tmp_path), analytics_reporting=False)
+    declare(stack_in("eu-west-1", app))
+    app.synth()
+    (asset,) = (path for path in tmp_path.iterdir() if path.name.startswith("asset."))
+    assert [path.name for path in asset.iterdir()] == ["action_target_handler"]
+    files = {path.name for path in (asset / "action_target_handler").iterdir()}
+    assert files == {"__init__.py", "answers.py", "handler.py", "hub.py", "requests.py"}
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import action_target_handler.handler as h; h.handle"
+    subprocess.run([sys.executable, "-I", "-B", "-c", code, asset], check=True)  # noqa: S603
+    template = Template.from_stack(app.node.find_child("Stackeu-west-1"))
+    (function,) = template.find_resources("AWS::Lambda::Function").values()
+    assert function["Properties"]["Handler"] == "action_target_handler.handler.handle"

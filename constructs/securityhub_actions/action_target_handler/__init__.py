@@ -1,1 +1,1 @@
-"""Asset folder of the Lambda function behind ``Custom::SecurityHubActionTarget``; see ``handler``."""
+"""The whole Lambda function behind ``Custom::SecurityHubActionTarget``; see ``handler``."""

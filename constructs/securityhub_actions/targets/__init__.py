@@ -5,31 +5,66 @@ Any other `aws_events.IRuleTarget` works as well.
 
 from __future__ import annotations
 
-from securityhub_actions.targets.api_destination import ApiDestination
-from securityhub_actions.targets.automation import Automation
-from securityhub_actions.targets.event_bus import EventBus
-from securityhub_actions.targets.finding_paths import FindingPaths
-from securityhub_actions.targets.firehose_stream import FirehoseStream
-from securityhub_actions.targets.json_input import InputPath
-from securityhub_actions.targets.kinesis_stream import KinesisStream
-from securityhub_actions.targets.lambda_function import LambdaFunction
-from securityhub_actions.targets.log_group import LogGroup
-from securityhub_actions.targets.run_command import Instances, RunCommand
-from securityhub_actions.targets.sns_topic import SnsTopic
-from securityhub_actions.targets.sqs_queue import SqsQueue
-from securityhub_actions.targets.state_machine import StateMachine
-from securityhub_actions.targets.third_party import (
-    JiraCloud,
-    MicrosoftTeams,
-    PagerDuty,
-    PagerDutyEventAction,
-    PagerDutySeverity,
-    ServiceNow,
-    ServiceNowLevel,
-    Slack,
-    SplunkHec,
-    Webhook,
-)
+from typing import TYPE_CHECKING
+
+from securityhub_actions.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from securityhub_actions.targets.api_destination import ApiDestination
+    from securityhub_actions.targets.automation import Automation
+    from securityhub_actions.targets.event_bus import EventBus
+    from securityhub_actions.targets.finding_paths import FindingPaths
+    from securityhub_actions.targets.firehose_stream import FirehoseStream
+    from securityhub_actions.targets.json_input import InputPath
+    from securityhub_actions.targets.kinesis_stream import KinesisStream
+    from securityhub_actions.targets.lambda_function import LambdaFunction
+    from securityhub_actions.targets.log_group import LogGroup
+    from securityhub_actions.targets.run_command import Instances, RunCommand
+    from securityhub_actions.targets.saas import (
+        JiraCloud,
+        MicrosoftTeams,
+        PagerDuty,
+        PagerDutyEventAction,
+        PagerDutySeverity,
+        ServiceNow,
+        ServiceNowLevel,
+        Slack,
+        SplunkHec,
+        Webhook,
+    )
+    from securityhub_actions.targets.sns_topic import SnsTopic
+    from securityhub_actions.targets.sqs_queue import SqsQueue
+    from securityhub_actions.targets.state_machine import StateMachine
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "ApiDestination": "api_destination",
+            "Automation": "automation",
+            "EventBus": "event_bus",
+            "FindingPaths": "finding_paths",
+            "FirehoseStream": "firehose_stream",
+            "InputPath": "json_input",
+            "KinesisStream": "kinesis_stream",
+            "LambdaFunction": "lambda_function",
+            "LogGroup": "log_group",
+            "Instances": "run_command",
+            "RunCommand": "run_command",
+            "JiraCloud": "saas",
+            "MicrosoftTeams": "saas",
+            "PagerDuty": "saas",
+            "PagerDutyEventAction": "saas",
+            "PagerDutySeverity": "saas",
+            "ServiceNow": "saas",
+            "ServiceNowLevel": "saas",
+            "Slack": "saas",
+            "SplunkHec": "saas",
+            "Webhook": "saas",
+            "SnsTopic": "sns_topic",
+            "SqsQueue": "sqs_queue",
+            "StateMachine": "state_machine",
+        },
+    )
 
 __all__ = [
     "ApiDestination",

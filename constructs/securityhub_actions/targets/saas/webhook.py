@@ -9,7 +9,7 @@ from constructs import Construct
 
 from securityhub_actions.delivery import Delivery
 from securityhub_actions.targets.api_destination import ApiDestination, Body
-from securityhub_actions.targets.third_party.connection import new_api_destination
+from securityhub_actions.targets.saas.connection import new_api_destination
 
 
 class Webhook(ApiDestination):

@@ -12,7 +12,7 @@ from securityhub_actions.delivery import Delivery
 from securityhub_actions.targets.api_destination import ApiDestination
 from securityhub_actions.targets.finding_paths import FindingPaths
 from securityhub_actions.targets.json_input import Json
-from securityhub_actions.targets.third_party.connection import joined_url, new_api_destination
+from securityhub_actions.targets.saas.connection import joined_url, new_api_destination
 
 
 class JiraCloud(ApiDestination):

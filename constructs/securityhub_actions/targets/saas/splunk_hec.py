@@ -8,7 +8,7 @@ from constructs import Construct
 from securityhub_actions.delivery import Delivery
 from securityhub_actions.targets.api_destination import ApiDestination
 from securityhub_actions.targets.json_input import InputPath, Json
-from securityhub_actions.targets.third_party.connection import (
+from securityhub_actions.targets.saas.connection import (
     joined_url,
     new_api_destination,
     secret_header,

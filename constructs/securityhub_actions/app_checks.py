@@ -1,0 +1,72 @@
+"""Checks at synthesis of all custom actions of an app: those that cannot exist side by side.
+
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub_limits.html
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
+
+from aws_cdk import Token
+from constructs import IConstruct
+
+from securityhub_actions.checks import Validation, environment_of
+
+if TYPE_CHECKING:
+    from securityhub_actions.custom_action import CustomAction
+
+MAX_ACTIONS_PER_ACCOUNT_AND_REGION: Final = 50
+
+# The custom actions of each app, in the order of their creation.
+_actions_of_app: WeakKeyDictionary[IConstruct, list[CustomAction]] = WeakKeyDictionary()
+
+
+def check_in_app(action: CustomAction) -> None:
+    """Have a custom action compared at synthesis with all others of its app."""
+    root = action.node.root
+    if root not in _actions_of_app:
+        _actions_of_app[root] = []
+        root.node.add_validation(Validation(lambda: app_errors(_actions_of_app[root])))
+    _actions_of_app[root].append(action)
+
+
+def app_errors(actions: Iterable[CustomAction]) -> list[str]:
+    """Find ids that are used twice, and too many actions, in one account and region.
+
+    Stacks with an unknown account or region may go anywhere, so only actions in one stack, or in stacks whose
+    account and region are both known, are compared.
+    """
+    by_environment: dict[str, list[CustomAction]] = defaultdict(list)
+    for action in actions:
+        by_environment[environment_of(action)].append(action)
+    return [
+        error
+        for environment, there in by_environment.items()
+        for error in (*_duplicate_errors(environment, there), *_quota_errors(environment, there))
+    ]
+
+
+def _duplicate_errors(environment: str, actions: Sequence[CustomAction]) -> list[str]:
+    paths: dict[str, list[str]] = defaultdict(list)
+    for action in actions:
+        if not Token.is_unresolved(action.action_id):
+            paths[action.action_id].append(action.node.path)
+    return [
+        f"The custom action id {action_id!r} is created {len(where)} times in {environment}, by "
+        f"{', '.join(where)}. It must be unique there: create it once and share it with action=..., or refer "
+        "to it with CustomAction.from_action_id."
+        for action_id, where in paths.items()
+        if len(where) > 1
+    ]
+
+
+def _quota_errors(environment: str, actions: Sequence[CustomAction]) -> list[str]:
+    if len(actions) <= MAX_ACTIONS_PER_ACCOUNT_AND_REGION:
+        return []
+    return [
+        f"{len(actions)} custom actions are created in {environment}. Security Hub allows "
+        f"{MAX_ACTIONS_PER_ACCOUNT_AND_REGION}: remove {len(actions) - MAX_ACTIONS_PER_ACCOUNT_AND_REGION}."
+    ]

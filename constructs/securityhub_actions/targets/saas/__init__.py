@@ -1,0 +1,31 @@
+"""Services outside AWS, as targets that take their address, their settings and a secret.
+
+docs/third-party-targets.md says which takes which events, how its secret looks and how it fails.
+"""
+
+from __future__ import annotations
+
+from securityhub_actions.targets.saas.jira_cloud import JiraCloud
+from securityhub_actions.targets.saas.microsoft_teams import MicrosoftTeams
+from securityhub_actions.targets.saas.pager_duty import (
+    PagerDuty,
+    PagerDutyEventAction,
+    PagerDutySeverity,
+)
+from securityhub_actions.targets.saas.service_now import ServiceNow, ServiceNowLevel
+from securityhub_actions.targets.saas.slack import Slack
+from securityhub_actions.targets.saas.splunk_hec import SplunkHec
+from securityhub_actions.targets.saas.webhook import Webhook
+
+__all__ = [
+    "JiraCloud",
+    "MicrosoftTeams",
+    "PagerDuty",
+    "PagerDutyEventAction",
+    "PagerDutySeverity",
+    "ServiceNow",
+    "ServiceNowLevel",
+    "Slack",
+    "SplunkHec",
+    "Webhook",
+]
