@@ -18,8 +18,20 @@ class DeploymentFailedError(RuntimeError):
     """The CDK CLI ended with an error; the message holds the end of its output."""
 
 
-def bootstrap(aws: EmbeddedAws, *, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> None:
+def bootstrap(
+    aws: EmbeddedAws,
+    *,
+    account: str = DEFAULT_ACCOUNT,
+    region: str = DEFAULT_REGION,
+    trust: str | None = None,
+) -> None:
     """Run `cdk bootstrap` for an account and region of the embedded AWS.
+
+    Args:
+        aws: Where to.
+        account: The 12-digit account.
+        region: The region.
+        trust: Another account that may deploy there. Default: none.
 
     Raises:
         DeploymentFailedError: It failed.
@@ -27,7 +39,11 @@ def bootstrap(aws: EmbeddedAws, *, account: str = DEFAULT_ACCOUNT, region: str =
     # In a folder without cdk.json: the CLI would otherwise synthesize the app, whose environments it is not
     # asked.
     with tempfile.TemporaryDirectory() as folder:
-        run_cdk(aws, "bootstrap", f"aws://{account}/{region}", account=account, region=region, folder=folder)
+        arguments = ["bootstrap", f"aws://{account}/{region}"]
+        if trust:
+            policy = "arn:aws:iam::aws:policy/AdministratorAccess"
+            arguments += ["--trust", trust, "--cloudformation-execution-policies", policy]
+        run_cdk(aws, *arguments, account=account, region=region, folder=folder)
 
 
 def deploy(

@@ -28,7 +28,8 @@ from securityhub_actions.security_hub_rule import SecurityHubRule
 from stacks.remediation_catalog import read_catalog
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+EXAMPLES = [*ROOT.glob("examples/*.md"), *ROOT.glob("examples/*/*.md")]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *EXAMPLES])
 README = ROOT / "README.md"
 EMULATOR = ROOT / "docs" / "emulator.md"
 ANALYST_ACTIONS = ROOT / "stacks" / "analyst_actions.py"

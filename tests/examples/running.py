@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION
+from tools.deploy import run_cdk
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
+
+
+def deploy(aws, example, folder, *stacks):
+    """Deploy an example with the command of its README, or the stacks that are given instead of its own.
+
+    The app is synthesized into the folder.
+    """
+    readme = (EXAMPLES / example / "README.md").read_text()
+    command = re.search(r"^\.venv/bin/python -m tools\.cdk (deploy .*)$", readme, re.MULTILINE)[1]
+    deploy, *named, app_option, app = shlex.split(command)
+    assert app_option == "--app"
+    options = (app_option, app, "--require-approval", "never", "--output", str(folder))
+    run_cdk(aws, deploy, *(stacks or named), *options)
 
 
 def outputs(aws, stack, *, account=DEFAULT_ACCOUNT, region=DEFAULT_REGION):

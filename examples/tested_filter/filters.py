@@ -1,0 +1,14 @@
+"""Which findings wake somebody up. A module of its own, so that its tests need no app."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from securityhub_actions.filters import FindingFilter, Prefix
+
+EXPOSED_BUCKETS: Final = FindingFilter(
+    severity=["HIGH", "CRITICAL"],
+    control_ids=Prefix("S3."),
+    resource_tags={"stage": "production"},
+)
+"""New findings of severity HIGH or CRITICAL about S3 buckets in production."""

@@ -1,0 +1,143 @@
+"""Each class of `securityhub_actions.targets` is in the example, and gets what its rule is for."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION
+from securityhub_actions import targets
+from securityhub_actions.delivery import Target
+from tests.emulator.local_server import local_server
+from tests.examples.running import EXAMPLES, deploy, outputs, received
+
+pytestmark = pytest.mark.long
+
+# The one secret of the app, with the keys that its README lists.
+SECRET = {
+    "api_key": "key-1",
+    "api_token": "token-2",
+    "bot_token": "xoxb-3",
+    "email": "ada@example.com",
+    "hec_token": "token-4",
+    "password": "password-5",
+    "routing_key": "0123456789abcdef0123456789abcdef",
+    "sig": "sig-6",
+    "username": "user-7",
+}
+ON_PRESS = {
+    "Automation": ":automation-definition/AWS-PublishSNSNotification:",
+    "EventBus": ":event-bus/",
+    "FirehoseStream": ":firehose:",
+    "KinesisStream": ":kinesis:",
+    "LambdaFunction": ":lambda:",
+    "LogGroup": ":logs:",
+    "RunCommand": ":document/AWS-RunPatchBaseline",
+    "SnsTopic": ":sns:",
+    "SqsQueue": ":sqs:",
+    "StateMachine": ":states:",
+}
+CRITICAL = {
+    "ApiDestination": ("api.example.com", "/titles"),
+    "PagerDuty": ("events.pagerduty.com", "/v2/enqueue"),
+    "SplunkHec": ("http-inputs-example.splunkcloud.com", "/services/collector/event"),
+    "Webhook": ("hooks.example.com", "/findings"),
+}
+HIGH = {
+    "JiraCloud": ("example.atlassian.net", "/rest/api/3/issue"),
+    "MicrosoftTeams": (
+        "prod-1.westeurope.logic.azure.com",
+        "/workflows/0a1b/triggers/manual/paths/invoke",
+    ),
+    "ServiceNow": ("example.service-now.com", "/api/now/table/incident"),
+    "Slack": ("slack.com", "/api/chat.postMessage"),
+}
+
+
+def classes():
+    found = {name: getattr(targets, name) for name in targets.__all__}
+    return {name for name, one in found.items() if isinstance(one, type) and issubclass(one, Target)}
+
+
+def test_the_example_makes_each_target_of_the_library_and_this_test_looks_at_each():
+    source = (EXAMPLES / "all_targets" / "app.py").read_text()
+    made = set(re.findall(r"\btargets\.(\w+)\(", source))
+    assert made & classes() == classes()
+    assert ON_PRESS.keys() | CRITICAL.keys() | HIGH.keys() == classes()
+
+
+def test_the_readme_lists_the_keys_of_the_secret():
+    readme = (EXAMPLES / "all_targets" / "README.md").read_text()
+    listed = re.search(r"--secret-string '(\{.*?\})'", readme, re.DOTALL)[1]
+    assert json.loads(listed).keys() == SECRET.keys()
+
+
+@pytest.fixture(scope="module")
+def server():
+    """One local server for the hosts of all services; a request tells which one it was for."""
+    with local_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def deployed(aws, server, tmp_path_factory):
+    aws.client("secretsmanager").create_secret(Name="all-targets", SecretString=json.dumps(SECRET))
+    hosts = (host for host, _ in (*CRITICAL.values(), *HIGH.values()))
+    aws.request("POST", "/_emulator/hosts", dict.fromkeys(hosts, server.url))
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": "PatchOnFinding", "Value": "yes"}]}]
+    aws.client("ec2").run_instances(ImageId="ami-12345678", MinCount=1, MaxCount=1, TagSpecifications=tags)
+    deploy(aws, "all_targets", tmp_path_factory.mktemp("assembly"))
+    return aws
+
+
+def deliveries(aws, event):
+    """What became of an event, once all of it is known."""
+
+    def settled():
+        found = aws.deliveries(event_id=event["id"])
+        return found if found and all(one.outcome != "pending" for one in found) else None
+
+    return aws.wait_until(settled, what="every delivery to be over")
+
+
+@pytest.fixture(scope="module")
+def pressed(deployed, import_finding):
+    """The event of a press, and what became of it."""
+    finding = import_finding(Severity={"Label": "LOW"})
+    action = f"arn:aws:securityhub:{DEFAULT_REGION}:{DEFAULT_ACCOUNT}:action/custom/Everywhere"
+    (event,) = deployed.press(action, findings=[finding])
+    return event, deliveries(deployed, event)
+
+
+@pytest.mark.parametrize("target", ON_PRESS)
+def test_a_pressed_finding_is_delivered_to_an_aws_target(target, pressed):
+    _, found = pressed
+    (delivery,) = (one for one in found if ON_PRESS[target] in one.target_arn)
+    assert (delivery.outcome, delivery.error_code) == ("delivered", None)
+
+
+def test_the_queue_holds_the_event_of_the_press(deployed, pressed):
+    event, _ = pressed
+    assert received(deployed, outputs(deployed, "AllTargets")["QueueUrl"], 1) == [event]
+
+
+@pytest.mark.parametrize(
+    ("severity", "vendors"), [("CRITICAL", CRITICAL), ("HIGH", HIGH)], ids=["CRITICAL", "HIGH"]
+)
+def test_an_imported_finding_is_sent_to_each_service_for_its_severity(
+    severity, vendors, deployed, server, import_finding
+):
+    title = f"A finding of severity {severity}"
+    import_finding(Severity={"Label": severity}, Title=title)
+
+    def arrived():
+        return {
+            (request.headers["Host"].partition(":")[0], request.path.partition("?")[0])
+            for request in server.requests
+            if title in request.body
+        }
+
+    deployed.wait_until(lambda: arrived() >= set(vendors.values()), what="the requests")
+    assert arrived() == set(vendors.values())
