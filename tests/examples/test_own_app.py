@@ -7,10 +7,10 @@ import os
 import shutil
 import subprocess
 import sys
-import tomllib
 
 import pytest
 
+from securityhub_actions import __version__
 from tests.examples.running import EXAMPLES, ROOT, outputs, received
 from tools.deploy import run_cdk
 
@@ -57,9 +57,8 @@ def deployed(aws, own_app):
 
 
 def test_the_app_requires_the_version_of_the_library_that_the_checkout_has():
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     required = (EXAMPLES / "own_app" / "requirements.txt").read_text()
-    assert f"securityhub-actions[nodejs]=={version}\n" in required
+    assert f"securityhub-actions[nodejs]=={__version__}\n" in required
 
 
 @pytest.mark.parametrize("module", ["", ".patterns", ".filters", ".targets"])
