@@ -58,6 +58,7 @@ def test_the_sdist_holds_the_library_and_what_its_build_reads(dist):
     assert files - made_by_the_build == {
         *(f"constructs/{name}" for name in library_files()),
         "LICENSE",
+        "MANIFEST.in",
         "README.md",
         "pyproject.toml",
     }
