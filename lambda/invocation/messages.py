@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from aws_lambda_powertools.utilities.typing import LambdaContext
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 def work_on_messages(
@@ -26,6 +26,12 @@ def work_on_messages(
 
     Source: https://docs.aws.amazon.com/powertools/python/latest/utilities/batch/
     """
+    # Only here, since the events of a press do without it: it takes a fifth of a cold start.
+    from aws_lambda_powertools.utilities.batch import (  # noqa: PLC0415 - as above
+        BatchProcessor,
+        EventType,
+        process_partial_response,
+    )
 
     def handle_message(record: SQSRecord) -> None:
         work(json.loads(record.body), record)

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar, cast
 
-from aws_lambda_powertools.utilities.idempotency import IdempotencyConfig, idempotent_function
+from aws_lambda_powertools.utilities.idempotency import (
+    DynamoDBPersistenceLayer,
+    IdempotencyConfig,
+    idempotent_function,
+)
 from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAlreadyInProgressError
 from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePersistenceLayer
 from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import DataRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from invocation.clients import client_config
 
 # As long as EventBridge may deliver an event again.
 REMEMBERED_SECONDS: Final = 24 * 3600
@@ -34,6 +40,11 @@ class RememberedWork:
         self._config = IdempotencyConfig(
             expires_after_seconds=REMEMBERED_SECONDS, hash_function="sha256", response_hook=_mark
         )
+
+    @classmethod
+    def in_table(cls, name: str) -> RememberedWork:
+        """Remember it in the DynamoDB table of that name."""
+        return cls(DynamoDBPersistenceLayer(table_name=name, boto_config=client_config()))
 
     def register_lambda_context(self, context: LambdaContext) -> None:
         """Let work that died be done again once this invocation's time is over."""

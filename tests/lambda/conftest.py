@@ -23,6 +23,8 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
 from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePersistenceLayer
 from botocore.awsrequest import AWSResponse
 
+from invocation import clients
+
 EVENTS = Path(__file__).parents[1] / "events"
 FUNCTION_ARN = "arn:aws:lambda:eu-west-1:111122223333:function:example"
 
@@ -53,6 +55,8 @@ def aws_environment(monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
+    # A container has one environment; each test has one of its own.
+    clients.one_session.cache_clear()
 
 
 @pytest.fixture

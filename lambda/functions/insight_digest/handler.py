@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -13,7 +13,6 @@ from functions.insight_digest.sns import Topic, create_client
 from securityhub.events import parse_event
 
 logger = Logger(service="insight_digest")
-tracer = Tracer(service="insight_digest")
 
 # Made once a container, so that wrong settings show at cold start and connections are reused.
 settings = Settings.from_environment(os.environ)
@@ -21,7 +20,6 @@ topic = Topic(create_client(settings.topic_region), settings.topic_arn)
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.EVENT_BRIDGE)
-@tracer.capture_lambda_handler(capture_response=False)
 def handle(event: dict[str, object], context: LambdaContext) -> dict[str, object]:  # noqa: ARG001 - Lambda's signature
     """Publish a readable digest of an event's insight results, or of its findings, to the topic.
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from invocation.environment import matching
 from securityhub.events import (
     CustomActionEvent,
     Finding,
@@ -25,7 +26,7 @@ MAX_MESSAGE_BYTES: Final = 256 * 1024
 # Longer names and titles would push the rest of their line out of sight.
 MAX_FIELD_CHARACTERS: Final = 256
 
-_TOPIC_ARN: Final = re.compile(r"arn:[^:]+:sns:(?P<region>[^:]+):[0-9]{12}:[A-Za-z0-9_-]{1,256}")
+_TOPIC_ARN: Final = r"arn:[^:]+:sns:[^:]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}"
 _SEVERITIES: Final = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL")
 # Partitions with a public console; the isolated ones get no link.
 _CONSOLES: Final = {
@@ -55,15 +56,9 @@ class Settings:
         Raises:
             ValueError: `TOPIC_ARN` is missing or not the ARN of a standard SNS topic.
         """
-        topic_arn = environment.get("TOPIC_ARN")
-        match = _TOPIC_ARN.fullmatch(topic_arn or "")
-        if topic_arn is None or match is None:
-            raise ValueError(
-                "The environment variable TOPIC_ARN must be the ARN of a standard SNS topic "
-                f"(arn:PARTITION:sns:REGION:ACCOUNT:NAME), but is {topic_arn!r}. "
-                "Set it on the Lambda function."
-            )
-        return cls(topic_arn=topic_arn, topic_region=match["region"])
+        allowed = "the ARN of a standard SNS topic (arn:PARTITION:sns:REGION:ACCOUNT:NAME)"
+        topic_arn = matching(environment, "TOPIC_ARN", pattern=_TOPIC_ARN, allowed=allowed)
+        return cls(topic_arn=topic_arn, topic_region=topic_arn.split(":")[3])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

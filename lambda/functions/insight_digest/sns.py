@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.insight_digest.logic import Message
+from invocation import clients
 
 if TYPE_CHECKING:
     from mypy_boto3_sns.client import SNSClient
@@ -20,13 +19,8 @@ class MessageNotPublishedError(Exception):
 
 def create_client(region: str) -> SNSClient:
     """Create the client, once a container, for the region of the topic."""
-    return boto3.client(
-        "sns",
-        region_name=region,
-        config=Config(
-            connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4}
-        ),
-    )
+    client: SNSClient = clients.create_client("sns", region=region)
+    return client
 
 
 class Topic:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from typing import Any, Final
 
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging import correlation_paths
-from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.remediate import member_account, organization, records
-from functions.remediate.logic import Invocation, Services, explain_no_findings, remediate_findings
+from functions.remediate.logic import Invocation, Services, remediate_findings
 from functions.remediate.outcomes import FindingsNotRemediatedError
 from functions.remediate.resource_tags import read_tags
 from functions.remediate.settings import Settings
@@ -19,18 +18,21 @@ from invocation.messages import work_on_messages
 from invocation.once import RememberedWork
 from remediations.registry import enabled_remediations
 from remediations.runbooks import waiting_for_runbooks
-from securityhub.events import CustomActionEvent, ImportedFindingsEvent, parse_event
+from securityhub.events import (
+    FindingsEvent,
+    explain_no_findings,
+    parse_event,
+)
 from securityhub.findings.client import SecurityHub, create_client
 
 # What is left for the other findings and for the notes once runbooks are not waited for any longer.
 _SECONDS_AFTER_RUNBOOKS: Final = 90
 
 logger = Logger(service="remediate")
-tracer = Tracer(service="remediate")
 
 # Made once a container, so that wrong settings show at cold start and connections are reused.
 settings = Settings.from_environment(os.environ)
-once = RememberedWork(DynamoDBPersistenceLayer(table_name=settings.idempotency_table))
+once = RememberedWork.in_table(settings.idempotency_table)
 services = Services(
     members=member_account.MemberSessions(
         member_account.create_client(os.environ["AWS_REGION"]),
@@ -48,7 +50,6 @@ services = Services(
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.EVENT_BRIDGE)
-@tracer.capture_lambda_handler(capture_response=False)
 def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
     """Remediate the findings of a custom action's event, or of a batch of imported findings.
 
@@ -73,8 +74,8 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
 
 def _remediate(event: object, context: LambdaContext) -> dict[str, object]:
     parsed = parse_event(event)
-    if not isinstance(parsed, CustomActionEvent | ImportedFindingsEvent):
-        reason = explain_no_findings(parsed)
+    if not isinstance(parsed, FindingsEvent):
+        reason = explain_no_findings(parsed, not_done="nothing was remediated")
         logger.warning(reason)
         return {"skipped": reason}
     summary = remediate_findings(

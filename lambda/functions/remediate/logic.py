@@ -27,16 +27,13 @@ from remediations.registry import remediation_for
 from securityhub.events import (
     CustomActionEvent,
     Finding,
-    ImportedFindingsEvent,
-    ImportedFindingsV2Event,
-    InsightResultsEvent,
+    FindingsEvent,
 )
 from securityhub.findings.updates import FindingsUpdater, distinct, with_earlier_note, write_to_findings
 
 if TYPE_CHECKING:
     from boto3.session import Session
 
-Event = CustomActionEvent | ImportedFindingsEvent
 AUTOMATIC: Final = "automatic"
 _REMEDIATE: Final = "remediate"
 _UNDO: Final = "undo"
@@ -146,7 +143,7 @@ class _NotesNotWrittenError(Exception):
 
 
 def remediate_findings(
-    event: Event, *, settings: Settings, services: Services, invocation: Invocation
+    event: FindingsEvent, *, settings: Settings, services: Services, invocation: Invocation
 ) -> Summary:
     """Remediate every finding of an event, or plan to, and write to each what happened.
 
@@ -170,20 +167,11 @@ def remediate_findings(
     return Summary(reports=reports, not_written=run.write(reports), malformed=event.malformed_findings)
 
 
-def explain_no_findings(event: InsightResultsEvent | ImportedFindingsV2Event) -> str:
-    """Say why an event of a type that this function can't act on changes nothing."""
-    return (
-        f"{type(event).__name__} has no findings in the AWS Security Finding Format, so nothing was "
-        "remediated. In Security Hub, select findings, not insight results, and press the custom action on "
-        "those."
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
     """One event on its way."""
 
-    event: Event
+    event: FindingsEvent
     settings: Settings
     services: Services
     invocation: Invocation

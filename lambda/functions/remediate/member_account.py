@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 import boto3
 import botocore.session
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import create_loader
 
+from invocation import clients
 from securityhub.events import Finding
 
 if TYPE_CHECKING:
@@ -25,9 +25,7 @@ _SESSION_SECONDS: Final = 900
 _RENEWED_BEFORE: Final = timedelta(minutes=5)
 _MAX_SESSION_NAME_CHARACTERS: Final = 64
 _NOT_FOR_SESSION_NAMES: Final = re.compile(r"[^\w+=,.@-]", re.ASCII)
-_CONFIG: Final = Config(
-    connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4}
-)
+_READ_SECONDS: Final = 20
 SOURCE_IDENTITY_PREFIX: Final = "securityhub-"
 
 
@@ -43,7 +41,8 @@ def create_client(region: str) -> STSClient:
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_region-endpoints.html
     """
-    return boto3.client("sts", region_name=region, config=_CONFIG)
+    client: STSClient = clients.create_client("sts", region=region, read_seconds=_READ_SECONDS)
+    return client
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +118,7 @@ class MemberSessions:
             ) from error
         core = botocore.session.Session()
         core.register_component("data_loader", self._models)
-        core.set_default_client_config(_CONFIG)
+        core.set_default_client_config(clients.client_config(read_seconds=_READ_SECONDS))
         session = boto3.session.Session(
             botocore_session=core,
             region_name=region,

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+from invocation import clients
 
 # As long as an invocation may take: a batch asks once for each account and unit, which spares the low request
 # rate that the whole organization shares. For so long at most a moved account is taken to be where it was.
@@ -16,9 +16,6 @@ _KEPT_FOR: Final = timedelta(minutes=5)
 # Units are nested five deep; what goes on longer is no tree.
 _MAX_PARENTS: Final = 10
 _ROOT: Final = "ROOT"
-_CONFIG: Final = Config(
-    connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4}
-)
 
 
 class OrganizationError(Exception):
@@ -27,8 +24,7 @@ class OrganizationError(Exception):
 
 def create_client(region: str) -> Any:  # noqa: ANN401 - the stubs have no Organizations
     """Create the client, once a container. Organizations has one endpoint for all regions of a partition."""
-    connect: Any = boto3.client
-    return connect("organizations", region_name=region, config=_CONFIG)
+    return clients.create_client("organizations", region=region, read_seconds=20)
 
 
 class Organization:

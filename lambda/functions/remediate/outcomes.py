@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, TypedDict
 
-from securityhub.events import CustomActionEvent, Finding, ImportedFindingsEvent, MalformedItem
+from securityhub.events import Finding, FindingsEvent, MalformedItem
 from securityhub.findings.updates import MAX_NOTE_CHARACTERS, asked_by, truncate
 
 # Leaves room in a note for the prior state or where it is. Without one a description takes what there is.
@@ -172,7 +172,7 @@ class FindingsNotRemediatedError(Exception):
         super().__init__(f"{len(failures)} failure(s). " + " | ".join(failures))
 
 
-def compose_note(outcome: Outcome, event: CustomActionEvent | ImportedFindingsEvent) -> str:
+def compose_note(outcome: Outcome, event: FindingsEvent) -> str:
     """Return what the note says: what, when, by whom, and what was before; at most 512 characters."""
     again = "Already done, nothing changed now. " if outcome.repeated else ""
     begin = f"{again}{outcome.status}: "

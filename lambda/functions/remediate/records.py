@@ -6,10 +6,9 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from invocation import clients
 from remediations.contract import Change
 from securityhub.events import Finding
 
@@ -19,12 +18,8 @@ if TYPE_CHECKING:
 
 def create_client() -> S3Client:
     """Create the client, once a container."""
-    return boto3.client(
-        "s3",
-        config=Config(
-            connect_timeout=5, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 4}
-        ),
-    )
+    client: S3Client = clients.create_client("s3")
+    return client
 
 
 class RecordsBucket:

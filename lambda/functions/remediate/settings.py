@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from functions.remediate.allow_and_deny import AccountLists, TagLists
+from invocation.environment import listed, one_of, required, wrong
 
 _AUTOMATIC_MODES: Final = ("dry-run", "apply")
 
@@ -55,11 +56,9 @@ class Settings:
         Raises:
             ValueError: A variable is missing or not what is allowed.
         """
-        mode = environment.get("AUTOMATIC_MODE") or _AUTOMATIC_MODES[0]
-        if mode not in _AUTOMATIC_MODES:
-            raise _wrong("AUTOMATIC_MODE", mode, f"one of {', '.join(_AUTOMATIC_MODES)}")
+        mode = one_of(environment, "AUTOMATIC_MODE", _AUTOMATIC_MODES, default=_AUTOMATIC_MODES[0])
         return cls(
-            remediations=_list(environment, "REMEDIATIONS"),
+            remediations=listed(environment, "REMEDIATIONS"),
             parameters=_parameters(environment, "REMEDIATION_PARAMETERS"),
             accounts=_accounts(environment),
             resource_tags=TagLists(
@@ -69,20 +68,16 @@ class Settings:
             automatic_changes=mode == "apply",
             undo_action_id=environment.get("UNDO_ACTION_ID") or None,
             partition=environment.get("PARTITION") or "aws",
-            member_role=_required(environment, "MEMBER_ROLE").strip("/"),
-            automation_role=_required(environment, "AUTOMATION_ROLE").strip("/"),
-            external_id=_required(environment, "EXTERNAL_ID"),
-            records_bucket=_required(environment, "RECORDS_BUCKET"),
-            idempotency_table=_required(environment, "IDEMPOTENCY_TABLE"),
+            member_role=required(environment, "MEMBER_ROLE").strip("/"),
+            automation_role=required(environment, "AUTOMATION_ROLE").strip("/"),
+            external_id=required(environment, "EXTERNAL_ID"),
+            records_bucket=required(environment, "RECORDS_BUCKET"),
+            idempotency_table=required(environment, "IDEMPOTENCY_TABLE"),
         )
 
 
-def _list(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
-    return tuple(item.strip() for item in environment.get(name, "").split(",") if item.strip())
-
-
 def _accounts(environment: Mapping[str, str]) -> AccountLists:
-    allow, deny = (frozenset(_list(environment, name)) for name in ("ALLOWED_ACCOUNTS", "DENIED_ACCOUNTS"))
+    allow, deny = (frozenset(listed(environment, name)) for name in ("ALLOWED_ACCOUNTS", "DENIED_ACCOUNTS"))
     try:
         return AccountLists(allow=allow, deny=deny)
     except ValueError as error:
@@ -103,7 +98,7 @@ def _tags(environment: Mapping[str, str], name: str) -> dict[str, frozenset[str]
         isinstance(values, list) and values and all(isinstance(value, str) for value in values)
         for values in table.values()
     ):
-        raise _wrong(
+        raise wrong(
             name, text, 'a JSON object of tag keys and lists of values, such as {"team": ["payments"]}'
         )
     return {key: frozenset(values) for key, values in table.items()}
@@ -119,18 +114,5 @@ def _parameters(environment: Mapping[str, str], name: str) -> Mapping[str, Mappi
         isinstance(table, dict) and all(isinstance(value, str) for value in table.values())
         for table in values.values()
     ):
-        raise _wrong(name, given, "a JSON object of objects of texts")
+        raise wrong(name, given, "a JSON object of objects of texts")
     return values
-
-
-def _required(environment: Mapping[str, str], name: str) -> str:
-    value = environment.get(name, "").strip()
-    if not value:
-        raise _wrong(name, environment.get(name), "a text that is not blank")
-    return value
-
-
-def _wrong(name: str, given: str | None, allowed: str) -> ValueError:
-    return ValueError(
-        f"The environment variable {name} must be {allowed}, but is {given!r}. Set it on the Lambda function."
-    )

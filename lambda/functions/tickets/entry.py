@@ -9,9 +9,8 @@ from enum import Enum, StrEnum, auto
 from typing import Final
 
 from functions.tickets.contract import Draft, Ticket
-from securityhub.events import CustomActionEvent, Finding, ImportedFindingsEvent
+from securityhub.events import CustomActionEvent, Finding, FindingsEvent
 
-Event = CustomActionEvent | ImportedFindingsEvent
 Moment = tuple[datetime, datetime]
 """A finding's UpdatedAt, which only its provider moves; then when the event was sent, for other changes."""
 
@@ -47,7 +46,7 @@ class Sighting:
     pressed: bool
 
     @classmethod
-    def of(cls, finding: Finding, event: Event) -> Sighting:
+    def of(cls, finding: Finding, event: FindingsEvent) -> Sighting:
         """Return a finding as an event shows it."""
         return cls(
             finding=finding,

@@ -3,49 +3,44 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging import correlation_paths
-from aws_lambda_powertools.utilities import parameters
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.tickets.logic import Invocation, Services, explain_no_findings, handle_findings
+from functions.tickets.logic import Invocation, Services, handle_findings
 from functions.tickets.outcomes import TicketsIncompleteError
 from functions.tickets.ticket_table import TicketTable, create_table
 from functions.tickets.trackers import enabled_trackers
+from invocation.environment import required
 from invocation.messages import work_on_messages
 from invocation.once import RememberedWork
-from securityhub.events import CustomActionEvent, ImportedFindingsEvent, parse_event
+from invocation.secrets import Secrets
+from securityhub.events import (
+    FindingsEvent,
+    explain_no_findings,
+    parse_event,
+)
 from securityhub.findings.client import SecurityHub, create_client
 
-_SECRET_SECONDS: Final = 300
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 logger = Logger(service="tickets")
-tracer = Tracer(service="tickets")
-
-
-def get_secret(name: str) -> Mapping[str, str]:
-    """Return a secret of Secrets Manager that holds a JSON object; at most five minutes old."""
-    secret: Mapping[str, str] = parameters.get_secret(name, transform="json", max_age=_SECRET_SECONDS)
-    return secret
 
 
 # Made once a container, so that wrong settings show at cold start and connections are reused.
-once = RememberedWork(DynamoDBPersistenceLayer(table_name=os.environ["IDEMPOTENCY_TABLE"]))
+once = RememberedWork.in_table(required(os.environ, "IDEMPOTENCY_TABLE"))
 services = Services(
-    trackers=enabled_trackers(os.environ, get_secret),
-    tickets=TicketTable(create_table(os.environ["TICKET_TABLE"])),
+    trackers=enabled_trackers(os.environ, Secrets().get),
+    tickets=TicketTable(create_table(required(os.environ, "TICKET_TABLE"))),
     once=once,
     security_hub=SecurityHub(create_client()),
 )
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.EVENT_BRIDGE)
-@tracer.capture_lambda_handler(capture_response=False)
 def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
     """Open or resolve the tickets of a custom action's findings, or of a batch of imported findings.
 
@@ -74,8 +69,8 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
 
 def _handle(event: object, invocation: Invocation, *, is_late: bool) -> dict[str, object]:
     parsed = parse_event(event)
-    if not isinstance(parsed, CustomActionEvent | ImportedFindingsEvent):
-        reason = explain_no_findings(parsed)
+    if not isinstance(parsed, FindingsEvent):
+        reason = explain_no_findings(parsed, not_done="no ticket was opened")
         logger.warning(reason)
         return {"skipped": reason}
     summary = handle_findings(parsed, services=services, invocation=invocation, is_late=is_late)

@@ -13,7 +13,6 @@ from functions.tickets.contract import Ticket, Tracker
 from functions.tickets.entry import (
     ChangedMeanwhileError,
     Entry,
-    Event,
     Sighting,
     State,
     Step,
@@ -28,7 +27,7 @@ from functions.tickets.entry import (
 )
 from functions.tickets.outcomes import Report, Summary
 from functions.tickets.write_back import compose_note, fields_to_write, has_links, status_to_write
-from securityhub.events import CustomActionEvent, Finding, ImportedFindingsV2Event, InsightResultsEvent
+from securityhub.events import CustomActionEvent, Finding, FindingsEvent
 from securityhub.findings.updates import FindingsUpdater, distinct, with_earlier_note, write_to_findings
 
 SECURITY_HUB: Final = "Security Hub"
@@ -114,7 +113,7 @@ class _ToldError(Exception):
 
 
 def handle_findings(
-    event: Event, *, services: Services, invocation: Invocation, is_late: bool = False
+    event: FindingsEvent, *, services: Services, invocation: Invocation, is_late: bool = False
 ) -> Summary:
     """Open, or resolve, the tickets of every finding of an event, and write to each what happened.
 
@@ -141,19 +140,11 @@ def handle_findings(
     )
 
 
-def explain_no_findings(event: InsightResultsEvent | ImportedFindingsV2Event) -> str:
-    """Say why an event of a type that this function can't act on changes nothing."""
-    return (
-        f"{type(event).__name__} has no findings in the AWS Security Finding Format, so no ticket was "
-        "opened. In Security Hub, select findings, not insight results, and press the custom action on those."
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
     """One event on its way."""
 
-    event: Event
+    event: FindingsEvent
     services: Services
     invocation: Invocation
     is_late: bool

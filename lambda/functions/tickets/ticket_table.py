@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from functions.tickets.contract import Ticket
 from functions.tickets.entry import ChangedMeanwhileError, Entry, State, finding_key
+from invocation.clients import client_config
 from securityhub.events import Finding
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 def create_table(name: str) -> Table:
     """Create the client of the table, once a container."""
-    config = Config(connect_timeout=5, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 4})
-    return boto3.resource("dynamodb", config=config).Table(name)
+    return boto3.resource("dynamodb", config=client_config()).Table(name)
 
 
 class TicketTable:

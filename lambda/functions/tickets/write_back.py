@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from functions.tickets.entry import Entry, Event, State
-from securityhub.events import Finding
+from functions.tickets.entry import Entry, State
+from securityhub.events import Finding, FindingsEvent
 from securityhub.findings.updates import MAX_NOTE_CHARACTERS, asked_by, truncate
 
 FIELD: Final = "Tickets"
@@ -31,7 +31,9 @@ def has_links(finding: Finding) -> bool:
     return bool(_fields(finding).get(FIELD))
 
 
-def compose_note(entries: Mapping[str, Entry], *, event: Event, now: datetime, request_id: str) -> str:
+def compose_note(
+    entries: Mapping[str, Entry], *, event: FindingsEvent, now: datetime, request_id: str
+) -> str:
     """Return what the finding's note says: what, when and by whom; at most 512 characters."""
     origin = f" {now.isoformat(timespec='seconds')} by {asked_by(event)}, request {request_id}."
     news = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -12,14 +12,17 @@ from functions.update_findings.logic import (
     FindingsNotUpdatedError,
     Settings,
     Summary,
-    explain_no_findings,
     update_findings,
 )
-from securityhub.events import CustomActionEvent, ImportedFindingsEvent, InsightResultsEvent, parse_event
+from securityhub.events import (
+    FindingsEvent,
+    InsightResultsEvent,
+    explain_no_findings,
+    parse_event,
+)
 from securityhub.findings.client import SecurityHub, create_client
 
 logger = Logger(service="update_findings")
-tracer = Tracer(service="update_findings")
 
 # Made once a container, so that wrong settings show at cold start and connections are reused.
 settings = Settings.from_environment(os.environ)
@@ -27,7 +30,6 @@ security_hub = SecurityHub(create_client())
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.EVENT_BRIDGE)
-@tracer.capture_lambda_handler(capture_response=False)
 def handle(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
     """Set the workflow status of all findings of a custom action event or an imported event.
 
@@ -46,8 +48,8 @@ def handle(event: dict[str, object], context: LambdaContext) -> dict[str, object
     """
     logger.debug("Event received", extra={"event": event})
     parsed = parse_event(event)
-    if not isinstance(parsed, CustomActionEvent | ImportedFindingsEvent):
-        reason = explain_no_findings(parsed)
+    if not isinstance(parsed, FindingsEvent):
+        reason = explain_no_findings(parsed, not_done="no workflow status was changed")
         logger.warning(reason)
         action_arn = parsed.action_arn if isinstance(parsed, InsightResultsEvent) else None
         nothing = Summary(action=action_arn, workflow_status=settings.workflow_status)

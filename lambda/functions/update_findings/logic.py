@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from string import Template
 from typing import Final
 
+from invocation.environment import one_of, wrong
 from securityhub.events import (
     CustomActionEvent,
     Finding,
+    FindingsEvent,
     ImportedFindingsEvent,
-    ImportedFindingsV2Event,
-    InsightResultsEvent,
     MalformedItem,
 )
 from securityhub.findings.updates import (
@@ -62,19 +62,13 @@ class Settings:
         Raises:
             ValueError: A variable is missing or not one of the allowed values.
         """
-        status = environment.get("WORKFLOW_STATUS")
-        if status not in WORKFLOW_STATUSES:
-            raise ValueError(
-                f"The environment variable WORKFLOW_STATUS must be one of {', '.join(WORKFLOW_STATUSES)}, "
-                f"but is {status!r}. Set it on the Lambda function."
-            )
+        status = one_of(environment, "WORKFLOW_STATUS", WORKFLOW_STATUSES)
         template = Template(environment.get("NOTE_TEMPLATE") or DEFAULT_NOTE_TEMPLATE)
         unknown = sorted(set(template.get_identifiers()) - set(NOTE_PLACEHOLDERS))
         if unknown or not template.is_valid() or not template.template.strip():
-            raise ValueError(
-                f"The environment variable NOTE_TEMPLATE is {template.template!r}. It must hold text, $$ for "
-                f"a dollar, and no placeholders but {', '.join('$' + name for name in NOTE_PLACEHOLDERS)}."
-            )
+            placeholders = ", ".join("$" + name for name in NOTE_PLACEHOLDERS)
+            allowed = f"a text with $$ for a dollar and no placeholders but {placeholders}"
+            raise wrong("NOTE_TEMPLATE", template.template, allowed)
         return cls(workflow_status=status, note_template=template)
 
 
@@ -140,7 +134,7 @@ class FindingsNotUpdatedError(Exception):
 
 
 def update_findings(
-    event: CustomActionEvent | ImportedFindingsEvent,
+    event: FindingsEvent,
     *,
     settings: Settings,
     security_hub: FindingsUpdater,
@@ -192,18 +186,7 @@ def update_findings(
     )
 
 
-def explain_no_findings(event: InsightResultsEvent | ImportedFindingsV2Event) -> str:
-    """Say why an event of a type that this function can't act on changes nothing."""
-    return (
-        f"{type(event).__name__} has no findings in the AWS Security Finding Format, so no workflow status "
-        "was changed. In Security Hub, select findings, not insight results, and press the custom action on "
-        "those."
-    )
-
-
-def compose_note(
-    event: CustomActionEvent | ImportedFindingsEvent, settings: Settings, request_id: str
-) -> str:
+def compose_note(event: FindingsEvent, settings: Settings, request_id: str) -> str:
     """Return the note's text, at most `MAX_NOTE_CHARACTERS` long.
 
     The event doesn't name the analyst who pressed the custom action, so the note has what leads to them:

@@ -13,6 +13,7 @@ from securityhub.events.model import (
     CustomActionEvent,
     EventBridgeEvent,
     Finding,
+    FindingsEvent,
     ImportedFindingsEvent,
     ImportedFindingsV2Event,
     InsightResult,
@@ -20,6 +21,7 @@ from securityhub.events.model import (
     MalformedItem,
     OcsfFinding,
     Resource,
+    explain_no_findings,
 )
 from securityhub.events.parser import SecurityHubEvent, parse_event, parse_finding
 
@@ -27,6 +29,7 @@ __all__ = [
     "CustomActionEvent",
     "EventBridgeEvent",
     "Finding",
+    "FindingsEvent",
     "ImportedFindingsEvent",
     "ImportedFindingsV2Event",
     "InsightResult",
@@ -36,6 +39,7 @@ __all__ = [
     "OcsfFinding",
     "Resource",
     "SecurityHubEvent",
+    "explain_no_findings",
     "parse_event",
     "parse_finding",
 ]

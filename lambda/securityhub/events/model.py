@@ -205,3 +205,20 @@ class ImportedFindingsV2Event(EventBridgeEvent):
 
     findings: tuple[OcsfFinding, ...]
     malformed_findings: tuple[MalformedItem, ...]
+
+
+FindingsEvent = CustomActionEvent | ImportedFindingsEvent
+"""The events that carry findings in the AWS Security Finding Format."""
+
+
+def explain_no_findings(event: InsightResultsEvent | ImportedFindingsV2Event, *, not_done: str) -> str:
+    """Say why an event without findings in the AWS Security Finding Format changes nothing.
+
+    Args:
+        event: The event.
+        not_done: What therefore was not done, such as `no ticket was opened`.
+    """
+    return (
+        f"{type(event).__name__} has no findings in the AWS Security Finding Format, so {not_done}. In "
+        "Security Hub, select findings, not insight results, and press the custom action on those."
+    )

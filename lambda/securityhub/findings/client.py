@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from invocation import clients
 from securityhub.events import Finding, parse_finding
 from securityhub.findings.updates import NotUpdated, RequestRefusedError
 
@@ -32,12 +31,8 @@ def create_client() -> SecurityHubClient:
     That region is right for findings of linked regions as well: the custom action was pressed in it, and
     cross-region aggregation carries updates to where a finding comes from.
     """
-    return boto3.client(
-        "securityhub",
-        config=Config(
-            connect_timeout=5, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 4}
-        ),
-    )
+    client: SecurityHubClient = clients.create_client("securityhub")
+    return client
 
 
 class SecurityHub:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from securityhub.events import CustomActionEvent, Finding, ImportedFindingsEvent
+from securityhub.events import CustomActionEvent, Finding, FindingsEvent
 
 MAX_FINDINGS_PER_REQUEST: Final = 100
 MAX_NOTE_CHARACTERS: Final = 512
@@ -102,7 +102,7 @@ def distinct(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     return tuple({(finding.product_arn, finding.id): finding for finding in findings}.values())
 
 
-def asked_by(event: CustomActionEvent | ImportedFindingsEvent) -> str:
+def asked_by(event: FindingsEvent) -> str:
     """Say in a note by whom something was asked for.
 
     The event doesn't name the analyst who pressed the custom action, so the note has what leads to them.

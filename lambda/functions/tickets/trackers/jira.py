@@ -24,7 +24,8 @@ from functions.tickets.trackers.calls import (
     seconds_until_retry,
     secret_member,
 )
-from functions.tickets.trackers.environment import base_url, variable
+from functions.tickets.trackers.environment import base_url
+from invocation.environment import matching, required
 
 _MAX_SUMMARY: Final = 255
 _NOFORMAT: Final = re.compile(r"\{(?=noformat)", re.IGNORECASE)
@@ -193,8 +194,13 @@ def from_environment(environment: Mapping[str, str], get_secret: Callable[[str],
         ValueError: One is missing or not allowed.
     """
     url = base_url(environment, "JIRA_URL")
-    project = variable(environment, "JIRA_PROJECT", allowed=r"[A-Za-z][A-Za-z0-9_]*")
-    secret_id = variable(environment, "JIRA_SECRET")
+    project = matching(
+        environment,
+        "JIRA_PROJECT",
+        pattern=r"[A-Za-z][A-Za-z0-9_]*",
+        allowed="the key of a project, such as SEC",
+    )
+    secret_id = required(environment, "JIRA_SECRET")
     calls = Calls(
         name=Jira.name,
         read_secret=lambda: get_secret(secret_id),
@@ -214,7 +220,7 @@ def from_environment(environment: Mapping[str, str], get_secret: Callable[[str],
         calls,
         url=url,
         project=project,
-        issue_type=variable(environment, "JIRA_ISSUE_TYPE", default="Task"),
+        issue_type=required(environment, "JIRA_ISSUE_TYPE", default="Task"),
         done_transition=environment.get("JIRA_DONE_TRANSITION", "").strip() or None,
     )
 

@@ -23,7 +23,8 @@ from functions.tickets.trackers.calls import (
     seconds_until_retry,
     secret_member,
 )
-from functions.tickets.trackers.environment import base_url, variable
+from functions.tickets.trackers.environment import base_url
+from invocation.environment import matching, required
 
 _MAX_TITLE: Final = 255
 _HIGH_URGENCY: Final = frozenset({"CRITICAL", "HIGH"})
@@ -146,9 +147,19 @@ def from_environment(environment: Mapping[str, str], get_secret: Callable[[str],
         ValueError: One is missing or not allowed.
     """
     url = base_url(environment, "PAGERDUTY_URL", default="https://api.pagerduty.com")
-    service_id = variable(environment, "PAGERDUTY_SERVICE_ID", allowed=r"[A-Z0-9]+")
-    sender = variable(environment, "PAGERDUTY_FROM", allowed=r"[^@\s]+@[^@\s]+")
-    secret_id = variable(environment, "PAGERDUTY_SECRET")
+    service_id = matching(
+        environment,
+        "PAGERDUTY_SERVICE_ID",
+        pattern=r"[A-Z0-9]+",
+        allowed="the id of a service, such as PABC123",
+    )
+    sender = matching(
+        environment,
+        "PAGERDUTY_FROM",
+        pattern=r"[^@\s]+@[^@\s]+",
+        allowed="the e-mail address of a user",
+    )
+    secret_id = required(environment, "PAGERDUTY_SECRET")
     calls = Calls(
         name=PagerDuty.name,
         read_secret=lambda: get_secret(secret_id),

@@ -23,7 +23,8 @@ from functions.tickets.trackers.calls import (
     seconds_until_retry,
     secret_member,
 )
-from functions.tickets.trackers.environment import base_url, variable
+from functions.tickets.trackers.environment import base_url
+from invocation.environment import required
 from securityhub.findings.updates import truncate
 
 _MAX_SHORT_DESCRIPTION: Final = 160
@@ -161,7 +162,7 @@ def from_environment(environment: Mapping[str, str], get_secret: Callable[[str],
         ValueError: One is missing or not allowed.
     """
     url = base_url(environment, "SERVICENOW_URL")
-    secret_id = variable(environment, "SERVICENOW_SECRET")
+    secret_id = required(environment, "SERVICENOW_SECRET")
     calls = Calls(
         name=ServiceNow.name,
         read_secret=lambda: get_secret(secret_id),
@@ -179,7 +180,7 @@ def from_environment(environment: Mapping[str, str], get_secret: Callable[[str],
             404: "Check SERVICENOW_URL, and give the user of SERVICENOW_SECRET the role itil.",
         },
     )
-    close_code = variable(environment, "SERVICENOW_CLOSE_CODE", default="Solution provided")
+    close_code = required(environment, "SERVICENOW_CLOSE_CODE", default="Solution provided")
     return ServiceNow(calls, url=url, close_code=close_code)
 
 

@@ -23,7 +23,8 @@ from functions.tickets.trackers.calls import (
     seconds_until_retry,
     secret_member,
 )
-from functions.tickets.trackers.environment import base_url, variable
+from functions.tickets.trackers.environment import base_url
+from invocation.environment import matching, required
 
 _MAX_TITLE: Final = 300
 # Of a message that is changed; a new one may be ten times as long. A marked title always fits.
@@ -151,8 +152,13 @@ def from_environment(environment: Mapping[str, str], get_secret: Callable[[str],
         ValueError: One is missing or not allowed.
     """
     url = base_url(environment, "SLACK_URL", default="https://slack.com/api/")
-    channel = variable(environment, "SLACK_CHANNEL", allowed=r"[CG][A-Z0-9]+")
-    secret_id = variable(environment, "SLACK_SECRET")
+    channel = matching(
+        environment,
+        "SLACK_CHANNEL",
+        pattern=r"[CG][A-Z0-9]+",
+        allowed="the id of a channel, such as C024BE91L",
+    )
+    secret_id = required(environment, "SLACK_SECRET")
     calls = Calls(
         name=Slack.name,
         read_secret=lambda: get_secret(secret_id),

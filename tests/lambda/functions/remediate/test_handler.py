@@ -21,7 +21,6 @@ ENVIRONMENT = {
     "EXTERNAL_ID": "external",
     "RECORDS_BUCKET": "records",
     "IDEMPOTENCY_TABLE": "done",
-    "POWERTOOLS_TRACE_DISABLED": "true",
 }
 
 

@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from functions.remediate.allow_and_deny import AccountLists, TagLists
-from functions.remediate.logic import explain_no_findings, remediate_findings
+from functions.remediate.logic import remediate_findings
 from functions.remediate.outcomes import FindingsNotRemediatedError, Status
 from invocation.once import RememberedWork
-from securityhub.events import MalformedItem, Resource, parse_event
+from securityhub.events import MalformedItem, Resource
 from tests.hypothesis_profiles import examples
 
 REFUSING = "777788889999"
@@ -514,12 +514,6 @@ def test_the_error_names_every_failure(run, world, new_event):
     world.failing = {"resource/1"}
     error = FindingsNotRemediatedError(run(new_event(2)))
     assert str(error) == "1 failure(s). finding/1: RuntimeError: The service is in pieces"
-
-
-def test_an_event_without_findings_is_explained(load_event):
-    assert "has no findings in the AWS Security Finding Format" in explain_no_findings(
-        parse_event(load_event("insight_results_few"))
-    )
 
 
 def test_a_note_with_a_large_prior_state_says_where_it_is(run, world, new_event, monkeypatch):

@@ -5,7 +5,6 @@ import json
 from dataclasses import replace
 
 import pytest
-from aws_lambda_powertools.utilities import parameters
 
 from functions.tickets.outcomes import TicketsIncompleteError
 from invocation.once import RememberedWork
@@ -18,7 +17,6 @@ ENVIRONMENT = {
     "JIRA_URL": "https://example.atlassian.net",
     "JIRA_PROJECT": "SEC",
     "JIRA_SECRET": "securityhub-actions/jira",
-    "POWERTOOLS_TRACE_DISABLED": "true",
 }
 
 
@@ -128,19 +126,6 @@ def test_what_failed_is_in_the_log(handler, imported, lambda_context, world, log
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     (line,) = [line for line in lines if line["message"] == "Tickets incomplete"]
     assert line["summary"]["findings"][0]["failures"] == {"Jira": "TrackerError: Jira answered 500"}
-
-
-def test_a_secret_is_read_when_it_is_needed_and_for_five_minutes(handler, monkeypatch):
-    read = []
-
-    def get_secret(name, **settings):
-        read.append((name, settings))
-        return {"email": "a", "api_token": "b"}
-
-    monkeypatch.setattr(parameters, "get_secret", get_secret)
-    assert read == []
-    assert handler.get_secret("securityhub-actions/jira") == {"email": "a", "api_token": "b"}
-    assert read == [("securityhub-actions/jira", {"transform": "json", "max_age": 300})]
 
 
 def test_a_tracker_that_does_not_exist_shows_at_cold_start(cold_start):

@@ -8,9 +8,7 @@ from hypothesis import HealthCheck, event, given, target
 from hypothesis import strategies as st
 
 from functions.tickets.contract import TrackerError
-from functions.tickets.logic import explain_no_findings
 from functions.tickets.outcomes import TicketsIncompleteError
-from securityhub.events import parse_event
 from tests.hypothesis_profiles import examples
 
 FAILED, PASSED = {"Compliance": {"Status": "FAILED"}}, {"Compliance": {"Status": "PASSED"}}
@@ -497,12 +495,6 @@ def test_the_answer_says_which_tickets_there_are(world):
         "Jira": "open JIRA-1 https://jira.example.com/JIRA-1",
         "Slack": "open SLACK-1 https://slack.example.com/SLACK-1",
     }
-
-
-def test_an_event_without_findings_is_explained(load_event):
-    assert "has no findings in the AWS Security Finding Format" in explain_no_findings(
-        parse_event(load_event("insight_results_few"))
-    )
 
 
 # Below, random histories of two findings, with deaths and intrusions anywhere.

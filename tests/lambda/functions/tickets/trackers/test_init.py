@@ -20,7 +20,7 @@ def test_a_list_of_trackers_that_is_empty_or_wrong_is_an_error_that_says_what_is
 
 @pytest.mark.parametrize("name", MODULES)
 def test_a_tracker_without_its_variables_is_an_error_that_names_the_first(name):
-    with pytest.raises(ValueError, match=rf"{name.upper()}_[A-Z_]+ must be set"):
+    with pytest.raises(ValueError, match=rf"{name.upper()}_[A-Z_]+ must be"):
         enabled_trackers({"TRACKERS": name}, dict)
 
 

@@ -1,0 +1,63 @@
+"""Secrets of AWS Secrets Manager that hold a JSON object, kept for some minutes."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from invocation.clients import create_client
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager.client import SecretsManagerClient
+
+KEPT_SECONDS: Final = 300
+# Less than other services get: whoever needs no secret shall have its turn when Secrets Manager is silent.
+_READ_SECONDS: Final = 5
+
+
+class Secrets:
+    """Reads secrets when they are needed. The values stay in memory and are in no error and no log.
+
+    Source: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
+    """
+
+    def __init__(
+        self, client: SecretsManagerClient | None = None, *, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Prepare to read secrets.
+
+        Args:
+            client: Secrets Manager. Default: a client that is created when the first secret is needed.
+            now: Seconds, from any beginning.
+        """
+        self._client = client
+        self._now = now
+        self._kept: dict[str, tuple[float, Mapping[str, str]]] = {}
+
+    def get(self, name: str) -> Mapping[str, str]:
+        """Return the members of a secret, at most `KEPT_SECONDS` old.
+
+        Raises:
+            ValueError: The secret holds no JSON object; the error does not show what it holds.
+            ClientError: Secrets Manager refuses.
+            BotoCoreError: It does not answer.
+        """
+        expires, members = self._kept.get(name, (0.0, {}))
+        if expires <= self._now():
+            members = self._read(name)
+            self._kept[name] = (self._now() + KEPT_SECONDS, members)
+        return members
+
+    def _read(self, name: str) -> Mapping[str, str]:
+        if self._client is None:
+            self._client = create_client("secretsmanager", read_seconds=_READ_SECONDS)
+        try:
+            members = json.loads(self._client.get_secret_value(SecretId=name)["SecretString"])
+        except (KeyError, ValueError):
+            members = None
+        if not isinstance(members, dict):
+            # Not 'from error', which shows the text.
+            raise ValueError(f"The secret {name} must hold a JSON object.") from None  # noqa: TRY004
+        return members
