@@ -6,6 +6,8 @@ network. See docs/adr/0003-dependency-layer.md.
 
 from __future__ import annotations
 
+import atexit
+import functools
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -96,15 +98,22 @@ def _layer(
     existing = stack.node.try_find_child(construct_id)
     if isinstance(existing, lambda_.LayerVersion):
         return existing
-    with tempfile.TemporaryDirectory() as folder:
-        copy_distributions(distributions, Path(folder, "python"))
-        return lambda_.LayerVersion(
-            stack,
-            construct_id,
-            description=description,
-            code=lambda_.Code.from_asset(folder),
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+    return lambda_.LayerVersion(
+        stack,
+        construct_id,
+        description=description,
+        code=lambda_.Code.from_asset(str(_gathered(tuple(distributions)))),
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+
+
+@functools.cache
+def _gathered(distributions: tuple[str, ...]) -> Path:
+    """Return a folder with the distributions, which all stacks of this process share."""
+    folder = Path(tempfile.mkdtemp(prefix="dependency-layer-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    copy_distributions(distributions, folder / "python")
+    return folder
 
 
 def _installed(name: str) -> Distribution:

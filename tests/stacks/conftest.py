@@ -16,11 +16,26 @@ _ASSET_HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 @pytest.fixture(scope="session")
-def new_app(feature_flags):
-    """A function that makes an app with the feature flags of cdk.json and the checks of app.py."""
+def context(feature_flags):
+    """The feature flags of cdk.json, for apps of which only the templates matter: no assets are copied.
+
+    Source: https://github.com/aws/aws-cdk/blob/main/packages/aws-cdk-lib/cx-api/lib/app.ts
+    """
+    return {**feature_flags, "aws:cdk:disable-asset-staging": True}
+
+
+@pytest.fixture(scope="session")
+def new_app(context):
+    """A function that makes an app without the checks, which take longer than everything else."""
+    return lambda: App(context=context, analytics_reporting=False)
+
+
+@pytest.fixture(scope="session")
+def new_checked_app(new_app):
+    """A function that makes an app whose synthesis makes the checks of app.py."""
 
     def make():
-        app = App(context=feature_flags, analytics_reporting=False)
+        app = new_app()
         check_templates(app)
         return app
 

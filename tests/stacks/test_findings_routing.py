@@ -79,8 +79,10 @@ def test_the_snapshot_is_what_was_reviewed(template, snapshot):
     assert template.to_json() == snapshot
 
 
-def test_the_checks_of_every_synthesis_find_nothing(new_stack):
-    new_stack(EVERYTHING).node.root.synth()
+def test_the_checks_of_every_synthesis_find_nothing(new_checked_app, environment):
+    an_app = new_checked_app()
+    FindingsRoutingStack(an_app, "FindingsRouting", settings=EVERYTHING, env=environment)
+    an_app.synth()
 
 
 def test_the_synthesis_gives_no_warning(new_stack):
@@ -345,10 +347,10 @@ def test_where_account_and_region_are_unknown_the_template_names_none(new_stack)
         ({"high"}, {"SecurityHubAnalystActions", "SecurityHubFindingsRouting"}),
     ],
 )
-def test_the_app_has_the_stack_while_any_part_is_on(monkeypatch, tmp_path, feature_flags, on, stacks):
+def test_the_app_has_the_stack_while_any_part_is_on(monkeypatch, tmp_path, context, on, stacks):
     settings = load_settings().model_copy(update={"routing": routing(on=on)})
     monkeypatch.setattr(app, "load_settings", lambda **_: settings)
-    monkeypatch.setattr(app, "App", lambda: App(context=feature_flags, outdir=str(tmp_path)))
+    monkeypatch.setattr(app, "App", lambda: App(context=context, outdir=str(tmp_path)))
     monkeypatch.setattr(app, "check_templates", lambda _: None)
     app.main()
     assert {path.name.partition(".")[0] for path in tmp_path.glob("*.template.json")} == stacks

@@ -62,8 +62,8 @@ def test_the_snapshot_is_what_was_reviewed(new_template, snapshot, without_asset
         {"remediations": ["s3_require_tls"], "resource_tags": TAGS},
     ],
 )
-def test_the_template_passes_every_check(new_app, environment, remediation_settings, changes):
-    app = new_app()
+def test_the_template_passes_every_check(new_checked_app, environment, remediation_settings, changes):
+    app = new_checked_app()
     MemberRoleStack(app, "Member", settings=remediation_settings(**changes), env=environment)
     app.synth()
 
@@ -251,8 +251,8 @@ def test_the_role_for_runbooks_has_the_name_path_and_boundary_of_the_settings(ne
     assert json.dumps(automation["PermissionsBoundary"]).endswith(':policy/Fence"]]}')
 
 
-def test_the_template_with_runbooks_passes_every_check(new_app, environment, remediation_settings):
-    app = new_app()
+def test_the_template_with_runbooks_passes_every_check(new_checked_app, environment, remediation_settings):
+    app = new_checked_app()
     settings = remediation_settings(remediations=WITH_RUNBOOKS)
     MemberRoleStack(app, "Member", settings=settings, env=environment)
     app.synth()

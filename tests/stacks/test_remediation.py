@@ -44,16 +44,18 @@ def test_the_snapshot_is_what_was_reviewed(template, snapshot, without_asset_has
 @pytest.mark.parametrize(
     ("allow", "deny"), [(["444455556666"], []), (["ANY"], []), (["ANY"], [UNIT]), ([UNIT], []), ([], [])]
 )
-def test_the_template_passes_every_check(new_app, environment, remediation_settings, allow, deny):
-    an_app = new_app()
+def test_the_template_passes_every_check(new_checked_app, environment, remediation_settings, allow, deny):
+    an_app = new_checked_app()
     settings = remediation_settings(**EVERYTHING, accounts={"allow": allow, "deny": deny})
     RemediationStack(an_app, "Remediation", settings=settings, env=environment)
     an_app.synth()
 
 
 @pytest.mark.parametrize("region", [None, "eu-west-1", "cn-north-1"])
-def test_the_templates_pass_every_check_wherever_they_are_deployed(new_app, remediation_settings, region):
-    an_app = new_app()
+def test_the_templates_pass_every_check_wherever_they_are_deployed(
+    new_checked_app, remediation_settings, region
+):
+    an_app = new_checked_app()
     environment = Environment(account="111122223333", region=region) if region else None
     settings = remediation_settings(**EVERYTHING)
     RemediationStack(an_app, "Remediation", settings=settings, env=environment)
@@ -208,12 +210,12 @@ def test_accounts_that_join_a_unit_get_the_role_by_themselves(template):
 
 @pytest.mark.parametrize("enabled", [True, False])
 def test_the_app_has_the_stacks_while_remediation_is_enabled(
-    monkeypatch, tmp_path, feature_flags, remediation_settings, enabled
+    monkeypatch, tmp_path, context, remediation_settings, enabled
 ):
     remediation = remediation_settings(**EVERYTHING, enabled=enabled)
     settings = load_settings().model_copy(update={"remediation": remediation})
     monkeypatch.setattr(app, "load_settings", lambda **_: settings)
-    monkeypatch.setattr(app, "App", lambda: App(context=feature_flags, outdir=str(tmp_path)))
+    monkeypatch.setattr(app, "App", lambda: App(context=context, outdir=str(tmp_path)))
     monkeypatch.setattr(app, "check_templates", lambda _: None)
     app.main()
     made = {path.name.partition(".")[0] for path in tmp_path.glob("*.template.json")}

@@ -10,8 +10,8 @@ def acknowledge(construct, rule):
 
 
 @pytest.fixture
-def stack(new_app, environment):
-    return Stack(new_app(), "Stack", env=environment)
+def stack(new_checked_app, environment):
+    return Stack(new_checked_app(), "Stack", env=environment)
 
 
 def test_a_template_that_cfn_lint_refuses_stops_the_synthesis(stack):

@@ -45,8 +45,8 @@ def test_the_snapshot_is_what_was_reviewed(template, snapshot, without_asset_has
 
 
 @pytest.mark.parametrize("region", [None, "eu-west-1", "cn-north-1"])
-def test_the_template_passes_every_check_wherever_it_is_deployed(new_app, ticketing_settings, region):
-    an_app = new_app()
+def test_the_template_passes_every_check_wherever_it_is_deployed(new_checked_app, ticketing_settings, region):
+    an_app = new_checked_app()
     environment = Environment(account="111122223333", region=region) if region else None
     TicketingStack(an_app, "Ticketing", settings=ticketing_settings(), env=environment)
     (stack,) = an_app.synth().stacks
@@ -123,11 +123,11 @@ def test_the_table_of_tickets_stays_and_can_be_restored(template):
 
 @pytest.mark.parametrize("enabled", [True, False])
 def test_the_app_has_the_stack_while_ticketing_is_enabled(
-    monkeypatch, tmp_path, feature_flags, ticketing_settings, enabled
+    monkeypatch, tmp_path, context, ticketing_settings, enabled
 ):
     settings = load_settings().model_copy(update={"ticketing": ticketing_settings(enabled=enabled)})
     monkeypatch.setattr(app, "load_settings", lambda **_: settings)
-    monkeypatch.setattr(app, "App", lambda: App(context=feature_flags, outdir=str(tmp_path)))
+    monkeypatch.setattr(app, "App", lambda: App(context=context, outdir=str(tmp_path)))
     monkeypatch.setattr(app, "check_templates", lambda _: None)
     app.main()
     assert (tmp_path / "SecurityHubTicketing.template.json").exists() == enabled
