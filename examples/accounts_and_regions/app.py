@@ -10,7 +10,7 @@ from constructs import Construct
 
 from securityhub_actions import CustomActionRule, targets
 
-# Replace these with accounts, Regions, a repository and a connection of your own.
+# Replace these with your own accounts, Regions, repository, and connection.
 PIPELINE: Final = Environment(account="111122223333", region="eu-west-1")
 STAGING: Final = [Environment(account="444455556666", region="eu-west-1")]
 PRODUCTION: Final = [
@@ -47,14 +47,14 @@ class TriageStack(Stack):
 
 
 class TriageStage(Stage):
-    """The stack in each account and Region of one stage.
+    """The stacks of one stage, one for each account and Region.
 
-    A custom action exists in one account and Region, and so do the rule and the queue that go with it.
+    A custom action, its rule, and its queue exist in a single account and Region.
 
     Args:
         scope: Construct that the stage belongs to.
         construct_id: Its id in that scope.
-        environments: Accounts and Regions, each with a stack of its own.
+        environments: Accounts and Regions; each gets a stack.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, environments: list[Environment]) -> None:
@@ -64,7 +64,7 @@ class TriageStage(Stage):
 
 
 class PipelineStack(Stack):
-    """The pipeline, which deploys itself, then staging, and production once somebody has approved.
+    """A pipeline that updates itself, deploys to staging, and after an approval to production.
 
     Args:
         scope: Construct that the stack belongs to.

@@ -1,4 +1,4 @@
-"""Every target of the library: AWS services for a custom action, others for imported findings."""
+"""Every target of the library: AWS services for a custom action, third parties for imported findings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TITLE: Final = "$.detail.findings[0].Title"
 
 
 class AllTargetsStack(Stack):
-    """Four rules, each with up to five targets, which is the most that EventBridge takes.
+    """Five rules, because EventBridge allows five targets for a rule.
 
     Args:
         scope: Construct that the stack belongs to.
@@ -90,14 +90,14 @@ class AllTargetsStack(Stack):
         return targets.StateMachine(stepfunctions.StateMachine(self, "Machine", definition_body=definition))
 
     def _command(self) -> targets.RunCommand:
-        """Install missing patches on the instances with a tag, whichever finding was selected."""
+        """Install missing patches on instances with a tag, whichever findings were selected."""
         instances = targets.Instances.with_tag("PatchOnFinding", "yes")
         return targets.RunCommand(
             "AWS-RunPatchBaseline", instances=instances, parameters={"Operation": ["Install"]}
         )
 
     def _automation(self) -> targets.Automation:
-        """Publish the title of the first selected finding with a runbook of AWS."""
+        """Publish the title of the first selected finding with an AWS runbook."""
         role = iam.Role(self, "Runbook", assumed_by=iam.ServicePrincipal("ssm.amazonaws.com"))
         self._topic.grant_publish(role)
         return targets.Automation(

@@ -1,4 +1,4 @@
-"""A CDK app of your own that installs the library as a package: critical findings go to a queue."""
+"""An app outside this repository that installs the library: critical findings go to a queue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An app whose filter has unit tests: what the filter lets through goes to a queue."""
+"""An app whose filter has unit tests: findings that pass the filter go to a queue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which findings wake somebody up. A module of its own, so that its tests need no app."""
+"""The findings that page the on-call engineer. A separate module, so that its tests don't load the app."""
 
 from __future__ import annotations
 

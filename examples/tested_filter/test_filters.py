@@ -1,4 +1,4 @@
-"""Unit tests of a filter: they run in a second, without an AWS account and without synthesis."""
+"""Unit tests of a filter. They need neither an AWS account nor synthesis."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from filters import EXPOSED_BUCKETS
 
 from securityhub_actions.patterns import EventPattern
 
-# Copy an event of your own from the EventBridge console or a log group to test what really arrives.
+# To test with what your account really receives, send events to a log group and copy one from there.
 EVENT = json.loads(Path(__file__).with_name("event.json").read_text(encoding="utf-8"))
 PATTERN = EventPattern.parse(EXPOSED_BUCKETS.to_event_pattern())
 
