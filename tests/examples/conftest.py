@@ -1,4 +1,7 @@
-"""The embedded AWS that the examples are deployed onto, and what they all need to be seen at work."""
+"""The embedded AWS that the examples are deployed onto, and what they all need to be seen at work.
+
+They share an account: a test looks only at what is about its own findings.
+"""
 
 from __future__ import annotations
 

@@ -35,16 +35,28 @@ def outputs(aws, stack, *, account=DEFAULT_ACCOUNT, region=DEFAULT_REGION):
     return {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}
 
 
-def received(aws, queue_url, count, *, account=DEFAULT_ACCOUNT, region=DEFAULT_REGION):
-    """Take as many messages out of a queue, once it has them, and return their bodies."""
+def received(aws, queue_url, finding, *, account=DEFAULT_ACCOUNT, region=DEFAULT_REGION):
+    """Take what a queue holds, once something about the finding has arrived; return the event about it."""
     sqs = aws.client("sqs", account=account, region=region)
-    taken = []
+    events = []
 
-    def arrived():
+    def about_it():
         for message in sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages", []):
             sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
-            taken.append(json.loads(message["Body"]))
-        return len(taken) >= count
+            events.append(json.loads(message["Body"]))
+        return [event for event in events if finding["Id"] in ids_in(event)]
 
-    aws.wait_until(arrived, what=f"{count} message(s) in {queue_url}")
-    return taken
+    (event,) = aws.wait_until(about_it, what=f"a message about {finding['Id']} in {queue_url}")
+    return event
+
+
+def ids_in(event):
+    """Return the ids of an event's findings."""
+    return [finding["Id"] for finding in event["detail"]["findings"]]
+
+
+def sent(aws, queue_url):
+    """Return the ids of all findings that rules have sent to a queue, delivered or not."""
+    name = queue_url.rpartition("/")[2]
+    inputs = [one.input for one in aws.deliveries() if one.target_arn.endswith(f":{name}")]
+    return [finding_id for each in inputs for finding_id in ids_in(json.loads(each))]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from emulator.server import DEFAULT_ACCOUNT
-from tests.examples.running import deploy, outputs, received
+from tests.examples.running import deploy, ids_in, outputs, received
 from tools.deploy import bootstrap
 
 pytestmark = pytest.mark.long
@@ -40,9 +40,9 @@ def test_a_press_in_an_account_and_region_reaches_the_queue_there(
     action = f"arn:aws:securityhub:{region}:{account}:action/custom/Triage"
     deployed.press(action, findings=[finding], **where)
     queue = outputs(deployed, f"{stage}-Triage-{account}-{region}", **where)["QueueUrl"]
-    (event,) = received(deployed, queue, 1, **where)
+    event = received(deployed, queue, finding, **where)
     assert (event["account"], event["region"]) == (account, region)
-    assert [one["Id"] for one in event["detail"]["findings"]] == [finding["Id"]]
+    assert ids_in(event) == [finding["Id"]]
 
 
 @pytest.mark.usefixtures("deployed")

@@ -120,7 +120,8 @@ def test_a_pressed_finding_is_delivered_to_an_aws_target(target, pressed):
 
 def test_the_queue_holds_the_event_of_the_press(deployed, pressed):
     event, _ = pressed
-    assert received(deployed, outputs(deployed, "AllTargets")["QueueUrl"], 1) == [event]
+    (finding,) = event["detail"]["findings"]
+    assert received(deployed, outputs(deployed, "AllTargets")["QueueUrl"], finding) == event
 
 
 @pytest.mark.parametrize(

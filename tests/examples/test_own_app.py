@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from securityhub_actions import __version__
-from tests.examples.running import EXAMPLES, ROOT, outputs, received
+from tests.examples.running import EXAMPLES, ROOT, outputs, received, sent
 from tools.deploy import run_cdk
 
 pytestmark = pytest.mark.long
@@ -80,5 +80,5 @@ def test_the_environment_holds_nothing_that_the_libraries_themselves_do_not_requ
 def test_a_critical_finding_reaches_the_queue_and_a_medium_one_does_not(aws, deployed, import_finding):
     import_finding(Severity={"Label": "MEDIUM"})
     critical = import_finding(Severity={"Label": "CRITICAL"})
-    (event,) = received(aws, deployed["QueueUrl"], 1)
-    assert [finding["Id"] for finding in event["detail"]["findings"]] == [critical["Id"]]
+    received(aws, deployed["QueueUrl"], critical)
+    assert sent(aws, deployed["QueueUrl"]) == [critical["Id"]]

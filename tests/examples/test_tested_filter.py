@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.examples.running import EXAMPLES, deploy, outputs, received
+from tests.examples.running import EXAMPLES, deploy, outputs, received, sent
 
 pytestmark = pytest.mark.long
 
@@ -44,5 +44,6 @@ def test_only_what_the_filter_lets_through_reaches_the_queue(aws, import_finding
     import_finding(Resources=production, Severity={"Label": "MEDIUM"})
     import_finding()
     exposed = import_finding(Resources=production, Severity={"Label": "HIGH"})
-    (event,) = received(aws, outputs(aws, "TestedFilter")["QueueUrl"], 1)
-    assert [finding["Id"] for finding in event["detail"]["findings"]] == [exposed["Id"]]
+    queue = outputs(aws, "TestedFilter")["QueueUrl"]
+    received(aws, queue, exposed)
+    assert sent(aws, queue) == [exposed["Id"]]
