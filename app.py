@@ -28,17 +28,19 @@ def main() -> None:
     environment = Environment(
         account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=os.environ.get("CDK_DEFAULT_REGION")
     )
-    AnalystActionsStack(
-        app,
-        "SecurityHubAnalystActions",
-        env=environment,
-        description="Security Hub custom actions for analysts, with their rules and Lambda functions",
-    )
     try:
         overlay = app.node.try_get_context("settings")
         settings = load_settings(overlay=Path(str(overlay)) if overlay else None)
     except SettingsError as error:
         sys.exit(str(error))
+    tracing = settings.tracing.enabled
+    AnalystActionsStack(
+        app,
+        "SecurityHubAnalystActions",
+        tracing=tracing,
+        env=environment,
+        description="Security Hub custom actions for analysts, with their rules and Lambda functions",
+    )
     routing, remediation, ticketing = settings.routing, settings.remediation, settings.ticketing
     if routing.enabled:
         FindingsRoutingStack(
@@ -53,6 +55,7 @@ def main() -> None:
             app,
             "SecurityHubRemediation",
             settings=remediation,
+            tracing=tracing,
             env=environment,
             description="Remediates Security Hub findings in the accounts that they name",
         )
@@ -68,6 +71,7 @@ def main() -> None:
             app,
             "SecurityHubTicketing",
             settings=ticketing,
+            tracing=tracing,
             env=environment,
             description="Opens tickets and incidents for Security Hub findings, and resolves them",
         )

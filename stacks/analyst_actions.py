@@ -22,15 +22,24 @@ from stacks.app_function import app_function
 class AnalystActionsStack(Stack):
     """Custom actions: mark findings as notified, suppress them with a note, send a digest of an insight."""
 
-    def __init__(self, scope: Construct, construct_id: str, **stack_settings: Any) -> None:  # noqa: ANN401 - Stack's
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        tracing: bool = False,
+        **stack_settings: Any,  # noqa: ANN401 - Stack's
+    ) -> None:
         """Create the stack.
 
         Args:
             scope: The app or stage.
             construct_id: The id in that scope, also the stack's name.
+            tracing: Whether Lambda sends traces of the functions to AWS X-Ray. Default: it does not.
             stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
         """
         super().__init__(scope, construct_id, **stack_settings)
+        self._tracing = tracing
         CustomActionRule(
             self,
             "MarkAsNotified",
@@ -104,4 +113,5 @@ class AnalystActionsStack(Stack):
             description=description,
             timeout=Duration.minutes(2),
             environment=environment,
+            tracing=self._tracing,
         )

@@ -25,6 +25,7 @@ def app_function(
     environment: Mapping[str, str],
     memory_size: int = 256,
     layers: Sequence[lambda_.ILayerVersion] = (),
+    tracing: bool = False,
 ) -> LoggedFunction:
     """Create a function in a stack.
 
@@ -37,6 +38,7 @@ def app_function(
         environment: Environment variables; no secrets.
         memory_size: In MiB. Default: 256.
         layers: Layers on top of the one that all functions share. Default: none.
+        tracing: Whether Lambda sends traces of the function to AWS X-Ray. Default: it does not.
     """
     return LoggedFunction(
         stack,
@@ -47,5 +49,6 @@ def app_function(
         timeout=timeout,
         memory_size=memory_size,
         layers=[dependency_layer(stack), *layers],
+        tracing=tracing,
         environment={"POWERTOOLS_SERVICE_NAME": handler.split(".")[-3], **environment},
     )

@@ -18,7 +18,7 @@ from typing import Final
 from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_lambda as lambda_
 
-DISTRIBUTIONS: Final = ("aws-lambda-powertools", "aws-xray-sdk", "jmespath", "typing-extensions", "wrapt")
+DISTRIBUTIONS: Final = ("aws-lambda-powertools", "jmespath", "typing-extensions")
 """What the functions need beyond the Lambda runtime, which brings boto3 and botocore itself."""
 
 TICKET_DISTRIBUTIONS: Final = (
@@ -44,8 +44,8 @@ TICKET_DISTRIBUTIONS: Final = (
 )
 """What the functions that open tickets need besides: the trackers' clients with all that they import."""
 
-# Compiled speed-ups belong to one platform and Python version. wrapt and charset-normalizer, the only ones
-# that have them, fall back to their pure Python code.
+# Compiled speed-ups belong to one platform and Python version. charset-normalizer, the only one that has
+# them, falls back to its pure Python code.
 _LEFT_OUT_SUFFIXES: Final = {".so", ".pyd", ".dylib", ".pyc", ".pyi"}
 # Of an installation's own records only these do not depend on how it was installed, which would change the
 # hash.
@@ -58,7 +58,7 @@ def dependency_layer(stack: Stack) -> lambda_.LayerVersion:
     Raises:
         RuntimeError: A dependency is not installed in the environment that runs this app.
     """
-    description = "Powertools for AWS Lambda (Python) and the AWS X-Ray SDK"
+    description = "Powertools for AWS Lambda (Python)"
     return _layer(stack, "Dependencies", DISTRIBUTIONS, description)
 
 

@@ -40,6 +40,7 @@ class RemediationStack(Stack):
         construct_id: str,
         *,
         settings: RemediationSettings,
+        tracing: bool = False,
         **stack_settings: Any,  # noqa: ANN401 - Stack's
     ) -> None:
         """Create the stack.
@@ -48,10 +49,12 @@ class RemediationStack(Stack):
             scope: The app or stage.
             construct_id: The id in that scope, also the stack's name.
             settings: What may be done, and where.
+            tracing: Whether Lambda sends traces of the functions to AWS X-Ray. Default: it does not.
             stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
         """
         super().__init__(scope, construct_id, **stack_settings)
         self._settings = settings
+        self._tracing = tracing
         function = self._function(done_table(self), self._records())
         CustomActionRule(
             self,
@@ -103,6 +106,7 @@ class RemediationStack(Stack):
             handler="functions.remediate.handler.handle",
             timeout=_TIMEOUT,
             memory_size=512,
+            tracing=self._tracing,
             environment={
                 "AWS_STS_REGIONAL_ENDPOINTS": "regional",
                 "REMEDIATIONS": ",".join(settings.remediations),

@@ -35,6 +35,7 @@ class TicketingStack(Stack):
         construct_id: str,
         *,
         settings: TicketingSettings,
+        tracing: bool = False,
         **stack_settings: Any,  # noqa: ANN401 - Stack's
     ) -> None:
         """Create the stack.
@@ -43,10 +44,11 @@ class TicketingStack(Stack):
             scope: The app or stage.
             construct_id: The id in that scope, also the stack's name.
             settings: Where tickets are opened, and for which findings.
+            tracing: Whether Lambda sends traces of the functions to AWS X-Ray. Default: it does not.
             stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
         """
         super().__init__(scope, construct_id, **stack_settings)
-        self.function = self._function(settings)
+        self.function = self._function(settings, tracing=tracing)
         CustomActionRule(
             self,
             "OpenTicket",
@@ -99,7 +101,7 @@ class TicketingStack(Stack):
             removal_policy=RemovalPolicy.RETAIN,
         )
 
-    def _function(self, settings: TicketingSettings) -> LoggedFunction:
+    def _function(self, settings: TicketingSettings, *, tracing: bool) -> LoggedFunction:
         done, tickets = done_table(self), self._tickets()
         function = app_function(
             self,
@@ -108,6 +110,7 @@ class TicketingStack(Stack):
             handler="functions.tickets.handler.handle",
             timeout=_TIMEOUT,
             memory_size=512,
+            tracing=tracing,
             layers=[ticket_dependency_layer(self)],
             environment={
                 "IDEMPOTENCY_TABLE": done.table_name,

@@ -21,6 +21,15 @@ class AlarmsSettings(Section):
     )
 
 
+class TracingSettings(Section):
+    """Traces of the app's functions."""
+
+    enabled: bool = Field(
+        description="true or false, whether Lambda sends traces of the functions to AWS X-Ray, for which "
+        "their roles get two actions on all resources"
+    )
+
+
 class Settings(Section):
     """All settings of the app."""
 
@@ -28,3 +37,4 @@ class Settings(Section):
     remediation: RemediationSettings
     ticketing: TicketingSettings
     alarms: AlarmsSettings
+    tracing: TracingSettings

@@ -209,7 +209,7 @@ NEW_TARGET = {
         lambda_.Function(
             stack,
             "Function",
-            runtime=lambda_.Runtime.PYTHON_3_14,
+            runtime=lambda_.Runtime.PYTHON_3_13,
             handler="index.handle",
             code=lambda_.Code.from_inline("def handle(event, context): return event"),
         )

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from aws_cdk import App, Duration, Stack
 from aws_cdk import aws_lambda as lambda_
@@ -41,8 +44,15 @@ def test_it_may_write_to_its_own_log_group_only(stack):
     } in statements_of(stack)
 
 
-def test_traces_are_its_only_permission_on_all_resources(stack):
+def test_it_has_no_permission_on_all_resources_and_is_not_traced(stack):
     declare(stack)
+    assert [statement for statement in statements_of(stack) if statement["Resource"] == "*"] == []
+    (function,) = Template.from_stack(stack).find_resources("AWS::Lambda::Function").values()
+    assert "TracingConfig" not in function["Properties"]
+
+
+def test_traces_are_its_only_permission_on_all_resources_where_it_is_traced(stack):
+    declare(stack, tracing=True)
     (statement,) = [statement for statement in statements_of(stack) if statement["Resource"] == "*"]
     assert sorted(statement["Action"]) == ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 
@@ -63,8 +73,8 @@ def test_its_logs_can_be_kept_for_another_time(stack):
     Template.from_stack(stack).has_resource_properties("AWS::Logs::LogGroup", {"RetentionInDays": 365})
 
 
-def test_it_logs_to_that_group_and_is_traced(stack):
-    declare(stack)
+def test_it_logs_to_that_group_and_is_traced_where_that_is_asked_for(stack):
+    declare(stack, tracing=True)
     template = Template.from_stack(stack)
     (log_group_id,) = template.find_resources("AWS::Logs::LogGroup")
     template.has_resource_properties(
@@ -78,3 +88,15 @@ def test_its_environment_and_memory_can_be_set(stack):
     Template.from_stack(stack).has_resource_properties(
         "AWS::Lambda::Function", {"Environment": {"Variables": {"TOPIC_ARN": "x"}}, "MemorySize": 512}
     )
+
+
+def test_its_runtime_is_a_python_that_the_tests_run_on(stack):
+    declare(stack)
+    (function,) = Template.from_stack(stack).find_resources("AWS::Lambda::Function").values()
+    workflow = (Path(__file__).parents[2] / ".github" / "workflows" / "check.yml").read_text()
+    versions = {
+        version
+        for line in re.findall(r"python-version: \[(.*)\]", workflow)
+        for version in re.findall(r"[0-9.]+", line)
+    }
+    assert function["Properties"]["Runtime"].removeprefix("python") in versions

@@ -76,6 +76,23 @@ def test_the_context_names_a_file_with_what_differs(synthesize, tmp_path):
     assert "High" not in templates["SecurityHubFindingsRouting"]
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_apps_functions_are_traced_where_the_settings_say_so(synthesize, tmp_path, enabled):
+    file = tmp_path / "production.toml"
+    file.write_text(
+        f"[tracing]\nenabled = {str(enabled).lower()}\n[remediation]\nenabled = true\n"
+        "[ticketing]\nenabled = true\n[ticketing.jira]\nenabled = true"
+    )
+    traced = {
+        resource["Properties"]["Handler"]
+        for template in synthesize("eu-west-1", settings=str(file)).values()
+        for resource in json.loads(template)["Resources"].values()
+        if resource["Type"] == "AWS::Lambda::Function" and "TracingConfig" in resource["Properties"]
+    }
+    functions = ("insight_digest", "remediate", "tickets", "update_findings")
+    assert traced == ({f"functions.{name}.handler.handle" for name in functions} if enabled else set())
+
+
 def test_every_alarm_tells_the_topic_of_the_settings(synthesize, tmp_path):
     topic = "arn:aws:sns:eu-west-1:111122223333:on-call"
     file = tmp_path / "production.toml"

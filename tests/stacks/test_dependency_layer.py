@@ -71,10 +71,8 @@ def run_with_only(*folders, code):
     )
 
 
-def test_powertools_and_tracer_import_from_the_layer_and_the_lambda_runtimes_boto3_alone(
-    layer, lambda_runtime
-):
-    code = "from aws_lambda_powertools import Logger, Tracer; Logger(service='x'); Tracer(service='x')"
+def test_powertools_imports_from_the_layer_and_the_lambda_runtimes_boto3_alone(layer, lambda_runtime):
+    code = "from aws_lambda_powertools import Logger; Logger(service='x')"
     done = run_with_only(layer, lambda_runtime, code=code)
     assert done.returncode == 0, done.stderr
 
@@ -137,12 +135,10 @@ def test_each_layer_brings_the_licenses_along(name, layers):
 
 @pytest.mark.parametrize("name", [*DISTRIBUTIONS, *TICKET_DISTRIBUTIONS])
 def test_every_requirement_is_in_a_layer_or_in_the_lambda_runtime(name):
-    extras = {"tracer"} if name == "aws-lambda-powertools" else {""}
     needed = {
         canonicalize_name(requirement.name)
         for requirement in map(Requirement, requires(name) or [])
-        if requirement.marker is None
-        or any(requirement.marker.evaluate({"extra": extra}) for extra in extras)
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
     }
     present = {*DISTRIBUTIONS, *(TICKET_DISTRIBUTIONS if name in TICKET_DISTRIBUTIONS else ())}
     assert needed <= {*present, "boto3", "botocore"}

@@ -210,7 +210,7 @@ def test_a_filter_reads_as_findingfilter_and_eventbridge_write_it(load, table, e
             "[route]",
             [
                 "routing is missing: give a table with archive, critical and high.",
-                "route is unknown: a table with routing, remediation, ticketing and alarms is allowed.",
+                "route is unknown: a table with routing, remediation, ticketing, alarms and tracing is",
             ],
         ),
         (

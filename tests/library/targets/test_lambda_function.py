@@ -25,7 +25,7 @@ def new_function(stack, **settings):
     return lambda_.Function(
         stack,
         "Function",
-        runtime=lambda_.Runtime.PYTHON_3_14,
+        runtime=lambda_.Runtime.PYTHON_3_13,
         handler="index.handle",
         code=lambda_.Code.from_inline("def handle(event, context): ..."),
         **settings,
