@@ -40,7 +40,7 @@ DEFAULT_ACCOUNT: Final = "111122223333"
 DEFAULT_REGION: Final = "eu-west-1"
 # For a server that runs; the end of its process is noticed at once.
 START_TIMEOUT_SECONDS: Final = 300.0
-STOP_TIMEOUT_SECONDS: Final = 10.0
+_PATIENCE_WITH_FILES: Final = 5.0
 # A call that is repeated because the machine is slow would be done twice.
 _READ_TIMEOUT_SECONDS: Final = 600
 _ROOT: Final = Path(__file__).resolve().parent.parent
@@ -99,7 +99,7 @@ class EmbeddedAws:
         finally:
             if process is not None:
                 _stop(process)
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
 
     @classmethod
     def connect(cls, endpoint_url: str) -> Self:
@@ -417,13 +417,25 @@ def _pipe(stream: IO[str] | None) -> IO[str]:
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
-    """Close the server's input, on which it ends itself and the Lambdas; insist if it hangs."""
-    with contextlib.suppress(OSError):
-        _pipe(process.stdin).close()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(STOP_TIMEOUT_SECONDS)
-    # A server that hangs or was killed from outside leaves the Lambdas' processes in its group.
+    """Kill the server and its process group, which the Lambdas' processes belong to.
+
+    Nothing of it is to be kept, and a server that ends in order starts new processes for Lambdas that end
+    before it.
+    """
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    with contextlib.suppress(OSError):
+        _pipe(process.stdin).close()
     _pipe(process.stdout).close()
+
+
+def _remove(folder: Path) -> None:
+    """Delete the server's folder, in which processes that are being killed may still write."""
+
+    def is_gone() -> bool:
+        shutil.rmtree(folder, ignore_errors=True)
+        return not folder.exists()
+
+    with contextlib.suppress(TimeoutError):
+        wait_for(is_gone, what="the end of the folder", progress=lambda: None, patience=_PATIENCE_WITH_FILES)

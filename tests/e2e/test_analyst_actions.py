@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.observed import answer_to
+from tests.e2e.stacks import delete_stack
 from tools.deploy import deploy
 
 STACK = "SecurityHubAnalystActions"
@@ -19,7 +20,7 @@ EVENTS = Path(__file__).resolve().parents[1] / "events"
 def app(aws):
     deploy(aws, STACK, region=REGION)
     yield aws
-    aws.client("cloudformation", region=REGION).delete_stack(StackName=STACK)
+    delete_stack(aws, STACK, region=REGION)
 
 
 @pytest.fixture(scope="module")

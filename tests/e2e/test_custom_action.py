@@ -7,11 +7,13 @@ import pytest
 from securityhub_actions import CustomAction
 from tools.deploy import DeploymentFailedError
 
-NATIVE_REGION = "us-east-1"
-CUSTOM_REGION = "eu-west-1"
+# Where no other file of tests has stacks at the same time.
+NATIVE_REGION = "us-west-2"
+CUSTOM_REGION = "eu-west-2"
+EACH_PROVIDER = {"params": [NATIVE_REGION, CUSTOM_REGION], "ids": ["native", "custom resource"]}
 
 
-@pytest.fixture(params=[NATIVE_REGION, CUSTOM_REGION], ids=["native", "custom resource"])
+@pytest.fixture(**EACH_PROVIDER)
 def deployment(request, new_deployment):
     return new_deployment(request.param)
 
@@ -38,23 +40,38 @@ def with_failing_neighbour(declare):
     return declare_both
 
 
-def test_a_deployed_action_exists_until_its_stack_is_deleted(deployment):
-    deployment.deploy(action())
-    assert deployment.actions() == {"Ticket": ("Open a ticket", "Opens a ticket")}
+@pytest.fixture(scope="module", **EACH_PROVIDER)
+def life(request, new_module_deployment):
+    """The custom actions after each change of an app that has one, from its first deployment to its end."""
+    deployment = new_module_deployment(request.param)
+    actions = {}
+    for change, declare in {
+        "created": action(),
+        "renamed": action(name="Open an incident"),
+        "replaced": action(action_id="Incident", name="Open an incident"),
+    }.items():
+        deployment.deploy(declare)
+        actions[change] = deployment.actions()
     deployment.destroy()
-    assert deployment.actions() == {}
+    actions["deleted"] = deployment.actions()
+    deployment.clear()
+    return actions
 
 
-def test_a_new_name_changes_the_action_in_place(deployment):
-    deployment.deploy(action())
-    deployment.deploy(action(name="Open an incident"))
-    assert deployment.actions() == {"Ticket": ("Open an incident", "Opens a ticket")}
+def test_a_deployed_action_exists(life):
+    assert life["created"] == {"Ticket": ("Open a ticket", "Opens a ticket")}
 
 
-def test_a_new_id_replaces_the_action(deployment):
-    deployment.deploy(action())
-    deployment.deploy(action(action_id="Incident"))
-    assert deployment.actions() == {"Incident": ("Open a ticket", "Opens a ticket")}
+def test_a_new_name_changes_the_action_in_place(life):
+    assert life["renamed"] == {"Ticket": ("Open an incident", "Opens a ticket")}
+
+
+def test_a_new_id_replaces_the_action(life):
+    assert life["replaced"] == {"Incident": ("Open an incident", "Opens a ticket")}
+
+
+def test_an_action_is_gone_with_its_stack(life):
+    assert life["deleted"] == {}
 
 
 def test_a_failing_deployment_takes_its_new_action_back(deployment):
@@ -65,12 +82,27 @@ def test_a_failing_deployment_takes_its_new_action_back(deployment):
     assert deployment.actions() == {"Taken": ("Theirs", "Not ours")}
 
 
-def test_an_action_of_somebody_else_makes_the_deployment_fail_and_stays_untouched(deployment):
+@pytest.fixture(scope="module", **EACH_PROVIDER)
+def conflict(request, new_module_deployment):
+    """What a deployment says, and leaves, where somebody else has an action with the same id."""
+    deployment = new_module_deployment(request.param)
     hub = deployment.aws.client("securityhub", region=deployment.region)
     hub.create_action_target(Name="Theirs", Description="Not ours", Id="Ticket")
-    with pytest.raises(DeploymentFailedError):
+    with pytest.raises(DeploymentFailedError) as raised:
         deployment.deploy(action())
-    assert deployment.actions() == {"Ticket": ("Theirs", "Not ours")}
+    found = deployment.actions()
+    deployment.clear()
+    return deployment.region, str(raised.value), found
+
+
+def test_an_action_of_somebody_else_makes_the_deployment_fail_and_stays_untouched(conflict):
+    _, _, actions = conflict
+    assert actions == {"Ticket": ("Theirs", "Not ours")}
+
+
+def test_a_conflict_tells_how_to_adopt_where_that_is_possible(conflict):
+    region, said, _ = conflict
+    assert ("adopt_existing=True" in said) == (region == CUSTOM_REGION)
 
 
 def test_an_action_deleted_by_hand_comes_back_with_the_next_change(new_deployment):
@@ -80,14 +112,6 @@ def test_an_action_deleted_by_hand_comes_back_with_the_next_change(new_deploymen
     deployment.aws.client("securityhub", region=CUSTOM_REGION).delete_action_target(ActionTargetArn=arn)
     deployment.deploy(action(name="Open an incident"))
     assert deployment.actions() == {"Ticket": ("Open an incident", "Opens a ticket")}
-
-
-def test_a_conflict_tells_how_to_adopt(new_deployment):
-    deployment = new_deployment(CUSTOM_REGION)
-    hub = deployment.aws.client("securityhub", region=CUSTOM_REGION)
-    hub.create_action_target(Name="Theirs", Description="Not ours", Id="Ticket")
-    with pytest.raises(DeploymentFailedError, match="adopt_existing=True"):
-        deployment.deploy(action())
 
 
 def test_an_existing_action_is_adopted_and_kept_when_the_stack_is_deleted(deployment):

@@ -19,6 +19,7 @@ from emulator.server import DEFAULT_ACCOUNT
 from stacks.analyst_actions import AnalystActionsStack
 from stacks.findings_routing import FindingsRoutingStack
 from stacks.settings import SETTINGS_FILE, check_settings
+from tests.e2e.stacks import delete_stack, prepare_region
 from tests.emulator.local_server import local_server
 from tools.deploy import deploy
 
@@ -156,16 +157,16 @@ def synthesize(context, folder):
 
 @pytest.fixture(scope="module")
 def routing(aws, feature_flags, tmp_path_factory):
-    secrets, cloudformation = (
-        aws.client(name, region=REGION) for name in ("secretsmanager", "cloudformation")
+    prepare_region(aws, REGION)
+    aws.client("secretsmanager", region=REGION).create_secret(
+        Name=SLACK["secret_name"], SecretString='{"bot_token": "xoxb-of-this-test"}'
     )
-    secrets.create_secret(Name=SLACK["secret_name"], SecretString='{"bot_token": "xoxb-of-this-test"}')
     with local_server() as slack:
         aws.request("POST", "/_emulator/hosts", {"slack.com": slack.url})
         deploy(aws, app=synthesize(feature_flags, tmp_path_factory.mktemp("routing")), region=REGION)
         yield Routing(aws, slack)
         for stack in (ROUTING, ACTIONS):
-            cloudformation.delete_stack(StackName=stack)
+            delete_stack(aws, stack, region=REGION)
 
 
 @pytest.fixture

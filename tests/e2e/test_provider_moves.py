@@ -12,7 +12,7 @@ from aws_cdk import aws_sqs as sqs
 from securityhub_actions import CustomActionRule, CustomResourceActionTarget, NativeActionTarget
 from tools.deploy import DeploymentFailedError
 
-NATIVE_REGION = "us-east-1"
+NATIVE_REGION = "us-west-2"
 EVENTS = Path(__file__).resolve().parents[1] / "events"
 
 
@@ -44,7 +44,10 @@ def press_arrives(deployment, finding):
         url for name, url in deployment.resources("AWS::SQS::Queue").items() if name.startswith("Inbox")
     )
     sqs_client = aws.client("sqs", region=region)
-    received = sqs_client.receive_message(QueueUrl=inbox, WaitTimeSeconds=10).get("Messages", [])
+    received = aws.wait_until(
+        lambda: sqs_client.receive_message(QueueUrl=inbox, WaitTimeSeconds=1).get("Messages"),
+        what="the event",
+    )
     for message in received:
         sqs_client.delete_message(QueueUrl=inbox, ReceiptHandle=message["ReceiptHandle"])
     return [json.loads(message["Body"])["id"] for message in received] == [event["id"]]

@@ -12,6 +12,7 @@ from emulator.server import DEFAULT_ACCOUNT
 from stacks.remediation import RemediationStack
 from stacks.settings import RemediationSettings, load_settings
 from tests.e2e.observed import dead_letters, press, stored
+from tests.e2e.stacks import delete_stack
 from tools.deploy import deploy
 
 STACK = "SecurityHubRemediation"
@@ -87,7 +88,7 @@ def app(aws, feature_flags, tmp_path_factory):
     organization.join(MEMBERS[0], organization.platform)
     aws.wait_until(lambda: role_names(aws, MEMBERS[0]), what="the role of the account that joined")
     yield aws
-    aws.client("cloudformation", region=HOME).delete_stack(StackName=STACK)
+    delete_stack(aws, STACK, region=HOME)
 
 
 def role_names(aws, account):

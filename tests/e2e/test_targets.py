@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 import pytest
-from aws_cdk import RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
@@ -34,7 +34,6 @@ from securityhub_actions import (
     ImportedFindingsV2Rule,
     targets,
 )
-from tools.deploy import bootstrap
 
 # Of its own, so that no other test's findings come along; it has the native type of the action.
 REGION = "eu-central-1"
@@ -338,6 +337,7 @@ class Function(WholeEvent):
             "Function",
             runtime=lambda_.Runtime.PYTHON_3_13,
             handler="index.handle",
+            timeout=Duration.minutes(5),  # not what a busy machine exceeds
             code=lambda_.Code.from_inline("def handle(event, context):\n    return event\n"),
         )
 
@@ -518,11 +518,8 @@ def statement_in(output):
 
 @pytest.fixture(scope="module")
 def scene(aws, new_module_deployment):
-    bootstrap(aws, region=REGION)
-    hub = aws.client("securityhub", region=REGION)
-    hub.enable_security_hub()
-    hub.enable_security_hub_v2()
     scene = Scene(aws, new_module_deployment(REGION))
+    scene.client("securityhub").enable_security_hub_v2()
     scene.instances = start_instances(scene)
     scene.deployment.context = {**scene.deployment.context, "instance": scene.instances[CommandById]}
     prepare_other_account(scene, statement_in(scene.deployment.deploy(declare)))

@@ -10,7 +10,7 @@ import json
 from collections import Counter
 
 import pytest
-from aws_cdk import RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisfirehose as firehose
@@ -30,7 +30,6 @@ from securityhub_actions import (
     targets,
 )
 from securityhub_actions.patterns import EventPattern, Numeric, Prefix
-from tools.deploy import bootstrap
 
 # Of its own, so that no other test's findings come along; it has the native type of the action.
 REGION = "ap-south-1"
@@ -159,6 +158,7 @@ def declare(stack):
         "Function",
         runtime=lambda_.Runtime.PYTHON_3_13,
         handler="index.handle",
+        timeout=Duration.minutes(5),  # not what a busy machine exceeds
         code=lambda_.Code.from_inline(HANDLER),
         on_success=destinations.SqsDestination(sqs.Queue(stack, "Answers")),
         on_failure=destinations.SqsDestination(sqs.Queue(stack, "Failures")),
@@ -307,11 +307,8 @@ def in_hundreds(findings):
 
 @pytest.fixture(scope="module")
 def deployment(aws, new_module_deployment):
-    bootstrap(aws, region=REGION)
-    hub = aws.client("securityhub", region=REGION)
-    hub.enable_security_hub()
-    hub.enable_security_hub_v2()
     deployment = new_module_deployment(REGION)
+    aws.client("securityhub", region=REGION).enable_security_hub_v2()
     deployment.deploy(declare)
     return deployment
 

@@ -12,6 +12,7 @@ from emulator.server import DEFAULT_ACCOUNT
 from stacks.settings import TicketingSettings, load_settings
 from stacks.ticketing import TicketingStack
 from tests.e2e.observed import dead_letters, press, stored
+from tests.e2e.stacks import delete_stack
 from tests.vendor_servers.servers import VendorServers
 from tools.deploy import deploy
 
@@ -51,7 +52,7 @@ def app(aws, vendors, feature_flags, tmp_path_factory):
         )
     deploy(aws, STACK, app=folder, region=HOME)
     yield aws
-    aws.client("cloudformation", region=HOME).delete_stack(StackName=STACK)
+    delete_stack(aws, STACK, region=HOME)
 
 
 def finding_of(number, *, severity="MEDIUM", **changes):

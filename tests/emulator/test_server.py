@@ -49,11 +49,11 @@ def with_lambda(ending):
     return f"with EmbeddedAws.start() as aws:\n{lines}\n    print(worker, flush=True)\n    {ending}\n"
 
 
-def test_a_clean_stop_leaves_no_worker_and_no_folder(tmp_path):
+def test_a_clean_stop_leaves_no_worker_and_no_folder(tmp_path, embedded_aws):
     process = start_script(with_lambda("pass"), tmp_path)
     worker = int(process.communicate(timeout=LONGEST_SECONDS)[0])
     assert process.returncode == 0
-    assert not process_is_there(worker)
+    embedded_aws.wait_until(lambda: not process_is_there(worker), what="the end of the worker")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -69,11 +69,11 @@ def test_the_death_of_the_parent_ends_the_server_and_its_workers(tmp_path, embed
     embedded_aws.wait_until(lambda: not list(tmp_path.iterdir()), what="the end of the folder")
 
 
-def test_an_exception_stops_the_server(tmp_path):
+def test_an_exception_stops_the_server(tmp_path, embedded_aws):
     process = start_script(with_lambda("raise SystemExit(3)"), tmp_path)
     worker = int(process.communicate(timeout=LONGEST_SECONDS)[0])
     assert process.returncode == 3
-    assert not process_is_there(worker)
+    embedded_aws.wait_until(lambda: not process_is_there(worker), what="the end of the worker")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,0 +1,66 @@
+"""Regions that the end-to-end tests prepare, and stacks that they delete again."""
+
+from __future__ import annotations
+
+from botocore.exceptions import ClientError
+
+from emulator.server import DEFAULT_REGION
+from tools.deploy import bootstrap
+
+_TOOLKIT = "CDKToolkit"
+
+
+def prepare_region(aws, region):
+    """Bootstrap a region and enable Security Hub there, if that is still to be done.
+
+    `cdk bootstrap` runs for one region. The others get the stack that it deployed there, which takes a tenth
+    of the time.
+    """
+    if stack_of(aws, _TOOLKIT, region=DEFAULT_REGION) is None:
+        bootstrap(aws, region=DEFAULT_REGION)
+    if stack_of(aws, _TOOLKIT, region=region) is None:
+        _copy_toolkit(aws, region)
+    hub = aws.client("securityhub", region=region)
+    try:
+        hub.describe_hub()
+    except ClientError:
+        hub.enable_security_hub()
+
+
+def _copy_toolkit(aws, region):
+    home, there = (aws.client("cloudformation", region=name) for name in (DEFAULT_REGION, region))
+    there.create_stack(
+        StackName=_TOOLKIT,
+        TemplateBody=home.get_template(StackName=_TOOLKIT)["TemplateBody"],
+        Parameters=stack_of(aws, _TOOLKIT, region=DEFAULT_REGION)["Parameters"],
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+
+    def is_complete():
+        return stack_of(aws, _TOOLKIT, region=region)["StackStatus"] == "CREATE_COMPLETE"
+
+    aws.wait_until(is_complete, what=f"the toolkit stack in {region}")
+
+
+def stack_of(aws, name, *, region):
+    """Return a stack as CloudFormation describes it, or None where there is none."""
+    try:
+        (stack,) = aws.client("cloudformation", region=region).describe_stacks(StackName=name)["Stacks"]
+    except ClientError as error:
+        if "does not exist" not in str(error):
+            raise
+        return None
+    return stack
+
+
+def delete_stack(aws, name, *, region):
+    """Delete a stack, if it exists, and wait until it is gone, so that it meets no other test."""
+    aws.client("cloudformation", region=region).delete_stack(StackName=name)
+
+    def is_gone():
+        stack = stack_of(aws, name, region=region)
+        status = stack["StackStatus"] if stack else "DELETE_COMPLETE"
+        assert status != "DELETE_FAILED", stack.get("StackStatusReason")
+        return status == "DELETE_COMPLETE"
+
+    aws.wait_until(is_gone, what=f"the deletion of the stack {name}")
