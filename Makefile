@@ -7,7 +7,7 @@ CDK := $(BIN)/python -m tools.cdk
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long test-all check synth snapshot bench dist lock clean
+.PHONY: help setup demo test test-long test-all check synth snapshot docs bench dist lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 16
@@ -46,6 +46,10 @@ synth: setup ## synthesize the CloudFormation templates into cdk.out
 snapshot: setup ## rewrite the reviewed snapshots after an intended change
 	@$(BIN)/python -m pytest tests/stacks -k snapshot --snapshot-update
 
+docs: setup ## build the documentation into site; a warning is an error
+	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --fresh-env --doctree-dir build/doctrees docs site
+	@echo "docs: open site/index.html"
+
 bench: setup ## run the benchmarks, each figure side by side with what it is compared to
 	@export JSII_NODE="$$($(BIN)/python -c 'from tools.cdk import NODE; print(NODE)')"; \
 	for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python $$script || exit 1; done
@@ -58,4 +62,4 @@ lock: setup ## rewrite requirements-dev.lock after changing requirements*.txt
 		--universal --python-version 3.11 --generate-hashes --no-header --output-file requirements-dev.lock
 
 clean: ## remove everything that the other commands made
-	rm -rf .venv node_modules build dist cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv node_modules build dist site cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis

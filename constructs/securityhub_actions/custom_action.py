@@ -27,7 +27,10 @@ class ICustomAction(Protocol):
 
     @property
     def action_arn(self) -> str:
-        """The ARN in the events, `arn:PARTITION:securityhub:REGION:ACCOUNT:action/custom/ID`."""
+        """The ARN of the action, which its events carry.
+
+        It has the form `arn:PARTITION:securityhub:REGION:ACCOUNT:action/custom/ID`.
+        """
 
     @property
     def action_id(self) -> str:
