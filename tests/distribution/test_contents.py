@@ -61,6 +61,7 @@ def test_the_sdist_holds_the_library_and_what_its_build_reads(dist):
         "MANIFEST.in",
         "README.md",
         "pyproject.toml",
+        "setup.py",
     }
 
 
@@ -78,3 +79,22 @@ def test_every_url_is_one_of_the_projects_own(metadata):
     labels = dict(one.split(", ") for one in metadata.get_all("Project-URL"))
     assert labels == PROJECT["urls"]
     assert {url.split("/")[2] for url in labels.values()} == {"github.com", "securityhub-actions.github.io"}
+
+
+def test_every_link_of_the_description_is_absolute(metadata):
+    links = re.findall(r"\]\(([^)\s]+)\)", metadata.get_payload())
+    assert len(links) > 10
+    assert [link for link in links if not link.startswith("https://")] == []
+
+
+def test_every_link_of_the_description_into_the_repository_leads_to_a_file(metadata):
+    base = re.escape(f"{PROJECT['urls']['Repository']}/blob/main/")
+    paths = re.findall(rf"\]\({base}([^)#\s]+)", metadata.get_payload())
+    assert len(paths) > 10
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_the_description_is_the_readme_without_the_diagram_that_no_index_draws(metadata):
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert metadata.get_payload().startswith("# Security Hub actions")
+    assert "mermaid" not in metadata.get_payload()
