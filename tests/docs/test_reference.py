@@ -1,0 +1,125 @@
+"""The reference documents list what the code has: settings, fields, endpoints, remediations, and names."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+import pytest
+from pydantic import BaseModel
+
+import securityhub_actions
+from emulator.__main__ import main as emulator_command
+from securityhub_actions import filters, patterns, targets
+from securityhub_actions.action_target_providers import NATIVE_REGIONS
+from securityhub_actions.filters import FindingFilter, OcsfFindingFilter
+from stacks.remediation_catalog import read_catalog
+from stacks.settings import Settings
+from tests.docs.documents import DOCS, ROOT, code_in, prose, sections, table, table_in
+
+EMULATOR = DOCS / "emulator.md"
+SETTINGS = DOCS / "settings.md"
+FIELDS = sections(DOCS / "events-and-filters.md", level=3)
+API_PAGES = {
+    "constructs": securityhub_actions,
+    "targets": targets,
+    "filters": filters,
+    "patterns": patterns,
+}
+
+
+def settings_tables(model, path=()):
+    """The keys of each table of settings.toml, by the table's name."""
+    tables = {".".join(path): set()} if path else {}
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            tables |= settings_tables(field.annotation, (*path, name))
+        else:
+            tables[".".join(path)].add(name)
+    return {name: keys for name, keys in tables.items() if keys}
+
+
+SHIPPED = tomllib.loads((ROOT / "settings.toml").read_text())
+SECTIONS = {
+    match[1]: text
+    for heading, text in sections(SETTINGS).items()
+    if (match := re.fullmatch(r"`\[([\w.]+)\]`", heading))
+}
+
+
+def shipped(table_name):
+    node = SHIPPED
+    for part in table_name.split("."):
+        node = node[part]
+    return node
+
+
+def test_every_table_of_the_settings_has_a_section():
+    assert set(SECTIONS) == set(settings_tables(Settings))
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_the_section_of_a_table_names_every_key_and_what_is_shipped(name):
+    rows = {code_in(row[0])[0]: code_in(row[1])[0] for row in table_in(SECTIONS[name], "Key")}
+    assert set(rows) == settings_tables(Settings)[name]
+    written = tomllib.loads("\n".join(f"{key} = {value}" for key, value in rows.items()))
+    assert written == {key: shipped(name).get(key, {}) for key in rows}
+
+
+@pytest.mark.parametrize("kind", [FindingFilter, OcsfFindingFilter])
+def test_the_table_of_a_filter_names_every_field_its_place_and_its_values(kind):
+    rows = table_in(FIELDS[f"Fields of `{kind.__name__}`"], "Field")
+    keyed = {"resource_tags", "user_defined_fields"} & set(kind.__dataclass_fields__)
+    assert [code_in(row[0])[0] for row in rows] == [*kind.fields, *sorted(keyed)]
+    for row in rows:
+        field = kind.fields.get(code_in(row[0])[0])
+        if field is None:
+            continue
+        assert code_in(row[1]) == [field.path]
+        if field.labels:
+            assert code_in(row[2]) == list(field.labels)
+        if field.numbers:
+            assert row[2] == "{} to {}".format(*field.numbers)
+
+
+def test_the_providers_document_lists_the_native_regions():
+    (sentence,) = re.findall(r"^Native regions: (.*?)\. ", prose(DOCS / "providers.md"), re.M | re.S)
+    assert code_in(sentence) == sorted(NATIVE_REGIONS)
+
+
+def test_the_emulator_document_lists_every_endpoint_of_its_own():
+    sources = "\n".join(path.read_text() for path in (ROOT / "emulator").rglob("*.py"))
+    endpoints = re.findall(r'^\w+_PATH(?:: Final)? = "(/_.+)"$', sources, re.MULTILINE)
+    rows = table(EMULATOR, "Endpoint")
+    assert sorted(code_in(row[0])[0].split()[1] for row in rows) == sorted(endpoints)
+
+
+def test_the_emulator_document_lists_every_command(capsys):
+    with pytest.raises(SystemExit):
+        emulator_command(["--help"])
+    commands = re.findall(r"^ {4}(\w+)", capsys.readouterr().out, re.MULTILINE)
+    text = EMULATOR.read_text()
+    assert commands
+    assert [name for name in commands if f"-m emulator {name}" not in text] == []
+
+
+def test_the_table_of_remediations_names_every_module_once():
+    rows = re.findall(r"^\| `(\w+)` \|", (DOCS / "remediation.md").read_text(), re.MULTILINE)
+    assert sorted(rows) == sorted(read_catalog())
+
+
+def test_the_comparison_counts_the_controls_that_are_remediated():
+    controls = {control for entry in read_catalog().values() for control in entry.controls}
+    assert f"remediations for {len(controls)} controls" in (DOCS / "comparison.md").read_text()
+
+
+@pytest.mark.parametrize("page", API_PAGES)
+def test_the_api_reference_has_every_public_name(page):
+    documented = re.findall(
+        r"^\.\. auto\w+:: (?:[\w.]+\.)?(\w+)", (DOCS / "api" / f"{page}.rst").read_text(), re.MULTILINE
+    )
+    module = API_PAGES[page]
+    public = {name for name in module.__all__ if not name.startswith("_")}
+    elsewhere = {"FindingFilter", "OcsfFindingFilter", "targets"} if page == "constructs" else set()
+    shared = set(patterns.__all__) if page == "filters" else set()
+    assert public - elsewhere - shared <= set(documented)
