@@ -9,7 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *DOCS.glob("**/*.md")])
+EXAMPLES = [*ROOT.glob("examples/*.md"), *ROOT.glob("examples/*/*.md")]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *DOCS.glob("**/*.md"), *EXAMPLES])
 FOLDERS = ("benchmarks", "constructs", "docs", "emulator", "examples", "lambda", "stacks", "tests", "tools")
 
 _CODE_BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
