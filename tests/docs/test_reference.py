@@ -83,7 +83,7 @@ def test_the_table_of_a_filter_names_every_field_its_place_and_its_values(kind):
 
 
 def test_the_providers_document_lists_the_native_regions():
-    (sentence,) = re.findall(r"^Native regions: (.*?)\. ", prose(DOCS / "providers.md"), re.M | re.S)
+    (sentence,) = re.findall(r"^Native Regions: (.*?)\. ", prose(DOCS / "providers.md"), re.M | re.S)
     assert code_in(sentence) == sorted(NATIVE_REGIONS)
 
 

@@ -310,7 +310,7 @@ def test_a_second_rule_can_resolve_the_alert_that_the_first_triggered():
 
 
 def documented_rows():
-    text = (EVENTS.parents[1] / "docs" / "third-party-targets.md").read_text()
+    text = (EVENTS.parents[1] / "docs" / "targets" / "saas.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \|.*\| ([^|]*) \| ([^|]*) \| (\d+) \|$", text, flags=re.MULTILINE)
     return {name: (findings, secret, int(rate)) for name, findings, secret, rate in rows}
 

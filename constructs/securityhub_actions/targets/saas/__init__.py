@@ -1,6 +1,6 @@
 """Services outside AWS, as targets that take their address, their settings and a secret.
 
-docs/third-party-targets.md says which takes which events, how its secret looks and how it fails.
+docs/targets/saas.md says which events each takes, what its secret contains, and how it fails.
 """
 
 from __future__ import annotations
