@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
 from typing import Any, Final
 
 from aws_cdk import (
-    Acknowledgment,
     App,
     Aws,
     BootstraplessSynthesizer,
     CfnOutput,
     Duration,
     Stack,
-    Validations,
 )
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from stacks.managed_policies import Groups, joined, length_of, managed_policies
 from stacks.remediation_catalog import EXECUTION_STATEMENTS, SEARCH_STATEMENTS, Statement
 from stacks.settings import RemediationSettings
 
@@ -32,17 +30,16 @@ _READ_TAGS: Final = Statement(actions=("tag:GetResources",), resources=("*",))
 _RUNBOOKS: Final = (*EXECUTION_STATEMENTS, *SEARCH_STATEMENTS)
 _AUTOMATION: Final = "ssm.amazonaws.com"
 _GLOBAL_SERVICES: Final = ("iam:*",)
-# Without white space: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-_MAX_POLICY_CHARACTERS: Final = 10_240
-_LONGEST: Final = {"AWS::Partition": "aws-us-gov", "AWS::AccountId": "0" * 12}
-
-Policies = Mapping[str, tuple[Statement, ...]]
+# https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+_MAX_SESSION_POLICY_CHARACTERS: Final = 2_048
 
 
 class MemberRole(Construct):
-    """The role, with a policy of its own for each enabled remediation and nothing for the others.
+    """The role, which may do what the enabled remediations do and nothing for the others.
 
-    One more policy reads tags, where these decide which resources may be changed.
+    Its managed policies hold the statements by AWS service. One more statement reads tags, where these decide
+    which resources may be changed. A policy of each session narrows down to one remediation what the session
+    may do.
 
     Only the role of the remediation function may assume it. A condition names it and the principal is its
     account: a role that is the principal itself must exist already, and once it was deleted and created again
@@ -71,7 +68,8 @@ class MemberRole(Construct):
             ValueError: The policies are longer than IAM takes.
         """
         super().__init__(scope, construct_id)
-        names, policies = settings.role, _policies(settings)
+        names, groups = settings.role, _groups(settings)
+        _check_session_policies(settings)
         self.role = iam.CfnRole(
             self,
             "Resource",
@@ -81,14 +79,14 @@ class MemberRole(Construct):
             assume_role_policy_document=_trust(settings),
             max_session_duration=int(Duration.hours(1).to_seconds()),
             permissions_boundary=_boundary(settings),
-            policies=_inline(self, policies, settings),
+            policies=_regions_policy(settings),
+            managed_policy_arns=managed_policies(self, "Permissions", groups, path=names.path),
         )
-        _acknowledge(self.role, policies)
-        runbooks = _runbook_policies(settings)
+        runbooks = _runbook_groups(settings)
         self.automation_role = self._automation_role(runbooks, settings) if runbooks else None
 
-    def _automation_role(self, policies: Policies, settings: RemediationSettings) -> iam.CfnRole:
-        role = iam.CfnRole(
+    def _automation_role(self, groups: Groups, settings: RemediationSettings) -> iam.CfnRole:
+        return iam.CfnRole(
             self,
             "Automation",
             role_name=settings.role.automation_name,
@@ -96,10 +94,11 @@ class MemberRole(Construct):
             description="Lets Automation runbooks remediate Security Hub findings of this account",
             assume_role_policy_document=_automation_trust(),
             permissions_boundary=_boundary(settings),
-            policies=_inline(self, policies, settings),
+            policies=_regions_policy(settings),
+            managed_policy_arns=managed_policies(
+                self, "AutomationPermissions", groups, path=settings.role.path
+            ),
         )
-        _acknowledge(role, policies)
-        return role
 
 
 class MemberRoleStack(Stack):
@@ -153,30 +152,44 @@ def member_role_arns(settings: RemediationSettings) -> list[str]:
     ]
 
 
-def _policies(settings: RemediationSettings) -> Policies:
-    """The policies of the role itself: one for each remediation, one to read tags, one to run runbooks."""
-    policies: dict[str, tuple[Statement, ...]] = {
-        entry.name: (
-            *entry.statements,
-            *(entry.undo_statements if settings.undo else ()),
-            *entry.start_statements,
+def _groups(settings: RemediationSettings) -> Groups:
+    """The statements of the role itself: those of each AWS service, to read tags, and to run runbooks."""
+    groups: dict[str, list[Statement]] = {}
+    for entry in settings.entries:
+        groups.setdefault(entry.service, []).extend(
+            (*entry.statements, *(entry.undo_statements if settings.undo else ()), *entry.start_statements)
         )
-        for entry in settings.entries
-    }
     if settings.resource_tags.decide:
-        policies["ReadResourceTags"] = (_READ_TAGS,)
-    if _runbook_policies(settings):
-        policies["RunRunbooks"] = (*_RUNBOOKS, _pass_automation_role(settings))
-    return policies
+        groups["resource tags"] = [_READ_TAGS]
+    if _runbook_groups(settings):
+        groups["runbooks"] = [*_RUNBOOKS, _pass_automation_role(settings)]
+    return groups
 
 
-def _runbook_policies(settings: RemediationSettings) -> Policies:
-    """The policies of the role for runbooks: one for each remediation that runs one."""
-    return {
-        entry.name: (*entry.runbook_statements, *entry.start_statements, *EXECUTION_STATEMENTS)
-        for entry in settings.entries
-        if entry.runbook
-    }
+def _runbook_groups(settings: RemediationSettings) -> Groups:
+    """The statements of the role for runbooks, by AWS service."""
+    groups: dict[str, list[Statement]] = {}
+    for entry in settings.entries:
+        if entry.runbook:
+            groups.setdefault(entry.service, []).extend(
+                (*entry.runbook_statements, *entry.start_statements, *EXECUTION_STATEMENTS)
+            )
+    return groups
+
+
+def _check_session_policies(settings: RemediationSettings) -> None:
+    """Refuse a remediation whose statements a session's policy, which the function passes, cannot hold."""
+    for entry in settings.entries:
+        extra = (*_RUNBOOKS, _pass_automation_role(settings)) if entry.runbook else ()
+        do = (*entry.statements, *entry.start_statements, *extra, _READ_TAGS)
+        undo = (*entry.undo_statements, *entry.statements)
+        length = max(length_of(joined(some)) for some in (do, undo))
+        if length > _MAX_SESSION_POLICY_CHARACTERS:
+            raise ValueError(
+                f"The statements of the remediation {entry.name} take {length} characters, but STS lets the "
+                f"policy of a session have {_MAX_SESSION_POLICY_CHARACTERS}. Shorten them, or make two "
+                "remediations of it."
+            )
 
 
 def _pass_automation_role(settings: RemediationSettings) -> Statement:
@@ -188,72 +201,16 @@ def _pass_automation_role(settings: RemediationSettings) -> Statement:
     )
 
 
-def _acknowledge(role: iam.CfnRole, policies: Policies) -> None:
-    resources = {
-        resource
-        for statements in policies.values()
-        for statement in statements
-        for resource in statement.resources
-        if "*" in resource or "${Region}" in resource
-    }
-    for resource in sorted(resources):
-        filled = (
-            resource.replace("${Partition}", "<AWS::Partition>")
-            .replace("${Region}", "*")
-            .replace("${Account}", "<AWS::AccountId>")
-        )
-        Validations.of(role).acknowledge(
-            Acknowledgment(
-                id=f"AwsSolutions-IAM5[Resource::{filled}]",
-                reason="These actions support no narrower resource."
-                if resource == "*"
-                else "A finding may name any resource of this kind; which exist is not known here.",
-            )
-        )
-
-
 def _boundary(settings: RemediationSettings) -> str | None:
     name = settings.role.permissions_boundary
     return f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:policy/{name}" if name else None
 
 
-def _inline(
-    scope: Construct, policies: Policies, settings: RemediationSettings
-) -> list[iam.CfnRole.PolicyProperty]:
-    statements = {
-        name: [one.to_policy_statement() for one in statements] for name, statements in policies.items()
-    }
-    if settings.regions:
-        statements["OtherRegions"] = [_deny_other_regions(settings)]
-    documents = {name: iam.PolicyDocument(statements=some) for name, some in statements.items()}
-    length = sum(_length(Stack.of(scope).resolve(document)) for document in documents.values())
-    if length > _MAX_POLICY_CHARACTERS:
-        raise ValueError(
-            f"The policies {', '.join(documents)} take {length} characters, but IAM lets a role have "
-            f"{_MAX_POLICY_CHARACTERS} in all. Enable fewer remediations in settings.toml, or let their "
-            "statements share resources."
-        )
-    return [
-        iam.CfnRole.PolicyProperty(policy_name=name, policy_document=document)
-        for name, document in documents.items()
-    ]
-
-
-def _length(document: object) -> int:
-    return len(json.dumps(_as_deployed(document), separators=(",", ":")))
-
-
-def _as_deployed(value: Any) -> Any:  # noqa: ANN401 - a template's JSON
-    """A part of a template with the partition and the account filled in."""
-    if isinstance(value, list):
-        return [_as_deployed(one) for one in value]
-    if not isinstance(value, dict):
-        return value
-    if "Ref" in value:
-        return _LONGEST[value["Ref"]]
-    if "Fn::Join" in value:
-        return "".join(_as_deployed(value["Fn::Join"][1]))
-    return {key: _as_deployed(one) for key, one in value.items()}
+def _regions_policy(settings: RemediationSettings) -> list[iam.CfnRole.PolicyProperty] | None:
+    if not settings.regions:
+        return None
+    document = iam.PolicyDocument(statements=[_deny_other_regions(settings)])
+    return [iam.CfnRole.PolicyProperty(policy_name="OtherRegions", policy_document=document)]
 
 
 def _deny_other_regions(settings: RemediationSettings) -> iam.PolicyStatement:

@@ -6,6 +6,7 @@ Stacks know Lambda code only as a path, so the literals are parsed and nothing i
 from __future__ import annotations
 
 import ast
+import dataclasses
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -97,33 +98,15 @@ class CatalogEntry:
 
     @property
     def start_statements(self) -> tuple[Statement, ...]:
-        """What starting the runbook takes, besides `EXECUTION_STATEMENTS`; empty where there is none.
-
-        AWS's own runbooks exist without an account and are asked for with and without it. Nobody else can
-        have one whose name begins like theirs, so that any account may stand in the ARN.
-
-        Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
-        Source: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateDocument.html
-        """
+        """What starting the runbook takes, besides `EXECUTION_STATEMENTS`; empty where there is none."""
         if self.runbook is None:
             return ()
-        place = "arn:${Partition}:ssm:${Region}:*"
-        resources = (
-            f"{place}:document/{self.runbook}",
-            f"{place}:automation-definition/{self.runbook}:$DEFAULT",
+        return tuple(
+            dataclasses.replace(
+                one, resources=tuple(name.replace("${Runbook}", self.runbook) for name in one.resources)
+            )
+            for one in _statements_of_runbooks("START_STATEMENTS")
         )
-        return (Statement(actions=("ssm:StartAutomationExecution",), resources=resources),)
-
-
-# What starting and following an execution takes, whichever runbook it is of.
-EXECUTION_STATEMENTS: Final = (
-    Statement(
-        actions=("ssm:GetAutomationExecution", "ssm:StartAutomationExecution"),
-        resources=("arn:${Partition}:ssm:${Region}:${Account}:automation-execution/*",),
-    ),
-)
-# What finding an execution that runs already takes.
-SEARCH_STATEMENTS: Final = (Statement(actions=("ssm:DescribeAutomationExecutions",), resources=("*",)),)
 
 
 @cache
@@ -288,3 +271,14 @@ def _fill(resource: str) -> str:
         .replace("${Region}", "*")
         .replace("${Account}", Aws.ACCOUNT_ID)
     )
+
+
+def _statements_of_runbooks(name: str) -> tuple[Statement, ...]:
+    path = MODULES_FOLDER / "runbooks.py"
+    return _statements(path, name, _literals(path).get(name))
+
+
+EXECUTION_STATEMENTS: Final = _statements_of_runbooks("EXECUTION_STATEMENTS")
+"""What starting and following an execution takes, whichever runbook it is of."""
+SEARCH_STATEMENTS: Final = _statements_of_runbooks("SEARCH_STATEMENTS")
+"""What finding an execution that runs already takes."""

@@ -16,6 +16,10 @@ _ARN: Final = re.compile(r"arn:[^:]*:[^:]*:(?P<region>[^:]*):(?P<account>[^:]*):
 _ACCOUNT_ID: Final = re.compile(r"AWS::::Account:(?P<account>.*)")
 
 
+Statement = Mapping[str, tuple[str, ...]]
+"""An IAM statement that allows: `Action` and `Resource`, with placeholders such as `${Account}`."""
+
+
 class CannotRemediateError(Exception):
     """A finding cannot be remediated, however often it is tried; the message says why and what to do."""
 
@@ -72,6 +76,9 @@ class Remediation:
             after an interruption must do no harm.
         undo: Restores the prior state, also where an interruption has left half of it restored; None where
             the API does not permit it.
+        statements: `STATEMENTS`, what `plan` and `apply` may call.
+        undo_statements: `UNDO_STATEMENTS`, what `undo` may call; empty where there is none.
+        runbook: `RUNBOOK`, the AWS-owned Automation runbook that it runs; None where it runs none.
         parameters: `PARAMETERS`, by name. Where there are any, `plan` and `apply` need their values as the
             argument `parameters` until `enabled_remediations` has given them.
         tags_of_changed: Reads the tags of everything that is changed, by its id, where the finding does not
@@ -85,6 +92,9 @@ class Remediation:
     plan: Callable[[Finding, Session], Plan]
     apply: Callable[[Plan, Session], Change]
     undo: Callable[[Change, Session], None] | None
+    statements: tuple[Statement, ...] = ()
+    undo_statements: tuple[Statement, ...] = ()
+    runbook: str | None = None
     parameters: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     tags_of_changed: Callable[[Change, Session], Mapping[str, Mapping[str, str]]] | None = None
 

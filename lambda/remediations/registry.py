@@ -116,6 +116,9 @@ def _checked(module: ModuleType) -> Remediation:
         plan=module.plan,
         apply=module.apply,
         undo=getattr(module, "undo", None),
+        statements=module.STATEMENTS,
+        undo_statements=getattr(module, "UNDO_STATEMENTS", ()),
+        runbook=getattr(module, "RUNBOOK", None),
         parameters=getattr(module, "PARAMETERS", {}),
         tags_of_changed=getattr(module, "tags_of_changed", None),
     )

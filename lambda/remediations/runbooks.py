@@ -43,6 +43,30 @@ _SUCCEEDED: Final = ("Success", "CompletedWithSuccess")
 _FAILED_STEP: Final = ("Failed", "TimedOut", "Cancelled")
 _TOKEN_SECONDS: Final = 60
 
+# What the runbooks of all remediations take in a member account. The stacks read these literals.
+# Starting one: AWS's own runbooks exist without an account and are asked for with and without it. Nobody else
+# can have one whose name begins like theirs, so that any account may stand in the ARN.
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
+# https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateDocument.html
+START_STATEMENTS: Final = (
+    {
+        "Action": ("ssm:StartAutomationExecution",),
+        "Resource": (
+            "arn:${Partition}:ssm:${Region}:*:document/${Runbook}",
+            "arn:${Partition}:ssm:${Region}:*:automation-definition/${Runbook}:$DEFAULT",
+        ),
+    },
+)
+# Starting and following an execution, whichever runbook it is of.
+EXECUTION_STATEMENTS: Final = (
+    {
+        "Action": ("ssm:GetAutomationExecution", "ssm:StartAutomationExecution"),
+        "Resource": ("arn:${Partition}:ssm:${Region}:${Account}:automation-execution/*",),
+    },
+)
+# Finding an execution that runs already; there is no narrower resource.
+SEARCH_STATEMENTS: Final = ({"Action": ("ssm:DescribeAutomationExecutions",), "Resource": ("*",)},)
+
 
 class RunbookError(Exception):
     """A runbook did not succeed; the message names the execution, the step and what it says."""

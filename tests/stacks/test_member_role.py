@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import json
-import re
 
 import pytest
 from aws_cdk.assertions import Template
 
-from stacks import member_role
+from stacks import managed_policies, member_role
 from stacks.member_role import MemberRoleStack, member_role_template
 from stacks.remediation_catalog import read_catalog
 
@@ -33,8 +32,13 @@ def new_template(new_app, environment, remediation_settings):
 
 
 @pytest.fixture(scope="module")
-def role(new_template):
-    return role_of(new_template())
+def template(new_template):
+    return new_template()
+
+
+@pytest.fixture(scope="module")
+def role(template):
+    return role_of(template)
 
 
 def role_of(template):
@@ -46,8 +50,24 @@ def as_list(value):
     return value if isinstance(value, list) else [value]
 
 
-def actions_of(policy):
-    return {action for one in policy["PolicyDocument"]["Statement"] for action in as_list(one["Action"])}
+def documents_of(template, role):
+    """The policies of a role: managed ones first, in their order."""
+    managed = template.find_resources("AWS::IAM::ManagedPolicy")
+    attached = [managed[one["Ref"]]["Properties"] for one in role["ManagedPolicyArns"]]
+    return [policy["PolicyDocument"] for policy in (*attached, *role.get("Policies", []))]
+
+
+def statements_of(template, role):
+    return [one for document in documents_of(template, role) for one in document["Statement"]]
+
+
+def actions_of(template, role):
+    return {
+        action
+        for one in statements_of(template, role)
+        if one["Effect"] == "Allow"
+        for action in as_list(one["Action"])
+    }
 
 
 def test_the_snapshot_is_what_was_reviewed(new_template, snapshot, without_asset_hashes):
@@ -68,41 +88,38 @@ def test_the_template_passes_every_check(new_checked_app, environment, remediati
     app.synth()
 
 
-def test_each_enabled_remediation_has_a_policy_and_no_other_has(new_template):
-    policies = role_of(new_template(remediations=["s3_public_access"]))["Policies"]
-    assert [policy["PolicyName"] for policy in policies] == ["s3_public_access"]
-    assert all(action.startswith("s3:") for action in actions_of(policies[0]))
+def test_the_role_may_do_what_the_enabled_remediations_do_and_nothing_else(new_template):
+    template = new_template(remediations=["s3_public_access"], undo=False)
+    entry = read_catalog()["s3_public_access"]
+    wanted = {action for statement in entry.statements for action in statement.actions}
+    assert actions_of(template, role_of(template)) == wanted
 
 
 def test_what_undoing_needs_is_granted_only_where_it_is_enabled(new_template):
     def may_authorize(**changes):
-        policies = role_of(new_template(**changes))["Policies"]
-        return any("ec2:AuthorizeSecurityGroupIngress" in actions_of(policy) for policy in policies)
+        template = new_template(remediations=["security_group_open_to_world"], **changes)
+        return "ec2:AuthorizeSecurityGroupIngress" in actions_of(template, role_of(template))
 
     assert may_authorize(undo=True)
     assert not may_authorize(undo=False)
 
 
 @pytest.mark.parametrize("tags", [{"allow": {"team": ["a"]}}, TAGS])
-def test_the_role_may_read_tags_where_these_decide(new_template, role, tags):
-    added = [
-        policy
-        for policy in role_of(new_template(resource_tags=tags))["Policies"]
-        if policy not in role["Policies"]
-    ]
-    assert [policy["PolicyName"] for policy in added] == ["ReadResourceTags"]
-    assert actions_of(added[0]) == {"tag:GetResources"}
-    assert not any("tag:GetResources" in actions_of(policy) for policy in role["Policies"])
+def test_the_role_may_read_tags_where_these_decide(new_template, template, role, tags):
+    tagged = new_template(resource_tags=tags)
+    added = actions_of(tagged, role_of(tagged)) - actions_of(template, role)
+    assert added == {"tag:GetResources"}
 
 
-def test_no_policy_has_a_wildcard_action(role):
-    assert not [action for policy in role["Policies"] for action in actions_of(policy) if "*" in action]
+def test_no_policy_has_a_wildcard_action(template, role):
+    assert not [action for action in actions_of(template, role) if "*" in action]
 
 
 def test_all_but_the_chosen_regions_are_denied_to_both_roles_for_all_services_that_have_regions(new_template):
     regions = ["eu-west-1", "us-east-1"]
-    for role in roles_of(new_template(remediations=WITH_RUNBOOKS, regions=regions)):
-        (statement,) = role["Policies"][-1]["PolicyDocument"]["Statement"]
+    template = new_template(remediations=WITH_RUNBOOKS, regions=regions)
+    for role in roles_of(template):
+        (statement,) = documents_of(template, role)[-1]["Statement"]
         assert statement == {
             "Effect": "Deny",
             "NotAction": "iam:*",
@@ -111,9 +128,9 @@ def test_all_but_the_chosen_regions_are_denied_to_both_roles_for_all_services_th
         }
 
 
-def test_without_chosen_regions_nothing_is_denied(role):
-    statements = [one for policy in role["Policies"] for one in policy["PolicyDocument"]["Statement"]]
-    assert {one["Effect"] for one in statements} == {"Allow"}
+def test_without_chosen_regions_nothing_is_denied_and_no_policy_is_inline(template, role):
+    assert {one["Effect"] for one in statements_of(template, role)} == {"Allow"}
+    assert "Policies" not in role
 
 
 def test_only_the_function_of_the_administrator_account_and_organization_is_trusted(role):
@@ -155,20 +172,24 @@ def test_a_permissions_boundary_is_set_where_one_is_named(new_template, role):
 def test_the_template_of_the_stack_set_has_the_same_role_and_needs_nothing_of_bootstrapping(
     new_app, remediation_settings
 ):
-    anywhere = MemberRoleStack(new_app(), "Member", settings=remediation_settings())
+    anywhere = Template.from_stack(MemberRoleStack(new_app(), "Member", settings=remediation_settings()))
     rendered = json.loads(member_role_template(new_app(), settings=remediation_settings()))
     assert rendered.keys() == {"Resources"}
-    (role,) = rendered["Resources"].values()
-    assert role["Properties"] == role_of(Template.from_stack(anywhere))
+    assert rendered["Resources"] == anywhere.to_json()["Resources"]
 
 
 WITH_RUNBOOKS = ["documentdb_backup_retention", "rds_multi_az", "s3_public_access"]
 
 
 @pytest.fixture(scope="module")
-def both_roles(new_template):
+def with_runbooks(new_template):
+    return new_template(remediations=WITH_RUNBOOKS)
+
+
+@pytest.fixture(scope="module")
+def both_roles(with_runbooks):
     """The properties of the two roles of a member where runbooks are enabled."""
-    return roles_of(new_template(remediations=WITH_RUNBOOKS))
+    return roles_of(with_runbooks)
 
 
 def roles_of(template):
@@ -185,11 +206,12 @@ def test_without_a_runbook_there_is_no_role_for_runbooks(new_template):
     assert role_of(new_template(remediations=["s3_public_access"]))["RoleName"].endswith("Member")
 
 
-def test_each_runbook_has_a_policy_in_the_role_for_runbooks_and_nothing_else_has(both_roles):
+def test_the_role_for_runbooks_may_do_what_their_steps_do_and_nothing_else(with_runbooks, both_roles):
     _, automation = both_roles
-    assert [policy["PolicyName"] for policy in automation["Policies"]] == WITH_RUNBOOKS[:2]
-    assert actions_of(automation["Policies"][1]) == {
+    assert actions_of(with_runbooks, automation) == {
+        "rds:DescribeDBClusters",
         "rds:DescribeDBInstances",
+        "rds:ModifyDBCluster",
         "rds:ModifyDBInstance",
         "ssm:GetAutomationExecution",
         "ssm:StartAutomationExecution",
@@ -197,15 +219,14 @@ def test_each_runbook_has_a_policy_in_the_role_for_runbooks_and_nothing_else_has
 
 
 def test_what_a_runbook_changes_the_member_role_may_not_change_itself(new_template):
-    member, _ = roles_of(new_template(remediations=["rds_multi_az"], undo=False))
-    assert {policy["PolicyName"]: actions_of(policy) for policy in member["Policies"]} == {
-        "rds_multi_az": {"rds:DescribeDBInstances", "ssm:StartAutomationExecution"},
-        "RunRunbooks": {
-            "iam:PassRole",
-            "ssm:DescribeAutomationExecutions",
-            "ssm:GetAutomationExecution",
-            "ssm:StartAutomationExecution",
-        },
+    template = new_template(remediations=["rds_multi_az"], undo=False)
+    member, _ = roles_of(template)
+    assert actions_of(template, member) == {
+        "iam:PassRole",
+        "rds:DescribeDBInstances",
+        "ssm:DescribeAutomationExecutions",
+        "ssm:GetAutomationExecution",
+        "ssm:StartAutomationExecution",
     }
 
 
@@ -223,12 +244,11 @@ def test_only_systems_manager_is_trusted_with_the_role_for_runbooks_for_executio
     }
 
 
-def test_only_the_role_for_runbooks_may_be_passed_and_only_to_systems_manager(both_roles):
+def test_only_the_role_for_runbooks_may_be_passed_and_only_to_systems_manager(with_runbooks, both_roles):
     member, automation = both_roles
     (statement,) = [
         statement
-        for policy in member["Policies"]
-        for statement in policy["PolicyDocument"]["Statement"]
+        for statement in statements_of(with_runbooks, member)
         if "iam:PassRole" in as_list(statement["Action"])
     ]
     assert statement["Action"] == "iam:PassRole"
@@ -261,7 +281,8 @@ def test_the_template_with_runbooks_passes_every_check(new_checked_app, environm
 def test_the_template_of_the_stack_set_has_the_role_for_runbooks_as_well(new_app, remediation_settings):
     settings = remediation_settings(remediations=WITH_RUNBOOKS)
     rendered = json.loads(member_role_template(new_app(), settings=settings))
-    names = {role["Properties"]["RoleName"] for role in rendered["Resources"].values()}
+    roles = [one["Properties"] for one in rendered["Resources"].values() if one["Type"] == "AWS::IAM::Role"]
+    names = {role["RoleName"] for role in roles}
     assert names == {"SecurityHubRemediationMember", "SecurityHubRemediationAutomation"}
 
 
@@ -275,26 +296,40 @@ def in_an_account(value):
     return [in_an_account(one) for one in value] if isinstance(value, list) else value
 
 
-def test_the_policies_of_all_remediations_stay_within_the_quota_of_a_role(new_template):
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html counts no white space.
+def length_in_an_account(document):
+    return len(json.dumps(in_an_account(document), separators=(",", ":")))
+
+
+def test_the_policies_of_all_remediations_stay_within_the_quotas_of_a_role(new_template):
     regions = [f"ap-southeast-{number}" for number in range(1, 6)]
-    for role in roles_of(new_template(**EVERY_REMEDIATION, regions=regions, resource_tags=TAGS)):
-        documents = [in_an_account(policy["PolicyDocument"]) for policy in role["Policies"]]
-        # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html counts no white space.
-        assert sum(len(json.dumps(one, separators=(",", ":"))) for one in documents) <= 10_240
+    template = new_template(**EVERY_REMEDIATION, regions=regions, resource_tags=TAGS)
+    for role in roles_of(template):
+        assert len(role["ManagedPolicyArns"]) <= 10
+        *managed, inline = documents_of(template, role)
+        assert all(length_in_an_account(document) <= 6_144 for document in managed)
+        assert length_in_an_account(inline) <= 10_240
 
 
-def test_policies_beyond_the_quota_are_refused(new_template, monkeypatch):
-    monkeypatch.setattr(member_role, "_MAX_POLICY_CHARACTERS", 500)
-    with pytest.raises(ValueError, match=r"s3_public_access.* take [0-9]+ characters, but IAM .* 500 in all"):
+def test_the_length_that_is_checked_is_at_least_what_iam_counts(new_template, remediation_settings):
+    template = new_template(**EVERY_REMEDIATION)
+    groups = member_role._groups(remediation_settings(**EVERY_REMEDIATION))
+    told = [managed_policies.length_of(statements) for statements, _ in managed_policies.pack(groups)]
+    counted = [length_in_an_account(one) for one in documents_of(template, roles_of(template)[0])]
+    assert len(told) == len(counted)
+    assert all(upper >= length for upper, length in zip(told, counted, strict=True))
+
+
+def test_policies_beyond_the_quotas_are_refused_with_their_sum(new_template, monkeypatch):
+    monkeypatch.setattr(managed_policies, "MOST_CHARACTERS", 300)
+    monkeypatch.setattr(managed_policies, "MOST_POLICIES", 2)
+    message = r"ec2, s3 take [0-9]+ characters in [3-9] managed policies, but IAM .* 2 of 300 each"
+    with pytest.raises(ValueError, match=message):
         new_template()
 
 
-def test_the_length_of_policies_is_what_iam_counts(new_template, monkeypatch):
-    policies = role_of(new_template())["Policies"]
-    documents = [in_an_account(policy["PolicyDocument"]) for policy in policies]
-    counted = sum(len(json.dumps(one, separators=(",", ":"))) for one in documents)
-    monkeypatch.setattr(member_role, "_MAX_POLICY_CHARACTERS", 1)
-    with pytest.raises(ValueError, match="take") as raised:
+def test_statements_that_a_session_cannot_hold_are_refused_with_their_remediation(new_template, monkeypatch):
+    monkeypatch.setattr(member_role, "_MAX_SESSION_POLICY_CHARACTERS", 200)
+    message = r"remediation \w+ take [0-9]+ characters, but STS lets the policy of a session have 200"
+    with pytest.raises(ValueError, match=message):
         new_template()
-    told = int(re.search(r"take ([0-9]+) characters", str(raised.value))[1])
-    assert told == counted

@@ -19,6 +19,7 @@ from functions.remediate.outcomes import (
     compose_note,
     to_time,
 )
+from functions.remediate.session_policy import session_policy
 from functions.remediate.settings import Settings
 from invocation.once import WorkInProgressError
 from remediations.contract import CannotRemediateError, Change, Plan, Remediation
@@ -42,8 +43,8 @@ _UNDO: Final = "undo"
 class MemberAccounts(Protocol):
     """How the accounts of the findings are reached."""
 
-    def session(self, finding: Finding, action: str) -> Session:
-        """Return a session in the finding's account and region.
+    def session(self, finding: Finding, action: str, policy: str) -> Session:
+        """Return a session in the finding's account and region that may do what a policy says, at most.
 
         Raises:
             MemberRoleError: The account's role is missing or refuses.
@@ -218,7 +219,7 @@ class _Run:
                 f"No enabled remediation serves {control} for resources of type {types}. Enable one in "
                 "settings.toml, or remediate the finding by hand."
             )
-        session = self.services.members.session(finding, self.action)
+        session = self._session(finding, remediation)
         plan = remediation.plan(finding, session)
         if not plan.is_needed:
             if plan.remains:
@@ -257,7 +258,7 @@ class _Run:
         remediation = self.services.remediations.get(name)
         if remediation is None or remediation.undo is None:
             raise CannotRemediateError(f"The remediation {name} is not enabled or cannot be undone.")
-        session = self.services.members.session(finding, self.action)
+        session = self._session(finding, remediation)
         self._require_tags(finding, remediation, change, session)
         remediation.undo(change, session)
         undone = self._outcome(Status.UNDONE, change.description, remediation=name)
@@ -267,6 +268,17 @@ class _Run:
         # Last: without it, the next try would find nothing to undo.
         self.services.records.delete(finding)
         return undone
+
+    def _session(self, finding: Finding, remediation: Remediation) -> Session:
+        policy = session_policy(
+            remediation,
+            account=finding.aws_account_id,
+            partition=self.settings.partition,
+            automation_role=self.settings.automation_role,
+            undoes=self.undoes,
+            reads_tags=self.settings.resource_tags.decide,
+        )
+        return self.services.members.session(finding, self.action, policy)
 
     def _require_tags(
         self, finding: Finding, remediation: Remediation, change: Change, session: Session

@@ -26,6 +26,8 @@ _RENEWED_BEFORE: Final = timedelta(minutes=5)
 _MAX_SESSION_NAME_CHARACTERS: Final = 64
 _NOT_FOR_SESSION_NAMES: Final = re.compile(r"[^\w+=,.@-]", re.ASCII)
 _READ_SECONDS: Final = 20
+# The limit of the packed form, which may be reached below that of 2,048 characters.
+_TOO_LARGE: Final = "PackedPolicyTooLarge"
 SOURCE_IDENTITY_PREFIX: Final = "securityhub-"
 
 
@@ -54,8 +56,8 @@ class _Kept:
 class MemberSessions:
     """Assumes the members' roles and keeps the sessions until shortly before they expire.
 
-    A session is kept by account and region and by its name, which names action and finding: used for another
-    finding, CloudTrail in the member account would name the wrong one.
+    A session is kept by account and region, by its name, which names action and finding, and by its policy:
+    used for another finding, CloudTrail in the member account would name the wrong one.
 
     Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
     """
@@ -83,24 +85,29 @@ class MemberSessions:
         self._role = role
         self._external_id = external_id
         self._now = now
-        self._kept: dict[tuple[str, str, str], _Kept] = {}
+        self._kept: dict[tuple[str, str, str, str], _Kept] = {}
         # EC2's model alone takes 20 MB, and a session with a loader of its own reads its own.
         self._models = create_loader()
 
-    def session(self, finding: Finding, action: str) -> Session:
+    def session(self, finding: Finding, action: str, policy: str) -> Session:
         """Return a session in the finding's account and region.
+
+        Args:
+            finding: What names account and region.
+            action: What asked for it, for CloudTrail.
+            policy: What the session may do, at most, as JSON.
 
         Raises:
             MemberRoleError: The role is missing or refuses, or STS could not be reached.
         """
-        key = (finding.aws_account_id, finding.region, session_name(finding, action))
+        key = (finding.aws_account_id, finding.region, session_name(finding, action), policy)
         threshold = self._now() + _RENEWED_BEFORE
         self._kept = {known: kept for known, kept in self._kept.items() if kept.expires > threshold}
         if key not in self._kept:
             self._kept[key] = self._assume(*key, source_identity=_source_identity(action))
         return self._kept[key].session
 
-    def _assume(self, account: str, region: str, name: str, *, source_identity: str) -> _Kept:
+    def _assume(self, account: str, region: str, name: str, policy: str, *, source_identity: str) -> _Kept:
         role_arn = f"arn:{self._partition}:iam::{account}:role/{self._role}"
         try:
             credentials = self._client.assume_role(
@@ -108,9 +115,16 @@ class MemberSessions:
                 RoleSessionName=name,
                 ExternalId=self._external_id,
                 SourceIdentity=source_identity,
+                Policy=policy,
                 DurationSeconds=_SESSION_SECONDS,
             )["Credentials"]
         except (ClientError, BotoCoreError) as error:
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] == _TOO_LARGE:
+                raise MemberRoleError(
+                    f"The role {role_arn} could not be assumed: {error} The policy of the session has "
+                    f"{len(policy)} characters. Whether STS can pack it, its answer alone tells: shorten the "
+                    "statements of the remediation."
+                ) from error
             raise MemberRoleError(
                 f"The role {role_arn} could not be assumed: {error} Check that the account has the member "
                 "role with this function's role and external id in its trust policy, and that no service "

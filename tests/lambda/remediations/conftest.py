@@ -11,10 +11,11 @@ import botocore.session
 import pytest
 from botocore.loaders import create_loader
 
+from functions.remediate.session_policy import session_policy
 from remediations.registry import enabled_remediations
 from remediations.runbooks import waiting_for_runbooks
 from securityhub.events import Finding, Resource
-from stacks.remediation_catalog import EXECUTION_STATEMENTS, SEARCH_STATEMENTS, Statement, read_catalog
+from stacks.remediation_catalog import EXECUTION_STATEMENTS, SEARCH_STATEMENTS, read_catalog
 
 REGION = "eu-west-1"
 AUTOMATION_ROLE = "securityhub/Automation"
@@ -81,15 +82,19 @@ class Member:
         self._hooks.append((event, hook))
         self.session.events.register(event, hook)
 
-    def as_role(self, statements):
-        """The same as `session`, but of a role of the account that may do what some statements say."""
+    def in_session(self, policy):
+        """The same as `session`, but of a role that may do everything, in a session with a policy."""
         iam, name = self.client("iam"), f"role-{next(_roles)}"
         trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": self.account}}
         role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_document([trust]))["Role"]["Arn"]
         iam.put_role_policy(
-            RoleName=name, PolicyName="statements", PolicyDocument=_document(self.filled(statements))
+            RoleName=name,
+            PolicyName="everything",
+            PolicyDocument=_document([{"Effect": "Allow", "Action": "*", "Resource": "*"}]),
         )
-        session = self.client("sts").assume_role(RoleArn=role, RoleSessionName="member")["Credentials"]
+        session = self.client("sts").assume_role(RoleArn=role, RoleSessionName="member", Policy=policy)[
+            "Credentials"
+        ]
         return self._session(session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"])
 
     def filled(self, statements):
@@ -175,9 +180,9 @@ def with_automation_role(member):
 def prove_statements(member):
     """A function that remediates findings, undoes it, and fails unless the statements are what that takes.
 
-    It acts as a role that may do what the statements say, on the resources that they name: sufficient is what
-    the embedded AWS then lets pass. Necessary is what is called: give it findings that together make the
-    module call all that it can. Undoing is tried twice, as after an interruption.
+    It acts in a session that may do what the function's sessions may: sufficient is what the embedded AWS
+    then lets pass. Necessary is what is called: give it findings that together make the module call all that
+    it can. Undoing is tried twice, as after an interruption.
     """
 
     def prove(name, *findings, parameters=None):
@@ -185,12 +190,12 @@ def prove_statements(member):
         remediation, entry = enabled_remediations([name], told)[name], read_catalog()[name]
         shared = (*EXECUTION_STATEMENTS, *SEARCH_STATEMENTS) if entry.runbook else ()
         statements = (*entry.statements, *entry.start_statements, *shared)
-        role = member.as_role((*statements, _pass_automation_role()) if entry.runbook else statements)
+        role = member.in_session(policy_of(remediation, member, undoes=False))
         changes = [remediation.apply(remediation.plan(finding, role), role) for finding in findings]
         assert member.actions == _actions(statements)
         if remediation.undo:
             member.actions.clear()
-            role = member.as_role(entry.undo_statements)
+            role = member.in_session(policy_of(remediation, member, undoes=True))
             for change in reversed(changes):
                 remediation.undo(change, role)
                 remediation.undo(change, role)
@@ -199,17 +204,20 @@ def prove_statements(member):
     return prove
 
 
+def policy_of(remediation, member, *, undoes, reads_tags=False):
+    """The policy of the function's session for a remediation."""
+    return session_policy(
+        remediation,
+        account=member.account,
+        partition="aws",
+        automation_role=AUTOMATION_ROLE,
+        undoes=undoes,
+        reads_tags=reads_tags,
+    )
+
+
 def _document(statements):
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
-
-
-def _pass_automation_role():
-    """What starting a runbook needs beside its own action, without a request."""
-    return Statement(
-        actions=("iam:PassRole",),
-        resources=(f"arn:${{Partition}}:iam::${{Account}}:role/{AUTOMATION_ROLE}",),
-        conditions={"StringEquals": {"iam:PassedToService": "ssm.amazonaws.com"}},
-    )
 
 
 def _actions(statements):

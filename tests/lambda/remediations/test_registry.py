@@ -6,7 +6,6 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from remediations import registry
-from remediations.contract import CannotRemediateError, name_in_arn, resource_of
 from securityhub.events import Resource, parse_event
 
 
@@ -98,35 +97,6 @@ def test_only_what_is_enabled_serves(finding):
     assert registry.remediation_for(bucket, registry.all_remediations()).name == "s3_public_access"
 
 
-def test_the_control_is_the_one_of_consolidated_findings(finding):
-    assert registry.control_of(altered(finding, raw={"Compliance": {"SecurityControlId": "S3.3"}})) == "S3.3"
-
-
-def test_without_consolidation_the_control_ends_the_generators_id(finding):
-    generator = "aws-foundational-security-best-practices/v/1.0.0/EC2.19"
-    assert registry.control_of(altered(finding, raw={}, generator_id=generator)) == "EC2.19"
-
-
-def test_another_product_of_aws_is_named_by_its_arn(finding):
-    product = "arn:aws:securityhub:eu-west-1::product/aws/guardduty"
-    assert registry.control_of(altered(finding, product_arn=product)) == "product/aws/guardduty"
-
-
-@pytest.mark.parametrize(
-    "product",
-    [
-        "arn:aws:securityhub:eu-west-1:444455556666:product/444455556666/default",
-        "arn:aws:securityhub:eu-west-1::product/example/scanner",
-        "arn:aws:securityhub:eu-west-1:444455556666:product/aws/securityhub",
-        "anything:product/aws/securityhub",
-    ],
-)
-def test_a_product_of_somebody_cannot_claim_to_be_about_a_control(finding, product):
-    claims = altered(finding, product_arn=product, raw={"Compliance": {"SecurityControlId": "EC2.2"}})
-    assert registry.control_of(claims) is None
-    assert registry.remediation_for(claims, registry.all_remediations()) is None
-
-
 @pytest.mark.parametrize("order", [1, -1])
 def test_of_a_reported_instance_and_its_credentials_the_instance_is_remediated(finding, order):
     resources = [
@@ -139,93 +109,6 @@ def test_of_a_reported_instance_and_its_credentials_the_instance_is_remediated(f
     assert registry.remediation_for(exfiltration, both).name == "ec2_quarantine"
     alone = registry.enabled_remediations(["iam_exposed_access_key"])
     assert registry.remediation_for(exfiltration, alone).name == "iam_exposed_access_key"
-
-
-def test_the_parameters_of_the_control_are_those_of_the_finding(finding):
-    given = [
-        {"Name": "authorizedUdpPorts", "Value": []},
-        {"Name": "authorizedTcpPorts", "Value": ["80", "443"]},
-    ]
-    made_with = altered(finding, raw={"Compliance": {"SecurityControlParameters": given}})
-    assert registry.parameters_of(made_with) == {
-        "authorizedUdpPorts": [],
-        "authorizedTcpPorts": ["80", "443"],
-    }
-
-
-@pytest.mark.parametrize("raw", [{}, {"Compliance": None}, {"Compliance": {"Status": "FAILED"}}])
-def test_a_finding_without_parameters_has_none(finding, raw):
-    assert registry.parameters_of(altered(finding, raw=raw)) == {}
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        80,
-        "80",
-        {"a": "80"},
-        [None],
-        [{"Name": "a"}],
-        [{"Name": "a", "Value": "80"}],
-        [{"Name": "a", "Value": [80]}],
-    ],
-)
-def test_parameters_that_are_not_as_documented_are_refused(finding, given):
-    malformed = altered(finding, raw={"Compliance": {"SecurityControlParameters": given}})
-    with pytest.raises(CannotRemediateError, match="must be a list of objects of Name and Value"):
-        registry.parameters_of(malformed)
-
-
-@pytest.mark.parametrize("count", [0, 2])
-def test_a_finding_must_name_exactly_one_resource_of_the_type(finding, count):
-    resources = tuple(Resource(type="AwsS3Bucket", id=f"arn:aws:s3:::{n}", region=None) for n in range(count))
-    with pytest.raises(CannotRemediateError, match=f"names {count} resources of type AwsS3Bucket"):
-        resource_of(altered(finding, resources=resources), ("AwsS3Bucket",))
-
-
-@pytest.mark.parametrize(
-    "elsewhere",
-    [
-        "arn:aws:sqs:eu-west-1:777788889999:name",
-        "arn:aws:sqs:us-east-1:444455556666:name",
-        "arn:aws:iam::777788889999:user/name",
-        "AWS::::Account:777788889999",
-    ],
-)
-def test_a_resource_of_another_account_or_region_is_refused(finding, elsewhere):
-    resource = Resource(type="One", id=elsewhere, region=None)
-    named = altered(finding, region="eu-west-1", aws_account_id="444455556666", resources=(resource,))
-    with pytest.raises(CannotRemediateError, match=f"is '{elsewhere}', but .* 444455556666 and eu-west-1"):
-        resource_of(named, ("One",))
-
-
-@pytest.mark.parametrize(
-    "here",
-    [
-        "arn:aws:sqs:eu-west-1:444455556666:name",
-        "arn:aws:iam::444455556666:user/people/name",
-        "arn:aws:s3:::name",
-        "AWS::::Account:444455556666",
-        "AWS::IAM::AccessKey:AKIAIOSFODNN7EXAMPLE",
-    ],
-)
-def test_a_resource_of_the_findings_own_account_and_region_is_taken(finding, here):
-    resource = Resource(type="One", id=here, region=None)
-    named = altered(finding, region="eu-west-1", aws_account_id="444455556666", resources=(resource,))
-    assert resource_of(named, ("One",)) == resource
-
-
-@pytest.mark.parametrize(
-    ("given", "name"),
-    [
-        ("arn:aws:ec2:eu-west-1:444455556666:security-group/sg-1", "sg-1"),
-        ("arn:aws:s3:::bucket", "bucket"),
-        ("arn:aws:sns:eu-west-1:444455556666:topic", "topic"),
-        ("sg-1", "sg-1"),
-    ],
-)
-def test_the_name_is_the_end_of_an_arn(given, name):
-    assert name_in_arn(Resource(type=None, id=given, region=None)) == name
 
 
 KEY = {"kms_key": {"description": "a key", "pattern": "alias/[a-z]+"}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -60,13 +61,14 @@ class World:
         self.refusing, self.failing, self.unwritable = set(), set(), set()
         self.notes, self.requests = {}, []
         self.containers, self.looked_up, self.tags = {}, [], {}
-        self.kept = {}
+        self.kept, self.policies = {}, []
         self.tags_of_changed = None
         self.remains, self.meanwhile = "", lambda: None
         self.store.records.clear()
 
     # MemberAccounts
-    def session(self, finding, action):
+    def session(self, finding, action, policy):
+        self.policies.append(json.loads(policy))
         if finding.aws_account_id in self.refusing:
             raise MemberRoleError(f"The role of {finding.aws_account_id} could not be assumed for {action}")
         return object()

@@ -13,6 +13,7 @@ from functions.remediate.member_account import MemberRoleError, MemberSessions, 
 from securityhub.events import Finding, parse_event
 
 NOW = datetime(2026, 1, 31, 9, tzinfo=UTC)
+POLICY = '{"Version":"2012-10-17","Statement":[]}'
 ROLE = "securityhub/Member"
 
 
@@ -56,6 +57,7 @@ def answer(stubber, *, account="444455556666", number=0, expires=NOW + timedelta
             "ExternalId": "external",
             "SourceIdentity": "securityhub-Remediate",
             "DurationSeconds": 900,
+            "Policy": POLICY,
             **expected,
         },
     )
@@ -65,7 +67,7 @@ def test_the_session_is_in_the_findings_account_and_region_and_names_action_and_
     sessions, sts, finding
 ):
     answer(sts[1], RoleSessionName="Remediate-1")
-    session = sessions.session(finding, "Remediate")
+    session = sessions.session(finding, "Remediate", POLICY)
     assert session.region_name == "eu-central-1"
     assert session.get_credentials().access_key == "ASIA0000000000000000"
 
@@ -76,12 +78,12 @@ def test_it_asks_the_endpoint_of_its_own_region():
 
 def test_a_session_is_used_again_until_shortly_before_it_expires(sessions, sts, finding, clock):
     answer(sts[1])
-    first = sessions.session(finding, "Remediate")
+    first = sessions.session(finding, "Remediate", POLICY)
     clock[0] = NOW + timedelta(minutes=9)
-    assert sessions.session(finding, "Remediate") is first
+    assert sessions.session(finding, "Remediate", POLICY) is first
     clock[0] = NOW + timedelta(minutes=11)
     answer(sts[1], number=1, expires=NOW + timedelta(minutes=26))
-    assert sessions.session(finding, "Remediate") is not first
+    assert sessions.session(finding, "Remediate", POLICY) is not first
 
 
 @pytest.mark.parametrize(
@@ -89,9 +91,24 @@ def test_a_session_is_used_again_until_shortly_before_it_expires(sessions, sts, 
 )
 def test_no_session_is_used_for_another_account_region_or_finding(sessions, sts, finding, change):
     answer(sts[1])
-    first = sessions.session(finding, "Remediate")
+    first = sessions.session(finding, "Remediate", POLICY)
     answer(sts[1], account=change.get("aws_account_id", "444455556666"), number=1)
-    assert sessions.session(replace(finding, **change), "Remediate") is not first
+    assert sessions.session(replace(finding, **change), "Remediate", POLICY) is not first
+
+
+def test_no_session_is_used_for_another_policy(sessions, sts, finding):
+    answer(sts[1])
+    first = sessions.session(finding, "Remediate", POLICY)
+    answer(sts[1], number=1, Policy="{}")
+    assert sessions.session(finding, "Remediate", "{}") is not first
+
+
+def test_a_policy_that_sts_cannot_pack_is_told_apart(sessions, sts, finding):
+    sts[1].add_client_error("assume_role", "PackedPolicyTooLarge", "Packed size: 105 %")
+    with pytest.raises(
+        MemberRoleError, match=rf"105 % The policy of the session has {len(POLICY)} characters"
+    ):
+        sessions.session(finding, "Remediate", POLICY)
 
 
 def test_the_model_of_a_service_is_read_once_and_not_for_each_finding(sessions, sts, finding, monkeypatch):
@@ -99,7 +116,7 @@ def test_the_model_of_a_service_is_read_once_and_not_for_each_finding(sessions, 
     monkeypatch.setattr(JSONFileLoader, "load_file", lambda *given: read.append(given[1]) or load(*given))
     for number in range(3):
         answer(sts[1], number=number)
-        sessions.session(replace(finding, id=f"finding/{number}"), "Remediate").client("ec2")
+        sessions.session(replace(finding, id=f"finding/{number}"), "Remediate", POLICY).client("ec2")
     assert len([path for path in read if "/ec2/" in path and path.endswith("/service-2")]) == 1
 
 
@@ -108,9 +125,9 @@ def test_a_refusal_names_the_role_and_what_to_check_and_is_not_remembered(sessio
     with pytest.raises(
         MemberRoleError, match=r"role arn:aws-cn:iam::444455556666:role/securityhub/Member .*Check"
     ):
-        sessions.session(finding, "Remediate")
+        sessions.session(finding, "Remediate", POLICY)
     answer(sts[1])
-    assert sessions.session(finding, "Remediate")
+    assert sessions.session(finding, "Remediate", POLICY)
 
 
 @given(st.text(min_size=1, max_size=200), st.from_regex(r"[A-Za-z0-9_-]{1,20}", fullmatch=True))

@@ -1,0 +1,89 @@
+"""The policy of one session in a member account: what one remediation needs there, and nothing else.
+
+The member role may do what all enabled remediations need. A session may do what both its role and its policy
+allow, so that one for a finding about a bucket cannot touch IAM.
+
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from remediations.contract import Remediation, Statement
+from remediations.runbooks import EXECUTION_STATEMENTS, SEARCH_STATEMENTS, START_STATEMENTS
+
+_READ_TAGS: Final[Statement] = {"Action": ("tag:GetResources",), "Resource": ("*",)}
+
+
+def session_policy(
+    remediation: Remediation,
+    *,
+    account: str,
+    partition: str,
+    automation_role: str,
+    undoes: bool,
+    reads_tags: bool,
+) -> str:
+    """Return the policy as JSON without white space.
+
+    Args:
+        remediation: What the session is for.
+        account: The member account.
+        partition: The partition of all accounts, such as `aws`.
+        automation_role: Path and name of the role that runbooks act with.
+        undoes: Whether the session undoes what the remediation did, or else does it.
+        reads_tags: Whether tags decide which resources may be changed.
+    """
+    statements = [*(remediation.undo_statements if undoes else remediation.statements)]
+    conditional: list[dict[str, Any]] = []
+    if reads_tags:
+        # A remediation that looks up what it will change does so with the permissions of its plan.
+        statements += remediation.statements if undoes and remediation.tags_of_changed else [_READ_TAGS]
+    if remediation.runbook and not undoes:
+        statements += [*START_STATEMENTS, *EXECUTION_STATEMENTS, *SEARCH_STATEMENTS]
+        conditional.append(_pass_role(f"arn:{partition}:iam::{account}:role/{automation_role}"))
+    places = {
+        "${Partition}": partition,
+        "${Region}": "*",
+        "${Account}": account,
+        "${Runbook}": remediation.runbook or "",
+    }
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [*(_allowed(one, places) for one in _joined(statements)), *conditional],
+    }
+    return json.dumps(document, separators=(",", ":"))
+
+
+def _joined(statements: Iterable[Statement]) -> Iterable[Statement]:
+    """The statements with those on the same resources as one: a session's policy has little room."""
+    actions: dict[tuple[str, ...], dict[str, None]] = {}
+    for statement in statements:
+        actions.setdefault(statement["Resource"], {}).update(dict.fromkeys(statement["Action"]))
+    return [{"Action": tuple(names), "Resource": resources} for resources, names in actions.items()]
+
+
+def _allowed(statement: Statement, places: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "Effect": "Allow",
+        "Action": list(statement["Action"]),
+        "Resource": [_filled(resource, places) for resource in statement["Resource"]],
+    }
+
+
+def _filled(resource: str, places: Mapping[str, str]) -> str:
+    for placeholder, value in places.items():
+        resource = resource.replace(placeholder, value)
+    return resource
+
+
+def _pass_role(role_arn: str) -> dict[str, Any]:
+    return {
+        "Effect": "Allow",
+        "Action": "iam:PassRole",
+        "Resource": role_arn,
+        "Condition": {"StringEquals": {"iam:PassedToService": "ssm.amazonaws.com"}},
+    }

@@ -1,0 +1,146 @@
+"""Managed policies of a role in a member account, packed by AWS service.
+
+A role may have 10,240 characters of inline policies in all, but up to 10 managed policies of 6,144 characters
+each. The statements of one service stay together, so that a reviewer finds them in one policy.
+
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from aws_cdk import Acknowledgment, Validations
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from stacks.remediation_catalog import Statement
+
+MOST_CHARACTERS: Final = 6_144
+"""Of one managed policy, without white space."""
+MOST_POLICIES: Final = 10
+"""That a role may have; the quota can be raised to 20, which members of an organization rarely do."""
+_LONGEST: Final = {"${Partition}": "aws-us-gov", "${Region}": "*", "${Account}": "0" * 12}
+
+Groups = Mapping[str, Sequence[Statement]]
+"""Statements by what they are for, such as the folder of an AWS service."""
+
+
+def managed_policies(scope: Construct, construct_id: str, groups: Groups, *, path: str) -> list[str]:
+    """Create the managed policies that hold all statements, and return their ARNs.
+
+    Args:
+        scope: The construct that they belong to.
+        construct_id: The id of the first in that scope; the next have a number after it.
+        groups: The statements.
+        path: The path of the policies.
+
+    Raises:
+        ValueError: They are longer than IAM lets a role have.
+    """
+    packed = pack(groups)
+    if len(packed) > MOST_POLICIES:
+        length = sum(length_of(statements) for statements, _ in packed)
+        raise ValueError(
+            f"The statements for {', '.join(groups)} take {length} characters in {len(packed)} managed "
+            f"policies, but IAM lets a role have {MOST_POLICIES} of {MOST_CHARACTERS} each. Enable fewer "
+            "remediations in settings.toml, or let their statements share resources."
+        )
+    policies = []
+    for number, (statements, names) in enumerate(packed, start=1):
+        policy = iam.CfnManagedPolicy(
+            scope,
+            construct_id if number == 1 else f"{construct_id}{number}",
+            path=path,
+            description=f"What remediating Security Hub findings takes: {', '.join(names)}"[:1000],
+            policy_document=iam.PolicyDocument(
+                statements=[statement.to_policy_statement() for statement in statements]
+            ),
+        )
+        _acknowledge(policy, statements)
+        policies.append(policy)
+    return [policy.ref for policy in policies]
+
+
+def pack(groups: Groups) -> list[tuple[list[Statement], list[str]]]:
+    """Put the groups, in their order, into as few policies as hold them. One that fits into none is split.
+
+    Returns:
+        The statements of each policy, and the names of the groups that they are from.
+    """
+    packed: list[tuple[list[Statement], list[str]]] = []
+    for name, statements in groups.items():
+        whole = joined(statements)
+        for part in [whole] if length_of(whole) <= MOST_CHARACTERS else [[one] for one in whole]:
+            if not packed or length_of([*packed[-1][0], *part]) > MOST_CHARACTERS:
+                packed.append(([], []))
+            packed[-1][0].extend(part)
+            if name not in packed[-1][1]:
+                packed[-1][1].append(name)
+    return packed
+
+
+def joined(statements: Iterable[Statement]) -> list[Statement]:
+    """Return the statements with those on equal resources, under equal conditions, as one."""
+    actions: dict[tuple[tuple[str, ...], str], dict[str, None]] = {}
+    found: dict[tuple[tuple[str, ...], str], Statement] = {}
+    for one in statements:
+        key = (one.resources, json.dumps(one.conditions))
+        actions.setdefault(key, {}).update(dict.fromkeys(one.actions))
+        found[key] = one
+    return [
+        Statement(actions=tuple(sorted(actions[key])), resources=one.resources, conditions=one.conditions)
+        for key, one in found.items()
+    ]
+
+
+def length_of(statements: Iterable[Statement]) -> int:
+    """Return the characters of a policy, at most, as IAM counts them: with the longest partition there is."""
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": _one_or_list(one.actions),
+                "Resource": _one_or_list([_as_deployed(resource) for resource in one.resources]),
+                **({"Condition": one.conditions} if one.conditions else {}),
+            }
+            for one in statements
+        ],
+    }
+    return len(json.dumps(document, separators=(",", ":")))
+
+
+def _one_or_list(values: Sequence[str]) -> str | Sequence[str]:
+    return values[0] if len(values) == 1 else values
+
+
+def _as_deployed(resource: str) -> str:
+    for placeholder, value in _LONGEST.items():
+        resource = resource.replace(placeholder, value)
+    return resource
+
+
+def _acknowledge(policy: iam.CfnManagedPolicy, statements: Iterable[Statement]) -> None:
+    resources = {
+        resource
+        for statement in statements
+        for resource in statement.resources
+        if "*" in resource or "${Region}" in resource
+    }
+    for resource in sorted(resources):
+        filled = (
+            resource.replace("${Partition}", "<AWS::Partition>")
+            .replace("${Region}", "*")
+            .replace("${Account}", "<AWS::AccountId>")
+        )
+        Validations.of(policy).acknowledge(
+            Acknowledgment(
+                id=f"AwsSolutions-IAM5[Resource::{filled}]",
+                reason="These actions support no narrower resource."
+                if resource == "*"
+                else "A finding may name any resource of this kind; which exist is not known here.",
+            )
+        )

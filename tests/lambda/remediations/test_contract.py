@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+
+from remediations.contract import CannotRemediateError, name_in_arn, resource_of
+from securityhub.events import Resource, parse_event
+
+
+@pytest.fixture
+def finding(load_event):
+    (finding,) = parse_event(load_event("custom_action_1_finding")).findings
+    return finding
+
+
+def altered(finding, **changes):
+    names = type(finding).__dataclass_fields__
+    return type(finding)(**{**{name: getattr(finding, name) for name in names}, **changes})
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_finding_must_name_exactly_one_resource_of_the_type(finding, count):
+    resources = tuple(Resource(type="AwsS3Bucket", id=f"arn:aws:s3:::{n}", region=None) for n in range(count))
+    with pytest.raises(CannotRemediateError, match=f"names {count} resources of type AwsS3Bucket"):
+        resource_of(altered(finding, resources=resources), ("AwsS3Bucket",))
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "arn:aws:sqs:eu-west-1:777788889999:name",
+        "arn:aws:sqs:us-east-1:444455556666:name",
+        "arn:aws:iam::777788889999:user/name",
+        "AWS::::Account:777788889999",
+    ],
+)
+def test_a_resource_of_another_account_or_region_is_refused(finding, elsewhere):
+    resource = Resource(type="One", id=elsewhere, region=None)
+    named = altered(finding, region="eu-west-1", aws_account_id="444455556666", resources=(resource,))
+    with pytest.raises(CannotRemediateError, match=f"is '{elsewhere}', but .* 444455556666 and eu-west-1"):
+        resource_of(named, ("One",))
+
+
+@pytest.mark.parametrize(
+    "here",
+    [
+        "arn:aws:sqs:eu-west-1:444455556666:name",
+        "arn:aws:iam::444455556666:user/people/name",
+        "arn:aws:s3:::name",
+        "AWS::::Account:444455556666",
+        "AWS::IAM::AccessKey:AKIAIOSFODNN7EXAMPLE",
+    ],
+)
+def test_a_resource_of_the_findings_own_account_and_region_is_taken(finding, here):
+    resource = Resource(type="One", id=here, region=None)
+    named = altered(finding, region="eu-west-1", aws_account_id="444455556666", resources=(resource,))
+    assert resource_of(named, ("One",)) == resource
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("arn:aws:ec2:eu-west-1:444455556666:security-group/sg-1", "sg-1"),
+        ("arn:aws:s3:::bucket", "bucket"),
+        ("arn:aws:sns:eu-west-1:444455556666:topic", "topic"),
+        ("sg-1", "sg-1"),
+    ],
+)
+def test_the_name_is_the_end_of_an_arn(given, name):
+    assert name_in_arn(Resource(type=None, id=given, region=None)) == name
