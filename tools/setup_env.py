@@ -78,6 +78,11 @@ def install_python_packages() -> None:
     sync = (*uv, "pip", "install", "--quiet", "--exact", "--require-hashes", "--python", PYTHON,
             "-r", "requirements-dev.lock")  # fmt: skip
     cached_first((*sync, "--offline"), sync)
+    # aws-cdk-lib and a package that it depends on bring the same file, and uv, which installs in parallel,
+    # leaves either of them. Only the one of aws-cdk-lib works.
+    # Source: https://github.com/aws/aws-cdk/issues/38482
+    again = (*sync, "--reinstall-package", "aws-cdk-lib")
+    cached_first((*again, "--offline"), again)
     editable = (
         *uv,
         "pip",
