@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from emulator.delivery import Delivery
-from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION, EmbeddedAws, EmulatorError
+from emulator.launching import EmulatorError
+from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION, EmbeddedAws
 
 _EXAMPLES: Final = """\
 examples:

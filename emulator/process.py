@@ -21,7 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from emulator.delivery.http import AsgiApp, Message, Receive, Send, log_app
+from emulator.asgi import AsgiApp, Message, Receive, Send
+from emulator.delivery.http import log_app
 
 HOST: Final = "127.0.0.1"
 
@@ -34,43 +35,39 @@ def plugged_app() -> AsgiApp:
     from emulator import (  # noqa: PLC0415
         account_settings,
         api_destinations,
-        cloudformation,
-        databases,
         delivery,
-        ec2_tags,
-        encryption,
         firehose,
-        instance_interfaces,
-        instance_metadata,
         organizations,
-        permissions,
-        public_snapshots,
-        roles,
-        security_groups,
+        rds,
         securityhub,
-        stack_sets,
-        stack_waits,
     )
+    from emulator.cloudformation import keys, security_hub, stack_sets, waits  # noqa: PLC0415
+    from emulator.ec2 import interfaces, metadata, security_groups, snapshots, tags  # noqa: PLC0415
+    from emulator.iam import assume_role, requests_of_roles  # noqa: PLC0415
 
     log = delivery.DeliveryLog()
     delivery.register(log)
-    securityhub.register()
-    cloudformation.register()
-    api_destinations.register()
-    firehose.register()
-    encryption.register()
-    roles.register()
-    permissions.register()
-    account_settings.register()
-    instance_metadata.register()
-    public_snapshots.register()
-    databases.register()
-    instance_interfaces.register()
-    security_groups.register()
-    ec2_tags.register()
-    organizations.register()
-    stack_sets.register()
-    stack_waits.register()
+    # In this order, since each wraps what it finds.
+    for plug_in in (
+        securityhub,
+        security_hub,
+        api_destinations,
+        firehose,
+        keys,
+        assume_role,
+        requests_of_roles,
+        account_settings,
+        metadata,
+        snapshots,
+        rds,
+        interfaces,
+        security_groups,
+        tags,
+        organizations,
+        stack_sets,
+        waits,
+    ):
+        plug_in.register()
     return log_app(api_destinations.hosts_app(securityhub.press_app(app)), log)
 
 

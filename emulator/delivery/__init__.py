@@ -22,16 +22,17 @@ def register(log: DeliveryLog) -> None:
     # Importing MiniStack settles its port, so only the server process does it, and as late as this.
     from ministack.services import eventbridge, lambda_svc  # noqa: PLC0415
 
-    from emulator.delivery import asynchronous, buses, ssm  # noqa: PLC0415
+    from emulator.delivery import asynchronous, buses  # noqa: PLC0415
     from emulator.delivery.engine import Engine  # noqa: PLC0415
+    from emulator.systems_manager import automations  # noqa: PLC0415
 
     engine = Engine(log)
     eventbridge._dispatch_event = engine.dispatch  # noqa: SLF001 - the point of this module
     eventbridge._invoke_target = engine.deliver  # noqa: SLF001
     eventbridge._put_permission = buses.put_permission  # noqa: SLF001
-    eventbridge.reset = _reset_also(eventbridge.reset, log.clear, ssm.clear)
+    eventbridge.reset = _reset_also(eventbridge.reset, log.clear, automations.clear)
     lambda_svc.invoke_async_with_retry = asynchronous.invoke
-    ssm.register()
+    automations.register()
 
 
 def _reset_also(*resets: Callable[[], None]) -> Callable[[], None]:

@@ -21,9 +21,11 @@ from uuid import uuid4
 from ministack.core.arn import parse_arn
 from ministack.services import lambda_svc
 
-from emulator.delivery import inprocess, permissions, retry
-from emulator.delivery.errors import DeliveryError
+from emulator import inprocess
+from emulator.delivery import retry
 from emulator.delivery.log import LambdaAnswer
+from emulator.errors import DeliveryError
+from emulator.iam import requests_of_services as permissions
 
 Condition = Literal["Success", "RetriesExhausted", "EventAgeExceeded"]
 AnswerListener = Callable[[LambdaAnswer], None]

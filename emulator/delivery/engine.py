@@ -13,11 +13,11 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import eventbridge
 
 from emulator.delivery import asynchronous, targets
-from emulator.delivery.errors import INTERNAL_ERROR, INVALID_PARAMETER, DeliveryError
 from emulator.delivery.inputs import InputPathError, target_input
 from emulator.delivery.log import CAPACITY, BusEvent, DeliveryLog, LambdaAnswer
-from emulator.delivery.permissions import Rule
 from emulator.delivery.retry import Failure, RetryPolicy, attempt_until_delivered
+from emulator.errors import INTERNAL_ERROR, INVALID_PARAMETER, DeliveryError
+from emulator.iam.requests_of_services import Rule
 
 logger = logging.getLogger("emulator.delivery")
 _WORKERS: Final = 32

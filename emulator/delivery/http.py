@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import parse_qs
 
+from emulator.asgi import AsgiApp, Message, Receive, Send
 from emulator.delivery.log import DeliveryLog
 
 EVENTS_PATH: Final = "/_emulator/events"
 DELIVERIES_PATH: Final = "/_emulator/deliveries"
 PROGRESS_PATH: Final = "/_emulator/progress"
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-AsgiApp = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 def log_app(inner_app: AsgiApp, log: DeliveryLog) -> AsgiApp:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self
 
-from emulator.delivery.errors import DeliveryError
+from emulator.errors import DeliveryError
 
 SCALE_VARIABLE: Final = "EMULATOR_RETRY_SECOND"
 """Environment variable of the server: wall-clock seconds that a second of a retry schedule lasts."""

@@ -17,8 +17,9 @@ from uuid import uuid4
 from ministack.core.arn import Arn, ArnParseError, parse_arn
 from ministack.services import cloudwatch_logs, eventbridge, kinesis, kms, sns, sqs
 
-from emulator.delivery import inprocess, permissions, ssm
-from emulator.delivery.errors import (
+from emulator import inprocess
+from emulator.delivery.inputs import has_own_input, resolve
+from emulator.errors import (
     CONNECTION_FAILURE,
     ERROR_FROM_TARGET,
     INVALID_JSON,
@@ -27,8 +28,9 @@ from emulator.delivery.errors import (
     THIRD_ACCOUNT_HOP_DETECTED,
     DeliveryError,
 )
-from emulator.delivery.inputs import has_own_input, resolve
-from emulator.delivery.permissions import Rule
+from emulator.iam import requests_of_services as permissions
+from emulator.iam.requests_of_services import Rule
+from emulator.systems_manager import automations
 
 _RETRIED_STATUSES: Final = frozenset({401, 407, 409, 429})
 
@@ -255,7 +257,7 @@ def _run_command(parcel: Parcel) -> None:
         "Targets": [{"Key": block["Key"], "Values": block["Values"]} for block in blocks],
         "Parameters": _own_parameters(parcel),
     }
-    for instance, tags in inprocess.on_loop(lambda: _tagged(ssm.addressed_instances(body))):
+    for instance, tags in inprocess.on_loop(lambda: _tagged(automations.addressed_instances(body))):
         arn = f"arn:{parcel.arn.partition}:ec2:{parcel.rule.region}:{parcel.rule.account}:instance/{instance}"
         keys = {f"ssm:resourcetag/{key.lower()}": value for key, value in tags.items()}
         _require_role(parcel, action="ssm:SendCommand", resource=arn, keys=keys)
@@ -263,7 +265,7 @@ def _run_command(parcel: Parcel) -> None:
 
 
 def _tagged(instances: list[str]) -> list[tuple[str, dict[str, str]]]:
-    return [(instance, ssm.tags_of(instance)) for instance in instances]
+    return [(instance, automations.tags_of(instance)) for instance in instances]
 
 
 def _start_automation(parcel: Parcel) -> None:

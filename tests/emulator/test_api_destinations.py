@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 from botocore.exceptions import ClientError
 
-from emulator.server import EmulatorError
+from emulator.launching import EmulatorError
 from tests.emulator.local_server import local_server
 
 _accounts = count(310000000001)

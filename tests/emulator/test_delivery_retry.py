@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.delivery.errors import DeliveryError
 from emulator.delivery.retry import RetryPolicy, attempt_until_delivered
+from emulator.errors import DeliveryError
 
 
 class Target:

@@ -12,7 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from emulator.server import EmulatorError
+from emulator.launching import EmulatorError
 
 REGION = "eu-west-1"
 _accounts = count(200000000001)

@@ -15,7 +15,7 @@ from ministack.core import responses, router
 from ministack.services import eventbridge
 from ministack.services.cloudformation import changesets, engine, handlers, helpers, provisioners
 
-from emulator import cloudformation
+from emulator.cloudformation import security_hub as cloudformation
 from emulator.securityhub import api, events, state
 
 ACCOUNT, REGION = "400000000001", "eu-central-1"

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from emulator.server import EmbeddedAws, EmulatorError
+from emulator.launching import EmulatorError
+from emulator.server import EmbeddedAws
 from emulator.waiting import LONGEST_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -164,7 +165,7 @@ def test_a_server_that_is_gone_is_named():
 
 
 def test_a_server_that_does_not_start_shows_its_log(monkeypatch):
-    monkeypatch.setattr("emulator.server._server_environment", lambda _: {"PATH": ""})
+    monkeypatch.setattr("emulator.launching.server_environment", lambda _: {"PATH": ""})
     with pytest.raises(EmulatorError, match=r"(?s)ended at once.*No module named"), EmbeddedAws.start():
         pass
 

@@ -1,8 +1,8 @@
 """Systems Manager as a target: Automation, which MiniStack lacks, and Run Command without machines.
 
 Commands and automations are recorded and reported as successful. Nothing is run: there are no machines.
-Some of AWS's own runbooks change what is here: `emulator.delivery.runbooks` has their steps. An execution
-goes on when it is looked at.
+Some of AWS's own runbooks change what is here: `emulator.systems_manager.runbooks` has their steps. An
+execution goes on when it is looked at.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ministack import app
 from ministack.core.responses import AccountRegionScopedDict, get_account_id, get_region
 from ministack.services import ec2, ssm
 
-from emulator.delivery import runbooks
+from emulator.systems_manager import runbooks
 
 Answer = tuple[int, dict[str, str], bytes]
 Handler = Callable[[dict[str, Any]], Answer]

@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 from botocore.exceptions import ClientError
 
-from emulator.cloudformation import has_action_target
+from emulator.cloudformation.security_hub import has_action_target
 
 NATIVE, ELSEWHERE = "eu-central-1", "eu-west-1"
 _accounts = count(300000000001)

@@ -17,8 +17,8 @@ from typing import Any, Final
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import documentdb, rds
 
-from emulator.delivery.errors import DeliveryError
-from emulator.delivery.permissions import Rule, require_role_policies, require_trust
+from emulator.errors import DeliveryError
+from emulator.iam.requests_of_services import Rule, require_role_policies, require_trust
 
 ASSUME_ROLE: Final = "AutomationAssumeRole"
 SERVICE: Final = "ssm.amazonaws.com"

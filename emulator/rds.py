@@ -22,7 +22,7 @@ Operation = Callable[[Parameters], Any]
 
 def register() -> None:
     """Add the operations to MiniStack, and the parameter to the one that it has."""
-    operations = rds._ACTION_MAP  # noqa: SLF001 - see test_databases
+    operations = rds._ACTION_MAP  # noqa: SLF001 - see test_rds
     operations["ModifyDBInstance"] = _keeping_upgrade(operations["ModifyDBInstance"])
     for kind, snapshots, missing in (
         ("DBSnapshot", rds._snapshots, "DBSnapshotNotFound"),  # noqa: SLF001

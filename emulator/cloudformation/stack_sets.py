@@ -19,8 +19,8 @@ from ministack.core.responses import get_account_id, get_region, new_uuid, reque
 from ministack.services import cloudformation, organizations
 from ministack.services.cloudformation import provisioners, stacks
 
-from emulator.delivery import inprocess
-from emulator.delivery.errors import DeliveryError
+from emulator import inprocess
+from emulator.errors import DeliveryError
 
 STACK_SET: Final = "AWS::CloudFormation::StackSet"
 _SECONDS_FOR_A_STACK: Final = 600

@@ -15,7 +15,7 @@ from ministack.core import iam_evaluator
 from ministack.core.arn import Arn, ArnParseError, parse_arn
 from ministack.services import iam, kms
 
-from emulator.delivery.errors import FAILED_TO_ASSUME_ROLE, NO_PERMISSIONS, NO_RESOURCE, DeliveryError
+from emulator.errors import FAILED_TO_ASSUME_ROLE, NO_PERMISSIONS, NO_RESOURCE, DeliveryError
 
 SERVICE: Final = "events.amazonaws.com"
 

@@ -16,7 +16,7 @@ from ministack import app
 from ministack.core.arn import Arn
 from ministack.core.responses import set_request_account_id, set_request_region
 
-from emulator.delivery.errors import (
+from emulator.errors import (
     INTERNAL_ERROR,
     NO_PERMISSIONS,
     NO_RESOURCE,

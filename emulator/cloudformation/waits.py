@@ -42,7 +42,7 @@ def _described_stack(body: bytes, query_params: dict[str, Any]) -> str | None:
 
 
 def _is_moving(name: str) -> bool:
-    stack = handlers._resolve_stack(name)  # noqa: SLF001 - see test_stack_waits
+    stack = handlers._resolve_stack(name)  # noqa: SLF001 - see test_waits
     status = str(stack["StackStatus"]) if stack else ""
     # A stack in review waits for somebody to execute its change set.
     return status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"

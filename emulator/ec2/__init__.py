@@ -1,0 +1,1 @@
+"""What Amazon EC2 does beyond MiniStack."""

@@ -1,0 +1,1 @@
+"""AWS Systems Manager Automation: executions, and the runbooks of AWS that remediations run."""
