@@ -2,12 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CDK := $(BIN)/python -m tools.cdk
+# In the order of tests/order.py, not by the number of tests in a file: the files with few tests take longest.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Compiled modules of the CDK and cfn-lint halve the time of every synthesis.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long test-all check synth snapshot docs bench dist lock clean
+.PHONY: help setup demo test test-long test-thorough test-all check synth snapshot docs bench dist lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 16
@@ -19,12 +21,15 @@ demo: setup ## deploy onto the embedded AWS, press a custom action, show what ha
 	@$(BIN)/python -m tools.demo
 
 test: setup ## run the test suite, end-to-end tests included
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long"
+	@$(PYTEST) -m "not long"
 
 test-long: setup ## run the tests that `make test` leaves out because they take long by nature
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m long
+	@$(PYTEST) -m long
 
-test-all: test test-long ## run every test
+test-thorough: setup ## run the property tests with five times as many examples, others in each run
+	@$(PYTEST) -m hypothesis --hypothesis-profile thorough
+
+test-all: test test-long test-thorough ## run every test, and the property tests thoroughly
 
 check: setup ## formatting, lint, types, import direction, workflows, templates
 	@$(BIN)/ruff format --check .

@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from emulator.server import EmbeddedAws
 from tests.hypothesis_profiles import DEFAULT_PROFILE
+from tests.order import rank
 from tests.vendor_servers.servers import VendorServers
 from tools.cdk import toolchain_environment
 
@@ -23,6 +24,11 @@ os.environ.update(toolchain_environment())
 settings.load_profile(DEFAULT_PROFILE)
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(items):
+    """Order the folders of tests, and keep the order within each."""
+    items.sort(key=lambda item: rank(item.path))
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """How many examples a property test tries, and what its health checks leave alone.
 
 No example has a deadline, because a deadline measures the machine. `make test` tries the same examples in
-every run, so that a failure comes from a change; `make test-all` tries ten times as many, which differ from
+every run, so that a failure comes from a change; `make test-all` tries five times as many, which differ from
 run to run.
 Source: https://hypothesis.readthedocs.io/en/latest/reference/api.html#hypothesis.settings
 """
@@ -26,7 +26,7 @@ settings.register_profile(
     print_blob=True,
 )
 settings.register_profile(
-    THOROUGH_PROFILE, settings.get_profile(DEFAULT_PROFILE), max_examples=1_000, derandomize=False
+    THOROUGH_PROFILE, settings.get_profile(DEFAULT_PROFILE), max_examples=500, derandomize=False
 )
 
 

@@ -66,6 +66,6 @@ def thorough():
 
 
 @pytest.mark.usefixtures("thorough")
-def test_the_thorough_profile_tries_ten_times_as_many_examples_and_others_in_each_run():
-    assert examples(0.5).max_examples == 500
+def test_the_thorough_profile_tries_five_times_as_many_examples_and_others_in_each_run():
+    assert examples(0.5).max_examples == 250
     assert not examples(0.5).derandomize
