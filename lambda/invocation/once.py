@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from aws_lambda_powertools.utilities.idempotency import (
     DynamoDBPersistenceLayer,
@@ -15,7 +15,8 @@ from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePer
 from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import DataRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from invocation.clients import client_config
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 # As long as EventBridge may deliver an event again.
 REMEMBERED_SECONDS: Final = 24 * 3600
@@ -42,9 +43,14 @@ class RememberedWork:
         )
 
     @classmethod
-    def in_table(cls, name: str) -> RememberedWork:
-        """Remember it in the DynamoDB table of that name."""
-        return cls(DynamoDBPersistenceLayer(table_name=name, boto_config=client_config()))
+    def in_table(cls, client: DynamoDBClient, name: str) -> RememberedWork:
+        """Remember it in a DynamoDB table.
+
+        Args:
+            client: DynamoDB.
+            name: The table's name.
+        """
+        return cls(DynamoDBPersistenceLayer(table_name=name, boto3_client=client))
 
     def register_lambda_context(self, context: LambdaContext) -> None:
         """Let work that died be done again once this invocation's time is over."""

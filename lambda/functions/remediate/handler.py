@@ -14,6 +14,7 @@ from functions.remediate.logic import Invocation, Services, remediate_findings
 from functions.remediate.outcomes import FindingsNotRemediatedError
 from functions.remediate.resource_tags import read_tags
 from functions.remediate.settings import Settings
+from invocation.clients import create_client
 from invocation.messages import work_on_messages
 from invocation.once import RememberedWork
 from remediations.registry import enabled_remediations
@@ -23,7 +24,7 @@ from securityhub.events import (
     explain_no_findings,
     parse_event,
 )
-from securityhub.findings.client import SecurityHub, create_client
+from securityhub.findings import client
 
 # What is left for the other findings and for the notes once runbooks are not waited for any longer.
 _SECONDS_AFTER_RUNBOOKS: Final = 90
@@ -32,7 +33,7 @@ logger = Logger(service="remediate")
 
 # Made once a container, so that wrong settings show at cold start and connections are reused.
 settings = Settings.from_environment(os.environ)
-once = RememberedWork.in_table(settings.idempotency_table)
+once = RememberedWork.in_table(create_client("dynamodb"), settings.idempotency_table)
 services = Services(
     members=member_account.MemberSessions(
         member_account.create_client(os.environ["AWS_REGION"]),
@@ -40,11 +41,11 @@ services = Services(
         role=settings.member_role,
         external_id=settings.external_id,
     ),
-    organization=organization.Organization(organization.create_client(os.environ["AWS_REGION"])),
+    organization=organization.Organization(),
     read_tags=read_tags,
     records=records.RecordsBucket(records.create_client(), settings.records_bucket),
     once=once,
-    security_hub=SecurityHub(create_client()),
+    security_hub=client.SecurityHub(client.create_client()),
     remediations=enabled_remediations(settings.remediations, settings.parameters),
 )
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 import boto3
 import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.loaders import create_loader
 
 from invocation import clients
 from securityhub.events import Finding
@@ -87,7 +86,7 @@ class MemberSessions:
         self._now = now
         self._kept: dict[tuple[str, str, str, str], _Kept] = {}
         # EC2's model alone takes 20 MB, and a session with a loader of its own reads its own.
-        self._models = create_loader()
+        self._models = clients.one_session().get_component("data_loader")
 
     def session(self, finding: Finding, action: str, policy: str) -> Session:
         """Return a session in the finding's account and region.

@@ -22,8 +22,8 @@ class OrganizationError(Exception):
     """It cannot be told where an account is in the organization."""
 
 
-def create_client(region: str) -> Any:  # noqa: ANN401 - the stubs have no Organizations
-    """Create the client, once a container. Organizations has one endpoint for all regions of a partition."""
+def create_client(region: str | None = None) -> Any:  # noqa: ANN401 - the stubs have no Organizations
+    """Create the client. Organizations has one endpoint for all Regions of a partition."""
     return clients.create_client("organizations", region=region, read_seconds=20)
 
 
@@ -35,14 +35,15 @@ class Organization:
 
     def __init__(
         self,
-        client: Any,  # noqa: ANN401 - as above
+        client: Any = None,  # noqa: ANN401 - as above
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Prepare to look accounts up.
 
         Args:
-            client: Organizations.
+            client: Organizations. Default: a client that is created when it is first needed, which is never
+                where the lists name no units.
             now: The time.
         """
         self._client = client
@@ -72,6 +73,8 @@ class Organization:
         return kept[1:]
 
     def _ask(self, child: str) -> tuple[str, bool]:
+        if self._client is None:
+            self._client = create_client()
         try:
             pages = list(self._client.get_paginator("list_parents").paginate(ChildId=child))
         except (ClientError, BotoCoreError) as error:

@@ -11,8 +11,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.tickets.logic import Invocation, Services, handle_findings
 from functions.tickets.outcomes import TicketsIncompleteError
-from functions.tickets.ticket_table import TicketTable, create_table
+from functions.tickets.ticket_table import TicketTable
 from functions.tickets.trackers import enabled_trackers
+from invocation.clients import create_client
 from invocation.environment import required
 from invocation.messages import work_on_messages
 from invocation.once import RememberedWork
@@ -22,7 +23,7 @@ from securityhub.events import (
     explain_no_findings,
     parse_event,
 )
-from securityhub.findings.client import SecurityHub, create_client
+from securityhub.findings import client
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -31,12 +32,13 @@ logger = Logger(service="tickets")
 
 
 # Made once a container, so that wrong settings show at cold start and connections are reused.
-once = RememberedWork.in_table(required(os.environ, "IDEMPOTENCY_TABLE"))
+dynamodb = create_client("dynamodb")
+once = RememberedWork.in_table(dynamodb, required(os.environ, "IDEMPOTENCY_TABLE"))
 services = Services(
     trackers=enabled_trackers(os.environ, Secrets().get),
-    tickets=TicketTable(create_table(required(os.environ, "TICKET_TABLE"))),
+    tickets=TicketTable(dynamodb, required(os.environ, "TICKET_TABLE")),
     once=once,
-    security_hub=SecurityHub(create_client()),
+    security_hub=client.SecurityHub(client.create_client()),
 )
 
 

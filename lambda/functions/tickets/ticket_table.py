@@ -7,44 +7,46 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-import boto3
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from functions.tickets.contract import Ticket
 from functions.tickets.entry import ChangedMeanwhileError, Entry, State, finding_key
-from invocation.clients import client_config
 from securityhub.events import Finding
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.service_resource import Table
-
-
-def create_table(name: str) -> Table:
-    """Create the client of the table, once a container."""
-    return boto3.resource("dynamodb", config=client_config()).Table(name)
+    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 
 class TicketTable:
     """Keeps one item for each finding and tracker, forever."""
 
-    def __init__(self, table: Table) -> None:
-        self._table = table
+    def __init__(self, client: DynamoDBClient, name: str) -> None:
+        """Keep items in a table.
+
+        Args:
+            client: DynamoDB.
+            name: The table's name.
+        """
+        self._client = client
+        self._name = name
 
     def load(self, finding: Finding, tracker: str) -> Entry | None:
         """Return what is remembered of a finding's ticket in a tracker, as it is at this moment."""
-        key = {"finding": finding_key(finding), "tracker": tracker}
-        item = self._table.get_item(Key=key, ConsistentRead=True).get("Item")
-        return _entry(item) if item else None
+        key = _to_attributes({"finding": finding_key(finding), "tracker": tracker})
+        item = self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True).get("Item")
+        return _entry(_from_attributes(item)) if item else None
 
     def load_all(self, finding: Finding) -> Mapping[str, Entry]:
         """Return what is remembered of a finding's tickets, by tracker, also of trackers not in use now."""
         # One item a tracker, so there is one page.
-        items = self._table.query(
+        items = self._client.query(
+            TableName=self._name,
             KeyConditionExpression="finding = :finding",
-            ExpressionAttributeValues={":finding": finding_key(finding)},
+            ExpressionAttributeValues=_to_attributes({":finding": finding_key(finding)}),
             ConsistentRead=True,
         )["Items"]
-        return {str(item["tracker"]): _entry(item) for item in items}
+        return {str(item["tracker"]): _entry(item) for item in map(_from_attributes, items)}
 
     def save(self, finding: Finding, tracker: str, entry: Entry, *, replacing: Entry | None) -> Entry:
         """Remember an entry in place of another, or of none, and return it with its revision.
@@ -57,15 +59,27 @@ class TicketTable:
         if replacing:
             condition = {
                 "ConditionExpression": "revision = :revision",
-                "ExpressionAttributeValues": {":revision": replacing.revision},
+                "ExpressionAttributeValues": _to_attributes({":revision": replacing.revision}),
             }
         try:
-            self._table.put_item(Item=_item(finding, tracker, saved), **condition)
+            item = _to_attributes(_item(finding, tracker, saved))
+            self._client.put_item(TableName=self._name, Item=item, **condition)
         except ClientError as error:
             if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
                 raise ChangedMeanwhileError from error
             raise
         return saved
+
+
+def _to_attributes(values: Mapping[str, object]) -> dict[str, Any]:
+    """Write values as DynamoDB takes them."""
+    serializer = TypeSerializer()
+    return {name: serializer.serialize(value) for name, value in values.items()}
+
+
+def _from_attributes(item: Mapping[str, Any]) -> dict[str, Any]:
+    deserializer = TypeDeserializer()
+    return {name: deserializer.deserialize(value) for name, value in item.items()}
 
 
 def _item(finding: Finding, tracker: str, entry: Entry) -> dict[str, Any]:

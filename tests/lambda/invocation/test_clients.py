@@ -30,5 +30,5 @@ def test_a_client_is_of_the_functions_own_region_or_of_the_one_given():
 
 
 def test_the_table_of_done_work_has_the_same_limits():
-    store = RememberedWork.in_table("done")._store
+    store = RememberedWork.in_table(create_client("dynamodb"), "done")._store
     assert limits(store.client.meta.config) == (5, 15, 4)

@@ -115,3 +115,16 @@ def test_the_embedded_aws_answers_the_same(embedded_aws):
     assert organization.containers_of(account["AccountId"]) == (unit["Id"], root["Id"])
     with pytest.raises(OrganizationError, match="ChildNotFoundException"):
         organization.containers_of("222233334401")
+
+
+def test_no_client_is_created_before_one_is_needed(monkeypatch, client, stubber):
+    created = []
+    monkeypatch.setattr(
+        "functions.remediate.organization.create_client", lambda: created.append(client) or client
+    )
+    organization = Organization()
+    assert created == []
+    answer(stubber, ACCOUNT, UNIT)
+    answer(stubber, UNIT, ROOT)
+    assert organization.containers_of(ACCOUNT) == (UNIT, ROOT)
+    assert created == [client]

@@ -10,7 +10,8 @@ from botocore.exceptions import ClientError
 
 from functions.tickets.contract import Ticket
 from functions.tickets.entry import ChangedMeanwhileError, Entry, State
-from functions.tickets.ticket_table import TicketTable, create_table
+from functions.tickets.ticket_table import TicketTable
+from invocation.clients import create_client
 from securityhub.events import parse_event
 
 NOW = datetime(2026, 1, 31, 9, 2, 41, 229_000, tzinfo=UTC)
@@ -48,7 +49,7 @@ def table(embedded_aws, monkeypatch):
         ],
         BillingMode="PAY_PER_REQUEST",
     )
-    return TicketTable(create_table(name))
+    return TicketTable(create_client("dynamodb"), name)
 
 
 @pytest.mark.parametrize("entry", [OPENING, OPEN])
@@ -86,4 +87,4 @@ def test_any_other_failure_is_not_taken_for_a_change(finding, embedded_aws, monk
     for name, value in embedded_aws.settings().items():
         monkeypatch.setenv(name, value)
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
-        TicketTable(create_table("nonsense")).save(finding, "Jira", OPEN, replacing=None)
+        TicketTable(create_client("dynamodb"), "nonsense").save(finding, "Jira", OPEN, replacing=None)
