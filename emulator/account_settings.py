@@ -1,7 +1,7 @@
 """Settings of an account that MiniStack lacks or has otherwise: EBS encryption, public access, passwords.
 
-https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EnableEbsEncryptionByDefault.html
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_PutPublicAccessBlock.html
+Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EnableEbsEncryptionByDefault.html
+Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_PutPublicAccessBlock.html
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def register() -> None:
 def _replace_password_policy(parameters: Mapping[str, Any]) -> Any:  # noqa: ANN401
     """What a request leaves out gets its default; MiniStack would let it stay.
 
-    https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAccountPasswordPolicy.html
+    Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAccountPasswordPolicy.html
     """
     iam._account_password_policy["policy"] = {"MinimumPasswordLength": 6}  # noqa: SLF001
     return iam._update_account_password_policy(parameters)  # noqa: SLF001

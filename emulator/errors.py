@@ -1,6 +1,6 @@
 """Why a delivery failed, in EventBridge's own codes.
 
-https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
 """
 
 from __future__ import annotations

@@ -52,7 +52,10 @@ def _put(bucket: str, key: str, body: bytes) -> None:
 
 
 def _delimiter(configuration: Configuration) -> bytes:
-    """https://docs.aws.amazon.com/firehose/latest/dev/dynamic-partitioning-new-line.html."""
+    """What stands between two records of an object.
+
+    Source: https://docs.aws.amazon.com/firehose/latest/dev/dynamic-partitioning-new-line.html
+    """
     processing = configuration.get("ProcessingConfiguration") or {}
     for processor in (processing.get("Processors") or []) if processing.get("Enabled") else []:
         if processor["Type"] == "AppendDelimiterToRecord":

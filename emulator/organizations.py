@@ -1,6 +1,6 @@
 """Invitations to an organization, for accounts with ids of one's choice: MiniStack creates random ones.
 
-https://docs.aws.amazon.com/organizations/latest/APIReference/API_InviteAccountToOrganization.html
+Source: https://docs.aws.amazon.com/organizations/latest/APIReference/API_InviteAccountToOrganization.html
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Checks of what a user declares, made before anything is deployed.
 
 A value that is still a token (known only at deployment) passes: CloudFormation or Security Hub will judge it.
-Limits: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_CreateActionTarget.html and
-https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+
+Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_CreateActionTarget.html
+Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def allow_queue(queue: sqs.IQueue, rule: IRuleRef, *, sid: str) -> None:
         sid: The name of the statement in the queue's policy that all rules share.
 
     Source:
-    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sqs-permissions
+    Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sqs-permissions
     """
     access = queue.node.try_find_child(sid)
     if not isinstance(access, _RuleAccess):
@@ -91,7 +91,7 @@ def allow_topic(topic: sns.ITopic, rule: IRuleRef, *, sid: str) -> None:
         sid: The name of the statement in the topic's policy that all rules share.
 
     Source:
-    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
+    Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
     """
     access = topic.node.try_find_child(sid)
     if not isinstance(access, _RuleAccess):
@@ -108,7 +108,7 @@ class _RuleAccess(Construct):
     """The one statement in the policy of a queue or topic that lets rules in.
 
     A queue's policy holds at most 20 statements, so one statement per rule would end at the 20th rule:
-    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html
+    Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html
     """
 
     def __init__(

@@ -3,7 +3,7 @@
 As in AWS, the management account gets none. Where automatic deployment is on, accounts that join a unit get
 one, and those that leave lose it unless it is to be retained.
 
-https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudformation-stackset.html
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudformation-stackset.html
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ from urllib.parse import parse_qs
 from ministack import app
 from ministack.services.cloudformation import handlers
 
-_LONGEST_SECONDS: Final = 4.0
+# Less than the read timeout of SDKs, and enough for a stack on a busy machine.
+_LONGEST_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.02
 
 

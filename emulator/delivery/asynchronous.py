@@ -1,6 +1,6 @@
 """Lambda's asynchronous invocation: retries, destinations and dead-letter queue, as AWS documents them.
 
-https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
+Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
 
 Replaces MiniStack's, which knows no OnSuccess destination, sends to a dead-letter queue what belongs to a
 destination, keeps the function's answer to itself, and asks for no permission.
@@ -178,7 +178,10 @@ def _hand_over(invocation: Invocation, result: Result) -> str | None:
 
 
 def _record(invocation: Invocation, result: Result) -> dict[str, Any]:
-    """https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html."""
+    """What a destination gets about an invocation.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+    """
     version = invocation.config.get("Version", "$LATEST")
     arn = invocation.config["FunctionArn"]
     context: dict[str, Any] = {"statusCode": 200, "executedVersion": version}

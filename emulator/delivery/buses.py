@@ -1,6 +1,6 @@
 """PutPermission with a whole policy, which MiniStack takes for a statement that lets everybody in.
 
-https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPermission.html
+Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPermission.html
 """
 
 from __future__ import annotations

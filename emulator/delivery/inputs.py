@@ -1,6 +1,6 @@
 """What a rule's target gets: the event, or what Input, InputPath or InputTransformer make of it.
 
-https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
+Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """When a failed attempt is repeated: AWS's schedule on a clock of its own that runs faster than the wall's.
 
-An emulator cannot wait a day for EventBridge to give up, so the seconds of its retry schedules are short. Age
-and back-off are both counted in these seconds, so that the limits are reached in the same order as in AWS.
+The embedded AWS cannot wait a day for EventBridge to give up, so the seconds of its retry schedules are
+short. Age and back-off are both counted in these seconds, so that the limits are reached in the same order as
+in AWS.
 """
 
 from __future__ import annotations

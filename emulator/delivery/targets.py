@@ -1,6 +1,6 @@
 """How each kind of target takes an event, and the permission that EventBridge needs for it.
 
-https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
+Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
 """
 
 from __future__ import annotations

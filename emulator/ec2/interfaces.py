@@ -1,6 +1,6 @@
 """The network interfaces of instances, and how their security groups change, which MiniStack has not.
 
-https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyNetworkInterfaceAttribute.html
+Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyNetworkInterfaceAttribute.html
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How an instance's metadata may be asked for, which MiniStack keeps for launch templates only.
 
-https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceMetadataOptions.html
+Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceMetadataOptions.html
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Security groups refuse a rule that they have, which MiniStack takes without a word.
 
-https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html
+Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """EBS snapshots that everybody may restore: MiniStack shares snapshots with accounts only.
 
-https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifySnapshotAttribute.html
+Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifySnapshotAttribute.html
 """
 
 from __future__ import annotations

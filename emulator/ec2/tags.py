@@ -1,6 +1,6 @@
 """Tags of EC2 resources in the Resource Groups Tagging API, which MiniStack has for other services only.
 
-https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
+Source: https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ trust policy must allow the caller, with `sts:ExternalId`, `sts:SourceIdentity`,
 `aws:PrincipalArn` and `aws:PrincipalOrgID` as AWS has them, and a role that calls from another account needs
 the permission itself.
 
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html
 """
 
 from __future__ import annotations

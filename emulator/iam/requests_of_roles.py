@@ -1,13 +1,13 @@
 """What runs as a role may do what the role's policies allow, and no more.
 
 MiniStack compares requests with policies only where it checks every signature as well, which the keys of this
-emulator's accounts do not pass. Here the requests of roles are compared: of every Lambda function, and of
+embedded AWS do not pass. Here the requests of roles are compared: of every Lambda function, and of
 whoever assumed a role. The keys of an account stand for its administrator and may do everything; so may the
 roles of CDK's bootstrapping, which deploy.
 
 Where MiniStack cannot say which resource a request names, the action and the conditions alone decide.
 
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
 from __future__ import annotations

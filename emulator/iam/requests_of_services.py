@@ -136,7 +136,7 @@ def require_policies(
 def require_key(rule: Rule, key_id: str | None, *, resource: str) -> None:
     """Raise unless EventBridge can encrypt with the key of a queue or topic; without a key it always can.
 
-    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+    Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
 
     Raises:
         DeliveryError: ``NO_RESOURCE`` or ``NO_PERMISSIONS``; the keys that AWS manages let no service in.

@@ -24,7 +24,7 @@ _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,20}")
 def create(request: Document) -> Document:
     """CreateActionTarget.
 
-    https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_CreateActionTarget.html
+    Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_CreateActionTarget.html
 
     Args:
         request: `Name` (1 to 20 characters), `Description`, `Id` (1 to 20 of A-Z, a-z, 0-9, `_`, `-`).
@@ -60,7 +60,7 @@ def create(request: Document) -> Document:
 def update(request: Document) -> Document:
     """UpdateActionTarget: changes `Name`, `Description` or both.
 
-    https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_UpdateActionTarget.html
+    Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_UpdateActionTarget.html
     """
     action = find(request["ActionTargetArn"])
     if "Name" in request:
@@ -76,7 +76,7 @@ def update(request: Document) -> Document:
 def describe(request: Document) -> Document:
     """DescribeActionTargets: those of `ActionTargetArns`, or all of them a page at a time.
 
-    https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_DescribeActionTargets.html
+    Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_DescribeActionTargets.html
     """
     arns = request.get("ActionTargetArns")
     chosen = [find(arn) for arn in arns] if arns else list(state.action_targets.values())
@@ -93,7 +93,7 @@ def describe(request: Document) -> Document:
 def delete(request: Document) -> Document:
     """DeleteActionTarget.
 
-    https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_DeleteActionTarget.html
+    Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_DeleteActionTarget.html
     """
     action = find(request["ActionTargetArn"])
     del state.action_targets[action.arn]

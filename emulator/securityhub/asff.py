@@ -1,6 +1,6 @@
 """The AWS Security Finding Format: what a finding must have, and what Security Hub adds to it.
 
-https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings-format.html
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings-format.html
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The events that Security Hub puts on the default bus of the request's account and Region.
 
-https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-event-formats.html
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-event-formats.html
 """
 
 from __future__ import annotations

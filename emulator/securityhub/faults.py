@@ -1,4 +1,4 @@
-"""Failures to order: the next calls of an operation, or every update of one finding."""
+"""Fault injection: the next calls of an operation, or every update of one finding."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def raise_due(operation: str) -> None:
 
 
 def add_finding_fault(key: tuple[str, str], *, error_code: str, message: str) -> None:
-    """Make BatchUpdateFindings leave a finding unprocessed, until the emulator is reset.
+    """Make BatchUpdateFindings leave a finding unprocessed, until the embedded AWS is reset.
 
     Args:
         key: The finding's ProductArn and Id.

@@ -1,6 +1,6 @@
 """Which findings a filter chooses: AwsSecurityFindingFilters, for GetFindings and insights alike.
 
-https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsSecurityFindingFilters.html
+Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsSecurityFindingFilters.html
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def attributes_of_kind(kind: str) -> frozenset[str]:
 
 
 def check(filters: Document) -> None:
-    """Refuse a filter that AWS refuses or that this emulator cannot evaluate; none is silently ignored.
+    """Refuse a filter that AWS refuses or that the embedded AWS cannot evaluate; none is silently ignored.
 
     Args:
         filters: AwsSecurityFindingFilters whose shapes have been checked against the model.

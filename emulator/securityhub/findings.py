@@ -34,7 +34,7 @@ def batch_import(request: Document) -> Document:
     An update whose UpdatedAt is not later than the stored one is ignored, as AWS does. Each finding created
     or updated is sent in an Imported event.
 
-    https://docs.aws.amazon.com/securityhub/latest/userguide/finding-update-batchimportfindings.html
+    Source: https://docs.aws.amazon.com/securityhub/latest/userguide/finding-update-batchimportfindings.html
 
     Args:
         request: `Findings`, 1 to 100 in the AWS Security Finding Format.
@@ -66,7 +66,7 @@ def batch_import(request: Document) -> Document:
 def get(request: Document) -> Document:
     """GetFindings.
 
-    https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_GetFindings.html
+    Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_GetFindings.html
     """
     chosen = matching(request.get("Filters") or {})
     ordered = finding_filters.sort(chosen, request.get("SortCriteria") or [])
@@ -79,7 +79,7 @@ def batch_update(request: Document) -> Document:
 
     Each finding updated is sent in an Imported event.
 
-    https://docs.aws.amazon.com/securityhub/latest/userguide/finding-update-batchupdatefindings.html
+    Source: https://docs.aws.amazon.com/securityhub/latest/userguide/finding-update-batchupdatefindings.html
 
     Args:
         request: `FindingIdentifiers` (1 to 100) and the new values.
@@ -166,7 +166,7 @@ def _merged(existing: Finding, update: Document) -> Document:
 def _reopens(before: Document, after: Document) -> bool:
     """Whether AWS sets the workflow status of a handled finding back to NEW.
 
-    https://docs.aws.amazon.com/securityhub/latest/userguide/findings-workflow-status.html
+    Source: https://docs.aws.amazon.com/securityhub/latest/userguide/findings-workflow-status.html
     """
     if before["Workflow"]["Status"] not in {"NOTIFIED", "RESOLVED"}:
         return False

@@ -28,7 +28,7 @@ def require() -> Hub:
 def enable(request: Document) -> Document:
     """EnableSecurityHub.
 
-    https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_EnableSecurityHub.html
+    Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_EnableSecurityHub.html
     """
     if HUB_KEY in state.hubs:
         raise SecurityHubError(
@@ -46,7 +46,7 @@ def enable(request: Document) -> Document:
 def update_configuration(request: Document) -> Document:
     """UpdateSecurityHubConfiguration.
 
-    https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_UpdateSecurityHubConfiguration.html
+    Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_UpdateSecurityHubConfiguration.html
     """
     hub = require()
     state.hubs[HUB_KEY] = replace(
@@ -60,7 +60,7 @@ def update_configuration(request: Document) -> Document:
 def describe(request: Document) -> Document:
     """DescribeHub.
 
-    https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_DescribeHub.html
+    Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_DescribeHub.html
     """
     hub = require()
     if request.get("HubArn", hub.arn) != hub.arn:
@@ -76,7 +76,7 @@ def describe(request: Document) -> Document:
 def disable(_request: Document) -> Document:
     """DisableSecurityHub: findings, insights and actions stay, as AWS keeps them for 90 days.
 
-    https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_DisableSecurityHub.html
+    Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_DisableSecurityHub.html
     """
     require()
     del state.hubs[HUB_KEY]
@@ -86,7 +86,7 @@ def disable(_request: Document) -> Document:
 def enable_v2(_request: Document) -> Document:
     """EnableSecurityHubV2: from now on each imported finding is sent in OCSF as well.
 
-    https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_EnableSecurityHubV2.html
+    Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_EnableSecurityHubV2.html
     """
     hub = state.hubs_v2.setdefault(
         HUB_KEY, Hub(arn=state.arn_of(f"hubv2/{new_uuid()}"), subscribed_at=now_iso())
@@ -97,7 +97,7 @@ def enable_v2(_request: Document) -> Document:
 def describe_v2(_request: Document) -> Document:
     """DescribeSecurityHubV2.
 
-    https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_DescribeSecurityHubV2.html
+    Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_DescribeSecurityHubV2.html
     """
     hub: Hub | None = state.hubs_v2.get(HUB_KEY)
     if hub is None:
@@ -110,7 +110,7 @@ def describe_v2(_request: Document) -> Document:
 def disable_v2(_request: Document) -> Document:
     """DisableSecurityHubV2.
 
-    https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_DisableSecurityHubV2.html
+    Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_DisableSecurityHubV2.html
     """
     state.hubs_v2.pop(HUB_KEY, None)
     return {}

@@ -22,7 +22,7 @@ MAX_RESULTS: Final = 100
 def create(request: Document) -> Document:
     """CreateInsight.
 
-    https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_CreateInsight.html
+    Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_CreateInsight.html
     """
     _check(request["Filters"], request["GroupByAttribute"])
     if len(state.insights) >= MAX_INSIGHTS:
@@ -43,7 +43,7 @@ def create(request: Document) -> Document:
 def update(request: Document) -> Document:
     """UpdateInsight.
 
-    https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_UpdateInsight.html
+    Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_UpdateInsight.html
     """
     insight = find(request["InsightArn"])
     updated = replace(
@@ -60,7 +60,7 @@ def update(request: Document) -> Document:
 def delete(request: Document) -> Document:
     """DeleteInsight.
 
-    https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_DeleteInsight.html
+    Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_DeleteInsight.html
     """
     insight = find(request["InsightArn"])
     del state.insights[insight.arn]
@@ -70,7 +70,7 @@ def delete(request: Document) -> Document:
 def get(request: Document) -> Document:
     """GetInsights.
 
-    https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_GetInsights.html
+    Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_GetInsights.html
     """
     arns = request.get("InsightArns")
     chosen = [find(arn) for arn in arns] if arns else list(state.insights.values())
@@ -92,7 +92,7 @@ def get(request: Document) -> Document:
 def get_results(request: Document) -> Document:
     """GetInsightResults.
 
-    https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_GetInsightResults.html
+    Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_GetInsightResults.html
     """
     insight = find(request["InsightArn"])
     return {

@@ -4,7 +4,7 @@ A finding with a compliance status becomes a Compliance Finding (class 2003), an
 (class 2004). The mapping covers what an event pattern or a responder looks at; attributes without a
 counterpart are left out.
 
-https://schema.ocsf.io/1.6.0/classes/compliance_finding
+Source: https://schema.ocsf.io/1.6.0/classes/compliance_finding
 """
 
 from __future__ import annotations

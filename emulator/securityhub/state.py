@@ -1,4 +1,4 @@
-"""What the service remembers, per account and Region, until the emulator is reset or ends."""
+"""What the service remembers, per account and Region, until the embedded AWS is reset or ends."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 A step calls with the role that was passed as AutomationAssumeRole, and only what that role's policies allow.
 A runbook that is not here is recorded as successful, and nothing is run.
 
-https://docs.aws.amazon.com/systems-manager-automation-runbooks/latest/userguide/automation-runbook-reference.html
+Source: https://docs.aws.amazon.com/systems-manager-automation-runbooks/latest/userguide/automation-runbook-reference.html
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Jira's REST API, of a Cloud site (version 3) or a Data Center site (version 2).
 
-https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/
-https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/
-https://developer.atlassian.com/server/jira/platform/rest/v10000/api-group-issue/
+Source: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/
+Source: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/
+Source: https://developer.atlassian.com/server/jira/platform/rest/v10000/api-group-issue/
 """
 
 from __future__ import annotations

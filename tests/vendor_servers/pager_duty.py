@@ -1,9 +1,9 @@
 """PagerDuty's REST API v2: incidents and their notes.
 
-https://developer.pagerduty.com/api-reference/a7d81b0e9200f-create-an-incident
-https://developer.pagerduty.com/api-reference/9d0b4b12e36f9-list-incidents
-https://developer.pagerduty.com/docs/authentication
-https://support.pagerduty.com/main/docs/rest-api-rate-limits
+Source: https://developer.pagerduty.com/api-reference/a7d81b0e9200f-create-an-incident
+Source: https://developer.pagerduty.com/api-reference/9d0b4b12e36f9-list-incidents
+Source: https://developer.pagerduty.com/docs/authentication
+Source: https://support.pagerduty.com/main/docs/rest-api-rate-limits
 """
 
 from __future__ import annotations

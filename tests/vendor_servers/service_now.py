@@ -1,7 +1,7 @@
 """ServiceNow's Table API, for incidents.
 
-https://www.servicenow.com/docs/bundle/zurich-api-reference/page/integrate/inbound-rest/concept/c_TableAPI.html
-https://www.servicenow.com/docs/r/it-service-management/incident-management/resolve-and-close-an-incident.html
+Source: https://www.servicenow.com/docs/bundle/zurich-api-reference/page/integrate/inbound-rest/concept/c_TableAPI.html
+Source: https://www.servicenow.com/docs/r/it-service-management/incident-management/resolve-and-close-an-incident.html
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Slack's Web API: posting, updating and reading messages.
 
-https://docs.slack.dev/reference/methods/chat.postMessage
-https://docs.slack.dev/reference/methods/chat.update
-https://docs.slack.dev/reference/methods/chat.getPermalink
-https://docs.slack.dev/reference/methods/conversations.history
-https://docs.slack.dev/apis/web-api/rate-limits
+Source: https://docs.slack.dev/reference/methods/chat.postMessage
+Source: https://docs.slack.dev/reference/methods/chat.update
+Source: https://docs.slack.dev/reference/methods/chat.getPermalink
+Source: https://docs.slack.dev/reference/methods/conversations.history
+Source: https://docs.slack.dev/apis/web-api/rate-limits
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ FINDINGS: Final = "detail.findings"
 class BaseFilter(ABC):
     """A filter of findings that compiles to an event pattern.
 
-    https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-all-findings.html
+    Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-all-findings.html
     """
 
     __slots__ = ()

@@ -50,7 +50,7 @@ class FindingFilter(BaseFilter):
     Raises:
         ValueError: A field can't have the value, or EventBridge can't express the filter exactly.
 
-    https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings-format.html
+    Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings-format.html
     """
 
     severity: Labels = None

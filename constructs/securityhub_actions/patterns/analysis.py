@@ -28,7 +28,7 @@ from securityhub_actions.patterns.syntax import Branch
 ENVELOPE_TEXTS: Final = frozenset({"version", "id", "detail-type", "source", "account", "time", "region"})
 """The fields of which each event has exactly one, a string.
 
-https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
+Source: https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
 """
 
 

@@ -3,7 +3,7 @@
 A condition answers for one leaf of an event: a string, a number, a boolean or null. Where the leaf sits in
 the event, and what arrays do to it, is the business of :mod:`securityhub_actions.patterns.matching`.
 
-https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
+Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
 """
 
 from __future__ import annotations

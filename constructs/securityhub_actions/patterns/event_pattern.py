@@ -17,7 +17,7 @@ from securityhub_actions.patterns.syntax import Branch, parse_branches, parse_js
 MOST_CHARACTERS: Final = 2048
 """The default quota for the size of an event pattern; it can be raised to 4,096.
 
-https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
 """
 
 

@@ -10,7 +10,7 @@ hold and no two of the leaves are in different elements of one array. Three cons
 * Absence (``exists: false``) is judged against the elements chosen so far, and paths are worked through in
   alphabetical order. A path that sorts before all others of its array must be absent from every element.
 
-https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns-arrays.html
+Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns-arrays.html
 """
 
 from __future__ import annotations

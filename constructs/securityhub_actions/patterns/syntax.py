@@ -4,7 +4,7 @@ A branch maps dotted paths to lists of conditions. A path matches if one conditi
 if all of its paths do, a pattern if one branch does. ``$or`` is what makes more than one branch, and as on
 AWS it is expanded here: of two lists for the same path in one branch, the later one counts.
 
-https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern.html
+Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern.html
 """
 
 from __future__ import annotations

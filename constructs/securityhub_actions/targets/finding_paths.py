@@ -47,7 +47,7 @@ ASFF: Final = FindingPaths(
     resource_type=InputPath(f"{_FIRST}.Resources[0].Type"),
     resource=InputPath(f"{_FIRST}.Resources[0].Id"),
 )
-"""https://docs.aws.amazon.com/securityhub/latest/userguide/asff-required-attributes.html"""
+"""Source: https://docs.aws.amazon.com/securityhub/latest/userguide/asff-required-attributes.html"""
 
 OCSF: Final = FindingPaths(
     title=InputPath(f"{_FIRST}.finding_info.title"),
@@ -59,4 +59,4 @@ OCSF: Final = FindingPaths(
     resource_type=InputPath(f"{_FIRST}.resources[0].type"),
     resource=InputPath(f"{_FIRST}.resources[0].uid"),
 )
-"""https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-ocsf-findings.html"""
+"""Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-ocsf-findings.html"""

@@ -25,7 +25,7 @@ class LogGroup(Target):
     one of them, which lets a log group's rules, and only them, write events to it.
 
     Source:
-    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-cloudwatchlogs-permissions
+    Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-cloudwatchlogs-permissions
     """
 
     def __init__(

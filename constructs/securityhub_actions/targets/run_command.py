@@ -114,7 +114,7 @@ class RunCommand(Target):
     function.
 
     Source:
-    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html#targets-specifics-run-command
+    Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html#targets-specifics-run-command
     """
 
     def __init__(

@@ -22,8 +22,9 @@ def arn_of_trail(finding: Finding) -> str:
 
     Raises:
         CannotRemediateError: It is no ARN of a trail, or the trail is another account's. Every account of an
-            organization sees the organization's trails, but only their owner can change them:
-            https://docs.aws.amazon.com/awscloudtrail/latest/userguide/creating-trail-organization.html
+            organization sees the organization's trails, but only their owner can change them.
+
+    Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/creating-trail-organization.html
     """
     resource = only_resource_of(finding, _TYPES)
     if (found := _TRAIL.fullmatch(resource.id)) is None:
