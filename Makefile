@@ -48,8 +48,8 @@ check: setup ## formatting, lint, types, import direction, workflows, templates
 synth: setup ## synthesize the CloudFormation templates into cdk.out
 	@$(CDK) synth --quiet --app '$(BIN)/python app.py'
 
-snapshot: setup ## rewrite the reviewed snapshots after an intended change
-	@$(BIN)/python -m pytest tests/stacks -k snapshot --snapshot-update
+snapshot: setup ## rewrite the reviewed snapshots; with SETTINGS=file.toml, that of your own settings file
+	@$(if $(SETTINGS),$(BIN)/python -m tools.snapshot '$(SETTINGS)',$(BIN)/python -m pytest tests/stacks -k snapshot --snapshot-update)
 
 docs: setup ## build the documentation into site; a warning is an error
 	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --fresh-env --doctree-dir build/doctrees docs site

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from string import Template
 from typing import Any, Final
 
 from emulator.delivery.log import Delivery
@@ -28,19 +29,7 @@ _WIDTH: Final = 100
 _LONGEST_ANSWER: Final = 400
 _MEMBER: Final = "444455556666"
 _EXPOSED: Final = "tcp 3306 from 0.0.0.0/0"
-_SETTINGS: Final = """
-[remediation]
-enabled = true
-organization_id = "{organization}"
-
-[remediation.accounts]
-allow = ["{unit}"]
-
-[remediation.stack_set]
-enabled = true
-organizational_units = ["{unit}"]
-delegated_administrator = false
-"""
+_SETTINGS: Final = Path(__file__).with_suffix(".toml")
 
 
 class StepFailedError(RuntimeError):
@@ -131,12 +120,13 @@ def join_organization(aws: EmbeddedAws) -> contextlib.AbstractContextManager[Pat
     invitation = organizations.invite_account_to_organization(Target={"Id": _MEMBER, "Type": "ACCOUNT"})
     aws.client("organizations", account=_MEMBER).accept_handshake(HandshakeId=invitation["Handshake"]["Id"])
     organizations.move_account(AccountId=_MEMBER, SourceParentId=root["Id"], DestinationParentId=unit)
-    return settings_file(_SETTINGS.format(organization=organization, unit=unit))
+    return settings_file(organization=organization, unit=unit)
 
 
 @contextlib.contextmanager
-def settings_file(text: str) -> Iterator[Path]:
-    """Keep settings in a file for as long as a block lasts."""
+def settings_file(*, organization: str, unit: str) -> Iterator[Path]:
+    """Keep the demo's settings in a file for as long as a block lasts."""
+    text = Template(_SETTINGS.read_text(encoding="utf-8")).substitute(organization=organization, unit=unit)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "demo.toml")
         file.write_text(text, encoding="utf-8")

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import Final
 from weakref import WeakKeyDictionary
 
 from aws_cdk import Token
@@ -15,33 +16,42 @@ from constructs import IConstruct
 
 from securityhub_actions.checks import Validation, environment_of
 
-if TYPE_CHECKING:
-    from securityhub_actions.custom_action import CustomAction
-
 MAX_ACTIONS_PER_ACCOUNT_AND_REGION: Final = 50
 
+
+@dataclass(frozen=True, slots=True)
+class _Action:
+    construct: IConstruct
+    action_id: str
+
+
 # The custom actions of each app, in the order of their creation.
-_actions_of_app: WeakKeyDictionary[IConstruct, list[CustomAction]] = WeakKeyDictionary()
+_actions_of_app: WeakKeyDictionary[IConstruct, list[_Action]] = WeakKeyDictionary()
 
 
-def check_in_app(action: CustomAction) -> None:
-    """Have a custom action compared at synthesis with all others of its app."""
+def check_in_app(action: IConstruct, action_id: str) -> None:
+    """Have a custom action compared at synthesis with all others of its app.
+
+    Args:
+        action: The custom action.
+        action_id: Its ID, which may be a token.
+    """
     root = action.node.root
     if root not in _actions_of_app:
         _actions_of_app[root] = []
-        root.node.add_validation(Validation(lambda: app_errors(_actions_of_app[root])))
-    _actions_of_app[root].append(action)
+        root.node.add_validation(Validation(lambda: _app_errors(_actions_of_app[root])))
+    _actions_of_app[root].append(_Action(action, action_id))
 
 
-def app_errors(actions: Iterable[CustomAction]) -> list[str]:
+def _app_errors(actions: Iterable[_Action]) -> list[str]:
     """Find ids that are used twice, and too many actions, in one account and region.
 
     Stacks with an unknown account or region may go anywhere, so only actions in one stack, or in stacks whose
     account and region are both known, are compared.
     """
-    by_environment: dict[str, list[CustomAction]] = defaultdict(list)
+    by_environment: dict[str, list[_Action]] = defaultdict(list)
     for action in actions:
-        by_environment[environment_of(action)].append(action)
+        by_environment[environment_of(action.construct)].append(action)
     return [
         error
         for environment, there in by_environment.items()
@@ -49,11 +59,11 @@ def app_errors(actions: Iterable[CustomAction]) -> list[str]:
     ]
 
 
-def _duplicate_errors(environment: str, actions: Sequence[CustomAction]) -> list[str]:
+def _duplicate_errors(environment: str, actions: Sequence[_Action]) -> list[str]:
     paths: dict[str, list[str]] = defaultdict(list)
     for action in actions:
         if not Token.is_unresolved(action.action_id):
-            paths[action.action_id].append(action.node.path)
+            paths[action.action_id].append(action.construct.node.path)
     return [
         f"The custom action id {action_id!r} is created {len(where)} times in {environment}, by "
         f"{', '.join(where)}. It must be unique there: create it once and share it with action=..., or refer "
@@ -63,7 +73,7 @@ def _duplicate_errors(environment: str, actions: Sequence[CustomAction]) -> list
     ]
 
 
-def _quota_errors(environment: str, actions: Sequence[CustomAction]) -> list[str]:
+def _quota_errors(environment: str, actions: Sequence[_Action]) -> list[str]:
     if len(actions) <= MAX_ACTIONS_PER_ACCOUNT_AND_REGION:
         return []
     return [

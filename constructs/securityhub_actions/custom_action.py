@@ -82,7 +82,7 @@ class CustomAction(Construct):
         check_action_id(action_id)
         check_action_name(action_name)
         check_description(description)
-        check_in_app(self)
+        check_in_app(self, action_id)
         self._warn_of_unverified_characters(action_id)
         if provider is None:
             provider = CustomResourceActionTarget() if adopt_existing else default_provider(Stack.of(self))

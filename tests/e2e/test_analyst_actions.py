@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.observed import answer_to
 from tests.e2e.stacks import delete_stack
+from tests.shipped_settings import SHIPPED_SETTINGS_FILE
 from tools.deploy import deploy
 
 STACK = "SecurityHubAnalystActions"
@@ -18,7 +19,7 @@ EVENTS = Path(__file__).resolve().parents[1] / "events"
 
 @pytest.fixture(scope="module")
 def app(aws):
-    deploy(aws, STACK, region=REGION)
+    deploy(aws, STACK, settings=SHIPPED_SETTINGS_FILE, region=REGION)
     yield aws
     delete_stack(aws, STACK, region=REGION)
 

@@ -18,9 +18,10 @@ from aws_cdk import App, Environment
 from emulator.server import DEFAULT_ACCOUNT
 from stacks.analyst_actions import AnalystActionsStack
 from stacks.findings_routing import FindingsRoutingStack
-from stacks.settings import SETTINGS_FILE, check_settings
+from stacks.settings import check_settings
 from tests.e2e.stacks import delete_stack, prepare_region
 from tests.emulator.local_server import local_server
+from tests.shipped_settings import SHIPPED_SETTINGS_FILE
 from tools.deploy import deploy
 
 ROUTING, ACTIONS = "Routing", "Actions"
@@ -144,7 +145,7 @@ class Routing:
 
 
 def synthesize(context, folder):
-    document = tomllib.loads(SETTINGS_FILE.read_text())
+    document = tomllib.loads(SHIPPED_SETTINGS_FILE.read_text())
     document["routing"]["critical"]["slack"] = SLACK
     app = App(context=context, analytics_reporting=False, outdir=str(folder))
     environment = Environment(account=DEFAULT_ACCOUNT, region=REGION)

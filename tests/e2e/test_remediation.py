@@ -10,9 +10,10 @@ from aws_cdk import App, Environment
 
 from emulator.server import DEFAULT_ACCOUNT
 from stacks.remediation import RemediationStack
-from stacks.settings import RemediationSettings, load_settings
+from stacks.settings import RemediationSettings
 from tests.e2e.observed import dead_letters, press, stored
 from tests.e2e.stacks import delete_stack
+from tests.shipped_settings import load_shipped_settings
 from tools.deploy import deploy
 
 STACK = "SecurityHubRemediation"
@@ -62,7 +63,7 @@ class Organization:
 @pytest.fixture(scope="module")
 def app(aws, feature_flags, tmp_path_factory):
     organization = Organization(aws)
-    values = load_settings().remediation.model_dump()
+    values = load_shipped_settings().remediation.model_dump()
     values["organization_id"] = organization.id
     values["remediations"].append("neptune_backup_retention")
     # The administrator account is allowed, but stack sets leave it out, which is how a member refuses. The

@@ -9,10 +9,11 @@ import pytest
 from aws_cdk import App, Environment
 
 from emulator.server import DEFAULT_ACCOUNT
-from stacks.settings import TicketingSettings, load_settings
+from stacks.settings import TicketingSettings
 from stacks.ticketing import TicketingStack
 from tests.e2e.observed import dead_letters, press, stored
 from tests.e2e.stacks import delete_stack
+from tests.shipped_settings import load_shipped_settings
 from tests.vendor_servers.servers import VendorServers
 from tools.deploy import deploy
 
@@ -32,7 +33,7 @@ def vendors():
 
 @pytest.fixture(scope="module")
 def app(aws, vendors, feature_flags, tmp_path_factory):
-    values = load_settings().ticketing.model_dump()
+    values = load_shipped_settings().ticketing.model_dump()
     values |= {"enabled": True}
     values["automatic"]["filter"] = {"severity": ["CRITICAL"]}
     for tracker in ("jira", "pager_duty"):

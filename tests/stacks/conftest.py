@@ -9,8 +9,9 @@ import pytest
 from aws_cdk import App, Environment
 from syrupy.extensions.json import JSONSnapshotExtension
 
-from stacks.settings import RemediationSettings, TicketingSettings, load_settings
+from stacks.settings import RemediationSettings, TicketingSettings
 from stacks.template_checks import check_templates
+from tests.shipped_settings import load_shipped_settings
 
 _ASSET_HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
@@ -68,7 +69,7 @@ def remediation_settings():
     """A function that returns the shipped settings of remediation with some changed, by section and key."""
 
     def make(**changes):
-        values = load_settings().remediation.model_dump()
+        values = load_shipped_settings().remediation.model_dump()
         values["accounts"]["allow"] = ["444455556666", "777788889999"]
         values["automatic"]["filter"] = {"severity": "HIGH"}
         for name, change in changes.items():
@@ -83,7 +84,7 @@ def ticketing_settings():
     """A function that returns the shipped settings of ticketing with some changed, all trackers enabled."""
 
     def make(**changes):
-        values = load_settings().ticketing.model_dump()
+        values = load_shipped_settings().ticketing.model_dump()
         values["enabled"] = True
         values["automatic"]["filter"] = {"severity": ["CRITICAL", "HIGH"]}
         for tracker in ("jira", "service_now", "pager_duty", "slack"):

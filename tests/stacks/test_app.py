@@ -12,6 +12,7 @@ import pytest
 from aws_cdk import App
 
 import app
+from tests.shipped_settings import SHIPPED_SETTINGS_FILE, load_shipped_settings
 from tools.cdk import ROOT, cdk_command
 
 STACKS = ("SecurityHubAnalystActions", "SecurityHubFindingsRouting")
@@ -27,6 +28,7 @@ def synthesize(tmp_path, monkeypatch, context):
     def run(region, *, checked=False, **more):
         settings = {"outdir": str(tmp_path), "context": {**context, **more}, "analytics_reporting": False}
         monkeypatch.setattr(app, "App", lambda: App(**settings))
+        monkeypatch.setattr(app, "load_settings", load_shipped_settings)
         if not checked:
             monkeypatch.setattr(app, "check_templates", lambda _: None)
         for name, value in (("ACCOUNT", "111122223333"), ("REGION", region)):
@@ -51,8 +53,12 @@ def without_aws_settings():
 def test_the_cli_synthesizes_it_clean(tmp_path):
     # cdk.json names .venv, where another Python may run the tests.
     command = f"{Path(sys.executable)} app.py"
+    settings = f"settings={SHIPPED_SETTINGS_FILE}"
     done = subprocess.run(  # noqa: S603 - the pinned CDK CLI
-        cdk_command("synth", "--all", "--quiet", "--app", command, "--output", str(tmp_path)),
+        cdk_command(
+            *("synth", "--all", "--quiet", "--app", command),
+            *("--context", settings, "--output", str(tmp_path)),
+        ),
         cwd=ROOT,
         env={**without_aws_settings(), "AWS_REGION": "eu-west-1"},
         capture_output=True,

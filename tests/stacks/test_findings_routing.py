@@ -9,7 +9,8 @@ from aws_cdk.assertions import Annotations, Match, Template
 
 import app
 from stacks.findings_routing import FindingsRoutingStack
-from stacks.settings import SETTINGS_FILE, check_settings, load_settings
+from stacks.settings import check_settings
+from tests.shipped_settings import SHIPPED_SETTINGS_FILE, load_shipped_settings
 
 PARTS = {"archive", "critical", "high"}
 OUTPUT_OF = {"archive": "ArchiveBucketName", "critical": "CriticalTopicArn", "high": "HighQueueUrl"}
@@ -22,7 +23,7 @@ TYPES_OF = {
 
 def routing(*, on=PARTS, **changes):
     """The settings that come with the app, with the parts that are on and other values: `high={...}`."""
-    document = tomllib.loads(SETTINGS_FILE.read_text())
+    document = tomllib.loads(SHIPPED_SETTINGS_FILE.read_text())
     for part in PARTS:
         document["routing"][part] |= {"enabled": part in on} | changes.get(part, {})
     return check_settings(document, source="this test").routing
@@ -348,7 +349,7 @@ def test_where_account_and_region_are_unknown_the_template_names_none(new_stack)
     ],
 )
 def test_the_app_has_the_stack_while_any_part_is_on(monkeypatch, tmp_path, context, on, stacks):
-    settings = load_settings().model_copy(update={"routing": routing(on=on)})
+    settings = load_shipped_settings().model_copy(update={"routing": routing(on=on)})
     monkeypatch.setattr(app, "load_settings", lambda **_: settings)
     monkeypatch.setattr(app, "App", lambda: App(context=context, outdir=str(tmp_path)))
     monkeypatch.setattr(app, "check_templates", lambda _: None)

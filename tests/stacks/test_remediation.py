@@ -10,7 +10,7 @@ import app
 from functions.remediate.settings import Settings as FunctionSettings
 from stacks.member_role import MemberRoleStack
 from stacks.remediation import RemediationStack
-from stacks.settings import load_settings
+from tests.shipped_settings import load_shipped_settings
 
 UNIT = "ou-abcd-12345678"
 EVERYTHING = {"automatic": {"enabled": True}, "stack_set": {"enabled": True}}
@@ -213,7 +213,7 @@ def test_the_app_has_the_stacks_while_remediation_is_enabled(
     monkeypatch, tmp_path, context, remediation_settings, enabled
 ):
     remediation = remediation_settings(**EVERYTHING, enabled=enabled)
-    settings = load_settings().model_copy(update={"remediation": remediation})
+    settings = load_shipped_settings().model_copy(update={"remediation": remediation})
     monkeypatch.setattr(app, "load_settings", lambda **_: settings)
     monkeypatch.setattr(app, "App", lambda: App(context=context, outdir=str(tmp_path)))
     monkeypatch.setattr(app, "check_templates", lambda _: None)

@@ -8,8 +8,8 @@ from aws_cdk.assertions import Match, Template
 
 import app
 from functions.tickets.trackers import enabled_trackers
-from stacks.settings import load_settings
 from stacks.ticketing import TicketingStack
+from tests.shipped_settings import load_shipped_settings
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_the_table_of_tickets_stays_and_can_be_restored(template):
 def test_the_app_has_the_stack_while_ticketing_is_enabled(
     monkeypatch, tmp_path, context, ticketing_settings, enabled
 ):
-    settings = load_settings().model_copy(update={"ticketing": ticketing_settings(enabled=enabled)})
+    settings = load_shipped_settings().model_copy(update={"ticketing": ticketing_settings(enabled=enabled)})
     monkeypatch.setattr(app, "load_settings", lambda **_: settings)
     monkeypatch.setattr(app, "App", lambda: App(context=context, outdir=str(tmp_path)))
     monkeypatch.setattr(app, "check_templates", lambda _: None)

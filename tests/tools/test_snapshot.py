@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tools.snapshot import differences, main, reviewed_settings, snapshot_folder, write
+
+# Complete where it matters, so that the stacks are the same however settings.toml is configured.
+SETTINGS = """
+[routing]
+archive = { enabled = false }
+critical = { enabled = false }
+high = { enabled = true }
+[remediation]
+enabled = false
+[ticketing]
+enabled = false
+[alarms]
+topic_arn = ""
+"""
+ROUTING = "SecurityHubFindingsRouting.template.json"
+
+
+@pytest.fixture(scope="module")
+def reviewed(tmp_path_factory):
+    """A settings file with its snapshot, which tests only read."""
+    settings = tmp_path_factory.mktemp("reviewed") / "production.toml"
+    settings.write_text(SETTINGS)
+    write(settings)
+    return settings
+
+
+@pytest.fixture
+def copied(reviewed, tmp_path):
+    """The same in a folder of the test's own."""
+    settings = tmp_path / reviewed.name
+    settings.write_text(SETTINGS)
+    snapshot_folder(settings).mkdir()
+    for file in snapshot_folder(reviewed).iterdir():
+        (snapshot_folder(settings) / file.name).write_text(file.read_text())
+    return settings
+
+
+def test_a_snapshot_is_a_template_for_each_stack_without_the_hashes_of_assets(reviewed):
+    files = {file.name: file.read_text() for file in snapshot_folder(reviewed).iterdir()}
+    assert set(files) == {"SecurityHubAnalystActions.template.json", ROUTING}
+    assert all(json.loads(text)["Resources"] for text in files.values())
+    assert "ASSET-HASH" in "".join(files.values())
+
+
+def test_a_snapshot_is_equal_to_what_it_was_made_of(reviewed):
+    assert differences(reviewed) == ""
+
+
+def test_a_changed_setting_shows_in_the_differences(copied):
+    copied.write_text(
+        SETTINGS.replace('topic_arn = ""', 'topic_arn = "arn:aws:sns:eu-west-1:111122223333:ops"')
+    )
+    added = [line.strip("+ \n,") for line in differences(copied).splitlines() if line.startswith("+ ")]
+    assert '"arn:aws:sns:eu-west-1:111122223333:ops"' in added
+
+
+def test_a_stack_that_is_gone_leaves_the_next_snapshot(copied):
+    copied.write_text(SETTINGS.replace("high = { enabled = true }", "high = { enabled = false }"))
+    write(copied)
+    assert not (snapshot_folder(copied) / ROUTING).exists()
+
+
+def test_a_settings_file_that_is_missing_is_named(tmp_path, capsys):
+    assert main([str(tmp_path / "none.toml")]) == 1
+    assert "none.toml does not exist. Give the path" in capsys.readouterr().err
+
+
+def test_settings_that_the_app_refuses_leave_the_snapshot_as_it_is(copied, capsys):
+    copied.write_text("[routing.high]\nenabled = 1")
+    before = {file: file.read_text() for file in snapshot_folder(copied).iterdir()}
+    assert main([str(copied)]) == 1
+    assert "routing.high.enabled = 1: allowed is true or false" in capsys.readouterr().err
+    assert {file: file.read_text() for file in snapshot_folder(copied).iterdir()} == before
+
+
+def test_a_snapshots_folder_names_its_settings_file(copied):
+    assert reviewed_settings(copied.parent) == [copied]
+
+
+def test_every_reviewed_snapshot_in_the_project_is_what_is_synthesized_now():
+    for settings in reviewed_settings():
+        changes = differences(settings)
+        assert not changes, f"Review this, then run make snapshot SETTINGS={settings.name}:\n{changes}"
