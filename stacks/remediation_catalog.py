@@ -8,11 +8,11 @@ from __future__ import annotations
 import ast
 import dataclasses
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
@@ -118,8 +118,8 @@ def read_catalog(folder: Path = MODULES_FOLDER) -> Mapping[str, CatalogEntry]:
     Raises:
         CatalogError: A module lacks a literal, or one is not as lambda/remediations/__init__.py says.
     """
-    found = ((path, _literals(path)) for path in sorted(folder.glob("*/*.py"), key=lambda path: path.stem))
-    return {path.stem: _entry(path, literals) for path, literals in found if literals.keys() & _REQUIRED}
+    entries = [entry for path in folder.glob("*/*.py") for entry in _entries(path, _literals(path))]
+    return {entry.name: entry for entry in sorted(entries, key=lambda entry: entry.name)}
 
 
 def chosen(names: Collection[str], catalog: Mapping[str, CatalogEntry]) -> Sequence[CatalogEntry]:
@@ -174,6 +174,35 @@ def _faults_of_values(
                 yield f"{entry.name}.{name} is missing: give {parameter.description}"
             elif not re.fullmatch(parameter.pattern, values[name]):
                 yield f"{entry.name}.{name} = {values[name]!r}: allowed is {parameter.description}"
+
+
+def _entries(path: Path, literals: Mapping[str, object]) -> list[CatalogEntry]:
+    if "SWITCHES" in literals:
+        return [_switch(path, row) for row in cast("Iterable[Mapping[str, Any]]", literals["SWITCHES"])]
+    return [_entry(path, literals)] if literals.keys() & _REQUIRED else []
+
+
+def _switch(path: Path, row: Mapping[str, Any]) -> CatalogEntry:
+    """A row of `SWITCHES`, with the statements that lambda/remediations/switch.py derives from it as well."""
+
+    def statement(operation: str, resource: str) -> Statement:
+        return Statement(actions=(f"{row['service']}:{operation}",), resources=(resource,))
+
+    return CatalogEntry(
+        name=row["name"],
+        service=path.parent.name,
+        control_ids=_texts(path, "control_ids", row["control_ids"]),
+        resource_types=_texts(path, "resource_types", row["resource_types"]),
+        description=row["description"],
+        statements=(
+            statement(row["read"][0], row["read"][2]),
+            statement(row["wanted"][1], row["resource"]),
+        ),
+        undo_statements=(statement(row["other"][1], row["resource"]),),
+        parameters={},
+        runbook=None,
+        runbook_statements=(),
+    )
 
 
 def _entry(path: Path, literals: Mapping[str, object]) -> CatalogEntry:

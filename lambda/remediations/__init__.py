@@ -29,4 +29,7 @@ One that leaves its change to an AWS-owned Automation runbook of Systems Manager
 - `RUNBOOK`: the runbook's name. Starting and following it needs no statement of the module's own.
 - `RUNBOOK_STATEMENTS`: what the runbook's steps call, as its page in AWS's reference says, and of which the
   automation role is made that is passed to it.
+
+What is one read and one write without a judgement needs no module of its own: it is a row of literals in
+`SWITCHES` of its service's module `switches`; see `remediations.switch`.
 """

@@ -20,6 +20,21 @@ Statement = Mapping[str, tuple[str, ...]]
 """An IAM statement that allows: `Action` and `Resource`, with placeholders such as `${Account}`."""
 
 
+# The verbs with which descriptions of plans begin.
+_PAST: Final = {
+    "Add": "Added",
+    "Deactivate": "Deactivated",
+    "Encrypt": "Encrypted",
+    "Make": "Made",
+    "Move": "Moved",
+    "Remove": "Removed",
+    "Require": "Required",
+    "Revoke": "Revoked",
+    "Stop": "Stopped",
+    "Turn": "Turned",
+}
+
+
 class CannotRemediateError(Exception):
     """A finding cannot be remediated, however often it is tried; the message says why and what to do."""
 
@@ -44,6 +59,23 @@ class Plan:
     prior_state: Mapping[str, object]
     is_needed: bool
     remains: str = ""
+
+    @classmethod
+    def nothing(cls, resource: str, why: str) -> Plan:
+        """Make the plan to change nothing.
+
+        Args:
+            resource: What is as it should be, or is gone.
+            why: Which of both, in one sentence without a period.
+        """
+        return cls(resource=resource, description=why, prior_state={}, is_needed=False)
+
+    def done(self) -> Change:
+        """Return the change that has been made once all of the plan is carried out."""
+        verb, _, rest = self.description.partition(" ")
+        return Change(
+            resource=self.resource, description=f"{_PAST[verb]} {rest}", prior_state=self.prior_state
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 import remediations
 from remediations.contract import Remediation
 from remediations.controls import control_of
+from remediations.switch import remediations_of
 from securityhub.events import Finding
 
 _REQUIRED: Final = ("CONTROL_IDS", "RESOURCE_TYPES", "DESCRIPTION", "STATEMENTS", "plan", "apply")
@@ -31,12 +32,12 @@ def all_remediations() -> Mapping[str, Remediation]:
         ValueError: Two modules have one name, or want the same control and resource type.
     """
     found: dict[str, Remediation] = {}
-    for module in sorted(_modules_of_services(), key=_name_of):
-        if not any(hasattr(module, attribute) for attribute in _REQUIRED):
-            continue
-        if _name_of(module) in found:
-            raise ValueError(f"Two remediations are called {_name_of(module)}. Rename one of them.")
-        found[_name_of(module)] = _checked(module)
+    for module in _modules_of_services():
+        for one in _remediations_in(module):
+            if one.name in found:
+                raise ValueError(f"Two remediations are called {one.name}. Rename one of them.")
+            found[one.name] = one
+    found = dict(sorted(found.items()))
     owners: dict[tuple[str, str], str] = {}
     for name, one in found.items():
         for served in ((control, type_) for control in one.control_ids for type_ in one.resource_types):
@@ -54,6 +55,12 @@ def _modules_of_services() -> Iterator[ModuleType]:
             package = importlib.import_module(service.name)
             for module in pkgutil.iter_modules(package.__path__, f"{service.name}."):
                 yield importlib.import_module(module.name)
+
+
+def _remediations_in(module: ModuleType) -> list[Remediation]:
+    if hasattr(module, "SWITCHES"):
+        return remediations_of(module.SWITCHES)
+    return [_checked(module)] if any(hasattr(module, attribute) for attribute in _REQUIRED) else []
 
 
 def _name_of(module: ModuleType) -> str:

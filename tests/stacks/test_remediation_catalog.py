@@ -53,6 +53,10 @@ def statements():
         yield pytest.param(statement, id=f"runbooks-{statement.actions[0]}")
 
 
+def as_literals(statements):
+    return [{"Action": statement.actions, "Resource": statement.resources} for statement in statements]
+
+
 def test_the_stacks_read_what_the_function_runs():
     catalog = read_catalog()
     assert catalog.keys() == all_remediations().keys()
@@ -64,6 +68,9 @@ def test_the_stacks_read_what_the_function_runs():
             remediation.description,
         )
         assert bool(entry.undo_statements) == (remediation.undo is not None)
+        assert as_literals(entry.statements) == list(remediation.statements)
+        assert as_literals(entry.undo_statements) == list(remediation.undo_statements)
+        assert entry.runbook == remediation.runbook
         taken = {one: dataclasses.asdict(parameter) for one, parameter in entry.parameters.items()}
         assert taken == remediation.parameters
 

@@ -93,11 +93,7 @@ def apply(plan: Plan, session: Session, parameters: Mapping[str, str]) -> Change
             "cloudtrail.amazonaws.com use it: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/"
             "create-kms-key-policy-for-cloudtrail.html"
         ) from error
-    return Change(
-        resource=plan.resource,
-        description=plan.description.replace("Encrypt", "Encrypted", 1),
-        prior_state=plan.prior_state,
-    )
+    return plan.done()
 
 
 def undo(change: Change, session: Session) -> None:

@@ -76,11 +76,7 @@ def tags_of_changed(change: Change, session: Session) -> dict[str, dict[str, str
 def apply(plan: Plan, session: Session) -> Change:
     """Take the permission to create volumes from everybody."""
     _share_with_everybody(plan.prior_state["SnapshotIds"], "remove", session)
-    return Change(
-        resource=plan.resource,
-        description=plan.description.replace("Make", "Made", 1),
-        prior_state=plan.prior_state,
-    )
+    return plan.done()
 
 
 def undo(change: Change, session: Session) -> None:

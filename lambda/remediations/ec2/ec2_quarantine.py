@@ -69,12 +69,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     resource = resource_of(finding, RESOURCE_TYPES)
     instance = describe_instance(instance_id_of(resource), session)
     if instance is None:
-        return Plan(
-            resource=resource.id,
-            description="The instance does not exist any more",
-            prior_state={},
-            is_needed=False,
-        )
+        return Plan.nothing(resource.id, "The instance does not exist any more")
     vpc_of = {
         interface["NetworkInterfaceId"]: interface.get("VpcId") or instance["VpcId"]
         for interface in instance["NetworkInterfaces"]
@@ -109,11 +104,7 @@ def apply(plan: Plan, session: Session) -> Change:
     group_of = {vpc: _prepare(vpc, session) for vpc in sorted(set(vpc_of.values()))}
     for interface, vpc in vpc_of.items():
         client.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=[group_of[vpc]])
-    return Change(
-        resource=plan.resource,
-        description=plan.description.replace("Move", "Moved", 1),
-        prior_state=plan.prior_state,
-    )
+    return plan.done()
 
 
 def undo(change: Change, session: Session) -> None:

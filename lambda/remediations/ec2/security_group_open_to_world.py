@@ -110,11 +110,7 @@ def apply(plan: Plan, session: Session) -> Change:
         client.revoke_security_group_egress(
             GroupId=group_id, SecurityGroupRuleIds=[rule["SecurityGroupRuleId"] for rule in egress]
         )
-    return Change(
-        resource=plan.resource,
-        description=plan.description.replace("Revoke", "Revoked", 1),
-        prior_state=plan.prior_state,
-    )
+    return plan.done()
 
 
 def undo(change: Change, session: Session) -> None:

@@ -62,11 +62,7 @@ def plan(finding: Finding, session: Session) -> Plan:
 def apply(plan: Plan, session: Session) -> Change:
     """Deactivate it."""
     _set_status("Inactive", plan, session)
-    return Change(
-        resource=plan.resource,
-        description=plan.description.replace("Deactivate", "Deactivated", 1),
-        prior_state=plan.prior_state,
-    )
+    return plan.done()
 
 
 def undo(change: Change, session: Session) -> None:

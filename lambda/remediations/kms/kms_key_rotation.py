@@ -44,13 +44,13 @@ def plan(finding: Finding, session: Session) -> Plan:
     try:
         key: Any = client.describe_key(KeyId=resource.id)["KeyMetadata"]
     except client.exceptions.NotFoundException:
-        return _nothing_to_do(resource.id, "The key does not exist any more")
+        return Plan.nothing(resource.id, "The key does not exist any more")
     if key["KeyState"] in _GOING:
-        return _nothing_to_do(resource.id, "The key is about to be deleted")
+        return Plan.nothing(resource.id, "The key is about to be deleted")
     # KMS does not even tell the status of a key that it cannot rotate.
     _check_that_it_rotates(key)
     if client.get_key_rotation_status(KeyId=resource.id)["KeyRotationEnabled"]:
-        return _nothing_to_do(resource.id, "Rotation of the key is on already")
+        return Plan.nothing(resource.id, "Rotation of the key is on already")
     _check_that_it_is_no_replica(key)
     return Plan(
         resource=resource.id,
@@ -73,10 +73,6 @@ def apply(plan: Plan, session: Session) -> Change:
 def undo(change: Change, session: Session) -> None:
     """Turn it off again."""
     session.client("kms").disable_key_rotation(KeyId=change.resource)
-
-
-def _nothing_to_do(key: str, why: str) -> Plan:
-    return Plan(resource=key, description=why, prior_state={}, is_needed=False)
 
 
 def _check_that_it_rotates(key: Mapping[str, Any]) -> None:

@@ -84,11 +84,7 @@ def apply(plan: Plan, session: Session) -> Change:
             client.remove_permission(
                 FunctionName=plan.resource, StatementId=statement["Sid"], RevisionId=revision
             )
-    return Change(
-        resource=plan.resource,
-        description=plan.description.replace("Remove", "Removed", 1),
-        prior_state=plan.prior_state,
-    )
+    return plan.done()
 
 
 def undo(change: Change, session: Session) -> None:

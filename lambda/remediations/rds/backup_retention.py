@@ -38,12 +38,7 @@ def plan_retention(finding: Finding, session: Session, types: Collection[str], *
     place = {"DBClusterIdentifier": identifier_of(finding, resource)}
     cluster = describe(place, session)
     if cluster is None:
-        return Plan(
-            resource=resource.id,
-            description="The cluster does not exist any more",
-            prior_state={},
-            is_needed=False,
-        )
+        return Plan.nothing(resource.id, "The cluster does not exist any more")
     if cluster["Engine"] != engine:
         raise CannotRemediateError(
             f"The cluster's engine is {cluster['Engine']}, but the control is about {engine}. "

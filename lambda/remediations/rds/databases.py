@@ -68,12 +68,7 @@ def plan_setting(
     place = {_IDENTIFIERS[str(resource.type)]: identifier_of(finding, resource)}
     described = describe(place, session)
     if described is None:
-        return Plan(
-            resource=resource.id,
-            description="The database does not exist any more",
-            prior_state={},
-            is_needed=False,
-        )
+        return Plan.nothing(resource.id, "The database does not exist any more")
     is_on = bool(described.get(setting))
     if is_needed := is_on != turn_on:
         description = f"Turn {_word(is_on=turn_on)} {setting}"
@@ -95,11 +90,7 @@ def apply_setting(plan: Plan, session: Session) -> Change:
         {key: not value if isinstance(value, bool) else value for key, value in plan.prior_state.items()},
         session,
     )
-    return Change(
-        resource=plan.resource,
-        description=plan.description.replace("Turn", "Turned", 1),
-        prior_state=plan.prior_state,
-    )
+    return plan.done()
 
 
 def undo_setting(change: Change, session: Session) -> None:

@@ -49,11 +49,11 @@ def plan(finding: Finding, session: Session) -> Plan:
     place = {"DBInstanceIdentifier": identifier_of(finding, resource)}
     instance = describe(place, session)
     if instance is None:
-        return _nothing_to_do(resource.id, "The database does not exist any more")
+        return Plan.nothing(resource.id, "The database does not exist any more")
     if instance.get("MultiAZ"):
-        return _nothing_to_do(resource.id, "The instance is a Multi-AZ deployment already")
+        return Plan.nothing(resource.id, "The instance is a Multi-AZ deployment already")
     if instance.get("PendingModifiedValues", {}).get("MultiAZ"):
-        return _nothing_to_do(
+        return Plan.nothing(
             resource.id, "The instance becomes a Multi-AZ deployment in its maintenance window"
         )
     if cluster := instance.get("DBClusterIdentifier"):
@@ -90,7 +90,3 @@ def undo(change: Change, session: Session) -> None:
     client.modify_db_instance(
         DBInstanceIdentifier=change.prior_state["DBInstanceIdentifier"], MultiAZ=change.prior_state["MultiAZ"]
     )
-
-
-def _nothing_to_do(resource: str, why: str) -> Plan:
-    return Plan(resource=resource, description=why, prior_state={}, is_needed=False)

@@ -76,11 +76,7 @@ def plan(finding: Finding, session: Session) -> Plan:
 def apply(plan: Plan, session: Session) -> Change:
     """Take everybody off the list. What others copied or restored meanwhile stays theirs."""
     _modify(plan.prior_state, session, ValuesToRemove=[_EVERYBODY])
-    return Change(
-        resource=plan.resource,
-        description=plan.description.replace("Stop", "Stopped", 1),
-        prior_state=plan.prior_state,
-    )
+    return plan.done()
 
 
 def undo(change: Change, session: Session) -> None:

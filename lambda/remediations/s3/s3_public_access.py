@@ -50,12 +50,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     try:
         settings = _read(place, session)
     except _BucketIsGoneError:
-        return Plan(
-            resource=resource.id,
-            description="The bucket does not exist any more",
-            prior_state={},
-            is_needed=False,
-        )
+        return Plan.nothing(resource.id, "The bucket does not exist any more")
     off = [name for name in _SETTINGS if not (settings or {}).get(name)]
     return Plan(
         resource=resource.id,
@@ -68,11 +63,7 @@ def plan(finding: Finding, session: Session) -> Plan:
 def apply(plan: Plan, session: Session) -> Change:
     """Turn on all four settings."""
     _requests(plan.prior_state, session)["put"](PublicAccessBlockConfiguration=dict.fromkeys(_SETTINGS, True))
-    return Change(
-        resource=plan.resource,
-        description=plan.description.replace("Turn on", "Turned on", 1),
-        prior_state=plan.prior_state,
-    )
+    return plan.done()
 
 
 def undo(change: Change, session: Session) -> None:

@@ -56,12 +56,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     except ClientError as error:
         if error.response["Error"]["Code"] != _GONE:
             raise
-        return Plan(
-            resource=resource.id,
-            description="The bucket does not exist any more",
-            prior_state={},
-            is_needed=False,
-        )
+        return Plan.nothing(resource.id, "The bucket does not exist any more")
     is_required = any(_requires_tls(statement, resource.id) for statement in _statements(policy))
     return Plan(
         resource=resource.id,
@@ -80,11 +75,7 @@ def apply(plan: Plan, session: Session) -> Change:
     statements = _statements(policy)
     if not any(_requires_tls(statement, plan.resource) for statement in statements):
         _write(place, {**policy, "Statement": [*statements, _deny_without_tls(plan.resource)]}, session)
-    return Change(
-        resource=plan.resource,
-        description=plan.description.replace("Add", "Added", 1),
-        prior_state=plan.prior_state,
-    )
+    return plan.done()
 
 
 def undo(change: Change, session: Session) -> None:

@@ -63,9 +63,9 @@ def plan(finding: Finding, session: Session, parameters: Mapping[str, str]) -> P
     try:
         attributes = client.get_topic_attributes(TopicArn=topic)["Attributes"]
     except client.exceptions.NotFoundException:
-        return _nothing_to_do(topic, "The topic does not exist any more")
+        return Plan.nothing(topic, "The topic does not exist any more")
     if key := attributes.get(_KEY_ATTRIBUTE):
-        return _nothing_to_do(topic, f"The topic is encrypted with {key} already")
+        return Plan.nothing(topic, f"The topic is encrypted with {key} already")
     # SNS would take any key, and refuse to publish later.
     _check_key(parameters["kms_key"], session)
     description = f"Encrypt the topic with {parameters['kms_key']}"
@@ -85,11 +85,7 @@ def plan(finding: Finding, session: Session, parameters: Mapping[str, str]) -> P
 def apply(plan: Plan, session: Session, parameters: Mapping[str, str]) -> Change:
     """Give the topic the key. Messages from before stay as they are."""
     _set_key(plan.resource, parameters["kms_key"], session)
-    return Change(
-        resource=plan.resource,
-        description=plan.description.replace("Encrypt", "Encrypted", 1),
-        prior_state=plan.prior_state,
-    )
+    return plan.done()
 
 
 def undo(change: Change, session: Session) -> None:
@@ -106,10 +102,6 @@ def _topic(finding: Finding) -> str:
             "of the finding's own account and region. Remediate it by hand."
         )
     return resource.id
-
-
-def _nothing_to_do(topic: str, why: str) -> Plan:
-    return Plan(resource=topic, description=why, prior_state={}, is_needed=False)
 
 
 def _check_key(key: str, session: Session) -> None:

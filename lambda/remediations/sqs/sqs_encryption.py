@@ -36,12 +36,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     try:
         url = client.get_queue_url(QueueName=name_in_arn(resource))["QueueUrl"]
     except client.exceptions.QueueDoesNotExist:
-        return Plan(
-            resource=resource.id,
-            description="The queue does not exist any more",
-            prior_state={},
-            is_needed=False,
-        )
+        return Plan.nothing(resource.id, "The queue does not exist any more")
     found = client.get_queue_attributes(
         QueueUrl=url, AttributeNames=["KmsMasterKeyId", "SqsManagedSseEnabled"]
     ).get("Attributes", {})

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from remediations.contract import CannotRemediateError, name_in_arn, resource_of
+from remediations.contract import CannotRemediateError, Change, Plan, name_in_arn, resource_of
 from securityhub.events import Resource, parse_event
 
 
@@ -67,3 +67,18 @@ def test_a_resource_of_the_findings_own_account_and_region_is_taken(finding, her
 )
 def test_the_name_is_the_end_of_an_arn(given, name):
     assert name_in_arn(Resource(type=None, id=given, region=None)) == name
+
+
+def test_a_plan_that_is_carried_out_is_told_in_the_past():
+    plan = Plan(resource="a", description="Turn on that", prior_state={"On": False}, is_needed=True)
+    assert plan.done() == Change(resource="a", description="Turned on that", prior_state={"On": False})
+
+
+def test_a_plan_to_change_nothing_says_why_and_has_nothing_to_restore():
+    plan = Plan.nothing("a", "It is gone")
+    assert (plan.resource, plan.description, plan.prior_state, plan.is_needed) == (
+        "a",
+        "It is gone",
+        {},
+        False,
+    )

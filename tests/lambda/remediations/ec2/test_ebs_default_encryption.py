@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from remediations.ec2.ebs_default_encryption import apply, plan, undo
+from remediations.registry import all_remediations
+
+SWITCH = all_remediations()["ebs_default_encryption"]
+plan, apply, undo = SWITCH.plan, SWITCH.apply, SWITCH.undo
 
 
 @pytest.fixture

@@ -4,7 +4,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from remediations.contract import CannotRemediateError
-from remediations.ec2.ec2_require_imdsv2 import apply, plan, undo
+from remediations.registry import all_remediations
+
+SWITCH = all_remediations()["ec2_require_imdsv2"]
+plan, apply, undo = SWITCH.plan, SWITCH.apply, SWITCH.undo
 
 
 @pytest.fixture
@@ -71,7 +74,7 @@ def test_a_refusal_is_not_taken_for_an_absence(member, instance):
 
 
 def test_what_is_not_an_instance_is_refused(member):
-    with pytest.raises(CannotRemediateError, match="does not end in the id of an instance"):
+    with pytest.raises(CannotRemediateError, match="must be the ARN or id of an instance"):
         plan(finding_about(member, "vol-0abc"), member.session)
 
 

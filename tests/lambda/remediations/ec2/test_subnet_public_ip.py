@@ -3,7 +3,10 @@ from __future__ import annotations
 import pytest
 
 from remediations.contract import CannotRemediateError
-from remediations.ec2.subnet_public_ip import apply, plan, undo
+from remediations.registry import all_remediations
+
+SWITCH = all_remediations()["subnet_public_ip"]
+plan, apply, undo = SWITCH.plan, SWITCH.apply, SWITCH.undo
 
 
 @pytest.fixture
@@ -37,7 +40,7 @@ def test_a_plan_changes_nothing(member, ec2, subnet):
 def test_it_is_turned_off_and_on_again(member, ec2, subnet):
     change = apply(plan(finding_about(member, subnet), member.session), member.session)
     assert not assigns(ec2, subnet)
-    assert change.description == "Turned off that the subnet assigns public IPv4 addresses"
+    assert change.description == "Stopped the subnet from assigning public IPv4 addresses"
     undo(change, member.session)
     assert assigns(ec2, subnet)
 
@@ -58,7 +61,7 @@ def test_nothing_is_needed_for_a_subnet_that_is_gone(member):
 
 
 def test_what_is_not_a_subnet_is_refused(member):
-    with pytest.raises(CannotRemediateError, match="does not end in the id of a subnet"):
+    with pytest.raises(CannotRemediateError, match="must be the ARN or id of a subnet"):
         plan(finding_about(member, "vpc-0abc"), member.session)
 
 

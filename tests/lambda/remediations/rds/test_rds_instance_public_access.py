@@ -3,7 +3,10 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
-from remediations.rds.rds_instance_public_access import apply, plan, undo
+from remediations.registry import all_remediations
+
+SWITCH = all_remediations()["rds_instance_public_access"]
+plan, apply, undo = SWITCH.plan, SWITCH.apply, SWITCH.undo
 
 
 @pytest.fixture

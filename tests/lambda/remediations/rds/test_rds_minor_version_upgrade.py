@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from remediations.rds.rds_minor_version_upgrade import apply, plan, undo
+from remediations.registry import all_remediations
+
+SWITCH = all_remediations()["rds_minor_version_upgrade"]
+plan, apply, undo = SWITCH.plan, SWITCH.apply, SWITCH.undo
 
 
 @pytest.fixture

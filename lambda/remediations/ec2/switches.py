@@ -1,0 +1,106 @@
+"""Settings of instances, subnets and accounts that are one way or the other.
+
+Describing instances and subnets, and all about encryption by default, has no resource-level permission. What
+is described is found by a filter, which finds nothing where an id would be an error.
+
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html#ec2-7
+Source: https://docs.aws.amazon.com/ebs/latest/userguide/encryption-by-default.html
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html#ec2-8
+Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-IMDS-existing-instances.html
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html#ec2-15
+Source: https://docs.aws.amazon.com/vpc/latest/userguide/subnet-public-ip.html
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from remediations.switch import Row
+
+SWITCHES: Final[tuple[Row, ...]] = (
+    {
+        # Volumes that exist stay as they are.
+        "name": "ebs_default_encryption",
+        "control_ids": ("EC2.7",),
+        "resource_types": ("AwsAccount",),
+        "description": "Turns on EBS encryption by default in the account and region",
+        "service": "ec2",
+        "resource": "*",
+        "identifier": ("", "", ""),
+        "read": ("GetEbsEncryptionByDefault", {}, "*"),
+        "at": ("EbsEncryptionByDefault",),
+        "gone": ((), ""),
+        "wanted": (True, "EnableEbsEncryptionByDefault", {}),
+        "other": (False, "DisableEbsEncryptionByDefault", {}),
+        "plan": "Turn on EBS encryption by default in {region}",
+        "already": "EBS encryption by default is on already in {region}",
+    },
+    {
+        # What still asks for metadata without a token is refused from then on. The other options stay.
+        "name": "ec2_require_imdsv2",
+        "control_ids": ("EC2.8",),
+        "resource_types": ("AwsEc2Instance",),
+        "description": "Requires IMDSv2 of an instance, so that its metadata cannot be read without a token",
+        "service": "ec2",
+        "resource": "arn:${Partition}:ec2:${Region}:${Account}:instance/*",
+        "identifier": (
+            "InstanceId",
+            "(?:arn:.+[:/])?(i-[0-9a-f]+)",
+            "the ARN or id of an instance, such as i-0123456789abcdef0",
+        ),
+        "read": (
+            "DescribeInstances",
+            {
+                "Filters": [
+                    {"Name": "instance-id", "Values": ["{id}"]},
+                    # Those that are shutting down or terminated are as good as gone.
+                    {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]},
+                ]
+            },
+            "*",
+        ),
+        "at": ("Reservations", 0, "Instances", 0, "MetadataOptions", "HttpTokens"),
+        "gone": ((), "The instance does not exist any more"),
+        "wanted": (
+            "required",
+            "ModifyInstanceMetadataOptions",
+            {"InstanceId": "{id}", "HttpTokens": "required"},
+        ),
+        "other": (
+            "optional",
+            "ModifyInstanceMetadataOptions",
+            {"InstanceId": "{id}", "HttpTokens": "optional"},
+        ),
+        "plan": "Require IMDSv2",
+        "already": "IMDSv2 is required already",
+    },
+    {
+        # Network interfaces that have a public address keep it.
+        "name": "subnet_public_ip",
+        "control_ids": ("EC2.15",),
+        "resource_types": ("AwsEc2Subnet",),
+        "description": "Stops a subnet from assigning public IPv4 addresses to new network interfaces",
+        "service": "ec2",
+        "resource": "arn:${Partition}:ec2:${Region}:${Account}:subnet/*",
+        "identifier": (
+            "SubnetId",
+            "(?:arn:.+[:/])?(subnet-[0-9a-f]+)",
+            "the ARN or id of a subnet, such as subnet-0123456789abcdef0",
+        ),
+        "read": ("DescribeSubnets", {"Filters": [{"Name": "subnet-id", "Values": ["{id}"]}]}, "*"),
+        "at": ("Subnets", 0, "MapPublicIpOnLaunch"),
+        "gone": ((), "The subnet does not exist any more"),
+        "wanted": (
+            False,
+            "ModifySubnetAttribute",
+            {"SubnetId": "{id}", "MapPublicIpOnLaunch": {"Value": False}},
+        ),
+        "other": (
+            True,
+            "ModifySubnetAttribute",
+            {"SubnetId": "{id}", "MapPublicIpOnLaunch": {"Value": True}},
+        ),
+        "plan": "Stop the subnet from assigning public IPv4 addresses",
+        "already": "The subnet assigns no public IPv4 addresses already",
+    },
+)

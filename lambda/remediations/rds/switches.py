@@ -1,0 +1,79 @@
+"""Settings of a DB instance that are on or off.
+
+Without ApplyImmediately: these settings take effect at once anyway, while it would bring forward, and perhaps
+with an outage, whatever else awaits the maintenance window.
+
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/rds-controls.html#rds-2
+Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_VPC.WorkingWithRDSInstanceinaVPC.html
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/rds-controls.html#rds-13
+Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_UpgradeDBInstance.Upgrading.html
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from remediations.switch import Row
+
+SWITCHES: Final[tuple[Row, ...]] = (
+    {
+        # Who connects over the internet loses the connection; the instance does not restart.
+        "name": "rds_instance_public_access",
+        "control_ids": ("RDS.2",),
+        "resource_types": ("AwsRdsDbInstance",),
+        "description": "Turns off public accessibility of a DB instance, so that its name resolves to a "
+        "private address",
+        "service": "rds",
+        "resource": "arn:${Partition}:rds:${Region}:${Account}:db:*",
+        "identifier": (
+            "DBInstanceIdentifier",
+            "arn:aws[a-z-]*:rds:${Region}:${Account}:db:([A-Za-z][A-Za-z0-9-]*)",
+            "the ARN of a DB instance, such as arn:aws:rds:REGION:ACCOUNT:db:NAME",
+        ),
+        "read": (
+            "DescribeDBInstances",
+            {"DBInstanceIdentifier": "{id}"},
+            "arn:${Partition}:rds:${Region}:${Account}:db:*",
+        ),
+        "at": ("DBInstances", 0, "PubliclyAccessible"),
+        "gone": (("DBInstanceNotFound",), "The database does not exist any more"),
+        "wanted": (False, "ModifyDBInstance", {"DBInstanceIdentifier": "{id}", "PubliclyAccessible": False}),
+        "other": (True, "ModifyDBInstance", {"DBInstanceIdentifier": "{id}", "PubliclyAccessible": True}),
+        "plan": "Turn off PubliclyAccessible",
+        "already": "PubliclyAccessible is off already",
+    },
+    {
+        # Nothing is upgraded before the next maintenance window. Undoing it reverts no upgrade.
+        "name": "rds_minor_version_upgrade",
+        "control_ids": ("RDS.13",),
+        "resource_types": ("AwsRdsDbInstance",),
+        "description": "Turns on automatic minor version upgrades of a DB instance, in its maintenance "
+        "window",
+        "service": "rds",
+        "resource": "arn:${Partition}:rds:${Region}:${Account}:db:*",
+        "identifier": (
+            "DBInstanceIdentifier",
+            "arn:aws[a-z-]*:rds:${Region}:${Account}:db:([A-Za-z][A-Za-z0-9-]*)",
+            "the ARN of a DB instance, such as arn:aws:rds:REGION:ACCOUNT:db:NAME",
+        ),
+        "read": (
+            "DescribeDBInstances",
+            {"DBInstanceIdentifier": "{id}"},
+            "arn:${Partition}:rds:${Region}:${Account}:db:*",
+        ),
+        "at": ("DBInstances", 0, "AutoMinorVersionUpgrade"),
+        "gone": (("DBInstanceNotFound",), "The database does not exist any more"),
+        "wanted": (
+            True,
+            "ModifyDBInstance",
+            {"DBInstanceIdentifier": "{id}", "AutoMinorVersionUpgrade": True},
+        ),
+        "other": (
+            False,
+            "ModifyDBInstance",
+            {"DBInstanceIdentifier": "{id}", "AutoMinorVersionUpgrade": False},
+        ),
+        "plan": "Turn on AutoMinorVersionUpgrade",
+        "already": "AutoMinorVersionUpgrade is on already",
+    },
+)

@@ -1,0 +1,158 @@
+"""Remediations that are one read and one write without a judgement: each is a row of literals.
+
+What is planned, done and undone follows from the row, and so do the statements of both, so that they cannot
+differ. The stacks read the same literals. A row, in the tuple `SWITCHES` of a module in the folder of its AWS
+service, is a dict of:
+
+- `name`, `control_ids`, `resource_types`, `description`: as of a module; see the docstring of `remediations`.
+- `service`: the service as boto3 names it, which is also the prefix of its IAM actions.
+- `resource`: what the writes are permitted on, an ARN with placeholders, or `*`.
+- `identifier`: the parameter that names the resource; a regular expression for the resource's id whose group
+  is its value, with `${Region}` and `${Account}` for those of the finding; and in words what such an id is.
+  Empty texts where the setting is the account's.
+- `read`: the operation that reads, its arguments with `{id}` for the identifier, and what the read is
+  permitted on.
+- `at`: the keys and indexes that lead to the value in the answer. An index into an empty list means that the
+  resource is gone.
+- `gone`: the error codes that mean the same, and what is said then.
+- `wanted`, `other`: the two values, each with the operation that sets it, and its arguments.
+- `plan`, `already`: what is said where the value is the other, and where it is as wanted.
+
+Source: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore import xform_name
+from botocore.exceptions import ClientError
+
+from remediations.contract import CannotRemediateError, Change, Plan, Remediation, Statement, resource_of
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+    from securityhub.events import Finding
+
+Row = Mapping[str, Any]
+
+_GONE: Final = object()
+
+
+def remediations_of(rows: Iterable[Row]) -> list[Remediation]:
+    """Make a remediation of each row."""
+    return [_remediation(row) for row in rows]
+
+
+def _remediation(row: Row) -> Remediation:
+    switch = _Switch(row)
+    return Remediation(
+        name=row["name"],
+        control_ids=row["control_ids"],
+        resource_types=row["resource_types"],
+        description=row["description"],
+        plan=switch.plan,
+        apply=switch.apply,
+        undo=switch.undo,
+        statements=(_statement(row, row["read"][0], row["read"][2]), _write_statement(row, "wanted")),
+        undo_statements=(_write_statement(row, "other"),),
+    )
+
+
+def _statement(row: Row, operation: str, resource: str) -> Statement:
+    return {"Action": (f"{row['service']}:{operation}",), "Resource": (resource,)}
+
+
+def _write_statement(row: Row, which: str) -> Statement:
+    return _statement(row, row[which][1], row["resource"])
+
+
+class _Switch:
+    """What a row says, done."""
+
+    def __init__(self, row: Row) -> None:
+        self._row = row
+        parameter, self._form, self._example = row["identifier"]
+        # The keys of records that were written before stay what they are.
+        self._keys = tuple(filter(None, (parameter, row["at"][-1])))
+
+    def plan(self, finding: Finding, session: Session) -> Plan:
+        """Read the value and compare it with the one that is wanted."""
+        resource = resource_of(finding, self._row["resource_types"]).id
+        identifier = self._identifier(resource, finding)
+        value = self._read(identifier, session)
+        if value is _GONE:
+            return Plan.nothing(resource, self._row["gone"][1])
+        wanted, other = self._row["wanted"][0], self._row["other"][0]
+        if value not in (wanted, other):
+            raise CannotRemediateError(
+                f"{self._keys[-1]} of {resource} is {value!r}, neither {wanted!r} nor {other!r}. Remediate "
+                "it by hand."
+            )
+        is_needed = value != wanted
+        said = self._row["plan"] if is_needed else self._row["already"]
+        state = (identifier, value) if identifier else (value,)
+        return Plan(
+            resource=resource,
+            description=said.replace("{region}", finding.region),
+            prior_state=dict(zip(self._keys, state, strict=True)),
+            is_needed=is_needed,
+        )
+
+    def apply(self, plan: Plan, session: Session) -> Change:
+        """Set the value that is wanted."""
+        self._write("wanted", plan.prior_state, session)
+        return plan.done()
+
+    def undo(self, change: Change, session: Session) -> None:
+        """Set the other value again."""
+        self._write("other", change.prior_state, session)
+
+    def _identifier(self, resource: str, finding: Finding) -> str:
+        if not self._form:
+            return ""
+        form = self._form.replace("${Region}", re.escape(finding.region))
+        form = form.replace("${Account}", re.escape(finding.aws_account_id))
+        if (found := re.fullmatch(form, resource)) is None:
+            raise CannotRemediateError(
+                f"The finding's resource is {resource!r}, but it must be {self._example}, of the finding's "
+                "own account and region. Remediate it by hand."
+            )
+        return found[1]
+
+    def _read(self, identifier: str, session: Session) -> object:
+        operation, arguments, _ = self._row["read"]
+        try:
+            answer: Any = self._call(operation, arguments, identifier, session)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in self._row["gone"][0]:
+                return _GONE
+            raise
+        for step in self._row["at"]:
+            if isinstance(step, int) and not answer:
+                return _GONE
+            answer = answer[step] if isinstance(step, int) else answer.get(step)
+        # An answer leaves out what is off.
+        return bool(answer) if isinstance(self._row["wanted"][0], bool) else answer
+
+    def _write(self, which: str, state: Mapping[str, object], session: Session) -> None:
+        _, operation, arguments = self._row[which]
+        identifier = str(state[self._keys[0]]) if self._form else ""
+        self._call(operation, arguments, identifier, session)
+
+    def _call(self, operation: str, arguments: object, identifier: str, session: Session) -> object:
+        connect: Any = session.client
+        client = connect(self._row["service"])
+        return getattr(client, xform_name(operation))(**_filled(arguments, identifier))
+
+
+def _filled(value: Any, identifier: str) -> Any:  # noqa: ANN401 - literals
+    """The arguments with the identifier in its places."""
+    if isinstance(value, dict):
+        return {key: _filled(item, identifier) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, identifier) for item in value]
+    return identifier if value == "{id}" else value

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from botocore.session import get_session
+
+from remediations.contract import CannotRemediateError, Plan
+from remediations.ec2.switches import SWITCHES as EC2
+from remediations.rds.switches import SWITCHES as RDS
+from remediations.switch import remediations_of
+
+ROWS = {row["name"]: row for row in (*EC2, *RDS)}
+ROW = ROWS["ec2_require_imdsv2"]
+
+
+def finding(resource_id):
+    resource = SimpleNamespace(type="AwsEc2Instance", id=resource_id, region="eu-west-1")
+    return SimpleNamespace(resources=(resource,), region="eu-west-1", aws_account_id="444455556666")
+
+
+def session(answer):
+    client = SimpleNamespace(describe_instances=lambda **_: answer)
+    return SimpleNamespace(client=lambda _: client)
+
+
+def instance(tokens):
+    return {"Reservations": [{"Instances": [{"MetadataOptions": {"HttpTokens": tokens}}]}]}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_every_operation_of_a_row_is_one_of_the_api_and_takes_the_rows_arguments(name):
+    row = ROWS[name]
+    model = get_session().get_service_model(row["service"])
+    for operation, arguments in (row["read"][:2], row["wanted"][1:], row["other"][1:]):
+        shape = model.operation_model(operation).input_shape
+        assert set(arguments) <= set(shape.members if shape else ())
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_both_writes_take_the_same_but_for_the_value(name):
+    row = ROWS[name]
+    (wanted, *_), (other, *_) = row["wanted"], row["other"]
+    assert wanted != other
+    assert row["wanted"][2].keys() == row["other"][2].keys()
+
+
+def test_the_statements_are_made_of_the_operations():
+    (made,) = remediations_of([ROW])
+    assert made.statements == (
+        {"Action": ("ec2:DescribeInstances",), "Resource": ("*",)},
+        {"Action": ("ec2:ModifyInstanceMetadataOptions",), "Resource": (ROW["resource"],)},
+    )
+    assert made.undo_statements == (
+        {"Action": ("ec2:ModifyInstanceMetadataOptions",), "Resource": (ROW["resource"],)},
+    )
+
+
+@pytest.mark.parametrize("answer", [{"Reservations": []}, {"Reservations": [{"Instances": []}]}])
+def test_an_empty_list_on_the_way_to_the_value_means_that_the_resource_is_gone(answer):
+    (made,) = remediations_of([ROW])
+    assert made.plan(finding("i-0abc"), session(answer)) == Plan.nothing(
+        "i-0abc", "The instance does not exist any more"
+    )
+
+
+def test_a_value_that_is_neither_is_left_to_a_person():
+    (made,) = remediations_of([ROW])
+    with pytest.raises(CannotRemediateError, match="HttpTokens of i-0abc is 'no-preference', neither 'req"):
+        made.plan(finding("i-0abc"), session(instance("no-preference")))
+
+
+@pytest.mark.parametrize("resource_id", ["i-0abc", "arn:aws:ec2:eu-west-1:444455556666:instance/i-0abc"])
+def test_the_identifier_is_taken_out_of_the_resources_id(resource_id):
+    (made,) = remediations_of([ROW])
+    plan = made.plan(finding(resource_id), session(instance("optional")))
+    assert plan.prior_state == {"InstanceId": "i-0abc", "HttpTokens": "optional"}
+    assert plan.is_needed
+
+
+@pytest.mark.parametrize(
+    "resource_id", ["vol-0abc", "i-0abc/x", "arn:aws:ec2:eu-west-1:444455556666:volume/vol-1"]
+)
+def test_another_id_is_refused_with_what_it_must_be(resource_id):
+    (made,) = remediations_of([ROW])
+    with pytest.raises(CannotRemediateError, match="must be the ARN or id of an instance, such as i-"):
+        made.plan(finding(resource_id), session(instance("optional")))
