@@ -10,15 +10,19 @@ import pytest
 from hypothesis import settings
 
 from emulator.server import EmbeddedAws
+from tests.environment import without_users_settings
 from tests.hypothesis_profiles import DEFAULT_PROFILE
 from tests.order import rank
 from tests.vendor_servers.servers import VendorServers
 from tools.cdk import toolchain_environment
 
-# Before anything imports aws_cdk, which starts its Node.js process at once.
+# Before anything imports aws_cdk, which starts its Node.js process at once, or makes a client of boto3.
 import os  # isort: skip
 
-os.environ.update(toolchain_environment())
+_cleaned = toolchain_environment(without_users_settings(os.environ))
+for name in os.environ.keys() - _cleaned.keys():
+    del os.environ[name]
+os.environ.update(_cleaned)
 
 # `--hypothesis-profile` overrides it.
 settings.load_profile(DEFAULT_PROFILE)
