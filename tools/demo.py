@@ -63,17 +63,17 @@ def main() -> int:
         say(f"\nThe demo stopped: {error}")
         return 1
     except KeyboardInterrupt:
-        say("\nThe demo was interrupted; the embedded AWS is gone.")
+        say("\nThe demo was interrupted. The embedded AWS has been removed.")
         return 130
     say("\n" + "\n".join(summary))
-    say(f"\nAll of it happened, in {time.monotonic() - started:.0f} s. The embedded AWS is stopped and gone.")
+    say(f"\nEvery step succeeded, in {time.monotonic() - started:.0f} s. The embedded AWS has been removed.")
     return 0
 
 
 def show_chain(aws: EmbeddedAws) -> list[str]:
     """Deploy, import, press and read back; return the summary's lines."""
     with step(
-        f"Let the account {_MEMBER} join the organization, and open a security group of it to the world"
+        f"Add account {_MEMBER} to the organization, and open one of its security groups to the internet"
     ):
         settings = join_organization(aws)
         group = open_security_group(aws)
@@ -82,18 +82,21 @@ def show_chain(aws: EmbeddedAws) -> list[str]:
         bootstrap(aws)
     with step("cdk deploy (synthesizes, checks and deploys the templates)"), settings as file:
         deploy(aws, settings=file, report=progress)
-    with step("Import three findings into Security Hub, one of them about that group"):
+    with step("Import three findings into Security Hub, one of them for that security group"):
         findings = import_findings(aws, group)
     exposed, others = findings[:1], findings[1:]
-    with step("Press 'Remediate' on that one, look at the group"):
+    with step("Press 'Remediate' on that finding, and read the security group"):
         remediation = press_on_findings(aws, "Remediate", exposed)
         resolved = read_back(aws, exposed, status="RESOLVED")
         closed = rules_of(aws, group)
-        expect(closed == opened - {_EXPOSED}, f"The group should have lost {_EXPOSED} only, it has {closed}.")
-    with step("Press 'Suppress with note' on the others, read them back"):
+        expect(
+            closed == opened - {_EXPOSED},
+            f"Only {_EXPOSED} should be gone from the security group, which has {closed}.",
+        )
+    with step("Press 'Suppress with note' on the other findings, and read them back"):
         suppression = press_on_findings(aws, "SuppressWithNote", others)
         suppressed = read_back(aws, others, status="SUPPRESSED")
-    with step("Press 'Send digest' on the results of an insight, read the message from the topic"):
+    with step("Press 'Send digest' on the results of an insight, and read the message from the topic"):
         digest, message = press_on_insight(aws)
     return [
         *describe("Remediate", remediation),
@@ -211,7 +214,7 @@ def action_arn(aws: EmbeddedAws, action_id: str) -> str:
     found: list[str] = [arn for arn in arns if arn.endswith(f"/{action_id}")]
     expect(
         len(found) == 1,
-        f"The deployed app should have one custom action {action_id}, Security Hub has {arns}.",
+        f"The deployed app should have one custom action {action_id}, but Security Hub has {arns}.",
     )
     return found[0]
 
@@ -236,7 +239,9 @@ def read_back(aws: EmbeddedAws, findings: Sequence[dict[str, Any]], *, status: s
     """Read the findings back from Security Hub and insist that each has a workflow status and its note."""
     filters = {"Id": [{"Value": finding["Id"], "Comparison": "EQUALS"} for finding in findings]}
     found: list[dict[str, Any]] = aws.client("securityhub").get_findings(Filters=filters)["Findings"]
-    expect(len(found) == len(findings), f"{len(findings)} findings were imported, {len(found)} are there.")
+    expect(
+        len(found) == len(findings), f"{len(findings)} findings were imported, but {len(found)} were found."
+    )
     for finding in found:
         changed = finding["Workflow"]["Status"] == status and "Note" in finding
         expect(changed, f"The finding {finding['Id']} was not changed: {finding['Workflow']}")

@@ -94,4 +94,4 @@ def test_the_exit_code_is_0_only_if_every_step_was_seen(monkeypatch, capsys, err
     monkeypatch.setattr(demo, "EmbeddedAws", started)
     monkeypatch.setattr(demo, "show_chain", chain)
     assert demo.main() == exit_code
-    assert ("All of it happened" in capsys.readouterr().out) == (exit_code == 0)
+    assert ("Every step succeeded" in capsys.readouterr().out) == (exit_code == 0)
