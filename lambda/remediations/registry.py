@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache, partial
 from types import ModuleType
@@ -18,6 +18,7 @@ from remediations.switch import remediations_of
 from securityhub.events import Finding
 
 _REQUIRED: Final = ("CONTROL_IDS", "RESOURCE_TYPES", "DESCRIPTION", "STATEMENTS", "plan", "apply")
+_SWITCHES: Final = ".switches"
 _T = TypeVar("_T")
 
 
@@ -32,7 +33,7 @@ def all_remediations() -> Mapping[str, Remediation]:
         ValueError: Two modules have one name, or want the same control and resource type.
     """
     found: dict[str, Remediation] = {}
-    for module in _modules_of_services():
+    for module in map(importlib.import_module, _module_names()):
         for one in _remediations_in(module):
             if one.name in found:
                 raise ValueError(f"Two remediations are called {one.name}. Rename one of them.")
@@ -49,12 +50,25 @@ def all_remediations() -> Mapping[str, Remediation]:
     return found
 
 
-def _modules_of_services() -> Iterator[ModuleType]:
+def _module_names() -> Iterator[str]:
+    """The names of the modules in the service folders, without importing these modules."""
     for service in pkgutil.iter_modules(remediations.__path__, "remediations."):
         if service.ispkg:
             package = importlib.import_module(service.name)
             for module in pkgutil.iter_modules(package.__path__, f"{service.name}."):
-                yield importlib.import_module(module.name)
+                yield module.name
+
+
+def _loaded(wanted: Collection[str]) -> Mapping[str, Remediation]:
+    """The remediations of those names that there are; a start imports no module of the others.
+
+    A switch is named in its row only, so that the modules with switches are read where a name is no module's.
+    """
+    modules = list(_module_names())
+    own = [module for module in modules if module.rpartition(".")[2] in wanted]
+    rows = [module for module in modules if module.endswith(_SWITCHES)] if len(own) < len(wanted) else []
+    found = [one for name in (*own, *rows) for one in _remediations_in(importlib.import_module(name))]
+    return dict(sorted((one.name, one) for one in found if one.name in wanted))
 
 
 def _remediations_in(module: ModuleType) -> list[Remediation]:
@@ -79,9 +93,10 @@ def enabled_remediations(
     Raises:
         ValueError: There is no such module, or a parameter is unknown, missing or not what is allowed.
     """
-    known = all_remediations()
     wanted = set(names)
+    known = _loaded(wanted)
     if unknown := sorted(wanted - known.keys()):
+        known = all_remediations()
         raise ValueError(f"There is no remediation {', '.join(unknown)}; there are {', '.join(known)}.")
     given = parameters or {}
     if unused := sorted(given.keys() - wanted):

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import importlib
+import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
 
+import remediations
 from remediations import registry
 from securityhub.events import Resource, parse_event
 
@@ -149,3 +153,27 @@ def test_parameters_that_are_not_what_a_remediation_takes_are_refused(told, give
 def test_a_remediation_that_takes_no_parameters_is_given_none():
     with pytest.raises(ValueError, match="but takes none"):
         registry.enabled_remediations(["s3_public_access"], {"s3_public_access": {"a": "b"}})
+
+
+def test_only_the_modules_of_enabled_remediations_are_imported():
+    code = (
+        "import sys; from remediations.registry import enabled_remediations; "
+        "print(*enabled_remediations(['kms_key_rotation', 'subnet_public_ip'])); "
+        "print(*(name for name in sys.modules if name.startswith('remediations.') and name.count('.') == 2))"
+    )
+    lambda_folder = Path(remediations.__path__[0]).parent
+    run = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", code], cwd=lambda_folder, capture_output=True, text=True, check=True
+    )
+    enabled, imported = (set(line.split()) for line in run.stdout.splitlines())
+    assert enabled == {"kms_key_rotation", "subnet_public_ip"}
+    assert imported == {
+        "remediations.kms.kms_key_rotation",
+        "remediations.ec2.switches",
+        "remediations.rds.switches",
+    }
+
+
+def test_rows_of_switches_are_in_modules_of_that_name_alone():
+    for name in registry._module_names():
+        assert hasattr(importlib.import_module(name), "SWITCHES") == name.endswith(".switches")
