@@ -36,8 +36,12 @@ class Secrets:
         self._now = now
         self._kept: dict[str, tuple[float, Mapping[str, str]]] = {}
 
-    def get(self, name: str) -> Mapping[str, str]:
+    def get(self, name: str, *, fresh: bool = False) -> Mapping[str, str]:
         """Return the members of a secret, at most `KEPT_SECONDS` old.
+
+        Args:
+            name: The secret's name or ARN.
+            fresh: Whether to read the secret now, because the one that was kept has been refused.
 
         Raises:
             ValueError: The secret holds no JSON object; the error does not show what it holds.
@@ -45,7 +49,7 @@ class Secrets:
             BotoCoreError: It does not answer.
         """
         expires, members = self._kept.get(name, (0.0, {}))
-        if expires <= self._now():
+        if fresh or expires <= self._now():
             members = self._read(name)
             self._kept[name] = (self._now() + KEPT_SECONDS, members)
         return members

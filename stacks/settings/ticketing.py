@@ -100,7 +100,7 @@ class PagerDutySettings(_TrackerSettings):
     """Incidents of a PagerDuty service."""
 
     url: str = Field(
-        pattern=HTTPS_URL,
+        pattern=r"^https://api(\.eu)?\.pagerduty\.com$",
         description="'https://api.pagerduty.com', or 'https://api.eu.pagerduty.com' for accounts in the EU",
     )
     service_id: str = Field(pattern=r"^[A-Z0-9]{1,32}$", description="the id of a service, such as 'PABC123'")
@@ -113,7 +113,7 @@ class SlackThreadsSettings(_TrackerSettings):
     """Messages in a Slack channel, marked when the finding is settled."""
 
     url: str = Field(
-        pattern=r"^https://[A-Za-z0-9.-]+/api/$",
+        pattern=r"^https://slack(-gov)?\.com/api/$",
         description="'https://slack.com/api/', or 'https://slack-gov.com/api/' for GovSlack",
     )
     channel: str = Field(

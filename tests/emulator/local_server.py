@@ -37,10 +37,12 @@ class LocalServer:
 def local_server():
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            server.requests.append(Request("POST", self.path, dict(self.headers), body))
+            body = self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()
+            server.requests.append(Request(self.command, self.path, dict(self.headers), body))
             self.send_response(server.status)
             self.end_headers()
+
+        do_GET = do_PUT = do_PATCH = do_POST  # noqa: N815 - http.server's names
 
         def log_message(self, *_):
             """Say nothing on standard error."""

@@ -54,6 +54,6 @@ class VendorServers(contextlib.ExitStack):
             environment |= self.server(name).environment(f"secret-of-{name}")
         return environment
 
-    def get_secret(self, secret_id: str) -> Mapping[str, str]:
+    def get_secret(self, secret_id: str, *, fresh: bool = False) -> Mapping[str, str]:  # noqa: ARG002 - it is always
         """The members of a secret of `environment`."""
         return self.server(secret_id.removeprefix("secret-of-")).secret

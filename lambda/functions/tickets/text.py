@@ -17,7 +17,16 @@ _MAX_IDENTIFIER: Final = 512
 _MAX_RESOURCES: Final = 10
 # Besides control characters: line and paragraph separators, and the two that are no characters at all and
 # that XML, in which some trackers store their texts, does not allow.
-_NOT_PLAIN: Final = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, 0xFFFE, 0xFFFF], " ")
+_NOT_PLAIN: Final[Mapping[int, str | None]] = {
+    **dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, 0xFFFE, 0xFFFF], " "),
+    # What can't be seen, or turns the direction of what follows, so that a text reads as another than it is.
+    # https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
+    **dict.fromkeys(
+        [0xAD, 0x61C, 0x180E, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF],
+        None,
+    ),
+    **dict.fromkeys(range(0xE0000, 0xE0080), None),
+}
 
 
 def title(finding: Finding, limit: int) -> str:
@@ -46,7 +55,7 @@ def _lines(draft: Draft) -> Iterator[str]:
         "Finding": finding.id,
         "Product": finding.product_arn,
         "Remediation": recommendation.get("Text"),
-        "Instructions": recommendation.get("Url"),
+        "Instructions": _link(recommendation.get("Url")),
         "Earlier ticket": draft.earlier.link if draft.earlier else None,
     }
     if description := _line(finding.raw.get("Description")):
@@ -63,6 +72,12 @@ def _lines(draft: Draft) -> Iterator[str]:
 
 def _object(value: object) -> Mapping[str, object]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _link(value: object) -> str:
+    """Return a link to a web page; nothing for any other, such as one that runs a script."""
+    line = _line(value)
+    return line if line.lower().startswith(("https://", "http://")) else ""
 
 
 def _line(value: object) -> str:

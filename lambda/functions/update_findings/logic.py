@@ -22,6 +22,7 @@ from securityhub.findings.updates import (
     NotUpdated,
     distinct,
     truncate,
+    with_earlier_note,
     write_to_findings,
 )
 
@@ -167,14 +168,23 @@ def update_findings(
     imported = isinstance(event, ImportedFindingsEvent)
     already = [item for item in findings if imported and item.workflow_status == settings.workflow_status]
     pending = [item for item in findings if not imported or item.workflow_status != settings.workflow_status]
-    not_updated = write_to_findings(
-        pending,
-        security_hub=security_hub,
-        workflow_status=settings.workflow_status,
-        note_text=compose_note(event, settings, request_id),
-        note_updated_by=function_arn,
-        sleep=sleep,
-    )
+    note = compose_note(event, settings, request_id)
+    # A finding has one note. Findings whose earlier notes are equal, or that have none, share a request.
+    by_note: dict[str, list[Finding]] = {}
+    for finding in pending:
+        by_note.setdefault(with_earlier_note(note, finding, author=function_arn), []).append(finding)
+    not_updated = [
+        one
+        for text, some in by_note.items()
+        for one in write_to_findings(
+            some,
+            security_hub=security_hub,
+            workflow_status=settings.workflow_status,
+            note_text=text,
+            note_updated_by=function_arn,
+            sleep=sleep,
+        )
+    ]
     failed = {(item.finding.product_arn, item.finding.id) for item in not_updated}
     return Summary(
         action=event.action_arn if isinstance(event, CustomActionEvent) else None,

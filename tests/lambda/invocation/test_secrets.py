@@ -35,6 +35,13 @@ def test_a_secret_is_read_once_for_some_minutes_and_then_anew(manager, secrets):
     assert manager.read == ["a", "a"]
 
 
+def test_a_secret_that_was_refused_is_read_anew(manager, secrets):
+    secrets.get("a")
+    manager.values["a"] = '{"token": "2"}'
+    assert secrets.get("a", fresh=True) == {"token": "2"}
+    assert secrets.get("a") == {"token": "2"}
+
+
 @pytest.mark.parametrize("value", ["s3cret", '["s3cret"]', '"s3cret"', "{s3cret"])
 def test_a_secret_that_is_no_json_object_is_an_error_that_does_not_show_it(manager, secrets, value):
     manager.values["a"] = value

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from functions.tickets.contract import Tracker
+from functions.tickets.trackers.calls import GetSecret
 
 MODULES: Final = {
     "jira": "functions.tickets.trackers.jira",
@@ -17,9 +18,7 @@ MODULES: Final = {
 """Each tracker that `TRACKERS` may name, and its module."""
 
 
-def enabled_trackers(
-    environment: Mapping[str, str], get_secret: Callable[[str], Mapping[str, str]]
-) -> tuple[Tracker, ...]:
+def enabled_trackers(environment: Mapping[str, str], get_secret: GetSecret) -> tuple[Tracker, ...]:
     """Return the trackers that the environment variable `TRACKERS` names, in its order.
 
     Only their modules are imported, because each brings a large client. No secret is read and nothing is sent

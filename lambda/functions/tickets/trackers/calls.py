@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from functions.tickets.contract import TrackerError
 from securityhub.findings.updates import truncate
@@ -26,6 +26,9 @@ CLOCK_SKEW: Final = timedelta(minutes=5)
 
 MAX_WAIT_SECONDS: Final = 10.0
 """How long one call waits at most, in total, before it tries again."""
+
+MAX_SILENCE_SECONDS: Final = 300.0
+"""How long a tracker is left alone at most, whatever it asks for: what it says may be wrong, or forged."""
 
 _PAUSES: Final = (1.0, 3.0)  # as many retries
 _MAX_SAID: Final = 400
@@ -43,6 +46,20 @@ _TEMPORARY: Final = frozenset(
 Client = TypeVar("Client")
 Answer = TypeVar("Answer")
 Secret = Mapping[str, str]
+
+
+class GetSecret(Protocol):
+    """Returns the members of a secret; with `fresh`, as they are now."""
+
+    def __call__(self, secret_id: str, /, *, fresh: bool = False) -> Secret:
+        """Return the members of the secret with that name or ARN."""
+
+
+class ReadSecret(Protocol):
+    """Returns the members of a tracker's secret; with `fresh`, as they are now."""
+
+    def __call__(self, *, fresh: bool) -> Secret:
+        """Return the members."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,15 +94,15 @@ class CallFailedError(TrackerError):
 class Calls(Generic[Client]):
     """Calls to one tracker, through a client that signs in at the first of them.
 
-    The secret is read late so that one that can't be read keeps only this tracker from its tickets, and again
-    after the tracker refused it, because it may have been rotated meanwhile.
+    The secret is read late, so that one that can't be read keeps only this tracker from its tickets. It is
+    read again, once, after the tracker refused it, because it may have been rotated meanwhile.
     """
 
     def __init__(
         self,
         *,
         name: str,
-        read_secret: Callable[[], Secret],
+        read_secret: ReadSecret,
         connect: Callable[[Secret], Client],
         explain: Callable[[Exception], Failure | None],
         cures: Mapping[int, str],
@@ -120,7 +137,7 @@ class Calls(Generic[Client]):
         Raises:
             CallFailedError: It failed in the end.
         """
-        waited = 0.0
+        waited, is_renewed = 0.0, False
         pauses = iter(_PAUSES)
         while True:
             client = self._client or self._sign_in()
@@ -136,10 +153,11 @@ class Calls(Generic[Client]):
                 failure = self._explain(error)
                 if failure is None:
                     raise
-                if failure.status == HTTPStatus.UNAUTHORIZED:
-                    self._client = None
-                if failure.retry_after is not None:  # holds for the calls to come, too
-                    self._not_before = time.monotonic() + failure.retry_after
+                if failure.status == HTTPStatus.UNAUTHORIZED and not is_renewed:
+                    is_renewed = True
+                    if self._was_rotated():
+                        continue
+                self._heed(failure)
                 retry_pause = next(pauses, None)
                 if retry_pause is None or not _worth_repeating(failure, repeatable):
                     # Not 'from error': what clients put into their errors may hold a credential.
@@ -147,13 +165,26 @@ class Calls(Generic[Client]):
                 if failure.retry_after is None:
                     self._not_before = time.monotonic() + retry_pause
 
+    def _heed(self, failure: Failure) -> None:
+        """Remember what a failure means for the calls to come."""
+        if failure.status == HTTPStatus.UNAUTHORIZED:
+            self._client = None
+        if failure.retry_after is not None:
+            self._not_before = time.monotonic() + min(failure.retry_after, MAX_SILENCE_SECONDS)
+
     def refusal(self, goal: str, said: str, cure: str) -> CallFailedError:
         """Return the error for an answer that is none of HTTP's errors and still not what was wanted."""
         return self._error(goal, Failure(status=None, said=said, cure=cure))
 
-    def _sign_in(self) -> Client:
+    def _was_rotated(self) -> bool:
+        """Read the secret that was refused anew, and say whether it is another now."""
+        refused = self._secret
+        self._client = self._sign_in(fresh=True)
+        return self._secret != refused
+
+    def _sign_in(self, *, fresh: bool = False) -> Client:
         try:
-            self._secret = self._read_secret()
+            self._secret = self._read_secret(fresh=fresh)
         except Exception as error:  # noqa: BLE001 - of whatever reads secrets; its message may hold one
             raise TrackerError(
                 f"The secret of {self._name} could not be read ({type(error).__name__}). It must exist and "

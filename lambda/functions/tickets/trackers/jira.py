@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from functions.tickets.trackers.calls import (
     CallFailedError,
     Calls,
     Failure,
+    GetSecret,
     Secret,
     seconds_until_retry,
     secret_member,
@@ -187,7 +189,7 @@ class Jira:
         return Ticket(id=key, link=f"{self._url}/browse/{key}")
 
 
-def from_environment(environment: Mapping[str, str], get_secret: Callable[[str], Secret]) -> Jira:
+def from_environment(environment: Mapping[str, str], get_secret: GetSecret) -> Jira:
     """Make the tracker of the environment variables `JIRA_*`.
 
     Raises:
@@ -203,7 +205,7 @@ def from_environment(environment: Mapping[str, str], get_secret: Callable[[str],
     secret_id = required(environment, "JIRA_SECRET")
     calls = Calls(
         name=Jira.name,
-        read_secret=lambda: get_secret(secret_id),
+        read_secret=partial(get_secret, secret_id),
         connect=lambda secret: _connect(url, secret),
         explain=_explain,
         cures={
@@ -242,6 +244,9 @@ def _connect(url: str, secret: Secret) -> Site:
         logging=False,
         **sign_in,
     )
+    # A redirect would take the credential to another address.
+    session: Any = client._session  # noqa: SLF001 - there is no public way
+    session.max_redirects = 0
     # What the client would ask the server for; some of its methods refuse to work without.
     client.deploymentType = "Cloud" if cloud else "Server"
     return Site(client=client, cloud=cloud)

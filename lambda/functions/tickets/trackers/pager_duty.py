@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from functions.tickets.trackers.calls import (
     CallFailedError,
     Calls,
     Failure,
-    Secret,
+    GetSecret,
     seconds_until_retry,
     secret_member,
 )
@@ -140,7 +141,7 @@ class PagerDuty:
         return next((_ticket(item) for item in found if item["incident_key"] == draft.key), None)
 
 
-def from_environment(environment: Mapping[str, str], get_secret: Callable[[str], Secret]) -> PagerDuty:
+def from_environment(environment: Mapping[str, str], get_secret: GetSecret) -> PagerDuty:
     """Make the tracker of the environment variables `PAGERDUTY_*`.
 
     Raises:
@@ -162,7 +163,7 @@ def from_environment(environment: Mapping[str, str], get_secret: Callable[[str],
     secret_id = required(environment, "PAGERDUTY_SECRET")
     calls = Calls(
         name=PagerDuty.name,
-        read_secret=lambda: get_secret(secret_id),
+        read_secret=partial(get_secret, secret_id),
         connect=lambda secret: Client(
             secret_member(secret, "api_token", "PAGERDUTY_SECRET"), default_from=sender, base_url=url
         ),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from functions.tickets.trackers.calls import (
     READ_SECONDS,
     Calls,
     Failure,
-    Secret,
+    GetSecret,
     seconds_until_retry,
     secret_member,
 )
@@ -51,6 +52,8 @@ class Client(ServiceNowClient):  # type: ignore[misc] # pysnc has no types
     def __init__(self, url: str, username: str, password: str) -> None:
         session = requests.Session()
         session.auth = (username, password)
+        # A redirect would take the credential to another address.
+        session.max_redirects = 0
         session.mount(url, _Requests())
         self._url = url
         # pysnc takes https only, also for the machine's own address, where tests listen.
@@ -155,7 +158,7 @@ class ServiceNow:
         return Ticket(id=sys_id, link=f"{self._url}/nav_to.do?uri=incident.do%3Fsys_id%3D{sys_id}")
 
 
-def from_environment(environment: Mapping[str, str], get_secret: Callable[[str], Secret]) -> ServiceNow:
+def from_environment(environment: Mapping[str, str], get_secret: GetSecret) -> ServiceNow:
     """Make the tracker of the environment variables `SERVICENOW_*`.
 
     Raises:
@@ -165,7 +168,7 @@ def from_environment(environment: Mapping[str, str], get_secret: Callable[[str],
     secret_id = required(environment, "SERVICENOW_SECRET")
     calls = Calls(
         name=ServiceNow.name,
-        read_secret=lambda: get_secret(secret_id),
+        read_secret=partial(get_secret, secret_id),
         connect=lambda secret: Client(
             url,
             secret_member(secret, "username", "SERVICENOW_SECRET"),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from http.client import HTTPException
+from ssl import SSLContext
 from typing import Any, Final
+from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web import base_client
 
 from functions.tickets.contract import Draft, Ticket
 from functions.tickets.text import body, title
@@ -19,7 +23,7 @@ from functions.tickets.trackers.calls import (
     CallFailedError,
     Calls,
     Failure,
-    Secret,
+    GetSecret,
     seconds_until_retry,
     secret_member,
 )
@@ -44,6 +48,22 @@ _CURES: Final = {
     "not_in_channel": "Invite the app to the channel SLACK_CHANNEL.",
     "is_archived": "Take the channel SLACK_CHANNEL out of the archive, or set another one.",
 }
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """Follows no redirect: it would take the token to another address."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Return None, which makes a redirect an error."""
+
+
+def _open(request: Request, *, context: SSLContext | None, timeout: float) -> Any:  # noqa: ANN401 - as urllib has it
+    handlers = [_NoRedirects(), *([HTTPSHandler(context=context)] if context else [])]
+    return build_opener(*handlers).open(request, timeout=timeout)
+
+
+# The client has no setting for this.
+setattr(base_client, "urlopen", _open)  # noqa: B010 - it is no name that the module exports
 
 
 class Slack:
@@ -145,7 +165,7 @@ class Slack:
         return Ticket(id=f"{channel}/{ts}", link=link["permalink"])
 
 
-def from_environment(environment: Mapping[str, str], get_secret: Callable[[str], Secret]) -> Slack:
+def from_environment(environment: Mapping[str, str], get_secret: GetSecret) -> Slack:
     """Make the tracker of the environment variables `SLACK_*`.
 
     Raises:
@@ -161,7 +181,7 @@ def from_environment(environment: Mapping[str, str], get_secret: Callable[[str],
     secret_id = required(environment, "SLACK_SECRET")
     calls = Calls(
         name=Slack.name,
-        read_secret=lambda: get_secret(secret_id),
+        read_secret=partial(get_secret, secret_id),
         # The time limit is one for connecting and for reading, each.
         connect=lambda secret: WebClient(
             secret_member(secret, "bot_token", "SLACK_SECRET"),

@@ -92,3 +92,24 @@ def test_whatever_a_provider_puts_in_a_field_the_body_is_well_formed_and_within_
     assert utf16_length(made) <= MAX_BODY_CHARACTERS
     assert "Finding: arn:finding/1" in made
     assert all(line.isprintable() or line.strip() for line in made.splitlines())
+
+
+@pytest.mark.parametrize("hidden", ["\u202e", "\u2066", "\u200b", "\u200f", "\ufeff", "\u00ad", "\U000e0041"])
+def test_what_cannot_be_seen_or_turns_the_direction_of_a_text_is_left_out(hidden):
+    assert title(replace(FINDING, title=f"Root{hidden}login"), 100) == "[HIGH] Rootlogin"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://docs.aws.amazon.com/console", True),
+        ("javascript:alert(1)", False),
+        ("JAVASCRIPT:alert(1)", False),
+        ("java\u200bscript:alert(1)", False),
+        ("data:text/html,x", False),
+        ("file:///etc/passwd", False),
+    ],
+)
+def test_only_a_link_to_a_web_page_is_shown(url, shown):
+    text = body(draft({"Remediation": {"Recommendation": {"Text": "Do it", "Url": url}}}))
+    assert ("Instructions: " in text) is shown

@@ -79,6 +79,31 @@ def test_every_finding_gets_status_and_note(event, notified):
     }
 
 
+RISK = {"Text": "Risk accepted until 2027-01-31, ticket RISK-17", "UpdatedBy": "analyst"}
+
+
+def test_the_note_that_was_there_is_kept_behind_the_new_one(event, notified):
+    first, second, *others = with_findings(event, 4).findings
+    noted = [replace(one, raw={**one.raw, "Note": RISK}) for one in (first, second)]
+    updater = ScriptedUpdater()
+
+    summary = run(replace(event, findings=(*noted, *others)), notified, updater)
+
+    assert len(summary.updated) == 4
+    notes = [updater.written[f"finding/{number}"][1] for number in range(4)]
+    assert [note.endswith(f"Earlier note: {RISK['Text']}") for note in notes] == [True, True, False, False]
+    assert updater.batches == [["finding/0", "finding/1"], ["finding/2", "finding/3"]]
+    assert all(len(note) <= 512 for note in notes)
+
+
+def test_its_own_earlier_note_is_not_repeated(event, notified):
+    own = {"Text": "Workflow status set to NOTIFIED before", "UpdatedBy": FUNCTION_ARN}
+    (finding,) = with_findings(event, 1).findings
+    updater = ScriptedUpdater()
+    run(replace(event, findings=(replace(finding, raw={**finding.raw, "Note": own}),)), notified, updater)
+    assert "Earlier note" not in updater.written["finding/0"][1]
+
+
 @pytest.mark.parametrize(("count", "sizes"), [(1, [1]), (100, [100]), (101, [100, 1]), (250, [100, 100, 50])])
 def test_a_request_carries_at_most_100_findings(event, notified, count, sizes):
     updater = ScriptedUpdater()

@@ -16,7 +16,7 @@ class RefusedError(Exception):
         self.failure = Failure(**{"said": "no", **failure})
 
 
-def calls(*, read_secret=lambda: {"token": "secret-1"}, cures=None):
+def calls(*, read_secret=lambda **_: {"token": "secret-1"}, cures=None):
     return Calls(
         name="Tracker",
         read_secret=read_secret,
@@ -104,17 +104,60 @@ def test_a_mistake_is_no_failure_of_the_tracker():
         calls()("try", lambda _: 1 / 0)
 
 
-def test_the_secret_is_read_once_and_again_after_it_was_refused():
-    secrets = iter([{"token": "old"}, {"token": "new"}])
-    call = calls(read_secret=lambda: next(secrets))
-    assert call("try", lambda client: client["token"]) == "old"
+def rotated(*tokens):
+    """Reads a secret that is another each time it is read anew; it counts how often."""
+
+    def read_secret(*, fresh):
+        read_secret.reads.append(fresh)
+        return {"token": tokens[min(len(read_secret.reads), len(tokens)) - 1]}
+
+    read_secret.reads = []
+    return read_secret
+
+
+def test_a_secret_that_was_rotated_is_read_anew_and_the_request_made_again_at_once(fake_time):
+    read_secret = rotated("old", "new")
+    call = calls(read_secret=read_secret)
+    used = []
+
+    def request(client):
+        used.append(client["token"])
+        if len(used) == 1:
+            raise RefusedError(status=401)
+        return "done"
+
+    before = fake_time.now
+    assert call("try", request, repeatable=False) == "done"
+    assert (used, read_secret.reads, fake_time.now) == (["old", "new"], [False, True], before)
+
+
+def test_a_secret_that_is_still_the_same_is_not_tried_again():
+    read_secret = rotated("old")
+    refused = request_that(RefusedError(status=401))
+    with pytest.raises(TrackerError, match="HTTP 401"):
+        calls(read_secret=read_secret)("try", refused)
+    assert (refused.made, read_secret.reads) == (1, [False, True])
+
+
+def test_a_new_secret_that_is_refused_as_well_is_not_read_for_ever():
+    read_secret = rotated("1", "2", "3", "4")
+    with pytest.raises(TrackerError, match="HTTP 401"):
+        calls(read_secret=read_secret)(
+            "try", request_that(RefusedError(status=401), RefusedError(status=401))
+        )
+    assert read_secret.reads == [False, True]
+
+
+def test_a_tracker_is_left_alone_for_five_minutes_at_most_whatever_it_asks_for(fake_time):
+    call = calls()
     with pytest.raises(TrackerError):
-        call("try", request_that(RefusedError(status=401)))
-    assert call("try", lambda client: client["token"]) == "new"
+        call("try", request_that(RefusedError(status=429, retry_after=86_400.0)))
+    fake_time.now += 300
+    assert call("try", request_that("done")) == "done"
 
 
 def test_a_secret_that_cannot_be_read_is_reported_without_what_the_reader_said():
-    def read_secret():
+    def read_secret(**_):
         raise RuntimeError("secret-1 is no JSON")
 
     with pytest.raises(TrackerError, match=r"secret of Tracker could not be read \(RuntimeError\)") as caught:
@@ -131,7 +174,7 @@ def test_a_credential_in_an_answer_is_blotted_out():
 @pytest.mark.parametrize("secret", [{"token": "secret-1", "port": 8443}, {"token": " secret-1\n"}])
 def test_a_credential_is_blotted_out_whatever_else_its_secret_holds(secret):
     with pytest.raises(TrackerError, match=r"HTTP 400, bad header 'Bearer \*\*\*'"):
-        calls(read_secret=lambda: secret)(
+        calls(read_secret=lambda **_: secret)(
             "try", request_that(RefusedError(status=400, said="bad header 'Bearer secret-1'"))
         )
 

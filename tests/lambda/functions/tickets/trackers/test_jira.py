@@ -27,7 +27,8 @@ def jira(make_tracker):
 @pytest.fixture
 def data_center(vendor_servers):
     server = vendor_servers.jira_data_center
-    (tracker,) = enabled_trackers({"TRACKERS": "jira", **server.environment("s")}, lambda _: server.secret)
+    environment = {"TRACKERS": "jira", **server.environment("s")}
+    (tracker,) = enabled_trackers(environment, lambda _, **__: server.secret)
     return tracker
 
 
@@ -172,7 +173,7 @@ def test_a_missing_project_is_reported_in_jiras_words_with_a_cure(make_tracker, 
 
 def test_a_refused_credential_is_reported_but_not_shown(make_tracker, server, draft):
     wrong = {"email": "bot@example.com", "api_token": "wrong-token"}
-    jira = make_tracker("jira", get_secret=lambda _: wrong)
+    jira = make_tracker("jira", get_secret=lambda _, **__: wrong)
     server.fail(401, body={"errorMessages": ["wrong-token is not valid"]})
     with pytest.raises(TrackerError, match=r"HTTP 401, \*\*\* is not valid\. Check the e-mail") as caught:
         jira.open(draft)
@@ -184,7 +185,7 @@ def test_a_refused_credential_is_reported_but_not_shown(make_tracker, server, dr
     "secret", [{}, {"email": "bot@example.com"}, {"token": " "}, {"email": "", "api_token": 1}]
 )
 def test_a_secret_that_lacks_a_member_is_reported(make_tracker, draft, secret):
-    jira = make_tracker("jira", get_secret=lambda _: secret)
+    jira = make_tracker("jira", get_secret=lambda _, **__: secret)
     with pytest.raises(
         TrackerError, match=r"JIRA_SECRET names must be a JSON object with a non-empty string"
     ):

@@ -124,7 +124,7 @@ def test_an_unknown_sender_is_reported_in_pagerdutys_words(make_tracker, draft):
 
 
 def test_a_refused_token_is_reported_but_not_shown(make_tracker, draft):
-    pager_duty = make_tracker("pagerduty", get_secret=lambda _: {"api_token": "wrong-token"})
+    pager_duty = make_tracker("pagerduty", get_secret=lambda _, **__: {"api_token": "wrong-token"})
     with pytest.raises(TrackerError, match=r"HTTP 401, Unauthorized\. Check the api_token") as caught:
         pager_duty.open(draft)
     assert "wrong" not in str(caught.value)
@@ -133,7 +133,7 @@ def test_a_refused_token_is_reported_but_not_shown(make_tracker, draft):
 
 def test_a_secret_without_token_is_reported(make_tracker, draft):
     with pytest.raises(TrackerError, match=r"PAGERDUTY_SECRET names must be a JSON object.*'api_token'"):
-        make_tracker("pagerduty", get_secret=lambda _: {}).open(draft)
+        make_tracker("pagerduty", get_secret=lambda _, **__: {}).open(draft)
 
 
 @pytest.mark.parametrize("header", ["Retry_After", "ratelimit_reset"])

@@ -123,7 +123,7 @@ def test_an_incident_that_is_gone_counts_as_resolved(service_now, server):
 
 def test_a_refused_password_is_reported_but_not_shown(make_tracker, draft):
     wrong = {"username": "securityhub", "password": "wrong-password"}
-    service_now = make_tracker("servicenow", get_secret=lambda _: wrong)
+    service_now = make_tracker("servicenow", get_secret=lambda _, **__: wrong)
     with pytest.raises(TrackerError, match=r"HTTP 401, User Not Authenticated: .* Check username") as caught:
         service_now.open(draft)
     assert "wrong" not in str(caught.value)
@@ -131,7 +131,7 @@ def test_a_refused_password_is_reported_but_not_shown(make_tracker, draft):
 
 
 def test_a_secret_without_password_is_reported(make_tracker, draft):
-    service_now = make_tracker("servicenow", get_secret=lambda _: {"username": "a"})
+    service_now = make_tracker("servicenow", get_secret=lambda _, **__: {"username": "a"})
     with pytest.raises(TrackerError, match=r"SERVICENOW_SECRET names must be a JSON object.*'password'"):
         service_now.open(draft)
 

@@ -192,7 +192,7 @@ def test_what_slack_refuses_is_reported_with_a_cure(slack, server, draft, code, 
 
 
 def test_a_refused_token_is_reported_but_not_shown(make_tracker, draft):
-    slack = make_tracker("slack", get_secret=lambda _: {"bot_token": "xoxb-wrong"})
+    slack = make_tracker("slack", get_secret=lambda _, **__: {"bot_token": "xoxb-wrong"})
     with pytest.raises(TrackerError, match=r"invalid_auth\. Check the bot_token in the secret") as caught:
         slack.open(draft)
     assert "xoxb" not in str(caught.value)
@@ -201,7 +201,7 @@ def test_a_refused_token_is_reported_but_not_shown(make_tracker, draft):
 
 def test_a_secret_without_token_is_reported(make_tracker, draft):
     with pytest.raises(TrackerError, match=r"SLACK_SECRET names must be a JSON object.*'bot_token'"):
-        make_tracker("slack", get_secret=lambda _: {}).open(draft)
+        make_tracker("slack", get_secret=lambda _, **__: {}).open(draft)
 
 
 def test_a_rate_limit_is_waited_for_as_long_as_slack_says(slack, server, draft, fake_time):
