@@ -116,10 +116,23 @@ def read_catalog(folder: Path = MODULES_FOLDER) -> Mapping[str, CatalogEntry]:
     A module there that states nothing of what a remediation must state is what remediations share.
 
     Raises:
-        CatalogError: A module lacks a literal, or one is not as lambda/remediations/__init__.py says.
+        CatalogError: A module lacks a literal, or one is not as lambda/remediations/__init__.py says. Or two
+            remediations have one name, or serve the same control for resources of one type.
     """
     entries = [entry for path in folder.glob("*/*.py") for entry in _entries(path, _literals(path))]
-    return {entry.name: entry for entry in sorted(entries, key=lambda entry: entry.name)}
+    owners: dict[tuple[str, str], str] = {}
+    found: dict[str, CatalogEntry] = {}
+    for entry in sorted(entries, key=lambda entry: entry.name):
+        if entry.name in found:
+            raise CatalogError(f"Two remediations are called {entry.name}. Rename one of them.")
+        found[entry.name] = entry
+        for served in ((control, kind) for control in entry.control_ids for kind in entry.resource_types):
+            if (other := owners.setdefault(served, entry.name)) != entry.name:
+                raise CatalogError(
+                    f"The remediations {other} and {entry.name} both serve control {served[0]} for resources "
+                    f"of type {served[1]}. Leave it to one of them."
+                )
+    return found
 
 
 def chosen(names: Collection[str], catalog: Mapping[str, CatalogEntry]) -> Sequence[CatalogEntry]:

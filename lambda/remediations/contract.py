@@ -73,9 +73,9 @@ class Plan:
     def done(self) -> Change:
         """Return the change that has been made once all of the plan is carried out."""
         verb, _, rest = self.description.partition(" ")
-        return Change(
-            resource=self.resource, description=f"{_PAST[verb]} {rest}", prior_state=self.prior_state
-        )
+        # Something has been changed by now: an unknown verb must not keep it from being recorded.
+        told = f"{_PAST[verb]} {rest}" if verb in _PAST else f"Done: {self.description}"
+        return Change(resource=self.resource, description=told, prior_state=self.prior_state)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -157,3 +157,21 @@ def test_a_remediation_that_does_not_exist_cannot_be_chosen():
         CatalogError, match=r"There is no remediation nonsense; there are .*, ebs_default_encryption"
     ):
         chosen(["nonsense"], read_catalog())
+
+
+def test_two_remediations_of_one_name_are_refused(tmp_path):
+    for service in ("a", "b"):
+        (tmp_path / service).mkdir()
+        (tmp_path / service / "one.py").write_text(GOOD)
+    with pytest.raises(CatalogError, match="Two remediations are called one"):
+        read_catalog(tmp_path)
+
+
+def test_two_remediations_that_serve_the_same_are_refused(tmp_path):
+    (tmp_path / "a").mkdir()
+    for name in ("one", "two"):
+        (tmp_path / "a" / f"{name}.py").write_text(GOOD)
+    with pytest.raises(
+        CatalogError, match=r"one and two both serve control EC2\.7 for resources of type AwsAccount"
+    ):
+        read_catalog(tmp_path)

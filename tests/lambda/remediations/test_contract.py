@@ -74,6 +74,11 @@ def test_a_plan_that_is_carried_out_is_told_in_the_past():
     assert plan.done() == Change(resource="a", description="Turned on that", prior_state={"On": False})
 
 
+def test_a_verb_without_a_past_keeps_no_change_from_being_told():
+    plan = Plan(resource="a", description="Frobnicate that", prior_state={}, is_needed=True)
+    assert plan.done().description == "Done: Frobnicate that"
+
+
 def test_a_plan_to_change_nothing_says_why_and_has_nothing_to_restore():
     plan = Plan.nothing("a", "It is gone")
     assert (plan.resource, plan.description, plan.prior_state, plan.is_needed) == (
