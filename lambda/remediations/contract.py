@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from securityhub.events import Finding, Resource
 
 _ARN: Final = re.compile(r"arn:[^:]*:[^:]*:(?P<region>[^:]*):(?P<account>[^:]*):.+")
+_EXACT: Final = re.compile(r"arn:[^:]*:[^:]*:[^:]*:[0-9]{12}:.+|arn:[^:]*:s3:::.+")
+_UNIQUE_ID: Final = re.compile(r"/A[A-Z]{3}[A-Z0-9]{12,}$")
 _ACCOUNT_ID: Final = re.compile(r"AWS::::Account:(?P<account>.*)")
 
 
@@ -69,6 +71,20 @@ class Plan:
             why: Which of both, in one sentence without a period.
         """
         return cls(resource=resource, description=why, prior_state={}, is_needed=False)
+
+    @classmethod
+    def gone(cls, resource: str, what: str) -> Plan:
+        """Make the plan for a resource that the service does not find.
+
+        Args:
+            resource: Its id in the finding.
+            what: What it is, such as `The bucket`.
+
+        Raises:
+            CannotRemediateError: The id could be that of a resource elsewhere.
+        """
+        require_exact(resource, what)
+        return cls.nothing(resource, f"{what} does not exist any more")
 
     def done(self) -> Change:
         """Return the change that has been made once all of the plan is carried out."""
@@ -129,6 +145,28 @@ class Remediation:
     runbook: str | None = None
     parameters: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     tags_of_changed: Callable[[Change, Session], Mapping[str, Mapping[str, str]]] | None = None
+
+
+def require_exact(resource: str, what: str) -> None:
+    """Refuse to take a resource for gone unless its id is certainly its own, in the finding's account.
+
+    An ARN with an account is, and that of a bucket. A bare id may be of another account or Region, and an ARN
+    with a unique id, which IAM's findings have, does not name the resource as its API does.
+
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
+
+    Args:
+        resource: Its id in the finding.
+        what: What it is, such as `The bucket`.
+
+    Raises:
+        CannotRemediateError: The id could be that of a resource elsewhere.
+    """
+    if not _EXACT.fullmatch(resource) or _UNIQUE_ID.search(resource):
+        raise CannotRemediateError(
+            f"{what} was not found, but {resource!r} does not say for certain which one the finding is "
+            "about. Check it by hand."
+        )
 
 
 def only_resource_of(finding: Finding, types: Collection[str]) -> Resource:

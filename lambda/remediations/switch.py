@@ -14,7 +14,7 @@ service, is a dict of:
   permitted on.
 - `at`: the keys and indexes that lead to the value in the answer. An index into an empty list means that the
   resource is gone.
-- `gone`: the error codes that mean the same, and what is said then.
+- `gone`: the error codes that mean the same, and what the resource is, such as `The subnet`.
 - `wanted`, `other`: the two values, each with the operation that sets it, and its arguments.
 - `plan`, `already`: what is said where the value is the other, and where it is as wanted.
 
@@ -85,7 +85,7 @@ class _Switch:
         identifier = self._identifier(resource, finding)
         value = self._read(identifier, session)
         if value is _GONE:
-            return Plan.nothing(resource, self._row["gone"][1])
+            return Plan.gone(resource, self._row["gone"][1])
         wanted, other = self._row["wanted"][0], self._row["other"][0]
         if value not in (wanted, other):
             raise CannotRemediateError(

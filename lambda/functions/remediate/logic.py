@@ -270,6 +270,11 @@ class _Run:
         return undone
 
     def _session(self, finding: Finding, remediation: Remediation) -> Session:
+        if not finding.region:
+            raise CannotRemediateError(
+                "The finding names no Region, and neither do its resource and its product. Remediate it by "
+                "hand."
+            )
         policy = session_policy(
             remediation,
             account=finding.aws_account_id,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 
 from remediations.cloudtrail.trails import arn_of_trail, read_trail, update_trail
-from remediations.contract import CannotRemediateError, Change, Plan
+from remediations.contract import CannotRemediateError, Change, Plan, require_exact
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -62,6 +62,7 @@ def plan(finding: Finding, session: Session, parameters: Mapping[str, str]) -> P
     arn = arn_of_trail(finding)
     trail = read_trail(arn, session)
     if trail is None:
+        require_exact(arn, "The trail")
         description = "The trail does not exist any more"
     elif trail.get("KmsKeyId"):
         description = f"The log files are encrypted with {trail['KmsKeyId']} already"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from remediations.cloudtrail.trails import arn_of_trail, read_trail, update_trail
-from remediations.contract import Change, Plan
+from remediations.contract import Change, Plan, require_exact
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -39,6 +39,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     arn = arn_of_trail(finding)
     trail = read_trail(arn, session)
     if trail is None:
+        require_exact(arn, "The trail")
         description = "The trail does not exist any more"
     elif trail.get("LogFileValidationEnabled"):
         description = "Log file validation is on already"

@@ -69,7 +69,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     resource = resource_of(finding, RESOURCE_TYPES)
     instance = describe_instance(instance_id_of(resource), session)
     if instance is None:
-        return Plan.nothing(resource.id, "The instance does not exist any more")
+        return Plan.gone(resource.id, "The instance")
     vpc_of = {
         interface["NetworkInterfaceId"]: interface.get("VpcId") or instance["VpcId"]
         for interface in instance["NetworkInterfaces"]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from securityhub.events import Resource
 
-_INSTANCE_ID: Final = re.compile(r"i-[0-9a-f]+")
+_INSTANCE_ID: Final = re.compile(r"i-([0-9a-f]{8}|[0-9a-f]{17})")
 _ENDED: Final = ("shutting-down", "terminated")
 
 
@@ -27,7 +27,8 @@ def instance_id_of(resource: Resource) -> str:
     instance_id = name_in_arn(resource)
     if not _INSTANCE_ID.fullmatch(instance_id):
         raise CannotRemediateError(
-            f"{resource.id!r} does not end in the id of an instance, such as i-0abc. Remediate it by hand."
+            f"{resource.id!r} does not end in the id of an instance, such as i-0123456789abcdef0. Remediate "
+            "it by hand."
         )
     return instance_id
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from remediations.contract import CannotRemediateError, Change, Plan, name_in_arn, resource_of
+from remediations.contract import CannotRemediateError, Change, Plan, name_in_arn, require_exact, resource_of
 from remediations.controls import control_of, parameters_of
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ UNDO_STATEMENTS: Final = (
     },
 )
 
-_GROUP_ID: Final = re.compile(r"sg-[0-9a-f]+")
+_GROUP_ID: Final = re.compile(r"sg-([0-9a-f]{8}|[0-9a-f]{17})")
 _EXISTS: Final = "InvalidPermission.Duplicate"
 _WORLD: Final = ("0.0.0.0/0", "::/0")
 _ALL_PROTOCOLS: Final = "-1"
@@ -82,6 +82,8 @@ def plan(finding: Finding, session: Session) -> Plan:
         .paginate(Filters=[{"Name": "group-id", "Values": [group_id]}])
     )
     found = [rule for page in pages for rule in page["SecurityGroupRules"]]
+    if not found:
+        require_exact(resource.id, "The security group, or any rule of it,")
     rules = [{key: rule[key] for key in _KEPT_FIELDS if key in rule} for rule in found if offends(rule)]
     # The control's documentation does not say whether it objects to these as well.
     others = [_describe(rule) for rule in found if _is_open(rule) and _protocol(rule) not in _JUDGED]

@@ -45,7 +45,7 @@ SWITCHES: Final[tuple[Row, ...]] = (
         "resource": "arn:${Partition}:ec2:${Region}:${Account}:instance/*",
         "identifier": (
             "InstanceId",
-            "(?:arn:.+[:/])?(i-[0-9a-f]+)",
+            "(?:arn:.+[:/])?(i-(?:[0-9a-f]{8}|[0-9a-f]{17}))",
             "the ARN or id of an instance, such as i-0123456789abcdef0",
         ),
         "read": (
@@ -60,7 +60,7 @@ SWITCHES: Final[tuple[Row, ...]] = (
             "*",
         ),
         "at": ("Reservations", 0, "Instances", 0, "MetadataOptions", "HttpTokens"),
-        "gone": ((), "The instance does not exist any more"),
+        "gone": ((), "The instance"),
         "wanted": (
             "required",
             "ModifyInstanceMetadataOptions",
@@ -84,12 +84,12 @@ SWITCHES: Final[tuple[Row, ...]] = (
         "resource": "arn:${Partition}:ec2:${Region}:${Account}:subnet/*",
         "identifier": (
             "SubnetId",
-            "(?:arn:.+[:/])?(subnet-[0-9a-f]+)",
+            "(?:arn:.+[:/])?(subnet-(?:[0-9a-f]{8}|[0-9a-f]{17}))",
             "the ARN or id of a subnet, such as subnet-0123456789abcdef0",
         ),
         "read": ("DescribeSubnets", {"Filters": [{"Name": "subnet-id", "Values": ["{id}"]}]}, "*"),
         "at": ("Subnets", 0, "MapPublicIpOnLaunch"),
-        "gone": ((), "The subnet does not exist any more"),
+        "gone": ((), "The subnet"),
         "wanted": (
             False,
             "ModifySubnetAttribute",

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from remediations.contract import CannotRemediateError, Change, Plan, name_in_arn, resource_of
+from remediations.contract import CannotRemediateError, Change, Plan, name_in_arn, require_exact, resource_of
 from remediations.controls import control_of
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def plan(finding: Finding, session: Session) -> Plan:
             if key["Status"] == "Active"
         ]
     except client.exceptions.NoSuchEntityException:
+        require_exact(resource.id, "The user")
         active = []
     latest = datetime.now(UTC) - _LIMIT
     keys = [

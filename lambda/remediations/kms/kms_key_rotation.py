@@ -44,7 +44,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     try:
         key: Any = client.describe_key(KeyId=resource.id)["KeyMetadata"]
     except client.exceptions.NotFoundException:
-        return Plan.nothing(resource.id, "The key does not exist any more")
+        return Plan.gone(resource.id, "The key")
     if key["KeyState"] in _GOING:
         return Plan.nothing(resource.id, "The key is about to be deleted")
     # KMS does not even tell the status of a key that it cannot rotate.

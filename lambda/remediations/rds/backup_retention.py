@@ -38,7 +38,7 @@ def plan_retention(finding: Finding, session: Session, types: Collection[str], *
     place = {"DBClusterIdentifier": identifier_of(finding, resource)}
     cluster = describe(place, session)
     if cluster is None:
-        return Plan.nothing(resource.id, "The cluster does not exist any more")
+        return Plan.gone(resource.id, "The cluster")
     if cluster["Engine"] != engine:
         raise CannotRemediateError(
             f"The cluster's engine is {cluster['Engine']}, but the control is about {engine}. "

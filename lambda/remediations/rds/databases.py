@@ -68,7 +68,7 @@ def plan_setting(
     place = {_IDENTIFIERS[str(resource.type)]: identifier_of(finding, resource)}
     described = describe(place, session)
     if described is None:
-        return Plan.nothing(resource.id, "The database does not exist any more")
+        return Plan.gone(resource.id, "The database")
     is_on = bool(described.get(setting))
     if is_needed := is_on != turn_on:
         description = f"Turn {_word(is_on=turn_on)} {setting}"

@@ -49,7 +49,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     place = {"DBInstanceIdentifier": identifier_of(finding, resource)}
     instance = describe(place, session)
     if instance is None:
-        return Plan.nothing(resource.id, "The database does not exist any more")
+        return Plan.gone(resource.id, "The database")
     if instance.get("MultiAZ"):
         return Plan.nothing(resource.id, "The instance is a Multi-AZ deployment already")
     if instance.get("PendingModifiedValues", {}).get("MultiAZ"):

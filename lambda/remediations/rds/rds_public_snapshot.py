@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from remediations.contract import Change, Plan, resource_of
+from remediations.contract import Change, Plan, require_exact, resource_of
 from remediations.rds.databases import identifier_of
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     place = {_IDENTIFIERS[str(resource.type)]: identifier_of(finding, resource)}
     shared_with = _shared_with(place, session)
     if shared_with is None:
+        require_exact(resource.id, "The snapshot")
         description = "The snapshot does not exist any more"
     elif _EVERYBODY in shared_with:
         description = "Stop sharing the snapshot with everybody"

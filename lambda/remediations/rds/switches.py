@@ -36,7 +36,7 @@ SWITCHES: Final[tuple[Row, ...]] = (
             "arn:${Partition}:rds:${Region}:${Account}:db:*",
         ),
         "at": ("DBInstances", 0, "PubliclyAccessible"),
-        "gone": (("DBInstanceNotFound",), "The database does not exist any more"),
+        "gone": (("DBInstanceNotFound",), "The database"),
         "wanted": (False, "ModifyDBInstance", {"DBInstanceIdentifier": "{id}", "PubliclyAccessible": False}),
         "other": (True, "ModifyDBInstance", {"DBInstanceIdentifier": "{id}", "PubliclyAccessible": True}),
         "plan": "Turn off PubliclyAccessible",
@@ -62,7 +62,7 @@ SWITCHES: Final[tuple[Row, ...]] = (
             "arn:${Partition}:rds:${Region}:${Account}:db:*",
         ),
         "at": ("DBInstances", 0, "AutoMinorVersionUpgrade"),
-        "gone": (("DBInstanceNotFound",), "The database does not exist any more"),
+        "gone": (("DBInstanceNotFound",), "The database"),
         "wanted": (
             True,
             "ModifyDBInstance",

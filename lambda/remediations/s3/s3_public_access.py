@@ -50,7 +50,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     try:
         settings = _read(place, session)
     except _BucketIsGoneError:
-        return Plan.nothing(resource.id, "The bucket does not exist any more")
+        return Plan.gone(resource.id, "The bucket")
     off = [name for name in _SETTINGS if not (settings or {}).get(name)]
     return Plan(
         resource=resource.id,

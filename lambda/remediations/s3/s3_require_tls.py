@@ -56,7 +56,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     except ClientError as error:
         if error.response["Error"]["Code"] != _GONE:
             raise
-        return Plan.nothing(resource.id, "The bucket does not exist any more")
+        return Plan.gone(resource.id, "The bucket")
     is_required = any(_requires_tls(statement, resource.id) for statement in _statements(policy))
     return Plan(
         resource=resource.id,

@@ -63,7 +63,7 @@ def plan(finding: Finding, session: Session, parameters: Mapping[str, str]) -> P
     try:
         attributes = client.get_topic_attributes(TopicArn=topic)["Attributes"]
     except client.exceptions.NotFoundException:
-        return Plan.nothing(topic, "The topic does not exist any more")
+        return Plan.gone(topic, "The topic")
     if key := attributes.get(_KEY_ATTRIBUTE):
         return Plan.nothing(topic, f"The topic is encrypted with {key} already")
     # SNS would take any key, and refuse to publish later.

@@ -36,7 +36,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     try:
         url = client.get_queue_url(QueueName=name_in_arn(resource))["QueueUrl"]
     except client.exceptions.QueueDoesNotExist:
-        return Plan.nothing(resource.id, "The queue does not exist any more")
+        return Plan.gone(resource.id, "The queue")
     found = client.get_queue_attributes(
         QueueUrl=url, AttributeNames=["KmsMasterKeyId", "SqsManagedSseEnabled"]
     ).get("Attributes", {})

@@ -33,7 +33,8 @@ class Finding:
         id: `Id`.
         product_arn: `ProductArn`.
         aws_account_id: `AwsAccountId`, the account the finding is about: not always the account of the event.
-        region: `Region`, or the region of the event where the finding has none.
+        region: `Region`. Where the finding has none, that of its resources or of its product; empty where
+            these name none either.
         generator_id: `GeneratorId`.
         title: `Title`.
         severity_label: `Severity.Label`, for example `CRITICAL`.

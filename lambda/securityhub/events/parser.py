@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypedDict, TypeVar
 
@@ -37,6 +37,8 @@ from securityhub.events.model import (
 SecurityHubEvent = CustomActionEvent | InsightResultsEvent | ImportedFindingsEvent | ImportedFindingsV2Event
 
 _SOURCE: Final = "aws.securityhub"
+# `global` and `aws-global`, which resources without a Region have, are none.
+_REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]+")
 _ACTION_ARN: Final = re.compile(r"arn:[^:\s]+:securityhub:[^:\s]+:[0-9]{12}:action/custom/\S+")
 
 _Item = TypeVar("_Item")
@@ -199,27 +201,44 @@ def _recognize(item: object) -> str | None:
     return next((candidate for candidate in candidates if isinstance(candidate, str)), None)
 
 
-def _parse_asff(finding: Mapping[str, object], path: str, event_region: str) -> Finding:
+def _parse_asff(finding: Mapping[str, object], path: str, _event_region: str) -> Finding:
     severity = optional_object(finding, "Severity", path)
     workflow = optional_object(finding, "Workflow", path)
     compliance = optional_object(finding, "Compliance", path)
+    product_arn = required_text(finding, "ProductArn", path)
+    resources = _parse_resources(
+        finding, "Resources", path, type_key="Type", id_key="Id", region_key="Region"
+    )
     return Finding(
         id=required_text(finding, "Id", path),
-        product_arn=required_text(finding, "ProductArn", path),
+        product_arn=product_arn,
         aws_account_id=required_account(finding, "AwsAccountId", path),
-        region=optional_text(finding, "Region", path) or event_region,
+        region=optional_text(finding, "Region", path) or _region_of(resources, product_arn),
         generator_id=optional_text(finding, "GeneratorId", path),
         title=optional_text(finding, "Title", path),
         severity_label=optional_text(severity, "Label", f"{path}.Severity"),
         workflow_status=optional_text(workflow, "Status", f"{path}.Workflow"),
         record_state=optional_text(finding, "RecordState", path),
         compliance_status=optional_text(compliance, "Status", f"{path}.Compliance"),
-        resources=_parse_resources(
-            finding, "Resources", path, type_key="Type", id_key="Id", region_key="Region"
-        ),
+        resources=resources,
         updated_at=optional_timestamp(finding, "UpdatedAt", path),
         raw=finding,
     )
+
+
+def _region_of(resources: Iterable[Resource], product_arn: str) -> str:
+    """Return the Region of a finding that names none: that of its resources, or that of its product.
+
+    Never that of the event: a finding that is aggregated from another Region is pressed in this one.
+    """
+    named = {resource.region or _region_in(resource.id) for resource in resources}
+    regional = {region for region in named if _REGION.fullmatch(region)}
+    return regional.pop() if len(regional) == 1 else _region_in(product_arn)
+
+
+def _region_in(arn: str) -> str:
+    parts = arn.split(":")
+    return parts[3] if len(parts) > 5 and parts[0] == "arn" else ""  # noqa: PLR2004 - an ARN has six parts
 
 
 def _parse_ocsf(finding: Mapping[str, object], path: str, event_region: str) -> OcsfFinding:

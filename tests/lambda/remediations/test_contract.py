@@ -87,3 +87,30 @@ def test_a_plan_to_change_nothing_says_why_and_has_nothing_to_restore():
         {},
         False,
     )
+
+
+@pytest.mark.parametrize(
+    "exact",
+    [
+        "arn:aws:sqs:eu-west-1:444455556666:queue",
+        "arn:aws:iam::444455556666:user/path/somebody",
+        "arn:aws:s3:::b",
+    ],
+)
+def test_what_is_named_for_certain_can_be_gone(exact):
+    assert Plan.gone(exact, "The thing") == Plan.nothing(exact, "The thing does not exist any more")
+
+
+@pytest.mark.parametrize(
+    "inexact",
+    [
+        "sg-0123456789abcdef0",
+        "i-0123456789abcdef0",
+        "queue",
+        "arn:aws:iam::444455556666:user/AIDACKCEVSQ6C2EXAMPLE",
+        "arn:aws:ec2:::security-group/sg-0123456789abcdef0",
+    ],
+)
+def test_what_is_not_named_for_certain_is_never_taken_for_gone(inexact):
+    with pytest.raises(CannotRemediateError, match=r"The thing was not found, but .* for certain"):
+        Plan.gone(inexact, "The thing")

@@ -59,27 +59,35 @@ def test_the_statements_are_made_of_the_operations():
 @pytest.mark.parametrize("answer", [{"Reservations": []}, {"Reservations": [{"Instances": []}]}])
 def test_an_empty_list_on_the_way_to_the_value_means_that_the_resource_is_gone(answer):
     (made,) = remediations_of([ROW])
-    assert made.plan(finding("i-0abc"), session(answer)) == Plan.nothing(
-        "i-0abc", "The instance does not exist any more"
-    )
+    arn = "arn:aws:ec2:eu-west-1:444455556666:instance/i-0123456789abcdef0"
+    assert made.plan(finding(arn), session(answer)) == Plan.gone(arn, "The instance")
+    with pytest.raises(
+        CannotRemediateError, match="The instance was not found, but 'i-0123456789abcdef0' does"
+    ):
+        made.plan(finding("i-0123456789abcdef0"), session(answer))
 
 
 def test_a_value_that_is_neither_is_left_to_a_person():
     (made,) = remediations_of([ROW])
-    with pytest.raises(CannotRemediateError, match="HttpTokens of i-0abc is 'no-preference', neither 'req"):
-        made.plan(finding("i-0abc"), session(instance("no-preference")))
+    with pytest.raises(
+        CannotRemediateError, match="HttpTokens of i-0123456789abcdef0 is 'no-preference', neither 'req"
+    ):
+        made.plan(finding("i-0123456789abcdef0"), session(instance("no-preference")))
 
 
-@pytest.mark.parametrize("resource_id", ["i-0abc", "arn:aws:ec2:eu-west-1:444455556666:instance/i-0abc"])
+@pytest.mark.parametrize(
+    "resource_id", ["i-0123456789abcdef0", "arn:aws:ec2:eu-west-1:444455556666:instance/i-0123456789abcdef0"]
+)
 def test_the_identifier_is_taken_out_of_the_resources_id(resource_id):
     (made,) = remediations_of([ROW])
     plan = made.plan(finding(resource_id), session(instance("optional")))
-    assert plan.prior_state == {"InstanceId": "i-0abc", "HttpTokens": "optional"}
+    assert plan.prior_state == {"InstanceId": "i-0123456789abcdef0", "HttpTokens": "optional"}
     assert plan.is_needed
 
 
 @pytest.mark.parametrize(
-    "resource_id", ["vol-0abc", "i-0abc/x", "arn:aws:ec2:eu-west-1:444455556666:volume/vol-1"]
+    "resource_id",
+    ["vol-0abc", "i-1234567890", "i-0123456789abcdef0/x", "arn:aws:ec2:eu-west-1:444455556666:volume/vol-1"],
 )
 def test_another_id_is_refused_with_what_it_must_be(resource_id):
     (made,) = remediations_of([ROW])

@@ -524,3 +524,14 @@ def test_a_note_with_a_large_prior_state_says_where_it_is(run, world, new_event,
     )
     run(event)
     assert world.last_note(event.findings[0])[1].endswith("Before: s3://records/finding/0")
+
+
+def test_a_finding_whose_region_is_unknown_is_left_to_a_person(run, world, new_event):
+    event = new_event(1)
+    (finding,) = event.findings
+    world.open = {resource.id for resource in finding.resources}
+    summary = run(replace(event, findings=(replace(finding, region=""),)))
+    (report,) = summary.reports
+    assert report.outcome.status == Status.IMPOSSIBLE
+    assert "names no Region" in report.outcome.description
+    assert world.policies == []

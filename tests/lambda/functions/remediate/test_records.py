@@ -3,7 +3,6 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import uuid4
 
-import boto3
 import pytest
 
 from functions.remediate.records import RecordsBucket, create_client
@@ -24,7 +23,7 @@ def bucket(embedded_aws, monkeypatch):
     for name, value in embedded_aws.settings().items():
         monkeypatch.setenv(name, value)
     name = f"records-{uuid4().hex[:12]}"
-    boto3.client("s3").create_bucket(
+    embedded_aws.client("s3").create_bucket(
         Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
     )
     return name

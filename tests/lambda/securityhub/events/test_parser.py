@@ -217,12 +217,43 @@ def test_a_malformed_v2_finding_is_reported_with_its_uid(load_event):
     assert event.malformed_findings[0].id == given["detail"]["findings"][0]["metadata"]["uid"]
 
 
-def test_a_finding_without_region_gets_the_region_of_the_event(load_event):
-    given = load_event("custom_action_1_finding")
-    del given["detail"]["findings"][0]["Region"]
-    given["region"] = "eu-south-2"
+BUCKET = {"Type": "AwsS3Bucket", "Id": "arn:aws:s3:::one"}
+QUEUE = {"Type": "AwsSqsQueue", "Id": "arn:aws:sqs:eu-central-1:111122223333:one"}
 
-    assert parse_event(given).findings[0].region == "eu-south-2"
+
+@pytest.mark.parametrize(
+    ("resources", "product_arn", "region"),
+    [
+        (
+            [BUCKET | {"Region": "us-west-2"}],
+            "arn:aws:securityhub:us-east-1::product/aws/securityhub",
+            "us-west-2",
+        ),
+        ([QUEUE], "arn:aws:securityhub:us-east-1::product/aws/securityhub", "eu-central-1"),
+        ([BUCKET], "arn:aws:securityhub:us-east-1::product/aws/securityhub", "us-east-1"),
+        (
+            [BUCKET | {"Region": "aws-global"}],
+            "arn:aws:securityhub:us-east-1::product/aws/securityhub",
+            "us-east-1",
+        ),
+        (
+            [QUEUE, BUCKET | {"Region": "us-west-2"}],
+            "arn:aws:securityhub:us-east-1::product/aws/securityhub",
+            "us-east-1",
+        ),
+        ([], "arn:aws:securityhub:us-east-1::product/aws/securityhub", "us-east-1"),
+        ([BUCKET], "no ARN", ""),
+    ],
+)
+def test_a_finding_without_region_gets_that_of_its_resources_or_product_and_never_that_of_the_event(
+    load_event, resources, product_arn, region
+):
+    given = load_event("findings_imported")
+    (finding,) = given["detail"]["findings"]
+    del finding["Region"]
+    given["region"] = "eu-south-2"
+    finding |= {"Resources": resources, "ProductArn": product_arn}
+    assert parse_event(given).findings[0].region == region
 
 
 def test_a_finding_that_is_only_identified_can_still_be_acted_on(load_event):
