@@ -23,7 +23,7 @@ from stacks.ticketing import TicketingStack
 
 
 def main() -> None:
-    """Synthesize all stacks for the account and region that the CDK CLI resolved from the credentials."""
+    """Synthesize all stacks for the account and Region that the CDK CLI resolved from the credentials."""
     app = App()
     environment = Environment(
         account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=os.environ.get("CDK_DEFAULT_REGION")

@@ -13,7 +13,7 @@ def send_alarms(stack: Stack, topic_arn: str) -> None:
 
     Args:
         stack: The stack, complete.
-        topic_arn: The topic, in the stack's region. Its policy, and that of its key if it has one, must let
+        topic_arn: The topic, in the stack's Region. Its policy, and that of its key if it has one, must let
             CloudWatch in.
 
     Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html

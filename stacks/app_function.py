@@ -31,7 +31,7 @@ def app_function(
 
     Args:
         stack: The stack.
-        construct_id: The id in the stack.
+        construct_id: The ID in the stack.
         handler: `functions.FOLDER.handler.handle`, for a folder of lambda/functions/.
         description: What the function is for.
         timeout: How long one invocation may take.

@@ -69,7 +69,7 @@ class FindingsRoutingStack(Stack):
 
         Args:
             scope: The app or stage.
-            construct_id: The id in that scope, also the stack's name.
+            construct_id: The construct ID, which is also the stack's name.
             settings: What is on and which findings each part gets.
             stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
         """

@@ -32,8 +32,8 @@ def managed_policies(scope: Construct, construct_id: str, groups: Groups, *, pat
     """Create the managed policies that hold all statements, and return their ARNs.
 
     Args:
-        scope: The construct that they belong to.
-        construct_id: The id of the first in that scope; the next have a number after it.
+        scope: The parent construct.
+        construct_id: The ID of the first in that scope; the next have a number after it.
         groups: The statements.
         path: The path of the policies.
 

@@ -21,7 +21,7 @@ from stacks.managed_policies import Groups, joined, length_of, managed_policies
 from stacks.remediation_catalog import EXECUTION_STATEMENTS, SEARCH_STATEMENTS, Statement
 from stacks.settings import RemediationSettings
 
-# What lambda/functions/remediate/member_account.py puts before the action's id.
+# What lambda/functions/remediate/member_account.py puts before the action's ID.
 _SOURCE_IDENTITY_PATTERN: Final = "securityhub-*"
 # Of the role and of no remediation: tags decide before one changes anything. There is no narrower resource:
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonresourcegrouptaggingapi.html
@@ -61,7 +61,7 @@ class MemberRole(Construct):
 
         Args:
             scope: The construct that the role belongs to, in the member account.
-            construct_id: The id in that scope.
+            construct_id: The construct ID, unique within the scope.
             settings: Who may assume it, and for what.
 
         Raises:
@@ -116,7 +116,7 @@ class MemberRoleStack(Stack):
 
         Args:
             scope: The app or stage.
-            construct_id: The id in that scope, also the stack's name.
+            construct_id: The construct ID, which is also the stack's name.
             settings: Who may assume the role, and for what.
             stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
         """
@@ -214,9 +214,9 @@ def _regions_policy(settings: RemediationSettings) -> list[iam.CfnRole.PolicyPro
 
 
 def _deny_other_regions(settings: RemediationSettings) -> iam.PolicyStatement:
-    """Deny what is not in the chosen regions, once: conditions of all statements would take half the quota.
+    """Deny what is not in the chosen Regions, once: conditions of all statements would take half the quota.
 
-    Requests to a global service go to one region, whatever region a finding is from.
+    Requests to a global service go to one Region, whatever Region a finding is from.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
     """

@@ -47,7 +47,7 @@ class RemediationStack(Stack):
 
         Args:
             scope: The app or stage.
-            construct_id: The id in that scope, also the stack's name.
+            construct_id: The construct ID, which is also the stack's name.
             settings: What may be done, and where.
             tracing: Whether Lambda sends traces of the functions to AWS X-Ray. Default: it does not.
             stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
@@ -151,7 +151,7 @@ class RemediationStack(Stack):
             statements.append((("sts:AssumeRole", "sts:SetSourceIdentity"), members))
         reasons = {f"Resource::<{logical_id_of(records)}.Arn>/*": "One object for each finding, by account."}
         if settings.accounts.name_units:
-            # Their ARNs are the management account's, whose id is not known here; the organization's is.
+            # Their ARNs are the management account's, whose ID is not known here; the organization's is.
             children = [f"account/{settings.organization_id}/*", f"ou/{settings.organization_id}/ou-*"]
             statements.append(
                 (
@@ -213,7 +213,7 @@ class RemediationStack(Stack):
                     deployment_targets=CfnStackSet.DeploymentTargetsProperty(
                         organizational_unit_ids=settings.organizational_units
                     ),
-                    # A role is in no region; one is enough to create it.
+                    # A role is in no Region; one is enough to create it.
                     regions=[self.region],
                 )
             ],

@@ -28,7 +28,7 @@ from cdk_nag import AwsSolutionsChecks
 
 
 def logical_id_of(bucket: s3.IBucket) -> str:
-    """Return a bucket's logical id, by which cdk-nag names the resources of a policy."""
+    """Return a bucket's logical ID, by which cdk-nag names the resources of a policy."""
     return Stack.of(bucket).get_logical_id(cast("CfnElement", bucket.node.default_child))
 
 

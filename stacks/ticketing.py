@@ -42,7 +42,7 @@ class TicketingStack(Stack):
 
         Args:
             scope: The app or stage.
-            construct_id: The id in that scope, also the stack's name.
+            construct_id: The construct ID, which is also the stack's name.
             settings: Where tickets are opened, and for which findings.
             tracing: Whether Lambda sends traces of the functions to AWS X-Ray. Default: it does not.
             stack_settings: The settings of `aws_cdk.Stack`, such as `env`.

@@ -52,7 +52,7 @@ class Pressed:
 def main() -> int:
     """Run the demo and return the exit code."""
     started = time.monotonic()
-    say(f"Security Hub actions on an embedded AWS (account {DEFAULT_ACCOUNT}, region {DEFAULT_REGION})\n")
+    say(f"Security Hub actions on an embedded AWS (account {DEFAULT_ACCOUNT}, Region {DEFAULT_REGION})\n")
     try:
         with contextlib.ExitStack() as stack:
             with step("Start the embedded AWS and enable Security Hub"):

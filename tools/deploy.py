@@ -25,12 +25,12 @@ def bootstrap(
     region: str = DEFAULT_REGION,
     trust: str | None = None,
 ) -> None:
-    """Run `cdk bootstrap` for an account and region of the embedded AWS.
+    """Run `cdk bootstrap` for an account and Region of the embedded AWS.
 
     Args:
         aws: Where to.
         account: The 12-digit account.
-        region: The region.
+        region: The Region.
         trust: Another account that may deploy there. Default: none.
 
     Raises:
@@ -63,7 +63,7 @@ def deploy(
         app: A folder with a synthesized app. Default: this project's app, synthesized now.
         settings: A file with what differs from settings.toml, for this project's app. Default: none.
         account: The 12-digit account.
-        region: The region.
+        region: The Region.
         report: Gets each line of the CLI's output as it comes.
 
     Returns:

@@ -1,7 +1,7 @@
 """AWS CDK constructs that act on AWS Security Hub findings.
 
-The names below are imported when they are first used: `securityhub_actions.patterns` and
-`securityhub_actions.filters` need neither the CDK nor Node.js.
+The names below are imported on first use, so `securityhub_actions.patterns` and
+`securityhub_actions.filters` require neither the AWS CDK nor Node.js.
 """
 
 from __future__ import annotations

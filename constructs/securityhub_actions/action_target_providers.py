@@ -1,7 +1,7 @@
 """The two ways to create a custom action with CloudFormation, behind one interface.
 
-docs/adr/0002-two-action-target-providers.md tells why there are two and how the default is chosen;
-docs/providers.md tells how to move from one to the other.
+docs/adr/0002-two-action-target-providers.md explains why there are two and how the default is chosen.
+docs/providers.md explains how to move from one to the other.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ NATIVE_REGIONS: Final = frozenset(
         "us-west-2",
     }
 )
-"""The regions whose CloudFormation is known to offer `AWS::SecurityHub::ActionTarget`.
+"""The Regions in which CloudFormation is known to support `AWS::SecurityHub::ActionTarget`.
 
-A region is added only with a new major version, since it changes what existing stacks synthesize.
+A Region is added only in a new major version, because it changes the templates of existing stacks.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionTargetSettings:
-    """What a provider needs to know of the custom action it creates; the fields of `CustomAction`."""
+    """The settings of the custom action that a provider creates. See `CustomAction`."""
 
     action_id: str
     action_name: str
@@ -61,14 +61,14 @@ class ActionTargetSettings:
 
 
 class ActionTargetProvider(Protocol):
-    """Creates the CloudFormation resource behind a `CustomAction`."""
+    """Creates the CloudFormation resource for a `CustomAction`."""
 
     def create(self, scope: Construct, settings: ActionTargetSettings) -> str:
-        """Create the resource in the given scope and return the action's ARN (a token)."""
+        """Create the resource in the scope and return the ARN of the action, as a token."""
 
 
 class NativeActionTarget:
-    """Creates custom actions with CloudFormation's own resource type.
+    """Creates custom actions with the CloudFormation resource type `AWS::SecurityHub::ActionTarget`.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-securityhub-actiontarget.html
     """
@@ -77,13 +77,13 @@ class NativeActionTarget:
         """Create an `AWS::SecurityHub::ActionTarget`.
 
         Raises:
-            ValueError: With adopt_existing, which CloudFormation cannot do.
+            ValueError: `adopt_existing` is True, which CloudFormation doesn't support.
         """
         if settings.adopt_existing:
             raise ValueError(
-                f"adopt_existing=True of {scope.node.path} needs CustomResourceActionTarget(): "
-                "CloudFormation fails when the action exists. Leave the provider out, or bring the action in "
-                "with `cdk import`."
+                f"adopt_existing=True of {scope.node.path} requires CustomResourceActionTarget(), because "
+                "CloudFormation fails if the action exists. Omit the provider, or import the action with "
+                "`cdk import`."
             )
         resource = CfnResource(
             scope,
@@ -106,16 +106,16 @@ class NativeActionTarget:
 
 
 class CustomResourceActionTarget:
-    """Creates custom actions with this library's custom resource, which works in every region.
+    """Creates custom actions with this library's custom resource, which works in every Region.
 
-    One Lambda function per stack serves all its actions.
+    All actions of a stack share one Lambda function.
     """
 
     def create(self, scope: Construct, settings: ActionTargetSettings) -> str:
-        """Create a `Custom::SecurityHubActionTarget`, and the stack's Lambda function with the first one."""
+        """Create a `Custom::SecurityHubActionTarget`, and the stack's Lambda function on first use."""
         resource = CustomResource(
             scope,
-            # Not the id that the native provider uses, under which CloudFormation refuses another type.
+            # Not the ID that the native provider uses: CloudFormation can't change the type of a resource.
             "CustomResource",
             resource_type="Custom::SecurityHubActionTarget",
             service_token=_handler_of(Stack.of(scope)).function_arn,
@@ -132,7 +132,7 @@ class CustomResourceActionTarget:
 
 
 def default_provider(stack: Stack) -> ActionTargetProvider:
-    """Choose the provider for a stack: native only where its region is known and known to have it."""
+    """Choose the provider for a stack: native only if its Region is known to support the resource type."""
     if not Token.is_unresolved(stack.region) and stack.region in NATIVE_REGIONS:
         return NativeActionTarget()
     return CustomResourceActionTarget()
@@ -140,7 +140,7 @@ def default_provider(stack: Stack) -> ActionTargetProvider:
 
 _HANDLER_ID: Final = "SecurityHubActionTargetHandler"
 _FUNCTION_TIMEOUT: Final = Duration.minutes(3)
-# A little more than the function's own: an answer that comes at all comes before this.
+# A little longer than the function's timeout, by which every response has been sent.
 _SERVICE_TIMEOUT: Final = Duration.minutes(4)
 
 

@@ -44,10 +44,10 @@ def check_in_app(action: IConstruct, action_id: str) -> None:
 
 
 def _app_errors(actions: Iterable[_Action]) -> list[str]:
-    """Find ids that are used twice, and too many actions, in one account and region.
+    """Find IDs that are used twice, and too many actions, in one account and Region.
 
-    Stacks with an unknown account or region may go anywhere, so only actions in one stack, or in stacks whose
-    account and region are both known, are compared.
+    Stacks with an unknown account or Region may go anywhere, so only actions in one stack, or in stacks whose
+    account and Region are both known, are compared.
     """
     by_environment: dict[str, list[_Action]] = defaultdict(list)
     for action in actions:
@@ -65,7 +65,7 @@ def _duplicate_errors(environment: str, actions: Sequence[_Action]) -> list[str]
         if not Token.is_unresolved(action.action_id):
             paths[action.action_id].append(action.construct.node.path)
     return [
-        f"The custom action id {action_id!r} is created {len(where)} times in {environment}, by "
+        f"The custom action ID {action_id!r} is created {len(where)} times in {environment}, by "
         f"{', '.join(where)}. It must be unique there: create it once and share it with action=..., or refer "
         "to it with CustomAction.from_action_id."
         for action_id, where in paths.items()

@@ -25,10 +25,10 @@ _ACTION_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,20}")
 
 
 def check_action_id(action_id: str) -> None:
-    """Raise ValueError unless the id has 1 to 20 characters of A-Z, a-z, 0-9, `_` and `-`."""
+    """Raise ValueError unless the ID has 1 to 20 characters of A-Z, a-z, 0-9, `_` and `-`."""
     if not Token.is_unresolved(action_id) and not _ACTION_ID.fullmatch(action_id):
         raise ValueError(
-            f"action_id {action_id!r} ({len(action_id)} characters) is not a custom action id. "
+            f"action_id {action_id!r} ({len(action_id)} characters) is not a custom action ID. "
             "Allowed are 1 to 20 letters (A-Z, a-z), digits, '_' and '-', for example 'SendToTicketing'."
         )
 
@@ -113,13 +113,13 @@ class Validation:
 
 
 def environment_of(construct: IConstruct) -> str:
-    """Name the account and region of a construct; equal names are certainly the same place.
+    """Name the account and Region of a construct; equal names are certainly the same place.
 
     Where either is unknown the name is that of the stack, and of a nested stack that of its outermost parent.
     """
     stack = Stack.of(construct)
     if not Token.is_unresolved(stack.account) and not Token.is_unresolved(stack.region):
-        return f"account {stack.account} and region {stack.region}"
+        return f"account {stack.account} and Region {stack.region}"
     while stack.nested_stack_parent is not None:
         stack = stack.nested_stack_parent
-    return f"the account and region of stack {stack.node.path}"
+    return f"the account and Region of stack {stack.node.path}"

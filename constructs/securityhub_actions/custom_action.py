@@ -1,4 +1,4 @@
-"""The Security Hub custom action: what an analyst picks from the Actions menu of a finding or an insight."""
+"""The Security Hub custom action, which an analyst chooses from the Actions menu of a finding or insight."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ _ACTION_ARN: Final = re.compile(
 
 
 class ICustomAction(Protocol):
-    """A custom action, created here or already there."""
+    """A custom action, either created in this app or already existing."""
 
     @property
     def action_arn(self) -> str:
-        """The ARN of the action, which its events carry.
+        """The ARN of the action, which its events contain.
 
-        It has the form `arn:PARTITION:securityhub:REGION:ACCOUNT:action/custom/ID`.
+        The format is `arn:PARTITION:securityhub:REGION:ACCOUNT:action/custom/ID`.
         """
 
     @property
     def action_id(self) -> str:
-        """The id of the action, the last part of its ARN."""
+        """The ID of the action, the last part of its ARN."""
 
 
 class CustomAction(Construct):
-    """A Security Hub custom action (an action target) of this stack's account and region.
+    """A Security Hub custom action (an action target) in the stack's account and Region.
 
     Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-custom-actions.html
     """
@@ -58,25 +58,26 @@ class CustomAction(Construct):
         """Create a custom action.
 
         Args:
-            scope: The construct that this one belongs to.
-            construct_id: The id in that scope.
-            action_id: 1 to 20 of A-Z, a-z, 0-9, `_`, `-`; unique in the account and region. Another id is
-                another action with another ARN: CloudFormation creates the new one and deletes the old one.
-            action_name: What the Actions menu shows, 1 to 20 characters. It can be changed in place.
-            description: What the action does, not blank. It can be changed in place.
-            provider: What creates it, `NativeActionTarget()` or `CustomResourceActionTarget()`.
-                Default: native where CloudFormation is known to offer `AWS::SecurityHub::ActionTarget` in the
-                stack's region, else (also when the region is not known yet, or with adopt_existing) the
+            scope: The parent construct.
+            construct_id: The construct ID, unique within the scope.
+            action_id: The ID of the action: 1 to 20 characters from A-Z, a-z, 0-9, `_`, and `-`, unique in
+                the account and Region. Changing it replaces the action: CloudFormation creates an action with
+                a new ARN and deletes the old one.
+            action_name: The name in the Actions menu, 1 to 20 characters. You can change it in place.
+            description: What the action does. It can't be blank. You can change it in place.
+            provider: How the action is created, `NativeActionTarget()` or `CustomResourceActionTarget()`.
+                Default: native if CloudFormation is known to support `AWS::SecurityHub::ActionTarget` in the
+                stack's Region. Otherwise, including when the Region isn't known or with `adopt_existing`, the
                 custom resource.
-            adopt_existing: Take over an action of that id if there already is one. An adopted action is
-                retained when it leaves the stack. Default: an existing action is an error and stays
-                untouched.
-            removal_policy: What happens to the action when it leaves the stack.
-                Default: DESTROY; RETAIN with adopt_existing.
+            adopt_existing: Whether to take over an existing action that has the same ID. An adopted action is
+                retained when it is removed from the stack. Default: deployment fails if the action exists,
+                and the existing action isn't changed.
+            removal_policy: What happens to the action when it is removed from the stack.
+                Default: DESTROY; RETAIN with `adopt_existing`.
 
         Raises:
-            ValueError: An id, name or description that Security Hub would refuse, or adopt_existing with the
-                native provider.
+            ValueError: Security Hub would reject the ID, name, or description; or `adopt_existing` is used
+                with the native provider.
         """
         super().__init__(scope, construct_id)
         check_action_id(action_id)
@@ -100,25 +101,25 @@ class CustomAction(Construct):
 
     @property
     def action_arn(self) -> str:
-        """The ARN of the action, a token that makes its user depend on the action."""
+        """The ARN of the action, as a token. A resource that uses it depends on the action."""
         return self._action_arn
 
     @property
     def action_id(self) -> str:
-        """The id of the action."""
+        """The ID of the action."""
         return self._action_id
 
     @staticmethod
     def from_action_id(scope: Construct, construct_id: str, action_id: str) -> ICustomAction:
-        """Refer to an action that already exists in the stack's account and region.
+        """Reference an action that already exists in the stack's account and Region.
 
         Args:
-            scope: The construct that the reference belongs to.
-            construct_id: The id in that scope.
-            action_id: The id of the action.
+            scope: The parent construct.
+            construct_id: The construct ID, unique within the scope.
+            action_id: The ID of the action.
 
         Raises:
-            ValueError: Not a custom action id.
+            ValueError: `action_id` isn't a valid custom action ID.
         """
         check_action_id(action_id)
         arn = Stack.of(scope).format_arn(
@@ -128,15 +129,15 @@ class CustomAction(Construct):
 
     @staticmethod
     def from_action_arn(scope: Construct, construct_id: str, action_arn: str) -> ICustomAction:
-        """Refer to an action that already exists, by its ARN.
+        """Reference an action that already exists, by its ARN.
 
         Args:
-            scope: The construct that the reference belongs to.
-            construct_id: The id in that scope.
+            scope: The parent construct.
+            construct_id: The construct ID, unique within the scope.
             action_arn: `arn:PARTITION:securityhub:REGION:ACCOUNT:action/custom/ID`, or a token.
 
         Raises:
-            ValueError: Not the ARN of a custom action.
+            ValueError: `action_arn` isn't the ARN of a custom action.
         """
         if Token.is_unresolved(action_arn):
             action_id = Fn.select(2, Fn.split("/", action_arn))
@@ -144,7 +145,7 @@ class CustomAction(Construct):
         parts = _ACTION_ARN.fullmatch(action_arn)
         if parts is None:
             raise ValueError(
-                f"action_arn {action_arn!r} is not the ARN of a custom action. It looks like "
+                f"action_arn {action_arn!r} is not the ARN of a custom action. Pass an ARN such as "
                 "'arn:aws:securityhub:eu-west-1:111122223333:action/custom/SendToTicketing'."
             )
         return _ExistingCustomAction(scope, construct_id, action_arn=action_arn, action_id=parts[1])
@@ -153,14 +154,14 @@ class CustomAction(Construct):
         if not Token.is_unresolved(action_id) and not action_id.isalnum():
             Annotations.of(self).add_warning_v2(
                 "securityhub-actions:ActionIdCharacters",
-                f"The action id {action_id!r} holds '_' or '-'. AWS documents the id as alphanumeric but "
-                "shows both characters in its own examples; an id of letters and digits alone is always "
+                f"The action ID {action_id!r} contains '_' or '-'. AWS documents the ID as alphanumeric but "
+                "uses both characters in its own examples. An ID with only letters and digits is always "
                 "accepted.",
             )
 
 
 class _ExistingCustomAction(Construct):
-    """A custom action that this app does not own."""
+    """A custom action that this app doesn't own."""
 
     def __init__(self, scope: Construct, construct_id: str, *, action_arn: str, action_id: str) -> None:
         super().__init__(scope, construct_id)

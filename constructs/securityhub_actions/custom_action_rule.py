@@ -1,4 +1,4 @@
-"""The one call: a custom action, the rule on its ARN, and the targets."""
+"""A custom action, the rule that matches its ARN, and the rule's targets, in one construct."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from securityhub_actions.security_hub_rule import SecurityHubRule
 
 
 class CustomActionEvent(StrEnum):
-    """The events that pressing a custom action can send; each value is the event's detail-type.
+    """The events that Security Hub sends when a custom action is pressed. Each value is a detail-type.
 
     Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-integration-types.html
     """
 
     FINDINGS = "Security Hub Findings - Custom Action"
-    """The action was pressed on findings."""
+    """The custom action was pressed on findings."""
 
     INSIGHT_RESULTS = "Security Hub Insight Results"
-    """The action was pressed on results of an insight."""
+    """The custom action was pressed on the results of an insight."""
 
 
 class CustomActionRule(SecurityHubRule):
     """Sends the events of a Security Hub custom action to targets.
 
-    In one call it creates the action (unless it is given one), the EventBridge rule on the action's ARN, and
-    whatever each target needs: a permission or a role, a retry policy and a dead-letter queue.
+    The construct creates the action (unless you pass an existing one), an EventBridge rule that matches the
+    action's ARN, and what each target needs: a permission or role, a retry policy, and a dead-letter queue.
 
     Attributes:
         action: The custom action.
@@ -64,39 +64,40 @@ class CustomActionRule(SecurityHubRule):
         delivery: Delivery | None = None,
         enabled: bool = True,
     ) -> None:
-        """Wire a custom action to its targets.
+        """Create a rule that sends the events of a custom action to targets.
 
         Args:
-            scope: The construct that this one belongs to.
-            construct_id: The id in that scope.
-            targets: Where the events go, 1 to 5; more can be added with `add_target`.
-            action_id: See `CustomAction`; required unless an action is given.
-            action_name: See `CustomAction`; required unless an action is given.
-            description: See `CustomAction`; required unless an action is given.
-            action: An action to use instead of creating one, such as `CustomAction.from_action_id(...)`.
-            provider: See `CustomAction`. Default: by the stack's region.
-            adopt_existing: See `CustomAction`. Default: an existing action is an error.
-            removal_policy: See `CustomAction`. Default: DESTROY; RETAIN with adopt_existing.
-            events: Which events of the action. Default: findings and insight results.
-            delivery: Retry policy and dead-letter queue of targets that have none of their own.
+            scope: The parent construct.
+            construct_id: The construct ID, unique within the scope.
+            targets: The targets that receive the events, 1 to 5. You can add more with `add_target`.
+            action_id: See `CustomAction`. Required unless you pass `action`.
+            action_name: See `CustomAction`. Required unless you pass `action`.
+            description: See `CustomAction`. Required unless you pass `action`.
+            action: An existing action to use, such as `CustomAction.from_action_id(...)`.
+                Default: the rule creates an action.
+            provider: See `CustomAction`. Default: depends on the stack's Region.
+            adopt_existing: See `CustomAction`. Default: deployment fails if the action exists.
+            removal_policy: See `CustomAction`. Default: DESTROY; RETAIN with `adopt_existing`.
+            events: The events to match. Default: findings and insight results.
+            delivery: The retry policy and dead-letter queue for targets that don't define their own.
                 Default: 185 retries within 24 hours, then the stack's dead-letter queue.
-            enabled: Whether the rule is on. Default: yes.
+            enabled: Whether the rule is enabled. Default: True.
 
         Raises:
-            ValueError: Neither or both of an action and its id, name and description; no event; more than 5
-                targets; or what `CustomAction` refuses.
+            ValueError: Both `action` and settings for a new action are given, or neither is; `events` is
+                empty; there are more than 5 targets; or a value isn't valid for `CustomAction`.
         """
         if not events:
             raise ValueError(
-                "events is empty, so the rule would match nothing. Leave it out for all events of the "
-                "action, or name some of "
+                "events is empty, so the rule would match nothing. Omit it to match all events of the "
+                "action, or choose from "
                 f"{', '.join(f'CustomActionEvent.{event.name}' for event in CustomActionEvent)}."
             )
         super().__init__(scope, construct_id, delivery=delivery)
         if action is not None and (action_id or action_name or provider or adopt_existing or removal_policy):
             raise ValueError(
-                f"{self.node.path} was given both action=... and settings for creating one. Keep action to "
-                "use the existing action, or action_id, action_name and description to create it here."
+                f"{self.node.path} has both action=... and settings for a new action. Pass only action to "
+                "use an existing action, or only action_id, action_name, and description to create one."
             )
         self.action = action or self._create_action(
             action_id,
@@ -127,8 +128,8 @@ class CustomActionRule(SecurityHubRule):
             given = {"action_id": action_id, "action_name": action_name, "description": description}
             missing = ", ".join(name for name, value in given.items() if value is None)
             raise ValueError(
-                f"{self.node.path} lacks {missing}. Pass action_id, action_name and description to create "
-                "the action, or action=CustomAction.from_action_id(...) to use one that exists."
+                f"{self.node.path} is missing {missing}. Pass action_id, action_name, and description to "
+                "create an action, or action=CustomAction.from_action_id(...) to use an existing one."
             )
         return CustomAction(
             self,

@@ -1,6 +1,6 @@
-"""How EventBridge hands an event to a target, and where the event stays when it cannot.
+"""How EventBridge delivers an event to a target, and where it sends an event that it can't deliver.
 
-Every target of every rule of this library gets a retry policy and a dead-letter queue from here.
+Every target of this library's rules gets its retry policy and dead-letter queue from this module.
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
 """
 
@@ -28,16 +28,17 @@ _QUEUE_ID: Final = "SecurityHubDeadLetterQueue"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """How often and how long EventBridge tries to deliver an event, and the queue that keeps it afterwards.
+    """How often and for how long EventBridge retries an event, and the queue for events it can't deliver.
 
     Attributes:
-        retry_attempts: 0 to 185 retries. Default: 185.
-        max_event_age: 60 seconds to 24 hours. Default: 24 hours.
-        dead_letter_queue: A queue in the rule's account and region.
-            Default: one queue per stack, encrypted, kept for 14 days, with an alarm on its first message.
+        retry_attempts: The number of retries, 0 to 185. Default: 185.
+        max_event_age: How long EventBridge retries, 60 seconds to 24 hours. Default: 24 hours.
+        dead_letter_queue: A standard queue in the rule's account and Region.
+            Default: one encrypted queue per stack, with a retention period of 14 days and an alarm on its
+            first message.
 
     Raises:
-        ValueError: A value outside these ranges.
+        ValueError: A value is outside its range.
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
     """
@@ -60,14 +61,20 @@ class Delivery:
 
 
 class DeadLetterQueue(sqs.Queue):
-    """A queue for events that could not be delivered, with an alarm that is on while there are any."""
+    """A queue for events that couldn't be delivered, with an alarm while it contains messages.
+
+    The queue is encrypted, requires TLS, and has a retention period of 14 days.
+
+    Attributes:
+        alarm: The CloudWatch alarm, which has no actions by default.
+    """
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
         """Create the queue and its alarm.
 
         Args:
-            scope: The construct that the queue belongs to.
-            construct_id: The id in that scope.
+            scope: The parent construct.
+            construct_id: The construct ID, unique within the scope.
         """
         super().__init__(
             scope,
@@ -98,7 +105,7 @@ class DeadLetterQueue(sqs.Queue):
 
 
 def dead_letter_queue_of(scope: IConstruct) -> sqs.IQueue:
-    """Return the default dead-letter queue of the scope's stack, created on first use."""
+    """Return the default dead-letter queue of the scope's stack. It is created on first use."""
     stack = Stack.of(scope)
     existing = stack.node.try_find_child(_QUEUE_ID)
     return existing if isinstance(existing, DeadLetterQueue) else DeadLetterQueue(stack, _QUEUE_ID)
@@ -106,9 +113,10 @@ def dead_letter_queue_of(scope: IConstruct) -> sqs.IQueue:
 
 @jsii.implements(events.IRuleTarget)
 class Target:
-    """Base of this library's targets: a subclass says how to reach a service, this says how to deliver.
+    """The base class of this library's targets, which adds the retry policy and dead-letter queue.
 
-    A subclass implements `connect`. Targets also work on a plain `aws_events.Rule`.
+    A subclass implements `connect`, which configures access to a service. Targets also work with a plain
+    `aws_events.Rule`.
     """
 
     def __init__(self, *, delivery: Delivery | None = None) -> None:
@@ -120,11 +128,11 @@ class Target:
         self.delivery = delivery
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:
-        """Give the rule what it needs to reach the service, and describe the target.
+        """Grant the rule access to the service, and return the configuration of the target.
 
         Args:
-            rule: The rule that gets the target.
-            dead_letter_queue: Where the target itself may put events that it fails to handle.
+            rule: The rule that the target is added to.
+            dead_letter_queue: The queue that the target can use for events that it fails to handle.
         """
         raise NotImplementedError(f"{type(self).__name__} does not implement connect")
 
@@ -135,14 +143,14 @@ class Target:
 
 @jsii.implements(events.IRuleTarget)
 class DeliveredTarget:
-    """Any target, of this library, of AWS or one's own, with a retry policy and a dead-letter queue."""
+    """Any target, from this library or elsewhere, with a retry policy and a dead-letter queue."""
 
     def __init__(self, target: events.IRuleTarget, delivery: Delivery) -> None:
         """Wrap a target.
 
         Args:
             target: The target.
-            delivery: Used where the target has no delivery settings of its own.
+            delivery: The delivery settings to use if the target doesn't define its own.
         """
         self._target = target
         self._delivery = delivery
@@ -152,7 +160,7 @@ class DeliveredTarget:
         if not isinstance(self._target, Target):
             return self._complete(self._target.bind(rule, id), rule, self._delivery)
         delivery = self._target.delivery or self._delivery
-        # CDK declares the narrower reference but passes the rule itself.
+        # The CDK declares the narrower reference but passes the rule itself.
         config = self._target.connect(cast("events.IRule", rule), _queue_of(delivery, rule))
         return self._complete(config, rule, delivery)
 
@@ -160,7 +168,7 @@ class DeliveredTarget:
     def _complete(
         config: events.RuleTargetConfig, rule: IRuleRef, delivery: Delivery
     ) -> events.RuleTargetConfig:
-        """Copy a configuration, filling in what it leaves open of retry policy and dead-letter queue."""
+        """Copy a configuration, and add the retry policy and dead-letter queue if they aren't set."""
         fields = [name for name in inspect.signature(events.RuleTargetConfig).parameters if name != "self"]
         settings = {name: getattr(config, name) for name in fields}
         if config.dead_letter_config is None:

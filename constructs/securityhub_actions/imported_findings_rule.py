@@ -1,4 +1,4 @@
-"""Rules for findings that arrive or change, without anybody pressing a button."""
+"""Rules for findings that are imported or updated, without a custom action."""
 
 from __future__ import annotations
 
@@ -37,20 +37,21 @@ class _FilteredRule(SecurityHubRule, Generic[_Filter]):
         delivery: Delivery | None = None,
         enabled: bool = True,
     ) -> None:
-        """Wire findings to their targets.
+        """Create a rule that sends findings to targets.
 
         Args:
-            scope: The construct that this one belongs to.
-            construct_id: The id in that scope.
-            targets: Where the events go, 1 to 5; more can be added with `add_target`.
-            findings: Which findings. Default: the filter's own default, all that are new and open.
-            description: What the rule is for. Default: a sentence that names the construct.
-            delivery: Retry policy and dead-letter queue of targets that have none of their own.
+            scope: The parent construct.
+            construct_id: The construct ID, unique within the scope.
+            targets: The targets that receive the events, 1 to 5. You can add more with `add_target`.
+            findings: The filter for findings. Default: a filter with its own defaults, which matches open
+                findings.
+            description: The description of the rule. Default: a sentence that names the construct.
+            delivery: The retry policy and dead-letter queue for targets that don't define their own.
                 Default: 185 retries within 24 hours, then the stack's dead-letter queue.
-            enabled: Whether the rule is on. Default: yes.
+            enabled: Whether the rule is enabled. Default: True.
 
         Raises:
-            ValueError: More than 5 targets.
+            ValueError: There are more than 5 targets.
         """
         super().__init__(scope, construct_id, delivery=delivery)
         wanted = findings or self._filter()
@@ -64,11 +65,11 @@ class _FilteredRule(SecurityHubRule, Generic[_Filter]):
 
 
 class ImportedFindingsRule(_FilteredRule[FindingFilter]):
-    """Sends findings to targets as they are imported into Security Hub CSPM or updated there.
+    """Sends findings to targets when Security Hub CSPM imports or updates them.
 
-    Each event carries one finding in the AWS Security Finding Format (ASFF). Every update of a finding is an
-    event too, also one by a target of this rule: keep a filter that the update no longer passes, as the
-    default does.
+    Each event contains one finding in the AWS Security Finding Format (ASFF). Every update to a finding sends
+    an event, including updates that a target of this rule makes. To avoid a loop, use a filter that no longer
+    matches after the update, as the default filter does.
 
     Attributes:
         rule: The EventBridge rule.
@@ -88,11 +89,11 @@ class ImportedFindingsRule(_FilteredRule[FindingFilter]):
 
 
 class ImportedFindingsV2Rule(_FilteredRule[OcsfFindingFilter]):
-    """Sends findings to targets as they are created or updated in the new Security Hub.
+    """Sends findings to targets when they are created or updated in the new Security Hub.
 
-    Each event carries one finding in the Open Cybersecurity Schema Framework (OCSF). Every update of a
-    finding is an event too, also one by a target of this rule: keep a filter that the update no longer
-    passes, as the default does.
+    Each event contains one finding in the Open Cybersecurity Schema Framework (OCSF). Every update to a
+    finding sends an event, including updates that a target of this rule makes. To avoid a loop, use a filter
+    that no longer matches after the update, as the default filter does.
 
     Attributes:
         rule: The EventBridge rule.

@@ -1,6 +1,6 @@
-"""Names of a package that are imported when they are first used.
+"""Names of a package that are imported on first use.
 
-What needs neither the CDK nor Node.js can then be imported without them.
+Modules that don't require the AWS CDK or Node.js can then be imported without them.
 
 Source: https://peps.python.org/pep-0562/
 """
@@ -15,11 +15,11 @@ from importlib import import_module
 def lazy_names(
     package: str, homes: Mapping[str, str]
 ) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
-    """Make the functions `__getattr__` and `__dir__` of a package.
+    """Create the functions `__getattr__` and `__dir__` of a package.
 
     Args:
         package: The package's name.
-        homes: For each name the module in the package that defines it; the name itself for a subpackage.
+        homes: For each name, the module in the package that defines it; for a subpackage, the name itself.
 
     Returns:
         `__getattr__`, which raises AttributeError for any other name, and `__dir__`.

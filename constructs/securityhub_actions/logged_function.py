@@ -1,4 +1,4 @@
-"""A Lambda function with least-privilege defaults, for this library's handler and for an app's own."""
+"""A Lambda function with least-privilege defaults, for this library's handler and your own functions."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from constructs import Construct
 
 
 class LoggedFunction(lambda_.Function):
-    """A Python function that may write to its own log group, and nothing else until granted.
+    """A Python function whose role can only write to the function's own log group until you grant it more.
 
-    The AWS managed policy that CDK attaches by default allows writing to every log group of the account.
+    The AWS managed policy that the CDK attaches by default allows writing to every log group in the account.
     """
 
     def __init__(
@@ -32,27 +32,27 @@ class LoggedFunction(lambda_.Function):
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
         tracing: bool = False,
     ) -> None:
-        """Create a function, its role and its log group.
+        """Create a function, its role, and its log group.
 
         Args:
-            scope: The construct that the function belongs to.
-            construct_id: The id in that scope.
-            description: What the function is for.
-            code: Its code.
+            scope: The parent construct.
+            construct_id: The construct ID, unique within the scope.
+            description: The description of the function and its role.
+            code: The code of the function.
             handler: The entry point, `package.module.function`.
-            timeout: How long one invocation may take.
-            environment: Environment variables; no secrets. Default: none.
+            timeout: The maximum duration of an invocation.
+            environment: Environment variables. Don't put secrets in them. Default: none.
             layers: Lambda layers. Default: none.
-            memory_size: In MiB. Default: 256.
-            log_retention: How long the log events are kept. Default: three months.
-            tracing: Whether Lambda sends traces of the function to AWS X-Ray. The function's role then gets
-                the two X-Ray actions on all resources, since they support no narrower one. Default: it does
-                not.
+            memory_size: The amount of memory, in MiB. Default: 256.
+            log_retention: How long log events are kept. Default: three months.
+            tracing: Whether Lambda sends traces of the function to AWS X-Ray. If True, the function's role
+                gets two X-Ray actions on all resources, because they don't support resource-level
+                permissions. Default: False.
 
         Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
         Source: https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
         """
-        # Below the scope and not below the function, which does not exist yet when it needs them.
+        # Children of the scope and not of the function, which doesn't exist yet.
         log_group = logs.LogGroup(
             scope, f"{construct_id}Logs", retention=log_retention, removal_policy=RemovalPolicy.DESTROY
         )
@@ -67,7 +67,7 @@ class LoggedFunction(lambda_.Function):
             scope,
             construct_id,
             description=description,
-            # The newest that the tests run on.
+            # The newest runtime that the tests run on.
             runtime=lambda_.Runtime.PYTHON_3_13,
             code=code,
             handler=handler,

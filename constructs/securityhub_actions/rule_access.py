@@ -31,7 +31,7 @@ class _HasPolicy(Protocol):
 
 
 def any_rule_of(stack: Stack) -> Conditions:
-    """Return the conditions that tie a grant to the rules of a stack's account and region.
+    """Return the conditions that tie a grant to the rules of a stack's account and Region.
 
     They stand where the ARN of the one rule would make a circle, because the rule refers to what they
     protect. They cannot be narrower: CloudFormation makes up a rule's name from those of its stack and its
@@ -69,8 +69,6 @@ def allow_queue(queue: sqs.IQueue, rule: IRuleRef, *, sid: str) -> None:
         queue: The queue; its key, if it has one, must be a customer managed key.
         rule: The rule.
         sid: The name of the statement in the queue's policy that all rules share.
-
-    Source:
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sqs-permissions
     """
     access = queue.node.try_find_child(sid)
@@ -89,8 +87,6 @@ def allow_topic(topic: sns.ITopic, rule: IRuleRef, *, sid: str) -> None:
         topic: The topic; its key, if it has one, must be a customer managed key.
         rule: The rule.
         sid: The name of the statement in the topic's policy that all rules share.
-
-    Source:
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
     """
     access = topic.node.try_find_child(sid)
@@ -227,7 +223,7 @@ def readable(value: object, *, variable: str = "${{{}}}") -> object:
 
 
 def require_same_place(rule: IConstruct, resource: IResource, arn: str, *, what: str) -> None:
-    """Refuse a target that is known to be in another account or region than the rule.
+    """Refuse a target that is known to be in another account or Region than the rule.
 
     Args:
         rule: The rule.

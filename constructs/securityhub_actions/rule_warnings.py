@@ -71,7 +71,7 @@ class _FilteredRule:
         return EventPattern.parse(everything.to_event_pattern())
 
     def _rules_after_this(self) -> Iterator[_FilteredRule]:
-        """The later rules of the same account and region that may match the same finding; each pair once."""
+        """The later rules of the same account and Region that may match the same finding; each pair once."""
         rules = _rules_of_app[self.rule.node.root]
         for other in rules[rules.index(self) + 1 :]:
             if (

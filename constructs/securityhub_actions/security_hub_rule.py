@@ -15,18 +15,18 @@ EVENT_SOURCE: Final = "aws.securityhub"
 
 
 class SecurityHubRule(Construct):
-    """An EventBridge rule on the default bus for events of Security Hub.
+    """An EventBridge rule on the default event bus for Security Hub events.
 
-    Use one of its subclasses; they say which events.
+    Use one of its subclasses, which determine the events that the rule matches.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, delivery: Delivery | None) -> None:
         """Prepare the rule; a subclass then calls `_listen` once it knows the pattern.
 
         Args:
-            scope: The construct that the rule belongs to.
-            construct_id: The id in that scope.
-            delivery: Retry policy and dead-letter queue of targets that have none of their own.
+            scope: The parent construct.
+            construct_id: The construct ID, unique within the scope.
+            delivery: The retry policy and dead-letter queue for targets that don't define their own.
         """
         super().__init__(scope, construct_id)
         self._delivery = delivery or Delivery()
@@ -43,10 +43,10 @@ class SecurityHubRule(Construct):
         """Create the EventBridge rule.
 
         Args:
-            pattern: The event pattern without its source, keys as EventBridge spells them.
-            description: What the rule is for.
-            targets: Where matching events go.
-            enabled: Whether the rule is on.
+            pattern: The event pattern without `source`, with EventBridge's own keys.
+            description: The description of the rule.
+            targets: The targets that receive matching events.
+            enabled: Whether the rule is enabled.
         """
         rule = aws_events.Rule(
             self,
@@ -70,13 +70,13 @@ class SecurityHubRule(Construct):
         return rule
 
     def add_target(self, target: aws_events.IRuleTarget) -> None:
-        """Send the events to one more target.
+        """Add a target to the rule.
 
         Args:
-            target: A target of `securityhub_actions.targets` or any other.
+            target: A target from `securityhub_actions.targets`, or any other `aws_events.IRuleTarget`.
 
         Raises:
-            ValueError: The rule has 5 targets already.
+            ValueError: The rule already has 5 targets.
         """
         check_target_count(self.node.path, self._target_count + 1)
         self._target_count += 1
@@ -86,6 +86,6 @@ class SecurityHubRule(Construct):
         if self._target_count:
             return []
         return [
-            f"The rule {self.node.path} has no target, so its events would go nowhere. Pass targets=[...] "
-            "with 1 to 5 targets, or call add_target."
+            f"The rule {self.node.path} has no targets, so its events would be lost. Pass 1 to 5 targets in "
+            "targets=[...], or call add_target."
         ]

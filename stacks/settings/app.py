@@ -17,7 +17,7 @@ class AlarmsSettings(Section):
 
     topic_arn: str = Field(
         pattern=r"^(arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256})?$",
-        description="the ARN of an SNS topic in the stacks' region that is told of alarms, or '' for none",
+        description="the ARN of an SNS topic in the stacks' Region that is told of alarms, or '' for none",
     )
 
 

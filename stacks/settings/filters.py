@@ -49,7 +49,7 @@ def _to_filter(table: object) -> FindingFilter:
         raise FilterFaultsError(faults)
     wanted = FindingFilter(**values)
     if reason := wanted.unreachable_reason():
-        raise ValueError(f"no finding can ever pass it, since {reason}")
+        raise ValueError(f"no finding can ever match it, because {reason}")
     return wanted
 
 

@@ -21,7 +21,7 @@ class AccountsSettings(Section):
     """Which accounts may be changed. One that is neither allowed nor denied is not."""
 
     allow: list[Annotated[str, Field(pattern=rf"^([0-9]{{12}}|{UNIT}|{ANY})$")]] = Field(
-        description="a list of 12-digit account ids, of ids of organizational units or of the root, such as "
+        description="a list of 12-digit account IDs, of IDs of organizational units or of the root, such as "
         f"'ou-abcd-12345678', which stand for every account anywhere below, or of '{ANY}', or [] for none"
     )
     deny: list[Annotated[str, Field(pattern=rf"^([0-9]{{12}}|{UNIT}|{ANY})$")]] = Field(
@@ -90,7 +90,7 @@ class StackSetSettings(Section):
     enabled: bool = Field(description="true or false, whether the stack set is deployed")
     organizational_units: list[Annotated[str, Field(pattern=rf"^{UNIT}$")]] = Field(
         min_length=1,
-        description="a list of at least one id of a unit or of the root, such as ['ou-abcd-12345678']",
+        description="a list of at least one ID of a unit or of the root, such as ['ou-abcd-12345678']",
     )
     delegated_administrator: bool = Field(
         description="true where the administrator account is a delegated administrator of CloudFormation "
@@ -116,11 +116,11 @@ class RemediationSettings(Section):
 
     enabled: bool = Field(description="true or false, whether its stacks are deployed")
     administrator_account: AccountId = Field(
-        description="the 12-digit id of Security Hub's administrator account, which has the remediation stack"
+        description="the 12-digit ID of Security Hub's administrator account, which has the remediation stack"
     )
     organization_id: str = Field(
         pattern=r"^o-[a-z0-9]{10,32}$",
-        description="the id of the organization of all accounts, such as 'o-exampleorgid'",
+        description="the ID of the organization of all accounts, such as 'o-exampleorgid'",
     )
     external_id: str = Field(
         pattern=r"^[A-Za-z0-9_+=,.@:/-]{2,256}$",
@@ -137,7 +137,7 @@ class RemediationSettings(Section):
         description="true or false, whether there is a custom action that undoes, and the permissions for it"
     )
     regions: list[Annotated[str, Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-[0-9]$")]] = Field(
-        description="a list of the regions in which members may be changed, or [] for all"
+        description="a list of the Regions in which members may be changed, or [] for all"
     )
     record_retention_days: int = Field(
         ge=1, le=36_500, description="a whole number from 1 to 36500, the days after which a record expires"

@@ -31,7 +31,7 @@ class SlackSettings(Section):
     enabled: bool = Field(description="true or false, whether the channel gets the findings")
     channel: str = Field(
         pattern=r"^[CGD][A-Z0-9]{8,}$",
-        description="the channel's id, such as \"C024BE91L\", which stands in the channel's details in Slack",
+        description="the channel's ID, such as \"C024BE91L\", which stands in the channel's details in Slack",
     )
     secret_name: str = Field(
         pattern=STORED_NAME,
@@ -47,7 +47,7 @@ class CriticalSettings(Section):
     emails: Annotated[
         list[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]], AfterValidator(distinct)
     ] = Field(
-        description='a list of e-mail addresses, such as ["soc@example.com"], or [] for none; each is '
+        description='a list of email addresses, such as ["soc@example.com"], or [] for none; each is '
         "subscribed to the topic and gets a mail to confirm that"
     )
     filter: Filter = Field(description=FILTER_DESCRIPTION)

@@ -103,9 +103,9 @@ class PagerDutySettings(_TrackerSettings):
         pattern=r"^https://api(\.eu)?\.pagerduty\.com$",
         description="'https://api.pagerduty.com', or 'https://api.eu.pagerduty.com' for accounts in the EU",
     )
-    service_id: str = Field(pattern=r"^[A-Z0-9]{1,32}$", description="the id of a service, such as 'PABC123'")
+    service_id: str = Field(pattern=r"^[A-Z0-9]{1,32}$", description="the ID of a service, such as 'PABC123'")
     from_email: str = Field(
-        pattern=r"^[^@\s]+@[^@\s]+$", description="the e-mail address of a user of the account"
+        pattern=r"^[^@\s]+@[^@\s]+$", description="the email address of a user of the account"
     )
 
 
@@ -118,7 +118,7 @@ class SlackThreadsSettings(_TrackerSettings):
     )
     channel: str = Field(
         pattern=r"^[CG][A-Z0-9]{8,}$",
-        description="the channel's id, such as \"C024BE91L\", which stands in the channel's details in Slack",
+        description="the channel's ID, such as \"C024BE91L\", which stands in the channel's details in Slack",
     )
 
 

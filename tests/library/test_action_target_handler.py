@@ -318,7 +318,7 @@ def test_a_delete_that_does_not_say_whether_the_action_was_adopted_deletes_nothi
 
 def test_a_missing_subscription_is_explained_with_account_region_and_cure():
     answer = World(hub=FakeSecurityHub(subscribed=False)).send(request("Create"))
-    failed(answer, "InvalidAccessException", "enable Security Hub in account 111122223333, region eu-west-1")
+    failed(answer, "InvalidAccessException", "enable Security Hub in account 111122223333, Region eu-west-1")
     assert "allow securityhub" not in answer["Reason"]
 
 

@@ -50,7 +50,7 @@ def test_adoption_takes_the_custom_resource_where_the_native_type_exists():
 
 
 def test_the_native_type_refuses_adoption_and_says_what_to_do():
-    with pytest.raises(ValueError, match=r"needs CustomResourceActionTarget\(\).*cdk import"):
+    with pytest.raises(ValueError, match=r"requires CustomResourceActionTarget\(\).*cdk import"):
         declare(stack_in("us-east-1"), provider=NativeActionTarget(), adopt_existing=True)
 
 

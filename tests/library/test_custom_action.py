@@ -56,7 +56,7 @@ def test_its_arn_refers_to_the_resource_so_that_users_of_the_arn_wait_for_it(sta
     "action_id", ["", "a" * 21, "with space", "ünicode", "slash/ed", "dot.ted", "newline\n"]
 )
 def test_an_id_that_security_hub_refuses_is_an_error_that_names_it(stack, action_id):
-    with pytest.raises(ValueError, match=r"is not a custom action id\. Allowed are 1 to 20 letters"):
+    with pytest.raises(ValueError, match=r"is not a custom action ID\. Allowed are 1 to 20 letters"):
         declare(stack, action_id=action_id)
 
 
@@ -89,7 +89,9 @@ def test_values_known_only_at_deployment_are_not_judged(stack):
 @pytest.mark.parametrize("action_id", ["send_to_ticket", "send-to-ticket"])
 def test_a_character_that_aws_documents_in_two_ways_is_a_warning(stack, action_id):
     declare(stack, action_id=action_id)
-    Annotations.from_stack(stack).has_warning("/Stack/Action", Match.string_like_regexp("holds '_' or '-'"))
+    Annotations.from_stack(stack).has_warning(
+        "/Stack/Action", Match.string_like_regexp("contains '_' or '-'")
+    )
 
 
 def test_letters_and_digits_give_no_warning(stack):
@@ -136,7 +138,7 @@ def test_an_existing_action_creates_no_resource(stack):
 
 
 def test_an_existing_action_is_checked_for_its_id(stack):
-    with pytest.raises(ValueError, match="is not a custom action id"):
+    with pytest.raises(ValueError, match="is not a custom action ID"):
         CustomAction.from_action_id(stack, "Existing", "not an id")
 
 
@@ -172,7 +174,7 @@ def test_the_same_id_twice_in_a_stack_is_an_error_that_names_both_places(stack):
     declare(stack, "One")
     declare(stack, "Two")
     assert (
-        "created 2 times in account 111122223333 and region us-east-1, by Stack/One, Stack/Two"
+        "created 2 times in account 111122223333 and Region us-east-1, by Stack/One, Stack/Two"
         in synth_error(stack)
     )
 
@@ -203,14 +205,14 @@ def test_the_same_id_twice_in_a_stack_of_unknown_region_is_an_error():
     stack = Stack(App(), "Anywhere")
     declare(stack, "One")
     declare(stack, "Two")
-    assert "created 2 times in the account and region of stack Anywhere" in synth_error(stack)
+    assert "created 2 times in the account and Region of stack Anywhere" in synth_error(stack)
 
 
 def test_the_same_id_in_a_nested_stack_is_an_error():
     stack = Stack(App(), "Anywhere")
     declare(stack)
     declare(NestedStack(stack, "Nested"))
-    assert "created 2 times in the account and region of stack Anywhere" in synth_error(stack)
+    assert "created 2 times in the account and Region of stack Anywhere" in synth_error(stack)
 
 
 def test_the_same_id_in_two_stages_of_one_account_and_region_is_an_error():

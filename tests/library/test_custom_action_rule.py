@@ -106,7 +106,7 @@ def test_two_rules_can_share_one_action(stack, target):
 )
 def test_an_action_together_with_settings_for_creating_one_is_an_error(stack, target, extra):
     existing = CustomAction.from_action_id(stack, "Existing", "Ticket")
-    with pytest.raises(ValueError, match=r"both action=\.\.\. and settings for creating one"):
+    with pytest.raises(ValueError, match=r"both action=\.\.\. and settings for a new action"):
         CustomActionRule(stack, "Ticket", action=existing, targets=[target], **extra)
 
 
@@ -118,7 +118,7 @@ def test_a_removal_policy_reaches_the_action(stack, target):
 @pytest.mark.parametrize("missing", CREATE)
 def test_what_is_missing_to_create_the_action_is_named(stack, target, missing):
     given = {name: value for name, value in CREATE.items() if name != missing}
-    with pytest.raises(ValueError, match=f"Stack/Ticket lacks {missing}\\."):
+    with pytest.raises(ValueError, match=f"Stack/Ticket is missing {missing}\\."):
         CustomActionRule(stack, "Ticket", **given, targets=[target])
 
 

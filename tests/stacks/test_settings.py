@@ -229,7 +229,7 @@ def test_a_filter_reads_as_findingfilter_and_eventbridge_write_it(load, table, e
         (
             with_filter('{ severity = "HUGE", severty = "LOW", title = { prefx = "S3" } }'),
             [
-                'routing.high.filter.severity = "HUGE": severity is one of INFORMATIONAL, LOW, MEDIUM',
+                'routing.high.filter.severity = "HUGE": severity must be one of INFORMATIONAL, LOW, MEDIUM',
                 'routing.high.filter.severty = "LOW": there is no such field; FindingFilter has severity,',
                 'routing.high.filter.title = {"prefx": "S3"}: unknown operator \'prefx\'; the operators are',
             ],
@@ -263,14 +263,14 @@ def test_several_faults_are_listed_together(load, text, expected):
             'retention_days = "400": allowed is a whole number',
         ),
         ("retention_days = 400", "retention_days = 1.5", "retention_days = 1.5: allowed is a whole number"),
-        ("emails = []", 'emails = "soc@example.com"', "allowed is a list of e-mail addresses"),
+        ("emails = []", 'emails = "soc@example.com"', "allowed is a list of email addresses"),
         (
             "emails = []",
             'emails = ["a@example.com", "soc"]',
             'routing.critical.emails[1] = "soc": allowed is a',
         ),
         ("emails = []", 'emails = ["a@example.com", "a@example.com"]', "emails: each may be given once only"),
-        ('"C024BE91L"', '"#soc"', 'routing.critical.slack.channel = "#soc": allowed is the channel\'s id'),
+        ('"C024BE91L"', '"#soc"', 'routing.critical.slack.channel = "#soc": allowed is the channel\'s ID'),
         ('"slack"', '"arn:aws:secretsmanager:eu-west-1:1:secret:x"', "allowed is the name, not the ARN"),
         ('"slack"', '""', 'routing.critical.slack.secret_name = "": allowed is the name'),
         (
@@ -287,26 +287,30 @@ def test_a_value_that_is_not_allowed_is_shown_with_what_is_allowed(fault, old, n
 @pytest.mark.parametrize(
     ("table", "expected"),
     [
-        ("{ severity_score = 101 }", "severity_score is a number from 0 to 100, not 101"),
-        ("{ severity_score = nan }", "severity_score is a number from 0 to 100, not nan"),
-        ("{ severity = [] }", "severity is an empty list, which nothing fits"),
+        ("{ severity_score = 101 }", "severity_score must be a number from 0 to 100, not 101"),
+        ("{ severity_score = nan }", "severity_score must be a number from 0 to 100, not nan"),
+        ("{ severity = [] }", "severity is an empty list, which matches nothing"),
         ("{ severity = {} }", "a match expression has one operator, not []"),
-        ('{ account_ids = "123" }', "account_ids is an account id of 12 digits, not '123'"),
-        ("{ account_ids = 111122223333 }", "account_ids takes strings that are not blank, not 111122223333"),
-        ("{ title = 2026-01-31 }", "title takes strings that are not blank"),
-        ('{ title = [["S3"]] }', "title takes strings that are not blank, not ['S3']"),
-        ('{ severity = { prefix = "H" } }', "severity takes plain values, AnythingBut, Exists, not Prefix"),
+        ('{ account_ids = "123" }', "account_ids must be a 12-digit account ID, not '123'"),
+        (
+            "{ account_ids = 111122223333 }",
+            "account_ids accepts strings that are not blank, not 111122223333",
+        ),
+        ("{ title = 2026-01-31 }", "title accepts strings that are not blank"),
+        ('{ title = [["S3"]] }', "title accepts strings that are not blank, not ['S3']"),
+        ('{ severity = { prefix = "H" } }', "severity accepts plain values, AnythingBut, Exists, not Prefix"),
         ('{ types = { anything-but = "TTPs" } }', "types can't use"),
         ('{ resource_tags = "team" }', "a table of tag keys and their values is allowed, such as { team ="),
         ('{ user_defined_fields = "team" }', "a table of keys and their values is allowed, such as { team ="),
-        ('{ resource_tags = { "" = "x" } }', "resource_tags has the key '', which a pattern can't ask for"),
+        ('{ resource_tags = { "" = "x" } }', "resource_tags has the key '', which a pattern can't match"),
         (
             '{ workflow_status = ["ANY", "NEW"] }',
-            "workflow_status is one of NEW, NOTIFIED, RESOLVED, SUPPRESSED",
+            "workflow_status must be one of NEW, NOTIFIED, RESOLVED, SUPPRESSED",
         ),
         (
             '{ severity = "LOW", severity_score = { numeric = [">=", 70] } }',
-            "no finding can ever pass it, since no severity that it allows has a severity_score that it",
+            "no finding can ever match it, because none of the severities that it allows has a "
+            "severity_score that it allows",
         ),
     ],
 )
@@ -499,7 +503,7 @@ def test_remediation_is_shipped_switched_off_and_allowed_nowhere():
             '"cloudtrail_encryption"',
             "kms_key is missing: give a customer",
         ),
-        ('administrator_account = "111122223333"', 'administrator_account = "1111"', "12-digit id"),
+        ('administrator_account = "111122223333"', 'administrator_account = "1111"', "12-digit ID"),
         ('organization_id = "o-exampleorgid"', 'organization_id = "example"', "organization_id"),
         ("allow = []", 'allow = ["all"]', r"accounts.allow\[0\] = .all.: allowed is a list of 12-digit"),
         ("deny = []", 'deny = ["ou-abcd"]', r"accounts.deny\[0\]"),
@@ -513,7 +517,7 @@ def test_remediation_is_shipped_switched_off_and_allowed_nowhere():
         ('mode = "dry-run"', 'mode = "on"', "mode = .on.: allowed is 'dry-run'"),
         ("= 5 # 2 to 1,000 at a time", "= 1", "a whole number from 2 to 1000"),
         ('path = "/securityhub/"', 'path = "securityhub"', "a slash at both ends"),
-        ('["ou-abcd-12345678"]', "[]", "at least one id of a unit"),
+        ('["ou-abcd-12345678"]', "[]", "at least one ID of a unit"),
     ],
 )
 def test_a_wrong_setting_of_remediation_is_named_with_what_is_allowed(old, new, message):
@@ -561,8 +565,8 @@ FILTERED = '[ticketing.automatic.filter]\nseverity = ["CRITICAL", "HIGH"]'
             "ticketing.jira.url = .http://example.atlassian.net.: allowed is the URL of the API's site",
         ),
         ('url = "https://slack', 'url = "https://user@slack', "ticketing.slack.url"),
-        ('service_id = "PABC123"', 'service_id = "a service"', "the id of a service"),
-        ('from_email = "securityhub@example.com"', 'from_email = "me"', "the e-mail address of a user"),
+        ('service_id = "PABC123"', 'service_id = "a service"', "the ID of a service"),
+        ('from_email = "securityhub@example.com"', 'from_email = "me"', "the email address of a user"),
         ('project = "SEC"', 'project = "my project"', "the key of a project"),
         ('secret_name = "securityhub-actions/jira"', 'secret_name = "a:b"', "the name, not the ARN"),
     ],

@@ -1,7 +1,7 @@
 """Lambda function of the CloudFormation custom resource ``Custom::SecurityHubActionTarget``.
 
 It creates, updates and deletes one Security Hub custom action (in the API's words an action target) in
-the account and region of the stack. This package is the whole Lambda asset, handler
+the account and Region of the stack. This package is the whole Lambda asset, handler
 ``action_target_handler.handler.handle``, so it imports nothing but the standard library and the boto3 that
 the Lambda runtime brings.
 
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from mypy_boto3_securityhub import SecurityHubClient
 
 
-# CloudFormation deletes what a failed Create left behind by the physical id of the failed answer. This
+# CloudFormation deletes what a failed Create left behind by the physical ID of the failed answer. This
 # one is no ARN, so that Delete finds nothing to remove, least of all an action that somebody else made.
 NOT_CREATED: Final = "custom-action-not-created"
 
@@ -71,7 +71,7 @@ class ActionTargetResource:
     """The custom resource with its ways to the outside, so that a test brings its own.
 
     Attributes:
-        make_client: Returns a Security Hub client for a region. It must not retry by itself: a repetition
+        make_client: Returns a Security Hub client for a Region. It must not retry by itself: a repetition
             that nobody sees turns a lost answer into a conflict with our own action.
         put: Sends a body to a URL; raises OSError, HTTPException or ValueError if that failed.
         sleep: Waits for a number of seconds.
@@ -121,7 +121,7 @@ class ActionTargetResource:
 
     def _fulfil(self, event: Mapping[str, Any], context: LambdaContext) -> Outcome:
         physical_id = event.get("PhysicalResourceId")
-        # A failed Update must keep its id, or CloudFormation would delete the live action as replaced.
+        # A failed Update must keep its ID, or CloudFormation would delete the live action as replaced.
         keeps_id = event.get("RequestType") != "Create" and isinstance(physical_id, str) and physical_id
         on_failure = str(physical_id) if keeps_id else NOT_CREATED
         patience = Patience(
@@ -140,7 +140,7 @@ class ActionTargetResource:
             return Outcome(physical_id=on_failure, reason=reason)
 
     def _act(self, request: Request, patience: Patience) -> str:
-        """Do what is asked and return the physical id."""
+        """Do what is asked and return the physical ID."""
         if request.request_type == "Delete":
             return self._delete(request, patience)
         wanted = ActionTarget.from_properties(request.properties)
@@ -154,7 +154,7 @@ class ActionTargetResource:
         return hub.create(wanted)
 
     def _delete(self, request: Request, patience: Patience) -> str:
-        # The id of a failed Create, or of something that this resource never made.
+        # The ID of a failed Create, or of something that this resource never made.
         if not request.place.owns(request.physical_id):
             return request.physical_id
         if not adopts(required_fields(request.properties)):

@@ -72,7 +72,7 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hub:
-    """The custom actions of one account and region."""
+    """The custom actions of one account and Region."""
 
     client: SecurityHubClient
     place: Place
@@ -92,7 +92,7 @@ class Hub:
         says how to adopt; guessing could destroy one that is in use.
 
         Raises:
-            RequestFailedError: The id is taken, the quota is reached, or Security Hub kept failing.
+            RequestFailedError: The ID is taken, the quota is reached, or Security Hub kept failing.
             ClientError: Security Hub refused.
         """
         arn = self.place.action_arn(wanted.action_id)
@@ -118,10 +118,10 @@ class Hub:
         return self.patience.run(attempt)
 
     def replace(self, wanted: ActionTarget) -> str:
-        """Create the action that takes the place of one with another id, and return its ARN.
+        """Create the action that takes the place of one with another ID, and return its ARN.
 
         An action that is there already with exactly the wanted texts is taken for the stack's own: rolling
-        back a finished replacement can come as an Update back to the old id, whose action is deleted only in
+        back a finished replacement can come as an Update back to the old ID, whose action is deleted only in
         the cleanup afterwards. Refusing it would leave the stack in UPDATE_ROLLBACK_FAILED, which a person
         has to repair.
 

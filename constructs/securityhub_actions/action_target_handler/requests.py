@@ -42,16 +42,16 @@ class Place:
         return cls(**match.groupdict())
 
     def action_arn(self, action_id: str) -> str:
-        """Return the ARN that Security Hub gives to the action with this id."""
+        """Return the ARN that Security Hub gives to the action with this ID."""
         return f"arn:{self.partition}:securityhub:{self.region}:{self.account}:action/custom/{action_id}"
 
     def owns(self, arn: str) -> bool:
-        """Say whether the text is the ARN of a custom action of this account and region."""
+        """Say whether the text is the ARN of a custom action of this account and Region."""
         prefix = self.action_arn("")
         return arn.startswith(prefix) and arn != prefix
 
     def __str__(self) -> str:
-        return f"account {self.account}, region {self.region}"
+        return f"account {self.account}, Region {self.region}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
-"""Filters: which findings a rule is for, in words of Security Hub, checked and compiled to event patterns.
+"""Filters that select the findings for a rule. They are validated and compiled to event patterns.
 
-Beside plain values, fields take the conditions of :mod:`securityhub_actions.patterns`: ``Prefix``,
-``Suffix``, ``Wildcard``, ``EqualsIgnoreCase``, ``AnythingBut``, ``Numeric`` and ``Exists``.
+In addition to plain values, fields accept the conditions of :mod:`securityhub_actions.patterns`:
+``Prefix``, ``Suffix``, ``Wildcard``, ``EqualsIgnoreCase``, ``AnythingBut``, ``Numeric``, and ``Exists``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the filters of both finding formats have in common."""
+"""What the filters for both finding formats have in common."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from securityhub_actions.filters.fields import Field
 from securityhub_actions.patterns import Condition, EventPattern, Exists, unreachable_reason
 
 Path: TypeAlias = tuple[str, ...]
-"""The names on the way to a field inside the finding; a tag's key is one name even if it has dots."""
+"""The path to a field in the finding, as a list of names. A tag key is one name even if it contains dots."""
 
 FINDINGS: Final = "detail.findings"
-"""Where events carry findings. Events of the two Imported types carry one each."""
+"""The path of the findings in an event. Events for imported findings contain one finding each."""
 
 
 class BaseFilter(ABC):
-    """A filter of findings that compiles to an event pattern.
+    """A filter for findings that compiles to an event pattern.
 
     Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-all-findings.html
     """
@@ -27,18 +27,18 @@ class BaseFilter(ABC):
     detail_type: ClassVar[str]
     fields: ClassVar[Mapping[str, Field]]
     severity_numbers: ClassVar[tuple[str, Mapping[str, range]]]
-    """The field with the severity as a number, and the numbers that go with each label of ``severity``."""
+    """The field with the numeric severity, and the numbers for each label of ``severity``."""
 
     def __post_init__(self) -> None:
-        # Compiling is the check. The pattern itself is small and made anew when it is asked for.
+        # Compiling validates the filter. The pattern is small and is created again on each request.
         EventPattern.parse(self.to_event_pattern())
 
     def to_event_pattern(self) -> dict[str, Any]:
-        """The event pattern that says exactly what the filter says.
+        """The event pattern that is equivalent to the filter.
 
         Returns:
-            A new dict with ``source``, ``detail-type`` and, unless any finding passes, ``detail``. Filters
-            with the same values give the same dict, whatever the order of the values.
+            A new dict with ``source``, ``detail-type``, and, unless the filter matches every finding,
+            ``detail``. Filters with the same values return the same dict, regardless of their order.
         """
         pattern: dict[str, Any] = {"source": ["aws.securityhub"], "detail-type": [self.detail_type]}
         for path, conditions in sorted(self._conditions().items()):
@@ -59,10 +59,10 @@ class BaseFilter(ABC):
 
     @abstractmethod
     def _keyed_conditions(self) -> Mapping[Path, tuple[Condition, ...]]:
-        """What the fields with keys of the user's own ask of which path inside the finding."""
+        """The conditions for fields with user-defined keys, by their path in the finding."""
 
     def unreachable_reason(self) -> str | None:
-        """Why no finding can ever pass the filter, or None if one might."""
+        """The reason why no finding can ever match the filter, or None if one might."""
         pattern = EventPattern.parse(self.to_event_pattern())
         return unreachable_reason(pattern, known_values=self.known_values()) or self._severity_contradiction()
 
@@ -83,15 +83,15 @@ class BaseFilter(ABC):
         )
         if any(condition.matches(number) for number in possible for condition in numbers):
             return None
-        return f"no severity that it allows has a {name} that it allows"
+        return f"none of the severities that it allows has a {name} that it allows"
 
     def single_valued_paths(self) -> frozenset[str]:
-        """The paths of an event that have at most one value, for ``may_overlap``."""
+        """The paths in an event that have at most one value, for ``may_overlap``."""
         return frozenset(f"{FINDINGS}.{field.path}" for field in self.fields.values() if not field.in_array)
 
     @classmethod
     def known_values(cls) -> dict[str, frozenset[str]]:
-        """The paths of an event that have a fixed set of values, for ``unreachable_reason``."""
+        """The paths in an event that have a fixed set of values, for ``unreachable_reason``."""
         return {
             f"{FINDINGS}.{field.path}": frozenset(field.labels)
             for field in cls.fields.values()

@@ -1,4 +1,4 @@
-"""Turning what a filter asks of a field into conditions, and refusing what a pattern can't say exactly."""
+"""Converts the values of filter fields to conditions, and rejects what a pattern can't express exactly."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from securityhub_actions.patterns.engine_faults import begins_with_asterisk
 
 Text: TypeAlias = str | Prefix | Suffix | Wildcard | EqualsIgnoreCase | AnythingBut | Exists
 TagValue: TypeAlias = Text | Sequence[Text]
-"""What a tag of a resource accepts: one string or condition, or several of which one has to hold."""
+"""What a resource tag accepts: a string or condition, or a list of which one must match."""
 Texts: TypeAlias = TagValue | None
-"""What a text field accepts; None lets any value pass."""
+"""What a text field accepts. None matches any value."""
 Label: TypeAlias = str | AnythingBut | Exists
 Labels: TypeAlias = Label | Sequence[Label] | None
 """What a field with a fixed set of values accepts."""
@@ -41,14 +41,14 @@ _NUMBER_CONDITIONS: Final = (Numeric, AnythingBut, Exists)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One field of a finding that a filter can ask for.
+    """A field of a finding that a filter can match.
 
     Attributes:
-        path: Its dotted path inside the finding.
-        labels: Its only values, if it has a fixed set of them.
-        form: A regular expression that its plain values fit, and its description.
-        numbers: The smallest and largest number that it can have, if it is numeric.
-        in_array: Whether a finding can have several of it.
+        path: The dotted path in the finding.
+        labels: The allowed values, if the field has a fixed set.
+        form: A regular expression that plain values must match, and its description.
+        numbers: The smallest and largest allowed number, if the field is numeric.
+        in_array: Whether a finding can have several values for the field.
     """
 
     path: str
@@ -58,19 +58,19 @@ class Field:
     in_array: bool = False
 
     def conditions(self, name: str, wanted: object) -> tuple[Condition, ...]:
-        """The conditions that say what is wanted, without those that another one makes superfluous.
+        """The conditions for the given values, without those that another condition makes redundant.
 
         Args:
-            name: The filter's name for the field, for messages.
-            wanted: One of :data:`Texts`, :data:`Labels` or :data:`Numbers`, but not None.
+            name: The filter's name for the field, for error messages.
+            wanted: One of :data:`Texts`, :data:`Labels`, or :data:`Numbers`, but not None.
 
         Raises:
-            ValueError: A pattern can't say it exactly, or the field can't have such a value.
+            ValueError: A pattern can't express the values exactly, or a value isn't valid for the field.
         """
         items = list(wanted) if isinstance(wanted, list | tuple | set | frozenset) else [wanted]
         if not items:
             raise ValueError(
-                f"{name} is an empty list, which nothing fits; leave it out or give None for any"
+                f"{name} is an empty list, which matches nothing; omit it, or use None to match any value"
             )
         conditions = [self._condition(name, item) for item in items]
         self._require_sayable(name, conditions)
@@ -94,9 +94,10 @@ class Field:
             allowed = _NUMBER_CONDITIONS
         if not isinstance(condition, allowed):
             names = ", ".join(kind.__name__ for kind in allowed)
-            raise ValueError(f"{name} takes plain values, {names}, not {condition!r}")  # noqa: TRY004
+            raise ValueError(f"{name} accepts plain values, {names}, not {condition!r}")  # noqa: TRY004
         if isinstance(condition, Prefix | Suffix) and not condition.text:
-            raise ValueError(f"{name}: an empty {type(condition).__name__} is any string; use Exists(True)")
+            kind = type(condition).__name__
+            raise ValueError(f"{name}: an empty {kind} matches any string; use Exists(True) instead")
         if isinstance(condition, AnythingBut):
             self._require_excludable(name, condition)
         elif isinstance(condition, EqualsIgnoreCase | Prefix | Suffix):
@@ -111,39 +112,39 @@ class Field:
             else:
                 self._require_fitting_operator(name, excluded)
         if self.labels and all(not condition.matches(label) for label in self.labels):
-            raise ValueError(f"{name} excludes each of its values, {', '.join(self.labels)}")
+            raise ValueError(f"{name} excludes all of its possible values: {', '.join(self.labels)}")
 
     def _require_number(self, name: str, value: object) -> None:
         if isinstance(value, bool) or not isinstance(value, int | float) or not self.numbers:
-            raise ValueError(f"{name} takes numbers, not {value!r}")
+            raise ValueError(f"{name} accepts numbers, not {value!r}")
         low, high = self.numbers
         if not low <= value <= high:
-            raise ValueError(f"{name} is a number from {low} to {high}, not {value!r}")
+            raise ValueError(f"{name} must be a number from {low} to {high}, not {value!r}")
 
     def _require_text(self, name: str, value: object) -> None:
         if not isinstance(value, str) or not value.strip():
-            raise ValueError(f"{name} takes strings that are not blank, not {value!r}")
+            raise ValueError(f"{name} accepts strings that are not blank, not {value!r}")
         if UNRESOLVED in value:
-            return  # known on deployment only
+            return  # known only at deployment
         if self.labels and value not in self.labels:
-            raise ValueError(f"{name} is one of {', '.join(self.labels)}, not {value!r}")
+            raise ValueError(f"{name} must be one of {', '.join(self.labels)}, not {value!r}")
         if self.form and not re.fullmatch(self.form[0], value):
-            raise ValueError(f"{name} is {self.form[1]}, not {value!r}")
+            raise ValueError(f"{name} must be {self.form[1]}, not {value!r}")
 
     def _require_sayable(self, name: str, conditions: Sequence[Condition]) -> None:
         exclusions = [condition for condition in conditions if isinstance(condition, AnythingBut)]
         if len(conditions) > 1 and exclusions:
             raise ValueError(
-                f"{name} joins {_written(exclusions)} with other conditions. EventBridge takes a list as "
-                f"'one of these', so the exclusion would let pass what the others leave out. Put all that "
-                f"you exclude into one AnythingBut, or list only what you include"
+                f"{name} combines {_written(exclusions)} with other conditions. EventBridge matches if any "
+                f"condition in a list matches, so the exclusion would match values that the others don't. "
+                f"Put all exclusions into one AnythingBut, or list only the values to include"
             )
         negative = [condition for condition in conditions if condition == Exists(present=False)] + exclusions
         if self.in_array and negative:
             raise ValueError(
-                f"{name} can't use {_written(negative)}: a finding can have several of it, and EventBridge "
-                f"lets an exclusion pass as soon as one of them is something else. Include what you "
-                f"want instead, or leave the finding out in the target"
+                f"{name} can't use {_written(negative)}: a finding can have several values, and EventBridge "
+                f"matches an exclusion as soon as one of them is different. List the values to include "
+                f"instead, or filter the findings in the target"
             )
 
 
@@ -155,11 +156,11 @@ def _require_casable(name: str, condition: EqualsIgnoreCase | Prefix | Suffix) -
     ignores_case = isinstance(condition, EqualsIgnoreCase) or condition.ignore_case
     if ignores_case and any(ord(character) > 0xFFFF for character in condition.text):  # noqa: PLR2004
         raise ValueError(
-            f"{name}: EventBridge can't ignore the case of {condition.text!r}, since it has characters "
-            f"beyond the Basic Multilingual Plane (such as emoji); match it exactly"
+            f"{name}: EventBridge can't ignore the case of {condition.text!r}, because it contains "
+            f"characters outside the Basic Multilingual Plane (such as emoji); match the exact case"
         )
 
 
 def _place_in_list(condition: Condition) -> tuple[bool, str]:
-    """By text, so that equal filters make equal patterns; what would mislead the engine comes last."""
+    """Sort by text, so that equal filters have equal patterns. Conditions that must come last do."""
     return begins_with_asterisk(condition), json.dumps(condition.to_json())

@@ -1,4 +1,4 @@
-"""Which findings in the AWS Security Finding Format (ASFF) a rule is for."""
+"""A filter for findings in the AWS Security Finding Format (ASFF)."""
 
 from __future__ import annotations
 
@@ -16,39 +16,40 @@ _PERCENT: Final = (0, 100)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingFilter(BaseFilter):
-    """Findings of Security Hub CSPM, as ``Security Hub Findings - Imported`` events carry them.
+    """Matches findings in Security Hub CSPM, which ``Security Hub Findings - Imported`` events contain.
 
-    All fields that are given must hold; of the values of one field, one must. The default is what is open:
-    workflow status NEW and record state ACTIVE. A rule whose target changes a finding's workflow status
-    then does not trigger itself with that change. Give None for a field to let any value pass.
+    A finding matches if it matches every field that you set. If a field has several values, one of them must
+    match. By default, the filter matches open findings: workflow status NEW and record state ACTIVE. A target
+    that changes the workflow status of a finding therefore doesn't trigger its own rule. To match any value
+    of a field, set it to None.
 
-    ``resource_type``, ``resource_id`` and ``resource_tags`` must all hold for one and the same resource.
+    ``resource_type``, ``resource_id``, and ``resource_tags`` must all match the same resource.
 
     Args:
-        severity: Severity label: INFORMATIONAL, LOW, MEDIUM, HIGH or CRITICAL.
-        severity_score: Normalized severity, 0 to 100.
-        workflow_status: NEW, NOTIFIED, RESOLVED or SUPPRESSED. Default: NEW.
+        severity: The severity label: INFORMATIONAL, LOW, MEDIUM, HIGH, or CRITICAL.
+        severity_score: The normalized severity, 0 to 100.
+        workflow_status: NEW, NOTIFIED, RESOLVED, or SUPPRESSED. Default: NEW.
         record_state: ACTIVE or ARCHIVED. Default: ACTIVE.
-        compliance_status: PASSED, WARNING, FAILED or NOT_AVAILABLE.
-        control_ids: Security controls such as ``S3.8``.
-        standards: Standards of the control such as
-            ``standards/aws-foundational-security-best-practices/v/1.0.0``; one of them has to fit.
-        product_name: Name of the product, such as ``GuardDuty``.
-        product_arn: ARN of the product, such as ``arn:aws:securityhub:eu-west-1::product/aws/guardduty``.
-        account_ids: Accounts that the findings are about, 12 digits each.
-        regions: Regions that the findings are about.
-        types: Finding types such as ``TTPs/Command and Control``; one of them has to fit.
-        title: Title of the finding.
-        generator_id: What made the finding, such as ``security-control/S3.8``.
-        criticality: Importance of the resources, 0 to 100.
-        confidence: Likelihood that the finding is right, 0 to 100.
-        resource_type: Type of a resource, such as ``AwsEc2Instance``.
-        resource_id: Identifier of a resource, mostly its ARN.
-        resource_tags: Tags of a resource, keys to values.
-        user_defined_fields: What the customer has added to the finding, keys to values.
+        compliance_status: PASSED, WARNING, FAILED, or NOT_AVAILABLE.
+        control_ids: The IDs of security controls, such as ``S3.8``.
+        standards: The standards of the control, such as
+            ``standards/aws-foundational-security-best-practices/v/1.0.0``. One of them must match.
+        product_name: The name of the product, such as ``GuardDuty``.
+        product_arn: The ARN of the product, such as ``arn:aws:securityhub:eu-west-1::product/aws/guardduty``.
+        account_ids: The 12-digit IDs of the accounts that the findings are about.
+        regions: The Regions that the findings are about.
+        types: The finding types, such as ``TTPs/Command and Control``. One of them must match.
+        title: The title of the finding.
+        generator_id: What generated the finding, such as ``security-control/S3.8``.
+        criticality: The importance of the resources, 0 to 100.
+        confidence: The likelihood that the finding is correct, 0 to 100.
+        resource_type: The type of a resource, such as ``AwsEc2Instance``.
+        resource_id: The identifier of a resource, usually its ARN.
+        resource_tags: The tags of a resource, as a mapping of keys to values.
+        user_defined_fields: The fields that you added to the finding, as a mapping of keys to values.
 
     Raises:
-        ValueError: A field can't have the value, or EventBridge can't express the filter exactly.
+        ValueError: A value isn't valid for its field, or EventBridge can't express the filter exactly.
 
     Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings-format.html
     """
@@ -122,12 +123,12 @@ class FindingFilter(BaseFilter):
         for name, table, path, value in tables:
             for key, wanted in table.items():
                 if not key or key.startswith("$"):
-                    raise ValueError(f"{name} has the key {key!r}, which a pattern can't ask for")
+                    raise ValueError(f"{name} has the key {key!r}, which a pattern can't match")
                 conditions[*path, key] = value.conditions(f"{name}[{key!r}]", wanted)
         return conditions
 
     def single_valued_paths(self) -> frozenset[str]:
-        """Those of every finding, and the user-defined fields that the filter asks for."""
+        """The paths that every finding has, and the user-defined fields that the filter matches."""
         return BaseFilter.single_valued_paths(self) | {
             f"{FINDINGS}.UserDefinedFields.{key}" for key in self.user_defined_fields
         }

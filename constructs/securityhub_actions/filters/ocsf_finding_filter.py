@@ -1,4 +1,4 @@
-"""Which findings in the Open Cybersecurity Schema Framework (OCSF) a rule is for."""
+"""A filter for findings in the Open Cybersecurity Schema Framework (OCSF)."""
 
 from __future__ import annotations
 
@@ -16,39 +16,41 @@ _ANY_BUT_CLOSE: Final = AnythingBut("Close")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OcsfFindingFilter(BaseFilter):
-    """Findings of Security Hub, as ``Findings Imported V2`` events carry them.
+    """Matches findings in Security Hub, which ``Findings Imported V2`` events contain.
 
-    All fields that are given must hold; of the values of one field, one must. The default is what is open:
-    status New, and any activity but Close. Give None for a field to let any value pass.
+    A finding matches if it matches every field that you set. If a field has several values, one of them must
+    match. By default, the filter matches open findings: status New and any activity except Close. To match
+    any value of a field, set it to None.
 
-    ``resource_type``, ``resource_id`` and ``resource_tags`` must all hold for one and the same resource.
+    ``resource_type``, ``resource_id``, and ``resource_tags`` must all match the same resource.
 
     Args:
-        severity: Informational, Low, Medium, High, Critical, Fatal, Unknown or Other.
-        severity_id: The severity as a number: 1 (Informational) to 6 (Fatal), 0 unknown, 99 other.
-        status: New, In Progress, Suppressed, Resolved, Archived, Deleted, Unknown or Other. Default: New.
-        activity_name: Create, Update, Close, Unknown or Other. Default: any but Close.
-        class_name: Kind of finding, such as ``Compliance Finding`` or ``Detection Finding``.
-        compliance_status: Pass, Warning, Fail, Unknown or Other.
-        control_ids: Security controls such as ``S3.8``.
-        standards: Standards of the control; one of them has to fit.
-        product_name: Name of the product, such as ``GuardDuty``.
-        product_uid: ARN of the product, such as ``arn:aws:securityhub:eu-west-1::productv2/aws/guardduty``.
-        vendor_name: Vendor of the product, such as ``AWS``.
-        account_ids: Accounts that the findings are about, 12 digits each.
-        regions: Regions that the findings are about.
-        types: Finding types such as ``Posture Management``; one of them has to fit.
-        title: Title of the finding.
+        severity: Informational, Low, Medium, High, Critical, Fatal, Unknown, or Other.
+        severity_id: The severity as a number: 1 (Informational) to 6 (Fatal), 0 (Unknown), or 99 (Other).
+        status: New, In Progress, Suppressed, Resolved, Archived, Deleted, Unknown, or Other. Default: New.
+        activity_name: Create, Update, Close, Unknown, or Other. Default: any except Close.
+        class_name: The class of the finding, such as ``Compliance Finding`` or ``Detection Finding``.
+        compliance_status: Pass, Warning, Fail, Unknown, or Other.
+        control_ids: The IDs of security controls, such as ``S3.8``.
+        standards: The standards of the control. One of them must match.
+        product_name: The name of the product, such as ``GuardDuty``.
+        product_uid: The ARN of the product, such as
+            ``arn:aws:securityhub:eu-west-1::productv2/aws/guardduty``.
+        vendor_name: The vendor of the product, such as ``AWS``.
+        account_ids: The 12-digit IDs of the accounts that the findings are about.
+        regions: The Regions that the findings are about.
+        types: The finding types, such as ``Posture Management``. One of them must match.
+        title: The title of the finding.
         finding_uid: The finding's identifier in its product.
-        generator: Name of the rule or model that made the finding (``finding_info.analytic.name``).
-        confidence: Likelihood that the finding is right, 0 to 100.
-        resource_type: Type of a resource, such as ``AWS::EC2::Instance``.
-        resource_id: Identifier of a resource.
-        resource_tags: One tag of a resource, key to value. Several can't be expressed: OCSF keeps tags in a
-            list, and EventBridge matches one element of a list at a time.
+        generator: The name of the rule or model that generated the finding (``finding_info.analytic.name``).
+        confidence: The likelihood that the finding is correct, 0 to 100.
+        resource_type: The type of a resource, such as ``AWS::EC2::Instance``.
+        resource_id: The identifier of a resource.
+        resource_tags: One tag of a resource, as a mapping of its key to its value. You can't match several
+            tags: OCSF stores tags in a list, and EventBridge matches one element of a list at a time.
 
     Raises:
-        ValueError: A field can't have the value, or EventBridge can't express the filter exactly.
+        ValueError: A value isn't valid for its field, or EventBridge can't express the filter exactly.
 
     Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-ocsf.html
     """
@@ -129,8 +131,9 @@ class OcsfFindingFilter(BaseFilter):
     def _keyed_conditions(self) -> Mapping[Path, tuple[Condition, ...]]:
         if len(self.resource_tags) > 1:
             raise ValueError(
-                f"resource_tags has {len(self.resource_tags)} tags; OCSF keeps tags in a list, and a pattern "
-                f"can ask only one element of it. Ask for one tag here and for the others in the target"
+                f"resource_tags has {len(self.resource_tags)} tags; OCSF stores tags in a list, and a "
+                "pattern can match only one element of it. Use one tag here, and check the others in the "
+                "target"
             )
         tag = Field(path="", in_array=True)
         conditions: dict[Path, tuple[Condition, ...]] = {}

@@ -1,6 +1,6 @@
-"""Where the rules of this library send events: one small class per AWS service.
+"""The targets to which rules send events: one class for each service.
 
-Any other `aws_events.IRuleTarget` works as well.
+You can also use any other `aws_events.IRuleTarget`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An HTTPS endpoint outside AWS as the target of a rule."""
+"""An HTTPS endpoint outside AWS as a rule target."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ _ONE_FINDING: Final = re.compile(r"\$\.detail\.findings\[\d+\](?:\.(?P<attribute
 _ALL_FINDINGS: Final = frozenset({"$", "$.detail", "$.detail.findings"})
 
 Body: TypeAlias = "Json | Callable[[FindingPaths], Json]"
-"""The body of a request, or a function that makes it from the paths of the event's first finding."""
+"""The body of a request, or a function that creates it from the paths of the event's first finding."""
 
 
 class ApiDestination(Target):
     """Sends an HTTPS request to an EventBridge API destination.
 
-    The request has 5 seconds to be answered. EventBridge repeats it after 401, 407, 409, 429 and 5xx as the
-    retry policy says; any other answer but 2xx sends the event to the dead-letter queue at once.
+    The endpoint must respond within 5 seconds. EventBridge retries after the status codes 401, 407, 409, 429,
+    and 5xx, according to the retry policy. After any other status code except 2xx, it sends the event to the
+    dead-letter queue without retrying.
 
-    EventBridge cannot iterate: a body names findings by their index. A body that tells of the first finding
-    is therefore an error on a rule whose events may hold several findings or none, unless it also holds the
-    whole event, `$.detail` or `$.detail.findings`.
+    EventBridge can't iterate, so a body refers to a finding by its index. If a rule's events can contain
+    several findings or none, a body that refers to the first finding is an error at synthesis, unless the
+    request also contains the whole event, `$.detail`, or `$.detail.findings`.
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinations.html
     """
@@ -54,14 +55,17 @@ class ApiDestination(Target):
 
         Args:
             destination: The API destination.
-            body: The body of the request; see `InputPath` for values of the event. A function gets the paths
-                of the first finding and works for ASFF and OCSF events alike. Default: the whole event.
-            header_parameters: Headers beside those of the connection; no secrets. A value that starts with
-                `$.` is a path in the event, here and below. Default: none.
-            query_string_parameters: Query parameters beside those of the connection; no secrets.
+            body: The body of the request. Use `InputPath` for values from the event. A function receives the
+                paths of the first finding, and works with both ASFF and OCSF events.
+                Default: the whole event.
+            header_parameters: Headers in addition to the connection's. Don't put secrets in them. A value
+                that starts with `$.` is a path in the event, here and in the following two arguments.
                 Default: none.
-            path_parameter_values: What replaces each `*` in the path of the endpoint. Default: nothing.
-            delivery: Retry policy and dead-letter queue. Default: those of the rule.
+            query_string_parameters: Query parameters in addition to the connection's. Don't put secrets in
+                them. Default: none.
+            path_parameter_values: The values that replace each `*` in the path of the endpoint.
+                Default: none.
+            delivery: The retry policy and dead-letter queue. Default: the rule's.
         """
         super().__init__(delivery=delivery)
         self.destination = destination
@@ -71,7 +75,7 @@ class ApiDestination(Target):
         self._path_parameter_values = list(path_parameter_values or ())
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002 - a request fails at EventBridge, which has the queue
-        """Let rules of this account and region invoke the destination, and no other, with the body."""
+        """Allow rules in this account and Region to invoke the destination."""
         body = self._body
         if callable(body):
             body = body(OCSF if _detail_types(rule) == {_IMPORTED_V2} else ASFF)
@@ -118,16 +122,16 @@ class ApiDestination(Target):
             return []
         return [
             f"The rule {rule.node.path} matches {_listed(matched) or 'events of any detail-type'}, but the "
-            f"request to {self.destination.node.path} is made from {of_one[0]}: it fits only "
-            f"{_listed(allowed) or 'one format of findings at a time'}. Of an event with several findings "
-            "all but one would be lost, and an event without findings would make no valid request. Use this "
-            "target on a rule for imported findings of one format, or send the event to a Lambda function "
-            "that makes a request for each finding."
+            f"request to {self.destination.node.path} contains {of_one[0]}, which works only with "
+            f"{_listed(allowed) or 'one finding format at a time'}. If an event contains several findings, "
+            "all but one would be lost, and if it contains none, the request would be invalid. Use this "
+            "target on a rule for imported findings in one format, or send the event to a Lambda function "
+            "that sends a request for each finding."
         ]
 
 
 def _detail_types(rule: events.IRule) -> set[str]:
-    """The detail-types that a rule matches; empty when it is not limited to a list of them."""
+    """The detail-types that a rule matches; empty if it isn't limited to a list of them."""
     resource = rule.node.default_child
     pattern = Stack.of(rule).resolve(resource.event_pattern) if isinstance(resource, events.CfnRule) else None
     names = (pattern or {}).get("detail-type", [])
@@ -135,7 +139,7 @@ def _detail_types(rule: events.IRule) -> set[str]:
 
 
 def _imported_with(path: str) -> set[str]:
-    """The detail-types of findings with an attribute: ASFF begins names with a capital, OCSF does not."""
+    """The detail-types of findings with an attribute. ASFF names start with a capital, OCSF names don't."""
     match = _ONE_FINDING.fullmatch(path)
     attribute = match["attribute"] if match else None
     if not attribute:

@@ -1,4 +1,4 @@
-"""An AWS Systems Manager Automation runbook as the target of a rule."""
+"""An AWS Systems Manager Automation runbook as a rule target."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _VERSION: Final = re.compile(r"\$DEFAULT|\$LATEST|[1-9][0-9]*")
 class Automation(Target):
     """Starts an Automation runbook.
 
-    One event starts it once. Where an event of a custom action carries several findings, a path such as
-    `$.detail.findings[0]` takes only the first; a Lambda function can go through all of them.
+    Each event starts the runbook once. If a custom action event contains several findings, a path such as
+    `$.detail.findings[0]` refers only to the first. To process all of them, use a Lambda function.
 
-    EventBridge is done once the automation has started: a step that then fails is in the automation's
-    history. Each rule gets a role that may start this runbook and pass on the assume role, and nothing else.
+    Delivery succeeds when the automation starts. If a step fails later, look for it in the automation's
+    execution history. Each rule gets a role that can only start this runbook and pass the assume role.
 
     Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/running-automations-event-bridge.html
     """
@@ -43,31 +43,31 @@ class Automation(Target):
         """Create the target.
 
         Args:
-            runbook: A document of the type Automation: the name of one's own or of one of AWS, the ARN of one
-                that is shared with the account, or the document itself.
-            parameters: The runbook's parameters, each one or more texts, any of which may be an
-                `aws_events.EventField` such as
-                `EventField.from_path("$.detail.findings[0].Resources[0].Id")`. That is mostly an ARN,
-                which the runbook has to take apart. Default: none.
-            assume_role: The role with which the runbook acts, passed as its parameter AutomationAssumeRole;
-                it must trust ssm.amazonaws.com. Default: the role of the target, which may do nothing but
-                start the runbook.
-            version: `$DEFAULT`, `$LATEST` or a number. Default: `$DEFAULT`.
-            delivery: Retry policy and dead-letter queue. Default: those of the rule.
+            runbook: An Automation document: the name of your own or an AWS-owned document, the ARN of a
+                document that is shared with the account, or the document itself.
+            parameters: The runbook's parameters. Each value is one or more strings, which can be an
+                `aws_events.EventField`, such as
+                `EventField.from_path("$.detail.findings[0].Resources[0].Id")`. That ID is usually an ARN,
+                which the runbook has to parse. Default: none.
+            assume_role: The role that the runbook uses, passed in its parameter AutomationAssumeRole. The
+                role must trust ssm.amazonaws.com. Default: the role of the target, which can only start the
+                runbook.
+            version: `$DEFAULT`, `$LATEST`, or a version number. Default: `$DEFAULT`.
+            delivery: The retry policy and dead-letter queue. Default: the rule's.
 
         Raises:
-            ValueError: Not the name of a document, no such form of version, AutomationAssumeRole among the
-                parameters, or a field of the event inside a longer text.
+            ValueError: The document name or version isn't valid, `parameters` contains AutomationAssumeRole,
+                or an event field is part of a longer string.
         """
         super().__init__(delivery=delivery)
         if not Token.is_unresolved(version) and not _VERSION.fullmatch(version):
             raise ValueError(
-                f"version {version!r} is neither '$DEFAULT', '$LATEST' nor a number such as '3'."
+                f"version {version!r} is not valid. Use '$DEFAULT', '$LATEST', or a number such as '3'."
             )
         if _ASSUME_ROLE in (parameters or {}):
             raise ValueError(
-                f"parameters has {_ASSUME_ROLE}. Pass the role as assume_role=..., so that the target is "
-                "allowed to pass it on."
+                f"parameters contains {_ASSUME_ROLE}. Pass the role as assume_role=... instead, so that the "
+                "target gets permission to pass it."
             )
         role_parameter = {_ASSUME_ROLE: assume_role.role_arn} if assume_role else {}
         self._runbook = SsmDocument(runbook)
@@ -76,7 +76,7 @@ class Automation(Target):
         self._input = parameters_input({**(parameters or {}), **role_parameter})
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
-        """Let the rule start the runbook."""
+        """Allow the rule to start the runbook."""
         role = EventsRole(
             rule,
             free_child_id(rule, "AutomationRole"),
@@ -91,7 +91,7 @@ class Automation(Target):
         return self._runbook.arn(stack, resource="automation-definition", version=self._version, owned=owned)
 
     def _permissions(self, stack: Stack) -> list[iam.PolicyStatement]:
-        # AWS's own runbooks are asked for with the account in their ARN, and exist without it.
+        # Requests for AWS-owned runbooks can have the account in the ARN, although the runbook's ARN hasn't.
         arns = {self._definition_arn(stack, owned=owned): None for owned in (True, False)}
         statements = [iam.PolicyStatement(actions=["ssm:StartAutomationExecution"], resources=list(arns))]
         if self._assume_role is not None:

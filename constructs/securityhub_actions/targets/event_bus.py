@@ -1,4 +1,4 @@
-"""Another event bus, in this or another account or region, as the target of a rule."""
+"""Another event bus, in this or another account or Region, as a rule target."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from securityhub_actions.targets.events_role import EventsRole
 
 
 class EventBus(Target):
-    """Sends the event on to another event bus, the only target that may be in another account or region.
+    """Sends the event to another event bus, which can be in another account or Region.
 
-    All rules of a stack share one role, which may put events on this bus. A bus in another account needs a
-    policy that lets this account in: it is added when the bus is part of this app, and otherwise shown in a
-    warning. The policy lets in only events that really come from Security Hub.
+    All rules of a stack share one role, which can put events on this bus. A bus in another account needs a
+    resource policy that allows this account. If the bus is part of this app, the policy is added; otherwise,
+    a warning shows the statement. The policy allows only events from Security Hub.
 
-    The event arrives as it is, with the account and region that it came from, and is not sent on again from
-    there to a third account. EventBridge allows no other content for a bus.
+    The event is sent unchanged, with its original account and Region. EventBridge doesn't forward it from
+    there to a third account, and doesn't support input transformation for event buses.
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html
     """
@@ -30,15 +30,15 @@ class EventBus(Target):
         """Create the target.
 
         Args:
-            event_bus: The bus; one in another account as `EventBus.from_event_bus_arn(...)`.
-            delivery: Retry policy and dead-letter queue, which is always in the rule's account and region.
-                Default: those of the rule.
+            event_bus: The event bus. For a bus in another account, use `EventBus.from_event_bus_arn(...)`.
+            delivery: The retry policy and dead-letter queue. The queue is always in the rule's account and
+                Region. Default: the rule's.
         """
         super().__init__(delivery=delivery)
         self._event_bus = event_bus
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
-        """Let the rule put events on the bus."""
+        """Allow the rule to put events on the bus."""
         bus = self._event_bus
         here = Stack.of(rule).account
         if here != bus.env.account and not Token.is_unresolved(bus.env.account):

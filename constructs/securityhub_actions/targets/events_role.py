@@ -13,10 +13,9 @@ from securityhub_actions.rule_access import any_rule_of
 
 
 class EventsRole(iam.Role):
-    """A role that EventBridge can assume for rules of its account and region only.
+    """A role that EventBridge can assume only for rules in the role's account and Region.
 
-    Its permissions are part of the role itself, so that the rule, which refers to the role, never exists
-    without them.
+    The permissions are inline in the role, so that they exist before the rule, which refers to the role.
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-identity-based.html
     """
@@ -32,10 +31,10 @@ class EventsRole(iam.Role):
         """Create the role.
 
         Args:
-            scope: The construct that the role belongs to.
-            construct_id: The id in that scope.
-            description: What the role is for.
-            statements: Its permissions.
+            scope: The parent construct.
+            construct_id: The construct ID, unique within the scope.
+            description: The description of the role.
+            statements: The permissions of the role.
         """
         stack = Stack.of(scope)
         super().__init__(
@@ -50,13 +49,13 @@ class EventsRole(iam.Role):
     def shared(
         rule: IRuleRef, resource: IConstruct, *, description: str, statements: Sequence[iam.PolicyStatement]
     ) -> iam.Role:
-        """Return the role with which all rules of a stack reach a resource, created on first use.
+        """Return the role that all rules of a stack use for a resource. It is created on first use.
 
         Args:
-            rule: The rule; the role is in its stack, wherever the resource is.
-            resource: The target's resource; decides which rules share the role.
-            description: What the role is for.
-            statements: Its permissions, the same for all rules.
+            rule: The rule. The role is created in its stack.
+            resource: The target's resource. Rules with the same resource share the role.
+            description: The description of the role.
+            statements: The permissions of the role, which are the same for all rules.
         """
         stack = Stack.of(rule)
         role_id = f"{Names.node_unique_id(resource.node)}EventsRole"
@@ -67,7 +66,7 @@ class EventsRole(iam.Role):
 
 
 def free_child_id(scope: IConstruct, base: str) -> str:
-    """Return the base, or the base with the first number that no child of the scope has."""
+    """Return the base, with the lowest number appended that makes it unique among the scope's children."""
     number = 1
     while scope.node.try_find_child(candidate := base if number == 1 else f"{base}{number}") is not None:
         number += 1

@@ -1,4 +1,4 @@
-"""Where an event holds what people want to read about its first finding, in both formats of Security Hub."""
+"""The paths of the main attributes of an event's first finding, in both Security Hub finding formats."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ _FIRST: Final = "$.detail.findings[0]"
 class FindingPaths:
     """The paths of a finding's attributes.
 
-    Only attributes that Security Hub sets in every finding: a path that leads nowhere leaves no JSON behind.
+    They are attributes that Security Hub sets in every finding, because the input isn't valid JSON if a path
+    doesn't exist in the event.
 
     Attributes:
-        title: One line; ASFF allows 256 characters.
-        description: Some sentences; ASFF allows 1,024 characters.
-        severity: A label, `CRITICAL` in ASFF and `Critical` in OCSF.
-        account: The 12-digit account that the finding is about.
-        finding_id: The finding's identifier, mostly an ARN.
-        product: The ARN of the product that found it.
+        title: The title, up to 256 characters in ASFF.
+        description: The description, up to 1,024 characters in ASFF.
+        severity: The severity label, such as `CRITICAL` in ASFF and `Critical` in OCSF.
+        account: The 12-digit ID of the account that the finding is about.
+        finding_id: The finding's identifier, usually an ARN.
+        product: The ARN of the product that generated the finding.
         resource_type: The type of the first resource.
         resource: The identifier of the first resource.
     """

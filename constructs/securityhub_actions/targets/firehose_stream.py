@@ -1,4 +1,4 @@
-"""An Amazon Data Firehose stream, to Amazon S3 for example, as the target of a rule."""
+"""An Amazon Data Firehose stream, for example to Amazon S3, as a rule target."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from securityhub_actions.targets.events_role import EventsRole
 class FirehoseStream(Target):
     """Puts the event on a Firehose stream as a record.
 
-    Firehose writes the records of one object one after the other without anything between them: let the
-    stream append a newline (the processor AppendDelimiterToRecord) for one event a line. All rules of a stack
-    share one role, which may put records on this stream.
+    Firehose doesn't add delimiters between the records of an object. To get one event per line, configure the
+    stream to append a newline (the processor AppendDelimiterToRecord). All rules of a stack share one role,
+    which can put records on this stream.
 
     Source: https://docs.aws.amazon.com/firehose/latest/dev/writing-with-cloudwatch-events.html
     """
@@ -32,16 +32,16 @@ class FirehoseStream(Target):
         """Create the target.
 
         Args:
-            delivery_stream: A stream in the rule's account and region.
+            delivery_stream: A stream in the rule's account and Region.
             message: The record's data, up to 1,000 KB. Default: the whole event.
-            delivery: Retry policy and dead-letter queue. Default: those of the rule.
+            delivery: The retry policy and dead-letter queue. Default: the rule's.
         """
         super().__init__(delivery=delivery)
         self._delivery_stream = delivery_stream
         self._message = message
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
-        """Let the rule put records on the stream."""
+        """Allow the rule to put records on the stream."""
         require_same_place(
             rule, self._delivery_stream, self._delivery_stream.delivery_stream_arn, what="Firehose stream"
         )

@@ -1,9 +1,9 @@
-"""JSON with values of the event in it, as the input of a target.
+"""JSON that contains values from the event, as the input of a target.
 
-EventBridge replaces variables in a template of text. It writes a variable that stands alone as a JSON value:
-a text gets its quotes, an object or a list stays what it is. It escapes nothing that it puts into a string,
-where a quote or a line break of the event would break the JSON, and it cannot escape `<` and `>`. Hence the
-rule of this module: a value of the event stands alone, and other texts hold no `<...>`.
+EventBridge replaces variables in an input template. A variable outside a string becomes a JSON value: a
+string is quoted, and an object or list is kept as it is. A variable inside a string isn't escaped, so a quote
+or line break in the event would make the JSON invalid, and `<` and `>` can't be escaped at all. Therefore, in
+this module, a value from the event is always a value of its own, and other strings can't contain `<...>`.
 
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
 """
@@ -28,10 +28,10 @@ _VARIABLE: Final = re.compile(r"<[^<>]*>")
 
 @dataclass(frozen=True, slots=True)
 class InputPath:
-    """A value of the event: `$.detail.findings[0].Title`, `$.detail.findings[*].Id`, or `$` for the event.
+    """A value from the event: `$.detail.findings[0].Title`, `$.detail.findings[*].Id`, or `$` for the event.
 
     Raises:
-        ValueError: The path is not of this form.
+        ValueError: The path isn't a valid input path.
     """
 
     path: str
@@ -39,27 +39,27 @@ class InputPath:
     def __post_init__(self) -> None:
         if not _PATH.fullmatch(self.path):
             raise ValueError(
-                f"{self.path!r} is not an input path of EventBridge. Allowed are '$', names after a dot, and "
-                "[0] or [*] after a name, for example '$.detail.findings[0].Title'."
+                f"{self.path!r} is not a valid EventBridge input path. Use '$', followed by names with a "
+                "leading dot and an optional [0] or [*], such as '$.detail.findings[0].Title'."
             )
 
 
 Json: TypeAlias = "str | int | float | bool | Mapping[str, Json] | Sequence[Json] | InputPath | None"
-"""JSON, in which an `InputPath` stands for a value of the event."""
+"""JSON in which an `InputPath` represents a value from the event."""
 
 
 class JsonInput(events.RuleTargetInput):
-    """The input of a target: JSON, in which each `InputPath` becomes the value that the event has there."""
+    """The input of a target: JSON in which EventBridge replaces each `InputPath` with its value."""
 
     def __init__(self, body: Json) -> None:
-        """Write the template.
+        """Create the input template.
 
         Args:
             body: The JSON.
 
         Raises:
-            ValueError: A text of the body holds `<...>`, which EventBridge reads as a variable; or the body
-                has more than 100 input paths, or a template of more than 8,192 characters.
+            ValueError: A string in the body contains `<...>`, which EventBridge would interpret as a
+                variable; or the body has more than 100 input paths or 8,192 characters.
         """
         super().__init__()
         self._variables = _named(input_paths(body))
@@ -68,28 +68,28 @@ class JsonInput(events.RuleTargetInput):
             raise ValueError(
                 f"The body needs {len(self.input_paths_map)} input paths and a template of "
                 f"{len(self._template)} characters. EventBridge allows {MAX_INPUT_PATHS} and "
-                f"{MAX_TEMPLATE_LENGTH}: send larger parts of the event, such as $.detail, or all of it."
+                f"{MAX_TEMPLATE_LENGTH}. Send larger parts of the event, such as $.detail, or all of it."
             )
 
     @property
     def input_template(self) -> str:
-        """The template as EventBridge gets it."""
+        """The template that is passed to EventBridge."""
         return self._template
 
     @property
     def input_paths_map(self) -> dict[str, str]:
-        """The path of each variable that EventBridge does not define itself."""
+        """The path of each variable, except for those that EventBridge predefines."""
         return {name: path.path for path, name in self._variables.items() if name != _WHOLE_EVENT}
 
     def bind(self, rule: IRuleRef) -> events.RuleTargetInputProperties:  # noqa: ARG002 - as CDK has it
-        """Describe the input; called by CDK."""
+        """Describe the input. Called by the CDK."""
         return events.RuleTargetInputProperties(
             input_template=self.input_template, input_paths_map=self.input_paths_map
         )
 
 
 def input_paths(body: Json) -> Iterator[InputPath]:
-    """The values of the event that a body holds, in order."""
+    """The input paths in a body, in order."""
     match body:
         case InputPath():
             yield body
@@ -129,7 +129,8 @@ def _written(body: Json, variables: Mapping[InputPath, str]) -> str:
 def _literal(value: str | float | None) -> str:
     if isinstance(value, str) and (found := _VARIABLE.search(value)):
         raise ValueError(
-            f"The text {value!r} holds {found[0]!r}, which EventBridge reads as a variable and cannot "
-            "escape. Leave the < or > out; for a value of the event use InputPath as a value of its own."
+            f"The string {value!r} contains {found[0]!r}, which EventBridge would interpret as a variable "
+            "and can't escape. Remove the < or >. For a value from the event, use InputPath as a separate "
+            "value."
         )
     return json.dumps(value, ensure_ascii=False)

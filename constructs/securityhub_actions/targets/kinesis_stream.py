@@ -1,4 +1,4 @@
-"""An Amazon Kinesis data stream as the target of a rule."""
+"""An Amazon Kinesis data stream as a rule target."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from securityhub_actions.targets.events_role import EventsRole
 class KinesisStream(Target):
     """Puts the event on a stream as a record.
 
-    All rules of a stack share one role, which may put records on this stream and, where the stream has a
-    customer managed key, encrypt with it.
+    All rules of a stack share one role, which can put records on this stream and, if the stream is encrypted
+    with a customer managed key, use the key.
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html#targets-specifics-kinesis
     """
@@ -33,21 +33,21 @@ class KinesisStream(Target):
         """Create the target.
 
         Args:
-            stream: A stream in the rule's account and region.
-            partition_key_path: JSONPath to the text in the event that decides the shard, such as
-                `$.detail.findings[0].AwsAccountId`; records with the same text stay in order.
-                Default: the event's id, which spreads the events over all shards.
+            stream: A stream in the rule's account and Region.
+            partition_key_path: The JSONPath of the string in the event to use as the partition key, such as
+                `$.detail.findings[0].AwsAccountId`. Records with the same key stay in order.
+                Default: the event's ID, which distributes the events over all shards.
             message: The record's data, up to 1 MB. Default: the whole event.
-            delivery: Retry policy and dead-letter queue. Default: those of the rule.
+            delivery: The retry policy and dead-letter queue. Default: the rule's.
 
         Raises:
-            ValueError: The path does not start with `$.`.
+            ValueError: The path doesn't start with `$.`.
         """
         super().__init__(delivery=delivery)
         path = partition_key_path
         if path is not None and not Token.is_unresolved(path) and not path.startswith("$."):
             raise ValueError(
-                f"partition_key_path {path!r} is not a JSONPath. It starts with '$.', for example "
+                f"partition_key_path {path!r} is not a JSONPath. It must start with '$.', for example "
                 "'$.detail.findings[0].AwsAccountId'."
             )
         self._stream = stream
@@ -55,7 +55,7 @@ class KinesisStream(Target):
         self._message = message
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
-        """Let the rule put records on the stream."""
+        """Allow the rule to put records on the stream."""
         require_same_place(rule, self._stream, self._stream.stream_arn, what="stream")
         return events.RuleTargetConfig(
             arn=self._stream.stream_arn,

@@ -1,4 +1,4 @@
-"""A Lambda function as the target of a rule."""
+"""A Lambda function as a rule target."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _MAX_EVENT_AGE_HOURS: Final = 6
 class LambdaFunction(Target):
     """Invokes a Lambda function with the event.
 
-    EventBridge invokes a function asynchronously and is done once Lambda has accepted the event. An event
-    that the function then fails to handle is Lambda's to keep: unless the function has a dead-letter queue or
-    an on-failure destination of its own, it gets the rule's dead-letter queue as its on-failure destination,
-    after 2 retries within 6 hours (Lambda's defaults).
+    EventBridge invokes functions asynchronously, so delivery succeeds when Lambda accepts the event. If the
+    function then fails, Lambda retries 2 times within 6 hours and sends the event to the function's
+    dead-letter queue or on-failure destination. If the function has neither, the rule's dead-letter queue
+    becomes its on-failure destination.
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
     """
@@ -40,15 +40,15 @@ class LambdaFunction(Target):
 
         Args:
             function: The function to invoke.
-            event: What the function gets. Default: the whole event.
-            delivery: Retry policy and dead-letter queue. Default: those of the rule.
+            event: The payload that the function receives. Default: the whole event.
+            delivery: The retry policy and dead-letter queue. Default: the rule's.
         """
         super().__init__(delivery=delivery)
         self._function = function
         self._event = event
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:
-        """Let only the rule invoke the function, and have the function keep what it fails to handle."""
+        """Allow only the rule to invoke the function, and set a destination for failed events."""
         self._allow_invocation(rule)
         self._keep_failed_events(dead_letter_queue)
         return events.RuleTargetConfig(
@@ -59,7 +59,7 @@ class LambdaFunction(Target):
         permission_id = f"AllowEventRule{Names.node_unique_id(self._function.node)}"
         if rule.node.try_find_child(permission_id) is not None:
             return
-        # The rule's ARN names the account. With SourceAccount as well EventBridge could not invoke it:
+        # The rule's ARN contains the account. With SourceAccount in addition, EventBridge can't invoke it:
         # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html#eb-lam-function-not-invoked
         self._function.add_permission(
             permission_id,
@@ -72,10 +72,10 @@ class LambdaFunction(Target):
     def _keep_failed_events(self, dead_letter_queue: sqs.IQueue) -> None:
         function = self._function
         if not Resource.is_owned_resource(function):
-            self._warn("is not part of this app, so it is not changed here")
+            self._warn("is not part of this app, so its configuration is not changed")
         elif (config := function.node.try_find_child("EventInvokeConfig")) is not None:
             if not _has_on_failure_destination(config) and not _has_dead_letter_queue(function):
-                self._warn("has an event invoke configuration of its own without one")
+                self._warn("has its own event invoke configuration, without an on-failure destination")
         elif not _has_dead_letter_queue(function):
             # Not a queue of another stack, which may depend on the function's already.
             same_stack = Stack.of(function) is Stack.of(dead_letter_queue)
@@ -91,7 +91,7 @@ class LambdaFunction(Target):
         Annotations.of(self._function).add_warning_v2(
             "securityhub-actions:FailedEventsAreLost",
             f"The function {self._function.node.path} {why}. Make sure that it has an on-failure destination "
-            "or a dead-letter queue: an event that it fails to handle is lost otherwise.",
+            "or a dead-letter queue. Otherwise, events that it fails to handle are lost.",
         )
 
 

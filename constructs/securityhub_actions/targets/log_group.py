@@ -1,4 +1,4 @@
-"""An Amazon CloudWatch Logs log group as the target of a rule."""
+"""An Amazon CloudWatch Logs log group as a rule target."""
 
 from __future__ import annotations
 
@@ -19,12 +19,10 @@ _POLICY_ID: Final = "SecurityHubLogGroupPolicy"
 
 
 class LogGroup(Target):
-    """Writes the event to a log group, each into a log stream of its own.
+    """Writes the event to a log group. Each event gets its own log stream.
 
-    An account may have 10 resource policies of CloudWatch Logs in a region. All log groups of a stack share
-    one of them, which lets a log group's rules, and only them, write events to it.
-
-    Source:
+    CloudWatch Logs allows 10 resource policies per account and Region. All log groups of a stack share one
+    policy, which allows only a log group's own rules to write events to it.
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-cloudwatchlogs-permissions
     """
 
@@ -38,19 +36,19 @@ class LogGroup(Target):
         """Create the target.
 
         Args:
-            log_group: A log group in the rule's account and region. Any name works, but EventBridge's console
-                shows only those that start with `/aws/events/`.
-            message: The log event: an object with the fields `timestamp` (milliseconds since 1970) and
-                `message`, both of them texts, as `aws_events_targets.LogGroupTargetInput` makes it.
+            log_group: A log group in the rule's account and Region. Any name works, but the EventBridge
+                console lists only names that start with `/aws/events/`.
+            message: The log event: an object with the fields `timestamp` (in milliseconds since 1970) and
+                `message`, both strings, such as an `aws_events_targets.LogGroupTargetInput`.
                 Default: the whole event with its own time.
-            delivery: Retry policy and dead-letter queue. Default: those of the rule.
+            delivery: The retry policy and dead-letter queue. Default: the rule's.
         """
         super().__init__(delivery=delivery)
         self._log_group = log_group
         self._message = message
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
-        """Let the rule create log streams and write to them."""
+        """Allow the rule to create log streams and write to them."""
         require_same_place(rule, self._log_group, self._log_group.log_group_arn, what="log group")
         stack = Stack.of(rule)
         policy = stack.node.try_find_child(_POLICY_ID)
@@ -58,7 +56,7 @@ class LogGroup(Target):
             policy = _LogGroupPolicy(stack, _POLICY_ID)
         policy.allow(self._log_group, rule)
         return events.RuleTargetConfig(
-            # Of the group itself: its ARN in CDK ends in ":*" and means its streams.
+            # The ARN of the group itself. In the CDK, it ends in ":*" and refers to its streams.
             arn=stack.format_arn(
                 service="logs",
                 resource="log-group",
@@ -70,13 +68,13 @@ class LogGroup(Target):
 
 
 class _LogGroupPolicy(logs.ResourcePolicy):
-    """The resource policy that lets the rules of a stack write to their log groups."""
+    """The resource policy that allows the rules of a stack to write to their log groups."""
 
     def __init__(self, stack: Stack, construct_id: str) -> None:
         super().__init__(stack, construct_id)
         self._rules: dict[str, list[str]] = {}
         self._statements: dict[str, iam.PolicyStatement] = {}
-        # EventBridge does not say for which rule it makes a log stream: a condition would let it make none.
+        # EventBridge doesn't say for which rule it creates a log stream, so a condition would deny them all.
         # https://github.com/aws-samples/serverless-patterns/pull/618
         self._streams = _statement("logs:CreateLogStream")
         self.document.add_statements(self._streams)
@@ -99,9 +97,9 @@ class _LogGroupPolicy(logs.ResourcePolicy):
         if length <= MAX_POLICY_LENGTH:
             return []
         return [
-            f"The policy of the log groups of {Stack.of(self).node.path} has {length} characters. CloudWatch "
-            f"Logs allows {MAX_POLICY_LENGTH}: let fewer rules write to log groups, or move some to another "
-            "stack."
+            f"The resource policy for the log groups of {Stack.of(self).node.path} has {length} characters. "
+            f"CloudWatch Logs allows {MAX_POLICY_LENGTH}. Use fewer rules that write to log groups, or move "
+            "some to another stack."
         ]
 
 

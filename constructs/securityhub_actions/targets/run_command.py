@@ -1,4 +1,4 @@
-"""AWS Systems Manager Run Command on EC2 instances as the target of a rule."""
+"""AWS Systems Manager Run Command on EC2 instances as a rule target."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _SHELL_DOCUMENTS: Final = frozenset({"AWS-RunShellScript", "AWS-RunPowerShellScr
 
 @dataclass(frozen=True, slots=True)
 class Instances:
-    """The instances that run a command: named, or all that have a tag at that time.
+    """The instances that run a command: by ID, or all instances that have a tag when the command runs.
 
-    EventBridge takes one such block with 1 to 50 values, and nothing of it from the event.
+    EventBridge allows 1 to 50 values, and can't take them from the event.
 
     Attributes:
-        key: `InstanceIds` or `tag:` and the tag's key.
-        values: The ids, or the values of the tag, of which one must hold.
+        key: `InstanceIds`, or `tag:` followed by the tag key.
+        values: The instance IDs or the tag values. An instance must match one of them.
 
     Raises:
-        ValueError: No value, more than 50, a blank one or one twice.
+        ValueError: There are no values or more than 50, or a value is blank or a duplicate.
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_RunCommandTarget.html
     """
@@ -47,40 +47,40 @@ class Instances:
     def __post_init__(self) -> None:
         if not 1 <= len(self.values) <= MAX_VALUES:
             raise ValueError(
-                f"{self.key} has {len(self.values)} values. EventBridge allows 1 to {MAX_VALUES}: name a tag "
-                "that all of the instances have, or add a second rule."
+                f"{self.key} has {len(self.values)} values. EventBridge allows 1 to {MAX_VALUES}. Use a tag "
+                "that all of the instances have, or add another rule."
             )
         if any(not value.strip() for value in self.values) or len(set(self.values)) < len(self.values):
-            raise ValueError(f"{self.key} has a blank value or one twice among {list(self.values)}.")
+            raise ValueError(f"{self.key} contains a blank or duplicate value: {list(self.values)}.")
 
     @classmethod
     def with_ids(cls, *instance_ids: str) -> Self:
-        """Return 1 to 50 instances by their ids, `i-...` of EC2 or `mi-...` of a hybrid activation.
+        """Return 1 to 50 instances by their IDs: `i-...` (EC2) or `mi-...` (hybrid activation).
 
         Raises:
-            ValueError: An id that is neither.
+            ValueError: An ID isn't a valid instance ID.
         """
         for instance_id in instance_ids:
             if not Token.is_unresolved(instance_id) and not instance_id.startswith(("i-", "mi-")):
                 raise ValueError(
-                    f"{instance_id!r} is not the id of an instance. It starts with 'i-' (EC2) or 'mi-' "
+                    f"{instance_id!r} is not an instance ID. Instance IDs start with 'i-' (EC2) or 'mi-' "
                     "(hybrid)."
                 )
         return cls("InstanceIds", instance_ids)
 
     @classmethod
     def with_tag(cls, key: str, *values: str) -> Self:
-        """Return the EC2 instances of the account and region whose tag has one of 1 to 50 values.
+        """Return the EC2 instances in the account and Region whose tag has one of 1 to 50 values.
 
         Raises:
-            ValueError: A blank key.
+            ValueError: The key is blank.
         """
         if not key.strip():
-            raise ValueError(f"The tag's key {key!r} is blank. Pass the key as the first argument.")
+            raise ValueError(f"The tag key {key!r} is blank. Pass the key as the first argument.")
         return cls(f"tag:{key}", values)
 
     def permission(self, stack: Stack) -> iam.PolicyStatement:
-        """Return the permission to send commands to these instances and no others."""
+        """Return the permission to send commands to these instances only."""
         if self.key == "InstanceIds":
             return iam.PolicyStatement(
                 actions=["ssm:SendCommand"], resources=[_instance_arn(stack, value) for value in self.values]
@@ -107,13 +107,11 @@ def _instance_arn(stack: Stack, instance_id: str) -> str:
 class RunCommand(Target):
     """Runs a Systems Manager command document on instances.
 
-    EventBridge is done once Systems Manager has taken the command: what then fails on an instance is in the
-    command's history. Each rule gets a role that may send this document to these instances and nothing else.
+    Delivery succeeds when Systems Manager accepts the command. If the command fails on an instance, look for
+    it in the command history. Each rule gets a role that can only send this document to these instances.
 
     The instances are fixed. To act on the instance that a finding is about, use `Automation` or a Lambda
     function.
-
-    Source:
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html#targets-specifics-run-command
     """
 
@@ -128,16 +126,16 @@ class RunCommand(Target):
         """Create the target.
 
         Args:
-            document: A document of the type Command: the name of one's own or of one of AWS, the ARN of one
+            document: A Command document: the name of your own or an AWS-owned document, the ARN of a document
                 that is shared with the account, or the document itself.
-            instances: Which instances run it.
-            parameters: The document's parameters, each one or more texts, any of which may be an
-                `aws_events.EventField`. Text of a finding is not to be trusted: give it only to documents
-                whose parameters have an `allowedPattern`, never to a shell. Default: none.
-            delivery: Retry policy and dead-letter queue. Default: those of the rule.
+            instances: The instances that run the command.
+            parameters: The document's parameters. Each value is one or more strings, which can be an
+                `aws_events.EventField`. Text in a finding is untrusted input. Pass it only to documents whose
+                parameters have an `allowedPattern`, never to a shell. Default: none.
+            delivery: The retry policy and dead-letter queue. Default: the rule's.
 
         Raises:
-            ValueError: Not the name of a document, or a field of the event inside a longer text.
+            ValueError: The document name isn't valid, or an event field is part of a longer string.
         """
         super().__init__(delivery=delivery)
         self._document = SsmDocument(document)
@@ -146,7 +144,7 @@ class RunCommand(Target):
         self._is_shell_of_event = document in _SHELL_DOCUMENTS and take_from_event(parameters or {})
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
-        """Let the rule send the command to the instances."""
+        """Allow the rule to send the command to the instances."""
         self._warn_of_shell(rule)
         block = events.CfnRule.RunCommandTargetProperty(
             key=self._instances.key, values=list(self._instances.values)
@@ -185,7 +183,7 @@ class RunCommand(Target):
         if self._is_shell_of_event:
             Annotations.of(rule).add_warning_v2(
                 "securityhub-actions:ShellCommandFromEvent",
-                f"{rule.node.path} puts text of findings into the parameters of {self._document.name}. "
-                "Whoever can make a finding can then run commands on the instances. Write a document of your "
-                "own whose parameters have an allowedPattern.",
+                f"{rule.node.path} passes text from findings to the parameters of {self._document.name}. "
+                "Anyone who can create a finding can then run commands on the instances. Create your own "
+                "document with an allowedPattern for its parameters.",
             )

@@ -1,4 +1,4 @@
-"""An Amazon SNS topic as the target of a rule."""
+"""An Amazon SNS topic as a rule target."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from securityhub_actions.rule_access import allow_topic, require_same_place
 class SnsTopic(Target):
     """Publishes the event to a topic.
 
-    The rules, and only they, may publish to the topic; all of them share one statement of its policy. Where
-    the topic has a customer managed key, its policy is extended as well.
+    EventBridge can publish to the topic only for your rules, which share one statement in the topic policy.
+    If the topic is encrypted with a customer managed key, the key policy is extended too.
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
     """
@@ -29,25 +29,25 @@ class SnsTopic(Target):
         """Create the target.
 
         Args:
-            topic: A standard topic in the rule's account and region. Not encrypted with `alias/aws/sns`,
-                which lets no service in.
+            topic: A standard topic in the rule's account and Region. It can't be encrypted with
+                `alias/aws/sns`, whose key policy doesn't allow EventBridge.
             message: The message, up to 256 KB. Default: the whole event.
-            delivery: Retry policy and dead-letter queue. Default: those of the rule.
+            delivery: The retry policy and dead-letter queue. Default: the rule's.
 
         Raises:
-            ValueError: A FIFO topic.
+            ValueError: The topic is a FIFO topic.
         """
         super().__init__(delivery=delivery)
         if topic.fifo:
             raise ValueError(
-                f"{topic.node.path} is a FIFO topic, to which EventBridge cannot publish. Use a standard "
-                "topic, or targets.SqsQueue with a FIFO queue where order matters."
+                f"{topic.node.path} is a FIFO topic, and EventBridge can't publish to FIFO topics. Use a "
+                "standard topic, or targets.SqsQueue with a FIFO queue if the order matters."
             )
         self._topic = topic
         self._message = message
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
-        """Let the rule publish to the topic."""
+        """Allow the rule to publish to the topic."""
         require_same_place(rule, self._topic, self._topic.topic_arn, what="topic")
         allow_topic(self._topic, rule, sid="SecurityHubRules")
         return events.RuleTargetConfig(arn=self._topic.topic_arn, input=self._message)

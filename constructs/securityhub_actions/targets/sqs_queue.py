@@ -1,4 +1,4 @@
-"""An Amazon SQS queue as the target of a rule."""
+"""An Amazon SQS queue as a rule target."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ MAX_GROUP_LENGTH: Final = 128
 class SqsQueue(Target):
     """Sends the event to a queue as a message.
 
-    The rules, and only they, may send to the queue; all of them share one statement of its policy. Where the
-    queue has a customer managed key, its policy is extended as well.
+    EventBridge can send messages only for your rules, which share one statement in the queue policy. If the
+    queue is encrypted with a customer managed key, the key policy is extended too.
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html#targets-specifics-sqs
     """
@@ -34,16 +34,16 @@ class SqsQueue(Target):
         """Create the target.
 
         Args:
-            queue: A queue in the rule's account and region. Not encrypted with `alias/aws/sqs`, which lets no
-                service in.
-            message_group_id: The group of all messages, 1 to 128 characters; required for a FIFO queue, where
-                it decides what is kept in order, and allowed for a standard one. Default: none.
-            message: The message's body. Default: the whole event.
-            delivery: Retry policy and dead-letter queue. Default: those of the rule.
+            queue: A queue in the rule's account and Region. It can't be encrypted with `alias/aws/sqs`, whose
+                key policy doesn't allow EventBridge.
+            message_group_id: The message group ID of all messages, 1 to 128 characters. Required for a FIFO
+                queue, which keeps messages of a group in order; optional for a standard queue. Default: none.
+            message: The body of the message. Default: the whole event.
+            delivery: The retry policy and dead-letter queue. Default: the rule's.
 
         Raises:
-            ValueError: A group of other length, a FIFO queue without one, or one of this app without
-                content-based deduplication, which EventBridge relies on.
+            ValueError: The message group ID is too long, or missing for a FIFO queue; or a FIFO queue in this
+                app has no content-based deduplication, which EventBridge relies on.
         """
         super().__init__(delivery=delivery)
         _check_group(message_group_id)
@@ -58,7 +58,7 @@ class SqsQueue(Target):
         self._message = message
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
-        """Let the rule send to the queue."""
+        """Allow the rule to send messages to the queue."""
         require_same_place(rule, self._queue, self._queue.queue_arn, what="queue")
         allow_queue(self._queue, rule, sid="SecurityHubRules")
         return events.RuleTargetConfig(
@@ -73,16 +73,16 @@ def _check_group(message_group_id: str | None) -> None:
         return
     if len(message_group_id) > MAX_GROUP_LENGTH:
         raise ValueError(
-            f"message_group_id has {len(message_group_id)} characters. SQS allows 1 to {MAX_GROUP_LENGTH}: "
-            "shorten it."
+            f"message_group_id has {len(message_group_id)} characters. SQS allows 1 to {MAX_GROUP_LENGTH}. "
+            "Shorten it."
         )
 
 
 def _check_fifo(queue: sqs.IQueue, message_group_id: str | None) -> None:
     if not message_group_id:
         raise ValueError(
-            f"{queue.node.path} is a FIFO queue and message_group_id is {message_group_id!r}. Pass the group "
-            "of the messages; one for all, such as 'findings', keeps all of them in order."
+            f"{queue.node.path} is a FIFO queue and message_group_id is {message_group_id!r}. Pass a message "
+            "group ID, such as 'findings'. All messages with the same ID are kept in order."
         )
     resource = queue.node.default_child
     if (
@@ -92,5 +92,5 @@ def _check_fifo(queue: sqs.IQueue, message_group_id: str | None) -> None:
     ):
         raise ValueError(
             f"{queue.node.path} is a FIFO queue without content-based deduplication. EventBridge sends no "
-            "deduplication id: create the queue with content_based_deduplication=True."
+            "deduplication ID. Create the queue with content_based_deduplication=True."
         )

@@ -1,4 +1,4 @@
-"""What Run Command and Automation share: how documents are named, and how parameters are passed."""
+"""What Run Command and Automation share: the names of documents and the format of parameters."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_ssm as ssm
 
 Parameters = Mapping[str, str | Sequence[str]]
-"""Values by parameter. A text may be an `aws_events.EventField`."""
+"""Parameter names and values. A string can be an `aws_events.EventField`."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{3,128}")
 _RESERVED_PREFIX: Final = re.compile(r"aws|amazon|amzn", re.IGNORECASE)
 
 
 class SsmDocument:
-    """A Systems Manager document by its name, which also says whose it is.
+    """A Systems Manager document and its owner.
 
     Attributes:
-        name: The name without its owner.
+        name: The name of the document without its owner.
 
     Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/documents-creating-content.html
     """
 
     def __init__(self, document: str | ssm.CfnDocument) -> None:
-        """Tell who owns a document.
+        """Determine the name and owner of a document.
 
         Args:
-            document: The name of one's own document or of one of AWS, the ARN of one that another account
-                shares, or the document itself.
+            document: The name of your own or an AWS-owned document, the ARN of a document that another
+                account shares, or the document itself.
 
         Raises:
-            ValueError: Neither a name nor the ARN of a document.
+            ValueError: `document` is neither a valid name nor the ARN of a document.
         """
         self._shared_by: str | None = None
         if isinstance(document, ssm.CfnDocument):
@@ -48,24 +48,24 @@ class SsmDocument:
             self.name = document
         else:
             raise ValueError(
-                f"{document!r} is not the name of a Systems Manager document. Allowed are 3 to 128 letters, "
-                "digits, '_', '-' and '.', such as 'AWS-ConfigureAWSPackage', or the ARN of a document that "
-                "is shared with this account."
+                f"{document!r} is not the name of a Systems Manager document. Use 3 to 128 letters, digits, "
+                "'_', '-', and '.', such as 'AWS-ConfigureAWSPackage', or the ARN of a document that is "
+                "shared with this account."
             )
 
     @property
     def belongs_to_aws(self) -> bool:
-        """Whether AWS owns the document: nobody else may use the beginning of its name."""
+        """Whether AWS owns the document. The prefix of its name is reserved for AWS."""
         return not Token.is_unresolved(self.name) and _RESERVED_PREFIX.match(self.name) is not None
 
     def arn(self, stack: Stack, *, resource: str = "document", version: str = "", owned: bool = True) -> str:
-        """Return the document's ARN, without an account for one of AWS.
+        """Return the document's ARN. The ARN of an AWS-owned document has no account.
 
         Args:
-            stack: Gives partition, region and, unless the document is somebody else's, the account.
+            stack: The stack that determines the partition, the Region, and the account of your own documents.
             resource: `document`, or `automation-definition` for a runbook.
-            version: Appended after a colon. Default: none.
-            owned: False puts the stack's account into the ARN of a document of AWS as well.
+            version: The version, which is appended after a colon. Default: none.
+            owned: Whether to omit the account for an AWS-owned document. Default: True.
         """
         account = "" if self.belongs_to_aws and owned else self._shared_by or stack.account
         return stack.format_arn(
@@ -78,27 +78,26 @@ class SsmDocument:
 
 
 def parameters_input(parameters: Parameters) -> events.RuleTargetInput:
-    """Return the target's input in the form that Systems Manager wants, each parameter a list of texts.
+    """Return the target's input in the format of Systems Manager, with a list of strings per parameter.
 
-    Without an input of its own such a target would be given the event, which is no parameters at all.
+    A target without an input would receive the event, which isn't a valid set of parameters.
 
     Raises:
-        ValueError: A field of the event is only a part of a text: EventBridge would put it there without
-            escaping its quotes.
+        ValueError: An event field is part of a longer string, where EventBridge wouldn't escape its quotes.
 
     Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/running-automations-event-bridge.html
     """
     for name, value in parameters.items():
         if any(_is_embedded(text) for text in _texts(value)):
             raise ValueError(
-                f"The parameter {name} has a field of the event inside a longer text, whose quotes would not "
-                "be escaped there. Pass the field alone, and put the text around it in the document."
+                f"The parameter {name} has an event field inside a longer string, where its quotes would not "
+                "be escaped. Pass the field alone, and add the surrounding text in the document."
             )
     return events.RuleTargetInput.from_object({name: _texts(value) for name, value in parameters.items()})
 
 
 def take_from_event(parameters: Parameters) -> bool:
-    """Tell whether parameters take anything from the event."""
+    """Return whether parameters contain values from the event."""
     return any(_has_event_field(text) for value in parameters.values() for text in _texts(value))
 
 

@@ -1,4 +1,4 @@
-"""An AWS Step Functions state machine as the target of a rule."""
+"""An AWS Step Functions state machine as a rule target."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from securityhub_actions.targets.events_role import EventsRole
 class StateMachine(Target):
     """Starts an execution of a state machine with the event as its input.
 
-    EventBridge is done once the execution has started: an execution that then fails is not retried and not
-    put into the dead-letter queue. All rules of a stack share one role, which may start executions of this
-    state machine.
+    Delivery succeeds when the execution starts. An execution that fails later isn't retried, and its event
+    isn't sent to the dead-letter queue. All rules of a stack share one role, which can start executions of
+    this state machine.
 
     Source: https://docs.aws.amazon.com/step-functions/latest/dg/tutorial-cloudwatch-events-s3.html
     """
@@ -32,16 +32,16 @@ class StateMachine(Target):
         """Create the target.
 
         Args:
-            state_machine: A standard or express state machine in the rule's account and region.
-            event: The execution's input. Default: the whole event.
-            delivery: Retry policy and dead-letter queue. Default: those of the rule.
+            state_machine: A Standard or Express state machine in the rule's account and Region.
+            event: The input of the execution. Default: the whole event.
+            delivery: The retry policy and dead-letter queue. Default: the rule's.
         """
         super().__init__(delivery=delivery)
         self._state_machine = state_machine
         self._event = event
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
-        """Let the rule start executions."""
+        """Allow the rule to start executions."""
         require_same_place(
             rule, self._state_machine, self._state_machine.state_machine_arn, what="state machine"
         )

@@ -106,7 +106,7 @@ def test_a_body_made_from_the_first_finding_is_an_error_where_others_could_be_lo
 ):
     new_rule(stack, *detail_types).add_target(ApiDestination(destination, body={"text": TITLE}))
     error = synth_error(stack)
-    assert "the request to Stack/Destination is made from $.detail.findings[0].Title" in error
+    assert "the request to Stack/Destination contains $.detail.findings[0].Title" in error
     assert "send the event to a Lambda function" in error
 
 
@@ -133,13 +133,13 @@ def test_a_path_fits_the_events_whose_format_has_it(stack, destination, path, de
 )
 def test_a_path_of_the_other_format_is_an_error(stack, destination, body, detail_type):
     new_rule(stack, detail_type).add_target(ApiDestination(destination, body=body))
-    assert "it fits only" in synth_error(stack)
+    assert "which works only with" in synth_error(stack)
 
 
 def test_a_header_made_from_the_first_finding_is_an_error_where_there_may_be_none(stack, destination):
     target = ApiDestination(destination, header_parameters={"X-Title": TITLE.path})
     new_rule(stack, "Security Hub Insight Results").add_target(target)
-    assert "is made from $.detail.findings[0].Title" in synth_error(stack)
+    assert "contains $.detail.findings[0].Title" in synth_error(stack)
 
 
 def test_a_pattern_that_is_widened_after_the_target_was_added_is_still_checked(stack, destination):

@@ -35,7 +35,7 @@ def test_another_version_can_be_started(stack, send, target_of, version):
 
 @pytest.mark.parametrize("version", ["", "0", "v1", "LATEST"])
 def test_what_is_no_version_is_an_error(version):
-    with pytest.raises(ValueError, match=f"version {version!r} is neither"):
+    with pytest.raises(ValueError, match=f"version {version!r} is not valid"):
         targets.Automation("Isolate", version=version)
 
 
@@ -65,7 +65,7 @@ def test_a_parameter_can_come_from_the_event(stack, send, target_of):
 
 
 def test_a_field_of_the_event_inside_a_longer_text_is_an_error():
-    with pytest.raises(ValueError, match="InstanceId has a field of the event inside a longer text"):
+    with pytest.raises(ValueError, match="InstanceId has an event field inside a longer string"):
         targets.Automation("Isolate", parameters={"InstanceId": f"{INSTANCE} now"})
 
 

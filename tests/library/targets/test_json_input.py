@@ -56,7 +56,7 @@ def test_two_paths_that_look_alike_get_two_variables():
 @pytest.mark.parametrize("text", ["<title>", "a <b> c", "<>"])
 @pytest.mark.parametrize("place", [lambda text: {"x": text}, lambda text: {text: "x"}, lambda text: [text]])
 def test_a_text_that_eventbridge_would_read_as_a_variable_is_an_error(text, place):
-    with pytest.raises(ValueError, match="which EventBridge reads as a variable"):
+    with pytest.raises(ValueError, match="which EventBridge would interpret as a variable"):
         JsonInput(place(text))
 
 
@@ -64,7 +64,7 @@ def test_a_text_that_eventbridge_would_read_as_a_variable_is_an_error(text, plac
     "path", ["", "detail", "$detail", "$.", "$.a[x]", "$['a']", "$..a", "$.a b", "$.a[0"]
 )
 def test_a_path_that_eventbridge_does_not_know_is_an_error(path):
-    with pytest.raises(ValueError, match="is not an input path of EventBridge"):
+    with pytest.raises(ValueError, match="is not a valid EventBridge input path"):
         InputPath(path)
 
 

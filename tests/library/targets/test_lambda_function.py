@@ -13,7 +13,7 @@ from securityhub_actions import CustomAction, CustomActionRule, Delivery, target
 ACCOUNT = "111122223333"
 PERMISSION = "AWS::Lambda::Permission"
 INVOKE_CONFIG = "AWS::Lambda::EventInvokeConfig"
-LOST_WARNING = Match.string_like_regexp("an event that it fails to handle is lost otherwise")
+LOST_WARNING = Match.string_like_regexp("Otherwise, events that it fails to handle are lost")
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ def test_a_parameter_can_come_from_the_event(stack, send, target_of):
 
 
 def test_a_field_of_the_event_inside_a_longer_text_is_an_error_because_its_quotes_would_not_be_escaped():
-    with pytest.raises(ValueError, match="Reason has a field of the event inside a longer text"):
+    with pytest.raises(ValueError, match="Reason has an event field inside a longer string"):
         targets.RunCommand("Isolate", instances=ONE, parameters={"Reason": ["ok", f"Because of {TITLE}"]})
 
 
@@ -163,7 +163,7 @@ def test_no_value_or_more_than_50_are_an_error(count):
 
 @pytest.mark.parametrize("values", [("web", " "), ("web", "web")])
 def test_a_blank_value_or_one_twice_is_an_error(values):
-    with pytest.raises(ValueError, match="blank value or one twice"):
+    with pytest.raises(ValueError, match="blank or duplicate value"):
         Instances.with_tag("Name", *values)
 
 
@@ -173,5 +173,5 @@ def test_a_blank_tag_key_is_an_error():
 
 
 def test_what_is_no_id_of_an_instance_is_an_error():
-    with pytest.raises(ValueError, match="'web-1' is not the id of an instance"):
+    with pytest.raises(ValueError, match="'web-1' is not an instance ID"):
         Instances.with_ids("web-1")

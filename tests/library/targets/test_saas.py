@@ -239,7 +239,7 @@ def test_a_rule_for_a_custom_action_can_send_all_findings(vendor):
 
 def test_a_signature_in_the_url_of_a_workflow_is_refused_and_not_repeated():
     stack = new_stack()
-    with pytest.raises(ValueError, match="must not stand in a template") as caught:
+    with pytest.raises(ValueError, match="must not appear in a template") as caught:
         targets.MicrosoftTeams(
             stack, "Teams", workflow_url="https://example.com/x?sv=1.0&sig=hush", secret=new_secret(stack)
         )
@@ -270,7 +270,7 @@ def test_a_credential_of_a_webhook_that_is_not_from_secrets_manager_is_an_error(
 def test_an_endpoint_that_eventbridge_would_not_take_is_an_error(endpoint):
     stack = new_stack()
     authorization = events.Authorization.api_key("X-Api-Key", new_secret(stack).secret_value)
-    with pytest.raises(ValueError, match="is not an endpoint of an API destination"):
+    with pytest.raises(ValueError, match="is not a valid endpoint of an API destination"):
         targets.Webhook(stack, "Webhook", endpoint=endpoint, authorization=authorization)
 
 
@@ -284,7 +284,7 @@ def test_a_rate_that_eventbridge_would_not_take_is_an_error(rate):
 @pytest.mark.parametrize("label", ["", "security hub", "tab\t"])
 def test_a_label_that_jira_would_refuse_is_an_error(label):
     stack = new_stack()
-    with pytest.raises(ValueError, match="which Jira does not allow"):
+    with pytest.raises(ValueError, match="which Jira doesn't allow"):
         targets.JiraCloud(
             stack,
             "Jira",

@@ -1,6 +1,6 @@
-"""Services outside AWS, as targets that take their address, their settings and a secret.
+"""Third-party services as rule targets. Each takes an address, settings, and a secret.
 
-docs/targets/saas.md says which events each takes, what its secret contains, and how it fails.
+docs/targets/saas.md describes the events that each supports, the contents of its secret, and how it fails.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What all third parties need: an endpoint that may stand in a template, and a secret that may not."""
+"""What all third-party targets share: an endpoint, and a secret that must not appear in the template."""
 
 from __future__ import annotations
 
@@ -37,18 +37,19 @@ def new_api_destination(
     """Create a connection and an API destination that uses it, for POST requests.
 
     Args:
-        scope: The construct that they belong to.
-        construct_id: The id in that scope.
-        endpoint: An https URL without secrets.
+        scope: The parent construct.
+        construct_id: The construct ID, unique within the scope.
+        endpoint: An HTTPS URL without secrets.
         authorization: The credentials.
-        rate_limit_per_second: At most so many requests, 1 to 300; more events wait, for up to a day.
-        description: What is behind the endpoint.
-        body_parameters: Secret members of every body. Default: none.
-        query_string_parameters: Secret parameters of every query. Default: none.
+        rate_limit_per_second: The maximum number of requests per second, 1 to 300. Further events wait for up
+            to 24 hours.
+        description: The description of the connection and the API destination.
+        body_parameters: Secret members to add to every body. Default: none.
+        query_string_parameters: Secret parameters to add to every query string. Default: none.
 
     Raises:
-        ValueError: The endpoint is not such a URL, or the rate is out of range. At synthesis: a credential is
-            not from Secrets Manager.
+        ValueError: The endpoint isn't a valid URL, or the rate is out of range. At synthesis: a credential
+            isn't from Secrets Manager.
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_CreateApiDestination.html
     """
@@ -79,42 +80,42 @@ def new_api_destination(
 
 
 def check_endpoint(endpoint: str) -> None:
-    """Raise ValueError unless the endpoint is an https URL of at most 2,048 characters and without a user."""
+    """Raise ValueError unless the endpoint is an HTTPS URL with up to 2,048 characters and no user name."""
     if Token.is_unresolved(endpoint):
         return
     if not _ENDPOINT.fullmatch(endpoint) or len(endpoint) > MAX_ENDPOINT_LENGTH:
         raise ValueError(
-            f"{endpoint!r} is not an endpoint of an API destination. It must be an https URL with a host, of "
-            f"at most {MAX_ENDPOINT_LENGTH} characters, without a fragment, and without a user name or "
-            "password, which belong into a secret: for example 'https://example.com/hook'."
+            f"{endpoint!r} is not a valid endpoint of an API destination. Use an HTTPS URL with a host and "
+            f"up to {MAX_ENDPOINT_LENGTH} characters, such as 'https://example.com/hook'. It can't have a "
+            "fragment, a user name, or a password. Credentials belong in a secret."
         )
 
 
 def joined_url(base_url: str, path: str) -> str:
-    """The URL of a path below a base URL that may or may not end with a slash."""
+    """The URL of a path below a base URL, with or without a trailing slash."""
     return f"{base_url.rstrip('/')}{path}"
 
 
 def secret_header(
     name: str, secret: secretsmanager.ISecret, key: str, *, prefix: str = ""
 ) -> events.Authorization:
-    """Authorize with a header that holds a secret.
+    """Authorize with a header that contains a secret.
 
     Args:
-        name: The header.
-        secret: The secret.
-        key: The member of its JSON object that is sent.
-        prefix: What stands before it, such as `Bearer ` with its space. Default: nothing.
+        name: The name of the header.
+        secret: The secret, a JSON object.
+        key: The member of the secret to send.
+        prefix: The prefix of the value, such as `Bearer ` with a trailing space. Default: none.
     """
     value = secret.secret_value_from_json(key)
     if prefix:
-        # The value is a reference that CloudFormation resolves; nothing is unwrapped but its text.
+        # The value is a dynamic reference that CloudFormation resolves. Only the reference is unwrapped.
         value = SecretValue.unsafe_plain_text(f"{prefix}{value.unsafe_unwrap()}")
     return events.Authorization.api_key(name, value)
 
 
 def no_credentials() -> events.Authorization:
-    """Authorize where the secret travels elsewhere: a connection must have some header, so a harmless one."""
+    """Add a header without a secret, which a connection requires if the secret is sent elsewhere."""
     return events.Authorization.api_key("X-Event-Source", SecretValue.unsafe_plain_text(_HARMLESS))
 
 
@@ -123,7 +124,7 @@ def _plain_secrets(connection: events.Connection) -> list[str]:
     parameters = Stack.of(connection).resolve([resource.auth_parameters for resource in resources])
     return [
         f"The connection {connection.node.path} has a {name} that is not from Secrets Manager and would "
-        "stand in the template. Store it there and pass secret.secret_value_from_json(...)."
+        "appear in the template. Store it in Secrets Manager and pass secret.secret_value_from_json(...)."
         for name, value in _members(parameters)
         if name in _SECRETS and value != _HARMLESS and _REFERENCE not in str(value)
     ]

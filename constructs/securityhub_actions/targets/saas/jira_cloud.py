@@ -1,4 +1,4 @@
-"""A project of Jira Cloud as the target of a rule."""
+"""A Jira Cloud project as a rule target."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from securityhub_actions.targets.saas.connection import joined_url, new_api_dest
 
 
 class JiraCloud(ApiDestination):
-    """Creates an issue in Jira Cloud, with REST API v3.
+    """Creates an issue in Jira Cloud with the REST API v3.
 
-    Every event creates an issue, also a repeated one: let the rule match new findings only. Jira refuses a
-    title with a line break or with more than 255 characters; such an event ends in the dead-letter queue.
+    Every event creates an issue, even for the same finding, so let the rule match only new findings. Jira
+    rejects a title with a line break or more than 255 characters. Such an event goes to the dead-letter
+    queue.
 
     Source: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-post
     """
@@ -42,25 +43,24 @@ class JiraCloud(ApiDestination):
         """Create the connection, the API destination and the target.
 
         Args:
-            scope: The construct that they belong to.
-            construct_id: The id in that scope.
-            base_url: The site, such as `https://example.atlassian.net`.
-            project_key: The project, such as `SEC`.
-            secret: A JSON object with the e-mail address and the API token of an account that may create
-                issues.
-            issue_type: The name of an issue type that needs no other fields than these. Default: `Task`.
+            scope: The parent construct.
+            construct_id: The construct ID, unique within the scope.
+            base_url: The URL of the site, such as `https://example.atlassian.net`.
+            project_key: The project key, such as `SEC`.
+            secret: A JSON object with the email address and API token of a user who can create issues.
+            issue_type: The name of an issue type that requires no other fields. Default: `Task`.
             labels: Labels without spaces. Default: `security-hub`.
-            email_key: The member of the secret with the address. Default: `email`.
-            api_token_key: The member of the secret with the token. Default: `api_token`.
-            rate_limit_per_second: Requests a second, 1 to 300. Default: 5.
-            delivery: Retry policy and dead-letter queue. Default: those of the rule.
+            email_key: The member of the secret that contains the email address. Default: `email`.
+            api_token_key: The member of the secret that contains the token. Default: `api_token`.
+            rate_limit_per_second: Requests per second, 1 to 300. Default: 5.
+            delivery: The retry policy and dead-letter queue. Default: the rule's.
 
         Raises:
-            ValueError: The base URL, a label or the rate is not allowed.
+            ValueError: The base URL, a label, or the rate isn't valid.
         """
         if spaced := [label for label in labels if label.split() != [label]]:
             raise ValueError(
-                f"The label {spaced[0]!r} is empty or has a space, which Jira does not allow: use '-'."
+                f"The label {spaced[0]!r} is empty or contains a space, which Jira doesn't allow. Use '-'."
             )
         destination = new_api_destination(
             scope,
@@ -89,7 +89,7 @@ class JiraCloud(ApiDestination):
 
 
 def _document(finding: FindingPaths) -> Json:
-    """The description in Atlassian's document format.
+    """The description in Atlassian Document Format.
 
     Source: https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/
     """

@@ -1,4 +1,4 @@
-"""A channel or chat of Microsoft Teams as the target of a rule."""
+"""A Microsoft Teams channel or chat as a rule target."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from securityhub_actions.targets.saas.connection import new_api_destination, no_
 
 
 class MicrosoftTeams(ApiDestination):
-    """Posts a finding as an Adaptive Card through a workflow "When a Teams webhook request is received".
+    """Posts a finding as an Adaptive Card with a workflow of type "When a Teams webhook request is received".
 
-    The secret of a workflow's URL is its query parameter `sig`: it goes into the secret, the rest of the URL
-    stays the endpoint. The workflow accepts a request (202) before it posts; whether it posted is in its run
-    history only.
+    The secret part of the workflow's URL is the query parameter `sig`. Store it in the secret, and pass the
+    rest of the URL as the endpoint. The workflow accepts a request (202) before it posts the message. Whether
+    it succeeds shows only in its run history.
 
     Source: https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using
     """
@@ -40,17 +40,17 @@ class MicrosoftTeams(ApiDestination):
         """Create the connection, the API destination and the target.
 
         Args:
-            scope: The construct that they belong to.
-            construct_id: The id in that scope.
+            scope: The parent construct.
+            construct_id: The construct ID, unique within the scope.
             workflow_url: The URL of the workflow without the parameter `sig`.
-            secret: A JSON object with the value of `sig`, decoded: as the URL has it, but with `/`, `+` and
-                `=` for `%2F`, `%2B` and `%3D`.
-            signature_key: The member of that object. Default: `sig`.
-            rate_limit_per_second: Requests a second, 1 to 300. Default: 4, the limit of Teams.
-            delivery: Retry policy and dead-letter queue. Default: those of the rule.
+            secret: A JSON object with the URL-decoded value of `sig`, which contains `/`, `+`, and `=`
+                instead of `%2F`, `%2B`, and `%3D`.
+            signature_key: The member of the secret that contains the signature. Default: `sig`.
+            rate_limit_per_second: Requests per second, 1 to 300. Default: 4, the limit of Teams.
+            delivery: The retry policy and dead-letter queue. Default: the rule's.
 
         Raises:
-            ValueError: The URL holds the signature or is not allowed, or the rate is not allowed.
+            ValueError: The URL contains the signature or isn't valid, or the rate isn't valid.
         """
         _check_unsigned(workflow_url)
         signature = events.HttpParameter.from_secret(secret.secret_value_from_json(signature_key))
@@ -70,9 +70,9 @@ def _check_unsigned(workflow_url: str) -> None:
     if Token.is_unresolved(workflow_url):
         return
     if "sig" in dict(parse_qsl(urlsplit(workflow_url).query, keep_blank_values=True)):
-        # The URL is not repeated here: whoever has it can post.
+        # The message doesn't repeat the URL, because anyone who has it can post.
         raise ValueError(
-            "workflow_url holds the parameter 'sig', which is a secret and must not stand in a template. "
+            "workflow_url contains the parameter 'sig', which is a secret and must not appear in a template. "
             "Store its value in Secrets Manager, pass secret=..., and remove '&sig=...' from the URL."
         )
 
@@ -101,5 +101,5 @@ def _fact(label: str, value: Json) -> Json:
 
 
 def _paragraph(*runs: dict[str, Json]) -> Json:
-    # Runs and not a TextBlock, which would read Markdown in the finding's text.
+    # Text runs instead of a TextBlock, which would render Markdown in the finding's text.
     return {"type": "RichTextBlock", "inlines": [{"type": "TextRun", **run} for run in runs]}

@@ -1,4 +1,4 @@
-"""A service of PagerDuty as the target of a rule."""
+"""A PagerDuty service as a rule target."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from securityhub_actions.targets.saas.connection import (
 
 
 class PagerDutySeverity(StrEnum):
-    """How PagerDuty ranks an alert."""
+    """The severity of a PagerDuty alert."""
 
     CRITICAL = "critical"
     ERROR = "error"
@@ -29,7 +29,7 @@ class PagerDutySeverity(StrEnum):
 
 
 class PagerDutyEventAction(StrEnum):
-    """What an event does with the alert of its finding."""
+    """What an event does with the finding's alert."""
 
     TRIGGER = "trigger"
     ACKNOWLEDGE = "acknowledge"
@@ -37,11 +37,12 @@ class PagerDutyEventAction(StrEnum):
 
 
 class PagerDuty(ApiDestination):
-    """Sends an alert to PagerDuty's Events API v2.
+    """Sends an alert with the PagerDuty Events API v2.
 
-    The finding's id is the deduplication key: updates of a finding join its alert, and another rule, for
-    resolved findings, can resolve it with `event_action=PagerDutyEventAction.RESOLVE`. PagerDuty allows 255
-    characters there; a finding with a longer id is refused and ends in the dead-letter queue.
+    The finding's ID is the deduplication key, so updates to a finding are added to its alert. To resolve the
+    alert, use another rule for resolved findings with `event_action=PagerDutyEventAction.RESOLVE`. PagerDuty
+    allows 255 characters in the key. It rejects a finding with a longer ID, and the event goes to the
+    dead-letter queue.
 
     Source: https://developer.pagerduty.com/docs/send-alert-event
     """
@@ -62,19 +63,20 @@ class PagerDuty(ApiDestination):
         """Create the connection, the API destination and the target.
 
         Args:
-            scope: The construct that they belong to.
-            construct_id: The id in that scope.
+            scope: The parent construct.
+            construct_id: The construct ID, unique within the scope.
             secret: A JSON object with the integration key of the service.
-            severity: The severity of every alert, as EventBridge cannot translate that of the finding: use a
-                rule for each severity.
-            event_action: Default: trigger an alert.
-            routing_key_key: The member of the secret that holds the key. Default: `routing_key`.
-            base_url: Default: `https://events.pagerduty.com`; in the EU `https://events.eu.pagerduty.com`.
-            rate_limit_per_second: Requests a second, 1 to 300. Default: 2, PagerDuty's limit for a key.
-            delivery: Retry policy and dead-letter queue. Default: those of the rule.
+            severity: The severity of every alert. EventBridge can't map the finding's severity, so use a
+                separate rule for each severity.
+            event_action: What to do with the alert. Default: trigger it.
+            routing_key_key: The member of the secret that contains the key. Default: `routing_key`.
+            base_url: The URL of the API. For accounts in the EU, use `https://events.eu.pagerduty.com`.
+                Default: `https://events.pagerduty.com`.
+            rate_limit_per_second: Requests per second, 1 to 300. Default: 2, PagerDuty's limit for a key.
+            delivery: The retry policy and dead-letter queue. Default: the rule's.
 
         Raises:
-            ValueError: The base URL or the rate is not allowed.
+            ValueError: The base URL or the rate isn't valid.
         """
         routing_key = events.HttpParameter.from_secret(secret.secret_value_from_json(routing_key_key))
         destination = new_api_destination(

@@ -1,4 +1,4 @@
-"""The incidents of a ServiceNow instance as the target of a rule."""
+"""ServiceNow incidents as a rule target."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from securityhub_actions.targets.saas.connection import joined_url, new_api_dest
 
 
 class ServiceNowLevel(IntEnum):
-    """The urgency or the impact of an incident; ServiceNow derives the priority from both."""
+    """The urgency or impact of an incident. ServiceNow derives the priority from both."""
 
     HIGH = 1
     MEDIUM = 2
@@ -24,10 +24,10 @@ class ServiceNowLevel(IntEnum):
 
 
 class ServiceNow(ApiDestination):
-    """Creates an incident with ServiceNow's Table API.
+    """Creates an incident with the ServiceNow Table API.
 
-    Every event creates an incident, whose correlation id is the id of the event. ServiceNow cuts a text that
-    is longer than its column: of a title it keeps 160 characters as the short description.
+    Every event creates an incident, whose correlation ID is the ID of the event. ServiceNow truncates values
+    that are too long: it keeps 160 characters of a title as the short description.
 
     Source: https://www.servicenow.com/docs/bundle/zurich-api-reference/page/integrate/inbound-rest/concept/c_TableAPI.html
     """
@@ -49,19 +49,19 @@ class ServiceNow(ApiDestination):
         """Create the connection, the API destination and the target.
 
         Args:
-            scope: The construct that they belong to.
-            construct_id: The id in that scope.
-            base_url: The instance, such as `https://example.service-now.com`.
-            secret: A JSON object with the name and the password of a user with the role `itil`.
-            urgency: The urgency of every incident, as EventBridge cannot derive it from the finding.
+            scope: The parent construct.
+            construct_id: The construct ID, unique within the scope.
+            base_url: The URL of the instance, such as `https://example.service-now.com`.
+            secret: A JSON object with the user name and password of a user with the role `itil`.
+            urgency: The urgency of every incident. EventBridge can't derive it from the finding.
             impact: The impact of every incident.
-            username_key: The member of the secret with the name. Default: `username`.
-            password_key: The member of the secret with the password. Default: `password`.
-            rate_limit_per_second: Requests a second, 1 to 300. Default: 5.
-            delivery: Retry policy and dead-letter queue. Default: those of the rule.
+            username_key: The member of the secret that contains the user name. Default: `username`.
+            password_key: The member of the secret that contains the password. Default: `password`.
+            rate_limit_per_second: Requests per second, 1 to 300. Default: 5.
+            delivery: The retry policy and dead-letter queue. Default: the rule's.
 
         Raises:
-            ValueError: The base URL or the rate is not allowed.
+            ValueError: The base URL or the rate isn't valid.
         """
         destination = new_api_destination(
             scope,

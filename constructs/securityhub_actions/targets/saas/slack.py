@@ -1,4 +1,4 @@
-"""A channel of Slack as the target of a rule."""
+"""A Slack channel as a rule target."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from securityhub_actions.targets.saas.connection import (
 
 
 class Slack(ApiDestination):
-    """Posts a finding into a Slack channel, as a bot with the scope `chat:write` that is in the channel.
+    """Posts a finding to a Slack channel, as a bot that is a member of it and has the scope `chat:write`.
 
-    Not through an incoming webhook: its URL is the secret, and EventBridge shows the endpoint of an API
-    destination to everyone who may describe it.
+    It doesn't use an incoming webhook, because the webhook's URL is a secret, and everyone who can describe
+    an API destination can see its endpoint.
 
-    Slack answers 200 also to a request that it refuses, such as one with a revoked token, and EventBridge
-    takes that for success. Give the rule a second target where no finding may go unseen.
+    Slack responds with 200 even if it rejects a request, for example because the token is revoked, and
+    EventBridge treats that as a success. If no finding must be missed, add a second target to the rule.
 
     Source: https://docs.slack.dev/reference/methods/chat.postMessage
     """
@@ -43,17 +43,18 @@ class Slack(ApiDestination):
         """Create the connection, the API destination and the target.
 
         Args:
-            scope: The construct that they belong to.
-            construct_id: The id in that scope.
-            channel: The id of the channel, such as `C024BE91L`.
-            secret: A JSON object with the bot's token, which starts with `xoxb-`.
-            token_key: The member of that object. Default: `bot_token`.
-            base_url: Default: `https://slack.com`; GovSlack is at `https://slack-gov.com`.
-            rate_limit_per_second: Requests a second, 1 to 300. Default: 1, Slack's limit for a channel.
-            delivery: Retry policy and dead-letter queue. Default: those of the rule.
+            scope: The parent construct.
+            construct_id: The construct ID, unique within the scope.
+            channel: The ID of the channel, such as `C024BE91L`.
+            secret: A JSON object with the bot token, which starts with `xoxb-`.
+            token_key: The member of the secret that contains the token. Default: `bot_token`.
+            base_url: The URL of Slack. For GovSlack, use `https://slack-gov.com`.
+                Default: `https://slack.com`.
+            rate_limit_per_second: Requests per second, 1 to 300. Default: 1, Slack's limit for a channel.
+            delivery: The retry policy and dead-letter queue. Default: the rule's.
 
         Raises:
-            ValueError: The base URL or the rate is not allowed.
+            ValueError: The base URL or the rate isn't valid.
         """
         destination = new_api_destination(
             scope,
@@ -67,7 +68,7 @@ class Slack(ApiDestination):
 
 
 def _message(channel: str, finding: FindingPaths) -> Json:
-    # plain_text, so that nothing in a finding mentions people or makes links.
+    # plain_text, so that text in a finding can't mention people or create links.
     facts: list[tuple[Json, Json]] = [
         ("Severity", finding.severity),
         ("Account", finding.account),

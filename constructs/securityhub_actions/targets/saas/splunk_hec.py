@@ -1,4 +1,4 @@
-"""Splunk's HTTP Event Collector as the target of a rule."""
+"""The Splunk HTTP Event Collector as a rule target."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from securityhub_actions.targets.saas.connection import (
 
 
 class SplunkHec(ApiDestination):
-    """Sends the whole event, with all of its findings, to Splunk's HTTP Event Collector.
+    """Sends the whole event, with all of its findings, to the Splunk HTTP Event Collector.
 
-    Works for every event of Security Hub. The collector needs a certificate of a public authority, and a
-    token without indexer acknowledgment.
+    It works with all Security Hub events. The collector must have a certificate from a public certificate
+    authority and a token without indexer acknowledgment.
 
     Source: https://help.splunk.com/en/splunk-enterprise/get-data-in/collect-http-event-data/format-events-for-http-event-collector
     """
@@ -40,18 +40,18 @@ class SplunkHec(ApiDestination):
         """Create the connection, the API destination and the target.
 
         Args:
-            scope: The construct that they belong to.
-            construct_id: The id in that scope.
-            base_url: The collector, such as `https://http-inputs-example.splunkcloud.com`.
+            scope: The parent construct.
+            construct_id: The construct ID, unique within the scope.
+            base_url: The URL of the collector, such as `https://http-inputs-example.splunkcloud.com`.
             secret: A JSON object with the collector's token.
-            index: The index, one that the token allows. Default: that of the token.
-            source_type: How Splunk reads the event. Default: `aws:securityhub`.
-            token_key: The member of the secret that holds the token. Default: `hec_token`.
-            rate_limit_per_second: Requests a second, 1 to 300. Default: 100.
-            delivery: Retry policy and dead-letter queue. Default: those of the rule.
+            index: The index, which the token must allow. Default: the token's default index.
+            source_type: The source type of the event. Default: `aws:securityhub`.
+            token_key: The member of the secret that contains the token. Default: `hec_token`.
+            rate_limit_per_second: Requests per second, 1 to 300. Default: 100.
+            delivery: The retry policy and dead-letter queue. Default: the rule's.
 
         Raises:
-            ValueError: The base URL or the rate is not allowed.
+            ValueError: The base URL or the rate isn't valid.
         """
         destination = new_api_destination(
             scope,

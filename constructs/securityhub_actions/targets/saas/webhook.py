@@ -1,4 +1,4 @@
-"""Any HTTPS endpoint that takes JSON as the target of a rule."""
+"""Any HTTPS endpoint that accepts JSON as a rule target."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from securityhub_actions.targets.saas.connection import new_api_destination
 
 
 class Webhook(ApiDestination):
-    """Sends a POST request with the event, or a body of one's own, to an HTTPS endpoint.
+    """Sends a POST request with the event or your own body to an HTTPS endpoint.
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinations.html
     """
@@ -33,20 +33,20 @@ class Webhook(ApiDestination):
         """Create the connection, the API destination and the target.
 
         Args:
-            scope: The construct that they belong to.
-            construct_id: The id in that scope.
-            endpoint: An https URL. It can be read by everyone who may describe the API destination, so a URL
-                that is itself a secret does not belong here.
-            authorization: The credentials, with `secret.secret_value_from_json(...)` of a secret in Secrets
-                Manager, such as `Authorization.api_key("X-Api-Key", secret.secret_value_from_json("key"))`.
+            scope: The parent construct.
+            construct_id: The construct ID, unique within the scope.
+            endpoint: An HTTPS URL. Everyone who can describe the API destination can see it, so don't use a
+                URL that is itself a secret.
+            authorization: The credentials, from a secret in Secrets Manager, such as
+                `Authorization.api_key("X-Api-Key", secret.secret_value_from_json("key"))`.
             body: See `ApiDestination`. Default: the whole event, with all of its findings.
-            header_parameters: More headers; no secrets. Default: none.
-            rate_limit_per_second: Requests a second, 1 to 300. Default: 300.
-            delivery: Retry policy and dead-letter queue. Default: those of the rule.
+            header_parameters: Additional headers. Don't put secrets in them. Default: none.
+            rate_limit_per_second: Requests per second, 1 to 300. Default: 300.
+            delivery: The retry policy and dead-letter queue. Default: the rule's.
 
         Raises:
-            ValueError: The endpoint or the rate is not allowed. At synthesis: a credential is not from
-                Secrets Manager.
+            ValueError: The endpoint or the rate isn't valid. At synthesis: a credential isn't from Secrets
+                Manager.
         """
         destination = new_api_destination(
             scope,
