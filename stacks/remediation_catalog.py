@@ -184,9 +184,9 @@ def _faults_of_values(
             yield f"{entry.name}.{name} is unknown; {entry.name} takes {', '.join(entry.parameters)}"
         for name, parameter in entry.parameters.items():
             if name not in values:
-                yield f"{entry.name}.{name} is missing: give {parameter.description}"
+                yield f"{entry.name}.{name} is missing; specify {parameter.description}"
             elif not re.fullmatch(parameter.pattern, values[name]):
-                yield f"{entry.name}.{name} = {values[name]!r}: allowed is {parameter.description}"
+                yield f"{entry.name}.{name} = {values[name]!r} is not valid; specify {parameter.description}"
 
 
 def _entries(path: Path, literals: Mapping[str, object]) -> list[CatalogEntry]:

@@ -1,4 +1,4 @@
-"""Checks at synthesis of all custom actions of an app: those that cannot exist side by side.
+"""Checks at synthesis that the custom actions of an app can exist in the same account and Region.
 
 Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub_limits.html
 """
@@ -30,11 +30,11 @@ _actions_of_app: WeakKeyDictionary[IConstruct, list[_Action]] = WeakKeyDictionar
 
 
 def check_in_app(action: IConstruct, action_id: str) -> None:
-    """Have a custom action compared at synthesis with all others of its app.
+    """Compare a custom action at synthesis with the other custom actions of its app.
 
     Args:
         action: The custom action.
-        action_id: Its ID, which may be a token.
+        action_id: The ID of the action, which can be a token.
     """
     root = action.node.root
     if root not in _actions_of_app:
@@ -44,10 +44,9 @@ def check_in_app(action: IConstruct, action_id: str) -> None:
 
 
 def _app_errors(actions: Iterable[_Action]) -> list[str]:
-    """Find IDs that are used twice, and too many actions, in one account and Region.
+    """Find duplicate IDs, and more actions than the quota, in each account and Region.
 
-    Stacks with an unknown account or Region may go anywhere, so only actions in one stack, or in stacks whose
-    account and Region are both known, are compared.
+    Only actions in the same stack, or in stacks whose account and Region are known, are compared.
     """
     by_environment: dict[str, list[_Action]] = defaultdict(list)
     for action in actions:
@@ -66,8 +65,8 @@ def _duplicate_errors(environment: str, actions: Sequence[_Action]) -> list[str]
             paths[action.action_id].append(action.construct.node.path)
     return [
         f"The custom action ID {action_id!r} is created {len(where)} times in {environment}, by "
-        f"{', '.join(where)}. It must be unique there: create it once and share it with action=..., or refer "
-        "to it with CustomAction.from_action_id."
+        f"{', '.join(where)}. It must be unique there. Create it once and share it with action=..., or "
+        "reference it with CustomAction.from_action_id."
         for action_id, where in paths.items()
         if len(where) > 1
     ]
@@ -78,5 +77,5 @@ def _quota_errors(environment: str, actions: Sequence[_Action]) -> list[str]:
         return []
     return [
         f"{len(actions)} custom actions are created in {environment}. Security Hub allows "
-        f"{MAX_ACTIONS_PER_ACCOUNT_AND_REGION}: remove {len(actions) - MAX_ACTIONS_PER_ACCOUNT_AND_REGION}."
+        f"{MAX_ACTIONS_PER_ACCOUNT_AND_REGION}. Remove {len(actions) - MAX_ACTIONS_PER_ACCOUNT_AND_REGION}."
     ]

@@ -1,6 +1,6 @@
-"""Checks of what a user declares, made before anything is deployed.
+"""Validation of what users define, before anything is deployed.
 
-A value that is still a token (known only at deployment) passes: CloudFormation or Security Hub will judge it.
+Tokens, whose values are known only at deployment, aren't checked here but by CloudFormation or Security Hub.
 
 Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_CreateActionTarget.html
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
@@ -29,7 +29,7 @@ def check_action_id(action_id: str) -> None:
     if not Token.is_unresolved(action_id) and not _ACTION_ID.fullmatch(action_id):
         raise ValueError(
             f"action_id {action_id!r} ({len(action_id)} characters) is not a custom action ID. "
-            "Allowed are 1 to 20 letters (A-Z, a-z), digits, '_' and '-', for example 'SendToTicketing'."
+            "Use 1 to 20 letters (A-Z, a-z), digits, '_', and '-', for example 'SendToTicketing'."
         )
 
 
@@ -40,37 +40,37 @@ def check_action_name(action_name: str) -> None:
     if not action_name.strip() or len(action_name) > MAX_ACTION_NAME_LENGTH:
         raise ValueError(
             f"action_name {action_name!r} has {len(action_name)} characters. Security Hub allows 1 to "
-            f"{MAX_ACTION_NAME_LENGTH}, not all blank: shorten it and put the rest into the description."
+            f"{MAX_ACTION_NAME_LENGTH}, not all blank. Shorten it, and put the rest in the description."
         )
 
 
 def check_description(description: str) -> None:
-    """Raise ValueError when the description is blank."""
+    """Raise ValueError if the description is blank."""
     if not Token.is_unresolved(description) and not description.strip():
         raise ValueError(
-            f"description {description!r} is blank. Security Hub requires one: say what the action does "
-            "to the selected findings."
+            f"description {description!r} is blank. Security Hub requires a description. State what the "
+            "action does with the selected findings."
         )
 
 
 def check_target_count(rule_path: str, count: int) -> None:
-    """Raise ValueError when a rule would get more targets than EventBridge allows."""
+    """Raise ValueError if a rule would have more targets than EventBridge allows."""
     if count > MAX_TARGETS_PER_RULE:
         raise ValueError(
             f"The rule {rule_path} would have {count} targets. EventBridge allows {MAX_TARGETS_PER_RULE} per "
-            "rule: add a second rule for the same action (action=...), or fan out from an SNS topic."
+            "rule. Add another rule for the same action (action=...), or use an SNS topic to fan out."
         )
 
 
 def known_length(value: object) -> int:
-    """Count the characters of a resolved value as compact JSON, leaving out what is only known at deployment.
+    """Count the characters of a resolved value as compact JSON, without what is known only at deployment.
 
     Args:
-        value: What `Stack.resolve` returned; intrinsic functions such as `Fn::GetAtt` count as an empty
+        value: The return value of `Stack.resolve`. Intrinsic functions such as `Fn::GetAtt` count as an empty
             string.
 
     Returns:
-        A number of characters that the deployed JSON has at least.
+        The minimum number of characters in the deployed JSON.
     """
     return len(json.dumps(_without_intrinsics(value), separators=(",", ":"), ensure_ascii=False))
 
@@ -90,32 +90,32 @@ def _without_intrinsics(value: object) -> object:
 
 
 def event_pattern_errors(scope: IConstruct, pattern: Mapping[str, Any]) -> list[str]:
-    """Tell whether an event pattern is longer than EventBridge allows."""
+    """Return an error if an event pattern is longer than EventBridge allows."""
     length = known_length(Stack.of(scope).resolve(pattern))
     if length <= MAX_EVENT_PATTERN_LENGTH:
         return []
     return [
         f"The event pattern of {scope.node.path} has {length} characters. EventBridge allows "
-        f"{MAX_EVENT_PATTERN_LENGTH}: split the rule in two, or filter on fewer values."
+        f"{MAX_EVENT_PATTERN_LENGTH}. Split the rule in two, or filter on fewer values."
     ]
 
 
 @jsii.implements(IValidation)
 class Validation:
-    """Runs a function at synthesis; each string it returns is an error of the construct it was added to."""
+    """Runs a function at synthesis. Each string that it returns is an error of its construct."""
 
     def __init__(self, errors: Callable[[], list[str]]) -> None:
         self._errors = errors
 
     def validate(self) -> list[str]:
-        """Return the errors, none when all is well."""
+        """Return the errors, or an empty list if there are none."""
         return self._errors()
 
 
 def environment_of(construct: IConstruct) -> str:
-    """Name the account and Region of a construct; equal names are certainly the same place.
+    """Name the account and Region of a construct. Equal names always mean the same account and Region.
 
-    Where either is unknown the name is that of the stack, and of a nested stack that of its outermost parent.
+    If either is unknown, the name is that of the stack. A nested stack has the name of its outermost parent.
     """
     stack = Stack.of(construct)
     if not Token.is_unresolved(stack.account) and not Token.is_unresolved(stack.region):

@@ -1,7 +1,7 @@
-"""What lets EventBridge act for the rules of this library: resource policies, key policies and roles.
+"""Permissions for EventBridge to act for this library's rules: resource policies, key policies, and roles.
 
-Every grant to events.amazonaws.com says for which account and rules, so that EventBridge cannot be made to
-use it for somebody else's rule: https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+Every grant to events.amazonaws.com is limited to an account and its rules, to prevent the confused deputy
+problem: https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from securityhub_actions.checks import Validation
 _KEY_ACTIONS: Final = ("kms:Decrypt", "kms:GenerateDataKey")
 
 Conditions = Mapping[str, Mapping[str, str | list[str]]]
-"""Operators to keys to values, as in a statement of a policy."""
+"""Condition operators, keys, and values, as in a policy statement."""
 
 
 class _HasPolicy(Protocol):
@@ -31,11 +31,11 @@ class _HasPolicy(Protocol):
 
 
 def any_rule_of(stack: Stack) -> Conditions:
-    """Return the conditions that tie a grant to the rules of a stack's account and Region.
+    """Return the conditions that limit a grant to the rules in a stack's account and Region.
 
-    They stand where the ARN of the one rule would make a circle, because the rule refers to what they
-    protect. They cannot be narrower: CloudFormation makes up a rule's name from those of its stack and its
-    own, and does not say how it shortens them to the 64 characters that a rule's name may have.
+    They are used where the ARN of one rule would cause a circular dependency, because the rule refers to the
+    resource that they protect. They can't be narrower: CloudFormation generates a rule's name from the stack
+    name and logical ID, and doesn't document how it shortens them to the 64 characters of a rule name.
     """
     return {
         "ArnLike": {"aws:SourceArn": _all_rules_of(stack)},
@@ -44,11 +44,12 @@ def any_rule_of(stack: Stack) -> Conditions:
 
 
 def only_rules(stack: Stack, rule_arns: Sequence[str]) -> Conditions:
-    """Return the conditions that tie a grant to rules of a stack's account.
+    """Return the conditions that limit a grant to rules in a stack's account.
 
     Args:
         stack: The stack of the rules.
-        rule_arns: Their ARNs; wildcards work too, as ArnEquals and ArnLike are the same operator.
+        rule_arns: The ARNs of the rules. They can contain wildcards, because ArnEquals and ArnLike behave
+            identically.
     """
     return {
         "ArnEquals": {"aws:SourceArn": list(rule_arns)},
@@ -63,12 +64,12 @@ def _all_rules_of(stack: Stack) -> str:
 
 
 def allow_queue(queue: sqs.IQueue, rule: IRuleRef, *, sid: str) -> None:
-    """Let a rule send messages to a queue, and use the queue's key.
+    """Allow a rule to send messages to a queue, and to use the queue's key.
 
     Args:
-        queue: The queue; its key, if it has one, must be a customer managed key.
+        queue: The queue. If it has a key, it must be a customer managed key.
         rule: The rule.
-        sid: The name of the statement in the queue's policy that all rules share.
+        sid: The ID of the statement in the queue policy that all rules share.
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sqs-permissions
     """
     access = queue.node.try_find_child(sid)
@@ -81,12 +82,12 @@ def allow_queue(queue: sqs.IQueue, rule: IRuleRef, *, sid: str) -> None:
 
 
 def allow_topic(topic: sns.ITopic, rule: IRuleRef, *, sid: str) -> None:
-    """Let a rule publish to a topic, and use the topic's key.
+    """Allow a rule to publish to a topic, and to use the topic's key.
 
     Args:
-        topic: The topic; its key, if it has one, must be a customer managed key.
+        topic: The topic. If it has a key, it must be a customer managed key.
         rule: The rule.
-        sid: The name of the statement in the topic's policy that all rules share.
+        sid: The ID of the statement in the topic policy that all rules share.
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
     """
     access = topic.node.try_find_child(sid)
@@ -94,16 +95,16 @@ def allow_topic(topic: sns.ITopic, rule: IRuleRef, *, sid: str) -> None:
         access = _RuleAccess(topic, sid, policy=topic, action="sns:Publish", resource_arn=topic.topic_arn)
     access.allow(rule)
     if topic.master_key is not None:
-        # AWS does not support source conditions here: with them, nothing gets from EventBridge to an
-        # encrypted topic. They are in the topic's own policy.
+        # AWS doesn't support source conditions here: with them, EventBridge can't publish to an encrypted
+        # topic. They are in the topic policy.
         # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
         access.allow_key(rule, topic.master_key, conditions={})
 
 
 class _RuleAccess(Construct):
-    """The one statement in the policy of a queue or topic that lets rules in.
+    """The statement in a queue or topic policy that allows all rules.
 
-    A queue's policy holds at most 20 statements, so one statement per rule would end at the 20th rule:
+    A queue policy can have 20 statements, so one statement per rule would limit a queue to 20 rules.
     Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html
     """
 
@@ -129,7 +130,7 @@ class _RuleAccess(Construct):
 
     def allow(self, rule: IRuleRef) -> None:
         stack = Stack.of(rule)
-        # A rule of another stack refers to that stack's resource, which therefore cannot refer to the rule.
+        # A rule in another stack refers to this stack's resource, which therefore can't refer to the rule.
         rule_arn = rule.rule_ref.rule_arn if stack is Stack.of(self) else _all_rules_of(stack)
         if rule_arn not in self._rule_arns:
             self._rule_arns.append(rule_arn)
@@ -160,9 +161,9 @@ class _RuleAccess(Construct):
         if "alias/aws/" not in key_id:
             return []
         return [
-            f"{self._resource.node.path} is encrypted with a key that AWS manages ({key_id}). The policy of "
-            "such a key cannot let EventBridge in, so no event would arrive. Encrypt it with a customer "
-            "managed key (aws_kms.Key), which gets the policy it needs here"
+            f"{self._resource.node.path} is encrypted with an AWS managed key ({key_id}). The policy of an "
+            "AWS managed key can't allow EventBridge, so events wouldn't be delivered. Use a customer "
+            "managed key (aws_kms.Key), whose policy is extended here"
             + (", or with keys owned by SQS." if isinstance(resource, sqs.CfnQueue) else ".")
         ]
 
@@ -184,19 +185,19 @@ def _warn(rule: IRuleRef, resource: IConstruct, what: str, statement: iam.Policy
 def warn_of_foreign_policy(
     rule: IConstruct, *, what: str, must: str, statement: Mapping[str, object]
 ) -> None:
-    """Warn that a policy is needed that this app cannot change.
+    """Warn that the policy of a resource outside this app needs a statement.
 
     Args:
-        rule: The rule whose events need it; gets the warning, which can be acknowledged there.
+        rule: The rule that needs the statement. The warning is added to it and can be acknowledged there.
         what: The resource.
-        must: What its policy must do.
-        statement: The statement that does it, resolved.
+        must: What the policy must do.
+        statement: The resolved policy statement.
     """
     Annotations.of(rule).add_warning_v2(
         "securityhub-actions:PolicyOfOthers",
-        f"{what} is not part of this app, so its policy cannot be extended here. Its owner must {must} for "
-        "this rule, or no event arrives. The statement, with CloudFormation's ${...} for what is not known "
-        f"yet: {json.dumps(readable(statement))}",
+        f"{what} is not part of this app, so its policy can't be extended here. Its owner must {must} for "
+        "this rule; otherwise, no event is delivered. Add this statement, in which ${...} stands for values "
+        f"that are known only at deployment: {json.dumps(readable(statement))}",
     )
 
 
@@ -204,8 +205,8 @@ def readable(value: object, *, variable: str = "${{{}}}") -> object:
     """Write the intrinsic functions in a resolved value as text.
 
     Args:
-        value: What `Stack.resolve` returned.
-        variable: How to write a reference. Default: as Fn::Sub does, `${Name}` and `${Name.Attribute}`.
+        value: The return value of `Stack.resolve`.
+        variable: The format of a reference. Default: that of Fn::Sub, `${Name}` and `${Name.Attribute}`.
     """
     match value:
         case {"Ref": str(name)}:
@@ -223,16 +224,16 @@ def readable(value: object, *, variable: str = "${{{}}}") -> object:
 
 
 def require_same_place(rule: IConstruct, resource: IResource, arn: str, *, what: str) -> None:
-    """Refuse a target that is known to be in another account or Region than the rule.
+    """Reject a target that is known to be in a different account or Region than the rule.
 
     Args:
         rule: The rule.
         resource: The target's resource.
-        arn: Its ARN; not every imported resource says itself where it is.
-        what: What it is, for the message.
+        arn: The ARN of the resource. Not every imported resource has its account and Region.
+        what: The type of the resource, for the error message.
 
     Raises:
-        ValueError: Both are known, and they differ.
+        ValueError: The accounts or the Regions are known and differ.
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-region.html
     """
@@ -243,11 +244,11 @@ def require_same_place(rule: IConstruct, resource: IResource, arn: str, *, what:
         _, _, _, region, account, _ = arn.split(":", 5)
     for kind, here, there in (
         ("account", stack.account, account),
-        ("region", stack.region, region),
+        ("Region", stack.region, region),
     ):
         if not Token.is_unresolved(here) and not Token.is_unresolved(there) and here != there:
             raise ValueError(
-                f"The {what} {resource.node.path} is in {kind} {there} and the rule {rule.node.path} in "
-                f"{here}. Only an event bus can be reached there: send to it with targets.EventBus, and from "
-                f"a rule on it to the {what}."
+                f"The {what} {resource.node.path} is in {kind} {there}, but the rule {rule.node.path} is in "
+                f"{here}. Only an event bus can be in a different {kind}. Use targets.EventBus to send the "
+                f"events to a bus there, and a rule on that bus to send them to the {what}."
             )

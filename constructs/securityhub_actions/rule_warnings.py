@@ -1,6 +1,6 @@
 """Warnings at synthesis about rules for imported findings that match too much, nothing, or the same twice.
 
-Each warning can be acknowledged on the rule where it is meant:
+You can acknowledge each warning on its rule:
 `Annotations.of(rule).acknowledge_warning(OVERLAPPING, "why")`.
 """
 
@@ -32,7 +32,7 @@ _rules_of_app: WeakKeyDictionary[IConstruct, list[_FilteredRule]] = WeakKeyDicti
 
 @jsii.implements(IAspect)
 class _FilteredRule:
-    """A rule and its filter; as an aspect it warns when CDK visits the rule, which is before validation."""
+    """A rule and its filter. As an aspect, it adds warnings when the CDK visits the rule."""
 
     def __init__(self, rule: IConstruct, findings: FindingFilter | OcsfFindingFilter) -> None:
         self.rule = rule
@@ -42,7 +42,7 @@ class _FilteredRule:
         self.unreachable_reason = findings.unreachable_reason()
 
     def visit(self, node: IConstruct) -> None:
-        """Warn about the rule itself, not about its parts."""
+        """Add warnings to the rule itself, not to its children."""
         if node is self.rule:
             for warning_id, message in self._warnings():
                 Annotations.of(self.rule).add_warning_v2(warning_id, message)
@@ -56,14 +56,15 @@ class _FilteredRule:
         if subsumes(self.pattern, self._every_finding()):
             yield (
                 OVER_BROAD,
-                f"The rule {path} matches every finding and every update of one, also those that its own "
-                "targets make. Filter it, or acknowledge this when all of them are wanted, as in an archive.",
+                f"The rule {path} matches every finding and every update, including updates that its own "
+                "targets make. Add a filter, or acknowledge this warning if you want all of them, for "
+                "example in an archive.",
             )
         for other in self._rules_after_this():
             yield (
                 OVERLAPPING,
-                f"A finding can match both {path} and {other.rule.node.path} and then goes to both. "
-                "Narrow one of the filters, or acknowledge this when both are meant to.",
+                f"A finding can match both {path} and {other.rule.node.path}, and then goes to both. "
+                "Narrow one of the filters, or acknowledge this warning if that is intended.",
             )
 
     def _every_finding(self) -> EventPattern:
@@ -71,7 +72,7 @@ class _FilteredRule:
         return EventPattern.parse(everything.to_event_pattern())
 
     def _rules_after_this(self) -> Iterator[_FilteredRule]:
-        """The later rules of the same account and Region that may match the same finding; each pair once."""
+        """The later rules in the same account and Region that can match the same finding, each pair once."""
         rules = _rules_of_app[self.rule.node.root]
         for other in rules[rules.index(self) + 1 :]:
             if (
@@ -86,12 +87,11 @@ class _FilteredRule:
 
 
 def warn_of_rule(rule: IConstruct, findings: FindingFilter | OcsfFindingFilter) -> None:
-    """Have a rule compared at synthesis with what it could match and with the other rules of the app.
+    """Check a rule's filter at synthesis, and compare it with the other rules of the app.
 
     Args:
-        rule: The construct that the warnings belong to.
-        findings: The filter that its pattern was made from. One with values known only at deployment is not
-            compared.
+        rule: The construct that the warnings are added to.
+        findings: The rule's filter. It isn't checked if it has values that are known only at deployment.
     """
     if Token.is_unresolved(json.dumps(findings.to_event_pattern())):
         return

@@ -1,7 +1,6 @@
-"""The settings of the stacks, typed, and read from settings.toml.
+"""The typed settings of the stacks, read from settings.toml.
 
-The description of each setting says what it does and which values are allowed; a fault in the file is
-reported with it.
+The description of each setting states what it does and which values are allowed. Error messages include it.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ class AlarmsSettings(Section):
 
     topic_arn: str = Field(
         pattern=r"^(arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256})?$",
-        description="the ARN of an SNS topic in the stacks' Region that is told of alarms, or '' for none",
+        description="the ARN of an SNS topic in the stacks' Region to notify of alarms, or '' for none",
     )
 
 
@@ -25,8 +25,8 @@ class TracingSettings(Section):
     """Traces of the app's functions."""
 
     enabled: bool = Field(
-        description="true or false, whether Lambda sends traces of the functions to AWS X-Ray, for which "
-        "their roles get two actions on all resources"
+        description="true or false, whether Lambda sends traces of the functions to AWS X-Ray, which "
+        "requires two actions on all resources in their roles"
     )
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a settings file, one line for each fault: the key, the value, and what is allowed."""
+"""Error messages for a settings file, one line for each error: the key, the value, and what is allowed."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from stacks.settings.forms import listed
 
 
 class SettingsError(ValueError):
-    """A settings file cannot be used; the message lists every fault with the key, the value and the cure."""
+    """A settings file isn't valid. The message lists all errors, each with its key, value, and solution."""
 
 
 _LONGEST_VALUE: Final = 80
 
 
 def explained(fault: Any) -> Iterator[str]:  # noqa: ANN401 - pydantic's ErrorDetails
-    """One line for each fault that pydantic found: the key, the value, and what is allowed."""
+    """One line for each error that pydantic found: the key, the value, and what is allowed."""
     location, value = fault["loc"], fault["input"]
     cause = fault.get("ctx", {}).get("error")
     if isinstance(cause, FilterFaultsError):
         for name, written, reason in cause.faults:
             yield f"{_key((*location, name))} = {_shown(written)}: {reason}."
     elif fault["type"] == "missing":
-        yield f"{_key(location)} is missing: give {_allowed(location)}."
+        yield f"{_key(location)} is missing. Specify {_allowed(location)}."
     elif fault["type"] == "extra_forbidden":
-        yield f"{_key(location)} is unknown: {_allowed(location[:-1])} is allowed."
+        yield f"{_key(location)} is not a valid key. Use {_allowed(location[:-1])}."
     elif cause is not None and isinstance(value, Mapping | list):
         yield f"{_key(location)}: {cause}."
     else:
-        yield f"{_key(location)} = {_shown(value)}: allowed is {_allowed(location)}."
+        yield f"{_key(location)} = {_shown(value)} is not valid. Specify {_allowed(location)}."
 
 
 def _allowed(location: Sequence[str | int]) -> str:
-    """What may stand at a place of the file."""
+    """What is allowed at a location in the file."""
     model: Any = Settings
     for name in location:
         field = model.model_fields[name]
@@ -55,6 +55,8 @@ def _key(location: Sequence[str | int]) -> str:
 def _shown(value: object) -> str:
     try:
         text = json.dumps(value, ensure_ascii=False, default=str)
-    except ValueError:  # Python writes no number of more than some 4,300 digits, but reads it as hexadecimal
+    except (
+        ValueError
+    ):  # Python doesn't write numbers of more than 4,300 digits, but reads them as hexadecimal
         return "a number that is too long to show"
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"

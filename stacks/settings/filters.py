@@ -1,4 +1,4 @@
-"""Filters of findings as tables of settings.toml: the fields of `FindingFilter`."""
+"""Filters for findings as tables in settings.toml, with the fields of `FindingFilter`."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ _TABLES: Final = {"resource_tags": "tag keys", "user_defined_fields": "keys"}
 
 
 class FilterFaultsError(ValueError):
-    """All that is wrong with a filter.
+    """All errors in a filter.
 
     Attributes:
-        faults: The key, the value, and what is wrong with it.
+        faults: The key, the value, and the reason for each error.
     """
 
     def __init__(self, faults: Sequence[tuple[str, object, str]]) -> None:
-        super().__init__("the filter has faults")
+        super().__init__("the filter has errors")
         self.faults = faults
 
 
 def _to_filter(table: object) -> FindingFilter:
-    """Make a filter of a table; `"ANY"` lets every value pass, a table is a condition of EventBridge."""
+    """Create a filter from a table. `"ANY"` matches any value, and a table is an EventBridge condition."""
     if not isinstance(table, Mapping):
-        raise ValueError("no table")  # noqa: TRY004 - for pydantic
+        raise ValueError("not a table")  # noqa: TRY004 - for pydantic
     values: dict[str, Any] = {}
     faults: list[tuple[str, object, str]] = []
     for name, written in table.items():
         try:
             values[name] = _to_field(name, written)
-            FindingFilter(**{name: values[name]})  # one by one, to find the faults of all
+            FindingFilter(**{name: values[name]})  # one by one, to find all errors
         except ValueError as error:
             faults.append((name, written, _reason(error)))
     if faults:
@@ -59,13 +59,13 @@ def _reason(error: ValueError) -> str:
 
 def _to_field(name: str, written: object) -> object:
     if name not in _FILTER_FIELDS:
-        raise ValueError(f"there is no such field; FindingFilter has {listed(_FILTER_FIELDS)}")
+        raise ValueError(f"there is no such field; the fields of FindingFilter are {listed(_FILTER_FIELDS)}")
     if name not in _TABLES:
         return None if written == ANY else _to_values(written)
     if written == ANY:
         return {}
     if not isinstance(written, Mapping):
-        allowed = f'a table of {_TABLES[name]} and their values is allowed, such as {{ team = "payments" }}'
+        allowed = f'specify a table of {_TABLES[name]} and their values, such as {{ team = "payments" }}'
         raise ValueError(allowed)  # noqa: TRY004 - for pydantic
     return {key: _to_values(values) for key, values in written.items()}
 
@@ -79,6 +79,6 @@ Filter = Annotated[FindingFilter, BeforeValidator(_to_filter)]
 
 
 FILTER_DESCRIPTION: Final = (
-    f"a table that says which findings, with any of {listed(_FILTER_FIELDS)}; each takes a value, a list of "
-    f"values, a condition in EventBridge's words such as {{ prefix = 'arn:' }}, or '{ANY}'"
+    f"a table with the findings to match, with any of {listed(_FILTER_FIELDS)}; each is a value, a list of "
+    f"values, an EventBridge condition such as {{ prefix = 'arn:' }}, or '{ANY}'"
 )

@@ -1,4 +1,4 @@
-"""Forms and pieces that several tables of settings.toml share."""
+"""Formats and types that several tables in settings.toml share."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ STORED_NAME: Final = r"^[A-Za-z0-9/_+=.@-]{1,512}$"
 HTTPS_URL: Final = r"^https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~/-]*)?$"
 
 
-URL_DESCRIPTION: Final = "the URL of the API's site, such as '{}', without user, query and fragment"
+URL_DESCRIPTION: Final = (
+    "the base URL of the API, such as '{}', without a user name, query string, or fragment"
+)
 
 
 # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
@@ -45,13 +47,13 @@ def listed(names: Sequence[str]) -> str:
 
 
 def distinct(values: list[str]) -> list[str]:
-    """Refuse a list that has a value twice."""
+    """Reject a list with duplicate values."""
     if len(set(values)) < len(values):
-        raise ValueError("each may be given once only")
+        raise ValueError("duplicate values are not allowed")
     return values
 
 
 class Section(BaseModel):
-    """A table of settings.toml: nothing but the keys that it declares, each of exactly its type."""
+    """A table in settings.toml. It allows only the keys that it declares, each with exactly its type."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, strict=True)

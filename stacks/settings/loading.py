@@ -1,4 +1,4 @@
-"""Reading settings files, and checking what they hold."""
+"""Reads and validates settings files."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ SETTINGS_FILE: Final = Path(__file__).resolve().parents[2] / "settings.toml"
 
 
 def load_settings(path: Path = SETTINGS_FILE, *, overlay: Path | None = None) -> Settings:
-    """Read and check a settings file.
+    """Read and validate a settings file.
 
     Args:
-        path: The TOML file. Default: settings.toml beside app.py.
-        overlay: A TOML file with what differs from the first, for one of several environments. Its sections
-            are merged into the other's; a value, also a filter or a table of tags, replaces the other's.
+        path: The TOML file. Default: settings.toml next to app.py.
+        overlay: A TOML file with the settings that differ, such as those of one environment. Its sections are
+            merged into those of `path`. A value, including a filter or a table of tags, replaces the other.
 
     Raises:
-        SettingsError: A file is missing, no TOML, or has faults; the message lists all of them.
+        SettingsError: A file is missing, isn't a TOML file, or has errors. The message lists all of them.
     """
     document = _read(path)
     if overlay is None:
@@ -40,21 +40,21 @@ def _read(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise SettingsError(
-            f"{path} does not exist. Restore settings.toml from the repository, or correct the path that is "
-            "given with -c settings=PATH."
+            f"{path} does not exist. Restore settings.toml from the repository, or correct the path in "
+            "-c settings=PATH."
         ) from None
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError as error:
-        raise SettingsError(f"{path} is not a TOML file, since it is not UTF-8: {error}.") from None
+        raise SettingsError(f"{path} is not a TOML file, because it is not UTF-8: {error}.") from None
     try:
         return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # also for a number of too many digits
+    except (ValueError, RecursionError) as error:  # also for a number with too many digits
         raise SettingsError(f"{path} is not a TOML file: {error}.") from None
 
 
 def _merged(model: type[BaseModel], base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge section by section. A filter or a list of tags is one value, which the overlay's replaces."""
+    """Merge the overlay section by section. It replaces a filter or a table of tags as a whole."""
     merged = {**base, **overlay}
     for name, field in model.model_fields.items():
         section: Any = field.annotation
@@ -66,18 +66,18 @@ def _merged(model: type[BaseModel], base: Mapping[str, Any], overlay: Mapping[st
 
 
 def check_settings(document: Mapping[str, object], *, source: str) -> Settings:
-    """Check settings that were read already.
+    """Validate settings.
 
     Args:
-        document: What the TOML file holds.
-        source: Where that is from, for the message.
+        document: The contents of the TOML file.
+        source: The name of the source, for the error message.
 
     Raises:
-        SettingsError: It has faults; the message lists all of them.
+        SettingsError: The settings have errors. The message lists all of them.
     """
     try:
         return Settings.model_validate(document)
     except ValidationError as error:
         faults = [line for fault in error.errors(include_url=False) for line in explained(fault)]
-        count = f"{len(faults)} faults" if len(faults) > 1 else "a fault"
+        count = f"{len(faults)} errors" if len(faults) > 1 else "an error"
         raise SettingsError("\n  ".join([f"{source} has {count}:", *faults])) from None

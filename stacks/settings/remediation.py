@@ -18,19 +18,19 @@ from stacks.settings.forms import ANY, ROLE_NAME, UNIT, AccountId, ResourceTags,
 
 
 class AccountsSettings(Section):
-    """Which accounts may be changed. One that is neither allowed nor denied is not."""
+    """The accounts that may be changed. An account that isn't allowed is never changed."""
 
     allow: list[Annotated[str, Field(pattern=rf"^([0-9]{{12}}|{UNIT}|{ANY})$")]] = Field(
-        description="a list of 12-digit account IDs, of IDs of organizational units or of the root, such as "
-        f"'ou-abcd-12345678', which stand for every account anywhere below, or of '{ANY}', or [] for none"
+        description="a list of 12-digit account IDs, or IDs of organizational units or of the root, such as "
+        f"'ou-abcd-12345678', which include every account below them, or '{ANY}'; or [] for none"
     )
     deny: list[Annotated[str, Field(pattern=rf"^([0-9]{{12}}|{UNIT}|{ANY})$")]] = Field(
-        description="a list of the same, which wins over the accounts that are allowed, or [] for none"
+        description="a list of IDs as in allow, which takes precedence over allow; or [] for none"
     )
 
     @property
     def known(self) -> list[str] | None:
-        """The accounts that are allowed, or None where that is not known before a finding arrives."""
+        """The allowed accounts, or None if they aren't known before a finding arrives."""
         if ANY in self.deny:
             return []
         if not all(entry.isdecimal() for entry in self.allow):
@@ -39,40 +39,41 @@ class AccountsSettings(Section):
 
     @property
     def name_units(self) -> bool:
-        """Whether it matters where in the organization an account is."""
+        """Whether the location of an account in the organization matters."""
         return any(re.fullmatch(UNIT, entry) for entry in (*self.allow, *self.deny))
 
 
 class ResourceTagsSettings(Section):
-    """Which resources may be changed, by the tags that they carry. Keys and values are case-sensitive."""
+    """The resources that may be changed, by their tags. Keys and values are case-sensitive."""
 
     allow: ResourceTags = Field(
         description="a table of tag keys and lists of their values, such as { team = ['payments'] }, where "
-        f"'{ANY}' is any value: only a resource that carries one of these tags is changed; or {{}} for all"
+        f"'{ANY}' matches any value; only resources with one of these tags are changed; or {{}} for all"
     )
     deny: ResourceTags = Field(
-        description="a table of the same: no resource that carries one of them is changed; or {} for none"
+        description="a table of tag keys and lists of their values, as in allow; resources with one of these "
+        "tags aren't changed; or {} for none"
     )
 
     @property
     def decide(self) -> bool:
-        """Whether tags matter at all."""
+        """Whether tags are checked."""
         return bool(self.allow or self.deny)
 
 
 class RoleSettings(Section):
-    """The roles of remediation."""
+    """The roles for remediation."""
 
     path: str = Field(
         pattern=r"^/([A-Za-z0-9_+=,.@-]+/)*$",
-        description="the path of all these roles, with a slash at both ends, such as '/securityhub/'",
+        description="the path of all roles, with a leading and a trailing slash, such as '/securityhub/'",
     )
     name: str = Field(
-        pattern=ROLE_NAME, description="the name of the role in every member, up to 64 characters"
+        pattern=ROLE_NAME, description="the name of the role in every member account, up to 64 characters"
     )
     automation_name: str = Field(
         pattern=ROLE_NAME,
-        description="the name of the role in every member with which runbooks act, up to 64 characters",
+        description="the name of the role for runbooks in every member account, up to 64 characters",
     )
     administrator_name: str = Field(
         pattern=ROLE_NAME,
@@ -80,7 +81,8 @@ class RoleSettings(Section):
     )
     permissions_boundary: str = Field(
         pattern=r"^[A-Za-z0-9_+=,.@/-]{0,128}$",
-        description="the name of a managed policy in every member that limits both its roles, or '' for none",
+        description="the name of a managed policy in every member account to use as the permissions boundary "
+        "of both roles, or '' for none",
     )
 
 
@@ -90,23 +92,25 @@ class StackSetSettings(Section):
     enabled: bool = Field(description="true or false, whether the stack set is deployed")
     organizational_units: list[Annotated[str, Field(pattern=rf"^{UNIT}$")]] = Field(
         min_length=1,
-        description="a list of at least one ID of a unit or of the root, such as ['ou-abcd-12345678']",
+        description="a list of at least one ID of an organizational unit or of the root, such as "
+        "['ou-abcd-12345678']",
     )
     delegated_administrator: bool = Field(
-        description="true where the administrator account is a delegated administrator of CloudFormation "
-        "StackSets, false where it is the management account"
+        description="true if the administrator account is a delegated administrator of CloudFormation "
+        "StackSets, or false if it is the management account"
     )
 
 
 class AutomaticSettings(Section):
     """Remediation of imported findings."""
 
-    enabled: bool = Field(description="true or false, whether there is a rule for them")
+    enabled: bool = Field(description="true or false, whether imported findings are remediated")
     mode: Literal["dry-run", "apply"] = Field(
-        description="'dry-run', which writes to a finding what would be done, or 'apply', which does it"
+        description="'dry-run', which only adds a note with the planned change to a finding, or 'apply', "
+        "which makes the change"
     )
     maximum_concurrency: int = Field(
-        ge=2, le=1000, description="a whole number from 2 to 1000, the batches that are worked on at a time"
+        ge=2, le=1000, description="a whole number from 2 to 1000, the batches that are processed at a time"
     )
     filter: Filter = Field(description=FILTER_DESCRIPTION)
 
@@ -114,30 +118,31 @@ class AutomaticSettings(Section):
 class RemediationSettings(Section):
     """What remediation may do, and where."""
 
-    enabled: bool = Field(description="true or false, whether its stacks are deployed")
+    enabled: bool = Field(description="true or false, whether the remediation stacks are deployed")
     administrator_account: AccountId = Field(
-        description="the 12-digit ID of Security Hub's administrator account, which has the remediation stack"
+        description="the 12-digit ID of the Security Hub administrator account, in which the remediation "
+        "stack is deployed"
     )
     organization_id: str = Field(
         pattern=r"^o-[a-z0-9]{10,32}$",
-        description="the ID of the organization of all accounts, such as 'o-exampleorgid'",
+        description="the ID of the organization, such as 'o-exampleorgid'",
     )
     external_id: str = Field(
         pattern=r"^[A-Za-z0-9_+=,.@:/-]{2,256}$",
-        description="what the member role requires, 2 to 256 letters, digits and _+=,.@:/-",
+        description="the external ID that the member role requires, 2 to 256 letters, digits, and _+=,.@:/-",
     )
     remediations: list[str] = Field(
-        min_length=1, description="a list of at least one name of a remediation in lambda/remediations"
+        min_length=1, description="a list of at least one remediation in lambda/remediations, by name"
     )
     parameters: dict[str, dict[str, str]] = Field(
-        description="a table for each remediation that must be told something, with the PARAMETERS of its "
-        "module as keys, or nothing where none must"
+        description="a table for each remediation that needs parameters, with the PARAMETERS of its module "
+        "as keys, or an empty table if none does"
     )
     undo: bool = Field(
-        description="true or false, whether there is a custom action that undoes, and the permissions for it"
+        description="true or false, whether there is a custom action to undo changes, with its permissions"
     )
     regions: list[Annotated[str, Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-[0-9]$")]] = Field(
-        description="a list of the Regions in which members may be changed, or [] for all"
+        description="a list of the Regions in which member accounts may be changed, or [] for all"
     )
     record_retention_days: int = Field(
         ge=1, le=36_500, description="a whole number from 1 to 36500, the days after which a record expires"
@@ -170,8 +175,8 @@ class RemediationSettings(Section):
         controls = [control for entry in chosen(names, read_catalog()) for control in entry.controls]
         if automatic.enabled and names and not controls:
             raise ValueError(
-                f"enabled is true, but no control of Security Hub is served by {listed(names)}; add a "
-                "remediation that serves one, or set enabled to false"
+                f"enabled is true, but no Security Hub control is remediated by {listed(names)}; add a "
+                "remediation that has one, or set enabled to false"
             )
         return automatic
 

@@ -16,7 +16,7 @@ from stacks.settings.forms import STORED_NAME, Section, distinct
 
 
 class ArchiveSettings(Section):
-    """Findings to S3, in partitions by date and account. Every version of each that passes is kept."""
+    """Findings to S3, partitioned by date and account. Every version of a matching finding is kept."""
 
     enabled: bool = Field(description="true or false, whether the archive is deployed")
     retention_days: int = Field(
@@ -31,24 +31,24 @@ class SlackSettings(Section):
     enabled: bool = Field(description="true or false, whether the channel gets the findings")
     channel: str = Field(
         pattern=r"^[CGD][A-Z0-9]{8,}$",
-        description="the channel's ID, such as \"C024BE91L\", which stands in the channel's details in Slack",
+        description="the channel's ID, such as \"C024BE91L\", which Slack shows in the channel's details",
     )
     secret_name: str = Field(
         pattern=STORED_NAME,
-        description="the name, not the ARN, of a secret in Secrets Manager that holds a JSON object with "
-        "bot_token; up to 512 letters, digits and /_+=.@-",
+        description="the name, not the ARN, of a secret in Secrets Manager that contains a JSON object with "
+        "bot_token; up to 512 letters, digits, and /_+=.@-",
     )
 
 
 class CriticalSettings(Section):
     """Findings to an SNS topic, and to a chat."""
 
-    enabled: bool = Field(description="true or false, whether topic and chat are deployed")
+    enabled: bool = Field(description="true or false, whether the topic and the chat are deployed")
     emails: Annotated[
         list[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]], AfterValidator(distinct)
     ] = Field(
         description='a list of email addresses, such as ["soc@example.com"], or [] for none; each is '
-        "subscribed to the topic and gets a mail to confirm that"
+        "subscribed to the topic and receives an email to confirm the subscription"
     )
     filter: Filter = Field(description=FILTER_DESCRIPTION)
     slack: SlackSettings
@@ -57,7 +57,7 @@ class CriticalSettings(Section):
     @classmethod
     def _gets_what_the_topic_gets(cls, slack: SlackSettings, others: ValidationInfo) -> SlackSettings:
         if slack.enabled and others.data.get("enabled") is False:
-            raise ValueError("enabled is true, but routing.critical.enabled is false; switch both on or off")
+            raise ValueError("enabled is true, but routing.critical.enabled is false; turn both on or off")
         return slack
 
 
@@ -69,7 +69,7 @@ class HighSettings(Section):
 
 
 class RoutingSettings(Section):
-    """What the findings routing stack does, part by part."""
+    """The parts of the findings routing stack."""
 
     archive: ArchiveSettings
     critical: CriticalSettings

@@ -14,7 +14,7 @@ from securityhub_actions.filters import FindingFilter
 from stacks.settings.filters import FILTER_DESCRIPTION, Filter
 from stacks.settings.forms import HTTPS_URL, STORED_NAME, URL_DESCRIPTION, Section, listed
 
-# What needs nobody's work any more, as the function decides it.
+# Findings that need no more work, as the function determines them.
 _SETTLED: Final = {
     "workflow_status": ("RESOLVED", "SUPPRESSED"),
     "record_state": ("ARCHIVED",),
@@ -25,7 +25,7 @@ _SETTLED: Final = {
 class AutomaticTicketsSettings(Section):
     """Tickets for imported findings."""
 
-    enabled: bool = Field(description="true or false, whether there is a rule that opens tickets for them")
+    enabled: bool = Field(description="true or false, whether tickets are opened for imported findings")
     filter: Filter = Field(description=FILTER_DESCRIPTION)
 
     @field_validator("filter")
@@ -33,8 +33,8 @@ class AutomaticTicketsSettings(Section):
     def _leaves_the_links_alone(cls, findings: FindingFilter) -> FindingFilter:
         if "Tickets" in findings.user_defined_fields:
             raise ValueError(
-                "user_defined_fields has Tickets, in which the function keeps the links; the rule asks for "
-                "findings without it already, so leave it out"
+                "user_defined_fields contains Tickets, where the function stores its links; remove it, "
+                "because the rule already matches only findings without it"
             )
         return findings
 
@@ -44,7 +44,7 @@ class AutomaticTicketsSettings(Section):
         for name, settled in _SETTLED.items():
             wanted = getattr(findings, name)
             if wanted is None and name == "compliance_status":
-                continue  # findings of GuardDuty and others have none
+                continue  # GuardDuty findings, for example, have none
             conditions = findings.fields[name].conditions(name, wanted) if wanted is not None else None
             passing = [
                 value
@@ -53,23 +53,23 @@ class AutomaticTicketsSettings(Section):
             ]
             if passing:
                 raise ValueError(
-                    f"{name} lets {listed(passing)} pass, findings that are settled and get no ticket; "
-                    "leave them out"
+                    f"{name} matches {listed(passing)}, but such findings are settled and get no ticket; "
+                    "exclude them"
                 )
         return findings
 
 
 class _TrackerSettings(Section):
-    enabled: bool = Field(description="true or false, whether this tracker gets tickets")
+    enabled: bool = Field(description="true or false, whether tickets are opened in this tracker")
     secret_name: str = Field(
         pattern=STORED_NAME,
-        description="the name, not the ARN, of a secret in Secrets Manager with a JSON object, whose members "
-        "docs/tickets.md names; up to 512 letters, digits and /_+=.@-",
+        description="the name, not the ARN, of a secret in Secrets Manager that contains a JSON object with "
+        "the members in docs/tickets.md; up to 512 letters, digits, and /_+=.@-",
     )
 
 
 class JiraSettings(_TrackerSettings):
-    """Issues in a Jira project, of Jira Cloud or Jira Data Center."""
+    """Issues in a project in Jira Cloud or Jira Data Center."""
 
     url: str = Field(pattern=HTTPS_URL, description=URL_DESCRIPTION.format("https://example.atlassian.net"))
     project: str = Field(
@@ -80,8 +80,8 @@ class JiraSettings(_TrackerSettings):
     )
     done_transition: str = Field(
         max_length=60,
-        description="the name of the transition that resolves an issue, or '' for the first that leads to a "
-        "status of the category done",
+        description="the name of the transition that resolves an issue, or '' for the first transition to a "
+        "status in the category Done",
     )
 
 
@@ -118,16 +118,16 @@ class SlackThreadsSettings(_TrackerSettings):
     )
     channel: str = Field(
         pattern=r"^[CG][A-Z0-9]{8,}$",
-        description="the channel's ID, such as \"C024BE91L\", which stands in the channel's details in Slack",
+        description="the channel's ID, such as \"C024BE91L\", which Slack shows in the channel's details",
     )
 
 
 class TicketingSettings(Section):
     """Tickets and incidents for findings."""
 
-    enabled: bool = Field(description="true or false, whether its stack is deployed")
+    enabled: bool = Field(description="true or false, whether the ticketing stack is deployed")
     maximum_concurrency: int = Field(
-        ge=2, le=1000, description="a whole number from 2 to 1000, the batches that are worked on at a time"
+        ge=2, le=1000, description="a whole number from 2 to 1000, the batches that are processed at a time"
     )
     automatic: AutomaticTicketsSettings
     jira: JiraSettings
@@ -140,7 +140,7 @@ class TicketingSettings(Section):
         trackers = (self.jira, self.service_now, self.pager_duty, self.slack)
         if self.enabled and not any(tracker.enabled for tracker in trackers):
             raise ValueError(
-                "enabled is true, but no tracker is; enable jira, service_now, pager_duty or slack, "
+                "enabled is true, but no tracker is enabled; enable jira, service_now, pager_duty, or slack, "
                 "or set enabled to false"
             )
         return self

@@ -56,7 +56,7 @@ def test_its_arn_refers_to_the_resource_so_that_users_of_the_arn_wait_for_it(sta
     "action_id", ["", "a" * 21, "with space", "ünicode", "slash/ed", "dot.ted", "newline\n"]
 )
 def test_an_id_that_security_hub_refuses_is_an_error_that_names_it(stack, action_id):
-    with pytest.raises(ValueError, match=r"is not a custom action ID\. Allowed are 1 to 20 letters"):
+    with pytest.raises(ValueError, match=r"is not a custom action ID\. Use 1 to 20 letters"):
         declare(stack, action_id=action_id)
 
 
@@ -234,4 +234,4 @@ def test_more_than_fifty_actions_in_an_account_and_region_are_an_error_that_coun
     for number in range(52):
         declare(stack, f"Action{number}", action_id=f"Action{number}")
     assert "52 custom actions are created" in (error := synth_error(stack))
-    assert "allows 50: remove 2" in error
+    assert "allows 50. Remove 2" in error

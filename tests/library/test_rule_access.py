@@ -76,7 +76,7 @@ def test_a_dead_letter_queue_with_the_key_that_aws_manages_is_an_error(app, stac
     ImportedFindingsRule(
         stack, "Findings", targets=[targets.SqsQueue(inbox)], delivery=Delivery(dead_letter_queue=kept)
     )
-    with pytest.raises(RuntimeError, match="Stack/Kept is encrypted with a key that AWS manages"):
+    with pytest.raises(RuntimeError, match="Stack/Kept is encrypted with an AWS managed key"):
         app.synth()
 
 

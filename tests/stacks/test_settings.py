@@ -62,7 +62,7 @@ def fault(load):
         with pytest.raises(SettingsError) as raised:
             load(text)
         count, line = str(raised.value).split("\n")
-        assert count.endswith("settings.toml has a fault:")
+        assert count.endswith("settings.toml has an error:")
         return line.strip()
 
     return fault
@@ -111,29 +111,27 @@ def test_members_can_be_changed_in_a_region_of_any_partition(overlaid, region):
 
 @pytest.mark.parametrize("url", ["https://slack.com", "https://slack.com/api", "http://slack.com/api/"])
 def test_slacks_url_is_that_of_its_api(overlaid, url):
-    with pytest.raises(
-        SettingsError, match=r"ticketing\.slack\.url = .* allowed is 'https://slack\.com/api/'"
-    ):
+    with pytest.raises(SettingsError, match=r"ticketing\.slack\.url = .* Specify 'https://slack\.com/api/'"):
         overlaid(f'[ticketing.slack]\nurl = "{url}"')
 
 
 def test_what_is_no_topic_cannot_be_told_of_alarms(overlaid):
     with pytest.raises(
         SettingsError,
-        match=r"alarms\.topic_arn = .* allowed is the ARN of an SNS topic",
+        match=r"alarms\.topic_arn = .* Specify the ARN of an SNS topic",
     ):
         overlaid('[alarms]\ntopic_arn = "on-call"')
 
 
 def test_a_fault_names_both_files(overlaid):
     with pytest.raises(
-        SettingsError, match=r"settings\.toml with .*production\.toml has a fault:\n.*= \"yes\""
+        SettingsError, match=r"settings\.toml with .*production\.toml has an error:\n.*= \"yes\""
     ):
         overlaid('[routing.high]\nenabled = "yes"')
 
 
 def test_a_missing_second_file_is_reported(tmp_path):
-    with pytest.raises(SettingsError, match=r"correct the path that is given with -c settings=PATH"):
+    with pytest.raises(SettingsError, match=r"correct the path in -c settings=PATH"):
         load_shipped_settings(overlay=tmp_path / "missing.toml")
 
 
@@ -207,30 +205,32 @@ def test_a_filter_reads_as_findingfilter_and_eventbridge_write_it(load, table, e
         (
             changed("retention_days", "retention"),
             [
-                "routing.archive.retention_days is missing: give a whole number from 1 to 36500, the days",
-                "routing.archive.retention is unknown: a table with enabled, retention_days and filter is",
+                "routing.archive.retention_days is missing. Specify a whole number from 1 to 36500, the days",
+                "routing.archive.retention is not a valid key. Use a table with enabled, "
+                "retention_days and filter",
             ],
         ),
         (
             "[route]",
             [
-                "routing is missing: give a table with archive, critical and high.",
-                "route is unknown: a table with routing, remediation, ticketing, alarms and tracing is",
+                "routing is missing. Specify a table with archive, critical and high.",
+                "route is not a valid key. Use a table with routing, remediation, ticketing, "
+                "alarms and tracing",
             ],
         ),
         (
             VALID.replace("enabled = true", "enabled = 1"),
             [
-                "routing.archive.enabled = 1: allowed is true or false",
-                "routing.critical.enabled = 1: allowed is true or false",
-                "routing.high.enabled = 1: allowed is true or false",
+                "routing.archive.enabled = 1 is not valid. Specify true or false",
+                "routing.critical.enabled = 1 is not valid. Specify true or false",
+                "routing.high.enabled = 1 is not valid. Specify true or false",
             ],
         ),
         (
             with_filter('{ severity = "HUGE", severty = "LOW", title = { prefx = "S3" } }'),
             [
                 'routing.high.filter.severity = "HUGE": severity must be one of INFORMATIONAL, LOW, MEDIUM',
-                'routing.high.filter.severty = "LOW": there is no such field; FindingFilter has severity,',
+                'routing.high.filter.severty = "LOW": there is no such field; the fields of FindingFilter',
                 'routing.high.filter.title = {"prefx": "S3"}: unknown operator \'prefx\'; the operators are',
             ],
         ),
@@ -240,7 +240,7 @@ def test_several_faults_are_listed_together(load, text, expected):
     with pytest.raises(SettingsError) as raised:
         load(text)
     count, *lines = str(raised.value).split("\n")
-    assert count.endswith(f"settings.toml has {len(expected)} faults:")
+    assert count.endswith(f"settings.toml has {len(expected)} errors:")
     assert [line.strip()[: len(start)] for line, start in zip(lines, expected, strict=True)] == expected
 
 
@@ -250,33 +250,45 @@ def test_several_faults_are_listed_together(load, text, expected):
         (
             "retention_days = 400",
             "retention_days = 0",
-            "routing.archive.retention_days = 0: allowed is a whole",
+            "routing.archive.retention_days = 0 is not valid. Specify a whole",
         ),
         (
             "retention_days = 400",
             "retention_days = 36501",
-            "retention_days = 36501: allowed is a whole number",
+            "retention_days = 36501 is not valid. Specify a whole number",
         ),
         (
             "retention_days = 400",
             'retention_days = "400"',
-            'retention_days = "400": allowed is a whole number',
+            'retention_days = "400" is not valid. Specify a whole number',
         ),
-        ("retention_days = 400", "retention_days = 1.5", "retention_days = 1.5: allowed is a whole number"),
-        ("emails = []", 'emails = "soc@example.com"', "allowed is a list of email addresses"),
+        (
+            "retention_days = 400",
+            "retention_days = 1.5",
+            "retention_days = 1.5 is not valid. Specify a whole number",
+        ),
+        ("emails = []", 'emails = "soc@example.com"', "Specify a list of email addresses"),
         (
             "emails = []",
             'emails = ["a@example.com", "soc"]',
-            'routing.critical.emails[1] = "soc": allowed is a',
+            'routing.critical.emails[1] = "soc" is not valid. Specify a',
         ),
-        ("emails = []", 'emails = ["a@example.com", "a@example.com"]', "emails: each may be given once only"),
-        ('"C024BE91L"', '"#soc"', 'routing.critical.slack.channel = "#soc": allowed is the channel\'s ID'),
-        ('"slack"', '"arn:aws:secretsmanager:eu-west-1:1:secret:x"', "allowed is the name, not the ARN"),
-        ('"slack"', '""', 'routing.critical.slack.secret_name = "": allowed is the name'),
+        (
+            "emails = []",
+            'emails = ["a@example.com", "a@example.com"]',
+            "emails: duplicate values are not allowed",
+        ),
+        (
+            '"C024BE91L"',
+            '"#soc"',
+            'routing.critical.slack.channel = "#soc" is not valid. Specify the channel\'s ID',
+        ),
+        ('"slack"', '"arn:aws:secretsmanager:eu-west-1:1:secret:x"', "Specify the name, not the ARN"),
+        ('"slack"', '""', 'routing.critical.slack.secret_name = "" is not valid. Specify the name'),
         (
             '{ severity = "HIGH" }',
             '"HIGH"',
-            'routing.high.filter = "HIGH": allowed is a table that says which',
+            'routing.high.filter = "HIGH" is not valid. Specify a table with the findings',
         ),
     ],
 )
@@ -300,8 +312,8 @@ def test_a_value_that_is_not_allowed_is_shown_with_what_is_allowed(fault, old, n
         ('{ title = [["S3"]] }', "title accepts strings that are not blank, not ['S3']"),
         ('{ severity = { prefix = "H" } }', "severity accepts plain values, AnythingBut, Exists, not Prefix"),
         ('{ types = { anything-but = "TTPs" } }', "types can't use"),
-        ('{ resource_tags = "team" }', "a table of tag keys and their values is allowed, such as { team ="),
-        ('{ user_defined_fields = "team" }', "a table of keys and their values is allowed, such as { team ="),
+        ('{ resource_tags = "team" }', "specify a table of tag keys and their values, such as { team ="),
+        ('{ user_defined_fields = "team" }', "specify a table of keys and their values, such as { team ="),
         ('{ resource_tags = { "" = "x" } }', "resource_tags has the key '', which a pattern can't match"),
         (
             '{ workflow_status = ["ANY", "NEW"] }',
@@ -332,11 +344,16 @@ def test_a_long_value_is_shown_in_part(fault):
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
-    [("retention_days = 400", "retention_days = {}"), ('severity = "HIGH"', "severity_score = {}")],
+    ("old", "new", "reason"),
+    [
+        ("retention_days = 400", "retention_days = {}", " is not valid. "),
+        ('severity = "HIGH"', "severity_score = {}", ": "),
+    ],
 )
-def test_a_number_that_is_too_long_to_show_is_refused(fault, old, new):
-    assert "= a number that is too long to show: " in fault(changed(old, new.format("0x" + "f" * 5000)))
+def test_a_number_that_is_too_long_to_show_is_refused(fault, old, new, reason):
+    assert f"= a number that is too long to show{reason}" in fault(
+        changed(old, new.format("0x" + "f" * 5000))
+    )
 
 
 def test_a_missing_file_is_named_with_what_to_do(tmp_path):
@@ -442,9 +459,9 @@ def test_a_remediation_can_be_told_a_key_in_every_way_that_aws_names_one(module,
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("kms_key", "security", "kms_key = 'security': allowed is a customer managed key"),
-        ("kms_key", "", "kms_key = '': allowed is"),
-        ("kms_key", "alias/aws/sns", "kms_key = .*: allowed is .* no key that AWS manages"),
+        ("kms_key", "security", "kms_key = 'security' is not valid; specify a customer managed key"),
+        ("kms_key", "", "kms_key = '' is not valid; specify"),
+        ("kms_key", "alias/aws/sns", "kms_key = .* is not valid; specify .* no key that AWS manages"),
         (
             "kms_key",
             "arn:aws:kms:eu-west-1:444455556666:alias/aws/s3",
@@ -453,7 +470,7 @@ def test_a_remediation_can_be_told_a_key_in_every_way_that_aws_names_one(module,
         (
             "key",
             "alias/security",
-            r"key is unknown; \w+ takes kms_key; \w+\.kms_key is missing: give a cust",
+            r"key is unknown; \w+ takes kms_key; \w+\.kms_key is missing; specify a cust",
         ),
     ],
 )
@@ -501,23 +518,31 @@ def test_remediation_is_shipped_switched_off_and_allowed_nowhere():
         (
             '"ebs_default_encryption"',
             '"cloudtrail_encryption"',
-            "kms_key is missing: give a customer",
+            "kms_key is missing; specify a customer",
         ),
         ('administrator_account = "111122223333"', 'administrator_account = "1111"', "12-digit ID"),
         ('organization_id = "o-exampleorgid"', 'organization_id = "example"', "organization_id"),
-        ("allow = []", 'allow = ["all"]', r"accounts.allow\[0\] = .all.: allowed is a list of 12-digit"),
+        (
+            "allow = []",
+            'allow = ["all"]',
+            r"accounts.allow\[0\] = .all. is not valid. Specify a list of 12-digit",
+        ),
         ("deny = []", 'deny = ["ou-abcd"]', r"accounts.deny\[0\]"),
         (
             "allow = {}",
             "allow = { team = 'a' }",
-            r"resource_tags.allow.team = .a.: allowed is a table of tag",
+            r"resource_tags.allow.team = .a. is not valid. Specify a table of tag",
         ),
-        ("deny = {}", "deny = { team = [] }", r"resource_tags.deny.team = \[\]: allowed is a table of"),
+        (
+            "deny = {}",
+            "deny = { team = [] }",
+            r"resource_tags.deny.team = \[\] is not valid. Specify a table of",
+        ),
         ("deny = {}", "deny = { '' = ['a'] }", r"resource_tags.deny"),
-        ('mode = "dry-run"', 'mode = "on"', "mode = .on.: allowed is 'dry-run'"),
+        ('mode = "dry-run"', 'mode = "on"', "mode = .on. is not valid. Specify 'dry-run'"),
         ("= 5 # 2 to 1,000 at a time", "= 1", "a whole number from 2 to 1000"),
-        ('path = "/securityhub/"', 'path = "securityhub"', "a slash at both ends"),
-        ('["ou-abcd-12345678"]', "[]", "at least one ID of a unit"),
+        ('path = "/securityhub/"', 'path = "securityhub"', "a leading and a trailing slash"),
+        ('["ou-abcd-12345678"]', "[]", "at least one ID of an organizational unit"),
     ],
 )
 def test_a_wrong_setting_of_remediation_is_named_with_what_is_allowed(old, new, message):
@@ -535,23 +560,23 @@ FILTERED = '[ticketing.automatic.filter]\nseverity = ["CRITICAL", "HIGH"]'
         (
             TICKETING,
             "enabled = true\nmaximum_concurrency = 5 # ",
-            "ticketing: enabled is true, but no tracker is",
+            "ticketing: enabled is true, but no tracker is enabled",
         ),
         (
             FILTERED,
             FILTERED + '\nworkflow_status = "ANY"',
-            "workflow_status lets RESOLVED and SUPPRESSED pass",
+            "workflow_status matches RESOLVED and SUPPRESSED",
         ),
-        (FILTERED, FILTERED + '\nrecord_state = "ANY"', "record_state lets ARCHIVED pass"),
+        (FILTERED, FILTERED + '\nrecord_state = "ANY"', "record_state matches ARCHIVED"),
         (
             FILTERED,
             FILTERED + '\ncompliance_status = ["FAILED", "PASSED"]',
-            "compliance_status lets PASSED pass",
+            "compliance_status matches PASSED",
         ),
         (
             FILTERED,
             FILTERED + '\nuser_defined_fields = { Tickets = "SEC-1" }',
-            "user_defined_fields has Tickets, in which the function keeps the links; .* leave it out",
+            "user_defined_fields contains Tickets, where the function stores its links; remove it",
         ),
         ('issue_type = "Task"', 'issue_type = " "', "the name of an issue type"),
         (
@@ -562,7 +587,7 @@ FILTERED = '[ticketing.automatic.filter]\nseverity = ["CRITICAL", "HIGH"]'
         (
             'url = "https://example.atlassian.net"',
             'url = "http://example.atlassian.net"',
-            "ticketing.jira.url = .http://example.atlassian.net.: allowed is the URL of the API's site",
+            "jira.url = .http://example.atlassian.net. is not valid. Specify the base URL of the API",
         ),
         ('url = "https://slack', 'url = "https://user@slack', "ticketing.slack.url"),
         ('service_id = "PABC123"', 'service_id = "a service"', "the ID of a service"),
@@ -584,6 +609,8 @@ def test_findings_without_a_compliance_status_may_get_tickets_as_well():
 def test_a_rule_for_imported_findings_is_refused_where_no_remediation_serves_a_control():
     document = with_remediation("enabled = false\nmode", "enabled = true\nmode")
     document["remediation"]["remediations"] = ["ec2_quarantine", "iam_exposed_access_key"]
-    message = r"remediation\.automatic: enabled is true, but no control .* ec2_quarantine and iam_exposed"
+    message = (
+        r"remediation\.automatic: enabled is true, but no Security Hub .* ec2_quarantine and iam_exposed"
+    )
     with pytest.raises(SettingsError, match=message):
         check_settings(document, source="settings.toml")

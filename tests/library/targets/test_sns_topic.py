@@ -67,7 +67,7 @@ def test_the_customer_managed_key_of_the_topic_lets_eventbridge_encrypt_without_
 def test_a_topic_with_the_key_that_aws_manages_is_an_error_because_no_event_would_arrive(stack, send):
     managed = kms.Alias.from_alias_name(stack, "Managed", "alias/aws/sns")
     send(targets.SnsTopic(sns.Topic(stack, "Topic", master_key=managed)))
-    with pytest.raises(RuntimeError, match="Stack/Topic is encrypted with a key that AWS manages") as caught:
+    with pytest.raises(RuntimeError, match="Stack/Topic is encrypted with an AWS managed key") as caught:
         stack.node.root.synth()
     assert "customer managed key (aws_kms.Key)" in str(caught.value)
 
@@ -101,5 +101,5 @@ def test_a_topic_of_somebody_else_gives_a_warning_with_the_statement_that_it_nee
 
 def test_a_topic_in_another_region_is_an_error(stack, send):
     theirs = sns.Topic.from_topic_arn(stack, "Theirs", "arn:aws:sns:eu-west-1:111122223333:theirs")
-    with pytest.raises(RuntimeError, match="The topic Stack/Theirs is in region eu-west-1"):
+    with pytest.raises(RuntimeError, match="The topic Stack/Theirs is in Region eu-west-1"):
         send(targets.SnsTopic(theirs))

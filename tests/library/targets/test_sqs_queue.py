@@ -89,7 +89,7 @@ def test_the_customer_managed_key_of_the_queue_lets_the_rules_of_the_account_enc
 def test_a_queue_with_the_key_that_aws_manages_is_an_error_because_no_event_would_arrive(stack, send):
     queue = sqs.Queue(stack, "Inbox", enforce_ssl=True, encryption=sqs.QueueEncryption.KMS_MANAGED)
     send(targets.SqsQueue(queue))
-    with pytest.raises(RuntimeError, match="Stack/Inbox is encrypted with a key that AWS manages") as caught:
+    with pytest.raises(RuntimeError, match="Stack/Inbox is encrypted with an AWS managed key") as caught:
         stack.node.root.synth()
     assert "customer managed key" in str(caught.value)
 
@@ -147,8 +147,8 @@ def test_a_queue_of_somebody_else_gives_a_warning_with_the_statement_that_it_nee
 @pytest.mark.parametrize(
     ("arn", "message"),
     [
-        ("arn:aws:sqs:eu-west-1:111122223333:theirs", "in region eu-west-1 and the rule"),
-        ("arn:aws:sqs:us-east-1:444455556666:theirs", "in account 444455556666 and the rule"),
+        ("arn:aws:sqs:eu-west-1:111122223333:theirs", "in Region eu-west-1, but the rule"),
+        ("arn:aws:sqs:us-east-1:444455556666:theirs", "in account 444455556666, but the rule"),
     ],
 )
 def test_a_queue_in_another_account_or_region_is_an_error_that_names_the_event_bus(stack, send, arn, message):
