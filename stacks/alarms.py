@@ -1,4 +1,4 @@
-"""Who is told of the stacks' alarms."""
+"""Notifications for the alarms of the stacks."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from aws_cdk import aws_sns as sns
 
 
 def send_alarms(stack: Stack, topic_arn: str) -> None:
-    """Let every alarm of a stack notify a topic, when it goes on and when it is over.
+    """Make every alarm of a stack notify a topic when it enters the ALARM state and when it returns to OK.
 
     Args:
-        stack: The stack, complete.
-        topic_arn: The topic, in the stack's Region. Its policy, and that of its key if it has one, must let
-            CloudWatch in.
+        stack: The complete stack.
+        topic_arn: The ARN of a topic in the stack's Region. The topic policy and the policy of its key, if it
+            has one, must allow CloudWatch.
 
     Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
     """

@@ -35,7 +35,7 @@ class AnalystActionsStack(Stack):
         Args:
             scope: The app or stage.
             construct_id: The construct ID, which is also the stack's name.
-            tracing: Whether Lambda sends traces of the functions to AWS X-Ray. Default: it does not.
+            tracing: Whether Lambda sends traces of the functions to AWS X-Ray. Default: False.
             stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
         """
         super().__init__(scope, construct_id, **stack_settings)
@@ -86,7 +86,7 @@ class AnalystActionsStack(Stack):
             "DigestTopic",
             display_name="Security Hub digest",
             enforce_ssl=True,
-            # The AWS managed key suffices: only a role of this account publishes, no AWS service does.
+            # The AWS managed key is sufficient: only a role in this account publishes, not an AWS service.
             master_key=kms.Alias.from_alias_name(self, "SnsKey", "alias/aws/sns"),
         )
         CfnOutput(
@@ -98,8 +98,8 @@ class AnalystActionsStack(Stack):
             description="Sends a readable summary of insight results or findings to an SNS topic",
             environment={"TOPIC_ARN": topic.topic_arn},
         )
-        # Not topic.grant_publish, which adds kms:GenerateDataKey* on every key of the account: the policy of
-        # the AWS managed key already admits this account's principals through SNS.
+        # Not topic.grant_publish, which adds kms:GenerateDataKey* on every key in the account. The policy of
+        # the AWS managed key already allows this account's principals through SNS.
         iam.Grant.add_to_principal(grantee=function, actions=["sns:Publish"], resource_arns=[topic.topic_arn])
         return function
 

@@ -31,14 +31,14 @@ def app_function(
 
     Args:
         stack: The stack.
-        construct_id: The ID in the stack.
+        construct_id: The construct ID, unique within the stack.
         handler: `functions.FOLDER.handler.handle`, for a folder of lambda/functions/.
-        description: What the function is for.
-        timeout: How long one invocation may take.
-        environment: Environment variables; no secrets.
-        memory_size: In MiB. Default: 256.
-        layers: Layers on top of the one that all functions share. Default: none.
-        tracing: Whether Lambda sends traces of the function to AWS X-Ray. Default: it does not.
+        description: The description of the function.
+        timeout: The maximum duration of an invocation.
+        environment: Environment variables. Don't put secrets in them.
+        memory_size: The amount of memory, in MiB. Default: 256.
+        layers: Layers in addition to the one that all functions share. Default: none.
+        tracing: Whether Lambda sends traces of the function to AWS X-Ray. Default: False.
     """
     return LoggedFunction(
         stack,

@@ -1,7 +1,7 @@
-"""The Lambda layers with the libraries that functions import, taken from the environment that synthesizes.
+"""The Lambda layers with the libraries that functions import, from the environment that runs synthesis.
 
-They hold exactly the locked versions that the tests ran with, and building them needs neither Docker nor
-network. See docs/adr/0003-dependency-layer.md.
+They contain the locked versions that the tests ran with, and building them requires neither Docker nor a
+network connection. docs/adr/0003-dependency-layer.md explains why.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_lambda as lambda_
 
 DISTRIBUTIONS: Final = ("aws-lambda-powertools", "jmespath", "typing-extensions")
-"""What the functions need beyond the Lambda runtime, which brings boto3 and botocore itself."""
+"""What the functions need in addition to the Lambda runtime, which includes boto3 and botocore."""
 
 TICKET_DISTRIBUTIONS: Final = (
     "anyio",
@@ -42,34 +42,32 @@ TICKET_DISTRIBUTIONS: Final = (
     "truststore",
     "urllib3",
 )
-"""What the functions that open tickets need besides: the trackers' clients with all that they import."""
+"""What the functions that open tickets need in addition: the trackers' clients and their dependencies."""
 
-# Compiled speed-ups belong to one platform and Python version. charset-normalizer, the only one that has
-# them, falls back to its pure Python code.
+# Compiled extensions are specific to a platform and Python version. charset-normalizer, the only package that
+# has them, falls back to pure Python.
 _LEFT_OUT_SUFFIXES: Final = {".so", ".pyd", ".dylib", ".pyc", ".pyi"}
-# Of an installation's own records only these do not depend on how it was installed, which would change the
-# hash.
+# Other records depend on how the package was installed, which would change the asset hash.
 _KEPT_RECORDS: Final = ("LICENSE", "METADATA", "NOTICE")
 
 
 def dependency_layer(stack: Stack) -> lambda_.LayerVersion:
-    """Return the stack's layer with what all functions import, created on first use.
+    """Return the stack's layer with the libraries that all functions import. It is created on first use.
 
     Raises:
-        RuntimeError: A dependency is not installed in the environment that runs this app.
+        RuntimeError: A dependency isn't installed in the environment that runs this app.
     """
     description = "Powertools for AWS Lambda (Python)"
     return _layer(stack, "Dependencies", DISTRIBUTIONS, description)
 
 
 def ticket_dependency_layer(stack: Stack) -> lambda_.LayerVersion:
-    """Return the stack's layer with the clients of the ticket trackers, created on first use.
+    """Return the stack's layer with the clients for the ticket trackers. It is created on first use.
 
-    It comes on top of `dependency_layer`, on the functions that open tickets only: the others have no use for
-    it.
+    Only the functions that open tickets use it, in addition to `dependency_layer`.
 
     Raises:
-        RuntimeError: A dependency is not installed in the environment that runs this app.
+        RuntimeError: A dependency isn't installed in the environment that runs this app.
     """
     description = "Clients of Jira, ServiceNow, PagerDuty and Slack"
     return _layer(stack, "TicketDependencies", TICKET_DISTRIBUTIONS, description)
@@ -79,11 +77,11 @@ def copy_distributions(names: Iterable[str], target: Path) -> None:
     """Copy the Python modules of installed distributions into a folder.
 
     Args:
-        names: Distribution names as in requirements.txt.
-        target: The folder that gets the top-level packages; created when missing.
+        names: The distribution names, as in requirements.txt.
+        target: The folder for the top-level packages. It is created if it doesn't exist.
 
     Raises:
-        RuntimeError: A distribution is not installed.
+        RuntimeError: A distribution isn't installed.
     """
     for name in names:
         for file in filter(_belongs_in_layer, _installed(name).files or ()):
@@ -109,7 +107,7 @@ def _layer(
 
 @functools.cache
 def _gathered(distributions: tuple[str, ...]) -> Path:
-    """Return a folder with the distributions, which all stacks of this process share."""
+    """Return a folder with the distributions, which all stacks in this process share."""
     folder = Path(tempfile.mkdtemp(prefix="dependency-layer-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     copy_distributions(distributions, folder / "python")

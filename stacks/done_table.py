@@ -1,4 +1,4 @@
-"""The table in which a stack's function remembers what it has done."""
+"""The table in which a stack's function records what it has done."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aws_cdk import aws_iam as iam
 
 
 def done_table(stack: Stack) -> dynamodb.Table:
-    """Create the table that Powertools' idempotency needs; it forgets after a day.
+    """Create the table for Powertools' idempotency. Its items expire after a day.
 
     Source: https://docs.aws.amazon.com/powertools/python/latest/utilities/idempotency/
     """
@@ -22,13 +22,13 @@ def done_table(stack: Stack) -> dynamodb.Table:
             point_in_time_recovery_enabled=True
         ),
         encryption=dynamodb.TableEncryption.AWS_MANAGED,
-        # What has to be known for longer is elsewhere.
+        # What must be kept longer is stored elsewhere.
         removal_policy=RemovalPolicy.DESTROY,
     )
 
 
 def done_table_statement(table: dynamodb.Table) -> iam.PolicyStatement:
-    """Return what Powertools' idempotency does with the table, and no more."""
+    """Return a statement with only the actions that Powertools' idempotency uses."""
     operations = ("DeleteItem", "GetItem", "PutItem", "UpdateItem")
     return iam.PolicyStatement(
         actions=[f"dynamodb:{operation}" for operation in operations], resources=[table.table_arn]

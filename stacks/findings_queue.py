@@ -1,4 +1,4 @@
-"""A queue of imported findings in front of a function, so that many at a time do no harm."""
+"""A queue of imported findings in front of a function, which limits its concurrency."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from aws_cdk import aws_sqs as sqs
 from securityhub_actions.delivery import dead_letter_queue_of
 
 _BATCH_SIZE: Final = 10
-# Throttled and failing messages come back this often before the dead-letter queue gets them.
+# How often throttled and failed messages are received before they go to the dead-letter queue.
 _MAX_RECEIVES: Final = 5
 
 
 def findings_queue(
     stack: Stack, function: lambda_.Function, *, timeout: Duration, maximum_concurrency: int
 ) -> sqs.Queue:
-    """Create an encrypted queue whose messages the function gets in batches, and gets again if they fail.
+    """Create an encrypted queue that invokes a function with batches of messages and retries failed ones.
 
     Args:
         stack: The stack.
-        function: Works on a batch and returns `batchItemFailures`.
-        timeout: The function's.
-        maximum_concurrency: The batches that are worked on at a time, 2 to 1,000.
+        function: The function, which processes a batch and returns `batchItemFailures`.
+        timeout: The timeout of the function.
+        maximum_concurrency: The number of batches that are processed at a time, 2 to 1,000.
     """
     queue = sqs.Queue(
         stack,

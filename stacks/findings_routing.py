@@ -1,6 +1,6 @@
-"""Routes imported findings: an archive in S3, critical ones to SNS and a chat, high ones to a queue.
+"""Routes imported findings: all to an archive in S3, critical ones to SNS and a chat, high ones to a queue.
 
-What is on and which findings each part gets stands in settings.toml.
+settings.toml determines which parts are enabled and which findings each part receives.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from securityhub_actions.targets.json_input import InputPath, JsonInput
 from stacks.settings.routing import ArchiveSettings, CriticalSettings, HighSettings, RoutingSettings
 from stacks.template_checks import logical_id_of
 
-# The finding's account, and the day that the event was sent: its time is 2026-01-31T09:30:00Z.
+# The finding's account, and the date of the event, from a time such as 2026-01-31T09:30:00Z.
 _PARTITION_KEYS: Final = {
     "account": ".detail.findings[0].AwsAccountId",
     "date": ".time[0:10]",
 }
-# What people and chat bots want to read first; JSON, so that any text of a finding arrives intact.
+# What people and chatbots read first, as JSON, so that any text in a finding arrives intact.
 _NOTIFICATION: Final = {
     "severity": ASFF.severity,
     "title": ASFF.title,
@@ -55,7 +55,7 @@ _NOTIFICATION: Final = {
 
 
 class FindingsRoutingStack(Stack):
-    """Archive, notification and queue for findings, each part on its own switch."""
+    """An archive, notifications, and a queue for findings. Each part can be enabled separately."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class FindingsRoutingStack(Stack):
         Args:
             scope: The app or stage.
             construct_id: The construct ID, which is also the stack's name.
-            settings: What is on and which findings each part gets.
+            settings: Which parts are enabled, and which findings each receives.
             stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
         """
         super().__init__(scope, construct_id, **stack_settings)
@@ -114,7 +114,7 @@ class FindingsRoutingStack(Stack):
             role=role,
             destination=firehose.S3Bucket(
                 bucket,
-                # Frozen: CDK would add s3:GetObject*, s3:GetBucket*, s3:List* and s3:DeleteObject*.
+                # Frozen, because the CDK would add s3:GetObject*, s3:GetBucket*, s3:List*, s3:DeleteObject*.
                 role=role.without_policy_updates(),
                 logging_config=firehose.EnableLogging(log_group),
                 compression=firehose.Compression.GZIP,
@@ -134,7 +134,7 @@ class FindingsRoutingStack(Stack):
                 error_output_prefix="errors/!{firehose:error-output-type}/!{timestamp:yyyy-MM-dd}/",
             ),
         )
-        # CDK's table of Firehose addresses is for destinations in a VPC; here nothing refers to it.
+        # The CDK's mapping of Firehose addresses is for destinations in a VPC. Nothing refers to it here.
         self.node.try_remove_child("@aws-cdk--aws-kinesisfirehose.CidrBlocks")
         stream.node.add_dependency(role.node.find_child("DefaultPolicy"))
         return stream
@@ -164,17 +164,20 @@ class FindingsRoutingStack(Stack):
             lifecycle_rules=[
                 s3.LifecycleRule(
                     expiration=Duration.days(retention_days),
-                    # What was deleted, by hand or by its age, can be restored for a month.
+                    # Deleted and expired objects can be restored for 30 days.
                     noncurrent_version_expiration=Duration.days(30),
                     abort_incomplete_multipart_upload_after=Duration.days(7),
                 ),
-                # S3 does not take this together with an age.
+                # S3 doesn't allow this in a rule with an expiration age.
                 s3.LifecycleRule(expired_object_delete_marker=True),
             ],
         )
 
     def _archive_role(self, bucket: s3.IBucket, log_group: logs.ILogGroup) -> iam.Role:
-        """What Firehose needs for S3: https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html."""
+        """Create the role that Firehose needs for S3.
+
+        Source: https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html
+        """
         role = iam.Role(
             self,
             "ArchiveRole",
@@ -195,7 +198,7 @@ class FindingsRoutingStack(Stack):
                 resources=[bucket.arn_for_objects("findings/*"), bucket.arn_for_objects("errors/*")],
             )
         )
-        log_group.grant(role, "logs:PutLogEvents")  # CDK has created the log stream
+        log_group.grant(role, "logs:PutLogEvents")  # the CDK creates the log stream
         for prefix in ("findings", "errors"):
             Validations.of(role).acknowledge(
                 Acknowledgment(
@@ -208,7 +211,7 @@ class FindingsRoutingStack(Stack):
     def _archive_alarms(self, stream: firehose.DeliveryStream) -> None:
         self._alarm(
             "ArchiveIsStale",
-            # Firehose retries by itself; the age of its oldest record tells that it does not get through.
+            # Firehose retries automatically; the age of its oldest record shows that delivery fails.
             stream.metric("DeliveryToS3.DataFreshness", period=Duration.minutes(5), statistic="Maximum"),
             above=Duration.minutes(30).to_seconds(),
             description="Findings wait for more than 30 minutes to be archived in S3.",
@@ -238,13 +241,13 @@ class FindingsRoutingStack(Stack):
             "CriticalTopic",
             display_name="Critical Security Hub findings",
             enforce_ssl=True,
-            # A key of one's own: the AWS managed key lets no service publish.
+            # A customer managed key, because the AWS managed key doesn't allow services to publish.
             master_key=kms.Key(
                 self,
                 "CriticalTopicKey",
                 description="Encrypts critical Security Hub findings on their way to the subscribers",
                 enable_key_rotation=True,
-                removal_policy=RemovalPolicy.DESTROY,  # a topic keeps no messages that need it later
+                removal_policy=RemovalPolicy.DESTROY,  # a topic stores no messages that need it later
             ),
         )
         for email in settings.emails:

@@ -1,7 +1,7 @@
 """Managed policies of a role in a member account, packed by AWS service.
 
-A role may have 10,240 characters of inline policies in all, but up to 10 managed policies of 6,144 characters
-each. The statements of one service stay together, so that a reviewer finds them in one policy.
+A role can have a total of 10,240 characters in inline policies, but up to 10 managed policies with 6,144
+characters each. The statements of a service are kept together, so that reviewers find them in one policy.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 """
@@ -19,34 +19,34 @@ from constructs import Construct
 from stacks.remediation_catalog import Statement
 
 MOST_CHARACTERS: Final = 6_144
-"""Of one managed policy, without white space."""
+"""The maximum size of a managed policy, without white space."""
 MOST_POLICIES: Final = 10
-"""That a role may have; the quota can be raised to 20, which members of an organization rarely do."""
+"""The default quota of managed policies per role. It can be increased to 20, but rarely is in members."""
 _LONGEST: Final = {"${Partition}": "aws-us-gov", "${Region}": "*", "${Account}": "0" * 12}
 
 Groups = Mapping[str, Sequence[Statement]]
-"""Statements by what they are for, such as the folder of an AWS service."""
+"""Statements by their purpose, such as the folder of an AWS service."""
 
 
 def managed_policies(scope: Construct, construct_id: str, groups: Groups, *, path: str) -> list[str]:
-    """Create the managed policies that hold all statements, and return their ARNs.
+    """Create the managed policies that contain all statements, and return their ARNs.
 
     Args:
         scope: The parent construct.
-        construct_id: The ID of the first in that scope; the next have a number after it.
+        construct_id: The construct ID of the first policy. A number is appended for each further policy.
         groups: The statements.
         path: The path of the policies.
 
     Raises:
-        ValueError: They are longer than IAM lets a role have.
+        ValueError: The statements need more policies than IAM allows for a role.
     """
     packed = pack(groups)
     if len(packed) > MOST_POLICIES:
         length = sum(length_of(statements) for statements, _ in packed)
         raise ValueError(
             f"The statements for {', '.join(groups)} take {length} characters in {len(packed)} managed "
-            f"policies, but IAM lets a role have {MOST_POLICIES} of {MOST_CHARACTERS} each. Enable fewer "
-            "remediations in settings.toml, or let their statements share resources."
+            f"policies, but IAM allows {MOST_POLICIES} of {MOST_CHARACTERS} characters each for a role. "
+            "Enable fewer remediations in settings.toml, or let their statements share resources."
         )
     policies = []
     for number, (statements, names) in enumerate(packed, start=1):
@@ -65,10 +65,10 @@ def managed_policies(scope: Construct, construct_id: str, groups: Groups, *, pat
 
 
 def pack(groups: Groups) -> list[tuple[list[Statement], list[str]]]:
-    """Put the groups, in their order, into as few policies as hold them. One that fits into none is split.
+    """Pack the groups, in order, into as few policies as possible. A group that is too long is split.
 
     Returns:
-        The statements of each policy, and the names of the groups that they are from.
+        For each policy, its statements and the names of their groups.
     """
     packed: list[tuple[list[Statement], list[str]]] = []
     for name, statements in groups.items():
@@ -83,7 +83,7 @@ def pack(groups: Groups) -> list[tuple[list[Statement], list[str]]]:
 
 
 def joined(statements: Iterable[Statement]) -> list[Statement]:
-    """Return the statements with those on equal resources, under equal conditions, as one."""
+    """Return the statements, with those that have equal resources and conditions merged."""
     actions: dict[tuple[tuple[str, ...], str], dict[str, None]] = {}
     found: dict[tuple[tuple[str, ...], str], Statement] = {}
     for one in statements:
@@ -97,7 +97,7 @@ def joined(statements: Iterable[Statement]) -> list[Statement]:
 
 
 def length_of(statements: Iterable[Statement]) -> int:
-    """Return the characters of a policy, at most, as IAM counts them: with the longest partition there is."""
+    """Return the maximum size of a policy as IAM counts it, with the longest partition name."""
     document = {
         "Version": "2012-10-17",
         "Statement": [

@@ -21,12 +21,12 @@ from stacks.managed_policies import Groups, joined, length_of, managed_policies
 from stacks.remediation_catalog import EXECUTION_STATEMENTS, SEARCH_STATEMENTS, Statement
 from stacks.settings import RemediationSettings
 
-# What lambda/functions/remediate/member_account.py puts before the action's ID.
+# The prefix that lambda/functions/remediate/member_account.py adds to the action's ID.
 _SOURCE_IDENTITY_PATTERN: Final = "securityhub-*"
-# Of the role and of no remediation: tags decide before one changes anything. There is no narrower resource:
+# For the role, not for a remediation: tags are checked before a change. There is no narrower resource:
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonresourcegrouptaggingapi.html
 _READ_TAGS: Final = Statement(actions=("tag:GetResources",), resources=("*",))
-# Of all runbooks: a role's policies may hold too little to repeat it for each.
+# For all runbooks at once, because repeating it for each could exceed the size of the role's policies.
 _RUNBOOKS: Final = (*EXECUTION_STATEMENTS, *SEARCH_STATEMENTS)
 _AUTOMATION: Final = "ssm.amazonaws.com"
 _GLOBAL_SERVICES: Final = ("iam:*",)
@@ -35,22 +35,21 @@ _MAX_SESSION_POLICY_CHARACTERS: Final = 2_048
 
 
 class MemberRole(Construct):
-    """The role, which may do what the enabled remediations do and nothing for the others.
+    """The role with the permissions of the enabled remediations only.
 
-    Its managed policies hold the statements by AWS service. One more statement reads tags, where these decide
-    which resources may be changed. A policy of each session narrows down to one remediation what the session
-    may do.
+    Its managed policies contain the statements by AWS service. If tags determine which resources may be
+    changed, another statement allows reading tags. A session policy limits each session to one remediation.
 
-    Only the role of the remediation function may assume it. A condition names it and the principal is its
-    account: a role that is the principal itself must exist already, and once it was deleted and created again
-    it is no longer the one that is trusted.
+    Only the role of the remediation function can assume it. The trust policy has the account as the principal
+    and the role in a condition: a role that is itself the principal must already exist, and is no longer
+    trusted after it is deleted and created again.
 
-    Where a remediation runs an Automation runbook, Systems Manager acts with a second role, which does what
-    the runbook's steps do. The first may start that runbook, pass that role, and undo, where that is enabled.
+    If a remediation runs an Automation runbook, Systems Manager uses a second role, with the permissions of
+    the runbook's steps. The first role can start the runbook, pass the second role, and undo, if enabled.
 
     Attributes:
         role: The role.
-        automation_role: The role of the runbooks; None where no enabled remediation has one.
+        automation_role: The role for runbooks, or None if no enabled remediation has one.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
     Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-setup-iam.html
@@ -60,12 +59,12 @@ class MemberRole(Construct):
         """Create the role.
 
         Args:
-            scope: The construct that the role belongs to, in the member account.
+            scope: The parent construct, in the member account.
             construct_id: The construct ID, unique within the scope.
             settings: Who may assume it, and for what.
 
         Raises:
-            ValueError: The policies are longer than IAM takes.
+            ValueError: The policies are longer than IAM allows.
         """
         super().__init__(scope, construct_id)
         names, groups = settings.role, _groups(settings)
@@ -102,7 +101,7 @@ class MemberRole(Construct):
 
 
 class MemberRoleStack(Stack):
-    """The member role for one account, without an organization's stack set."""
+    """The member role for one account, without the organization's stack set."""
 
     def __init__(
         self,
@@ -126,15 +125,15 @@ class MemberRoleStack(Stack):
 
 
 def member_role_template(scope: Construct, *, settings: RemediationSettings) -> str:
-    """Return the template of a stack set's instances, as JSON.
+    """Return the template of the stack set's instances, as JSON.
 
-    It needs nothing that bootstrapping brings, which the members may lack.
+    It doesn't require the member accounts to be bootstrapped.
 
     Args:
-        scope: A construct of the app, whose feature flags hold for the template as well.
+        scope: A construct in the app, whose feature flags also apply to the template.
         settings: Who may assume the role, and for what.
     """
-    # A folder of its own: the CDK CLI's is the app's, and the last to synthesize there would be alone.
+    # A separate folder, because synthesis would overwrite the app's output in the CDK CLI's folder.
     with tempfile.TemporaryDirectory() as folder:
         app = App(outdir=folder, context=scope.node.get_all_context(), analytics_reporting=False)
         stack = Stack(app, "Member", synthesizer=BootstraplessSynthesizer())
@@ -144,7 +143,7 @@ def member_role_template(scope: Construct, *, settings: RemediationSettings) -> 
 
 
 def member_role_arns(settings: RemediationSettings) -> list[str]:
-    """Return the ARNs of the role in all accounts that are allowed; `*` where these are not known yet."""
+    """Return the ARNs of the role in all allowed accounts, with `*` if the accounts aren't known yet."""
     accounts = settings.accounts.known
     return [
         f"arn:{Aws.PARTITION}:iam::{account}:role{settings.role.path}{settings.role.name}"
@@ -153,7 +152,7 @@ def member_role_arns(settings: RemediationSettings) -> list[str]:
 
 
 def _groups(settings: RemediationSettings) -> Groups:
-    """The statements of the role itself: those of each AWS service, to read tags, and to run runbooks."""
+    """The statements of the role: for each AWS service, to read tags, and to run runbooks."""
     groups: dict[str, list[Statement]] = {}
     for entry in settings.entries:
         groups.setdefault(entry.service, []).extend(
@@ -178,7 +177,7 @@ def _runbook_groups(settings: RemediationSettings) -> Groups:
 
 
 def _check_session_policies(settings: RemediationSettings) -> None:
-    """Refuse a remediation whose statements a session's policy, which the function passes, cannot hold."""
+    """Reject a remediation whose statements don't fit in the session policy that the function passes."""
     for entry in settings.entries:
         extra = (*_RUNBOOKS, _pass_automation_role(settings)) if entry.runbook else ()
         do = (*entry.statements, *entry.start_statements, *extra, _READ_TAGS)
@@ -186,9 +185,9 @@ def _check_session_policies(settings: RemediationSettings) -> None:
         length = max(length_of(joined(some)) for some in (do, undo))
         if length > _MAX_SESSION_POLICY_CHARACTERS:
             raise ValueError(
-                f"The statements of the remediation {entry.name} take {length} characters, but STS lets the "
-                f"policy of a session have {_MAX_SESSION_POLICY_CHARACTERS}. Shorten them, or make two "
-                "remediations of it."
+                f"The statements of the remediation {entry.name} take {length} characters, but STS allows "
+                f"{_MAX_SESSION_POLICY_CHARACTERS} in a session policy. Shorten them, or split the "
+                "remediation in two."
             )
 
 
@@ -214,7 +213,7 @@ def _regions_policy(settings: RemediationSettings) -> list[iam.CfnRole.PolicyPro
 
 
 def _deny_other_regions(settings: RemediationSettings) -> iam.PolicyStatement:
-    """Deny what is not in the chosen Regions, once: conditions of all statements would take half the quota.
+    """Deny other Regions in one statement. A condition in every statement would use half of the quota.
 
     Requests to a global service go to one Region, whatever Region a finding is from.
 
@@ -229,7 +228,7 @@ def _deny_other_regions(settings: RemediationSettings) -> iam.PolicyStatement:
 
 
 def _automation_trust() -> iam.PolicyDocument:
-    """Trust Systems Manager for executions of this account, not for those that others make it do."""
+    """Trust Systems Manager for executions in this account only, to prevent the confused deputy problem."""
     return iam.PolicyDocument(
         statements=[
             iam.PolicyStatement(
@@ -259,7 +258,7 @@ def _trust(settings: RemediationSettings) -> iam.PolicyDocument:
                 principals=[iam.AccountPrincipal(administrator)],
                 conditions={
                     "StringEquals": {**caller, "sts:ExternalId": settings.external_id},
-                    # Without it CloudTrail could not tell which action was behind a change.
+                    # Without it, CloudTrail wouldn't show which action caused a change.
                     "StringLike": {"sts:SourceIdentity": _SOURCE_IDENTITY_PATTERN},
                 },
             ),

@@ -1,4 +1,4 @@
-"""Remediation in the administrator account: the button, the rule, and the function that acts in members."""
+"""Remediation in the administrator account: custom actions, a rule, and the function for member accounts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _TIMEOUT: Final = Duration.minutes(5)
 
 
 class RemediationStack(Stack):
-    """A custom action, and a rule for imported findings, that remediate in the account a finding names."""
+    """Custom actions and a rule for imported findings, which remediate in the account of a finding."""
 
     def __init__(
         self,
@@ -48,8 +48,8 @@ class RemediationStack(Stack):
         Args:
             scope: The app or stage.
             construct_id: The construct ID, which is also the stack's name.
-            settings: What may be done, and where.
-            tracing: Whether Lambda sends traces of the functions to AWS X-Ray. Default: it does not.
+            settings: Which remediations are enabled, and where.
+            tracing: Whether Lambda sends traces of the functions to AWS X-Ray. Default: False.
             stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
         """
         super().__init__(scope, construct_id, **stack_settings)
@@ -126,7 +126,7 @@ class RemediationStack(Stack):
             },
         )
         role = cast("iam.Role", function.role)
-        # The members name it in their trust policies.
+        # The member accounts' trust policies contain its name.
         resource = cast("iam.CfnRole", role.node.default_child)
         resource.role_name = settings.role.administrator_name
         resource.path = settings.role.path
@@ -142,7 +142,7 @@ class RemediationStack(Stack):
                 [self.format_arn(service="securityhub", resource="hub", resource_name="default")],
             ),
             (("s3:GetObject", "s3:PutObject"), [objects]),
-            # Without it, S3 says that access is denied where there is no record.
+            # Without it, S3 denies access instead of reporting that there is no record.
             (("s3:ListBucket",), [records.bucket_arn]),
         ]
         if settings.undo:
@@ -151,7 +151,7 @@ class RemediationStack(Stack):
             statements.append((("sts:AssumeRole", "sts:SetSourceIdentity"), members))
         reasons = {f"Resource::<{logical_id_of(records)}.Arn>/*": "One object for each finding, by account."}
         if settings.accounts.name_units:
-            # Their ARNs are the management account's, whose ID is not known here; the organization's is.
+            # Their ARNs contain the ID of the management account, which isn't known here.
             children = [f"account/{settings.organization_id}/*", f"ou/{settings.organization_id}/ou-*"]
             statements.append(
                 (
@@ -213,7 +213,7 @@ class RemediationStack(Stack):
                     deployment_targets=CfnStackSet.DeploymentTargetsProperty(
                         organizational_unit_ids=settings.organizational_units
                     ),
-                    # A role is in no Region; one is enough to create it.
+                    # IAM roles are global, so one Region is enough.
                     regions=[self.region],
                 )
             ],

@@ -1,6 +1,6 @@
-"""What the remediation modules state about themselves, read from their files.
+"""The metadata of the remediation modules, read from their files.
 
-Stacks know Lambda code only as a path, so the literals are parsed and nothing is imported.
+Stacks refer to Lambda code only by path, so the literals are parsed and nothing is imported.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _OWNED_BY_AWS: Final = re.compile(r"(AWS|AWSConfigRemediation|AWSSupport)-[A-Za-
 
 
 class CatalogError(ValueError):
-    """A remediation module does not state what it must; the message says what, and where."""
+    """A remediation module has missing or invalid metadata. The message says what, and where."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +33,8 @@ class Statement:
 
     Attributes:
         actions: IAM actions, without wildcards.
-        resources: ARNs with the placeholders `${Partition}`, `${Region}` and `${Account}`, or `*`.
-        conditions: As in a policy; a module states none.
+        resources: ARNs with the placeholders `${Partition}`, `${Region}`, and `${Account}`, or `*`.
+        conditions: The conditions, as in a policy. Modules don't define any.
     """
 
     actions: tuple[str, ...]
@@ -42,7 +42,7 @@ class Statement:
     conditions: Mapping[str, Mapping[str, str]] | None = None
 
     def to_policy_statement(self) -> iam.PolicyStatement:
-        """Make it a statement for the account of its stack."""
+        """Return the policy statement for the account of its stack."""
         return iam.PolicyStatement(
             actions=list(self.actions),
             resources=[_fill(resource) for resource in self.resources],
@@ -52,11 +52,11 @@ class Statement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """What a remediation must be told.
+    """A parameter that a remediation requires.
 
     Attributes:
-        description: What it is, and which values are allowed.
-        pattern: A regular expression that an allowed value matches in full.
+        description: The description of the parameter and its allowed values.
+        pattern: A regular expression that the whole value must match.
     """
 
     description: str
@@ -65,19 +65,19 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogEntry:
-    """A remediation module, as far as deploying it goes.
+    """What the stacks need to know about a remediation module.
 
     Attributes:
-        name: The module's name.
-        service: The folder that it is in, one for each AWS service.
-        control_ids: The Security Hub controls and the other products whose findings it serves.
-        resource_types: The ASFF resource types it serves.
+        name: The name of the module.
+        service: The folder of the module, one for each AWS service.
+        control_ids: The Security Hub controls and other products whose findings it remediates.
+        resource_types: The ASFF resource types that it remediates.
         description: What it changes.
-        statements: What `plan` and `apply` need.
-        undo_statements: What `undo` needs; empty where it cannot be undone.
-        parameters: What it must be told, by name.
-        runbook: The AWS-owned Automation runbook that it runs; None where it runs none.
-        runbook_statements: What the runbook's own steps need; empty where there is none.
+        statements: The permissions that `plan` and `apply` need.
+        undo_statements: The permissions that `undo` needs. Empty if the remediation can't be undone.
+        parameters: The required parameters, by name.
+        runbook: The AWS-owned Automation runbook that it runs, or None.
+        runbook_statements: The permissions that the steps of the runbook need. Empty without a runbook.
     """
 
     name: str
@@ -93,12 +93,12 @@ class CatalogEntry:
 
     @property
     def controls(self) -> Sequence[str]:
-        """The controls of Security Hub among `control_ids`, which name products as well."""
+        """The Security Hub controls among `control_ids`, which can also contain products."""
         return [control for control in self.control_ids if not control.startswith("product/")]
 
     @property
     def start_statements(self) -> tuple[Statement, ...]:
-        """What starting the runbook takes, besides `EXECUTION_STATEMENTS`; empty where there is none."""
+        """The permissions to start the runbook, in addition to `EXECUTION_STATEMENTS`. Empty without one."""
         if self.runbook is None:
             return ()
         return tuple(
@@ -111,35 +111,36 @@ class CatalogEntry:
 
 @cache
 def read_catalog(folder: Path = MODULES_FOLDER) -> Mapping[str, CatalogEntry]:
-    """Read every remediation in the service folders of a folder, by the module's name.
+    """Read every remediation in the service folders, by name.
 
-    A module there that states nothing of what a remediation must state is what remediations share.
+    A module without any of the required literals is ignored. It contains code that remediations share.
 
     Raises:
-        CatalogError: A module lacks a literal, or one is not as lambda/remediations/__init__.py says. Or two
-            remediations have one name, or serve the same control for resources of one type.
+        CatalogError: A module is missing a literal, or a literal doesn't follow
+            lambda/remediations/__init__.py. Or two remediations have the same name, or remediate the same
+            control for the same resource type.
     """
     entries = [entry for path in folder.glob("*/*.py") for entry in _entries(path, _literals(path))]
     owners: dict[tuple[str, str], str] = {}
     found: dict[str, CatalogEntry] = {}
     for entry in sorted(entries, key=lambda entry: entry.name):
         if entry.name in found:
-            raise CatalogError(f"Two remediations are called {entry.name}. Rename one of them.")
+            raise CatalogError(f"Two remediations are named {entry.name}. Rename one of them.")
         found[entry.name] = entry
         for served in ((control, kind) for control in entry.control_ids for kind in entry.resource_types):
             if (other := owners.setdefault(served, entry.name)) != entry.name:
                 raise CatalogError(
-                    f"The remediations {other} and {entry.name} both serve control {served[0]} for resources "
-                    f"of type {served[1]}. Leave it to one of them."
+                    f"The remediations {other} and {entry.name} both remediate control {served[0]} for "
+                    f"resources of type {served[1]}. Remove the control from one of them."
                 )
     return found
 
 
 def chosen(names: Collection[str], catalog: Mapping[str, CatalogEntry]) -> Sequence[CatalogEntry]:
-    """Return the entries of the names, in the catalog's order.
+    """Return the entries with the given names, in the order of the catalog.
 
     Raises:
-        CatalogError: There is no such module.
+        CatalogError: There is no module with one of the names.
     """
     if unknown := sorted(set(names) - catalog.keys()):
         raise CatalogError(f"There is no remediation {', '.join(unknown)}; there are {', '.join(catalog)}.")
@@ -149,16 +150,16 @@ def chosen(names: Collection[str], catalog: Mapping[str, CatalogEntry]) -> Seque
 def check_parameters(
     given: Mapping[str, Mapping[str, str]], names: Collection[str], catalog: Mapping[str, CatalogEntry]
 ) -> None:
-    """Check what the remediations are told.
+    """Validate the parameters of the remediations.
 
     Args:
-        given: Values by module and name.
-        names: The enabled modules, which exist.
+        given: The values, by module and parameter name.
+        names: The enabled modules, which must exist.
         catalog: All modules.
 
     Raises:
-        CatalogError: A module or a parameter is unknown, one is missing or not what is allowed, or its module
-            is not enabled; the message lists all faults.
+        CatalogError: A module or parameter is unknown, a parameter is missing or not valid, or its module
+            isn't enabled. The message lists all errors.
     """
     if faults := [*_faults_of_tables(given, names, catalog), *_faults_of_values(given, names, catalog)]:
         raise CatalogError("; ".join(faults))
@@ -196,7 +197,7 @@ def _entries(path: Path, literals: Mapping[str, object]) -> list[CatalogEntry]:
 
 
 def _switch(path: Path, row: Mapping[str, Any]) -> CatalogEntry:
-    """A row of `SWITCHES`, with the statements that lambda/remediations/switch.py derives from it as well."""
+    """A row of `SWITCHES`, with the same statements that lambda/remediations/switch.py derives from it."""
 
     def statement(operation: str, resource: str) -> Statement:
         return Statement(actions=(f"{row['service']}:{operation}",), resources=(resource,))
@@ -239,20 +240,20 @@ def _entry(path: Path, literals: Mapping[str, object]) -> CatalogEntry:
 
 def _runbook(path: Path, literals: Mapping[str, object]) -> str | None:
     if ("RUNBOOK" in literals) != ("RUNBOOK_STATEMENTS" in literals):
-        raise CatalogError(f"{path}: there must be both RUNBOOK and RUNBOOK_STATEMENTS, or neither.")
+        raise CatalogError(f"{path}: RUNBOOK and RUNBOOK_STATEMENTS must be defined together.")
     if "RUNBOOK" not in literals:
         return None
     (name,) = _texts(path, "RUNBOOK", (literals["RUNBOOK"],))
     if not _OWNED_BY_AWS.fullmatch(name):
         raise CatalogError(
-            f"{path}: RUNBOOK must be one of AWS, whose names begin with AWS-, AWSConfigRemediation- or "
-            f"AWSSupport-, but {name!r} was given."
+            f"{path}: RUNBOOK must be an AWS-owned runbook, whose name starts with AWS-, "
+            f"AWSConfigRemediation-, or AWSSupport-, but is {name!r}."
         )
     return name
 
 
 def _literals(path: Path) -> dict[str, object]:
-    """Return the values that a module assigns to names in capitals, as far as they are literals."""
+    """Return the literals that a module assigns to names in capitals."""
     found: dict[str, object] = {}
     for node in ast.parse(path.read_text(encoding="utf-8"), str(path)).body:
         if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
@@ -272,13 +273,13 @@ def _literals(path: Path) -> dict[str, object]:
 
 def _texts(path: Path, name: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, tuple) or not value or not all(isinstance(one, str) and one for one in value):
-        raise CatalogError(f"{path}: {name} must be a literal of non-empty text, but {value!r} was given.")
+        raise CatalogError(f"{path}: {name} must be a tuple of non-empty strings, but is {value!r}.")
     return value
 
 
 def _statements(path: Path, name: str, value: object) -> tuple[Statement, ...]:
     if not isinstance(value, tuple) or not value:
-        raise CatalogError(f"{path}: {name} must be a tuple of statements, but {value!r} was given.")
+        raise CatalogError(f"{path}: {name} must be a tuple of statements, but is {value!r}.")
     return tuple(_statement(path, name, one) for one in value)
 
 
@@ -301,13 +302,13 @@ def _parameters(path: Path, value: Any) -> Mapping[str, Parameter]:  # noqa: ANN
     except (AttributeError, TypeError, re.error):
         raise CatalogError(
             f"{path}: PARAMETERS must be a dict of dicts with description and pattern, a regular expression, "
-            f"but {value!r} was given."
+            f"but is {value!r}."
         ) from None
     return found
 
 
 def _fill(resource: str) -> str:
-    """Put the account in, and any region: a role's policy of its own denies those that are not chosen."""
+    """Insert the account and a wildcard for the Region. A separate policy denies other Regions."""
     return (
         resource.replace("${Partition}", Aws.PARTITION)
         .replace("${Region}", "*")
@@ -321,6 +322,6 @@ def _statements_of_runbooks(name: str) -> tuple[Statement, ...]:
 
 
 EXECUTION_STATEMENTS: Final = _statements_of_runbooks("EXECUTION_STATEMENTS")
-"""What starting and following an execution takes, whichever runbook it is of."""
+"""The permissions to start and monitor an execution of any runbook."""
 SEARCH_STATEMENTS: Final = _statements_of_runbooks("SEARCH_STATEMENTS")
-"""What finding an execution that runs already takes."""
+"""The permissions to find an execution that is already running."""

@@ -1,7 +1,7 @@
-"""The checks that every synthesis makes of the templates: cdk-nag's AwsSolutions rules and cfn-lint.
+"""The checks of the templates at every synthesis: cdk-nag's AwsSolutions rules and cfn-lint.
 
-CDK's own default rules are on by the feature flag `@aws-cdk/core:validateAgainstDefaultRules` in cdk.json.
-An acknowledgement stands beside the resource that it is for, with its reason.
+The feature flag `@aws-cdk/core:validateAgainstDefaultRules` in cdk.json enables the CDK's own default rules.
+Each acknowledgment is next to its resource, with the reason.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from cdk_nag import AwsSolutionsChecks
 
 
 def logical_id_of(bucket: s3.IBucket) -> str:
-    """Return a bucket's logical ID, by which cdk-nag names the resources of a policy."""
+    """Return a bucket's logical ID, which cdk-nag uses in the names of a policy's resources."""
     return Stack.of(bucket).get_logical_id(cast("CfnElement", bucket.node.default_child))
 
 
 def check_templates(app: App) -> None:
-    """Make synthesis fail where cdk-nag's AwsSolutions pack or cfn-lint find something in a template."""
+    """Make synthesis fail if cdk-nag's AwsSolutions pack or cfn-lint reports a finding in a template."""
     Validations.of(app).add_plugins(AwsSolutionsChecks(app), CfnLint())
 
 
@@ -46,7 +46,7 @@ class CfnLint:
 
     @property
     def name(self) -> str:
-        """What the validation report calls the plugin."""
+        """The name of the plugin in the validation report."""
         return "cfn-lint"
 
     @property
@@ -56,7 +56,7 @@ class CfnLint:
 
     @property
     def rule_ids(self) -> list[str] | None:
-        """Not declared; cfn-lint has its own list."""
+        """Not declared, because cfn-lint has its own list."""
         return None
 
     def validate(self, context: IPolicyValidationContext) -> PolicyValidationPluginReport:
@@ -68,7 +68,7 @@ class CfnLint:
 
 
 def _lint(template: Path, region: str | None) -> Iterator[PolicyViolation]:
-    # Imported when it is needed: it takes seconds, and the tests of the stacks alone do without.
+    # Imported on first use, because it takes seconds and the tests of the stacks don't need it.
     from cfnlint.api import ManualArgs, lint_file  # noqa: PLC0415
 
     for match in lint_file(template, ManualArgs(regions=[region]) if region else None):
@@ -77,7 +77,7 @@ def _lint(template: Path, region: str | None) -> Iterator[PolicyViolation]:
         yield PolicyViolation(
             rule_name=match.rule.id,
             description=match.message,
-            # Also for warnings. A violation without severity passes beside an acknowledged one.
+            # Also for warnings: next to an acknowledged violation, one without a severity is ignored.
             severity="error",
             fix=match.rule.source_url,
             violating_resources=[

@@ -1,4 +1,4 @@
-"""Tickets and incidents for findings: the button, two rules, and the function that keeps the tickets."""
+"""Tickets and incidents for findings: the custom action, two rules, and the function for tickets."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class TicketingStack(Stack):
             scope: The app or stage.
             construct_id: The construct ID, which is also the stack's name.
             settings: Where tickets are opened, and for which findings.
-            tracing: Whether Lambda sends traces of the functions to AWS X-Ray. Default: it does not.
+            tracing: Whether Lambda sends traces of the functions to AWS X-Ray. Default: False.
             stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
         """
         super().__init__(scope, construct_id, **stack_settings)
@@ -63,7 +63,7 @@ class TicketingStack(Stack):
         self._rules(settings, queue)
 
     def _rules(self, settings: TicketingSettings, queue: sqs.Queue) -> None:
-        """No finding matches both: one with the field has its ticket, and is followed until it is settled."""
+        """Add the rules. No finding matches both: one with the field already has a ticket."""
         if settings.automatic.enabled:
             wanted = settings.automatic.filter
             fields = {**wanted.user_defined_fields, _FIELD: Exists(present=False)}
@@ -87,7 +87,7 @@ class TicketingStack(Stack):
         )
 
     def _tickets(self) -> dynamodb.Table:
-        """Which finding has which ticket. Without it every finding would get a second one, so it stays."""
+        """The tickets of each finding. The table is retained, or every finding would get another ticket."""
         return dynamodb.Table(
             self,
             "Tickets",
@@ -130,10 +130,10 @@ class TicketingStack(Stack):
         return function
 
     def _allow_secrets(self, role: iam.Role, settings: TicketingSettings) -> None:
-        """Allow reading the secrets' values and nothing else of them."""
+        """Allow reading only the values of the secrets."""
         for tracker, name in _enabled(settings):
             secret = secretsmanager.Secret.from_secret_name_v2(self, f"{tracker}Secret", name)
-            # Secrets Manager adds a hyphen and 6 characters to a name.
+            # Secrets Manager appends a hyphen and 6 characters to the name.
             role.add_to_policy(
                 iam.PolicyStatement(
                     actions=["secretsmanager:GetSecretValue"], resources=[f"{secret.secret_arn}-??????"]
@@ -142,7 +142,7 @@ class TicketingStack(Stack):
 
 
 def _enabled(settings: TicketingSettings) -> list[tuple[str, str]]:
-    """The enabled trackers by their names in the environment, and the names of their secrets."""
+    """The enabled trackers, by their names in the environment, with the names of their secrets."""
     trackers = {
         "jira": settings.jira,
         "servicenow": settings.service_now,
@@ -153,7 +153,7 @@ def _enabled(settings: TicketingSettings) -> list[tuple[str, str]]:
 
 
 def _tracker_environment(settings: TicketingSettings) -> Mapping[str, str]:
-    """What lambda/functions/tickets/trackers reads. A secret's name and not its value."""
+    """The variables that lambda/functions/tickets/trackers reads, with the names of the secrets."""
     jira, service_now, pager_duty, slack = (
         settings.jira,
         settings.service_now,

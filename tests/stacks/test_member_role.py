@@ -323,13 +323,13 @@ def test_the_length_that_is_checked_is_at_least_what_iam_counts(new_template, re
 def test_policies_beyond_the_quotas_are_refused_with_their_sum(new_template, monkeypatch):
     monkeypatch.setattr(managed_policies, "MOST_CHARACTERS", 300)
     monkeypatch.setattr(managed_policies, "MOST_POLICIES", 2)
-    message = r"ec2, s3 take [0-9]+ characters in [3-9] managed policies, but IAM .* 2 of 300 each"
+    message = r"ec2, s3 take [0-9]+ characters in [3-9] managed policies, but IAM .* 2 of 300 characters each"
     with pytest.raises(ValueError, match=message):
         new_template()
 
 
 def test_statements_that_a_session_cannot_hold_are_refused_with_their_remediation(new_template, monkeypatch):
     monkeypatch.setattr(member_role, "_MAX_SESSION_POLICY_CHARACTERS", 200)
-    message = r"remediation \w+ take [0-9]+ characters, but STS lets the policy of a session have 200"
+    message = r"remediation \w+ take [0-9]+ characters, but STS allows 200 in a session policy"
     with pytest.raises(ValueError, match=message):
         new_template()

@@ -94,7 +94,7 @@ def test_a_module_is_read_without_running_it(tmp_path):
 @pytest.mark.parametrize(
     ("good", "bad", "message"),
     [
-        ('CONTROL_IDS = ("EC2.7",)', "CONTROL_IDS = ()", "CONTROL_IDS must be a literal of non-empty text"),
+        ('CONTROL_IDS = ("EC2.7",)', "CONTROL_IDS = ()", "CONTROL_IDS must be a tuple of non-empty strings"),
         ('CONTROL_IDS = ("EC2.7",)', "", "CONTROL_IDS must be"),
         ('"Turns something on"', "str(7)", "DESCRIPTION must be a literal"),
         ("ec2:GetEbsEncryptionByDefault", "ec2:*", "must name its actions in full"),
@@ -139,11 +139,15 @@ def test_a_module_without_a_runbook_asks_for_nothing_of_automation(tmp_path):
 @pytest.mark.parametrize(
     ("good", "bad", "message"),
     [
-        ("RUNBOOK_STATEMENTS", "OTHER_STATEMENTS", "both RUNBOOK and RUNBOOK_STATEMENTS, or neither"),
-        ("RUNBOOK =", "OTHER =", "both RUNBOOK and RUNBOOK_STATEMENTS, or neither"),
-        ("AWS-EnableSomething", "Example-EnableSomething", "one of AWS, whose names begin with AWS-"),
-        ("AWS-EnableSomething", "AWS-*", "one of AWS, whose names begin with AWS-"),
-        ('"AWS-EnableSomething"', "7", "RUNBOOK must be a literal of non-empty text"),
+        ("RUNBOOK_STATEMENTS", "OTHER_STATEMENTS", "RUNBOOK and RUNBOOK_STATEMENTS must be defined together"),
+        ("RUNBOOK =", "OTHER =", "RUNBOOK and RUNBOOK_STATEMENTS must be defined together"),
+        (
+            "AWS-EnableSomething",
+            "Example-EnableSomething",
+            "an AWS-owned runbook, whose name starts with AWS-",
+        ),
+        ("AWS-EnableSomething", "AWS-*", "an AWS-owned runbook, whose name starts with AWS-"),
+        ('"AWS-EnableSomething"', "7", "RUNBOOK must be a tuple of non-empty strings"),
         ("ec2:EnableSomething", "ec2:*", "RUNBOOK_STATEMENTS must name its actions in full"),
     ],
 )
@@ -163,7 +167,7 @@ def test_two_remediations_of_one_name_are_refused(tmp_path):
     for service in ("a", "b"):
         (tmp_path / service).mkdir()
         (tmp_path / service / "one.py").write_text(GOOD)
-    with pytest.raises(CatalogError, match="Two remediations are called one"):
+    with pytest.raises(CatalogError, match="Two remediations are named one"):
         read_catalog(tmp_path)
 
 
@@ -172,6 +176,6 @@ def test_two_remediations_that_serve_the_same_are_refused(tmp_path):
     for name in ("one", "two"):
         (tmp_path / "a" / f"{name}.py").write_text(GOOD)
     with pytest.raises(
-        CatalogError, match=r"one and two both serve control EC2\.7 for resources of type AwsAccount"
+        CatalogError, match=r"one and two both remediate control EC2\.7 for resources of type AwsAccount"
     ):
         read_catalog(tmp_path)
