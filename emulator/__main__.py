@@ -1,4 +1,4 @@
-"""The embedded AWS as a command: ``python -m emulator --help``."""
+"""The embedded AWS as a command: ``.venv/bin/python -m emulator --help``."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION, EmbeddedAws
 
 _EXAMPLES: Final = """\
 examples:
-  python -m emulator start
-  python -m emulator press Suppress FINDING_ID
-  python -m emulator press Digest --insight arn:aws:securityhub:eu-west-1:111122223333:insight/...
-  python -m emulator deliveries
+  .venv/bin/python -m emulator start
+  .venv/bin/python -m emulator press Suppress FINDING_ID
+  .venv/bin/python -m emulator press Digest --insight arn:aws:securityhub:eu-west-1:111122223333:insight/...
+  .venv/bin/python -m emulator deliveries
 
-The server of `start` runs until Ctrl-C. In another terminal, paste the export lines that it prints; every AWS
-CLI, SDK and CDK command there, and the other commands here, then use it.
+`start` runs the server until you press Ctrl-C. In another terminal, paste the export lines that it prints.
+Every AWS CLI, SDK, and CDK command in that terminal, and the other commands here, then uses the server.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code."""
+    """Run a command and return its exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -37,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _start(options)
         if not options.endpoint:
             parser.error(
-                "no server given: run `python -m emulator start` and paste its export lines here, "
-                "or give --endpoint http://127.0.0.1:PORT"
+                "no server specified: run `.venv/bin/python -m emulator start` and paste its export lines "
+                "here, or specify --endpoint http://127.0.0.1:PORT"
             )
         print(_COMMANDS[options.command](EmbeddedAws.connect(options.endpoint), options))
     except (EmulatorError, ValueError) as error:
@@ -49,8 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m emulator",
-        description="An AWS on this machine with Security Hub, EventBridge, Lambda and more; no AWS account.",
+        prog=".venv/bin/python -m emulator",
+        description="Run Security Hub, EventBridge, Lambda, and more locally, without an AWS account.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     key = os.environ.get("AWS_ACCESS_KEY_ID", "")
     account = key if re.fullmatch(r"\d{12}", key) else DEFAULT_ACCOUNT
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
-    scope.add_argument("--account", default=account, help="12-digit account (default: %(default)s)")
+    scope.add_argument("--account", default=account, help="12-digit account ID (default: %(default)s)")
     scope.add_argument("--region", default=region, help="Region (default: %(default)s)")
     client = argparse.ArgumentParser(add_help=False, parents=[scope])
     client.add_argument(
@@ -67,17 +67,17 @@ def _parser() -> argparse.ArgumentParser:
         help="the server's address (default: AWS_ENDPOINT_URL)",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("start", parents=[scope], help="start a server and keep it until Ctrl-C")
+    commands.add_parser("start", parents=[scope], help="start a server and run it until you press Ctrl-C")
     press = commands.add_parser(
         "press", parents=[client], help="press a custom action on findings or on the results of an insight"
     )
-    press.add_argument("action", help="the custom action's id or ARN")
-    press.add_argument("finding_ids", nargs="*", metavar="FINDING", help="a finding's id or ARN, up to 20")
-    press.add_argument("--insight", metavar="ARN", help="instead of findings: the insight's ARN")
+    press.add_argument("action", help="the custom action's ID or ARN")
+    press.add_argument("finding_ids", nargs="*", metavar="FINDING", help="a finding's ID or ARN (up to 20)")
+    press.add_argument("--insight", metavar="ARN", help="the ARN of an insight, instead of findings")
     press.add_argument(
         "--result", action="append", metavar="VALUE", help="a result of the insight (default: all of them)"
     )
-    for name, text in (("deliveries", "what became of the events"), ("events", "the events on the buses")):
+    for name, text in (("deliveries", "what happened to the events"), ("events", "the events on the buses")):
         listing = commands.add_parser(name, parents=[client], help=f"show {text}, newest last")
         listing.add_argument("--json", action="store_true", help="print everything as JSON")
     return parser
@@ -87,16 +87,16 @@ _ENDS: Final = {signal.SIGINT, signal.SIGTERM}
 
 
 def _start(options: argparse.Namespace) -> int:
-    # A plain kill shall end in the same order as Ctrl-C.
+    # SIGTERM stops the server in the same order as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with EmbeddedAws.start() as aws:
             settings = aws.settings(account=options.account, region=options.region)
-            print(f"The embedded AWS answers at {aws.endpoint_url}. In another terminal:\n")
+            print(f"The embedded AWS is running at {aws.endpoint_url}. In another terminal:\n")
             print("\n".join(f"export {name}={value}" for name, value in settings.items()))
-            # Blocked, so that a second Ctrl-C does not disturb the stop that the first one began.
+            # Blocked, so that a second Ctrl-C does not interrupt the shutdown that the first one started.
             signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
-            print("\nCtrl-C stops it and forgets everything.", flush=True)
+            print("\nPress Ctrl-C to stop it and discard its state.", flush=True)
             signal.sigwait(_ENDS)
     except KeyboardInterrupt:
         pass
@@ -116,14 +116,16 @@ def _press(aws: EmbeddedAws, options: argparse.Namespace) -> str:
         account=options.account,
         region=options.region,
     )
-    return "\n".join([*_event_lines(events), "", "`python -m emulator deliveries` shows what became of it."])
+    return "\n".join(
+        [*_event_lines(events), "", "`.venv/bin/python -m emulator deliveries` shows what happened to it."]
+    )
 
 
 def _events(aws: EmbeddedAws, options: argparse.Namespace) -> str:
     events = aws.events(account=options.account, region=options.region)
     if options.json:
         return json.dumps(events, indent=2)
-    return "\n".join(_event_lines(events)) or f"No event in {options.account}, {options.region}."
+    return "\n".join(_event_lines(events)) or f"No events in {options.account}, {options.region}."
 
 
 def _event_lines(events: Sequence[dict[str, Any]]) -> list[str]:
@@ -143,7 +145,7 @@ def _deliveries(aws: EmbeddedAws, options: argparse.Namespace) -> str:
 
 
 def describe(delivery: Delivery) -> str:
-    """A delivery in a few lines for a person."""
+    """Return a short, readable description of a delivery."""
     tries = "1 attempt" if delivery.attempts == 1 else f"{delivery.attempts} attempts"
     lines = [
         f"{delivery.event_id}  {delivery.outcome} ({tries})",

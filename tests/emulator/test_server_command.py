@@ -88,7 +88,7 @@ def test_without_a_server_the_command_says_how_to_get_one(monkeypatch, capsys):
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with pytest.raises(SystemExit):
         main(["events"])
-    assert "run `python -m emulator start`" in capsys.readouterr().err
+    assert "run `.venv/bin/python -m emulator start`" in capsys.readouterr().err
 
 
 def test_a_delivery_is_described_with_its_rule_error_and_answer():

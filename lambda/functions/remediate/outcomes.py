@@ -1,4 +1,4 @@
-"""What became of a finding, and how its note and workflow status say so."""
+"""The outcome for a finding, and the note and workflow status that report it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Final, TypedDict
 from securityhub.events import Finding, FindingsEvent, MalformedItem
 from securityhub.findings.updates import MAX_NOTE_CHARACTERS, asked_by, truncate
 
-# Leaves room in a note for the prior state or where it is. Without one a description takes what there is.
+# Leaves room in a note for the prior state or its location. Without one, a description can fill the note.
 _MAX_DESCRIPTION_CHARACTERS: Final = 200
 
 
 class Status(StrEnum):
-    """How it went; the words that a note begins with."""
+    """The status of an outcome, in the words that a note begins with."""
 
     APPLIED = "Remediated"
     PARTIAL = "Remediated in part"
@@ -41,7 +41,7 @@ WORKFLOW_STATUSES: Final[Mapping[Status, str]] = {
 
 
 class OutcomeJson(TypedDict):
-    """An outcome as the idempotency table keeps it."""
+    """An outcome as stored in the idempotency table."""
 
     status: str
     description: str
@@ -54,17 +54,17 @@ class OutcomeJson(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one finding.
+    """The outcome for one finding.
 
     Attributes:
-        status: How it went.
-        description: What was changed, would be, or why not; a sentence without a period.
-        remediation: Which module served it.
-        prior_state: What was so before, where something was changed or would be.
-        record: Where the prior state is kept, `s3://BUCKET/KEY`.
-        time: When, in ISO 8601.
-        request_id: The Lambda request that did it.
-        repeated: Whether it had been done before this request, which then did nothing.
+        status: The status of the outcome.
+        description: What was or would be changed, or why not; a sentence without a period.
+        remediation: The name of the remediation that was used.
+        prior_state: The previous state, if something was or would be changed.
+        record: Where the prior state is stored, `s3://BUCKET/KEY`.
+        time: When it happened, in ISO 8601 format.
+        request_id: The ID of the Lambda request that did it.
+        repeated: Whether an earlier request did it, so that this one changed nothing.
     """
 
     status: Status
@@ -77,7 +77,7 @@ class Outcome:
     repeated: bool = False
 
     def to_json(self) -> OutcomeJson:
-        """Return what is remembered."""
+        """Return the outcome as it is stored."""
         return OutcomeJson(
             status=self.status,
             description=self.description,
@@ -90,7 +90,7 @@ class Outcome:
 
     @classmethod
     def from_json(cls, remembered: OutcomeJson, *, repeated: bool) -> Outcome:
-        """Return what was remembered."""
+        """Return the outcome that was stored."""
         return cls(
             status=Status(remembered["status"]),
             description=remembered["description"],
@@ -105,13 +105,13 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One finding and what became of it."""
+    """One finding and its outcome."""
 
     finding: Finding
     outcome: Outcome
 
     def to_json(self) -> dict[str, object]:
-        """Return it as the log and the function's answer have it."""
+        """Return the report as it appears in the log and the function's response."""
         return {
             "finding": self.finding.id,
             "account": self.finding.aws_account_id,
@@ -123,7 +123,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What became of all findings of an event.
+    """The outcomes for all findings of an event.
 
     Attributes:
         reports: One for each distinct finding that could be read.
@@ -137,7 +137,7 @@ class Summary:
 
     @property
     def failures(self) -> list[str]:
-        """What must be tried again or looked at, each in a sentence that names the finding."""
+        """The findings to retry or investigate, each in a sentence that names the finding."""
         failed = [report for report in self.reports if report.outcome.status in (Status.FAILED, Status.BUSY)]
         return [
             *(f"{report.finding.id}: {report.outcome.description}" for report in failed),
@@ -149,7 +149,7 @@ class Summary:
         ]
 
     def to_json(self) -> dict[str, object]:
-        """Return the summary as the function answers it."""
+        """Return the summary as it appears in the function's response."""
         return {
             "findings": [report.to_json() for report in self.reports],
             "notWritten": dict(self.not_written),
@@ -160,10 +160,10 @@ class Summary:
 class FindingsNotRemediatedError(Exception):
     """Some findings of the event were not remediated, not reported on, or not readable; all others were.
 
-    Raised last, so that the event is kept and tried again, which does not redo what was done.
+    Raised last, so that the event is kept and retried. A retry does not repeat completed work.
 
     Attributes:
-        summary: What became of every finding.
+        summary: The outcomes for all findings.
     """
 
     def __init__(self, summary: Summary) -> None:
@@ -173,7 +173,7 @@ class FindingsNotRemediatedError(Exception):
 
 
 def compose_note(outcome: Outcome, event: FindingsEvent) -> str:
-    """Return what the note says: what, when, by whom, and what was before; at most 512 characters."""
+    """Return the note: what was done, when, by whom, and the previous state; at most 512 characters."""
     again = "Already done, nothing changed now. " if outcome.repeated else ""
     begin = f"{again}{outcome.status}: "
     end = f". {outcome.time} by {asked_by(event)}, request {outcome.request_id}."
@@ -191,5 +191,5 @@ def compose_note(outcome: Outcome, event: FindingsEvent) -> str:
 
 
 def to_time(moment: datetime) -> str:
-    """Return a moment as notes and records have it."""
+    """Return a time in the format of notes and records."""
     return moment.isoformat(timespec="seconds")
