@@ -19,7 +19,7 @@ from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION, EmbeddedAws
 _EXAMPLES: Final = """\
 examples:
   .venv/bin/python -m emulator start
-  .venv/bin/python -m emulator press Suppress FINDING_ID
+  .venv/bin/python -m emulator press SuppressWithNote FINDING_ID
   .venv/bin/python -m emulator press Digest --insight arn:aws:securityhub:eu-west-1:111122223333:insight/...
   .venv/bin/python -m emulator deliveries
 

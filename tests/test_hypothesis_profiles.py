@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,6 @@ def thorough():
 
 
 @pytest.mark.usefixtures("thorough")
-def test_the_thorough_profile_tries_five_times_as_many_examples_and_others_in_each_run():
+def test_the_thorough_profile_tries_five_times_as_many_examples_and_others_in_each_run_but_on_ci():
     assert examples(0.5).max_examples == 250
-    assert not examples(0.5).derandomize
+    assert examples(0.5).derandomize is ("CI" in os.environ)

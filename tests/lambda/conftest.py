@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
+import boto3
 import pytest
 from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyItemAlreadyExistsError,
@@ -57,6 +58,7 @@ def aws_environment(monkeypatch):
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     # A container has one environment; each test has one of its own.
     clients.one_session.cache_clear()
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -37,7 +36,7 @@ def table(embedded_aws, monkeypatch):
     for name, value in embedded_aws.settings().items():
         monkeypatch.setenv(name, value)
     name = f"tickets-{uuid4().hex[:12]}"
-    boto3.client("dynamodb").create_table(
+    embedded_aws.client("dynamodb").create_table(
         TableName=name,
         KeySchema=[
             {"AttributeName": "finding", "KeyType": "HASH"},
