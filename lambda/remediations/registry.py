@@ -101,7 +101,7 @@ def enabled_remediations(
     given = parameters or {}
     if unused := sorted(given.keys() - wanted):
         raise ValueError(f"There are parameters for {', '.join(unused)}, which is not enabled. Remove them.")
-    return {name: _told(known[name], given.get(name, {})) for name in known if name in wanted}
+    return {name: _told(one, given.get(name, {})) for name, one in known.items()}
 
 
 def _told(one: Remediation, given: Mapping[str, str]) -> Remediation:

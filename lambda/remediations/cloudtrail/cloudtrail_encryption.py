@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 
 from remediations.cloudtrail.trails import arn_of_trail, read_trail, update_trail
-from remediations.contract import CannotRemediateError, Change, Plan, require_exact
+from remediations.contract import CannotRemediateError, Change, Plan
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -62,17 +62,14 @@ def plan(finding: Finding, session: Session, parameters: Mapping[str, str]) -> P
     arn = arn_of_trail(finding)
     trail = read_trail(arn, session)
     if trail is None:
-        require_exact(arn, "The trail")
-        description = "The trail does not exist any more"
-    elif trail.get("KmsKeyId"):
-        description = f"The log files are encrypted with {trail['KmsKeyId']} already"
-    else:
-        description = f"Encrypt the log files with {parameters['kms_key']}"
+        return Plan.gone(arn, "The trail")
+    if key := trail.get("KmsKeyId"):
+        return Plan.nothing(arn, f"The log files are encrypted with {key} already")
     return Plan(
         resource=arn,
-        description=description,
+        description=f"Encrypt the log files with {parameters['kms_key']}",
         prior_state={"KmsKeyId": None},
-        is_needed=trail is not None and not trail.get("KmsKeyId"),
+        is_needed=True,
     )
 
 

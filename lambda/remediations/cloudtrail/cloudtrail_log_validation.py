@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from remediations.cloudtrail.trails import arn_of_trail, read_trail, update_trail
-from remediations.contract import Change, Plan, require_exact
+from remediations.contract import Change, Plan
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -39,26 +39,21 @@ def plan(finding: Finding, session: Session) -> Plan:
     arn = arn_of_trail(finding)
     trail = read_trail(arn, session)
     if trail is None:
-        require_exact(arn, "The trail")
-        description = "The trail does not exist any more"
-    elif trail.get("LogFileValidationEnabled"):
-        description = "Log file validation is on already"
-    else:
-        description = "Turn on log file validation"
+        return Plan.gone(arn, "The trail")
+    if trail.get("LogFileValidationEnabled"):
+        return Plan.nothing(arn, "Log file validation is on already")
     return Plan(
         resource=arn,
-        description=description,
+        description="Turn on log file validation",
         prior_state={"LogFileValidationEnabled": False},
-        is_needed=trail is not None and not trail.get("LogFileValidationEnabled"),
+        is_needed=True,
     )
 
 
 def apply(plan: Plan, session: Session) -> Change:
     """Turn it on. Log files from before stay without digest."""
     update_trail(plan.resource, session, EnableLogFileValidation=True)
-    return Change(
-        resource=plan.resource, description="Turned on log file validation", prior_state=plan.prior_state
-    )
+    return plan.done()
 
 
 def undo(change: Change, session: Session) -> None:

@@ -10,17 +10,17 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-ses
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
 from remediations.contract import CannotRemediateError, Change, Plan, name_in_arn, resource_of
-from remediations.ec2.instances import describe_instance, instance_id_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
 
-    from securityhub.events import Finding
+    from securityhub.events import Finding, Resource
 
 CONTROL_IDS: Final = ("product/aws/guardduty",)
 RESOURCE_TYPES: Final = ("AwsEc2Instance",)
@@ -62,12 +62,14 @@ UNDO_STATEMENTS: Final = (
 )
 
 _GROUP_NAME: Final = "security-hub-quarantine"
+_INSTANCE_ID: Final = re.compile(r"i-([0-9a-f]{8}|[0-9a-f]{17})")
+_ENDED: Final = ("shutting-down", "terminated")
 
 
 def plan(finding: Finding, session: Session) -> Plan:
     """Find the instance's interfaces that are not isolated yet."""
     resource = resource_of(finding, RESOURCE_TYPES)
-    instance = describe_instance(instance_id_of(resource), session)
+    instance = _describe(_instance_id_of(resource), session)
     if instance is None:
         return Plan.gone(resource.id, "The instance")
     vpc_of = {
@@ -118,6 +120,33 @@ def undo(change: Change, session: Session) -> None:
             # One that was deleted meanwhile must not keep the others isolated.
             if error.response["Error"]["Code"] != "InvalidNetworkInterfaceID.NotFound":
                 raise
+
+
+def _instance_id_of(resource: Resource) -> str:
+    """Return the id of the instance that a resource is.
+
+    Raises:
+        CannotRemediateError: The resource's id does not end in one.
+    """
+    instance_id = name_in_arn(resource)
+    if not _INSTANCE_ID.fullmatch(instance_id):
+        raise CannotRemediateError(
+            f"{resource.id!r} does not end in the id of an instance, such as i-0123456789abcdef0. Remediate "
+            "it by hand."
+        )
+    return instance_id
+
+
+def _describe(instance_id: str, session: Session) -> Any:  # noqa: ANN401 - as boto3 has it
+    """Return what EC2 says of an instance, or None where it is gone, or about to be."""
+    try:
+        found = session.client("ec2").describe_instances(InstanceIds=[instance_id])
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "InvalidInstanceID.NotFound":
+            return None
+        raise
+    instances = [one for reservation in found["Reservations"] for one in reservation["Instances"]]
+    return next((one for one in instances if one["State"]["Name"] not in _ENDED), None)
 
 
 def _isolating(vpc_id: str, session: Session) -> list[str] | None:

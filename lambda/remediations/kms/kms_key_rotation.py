@@ -63,11 +63,7 @@ def plan(finding: Finding, session: Session) -> Plan:
 def apply(plan: Plan, session: Session) -> Change:
     """Turn it on. What is encrypted already stays readable."""
     session.client("kms").enable_key_rotation(KeyId=plan.resource)
-    return Change(
-        resource=plan.resource,
-        description="Turned on yearly rotation of the key",
-        prior_state=plan.prior_state,
-    )
+    return plan.done()
 
 
 def undo(change: Change, session: Session) -> None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from remediations.contract import CannotRemediateError, Change, Plan
+from remediations.contract import CannotRemediateError, Change, Plan, resource_of
 from remediations.controls import control_of
-from remediations.rds.databases import apply_setting, plan_setting, undo_setting
+from remediations.rds.databases import describe, identifier_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -45,6 +45,8 @@ UNDO_STATEMENTS: Final = (
 )
 
 _TYPES: Final = {"RDS.7": "AwsRdsDbCluster", "RDS.8": "AwsRdsDbInstance"}
+_IDENTIFIERS: Final = {"AwsRdsDbCluster": "DBClusterIdentifier", "AwsRdsDbInstance": "DBInstanceIdentifier"}
+_SETTING: Final = "DeletionProtection"
 
 
 def plan(finding: Finding, session: Session) -> Plan:
@@ -55,19 +57,31 @@ def plan(finding: Finding, session: Session) -> Plan:
             f"The finding is of control {control or 'none'}, but only {' and '.join(CONTROL_IDS)} are about "
             "deletion protection. Remediate it by hand."
         )
-    return plan_setting(
-        finding, session, (_TYPES[control],), "DeletionProtection", turn_on=True, check=_must_stand_alone
+    resource = resource_of(finding, (_TYPES[control],))
+    place = {_IDENTIFIERS[_TYPES[control]]: identifier_of(finding, resource)}
+    described = describe(place, session)
+    if described is None:
+        return Plan.gone(resource.id, "The database")
+    if described.get(_SETTING):
+        return Plan.nothing(resource.id, f"{_SETTING} is on already")
+    _must_stand_alone(described)
+    return Plan(
+        resource=resource.id,
+        description=f"Turn on {_SETTING}",
+        prior_state={**place, _SETTING: False},
+        is_needed=True,
     )
 
 
 def apply(plan: Plan, session: Session) -> Change:
     """Turn it on."""
-    return apply_setting(plan, session)
+    _modify({**plan.prior_state, _SETTING: True}, session)
+    return plan.done()
 
 
 def undo(change: Change, session: Session) -> None:
     """Turn it off again. Nothing is deleted by that."""
-    undo_setting(change, session)
+    _modify(change.prior_state, session)
 
 
 def _must_stand_alone(described: Mapping[str, Any]) -> None:
@@ -77,3 +91,14 @@ def _must_stand_alone(described: Mapping[str, Any]) -> None:
             f"The DB instance belongs to the DB cluster {cluster}, and only the cluster can be protected. "
             "Protect the cluster."
         )
+
+
+def _modify(state: Mapping[str, object], session: Session) -> None:
+    """Modify an instance or cluster.
+
+    Without ApplyImmediately: the setting takes effect at once anyway, while it would bring forward, and
+    perhaps with an outage, whatever else awaits the maintenance window.
+    """
+    client: Any = session.client("rds")
+    modify = client.modify_db_cluster if "DBClusterIdentifier" in state else client.modify_db_instance
+    modify(**state)

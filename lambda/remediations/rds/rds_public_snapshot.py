@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from remediations.contract import Change, Plan, require_exact, resource_of
+from remediations.contract import Change, Plan, resource_of
 from remediations.rds.databases import identifier_of
 
 if TYPE_CHECKING:
@@ -60,17 +60,14 @@ def plan(finding: Finding, session: Session) -> Plan:
     place = {_IDENTIFIERS[str(resource.type)]: identifier_of(finding, resource)}
     shared_with = _shared_with(place, session)
     if shared_with is None:
-        require_exact(resource.id, "The snapshot")
-        description = "The snapshot does not exist any more"
-    elif _EVERYBODY in shared_with:
-        description = "Stop sharing the snapshot with everybody"
-    else:
-        description = "The snapshot is not shared with everybody"
+        return Plan.gone(resource.id, "The snapshot")
+    if _EVERYBODY not in shared_with:
+        return Plan.nothing(resource.id, "The snapshot is not shared with everybody")
     return Plan(
         resource=resource.id,
-        description=description,
-        prior_state={**place, "SharedWith": shared_with or []},
-        is_needed=_EVERYBODY in (shared_with or ()),
+        description="Stop sharing the snapshot with everybody",
+        prior_state={**place, "SharedWith": shared_with},
+        is_needed=True,
     )
 
 

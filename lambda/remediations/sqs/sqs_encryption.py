@@ -52,9 +52,7 @@ def plan(finding: Finding, session: Session) -> Plan:
 def apply(plan: Plan, session: Session) -> Change:
     """Turn it on. Messages that are in the queue stay as they are."""
     _set("true", plan, session)
-    return Change(
-        resource=plan.resource, description="Turned on SqsManagedSseEnabled", prior_state=plan.prior_state
-    )
+    return plan.done()
 
 
 def undo(change: Change, session: Session) -> None:
