@@ -19,11 +19,7 @@ from invocation.messages import work_on_messages
 from invocation.once import RememberedWork
 from remediations.registry import enabled_remediations
 from remediations.runbooks import waiting_for_runbooks
-from securityhub.events import (
-    FindingsEvent,
-    explain_no_findings,
-    parse_event,
-)
+from securityhub.events import FindingsEvent, explain_no_findings, parse_event
 from securityhub.findings import client
 
 # What is left for the other findings and for the notes once runbooks are not waited for any longer.

@@ -25,11 +25,7 @@ from invocation.once import WorkInProgressError
 from remediations.contract import CannotRemediateError, Change, Plan, Remediation
 from remediations.controls import control_of
 from remediations.registry import remediation_for
-from securityhub.events import (
-    CustomActionEvent,
-    Finding,
-    FindingsEvent,
-)
+from securityhub.events import CustomActionEvent, Finding, FindingsEvent
 from securityhub.findings.updates import FindingsUpdater, distinct, with_earlier_note, write_to_findings
 
 if TYPE_CHECKING:

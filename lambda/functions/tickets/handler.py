@@ -18,11 +18,7 @@ from invocation.environment import required
 from invocation.messages import work_on_messages
 from invocation.once import RememberedWork
 from invocation.secrets import Secrets
-from securityhub.events import (
-    FindingsEvent,
-    explain_no_findings,
-    parse_event,
-)
+from securityhub.events import FindingsEvent, explain_no_findings, parse_event
 from securityhub.findings import client
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final, TypedDict, TypeVar
 
 from securityhub.events.fields import (
@@ -74,17 +75,13 @@ def parse_event(event: object) -> SecurityHubEvent:
     return build(_parse_envelope(envelope), required_object(envelope, "detail", "$"))
 
 
-def parse_finding(finding: object, region: str) -> Finding:
+def parse_finding(finding: object) -> Finding:
     """Read one finding in the AWS Security Finding Format, as GetFindings returns it.
-
-    Args:
-        finding: The finding.
-        region: Where it was read, for one that names no region.
 
     Raises:
         MalformedEventError: Something that every finding has is missing or not what it must be.
     """
-    return _parse_asff(as_object(finding, "$"), "$", region)
+    return _parse_asff(as_object(finding, "$"), "$")
 
 
 class _Envelope(TypedDict):
@@ -114,7 +111,7 @@ def _parse_custom_action(envelope: _Envelope, detail: Mapping[str, object]) -> C
             given=envelope["resources"],
             allowed="an array with a custom action's ARN (arn:PARTITION:securityhub:...:action/custom/ID)",
         )
-    findings, malformed = _parse_findings(detail, envelope["region"], _parse_asff)
+    findings, malformed = _parse_findings(detail, _parse_asff)
     return CustomActionEvent(
         **envelope,
         action_arn=action_arn,
@@ -144,12 +141,13 @@ def _parse_insight_results(envelope: _Envelope, detail: Mapping[str, object]) ->
 
 
 def _parse_imported(envelope: _Envelope, detail: Mapping[str, object]) -> ImportedFindingsEvent:
-    findings, malformed = _parse_findings(detail, envelope["region"], _parse_asff)
+    findings, malformed = _parse_findings(detail, _parse_asff)
     return ImportedFindingsEvent(**envelope, findings=findings, malformed_findings=malformed)
 
 
 def _parse_imported_v2(envelope: _Envelope, detail: Mapping[str, object]) -> ImportedFindingsV2Event:
-    findings, malformed = _parse_findings(detail, envelope["region"], _parse_ocsf)
+    parse = partial(_parse_ocsf, event_region=envelope["region"])
+    findings, malformed = _parse_findings(detail, parse)
     return ImportedFindingsV2Event(**envelope, findings=findings, malformed_findings=malformed)
 
 
@@ -166,16 +164,14 @@ def _find_action_arn(resources: Sequence[str]) -> str | None:
 
 
 def _parse_findings(
-    detail: Mapping[str, object], event_region: str, parse: Callable[[Mapping[str, object], str, str], _Item]
+    detail: Mapping[str, object], parse: Callable[[Mapping[str, object], str], _Item]
 ) -> tuple[tuple[_Item, ...], tuple[MalformedItem, ...]]:
     findings = required_array(detail, "findings", "$.detail")
     if not findings:
         raise MalformedEventError(
             path="$.detail.findings", given=findings, allowed="an array of at least one finding"
         )
-    return _partition(
-        findings, "$.detail.findings", lambda item, path: parse(as_object(item, path), path, event_region)
-    )
+    return _partition(findings, "$.detail.findings", lambda item, path: parse(as_object(item, path), path))
 
 
 def _partition(
@@ -201,7 +197,7 @@ def _recognize(item: object) -> str | None:
     return next((candidate for candidate in candidates if isinstance(candidate, str)), None)
 
 
-def _parse_asff(finding: Mapping[str, object], path: str, _event_region: str) -> Finding:
+def _parse_asff(finding: Mapping[str, object], path: str) -> Finding:
     severity = optional_object(finding, "Severity", path)
     workflow = optional_object(finding, "Workflow", path)
     compliance = optional_object(finding, "Compliance", path)
@@ -241,7 +237,7 @@ def _region_in(arn: str) -> str:
     return parts[3] if len(parts) > 5 and parts[0] == "arn" else ""  # noqa: PLR2004 - an ARN has six parts
 
 
-def _parse_ocsf(finding: Mapping[str, object], path: str, event_region: str) -> OcsfFinding:
+def _parse_ocsf(finding: Mapping[str, object], path: str, *, event_region: str) -> OcsfFinding:
     metadata = required_object(finding, "metadata", path)
     finding_info = required_object(finding, "finding_info", path)
     cloud = required_object(finding, "cloud", path)

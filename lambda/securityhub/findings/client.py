@@ -103,7 +103,7 @@ class SecurityHub:
             )["Findings"]
         except (ClientError, BotoCoreError) as error:
             raise _refusal(error, "GetFindings") from error
-        return parse_finding(found[0], finding.region) if found else None
+        return parse_finding(found[0]) if found else None
 
 
 def _refusal(error: ClientError | BotoCoreError, operation: str) -> RequestRefusedError:

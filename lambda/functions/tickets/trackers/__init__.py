@@ -8,6 +8,7 @@ from typing import Final
 
 from functions.tickets.contract import Tracker
 from functions.tickets.trackers.calls import GetSecret
+from invocation.environment import listed
 
 MODULES: Final = {
     "jira": "functions.tickets.trackers.jira",
@@ -31,7 +32,7 @@ def enabled_trackers(environment: Mapping[str, str], get_secret: GetSecret) -> t
     Raises:
         ValueError: A variable is missing or has a value that is not allowed.
     """
-    names = [name.strip() for name in environment.get("TRACKERS", "").split(",") if name.strip()]
+    names = listed(environment, "TRACKERS")
     if not names or len({*names}) < len(names) or not {*names} <= {*MODULES}:
         raise ValueError(
             "The environment variable TRACKERS must name one or more of "

@@ -240,7 +240,7 @@ class World:
         if self.hub_is_down:
             raise RequestRefusedError("InternalException", "Security Hub is down")
         found = self.findings.get(finding.id)
-        return found and parse_finding(copy.deepcopy(found), "eu-west-1")
+        return found and parse_finding(copy.deepcopy(found))
 
     def _store(self, finding):
         self.findings[finding["Id"]] = finding
