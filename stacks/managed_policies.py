@@ -16,13 +16,13 @@ from aws_cdk import Acknowledgment, Validations
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.remediation_catalog import Statement
+from stacks.remediation_catalog import Statement, fill
 
 MOST_CHARACTERS: Final = 6_144
 """The maximum size of a managed policy, without white space."""
 MOST_POLICIES: Final = 10
 """The default quota of managed policies per role. It can be increased to 20, but rarely is in members."""
-_LONGEST: Final = {"${Partition}": "aws-us-gov", "${Region}": "*", "${Account}": "0" * 12}
+_LONGEST_PARTITION: Final = "aws-us-gov"
 
 Groups = Mapping[str, Sequence[Statement]]
 """Statements by their purpose, such as the folder of an AWS service."""
@@ -104,7 +104,12 @@ def length_of(statements: Iterable[Statement]) -> int:
             {
                 "Effect": "Allow",
                 "Action": _one_or_list(one.actions),
-                "Resource": _one_or_list([_as_deployed(resource) for resource in one.resources]),
+                "Resource": _one_or_list(
+                    [
+                        fill(resource, partition=_LONGEST_PARTITION, account="0" * 12)
+                        for resource in one.resources
+                    ]
+                ),
                 **({"Condition": one.conditions} if one.conditions else {}),
             }
             for one in statements
@@ -117,12 +122,6 @@ def _one_or_list(values: Sequence[str]) -> str | Sequence[str]:
     return values[0] if len(values) == 1 else values
 
 
-def _as_deployed(resource: str) -> str:
-    for placeholder, value in _LONGEST.items():
-        resource = resource.replace(placeholder, value)
-    return resource
-
-
 def _acknowledge(policy: iam.CfnManagedPolicy, statements: Iterable[Statement]) -> None:
     resources = {
         resource
@@ -131,11 +130,7 @@ def _acknowledge(policy: iam.CfnManagedPolicy, statements: Iterable[Statement]) 
         if "*" in resource or "${Region}" in resource
     }
     for resource in sorted(resources):
-        filled = (
-            resource.replace("${Partition}", "<AWS::Partition>")
-            .replace("${Region}", "*")
-            .replace("${Account}", "<AWS::AccountId>")
-        )
+        filled = fill(resource, partition="<AWS::Partition>", account="<AWS::AccountId>")
         Validations.of(policy).acknowledge(
             Acknowledgment(
                 id=f"AwsSolutions-IAM5[Resource::{filled}]",

@@ -18,8 +18,8 @@ from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 
 MODULES_FOLDER: Final = Path(__file__).resolve().parent.parent / "lambda" / "remediations"
-# https://docs.aws.amazon.com/systems-manager-automation-runbooks/latest/userguide/automation-runbook-reference.html
 _REQUIRED: Final = frozenset({"CONTROL_IDS", "RESOURCE_TYPES", "DESCRIPTION", "STATEMENTS"})
+# https://docs.aws.amazon.com/systems-manager-automation-runbooks/latest/userguide/automation-runbook-reference.html
 _OWNED_BY_AWS: Final = re.compile(r"(AWS|AWSConfigRemediation|AWSSupport)-[A-Za-z0-9]+")
 
 
@@ -45,7 +45,9 @@ class Statement:
         """Return the policy statement for the account of its stack."""
         return iam.PolicyStatement(
             actions=list(self.actions),
-            resources=[_fill(resource) for resource in self.resources],
+            resources=[
+                fill(resource, partition=Aws.PARTITION, account=Aws.ACCOUNT_ID) for resource in self.resources
+            ],
             conditions=self.conditions,
         )
 
@@ -105,7 +107,7 @@ class CatalogEntry:
             dataclasses.replace(
                 one, resources=tuple(name.replace("${Runbook}", self.runbook) for name in one.resources)
             )
-            for one in _statements_of_runbooks("START_STATEMENTS")
+            for one in _START_STATEMENTS
         )
 
 
@@ -307,12 +309,10 @@ def _parameters(path: Path, value: Any) -> Mapping[str, Parameter]:  # noqa: ANN
     return found
 
 
-def _fill(resource: str) -> str:
-    """Insert the account and a wildcard for the Region. A separate policy denies other Regions."""
+def fill(resource: str, *, partition: str, account: str) -> str:
+    """Insert partition, account, and a wildcard for the Region. A separate policy denies other Regions."""
     return (
-        resource.replace("${Partition}", Aws.PARTITION)
-        .replace("${Region}", "*")
-        .replace("${Account}", Aws.ACCOUNT_ID)
+        resource.replace("${Partition}", partition).replace("${Region}", "*").replace("${Account}", account)
     )
 
 
@@ -321,6 +321,7 @@ def _statements_of_runbooks(name: str) -> tuple[Statement, ...]:
     return _statements(path, name, _literals(path).get(name))
 
 
+_START_STATEMENTS: Final = _statements_of_runbooks("START_STATEMENTS")
 EXECUTION_STATEMENTS: Final = _statements_of_runbooks("EXECUTION_STATEMENTS")
 """The permissions to start and monitor an execution of any runbook."""
 SEARCH_STATEMENTS: Final = _statements_of_runbooks("SEARCH_STATEMENTS")
