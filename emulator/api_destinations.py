@@ -13,12 +13,14 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ministack.services import eventbridge
 from ministack.services.cloudformation import provisioners
+
+from emulator.asgi import AsgiApp, Message, Receive, Send
 
 CONNECTION: Final = "AWS::Events::Connection"
 API_DESTINATION: Final = "AWS::Events::ApiDestination"
@@ -32,10 +34,6 @@ Provisioned = tuple[str, Document]
 """A resource's physical id and the attributes that Fn::GetAtt returns."""
 Answer = tuple[int, dict[str, str], bytes]
 Operation = Callable[[Document], Answer]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-AsgiApp = Callable[[Message, Receive, Send], Awaitable[None]]
 
 _servers: dict[str, str] = {}
 _open = eventbridge._http_open  # noqa: SLF001 - MiniStack's only way out; see test_api_destinations

@@ -25,22 +25,18 @@ What is wrong with a request is answered with HTTP 400 or 404 and `{"message": .
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 from ministack.core.responses import request_scope
 
+from emulator.asgi import AsgiApp, Message, Receive, Send
 from emulator.securityhub import faults
 from emulator.securityhub.model import Document
 from emulator.securityhub.press import Press, PressError, press
 
 PRESS_PATH: Final = "/_securityhub/press"
 FAULTS_PATH: Final = "/_securityhub/faults"
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-AsgiApp = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 def press_app(inner_app: AsgiApp) -> AsgiApp:

@@ -107,14 +107,15 @@ class FieldMatcher:
 
 def _acceptor(conditions: Sequence[Condition]) -> Callable[[Scalar], bool]:
     texts = frozenset(condition.value for condition in conditions if _is_plain_text(condition))  # type: ignore[attr-defined]
-    others = [condition.matches for condition in conditions if not _is_plain_text(condition)]
-    if any(map(_compares_numbers, conditions)):
-        # The engine then takes numbers for numbers only, and not for the digits of an address as well.
-        others = [
-            partial(_matches_text, condition) if _compares_addresses(condition) else condition.matches
-            for condition in conditions
-            if not _is_plain_text(condition)
-        ]
+    # Beside a number, the engine takes numbers for numbers only, not for the digits of an address as well.
+    only_texts = any(map(_compares_numbers, conditions))
+    others = [
+        partial(_matches_text, condition)
+        if only_texts and _compares_addresses(condition)
+        else condition.matches
+        for condition in conditions
+        if not _is_plain_text(condition)
+    ]
     if not others:
         return texts.__contains__
     if not texts and len(others) == 1:

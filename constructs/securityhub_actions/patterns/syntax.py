@@ -133,11 +133,12 @@ class _Expansion:
         self, node: object, steps: tuple[str, ...], branches: Sequence[Branch], *, inside_or: bool = False
     ) -> Sequence[Branch]:
         """The given branches with the conditions of a pattern object added to each."""
-        for key, value in _members(node, ".".join(steps)):
+        path = ".".join(steps)
+        for key, value in _members(node, path):
             if key == "$or" and self._or_is_operator:
                 branches = self._expand_or(value, steps, branches)
                 continue
-            here = _join(".".join(steps), key)
+            here = _join(path, key)
             if inside_or and key in _RESERVED_IN_OR:
                 raise InvalidPatternError(here, f"{key} is an operator and no field name inside $or")
             if isinstance(value, Mapping):
