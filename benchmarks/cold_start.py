@@ -11,14 +11,12 @@ Run it with `python benchmarks/cold_start.py`, or with the names of some functio
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import statistics
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -28,6 +26,7 @@ from urllib.parse import parse_qs
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # for the trackers' servers of the tests
 
+from tests.serving import serving  # noqa: E402 - after its folder is known
 from tests.vendor_servers.servers import VendorServers  # noqa: E402 - after its folder is known
 
 _ROUNDS: Final = 7
@@ -203,18 +202,6 @@ class AwsServer(ThreadingHTTPServer):
         self.secret = secret
         self.items: dict[str, Any] = {}
 
-    @contextlib.contextmanager
-    def running(self) -> Iterator[str]:
-        """Serve in a thread, and give the URL."""
-        thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{self.server_port}"
-        finally:
-            self.shutdown()
-            self.server_close()
-            thread.join()
-
 
 class _AwsHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -302,7 +289,7 @@ def compare(case: Case) -> None:
         if case.tracker:
             environment |= vendors.environment(case.tracker)
         aws = AwsServer(secret)
-        with aws.running() as url:
+        with serving(aws) as url:
             environment["AWS_ENDPOINT_URL"] = url
             rounds = []
             for _ in range(_ROUNDS + 1):

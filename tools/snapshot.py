@@ -17,7 +17,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tools.cdk import ROOT, toolchain_environment
 
@@ -72,10 +72,7 @@ def synthesize(settings: Path) -> dict[str, str]:
         )
         if done.returncode:
             raise SnapshotError(f"The app cannot be synthesized with {settings}:\n{done.stderr.strip()}")
-        return {
-            path.name.removesuffix(_SUFFIX): _reviewable(path.read_text(encoding="utf-8"))
-            for path in sorted(Path(folder).glob(f"*{_SUFFIX}"))
-        }
+        return {stack: _reviewable(text) for stack, text in _templates_in(Path(folder)).items()}
 
 
 def write(settings: Path) -> Path:
@@ -97,11 +94,7 @@ def differences(settings: Path) -> str:
         A unified diff from the snapshot to the present, empty if they are equal.
     """
     folder = snapshot_folder(settings)
-    before = {
-        path.name.removesuffix(_SUFFIX): path.read_text(encoding="utf-8")
-        for path in folder.glob(f"*{_SUFFIX}")
-    }
-    after = synthesize(settings)
+    before, after = _templates_in(folder), synthesize(settings)
     return "".join(
         line
         for stack in sorted({*before, *after})
@@ -114,8 +107,21 @@ def differences(settings: Path) -> str:
     )
 
 
+def _templates_in(folder: Path) -> dict[str, str]:
+    """Return for each stack the text of its template."""
+    return {
+        path.name.removesuffix(_SUFFIX): path.read_text(encoding="utf-8")
+        for path in sorted(folder.glob(f"*{_SUFFIX}"))
+    }
+
+
+def without_asset_hashes(template: str) -> Any:  # noqa: ANN401 - a template is JSON
+    """Return a template with the hashes of assets blanked, since each change of a Lambda changes them."""
+    return json.loads(_ASSET_HASH.sub("ASSET-HASH", template))
+
+
 def _reviewable(template: str) -> str:
-    blanked = json.loads(_ASSET_HASH.sub("ASSET-HASH", template))
+    blanked = without_asset_hashes(template)
     return json.dumps(blanked, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 

@@ -8,9 +8,10 @@ from enum import Enum
 
 import pytest
 
-from securityhub_actions import CustomActionRule, Delivery, ImportedFindingsRule, targets
+from securityhub_actions import CustomActionRule, Delivery, ImportedFindingsRule
 from securityhub_actions.delivery import Target
 from tests.docs.documents import DOCS, code_in, sections, table_in
+from tests.target_classes import TARGETS
 
 # Annotations have the names under which AWS CDK's modules are imported; the documents have the modules' own.
 CDK_MODULES = {
@@ -25,11 +26,6 @@ CDK_MODULES = {
     "sqs": "aws_sqs",
     "ssm": "aws_ssm",
     "stepfunctions": "aws_stepfunctions",
-}
-TARGETS = {
-    name: target
-    for name in targets.__all__
-    if isinstance(target := getattr(targets, name), type) and issubclass(target, Target)
 }
 TARGET_PAGES = ("aws-services", "systems-manager", "saas")
 SECTIONS = {

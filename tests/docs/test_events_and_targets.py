@@ -17,9 +17,9 @@ from aws_cdk.assertions import Template
 
 import securityhub_actions
 from securityhub_actions import CustomAction, CustomActionRule, targets
-from securityhub_actions.delivery import Target
 from securityhub_actions.security_hub_rule import SecurityHubRule
 from tests.docs.documents import DOCS, README, code_in, table
+from tests.target_classes import TARGETS
 
 
 @pytest.fixture
@@ -36,11 +36,6 @@ RULES = {
     and construct is not SecurityHubRule
 }
 EVENT_ROWS = {code_in(row[0])[0]: row for row in table(DOCS / "events-and-filters.md", "Construct")}
-TARGETS = {
-    name: target
-    for name in targets.__all__
-    if isinstance(target := getattr(targets, name), type) and issubclass(target, Target)
-}
 TARGET_ROWS = {code_in(row[0])[0]: row for row in table(DOCS / "targets.md", "Target")}
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from functions.remediate.session_policy import session_policy
 from remediations.registry import all_remediations
 from stacks.managed_policies import MOST_CHARACTERS, MOST_POLICIES, length_of, pack
 from stacks.remediation_catalog import read_catalog
-
-ROOT = Path(__file__).parents[2]
+from tests.docs.documents import DOCS
 
 
 def groups():
@@ -31,11 +28,10 @@ def longest_session_policy():
 
 
 def test_the_document_tells_how_much_of_the_quotas_all_remediations_take():
-    (document,) = (ROOT / "docs").rglob("remediation.md")
     packed = pack(groups())
     characters = sum(length_of(statements) for statements, _ in packed)
     assert (
         f"IAM lets a role have {MOST_POLICIES} managed policies of {MOST_CHARACTERS:,} characters. "
         f"All {len(read_catalog())} remediations together take {characters:,} characters in {len(packed)} of "
         f"them, and the longest session policy {longest_session_policy():,} of the 2,048 that STS allows."
-    ) in " ".join(document.read_text().split())
+    ) in " ".join((DOCS / "remediation.md").read_text().split())

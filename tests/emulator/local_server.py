@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.serving import serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,5 @@ def local_server():
 
     listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server = LocalServer(f"http://127.0.0.1:{listener.server_port}")
-    thread = threading.Thread(target=listener.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with serving(listener):
         yield server
-    finally:
-        listener.shutdown()
-        listener.server_close()
-        thread.join()

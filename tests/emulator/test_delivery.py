@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import io
 import json
-import threading
 import uuid
 import zipfile
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+
+from tests.serving import serving
 
 ACCOUNT, REGION = "111122223333", "eu-west-1"
 EVENTS_SERVICE = {"Service": "events.amazonaws.com"}
@@ -579,11 +580,8 @@ def unavailable():
         def log_message(self, *_):
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", calls
-        server.shutdown()
+    with serving(HTTPServer(("127.0.0.1", 0), Handler)) as url:
+        yield url, calls
 
 
 def test_an_unavailable_api_destination_is_retried_as_the_policy_says_and_then_dead_lettered(

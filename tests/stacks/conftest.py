@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 
 import pytest
 from aws_cdk import App, Environment
@@ -12,8 +11,7 @@ from syrupy.extensions.json import JSONSnapshotExtension
 from stacks.settings import RemediationSettings, TicketingSettings
 from stacks.template_checks import check_templates
 from tests.shipped_settings import load_shipped_settings
-
-_ASSET_HASH = re.compile(r"\b[0-9a-f]{64}\b")
+from tools import snapshot as reviewed_snapshot
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +57,7 @@ def without_asset_hashes():
     """A function that blanks asset hashes, so that a changed Lambda does not change a template's snapshot."""
 
     def strip(template):
-        return json.loads(_ASSET_HASH.sub("ASSET-HASH", json.dumps(template)))
+        return reviewed_snapshot.without_asset_hashes(json.dumps(template))
 
     return strip
 

@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.serving import serving
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -142,16 +144,11 @@ class VendorServer:
     def running(self) -> Iterator[VendorServer]:
         """Listen on a free port of 127.0.0.1."""
         listener = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.url = f"http://127.0.0.1:{listener.server_port}"
-        thread = threading.Thread(target=listener.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self.stopping.set()
-            listener.shutdown()
-            listener.server_close()
-            thread.join()
+        with serving(listener) as self.url:
+            try:
+                yield self
+            finally:
+                self.stopping.set()
 
 
 def _handler(server: VendorServer) -> type[BaseHTTPRequestHandler]:

@@ -14,7 +14,7 @@ from botocore.loaders import create_loader
 from functions.remediate.session_policy import session_policy
 from remediations.registry import enabled_remediations
 from remediations.runbooks import waiting_for_runbooks
-from securityhub.events import Finding, Resource
+from securityhub.events import Finding, Resource, parse_event
 from stacks.remediation_catalog import EXECUTION_STATEMENTS, SEARCH_STATEMENTS, read_catalog
 
 REGION = "eu-west-1"
@@ -138,6 +138,13 @@ class Member:
 def _to_the_address(request, **_):
     """boto3 puts the account before the host's name, which for an address leads nowhere."""
     request.url = re.sub(r"//[0-9]{12}\.", "//", request.url)
+
+
+@pytest.fixture
+def finding(load_event):
+    """A finding of Security Hub as an event has it, for tests without a member account."""
+    (finding,) = parse_event(load_event("custom_action_1_finding")).findings
+    return finding
 
 
 @pytest.fixture

@@ -1,27 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from remediations.contract import CannotRemediateError, Change, Plan, name_in_arn, resource_of
-from securityhub.events import Resource, parse_event
-
-
-@pytest.fixture
-def finding(load_event):
-    (finding,) = parse_event(load_event("custom_action_1_finding")).findings
-    return finding
-
-
-def altered(finding, **changes):
-    names = type(finding).__dataclass_fields__
-    return type(finding)(**{**{name: getattr(finding, name) for name in names}, **changes})
+from securityhub.events import Resource
 
 
 @pytest.mark.parametrize("count", [0, 2])
 def test_a_finding_must_name_exactly_one_resource_of_the_type(finding, count):
     resources = tuple(Resource(type="AwsS3Bucket", id=f"arn:aws:s3:::{n}", region=None) for n in range(count))
     with pytest.raises(CannotRemediateError, match=f"names {count} resources of type AwsS3Bucket"):
-        resource_of(altered(finding, resources=resources), ("AwsS3Bucket",))
+        resource_of(replace(finding, resources=resources), ("AwsS3Bucket",))
 
 
 @pytest.mark.parametrize(
@@ -35,7 +26,7 @@ def test_a_finding_must_name_exactly_one_resource_of_the_type(finding, count):
 )
 def test_a_resource_of_another_account_or_region_is_refused(finding, elsewhere):
     resource = Resource(type="One", id=elsewhere, region=None)
-    named = altered(finding, region="eu-west-1", aws_account_id="444455556666", resources=(resource,))
+    named = replace(finding, region="eu-west-1", aws_account_id="444455556666", resources=(resource,))
     with pytest.raises(CannotRemediateError, match=f"is '{elsewhere}', but .* 444455556666 and eu-west-1"):
         resource_of(named, ("One",))
 
@@ -52,7 +43,7 @@ def test_a_resource_of_another_account_or_region_is_refused(finding, elsewhere):
 )
 def test_a_resource_of_the_findings_own_account_and_region_is_taken(finding, here):
     resource = Resource(type="One", id=here, region=None)
-    named = altered(finding, region="eu-west-1", aws_account_id="444455556666", resources=(resource,))
+    named = replace(finding, region="eu-west-1", aws_account_id="444455556666", resources=(resource,))
     assert resource_of(named, ("One",)) == resource
 
 

@@ -1,35 +1,25 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from remediations import controls, registry
 from remediations.contract import CannotRemediateError
-from securityhub.events import parse_event
-
-
-@pytest.fixture
-def finding(load_event):
-    (finding,) = parse_event(load_event("custom_action_1_finding")).findings
-    return finding
-
-
-def altered(finding, **changes):
-    names = type(finding).__dataclass_fields__
-    return type(finding)(**{**{name: getattr(finding, name) for name in names}, **changes})
 
 
 def test_the_control_is_the_one_of_consolidated_findings(finding):
-    assert controls.control_of(altered(finding, raw={"Compliance": {"SecurityControlId": "S3.3"}})) == "S3.3"
+    assert controls.control_of(replace(finding, raw={"Compliance": {"SecurityControlId": "S3.3"}})) == "S3.3"
 
 
 def test_without_consolidation_the_control_ends_the_generators_id(finding):
     generator = "aws-foundational-security-best-practices/v/1.0.0/EC2.19"
-    assert controls.control_of(altered(finding, raw={}, generator_id=generator)) == "EC2.19"
+    assert controls.control_of(replace(finding, raw={}, generator_id=generator)) == "EC2.19"
 
 
 def test_another_product_of_aws_is_named_by_its_arn(finding):
     product = "arn:aws:securityhub:eu-west-1::product/aws/guardduty"
-    assert controls.control_of(altered(finding, product_arn=product)) == "product/aws/guardduty"
+    assert controls.control_of(replace(finding, product_arn=product)) == "product/aws/guardduty"
 
 
 @pytest.mark.parametrize(
@@ -42,7 +32,7 @@ def test_another_product_of_aws_is_named_by_its_arn(finding):
     ],
 )
 def test_a_product_of_somebody_cannot_claim_to_be_about_a_control(finding, product):
-    claims = altered(finding, product_arn=product, raw={"Compliance": {"SecurityControlId": "EC2.2"}})
+    claims = replace(finding, product_arn=product, raw={"Compliance": {"SecurityControlId": "EC2.2"}})
     assert controls.control_of(claims) is None
     assert registry.remediation_for(claims, registry.all_remediations()) is None
 
@@ -52,7 +42,7 @@ def test_the_parameters_of_the_control_are_those_of_the_finding(finding):
         {"Name": "authorizedUdpPorts", "Value": []},
         {"Name": "authorizedTcpPorts", "Value": ["80", "443"]},
     ]
-    made_with = altered(finding, raw={"Compliance": {"SecurityControlParameters": given}})
+    made_with = replace(finding, raw={"Compliance": {"SecurityControlParameters": given}})
     assert controls.parameters_of(made_with) == {
         "authorizedUdpPorts": [],
         "authorizedTcpPorts": ["80", "443"],
@@ -61,7 +51,7 @@ def test_the_parameters_of_the_control_are_those_of_the_finding(finding):
 
 @pytest.mark.parametrize("raw", [{}, {"Compliance": None}, {"Compliance": {"Status": "FAILED"}}])
 def test_a_finding_without_parameters_has_none(finding, raw):
-    assert controls.parameters_of(altered(finding, raw=raw)) == {}
+    assert controls.parameters_of(replace(finding, raw=raw)) == {}
 
 
 @pytest.mark.parametrize(
@@ -77,6 +67,6 @@ def test_a_finding_without_parameters_has_none(finding, raw):
     ],
 )
 def test_parameters_that_are_not_as_documented_are_refused(finding, given):
-    malformed = altered(finding, raw={"Compliance": {"SecurityControlParameters": given}})
+    malformed = replace(finding, raw={"Compliance": {"SecurityControlParameters": given}})
     with pytest.raises(CannotRemediateError, match="must be a list of objects of Name and Value"):
         controls.parameters_of(malformed)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -10,18 +11,7 @@ import pytest
 
 import remediations
 from remediations import registry
-from securityhub.events import Resource, parse_event
-
-
-@pytest.fixture
-def finding(load_event):
-    (finding,) = parse_event(load_event("custom_action_1_finding")).findings
-    return finding
-
-
-def altered(finding, **changes):
-    names = type(finding).__dataclass_fields__
-    return type(finding)(**{**{name: getattr(finding, name) for name in names}, **changes})
+from securityhub.events import Resource
 
 
 @pytest.fixture
@@ -92,7 +82,7 @@ def test_a_remediation_that_does_not_exist_cannot_be_enabled():
 
 def test_only_what_is_enabled_serves(finding):
     enabled = registry.enabled_remediations(["ebs_default_encryption"])
-    bucket = altered(
+    bucket = replace(
         finding,
         raw={"Compliance": {"SecurityControlId": "S3.8"}},
         resources=(Resource(type="AwsS3Bucket", id="arn:aws:s3:::one", region=None),),
@@ -108,7 +98,7 @@ def test_of_a_reported_instance_and_its_credentials_the_instance_is_remediated(f
         Resource(type="AwsEc2Instance", id="arn:aws:ec2:eu-west-1:444455556666:instance/i-1", region=None),
     ]
     product = "arn:aws:securityhub:eu-west-1::product/aws/guardduty"
-    exfiltration = altered(finding, product_arn=product, resources=tuple(resources[::order]))
+    exfiltration = replace(finding, product_arn=product, resources=tuple(resources[::order]))
     both = registry.enabled_remediations(["iam_exposed_access_key", "ec2_quarantine"])
     assert registry.remediation_for(exfiltration, both).name == "ec2_quarantine"
     alone = registry.enabled_remediations(["iam_exposed_access_key"])

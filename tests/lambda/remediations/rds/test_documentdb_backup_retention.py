@@ -11,11 +11,6 @@ LOGIN = {"MasterUsername": "root", "MasterUserPassword": "a-test's-own"}
 
 
 @pytest.fixture
-def rds(member):
-    return member.client("rds")
-
-
-@pytest.fixture
 def finding(member, rds):
     made = rds.create_db_cluster(**PLACE, Engine="docdb", BackupRetentionPeriod=2, **LOGIN)["DBCluster"]
     return member.finding("DocumentDB.2", "AwsRdsDbCluster", made["DBClusterArn"])

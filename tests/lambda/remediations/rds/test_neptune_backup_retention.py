@@ -11,11 +11,6 @@ PLACE = {"DBClusterIdentifier": "graph"}
 
 
 @pytest.fixture
-def rds(member):
-    return member.client("rds")
-
-
-@pytest.fixture
 def ssm(member):
     return member.client("ssm")
 

@@ -9,26 +9,14 @@ LOGIN = {"MasterUsername": "root", "MasterUserPassword": "a-test's-own"}
 
 
 @pytest.fixture
-def rds(member):
-    return member.client("rds")
-
-
-@pytest.fixture
 def cluster(member, rds):
     made = rds.create_db_cluster(DBClusterIdentifier="shops", Engine="aurora-postgresql", **LOGIN)
     return member.finding("RDS.7", "AwsRdsDbCluster", made["DBCluster"]["DBClusterArn"])
 
 
 @pytest.fixture
-def instance(member, rds):
-    made = rds.create_db_instance(
-        DBInstanceIdentifier="shop",
-        DBInstanceClass="db.t3.micro",
-        Engine="mysql",
-        AllocatedStorage=20,
-        **LOGIN,
-    )
-    return member.finding("RDS.8", "AwsRdsDbInstance", made["DBInstance"]["DBInstanceArn"])
+def instance(member, make_shop):
+    return member.finding("RDS.8", "AwsRdsDbInstance", make_shop())
 
 
 @pytest.fixture(params=["cluster", "instance"])

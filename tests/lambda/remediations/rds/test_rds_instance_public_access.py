@@ -10,22 +10,9 @@ plan, apply, undo = SWITCH.plan, SWITCH.apply, SWITCH.undo
 
 
 @pytest.fixture
-def rds(member):
-    return member.client("rds")
-
-
-@pytest.fixture
-def finding(member, rds):
-    made = rds.create_db_instance(
-        DBInstanceIdentifier="shop",
-        DBInstanceClass="db.t3.micro",
-        Engine="postgres",
-        AllocatedStorage=20,
-        MasterUsername="root",
-        MasterUserPassword="a-test's-own",
-        PubliclyAccessible=True,
-    )
-    return member.finding("RDS.2", "AwsRdsDbInstance", made["DBInstance"]["DBInstanceArn"])
+def finding(member, make_shop):
+    arn = make_shop(engine="postgres", PubliclyAccessible=True)
+    return member.finding("RDS.2", "AwsRdsDbInstance", arn)
 
 
 def shop(rds):

@@ -9,22 +9,9 @@ plan, apply, undo = SWITCH.plan, SWITCH.apply, SWITCH.undo
 
 
 @pytest.fixture
-def rds(member):
-    return member.client("rds")
-
-
-@pytest.fixture
-def finding(member, rds):
-    made = rds.create_db_instance(
-        DBInstanceIdentifier="shop",
-        DBInstanceClass="db.t3.micro",
-        Engine="mysql",
-        AllocatedStorage=20,
-        MasterUsername="root",
-        MasterUserPassword="a-test's-own",
-        AutoMinorVersionUpgrade=False,
-    )
-    return member.finding("RDS.13", "AwsRdsDbInstance", made["DBInstance"]["DBInstanceArn"])
+def finding(member, make_shop):
+    arn = make_shop(engine="mysql", AutoMinorVersionUpgrade=False)
+    return member.finding("RDS.13", "AwsRdsDbInstance", arn)
 
 
 def is_on(rds):

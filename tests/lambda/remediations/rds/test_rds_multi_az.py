@@ -11,16 +11,8 @@ LOGIN = {"MasterUsername": "root", "MasterUserPassword": "a-test's-own"}
 
 
 @pytest.fixture
-def rds(member):
-    return member.client("rds")
-
-
-@pytest.fixture
-def finding(member, rds):
-    made = rds.create_db_instance(
-        **PLACE, DBInstanceClass="db.t3.micro", Engine="mysql", AllocatedStorage=20, **LOGIN
-    )
-    return member.finding("RDS.5", "AwsRdsDbInstance", made["DBInstance"]["DBInstanceArn"])
+def finding(member, make_shop):
+    return member.finding("RDS.5", "AwsRdsDbInstance", make_shop())
 
 
 def multi_az(rds):

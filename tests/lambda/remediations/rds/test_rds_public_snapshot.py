@@ -11,11 +11,6 @@ PARTNER = "444455556666"
 
 
 @pytest.fixture
-def rds(member):
-    return member.client("rds")
-
-
-@pytest.fixture
 def of_cluster(member, rds):
     """A finding about a cluster's snapshot, and functions that list who has it, share and delete it."""
     rds.create_db_cluster(DBClusterIdentifier="shops", Engine="aurora-postgresql", **LOGIN)

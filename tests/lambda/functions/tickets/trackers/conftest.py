@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import types
 from dataclasses import replace
 
@@ -50,6 +51,12 @@ def make_draft(finding):
 @pytest.fixture
 def draft(make_draft):
     return make_draft()
+
+
+@pytest.fixture
+def since():
+    """From when on a tracker looks for what a draft may have become."""
+    return dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)
 
 
 @pytest.fixture

@@ -21,11 +21,6 @@ def pager_duty(make_tracker):
     return make_tracker("pagerduty")
 
 
-@pytest.fixture
-def since():
-    return dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)
-
-
 def test_an_incident_is_triggered_with_title_details_and_link(pager_duty, server, draft):
     ticket = pager_duty.open(draft)
     incident = server.incidents[ticket.id]

@@ -19,11 +19,6 @@ def slack(make_tracker):
     return make_tracker("slack")
 
 
-@pytest.fixture
-def since():
-    return dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)
-
-
 def test_a_message_is_posted_with_title_body_and_link(slack, server, draft):
     ticket = slack.open(draft)
     (message,) = server.messages.values()
