@@ -103,3 +103,20 @@ def test_a_value_within_a_string_of_a_template_loses_its_quotes():
 def test_what_the_event_lacks_is_empty_in_a_template():
     transformer = {"InputPathsMap": {"x": "$.detail.nothing"}, "InputTemplate": '{"x": <x>}'}
     assert json.loads(made_of(EVENT, InputTransformer=transformer)) == {"x": ""}
+
+
+def test_an_input_transformer_reaches_into_arrays(chain):
+    url, arn = chain.queue(policy_for=chain.rule_arn)
+    transformer = {
+        "InputPathsMap": {"first": "$.detail.findings[0].Id", "all": "$.detail.findings[*].Id"},
+        "InputTemplate": '{"first": <first>, "all": <all>, "text": "see <first>", '
+        '"rule": <aws.events.rule-name>}',
+    }
+    chain.target(arn, InputTransformer=transformer)
+    chain.send({"findings": [{"Id": "a"}, {"Id": "b"}]})
+    assert json.loads(chain.received(url)[0]["Body"]) == {
+        "first": "a",
+        "all": ["a", "b"],
+        "text": "see a",
+        "rule": chain.name,
+    }

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+
+
+def test_a_failing_lambda_is_retried_twice_and_its_record_goes_to_the_on_failure_queue(chain):
+    url, arn = chain.queue("failed")
+    role = chain.role("sqs:SendMessage", arn, service="lambda.amazonaws.com")
+    function_arn = chain.function("def handle(event, context):\n    raise ValueError('broken')\n", role=role)
+    chain.aws.client("lambda").put_function_event_invoke_config(
+        FunctionName=chain.name, DestinationConfig={"OnFailure": {"Destination": arn}}
+    )
+    chain.target(function_arn)
+    event_id = chain.send({"n": 1})
+    record = json.loads(chain.received(url)[0]["Body"])
+    assert record["requestPayload"]["id"] == event_id
+    assert record["requestContext"]["condition"] == "RetriesExhausted"
+    assert record["requestContext"]["functionArn"] == f"{function_arn}:$LATEST"
+    assert record["requestContext"]["approximateInvokeCount"] == 3
+    assert record["responseContext"]["functionError"] == "Unhandled"
+    assert record["responsePayload"]["errorMessage"] == "broken"
+    delivery = chain.outcome(event_id)
+    assert delivery.outcome == "delivered"
+    assert delivery.answer.function_error == "Unhandled"
+
+
+def test_a_lambda_role_without_permission_keeps_the_record_from_its_destination(chain):
+    _, arn = chain.queue("failed")
+    role = chain.role("sqs:SendMessage", f"{arn}-other", service="lambda.amazonaws.com")
+    function_arn = chain.function("def handle(event, context):\n    raise ValueError('broken')\n", role=role)
+    chain.aws.client("lambda").put_function_event_invoke_config(
+        FunctionName=chain.name, DestinationConfig={"OnFailure": {"Destination": arn}}
+    )
+    chain.target(function_arn)
+    event_id = chain.send()
+    answer = chain.aws.wait_until(lambda: chain.outcome(event_id).answer, what="the Lambda's answer")
+    assert answer.destination_error.startswith("NO_PERMISSIONS")
+
+
+def test_an_on_success_destination_gets_the_answer(chain):
+    url, arn = chain.queue("succeeded")
+    role = chain.role("sqs:SendMessage", arn, service="lambda.amazonaws.com")
+    chain.target(chain.function("def handle(event, context):\n    return 'done'\n", role=role))
+    chain.aws.client("lambda").put_function_event_invoke_config(
+        FunctionName=chain.name, DestinationConfig={"OnSuccess": {"Destination": arn}}
+    )
+    event_id = chain.send()
+    record = json.loads(chain.received(url)[0]["Body"])
+    assert record["requestContext"]["condition"] == "Success"
+    assert (record["requestPayload"]["id"], record["responsePayload"]) == (event_id, "done")
+    assert record["responseContext"] == {"statusCode": 200, "executedVersion": "$LATEST"}
+
+
+def test_a_functions_dead_letter_queue_gets_the_event_itself(chain):
+    url, arn = chain.queue("failed")
+    role = chain.role("sqs:SendMessage", arn, service="lambda.amazonaws.com")
+    chain.target(chain.function("def handle(event, context):\n    raise ValueError('broken')\n", role=role))
+    chain.aws.client("lambda").update_function_configuration(
+        FunctionName=chain.name, DeadLetterConfig={"TargetArn": arn}
+    )
+    event_id = chain.send()
+    message = chain.received(url)[0]
+    assert json.loads(message["Body"])["id"] == event_id
+    assert message["MessageAttributes"]["ErrorMessage"]["StringValue"] == "broken"
+
+
+def test_a_function_that_is_throttled_for_too_long_fails_with_its_events_age(chain):
+    url, arn = chain.queue("failed")
+    role = chain.role("sqs:SendMessage", arn, service="lambda.amazonaws.com")
+    chain.target(chain.function("def handle(event, context):\n    return 1\n", role=role))
+    functions = chain.aws.client("lambda")
+    functions.put_function_concurrency(FunctionName=chain.name, ReservedConcurrentExecutions=0)
+    functions.put_function_event_invoke_config(
+        FunctionName=chain.name,
+        MaximumEventAgeInSeconds=60,
+        DestinationConfig={"OnFailure": {"Destination": arn}},
+    )
+    chain.send()
+    context = json.loads(chain.received(url)[0]["Body"])["requestContext"]
+    assert (context["condition"], context["approximateInvokeCount"]) == ("EventAgeExceeded", 0)
