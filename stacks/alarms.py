@@ -1,11 +1,91 @@
-"""Notifications for the alarms of the stacks."""
+"""Alarms on every way in which the resources of a stack can lose an event, and whom they notify."""
 
 from __future__ import annotations
 
-from aws_cdk import Stack
+from typing import Final
+
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_events as events
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct, IConstruct
+
+OLDEST_DEAD_LETTER: Final = Duration.days(7)
+"""The age of a dead letter that is half of what the queues retain, so that as much time is left to act."""
+
+_AGE_ALARM_ID: Final = "OldestMessageAlarm"
+
+
+def watch(stack: Stack) -> None:
+    """Add an alarm to everything in a stack that can lose an event.
+
+    There is none on EventBridge's FailedInvocations: each rule has a dead-letter queue, whose alarm reports
+    the same failures.
+
+    Args:
+        stack: The stack, which is otherwise complete.
+
+    Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+    Source: https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html
+    """
+    for construct in stack.node.find_all():
+        if isinstance(construct, sqs.Queue):
+            _watch_queue(construct)
+        elif isinstance(construct, events.Rule):
+            _watch_rule(construct)
+        elif isinstance(construct, lambda_.Function):
+            _watch_function(construct)
+        elif isinstance(construct, sns.Topic):
+            _watch_topic(construct)
+
+
+def alarm_on_age(queue: sqs.Queue, *, older_than: Duration, description: str) -> None:
+    """Add an alarm that is in the ALARM state while a message in a queue is older than allowed.
+
+    Args:
+        queue: The queue.
+        older_than: The age at which nothing is in order any more. SQS deletes a message at the end of the
+            queue's retention period, also if nobody has read it.
+        description: What it means, and what to do.
+
+    Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+    """
+    alarm(
+        queue,
+        _AGE_ALARM_ID,
+        queue.metric_approximate_age_of_oldest_message(
+            period=Duration.minutes(5), statistic=cloudwatch.Stats.MAXIMUM
+        ),
+        above=older_than.to_seconds(),
+        description=description,
+    )
+
+
+def alarm(
+    scope: Construct, construct_id: str, metric: cloudwatch.Metric, *, above: float, description: str
+) -> None:
+    """Add an alarm that is in the ALARM state as long as a metric exceeds a threshold. No data is fine.
+
+    Args:
+        scope: The parent construct.
+        construct_id: The construct ID, unique within the scope.
+        metric: The metric, with its period and statistic.
+        above: The threshold.
+        description: What it means, and what to do.
+    """
+    metric.create_alarm(
+        scope,
+        construct_id,
+        alarm_description=description,
+        threshold=above,
+        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+        evaluation_periods=1,
+        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+    )
 
 
 def send_alarms(stack: Stack, topic_arn: str) -> None:
@@ -19,7 +99,75 @@ def send_alarms(stack: Stack, topic_arn: str) -> None:
     Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
     """
     topic = actions.SnsAction(sns.Topic.from_topic_arn(stack, "AlarmTopic", topic_arn))
-    for alarm in stack.node.find_all():
-        if isinstance(alarm, cloudwatch.Alarm):
-            alarm.add_alarm_action(topic)
-            alarm.add_ok_action(topic)
+    for construct in stack.node.find_all():
+        if isinstance(construct, cloudwatch.Alarm):
+            construct.add_alarm_action(topic)
+            construct.add_ok_action(topic)
+
+
+def _watch_queue(queue: sqs.Queue) -> None:
+    if queue.node.try_find_child(_AGE_ALARM_ID) is None:
+        alarm_on_age(
+            queue,
+            older_than=OLDEST_DEAD_LETTER,
+            description="Messages have been in the dead-letter queue for more than "
+            f"{OLDEST_DEAD_LETTER.to_days():g} days. Amazon SQS deletes them 14 days after they were first "
+            "sent. Send them again, or delete them.",
+        )
+
+
+def _watch_rule(rule: events.Rule) -> None:
+    alarm(
+        rule,
+        "LostEventsAlarm",
+        cloudwatch.Metric(
+            namespace="AWS/Events",
+            metric_name="InvocationsFailedToBeSentToDlq",
+            # Only the name, because the rules are on the default event bus.
+            dimensions_map={"RuleName": rule.rule_name},
+            period=Duration.minutes(5),
+            statistic=cloudwatch.Stats.SUM,
+        ),
+        above=0,
+        description="EventBridge could neither deliver events nor send them to the dead-letter queue, and "
+        "lost them. Check that the queue exists and that its policy allows the rule.",
+    )
+
+
+def _watch_function(function: lambda_.Function) -> None:
+    if _has_on_failure_destination(function):
+        _alarm_on_loss(function, "DestinationDeliveryFailures")
+    if function.dead_letter_queue is not None or function.dead_letter_topic is not None:
+        _alarm_on_loss(function, "DeadLetterErrors")
+
+
+def _has_on_failure_destination(function: lambda_.Function) -> bool:
+    config = function.node.try_find_child("EventInvokeConfig")
+    resource: IConstruct | None = config.node.default_child if config else None
+    if not isinstance(resource, lambda_.CfnEventInvokeConfig):
+        return False
+    return "onFailure" in (Stack.of(resource).resolve(resource.destination_config) or {})
+
+
+def _alarm_on_loss(function: lambda_.Function, metric_name: str) -> None:
+    alarm(
+        function,
+        f"{metric_name}Alarm",
+        function.metric(metric_name, period=Duration.minutes(5), statistic=cloudwatch.Stats.SUM),
+        above=0,
+        description="Lambda could not send events that the function failed to handle to the dead-letter "
+        "queue, and lost them. Check that the queue exists and that the function's role can send to it.",
+    )
+
+
+def _watch_topic(topic: sns.Topic) -> None:
+    alarm(
+        topic,
+        "LostNotificationsAlarm",
+        topic.metric_number_of_notifications_failed(
+            period=Duration.minutes(5), statistic=cloudwatch.Stats.SUM
+        ),
+        above=0,
+        description="Amazon SNS gave up delivering messages to a subscriber, and lost them. Check the "
+        "subscriptions of the topic.",
+    )

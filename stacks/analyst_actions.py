@@ -16,6 +16,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from securityhub_actions import CustomActionRule, LoggedFunction, targets
+from stacks.alarms import watch
 from stacks.app_function import app_function
 
 
@@ -64,6 +65,7 @@ class AnalystActionsStack(Stack):
             description="Send a summary of the selected insight results or findings to the digest topic",
             targets=[targets.LambdaFunction(self._insight_digest())],
         )
+        watch(self)
 
     def _update_findings(self, construct_id: str, workflow_status: str) -> lambda_.IFunction:
         function = self._function(

@@ -10,6 +10,7 @@ from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_sqs as sqs
 
 from securityhub_actions.delivery import dead_letter_queue_of
+from stacks.alarms import alarm_on_age
 
 _BATCH_SIZE: Final = 10
 # How often throttled and failed messages are received before they go to the dead-letter queue.
@@ -27,17 +28,27 @@ def findings_queue(
         timeout: The timeout of the function.
         maximum_concurrency: The number of batches that are processed at a time, 2 to 1,000.
     """
+    # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+    visibility_timeout = Duration.seconds(6 * timeout.to_seconds())
     queue = sqs.Queue(
         stack,
         "ImportedFindings",
         encryption=sqs.QueueEncryption.SQS_MANAGED,
         enforce_ssl=True,
         retention_period=Duration.days(14),
-        # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
-        visibility_timeout=Duration.seconds(6 * timeout.to_seconds()),
+        visibility_timeout=visibility_timeout,
         dead_letter_queue=sqs.DeadLetterQueue(
             queue=dead_letter_queue_of(stack), max_receive_count=_MAX_RECEIVES
         ),
+    )
+    # As long as a message that fails takes until it goes to the dead-letter queue.
+    longest_wait = _MAX_RECEIVES * visibility_timeout.to_seconds()
+    alarm_on_age(
+        queue,
+        older_than=Duration.seconds(longest_wait),
+        description=f"Imported findings have waited for more than {longest_wait / 3600:g} hours. The "
+        "function is too slow for them, or isn't invoked: check its event source mapping, its throttles, and "
+        "maximum_concurrency in settings.toml.",
     )
     function.add_event_source(
         event_sources.SqsEventSource(

@@ -17,7 +17,6 @@ from aws_cdk import (
     Stack,
     Validations,
 )
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_kms as kms
@@ -34,6 +33,7 @@ from securityhub_actions.delivery import dead_letter_queue_of
 from securityhub_actions.rule_warnings import OVER_BROAD, OVERLAPPING
 from securityhub_actions.targets.finding_paths import ASFF
 from securityhub_actions.targets.json_input import InputPath, JsonInput
+from stacks.alarms import alarm, alarm_on_age, watch
 from stacks.settings.routing import ArchiveSettings, CriticalSettings, HighSettings, RoutingSettings
 from stacks.template_checks import logical_id_of
 
@@ -80,6 +80,7 @@ class FindingsRoutingStack(Stack):
             self._critical(settings.critical)
         if settings.high.enabled:
             self._high(settings.high)
+        watch(self)
 
     def _archive(self, settings: ArchiveSettings) -> None:
         bucket = self._archive_bucket(settings.retention_days)
@@ -209,30 +210,21 @@ class FindingsRoutingStack(Stack):
         return role
 
     def _archive_alarms(self, stream: firehose.DeliveryStream) -> None:
-        self._alarm(
+        alarm(
+            self,
             "ArchiveIsStale",
             # Firehose retries automatically; the age of its oldest record shows that delivery fails.
             stream.metric("DeliveryToS3.DataFreshness", period=Duration.minutes(5), statistic="Maximum"),
             above=Duration.minutes(30).to_seconds(),
             description="Findings wait for more than 30 minutes to be archived in S3.",
         )
-        self._alarm(
+        alarm(
+            self,
             "ArchiveHasTooManyPartitions",
             stream.metric("PartitionCountExceeded", period=Duration.minutes(5), statistic="Maximum"),
             above=0,
             description="More accounts have findings at once than Firehose has partitions, 500 by default: "
             "findings end under errors/ in the bucket. Request a higher quota.",
-        )
-
-    def _alarm(self, construct_id: str, metric: cloudwatch.Metric, *, above: float, description: str) -> None:
-        metric.create_alarm(
-            self,
-            construct_id,
-            alarm_description=description,
-            threshold=above,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            evaluation_periods=1,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
 
     def _critical(self, settings: CriticalSettings) -> None:
@@ -279,6 +271,13 @@ class FindingsRoutingStack(Stack):
             enforce_ssl=True,
             retention_period=Duration.days(14),
             dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letter_queue_of(self), max_receive_count=5),
+        )
+        alarm_on_age(
+            queue,
+            older_than=Duration.days(1),  # so that a consumer can run daily
+            description="Findings have waited in the queue for more than a day. Amazon SQS deletes them "
+            "after 14 days, even if nobody has read them. Check the consumer. If there is none, set "
+            "enabled = false in [routing.high] of settings.toml.",
         )
         ImportedFindingsRule(
             self,

@@ -20,6 +20,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from securityhub_actions import CustomActionRule, ImportedFindingsRule, LoggedFunction, targets
+from stacks.alarms import watch
 from stacks.app_function import app_function
 from stacks.done_table import done_table, done_table_statement
 from stacks.findings_queue import findings_queue
@@ -77,6 +78,7 @@ class RemediationStack(Stack):
             self._remediate_automatically(function)
         if settings.stack_set.enabled:
             self._member_roles()
+        watch(self)
 
     def _records(self) -> s3.Bucket:
         retention = Duration.days(self._settings.record_retention_days)

@@ -16,6 +16,7 @@ from constructs import Construct
 from securityhub_actions import CustomActionRule, ImportedFindingsRule, LoggedFunction, targets
 from securityhub_actions.filters import FindingFilter
 from securityhub_actions.patterns import Exists
+from stacks.alarms import watch
 from stacks.app_function import app_function
 from stacks.dependency_layer import ticket_dependency_layer
 from stacks.done_table import done_table, done_table_statement
@@ -61,6 +62,7 @@ class TicketingStack(Stack):
             self, self.function, timeout=_TIMEOUT, maximum_concurrency=settings.maximum_concurrency
         )
         self._rules(settings, queue)
+        watch(self)
 
     def _rules(self, settings: TicketingSettings, queue: sqs.Queue) -> None:
         """Add the rules. No finding matches both: one with the field already has a ticket."""

@@ -99,24 +99,6 @@ def test_the_apps_functions_are_traced_where_the_settings_say_so(synthesize, tmp
     assert traced == ({f"functions.{name}.handler.handle" for name in functions} if enabled else set())
 
 
-def test_every_alarm_tells_the_topic_of_the_settings(synthesize, tmp_path):
-    topic = "arn:aws:sns:eu-west-1:111122223333:on-call"
-    file = tmp_path / "production.toml"
-    file.write_text(
-        f'[alarms]\ntopic_arn = "{topic}"\n[remediation]\nenabled = true\n'
-        "[ticketing]\nenabled = true\n[ticketing.jira]\nenabled = true"
-    )
-    alarms = {
-        (stack, name): resource["Properties"]
-        for stack, template in synthesize("eu-west-1", settings=str(file)).items()
-        for name, resource in json.loads(template)["Resources"].items()
-        if resource["Type"] == "AWS::CloudWatch::Alarm"
-    }
-    assert {stack for stack, _ in alarms} == {*STACKS, "SecurityHubRemediation", "SecurityHubTicketing"}
-    told = [alarm["AlarmActions"] + alarm["OKActions"] for alarm in alarms.values()]
-    assert told == [[topic, topic]] * len(alarms)
-
-
 def test_no_template_names_a_partition_account_or_region_when_none_is_known(synthesize):
     text = "".join(synthesize(None).values())
     assert not [word for word in ("arn:aws:", "us-east-1", "111122223333") if word in text]
