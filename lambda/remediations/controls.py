@@ -9,6 +9,8 @@ from typing import Final
 from remediations.contract import CannotRemediateError
 from securityhub.events import Finding
 
+PRODUCT_PREFIX: Final = "product/"
+"""What `control_of` returns begins with this if a product other than Security Hub made the finding."""
 _SECURITY_HUB: Final = "product/aws/securityhub"
 # Those of accounts have the account before `product`.
 _PRODUCT_OF_AWS: Final = re.compile(r"arn:aws[a-z-]*:securityhub:[a-z0-9-]*::(product/aws/[^/]+)")

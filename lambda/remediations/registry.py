@@ -1,4 +1,4 @@
-"""Finds the remediation modules, and the one that fits a finding."""
+"""Finds the remediation modules, and those that serve a finding."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Final, TypeVar
 
 import remediations
 from remediations.contract import Remediation
-from remediations.controls import control_of
+from remediations.controls import PRODUCT_PREFIX, control_of
 from remediations.switch import remediations_of
-from securityhub.events import Finding
+from securityhub.events import Finding, Resource
 
 _REQUIRED: Final = ("CONTROL_IDS", "RESOURCE_TYPES", "DESCRIPTION", "STATEMENTS", "plan", "apply")
 _SWITCHES: Final = ".switches"
@@ -146,16 +146,27 @@ def _checked(module: ModuleType) -> Remediation:
     )
 
 
-def remediation_for(finding: Finding, among: Mapping[str, Remediation]) -> Remediation | None:
-    """Return the remediation that serves a finding's control and one of its resources' types, or None.
+def remediations_for(finding: Finding, among: Mapping[str, Remediation]) -> tuple[Remediation, ...]:
+    """Return the remediations that serve a finding's control and one of its resources' types.
 
-    Where several do, the first by name: a finding of GuardDuty about credentials that left an instance names
-    both. They are temporary and end by themselves, so that `ec2_quarantine` is what can be done, and comes
-    before `iam_exposed_access_key`.
+    There can be several: a GuardDuty finding can name an instance and credentials, and each needs its own.
     """
     control = control_of(finding)
     types = {resource.type for resource in finding.resources}
-    return next(
-        (one for one in among.values() if control in one.control_ids and types & set(one.resource_types)),
-        None,
+    return tuple(
+        one for one in among.values() if control in one.control_ids and types & set(one.resource_types)
     )
+
+
+def unserved_resources(finding: Finding, serving: Collection[Remediation]) -> tuple[Resource, ...]:
+    """Return the resources of a finding that its remediations don't look at.
+
+    A control is about one kind of resource, which its remediation serves. A finding of another product can
+    be about all of the resources that it names, so that what is done about one settles none of the others.
+
+    Source: https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_finding-types-active.html
+    """
+    if not (control_of(finding) or "").startswith(PRODUCT_PREFIX):
+        return ()
+    served = {type_ for one in serving for type_ in one.resource_types}
+    return tuple(resource for resource in finding.resources if resource.type not in served)

@@ -10,9 +10,10 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.remediate import member_account, organization, records
-from functions.remediate.logic import Invocation, Services, remediate_findings
+from functions.remediate.logic import Invocation, remediate_findings
 from functions.remediate.outcomes import FindingsNotRemediatedError
 from functions.remediate.resource_tags import read_tags
+from functions.remediate.services import Services
 from functions.remediate.settings import Settings
 from invocation.clients import create_client
 from invocation.messages import work_on_messages

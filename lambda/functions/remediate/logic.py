@@ -3,111 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Protocol
 
-from functions.remediate.allow_and_deny import UnreadableTagsError, reported_tags
+from functions.remediate.one_finding import (
+    AUTOMATIC,
+    REMEDIATE,
+    UNDO,
+    FindingWork,
+    done_once,
+    key_of,
+    reported,
+)
 from functions.remediate.outcomes import (
-    WORKFLOW_STATUSES,
     Outcome,
     OutcomeJson,
     Report,
     Status,
     Summary,
     compose_note,
-    to_time,
 )
-from functions.remediate.session_policy import session_policy
+from functions.remediate.services import Services
 from functions.remediate.settings import Settings
-from invocation.once import WorkInProgressError
-from remediations.contract import CannotRemediateError, Change, Plan, Remediation
-from remediations.controls import control_of
-from remediations.registry import remediation_for
 from securityhub.events import CustomActionEvent, Finding, FindingsEvent
-from securityhub.findings.updates import FindingsUpdater, distinct, with_earlier_note, write_to_findings
-
-if TYPE_CHECKING:
-    from boto3.session import Session
-
-AUTOMATIC: Final = "automatic"
-_REMEDIATE: Final = "remediate"
-_UNDO: Final = "undo"
-
-
-class MemberAccounts(Protocol):
-    """How the accounts of the findings are reached."""
-
-    def session(self, finding: Finding, action: str, policy: str) -> Session:
-        """Return a session in the finding's account and region that may do what a policy says, at most.
-
-        Raises:
-            MemberRoleError: The account's role is missing or refuses.
-        """
-
-
-class Organization(Protocol):
-    """Where the accounts are in the organization."""
-
-    def containers_of(self, account: str) -> Collection[str]:
-        """Return the ids of the units above an account, and of the root.
-
-        Raises:
-            OrganizationError: It can't be told.
-        """
-
-
-class TagReader(Protocol):
-    """Reads the tags that resources carry now."""
-
-    def __call__(self, resource: str, finding: Finding, session: Session) -> Mapping[str, str]:
-        """Return the tags of a resource.
-
-        Raises:
-            UnreadableTagsError: It can't be known whether it carries any.
-            ResourceTagsError: They could not be read this time.
-        """
-
-
-class Records(Protocol):
-    """Where the prior states are kept."""
-
-    def save(self, finding: Finding, *, remediation: str, change: Change) -> str:
-        """Keep what is about to be changed and return where."""
-
-    def load(self, finding: Finding) -> tuple[str, Change] | None:
-        """Return the name of the remediation that changed something for a finding, and what."""
-
-    def delete(self, finding: Finding) -> None:
-        """Forget it."""
-
-
-class Once(Protocol):
-    """Does a piece of work once for each key."""
-
-    def run(self, key: Mapping[str, str], work: Callable[[], OutcomeJson]) -> tuple[OutcomeJson, bool]:
-        """Return the work's result, and whether it had been done before. Work that raises is not done.
-
-        Raises:
-            WorkInProgressError: Another invocation is doing it.
-        """
-
-    def forget(self, key: Mapping[str, str]) -> None:
-        """Let the work be done again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
-    """What the logic needs of the world outside."""
-
-    members: MemberAccounts
-    organization: Organization
-    read_tags: TagReader
-    records: Records
-    once: Once
-    security_hub: FindingsUpdater
-    remediations: Mapping[str, Remediation]
+from securityhub.findings.updates import distinct, with_earlier_note, write_to_findings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,14 +40,6 @@ class Invocation:
 
     request_id: str
     function_arn: str
-
-
-class _NothingChangedError(Exception):
-    """Carries an outcome past the memory of what was done, so that the next try looks again."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        self.outcome = outcome
-        super().__init__(outcome.description)
 
 
 class _NotesNotWrittenError(Exception):
@@ -187,122 +98,29 @@ class _Run:
     def changes(self) -> bool:
         return self.action != AUTOMATIC or self.settings.automatic_changes
 
+    @property
+    def kind(self) -> str:
+        return UNDO if self.undoes else AUTOMATIC if self.action == AUTOMATIC else REMEDIATE
+
     def outcome_of(self, finding: Finding) -> Outcome:
         """Do what is to be done about one finding, whatever happens."""
-        work = self._undo if self.undoes else self._remediate
-        try:
-            if refusal := self.settings.accounts.refusal(
-                finding.aws_account_id, self.services.organization.containers_of
-            ):
-                return self._outcome(Status.REFUSED, refusal)
-            remembered, repeated = self.services.once.run(self._key(finding), lambda: work(finding).to_json())
-        except _NothingChangedError as nothing:
-            return nothing.outcome
-        except WorkInProgressError as error:
-            return self._outcome(Status.BUSY, str(error).rstrip("."))
-        except CannotRemediateError as error:
-            return self._outcome(Status.IMPOSSIBLE, str(error).rstrip("."))
-        except Exception as error:  # noqa: BLE001 - whatever one finding meets, the others get their turn
-            return self._outcome(Status.FAILED, f"{type(error).__name__}: {error}".rstrip("."))
-        return Outcome.from_json(remembered, repeated=repeated)
+        return reported(lambda: self._outcome_of(finding), request_id=self.invocation.request_id)
 
-    def _remediate(self, finding: Finding) -> Outcome:
-        remediation = remediation_for(finding, self.services.remediations)
-        if remediation is None:
-            types = ", ".join(sorted({resource.type or "unknown" for resource in finding.resources}))
-            control = control_of(finding) or f"findings of {finding.product_arn}"
-            raise CannotRemediateError(
-                f"No enabled remediation serves {control} for resources of type {types}. Enable one in "
-                "settings.toml, or remediate the finding by hand."
-            )
-        session = self._session(finding, remediation)
-        plan = remediation.plan(finding, session)
-        if not plan.is_needed:
-            if plan.remains:
-                raise CannotRemediateError(_with_remains(plan, plan.description))
-            raise _NothingChangedError(
-                self._outcome(Status.NOT_NEEDED, plan.description, remediation=remediation.name)
-            )
-        intended = Change(resource=plan.resource, description=plan.description, prior_state=plan.prior_state)
-        self._require_tags(finding, remediation, intended, session)
-        if not self.changes:
-            raise _NothingChangedError(
-                self._outcome(
-                    Status.PLANNED,
-                    _with_remains(plan, plan.description),
-                    remediation=remediation.name,
-                    prior_state=plan.prior_state,
-                )
-            )
-        # Before anything changes: what happens next may be the end of this process.
-        record = self.services.records.save(finding, remediation=remediation.name, change=intended)
-        change = remediation.apply(plan, session)
-        self.services.once.forget(self._key(finding, _UNDO))
-        return self._outcome(
-            Status.PARTIAL if plan.remains else Status.APPLIED,
-            _with_remains(plan, change.description),
-            remediation=remediation.name,
-            prior_state=change.prior_state,
-            record=record,
+    def _outcome_of(self, finding: Finding) -> Outcome:
+        if refusal := self.settings.accounts.refusal(
+            finding.aws_account_id, self.services.organization.containers_of
+        ):
+            return Outcome.now(Status.REFUSED, refusal, request_id=self.invocation.request_id)
+        work = FindingWork(
+            finding=finding,
+            action=self.action,
+            kind=self.kind,
+            changes=self.changes,
+            settings=self.settings,
+            services=self.services,
+            request_id=self.invocation.request_id,
         )
-
-    def _undo(self, finding: Finding) -> Outcome:
-        kept = self.services.records.load(finding)
-        if kept is None:
-            raise CannotRemediateError("There is no record of a remediation of this finding to undo.")
-        name, change = kept
-        remediation = self.services.remediations.get(name)
-        if remediation is None or remediation.undo is None:
-            raise CannotRemediateError(f"The remediation {name} is not enabled or cannot be undone.")
-        session = self._session(finding, remediation)
-        self._require_tags(finding, remediation, change, session)
-        remediation.undo(change, session)
-        undone = self._outcome(Status.UNDONE, change.description, remediation=name)
-        self.services.once.forget(self._key(finding, _REMEDIATE))
-        # The finding is NEW again, which a rule would take for its turn.
-        self.services.once.run(self._key(finding, AUTOMATIC), undone.to_json)
-        # Last: without it, the next try would find nothing to undo.
-        self.services.records.delete(finding)
-        return undone
-
-    def _session(self, finding: Finding, remediation: Remediation) -> Session:
-        if not finding.region:
-            raise CannotRemediateError(
-                "The finding names no Region, and neither do its resource and its product. Remediate it by "
-                "hand."
-            )
-        policy = session_policy(
-            remediation,
-            account=finding.aws_account_id,
-            partition=self.settings.partition,
-            automation_role=self.settings.automation_role,
-            undoes=self.undoes,
-            reads_tags=self.settings.resource_tags.decide,
-        )
-        return self.services.members.session(finding, self.action, policy)
-
-    def _require_tags(
-        self, finding: Finding, remediation: Remediation, change: Change, session: Session
-    ) -> None:
-        """Refuse unless the tags of everything that is about to be changed, or restored, permit it."""
-        lists = self.settings.resource_tags
-        if not lists.decide:
-            return
-        try:
-            tags = (
-                remediation.tags_of_changed(change, session)
-                if remediation.tags_of_changed
-                else {change.resource: self.services.read_tags(change.resource, finding, session)}
-            )
-        except UnreadableTagsError as error:
-            reasons: list[str | None] = [str(error)]
-        else:
-            reasons = [
-                lists.refusal(one, carried, reported=reported_tags(one, finding), undoes=self.undoes)
-                for one, carried in tags.items()
-            ]
-        if reason := next(filter(None, reasons), None):
-            raise _NothingChangedError(self._outcome(Status.REFUSED, reason, remediation=remediation.name))
+        return done_once(self.services.once, self._key(finding), work.undo if self.undoes else work.remediate)
 
     def write(self, reports: Sequence[Report]) -> dict[str, str]:
         """Write the outcomes to the findings, once, and return why some could not be written, by finding id.
@@ -324,7 +142,7 @@ class _Run:
     def _write(self, group: Sequence[Report]) -> Mapping[str, str]:
         key = {
             "findings": json.dumps([self._key(report.finding) for report in group]),
-            "written": group[0].outcome.status,
+            "written": group[0].outcome.statuses,
             "for": AUTOMATIC if self.action == AUTOMATIC else self.event.event_id,
         }
         try:
@@ -341,7 +159,7 @@ class _Run:
             [report.finding for report in group],
             security_hub=self.services.security_hub,
             # A rule that only plans resolves nothing.
-            workflow_status=WORKFLOW_STATUSES.get(outcome.status) if self.changes else None,
+            workflow_status=outcome.workflow_status if self.changes else None,
             note_text=self._note(outcome, group[0].finding),
             note_updated_by=self.invocation.function_arn,
         )
@@ -355,36 +173,5 @@ class _Run:
         note = compose_note(outcome, self.event)
         return with_earlier_note(note, finding, author=self.invocation.function_arn)
 
-    def _key(self, finding: Finding, kind: str | None = None) -> dict[str, str]:
-        """Return what is remembered as one piece of work: by default, what this event asks for."""
-        asked = _UNDO if self.undoes else AUTOMATIC if self.action == AUTOMATIC else _REMEDIATE
-        return {
-            "product": finding.product_arn,
-            "finding": finding.id,
-            "updated": to_time(finding.updated_at) if finding.updated_at else "",
-            "action": kind or asked,
-        }
-
-    def _outcome(
-        self,
-        status: Status,
-        description: str,
-        *,
-        remediation: str | None = None,
-        prior_state: Mapping[str, object] | None = None,
-        record: str | None = None,
-    ) -> Outcome:
-        return Outcome(
-            status=status,
-            description=description,
-            time=to_time(datetime.now(UTC)),
-            request_id=self.invocation.request_id,
-            remediation=remediation,
-            prior_state=prior_state,
-            record=record,
-        )
-
-
-def _with_remains(plan: Plan, description: str) -> str:
-    """Put what is left to do by hand first: a long description is cut at its end."""
-    return f"{plan.remains}. {description}" if plan.remains else description
+    def _key(self, finding: Finding) -> dict[str, str]:
+        return key_of(finding, self.kind)

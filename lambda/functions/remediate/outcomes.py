@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Final, TypedDict
+from typing import Final, NotRequired, TypedDict
 
 from securityhub.events import Finding, FindingsEvent, MalformedItem
 from securityhub.findings.updates import MAX_NOTE_CHARACTERS, asked_by, truncate
@@ -22,6 +22,7 @@ class Status(StrEnum):
     APPLIED = "Remediated"
     PARTIAL = "Remediated in part"
     UNDONE = "Remediation undone"
+    PARTLY_UNDONE = "Remediation undone in part"
     NOT_NEEDED = "Nothing to remediate"
     PLANNED = "Dry run, nothing changed"
     REFUSED = "Not allowed, nothing changed"
@@ -33,11 +34,15 @@ class Status(StrEnum):
 # Security Hub itself sets a resolved finding back to NEW when its control fails after it has passed, and not
 # before: what is not wholly remediated must stay open. A failure or a dry run leaves the finding for whoever
 # works on it.
-WORKFLOW_STATUSES: Final[Mapping[Status, str]] = {
+_WORKFLOW_STATUSES: Final[Mapping[Status, str]] = {
     Status.APPLIED: "RESOLVED",
     Status.NOT_NEEDED: "RESOLVED",
     Status.UNDONE: "NEW",
 }
+# The outcomes after which a retry or another press has nothing to do, and those of them with a change.
+_CHANGED: Final = frozenset({Status.APPLIED, Status.PARTIAL, Status.UNDONE})
+_FINAL: Final = _CHANGED | {Status.NOT_NEEDED}
+_SETTLED: Final = frozenset({Status.APPLIED, Status.NOT_NEEDED, Status.UNDONE})
 
 
 class OutcomeJson(TypedDict):
@@ -50,11 +55,12 @@ class OutcomeJson(TypedDict):
     record: str | None
     time: str
     request_id: str
+    parts: NotRequired[list[OutcomeJson]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The outcome for one finding.
+    """The outcome for one finding, or of one of several remediations that serve it.
 
     Attributes:
         status: The status of the outcome.
@@ -65,6 +71,8 @@ class Outcome:
         time: When it happened, in ISO 8601 format.
         request_id: The ID of the Lambda request that did it.
         repeated: Whether an earlier request did it, so that this one changed nothing.
+        parts: If several remediations serve the finding, the outcome of each, first those that leave
+            something to do. Remediation, prior state and record are theirs then.
     """
 
     status: Status
@@ -75,10 +83,54 @@ class Outcome:
     prior_state: Mapping[str, object] | None = None
     record: str | None = None
     repeated: bool = False
+    parts: tuple[Outcome, ...] = ()
+
+    @classmethod
+    def now(
+        cls,
+        status: Status,
+        description: str,
+        *,
+        request_id: str,
+        remediation: str | None = None,
+        prior_state: Mapping[str, object] | None = None,
+        record: str | None = None,
+    ) -> Outcome:
+        """Return an outcome of this moment."""
+        return cls(
+            status=status,
+            description=description,
+            time=to_time(datetime.now(UTC)),
+            request_id=request_id,
+            remediation=remediation,
+            prior_state=prior_state,
+            record=record,
+        )
+
+    @property
+    def is_final(self) -> bool:
+        """Whether something was changed, and a retry or another press has nothing left to do."""
+        found = {one.status for one in self.parts or (self,)}
+        return found <= _FINAL and bool(found & _CHANGED)
+
+    @property
+    def workflow_status(self) -> str | None:
+        """The workflow status that the finding gets, or None if it stays as it is.
+
+        If anything was undone, the finding has to be open, whatever became of the rest.
+        """
+        if any(one.status is Status.UNDONE for one in self.parts):
+            return _WORKFLOW_STATUSES[Status.UNDONE]
+        return _WORKFLOW_STATUSES.get(self.status)
+
+    @property
+    def statuses(self) -> str:
+        """The status, and those of the parts: what has to change before another note is worth writing."""
+        return ", ".join((self.status, *(one.status for one in self.parts)))
 
     def to_json(self) -> OutcomeJson:
         """Return the outcome as it is stored."""
-        return OutcomeJson(
+        outcome = OutcomeJson(
             status=self.status,
             description=self.description,
             remediation=self.remediation,
@@ -87,6 +139,9 @@ class Outcome:
             time=self.time,
             request_id=self.request_id,
         )
+        if self.parts:
+            outcome["parts"] = [one.to_json() for one in self.parts]
+        return outcome
 
     @classmethod
     def from_json(cls, remembered: OutcomeJson, *, repeated: bool) -> Outcome:
@@ -100,7 +155,50 @@ class Outcome:
             prior_state=remembered["prior_state"],
             record=remembered["record"],
             repeated=repeated,
+            parts=tuple(cls.from_json(one, repeated=repeated) for one in remembered.get("parts", ())),
         )
+
+
+def combine(parts: Sequence[Outcome]) -> Outcome:
+    """Return the outcome for a finding of what one or several remediations did about it.
+
+    Args:
+        parts: The outcome of each, at least one.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    status = _status_of({one.status for one in parts})
+    latest = max(parts, key=lambda one: one.time)
+    changed = [one for one in parts if one.status in _CHANGED]
+    ordered = sorted(parts, key=lambda one: one.status in _SETTLED)
+    return Outcome(
+        status=status,
+        description="; ".join(_told(one) for one in ordered),
+        time=latest.time,
+        request_id=latest.request_id,
+        repeated=bool(changed)
+        and all(one.repeated for one in changed)
+        and status not in (Status.FAILED, Status.BUSY),
+        parts=tuple(ordered),
+    )
+
+
+def _status_of(found: set[Status]) -> Status:
+    """Return the status of the whole: never one that settles a finding of which something remains."""
+    for status in (Status.FAILED, Status.BUSY):
+        if status in found:
+            return status
+    if len(found) == 1:
+        return next(iter(found))
+    if Status.UNDONE in found:
+        return Status.PARTLY_UNDONE
+    if found & _CHANGED:
+        return Status.APPLIED if found <= _SETTLED else Status.PARTIAL
+    return next(one for one in (Status.PLANNED, Status.IMPOSSIBLE, Status.REFUSED) if one in found)
+
+
+def _told(part: Outcome) -> str:
+    return f"{part.status}: {part.description}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,21 +271,41 @@ class FindingsNotRemediatedError(Exception):
 
 
 def compose_note(outcome: Outcome, event: FindingsEvent) -> str:
-    """Return the note: what was done, when, by whom, and the previous state; at most 512 characters."""
+    """Return the note: what was done, when, by whom, and the previous state; at most 512 characters.
+
+    If several remediations serve the finding, each of their outcomes gets an equal share of the room.
+    """
     again = "Already done, nothing changed now. " if outcome.repeated else ""
     begin = f"{again}{outcome.status}: "
     end = f". {outcome.time} by {asked_by(event)}, request {outcome.request_id}."
+    prior_state, record = _before(outcome)
     room = _MAX_DESCRIPTION_CHARACTERS
-    if outcome.prior_state is None:
+    if prior_state is None or outcome.parts:
         room = max(room, MAX_NOTE_CHARACTERS - len(begin) - len(end))
-    text = f"{begin}{truncate(outcome.description, room)}{end}"
-    if outcome.prior_state is None:
+    text = f"{begin}{_described(outcome, room)}{end}"
+    if prior_state is None:
         return truncate(text, MAX_NOTE_CHARACTERS)
-    prior = json.dumps(outcome.prior_state, separators=(",", ":"))
+    prior = json.dumps(prior_state, separators=(",", ":"))
     complete = f"{text} Before: {prior}"
-    if outcome.record is None or len(complete) <= MAX_NOTE_CHARACTERS:
+    if record is None or len(complete) <= MAX_NOTE_CHARACTERS:
         return truncate(complete, MAX_NOTE_CHARACTERS)
-    return truncate(f"{text} Before: {outcome.record}", MAX_NOTE_CHARACTERS)
+    return truncate(f"{text} Before: {record}", MAX_NOTE_CHARACTERS)
+
+
+def _before(outcome: Outcome) -> tuple[Mapping[str, object] | None, str | None]:
+    """Return the previous state, and where it is stored; of several remediations, by their names."""
+    if not outcome.parts:
+        return outcome.prior_state, outcome.record
+    states = {str(one.remediation): one.prior_state for one in outcome.parts if one.prior_state is not None}
+    records = [one.record for one in outcome.parts if one.record]
+    return states or None, ", ".join(records) or None
+
+
+def _described(outcome: Outcome, room: int) -> str:
+    if not outcome.parts:
+        return truncate(outcome.description, room)
+    share = (room - len("; ") * (len(outcome.parts) - 1)) // len(outcome.parts)
+    return "; ".join(truncate(_told(one), share) for one in outcome.parts)
 
 
 def to_time(moment: datetime) -> str:

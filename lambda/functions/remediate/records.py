@@ -1,4 +1,4 @@
-"""Records of what was so before a remediation, in an S3 bucket with versions."""
+"""Records of the state before each remediation, in an S3 bucket with versions."""
 
 from __future__ import annotations
 
@@ -23,23 +23,27 @@ def create_client() -> S3Client:
 
 
 class RecordsBucket:
-    """Keeps one object for each finding, by account and region; its versions are the history."""
+    """Keeps one object for each finding and remediation, by account and Region; its versions are the history.
+
+    Before there could be several for a finding, it had one object, which is still read.
+    """
 
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     def save(self, finding: Finding, *, remediation: str, change: Change) -> str:
-        """Keep what is about to be changed and return where, as `s3://BUCKET/KEY`.
+        """Store what is about to be changed, and return where, as `s3://BUCKET/KEY`.
 
-        The first record for a finding as it was last updated stays: when a remediation stopped halfway, the
-        next try sees only what is left to change, and undoing that alone would restore half of it.
+        The first record of a remediation for a finding as it was last updated stays: when a remediation
+        stopped halfway, the next try sees only what is left to change, and undoing that alone would restore
+        half of it.
         """
-        place = f"s3://{self._bucket}/{_key(finding)}"
         updated = str(finding.updated_at)
-        kept = self._read(finding)
-        if kept is not None and (kept["updated"], kept["remediation"]) == (updated, remediation):
-            return place
+        for key in (_key(finding, remediation), _earlier_key(finding)):
+            kept = self._read(key)
+            if kept is not None and (kept["updated"], kept["remediation"]) == (updated, remediation):
+                return self._place(key)
         record = {
             "finding": finding.id,
             "product": finding.product_arn,
@@ -49,28 +53,45 @@ class RecordsBucket:
             "description": change.description,
             "priorState": change.prior_state,
         }
+        key = _key(finding, remediation)
         self._client.put_object(
             Bucket=self._bucket,
-            Key=_key(finding),
+            Key=key,
             Body=json.dumps(record).encode(),
             ContentType="application/json",
         )
-        return place
+        return self._place(key)
 
-    def load(self, finding: Finding) -> tuple[str, Change] | None:
-        """Return the name of the remediation that changed something for a finding, and what, or None."""
-        record = self._read(finding)
-        if record is None:
-            return None
-        return record["remediation"], Change(
-            resource=record["resource"],
-            description=record["description"],
-            prior_state=record["priorState"],
+    def load(self, finding: Finding) -> dict[str, Change]:
+        """Return everything that was changed for a finding, by the name of the remediation."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=_prefix(finding)
         )
+        # The object of the earlier format comes first, so that a newer one of the remediation replaces it.
+        keys = sorted(item["Key"] for page in pages for item in page.get("Contents", ()))
+        records = [record for key in keys if (record := self._read(key)) is not None]
+        return {
+            record["remediation"]: Change(
+                resource=record["resource"],
+                description=record["description"],
+                prior_state=record["priorState"],
+            )
+            for record in records
+        }
 
-    def _read(self, finding: Finding) -> dict[str, Any] | None:
+    def delete(self, finding: Finding, *, remediation: str) -> None:
+        """Delete the record of a remediation; earlier versions stay in the bucket."""
+        earlier = self._read(_earlier_key(finding))
+        if earlier is not None and earlier["remediation"] == remediation:
+            self._client.delete_object(Bucket=self._bucket, Key=_earlier_key(finding))
+        self._client.delete_object(Bucket=self._bucket, Key=_key(finding, remediation))
+
+    def _place(self, key: str) -> str:
+        return f"s3://{self._bucket}/{key}"
+
+    def _read(self, key: str) -> dict[str, Any] | None:
         try:
-            body = self._client.get_object(Bucket=self._bucket, Key=_key(finding))["Body"].read()
+            body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         except ClientError as error:
             if error.response["Error"]["Code"] == "NoSuchKey":
                 return None
@@ -78,11 +99,15 @@ class RecordsBucket:
         record: dict[str, Any] = json.loads(body)
         return record
 
-    def delete(self, finding: Finding) -> None:
-        """Let the finding have no record; earlier versions stay in the bucket."""
-        self._client.delete_object(Bucket=self._bucket, Key=_key(finding))
 
-
-def _key(finding: Finding) -> str:
+def _prefix(finding: Finding) -> str:
     digest = hashlib.sha256(f"{finding.product_arn}\n{finding.id}".encode()).hexdigest()
-    return f"{finding.aws_account_id}/{finding.region}/{digest}.json"
+    return f"{finding.aws_account_id}/{finding.region}/{digest}"
+
+
+def _key(finding: Finding, remediation: str) -> str:
+    return f"{_prefix(finding)}/{remediation}.json"
+
+
+def _earlier_key(finding: Finding) -> str:
+    return f"{_prefix(finding)}.json"

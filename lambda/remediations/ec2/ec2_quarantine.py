@@ -1,11 +1,10 @@
 """Moves every network interface of an instance into a security group of its VPC that has no rules.
 
-Connections that a security group tracks already go on until they end or time out. Where the finding names
-credentials of the instance as well, the plan says that they stay valid: revoke the sessions of its role.
+Connections that a security group already tracks continue until they end or time out. Credentials that the
+finding names as well stay valid: they are another resource, and this remediation settles nothing about them.
 
 Source: https://docs.aws.amazon.com/guardduty/latest/ug/compromised-ec2.html
 Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html
-Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html
 """
 
 from __future__ import annotations
@@ -81,7 +80,6 @@ def plan(finding: Finding, session: Session) -> Plan:
         for interface in instance["NetworkInterfaces"]
     }
     isolated = {vpc: _isolating(vpc, session) for vpc in set(vpc_of.values())}
-    keys = [name_in_arn(one) for one in finding.resources if one.type == "AwsIamAccessKey"]
     moving = {
         interface: groups for interface, groups in groups_of.items() if groups != isolated[vpc_of[interface]]
     }
@@ -95,7 +93,6 @@ def plan(finding: Finding, session: Session) -> Plan:
             "VpcIds": {interface: vpc_of[interface] for interface in moving},
         },
         is_needed=bool(moving),
-        remains=f"Revoke the sessions of its role as well: {', '.join(keys)} stays valid" if keys else "",
     )
 
 

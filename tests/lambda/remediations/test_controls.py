@@ -34,7 +34,7 @@ def test_another_product_of_aws_is_named_by_its_arn(finding):
 def test_a_product_of_somebody_cannot_claim_to_be_about_a_control(finding, product):
     claims = replace(finding, product_arn=product, raw={"Compliance": {"SecurityControlId": "EC2.2"}})
     assert controls.control_of(claims) is None
-    assert registry.remediation_for(claims, registry.all_remediations()) is None
+    assert registry.remediations_for(claims, registry.all_remediations()) == ()
 
 
 def test_the_parameters_of_the_control_are_those_of_the_finding(finding):

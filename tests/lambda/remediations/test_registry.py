@@ -87,22 +87,40 @@ def test_only_what_is_enabled_serves(finding):
         raw={"Compliance": {"SecurityControlId": "S3.8"}},
         resources=(Resource(type="AwsS3Bucket", id="arn:aws:s3:::one", region=None),),
     )
-    assert registry.remediation_for(bucket, enabled) is None
-    assert registry.remediation_for(bucket, registry.all_remediations()).name == "s3_public_access"
+    assert registry.remediations_for(bucket, enabled) == ()
+    (serving,) = registry.remediations_for(bucket, registry.all_remediations())
+    assert serving.name == "s3_public_access"
+    assert registry.unserved_resources(bucket, [serving]) == ()
 
 
+INSTANCE = Resource(type="AwsEc2Instance", id="arn:aws:ec2:eu-west-1:444455556666:instance/i-1", region=None)
+CREDENTIALS = Resource(type="AwsIamAccessKey", id="AWS::IAM::AccessKey:AKIAIOSFODNN7EXAMPLE", region=None)
+BOTH = ["ec2_quarantine", "iam_exposed_access_key"]
+
+
+@pytest.mark.parametrize(
+    ("enabled", "unserved"),
+    [(BOTH, ()), (BOTH[:1], (CREDENTIALS,)), (BOTH[1:], (INSTANCE,))],
+)
 @pytest.mark.parametrize("order", [1, -1])
-def test_of_a_reported_instance_and_its_credentials_the_instance_is_remediated(finding, order):
-    resources = [
-        Resource(type="AwsIamAccessKey", id="AWS::IAM::AccessKey:ASIAIOSFODNN7EXAMPLE", region=None),
-        Resource(type="AwsEc2Instance", id="arn:aws:ec2:eu-west-1:444455556666:instance/i-1", region=None),
-    ]
+def test_every_remediation_of_a_reported_resource_serves_and_what_none_serves_is_known(
+    finding, order, enabled, unserved
+):
     product = "arn:aws:securityhub:eu-west-1::product/aws/guardduty"
-    exfiltration = replace(finding, product_arn=product, resources=tuple(resources[::order]))
-    both = registry.enabled_remediations(["iam_exposed_access_key", "ec2_quarantine"])
-    assert registry.remediation_for(exfiltration, both).name == "ec2_quarantine"
-    alone = registry.enabled_remediations(["iam_exposed_access_key"])
-    assert registry.remediation_for(exfiltration, alone).name == "iam_exposed_access_key"
+    resources = (INSTANCE, CREDENTIALS)[::order]
+    exfiltration = replace(finding, product_arn=product, resources=resources)
+    serving = registry.remediations_for(exfiltration, registry.enabled_remediations(enabled))
+    assert [one.name for one in serving] == enabled
+    assert registry.unserved_resources(exfiltration, serving) == unserved
+
+
+def test_what_a_control_is_not_about_needs_no_remediation(finding):
+    bucket = Resource(type="AwsS3Bucket", id="arn:aws:s3:::one", region=None)
+    control = replace(
+        finding, raw={"Compliance": {"SecurityControlId": "S3.8"}}, resources=(bucket, INSTANCE)
+    )
+    serving = registry.remediations_for(control, registry.all_remediations())
+    assert registry.unserved_resources(control, serving) == ()
 
 
 KEY = {"kms_key": {"description": "a key", "pattern": "alias/[a-z]+"}}

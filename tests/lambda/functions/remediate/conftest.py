@@ -9,9 +9,10 @@ from types import SimpleNamespace
 import pytest
 
 from functions.remediate.allow_and_deny import UnreadableTagsError
-from functions.remediate.logic import Invocation, Services
+from functions.remediate.logic import Invocation
 from functions.remediate.member_account import MemberRoleError
 from functions.remediate.organization import OrganizationError
+from functions.remediate.services import Services
 from functions.remediate.settings import Settings
 from invocation.once import RememberedWork
 from remediations.contract import Change, Plan, Remediation
@@ -49,6 +50,8 @@ class World:
         meanwhile: called while something is applied.
         tags_of_changed: reads the tags of what is changed where the finding doesn't name it.
         tags: tags of the resources; None where they can't be known, an error where reading them fails.
+        kept: the records of each finding, by remediation.
+        others: further remediations that are enabled, by name.
     """
 
     def __init__(self, store):
@@ -61,7 +64,7 @@ class World:
         self.refusing, self.failing, self.unwritable = set(), set(), set()
         self.notes, self.requests = {}, []
         self.containers, self.looked_up, self.tags = {}, [], {}
-        self.kept, self.policies = {}, []
+        self.kept, self.policies, self.others = {}, [], {}
         self.tags_of_changed = None
         self.remains, self.meanwhile = "", lambda: None
         self.store.records.clear()
@@ -91,14 +94,14 @@ class World:
 
     # Records
     def save(self, finding, *, remediation, change):
-        self.kept[finding.id] = (remediation, change)
-        return f"s3://records/{finding.id}"
+        self.kept.setdefault(finding.id, {})[remediation] = change
+        return f"s3://records/{finding.id}/{remediation}"
 
     def load(self, finding):
-        return self.kept.get(finding.id)
+        return dict(self.kept.get(finding.id, {}))
 
-    def delete(self, finding):
-        del self.kept[finding.id]
+    def delete(self, finding, *, remediation):
+        del self.kept[finding.id][remediation]
 
     # FindingsUpdater
     def batch_update_findings(
@@ -161,7 +164,7 @@ class World:
             records=self,
             once=once,
             security_hub=self,
-            remediations={"example": example},
+            remediations={"example": example, **self.others},
         )
 
     def last_note(self, finding):

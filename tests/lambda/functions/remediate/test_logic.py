@@ -414,7 +414,7 @@ def test_a_control_that_no_remediation_serves_is_reported_and_not_tried_again(ru
     assert summary.failures == []
     assert (
         "No enabled remediation serves EX.1 for resources of type AwsOther. Enable one in settings.toml, or "
-        "remediate the finding by hand. "
+        "remediate the finding manually. "
     ) in world.last_note(event.findings[0])[1]
 
 
@@ -442,7 +442,7 @@ def test_a_finding_of_somebodys_product_is_reported_with_the_product(run, world,
 def test_the_record_is_there_before_anything_changes(run, world, new_event):
     world.failing = {"resource/0"}
     run(new_event(1))
-    name, change = world.kept["finding/0"]
+    ((name, change),) = world.kept["finding/0"].items()
     assert (name, change.prior_state) == ("example", {"open": True})
 
 
@@ -466,7 +466,7 @@ def test_undoing_that_stops_halfway_is_tried_again(run, world, new_event, monkey
         assert statuses(run(undo)) == [Status.FAILED]
     assert statuses(run(undo)) == [Status.UNDONE]
     assert world.open == {"resource/0"}
-    assert world.kept == {}
+    assert world.kept == {"finding/0": {}}
 
 
 def test_what_was_undone_can_be_remediated_and_undone_again(run, world, new_event):
@@ -523,7 +523,7 @@ def test_a_note_with_a_large_prior_state_says_where_it_is(run, world, new_event,
         world, "plan", lambda *given: replace(plan(*given), prior_state={"rules": ["x" * 100] * 10})
     )
     run(event)
-    assert world.last_note(event.findings[0])[1].endswith("Before: s3://records/finding/0")
+    assert world.last_note(event.findings[0])[1].endswith("Before: s3://records/finding/0/example")
 
 
 def test_a_finding_whose_region_is_unknown_is_left_to_a_person(run, world, new_event):

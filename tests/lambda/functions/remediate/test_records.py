@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import replace
 from uuid import uuid4
 
@@ -36,7 +38,7 @@ def records(bucket):
 
 def test_what_is_kept_comes_back_unchanged(records, finding):
     records.save(finding, remediation="example", change=CHANGE)
-    assert records.load(finding) == ("example", CHANGE)
+    assert records.load(finding) == {"example": CHANGE}
 
 
 def test_it_says_where_by_account_and_region(records, bucket, finding):
@@ -46,30 +48,85 @@ def test_it_says_where_by_account_and_region(records, bucket, finding):
 
 def test_another_finding_has_no_record(records, finding):
     records.save(finding, remediation="example", change=CHANGE)
-    assert records.load(replace(finding, id="another")) is None
+    assert records.load(replace(finding, id="another")) == {}
 
 
 def test_the_rest_of_a_remediation_that_stopped_halfway_does_not_replace_the_first_record(records, finding):
     records.save(finding, remediation="example", change=CHANGE)
     rest = replace(CHANGE, prior_state={"open": [7]})
     records.save(finding, remediation="example", change=rest)
-    assert records.load(finding) == ("example", CHANGE)
+    assert records.load(finding) == {"example": CHANGE}
 
 
 def test_a_finding_that_was_updated_since_gets_a_new_record(records, finding):
     records.save(finding, remediation="example", change=CHANGE)
     later = replace(CHANGE, prior_state={"open": []})
     records.save(replace(finding, updated_at=None), remediation="example", change=later)
-    assert records.load(finding) == ("example", later)
+    assert records.load(finding) == {"example": later}
 
 
-def test_another_remediation_of_the_finding_gets_a_new_record(records, finding):
-    records.save(finding, remediation="example", change=CHANGE)
-    records.save(finding, remediation="other", change=CHANGE)
-    assert records.load(finding) == ("other", CHANGE)
+def test_each_remediation_of_a_finding_has_its_own_record(records, finding):
+    other = replace(CHANGE, resource="arn:other")
+    places = {
+        records.save(finding, remediation="example", change=CHANGE),
+        records.save(finding, remediation="other", change=other),
+    }
+    assert len(places) == 2
+    assert records.load(finding) == {"example": CHANGE, "other": other}
+    records.delete(finding, remediation="example")
+    assert records.load(finding) == {"other": other}
+
+
+class TestEarlierFormat:
+    """One object for each finding, as version 0.1.0 wrote it."""
+
+    @pytest.fixture
+    def earlier(self, embedded_aws, bucket, finding):
+        digest = hashlib.sha256(f"{finding.product_arn}\n{finding.id}".encode()).hexdigest()
+        record = {
+            "finding": finding.id,
+            "product": finding.product_arn,
+            "updated": str(finding.updated_at),
+            "remediation": "example",
+            "resource": CHANGE.resource,
+            "description": CHANGE.description,
+            "priorState": CHANGE.prior_state,
+        }
+        place = {"Bucket": bucket, "Key": f"{finding.aws_account_id}/{finding.region}/{digest}.json"}
+        embedded_aws.client("s3").put_object(**place, Body=json.dumps(record))
+        return place
+
+    def test_it_is_read_and_deleted(self, records, earlier, finding):
+        assert earlier
+        assert records.load(finding) == {"example": CHANGE}
+        records.delete(finding, remediation="other")
+        assert records.load(finding) == {"example": CHANGE}
+        records.delete(finding, remediation="example")
+        assert records.load(finding) == {}
+
+    def test_the_rest_of_a_remediation_does_not_replace_it(self, records, earlier, finding):
+        rest = replace(CHANGE, prior_state={"open": [7]})
+        place = records.save(finding, remediation="example", change=rest)
+        assert place == f"s3://{earlier['Bucket']}/{earlier['Key']}"
+        assert records.load(finding) == {"example": CHANGE}
+
+    def test_it_stays_beside_the_record_of_another_remediation(self, records, earlier, finding):
+        assert earlier
+        records.save(finding, remediation="other", change=CHANGE)
+        assert records.load(finding) == {"example": CHANGE, "other": CHANGE}
+
+    def test_a_newer_record_of_the_remediation_replaces_it_and_both_are_deleted(
+        self, records, earlier, finding
+    ):
+        assert earlier
+        later = replace(CHANGE, prior_state={"open": []})
+        records.save(replace(finding, updated_at=None), remediation="example", change=later)
+        assert records.load(finding) == {"example": later}
+        records.delete(finding, remediation="example")
+        assert records.load(finding) == {}
 
 
 def test_a_deleted_record_is_gone(records, finding):
     records.save(finding, remediation="example", change=CHANGE)
-    records.delete(finding)
-    assert records.load(finding) is None
+    records.delete(finding, remediation="example")
+    assert records.load(finding) == {}

@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from botocore.exceptions import ClientError
 
 from remediations.contract import CannotRemediateError
 from remediations.ec2.ec2_quarantine import apply, plan, undo
-from securityhub.events import Resource
 
 
 @pytest.fixture
@@ -128,13 +125,6 @@ def test_a_group_of_that_name_that_lets_something_in_is_refused(member, ec2, ins
     )
     with pytest.raises(CannotRemediateError, match="must not let anything in"):
         plan(finding, member.session)
-
-
-def test_a_plan_says_that_credentials_of_the_instance_stay_valid(member, instance):
-    finding = finding_about(member, instance)
-    key = Resource(type="AwsIamAccessKey", id="AWS::IAM::AccessKey:ASIAIOSFODNN7EXAMPLE", region=None)
-    made = plan(replace(finding, resources=(key, *finding.resources)), member.session)
-    assert made.remains == "Revoke the sessions of its role as well: ASIAIOSFODNN7EXAMPLE stays valid"
 
 
 def test_nothing_is_needed_for_an_instance_that_is_gone(member):

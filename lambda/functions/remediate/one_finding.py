@@ -1,0 +1,252 @@
+"""What is done about one finding: by each remediation that serves it, once, whatever the others meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from functions.remediate.allow_and_deny import UnreadableTagsError, reported_tags
+from functions.remediate.outcomes import Outcome, Status, combine, to_time
+from functions.remediate.services import Once, Services
+from functions.remediate.session_policy import session_policy
+from functions.remediate.settings import Settings
+from invocation.once import WorkInProgressError
+from remediations.contract import CannotRemediateError, Change, Plan, Remediation
+from remediations.controls import control_of
+from remediations.registry import remediations_for, unserved_resources
+from securityhub.events import Finding
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+AUTOMATIC: Final = "automatic"
+REMEDIATE: Final = "remediate"
+UNDO: Final = "undo"
+
+
+class _NotFinalError(Exception):
+    """Carries an outcome past the memory of what was done, so that the next try checks again."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        super().__init__(outcome.description)
+
+
+def key_of(finding: Finding, kind: str, *, remediation: str | None = None) -> dict[str, str]:
+    """Return what is remembered as one piece of work.
+
+    Args:
+        finding: The finding; after an update, it is another piece of work.
+        kind: `AUTOMATIC`, `REMEDIATE`, or `UNDO`.
+        remediation: The one of several that serve the finding; by default, the whole.
+    """
+    key = {
+        "product": finding.product_arn,
+        "finding": finding.id,
+        "updated": to_time(finding.updated_at) if finding.updated_at else "",
+        "action": kind,
+    }
+    return key | {"remediation": remediation} if remediation else key
+
+
+def done_once(once: Once, key: Mapping[str, str], work: Callable[[], Outcome]) -> Outcome:
+    """Return the outcome of work, or the one that is remembered. Only a final outcome is remembered."""
+
+    def final() -> Any:  # noqa: ANN401 - the TypedDict of an outcome
+        outcome = work()
+        if not outcome.is_final:
+            raise _NotFinalError(outcome)
+        return outcome.to_json()
+
+    try:
+        remembered, repeated = once.run(key, final)
+    except _NotFinalError as error:
+        return error.outcome
+    return Outcome.from_json(remembered, repeated=repeated)
+
+
+def reported(work: Callable[[], Outcome], *, request_id: str, remediation: str | None = None) -> Outcome:
+    """Return the outcome of work, also where it raises: one failure must not stop or hide the others."""
+    try:
+        return work()
+    except WorkInProgressError as error:
+        status, reason = Status.BUSY, str(error)
+    except CannotRemediateError as error:
+        status, reason = Status.IMPOSSIBLE, str(error)
+    except Exception as error:  # noqa: BLE001 - as above
+        status, reason = Status.FAILED, f"{type(error).__name__}: {error}"
+    return Outcome.now(status, reason.rstrip("."), request_id=request_id, remediation=remediation)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingWork:
+    """The work on one finding.
+
+    Attributes:
+        finding: The finding.
+        action: The ID of the custom action, or `AUTOMATIC`.
+        kind: `AUTOMATIC`, `REMEDIATE`, or `UNDO`.
+        changes: Whether anything is changed; otherwise, it is only planned.
+        settings: What may be done.
+        services: The adapters.
+        request_id: The ID of the Lambda request.
+    """
+
+    finding: Finding
+    action: str
+    kind: str
+    changes: bool
+    settings: Settings
+    services: Services
+    request_id: str
+
+    def remediate(self) -> Outcome:
+        """Let every enabled remediation that serves the finding do its part.
+
+        Raises:
+            CannotRemediateError: No enabled remediation serves the finding, or it names no Region.
+        """
+        serving = remediations_for(self.finding, self.services.remediations)
+        if not serving:
+            types = ", ".join(sorted({resource.type or "unknown" for resource in self.finding.resources}))
+            control = control_of(self.finding) or f"findings of {self.finding.product_arn}"
+            raise CannotRemediateError(
+                f"No enabled remediation serves {control} for resources of type {types}. Enable one in "
+                "settings.toml, or remediate the finding manually."
+            )
+        self._require_region()
+        unserved = [
+            self._outcome(
+                Status.IMPOSSIBLE,
+                f"No enabled remediation serves {resource.type} {resource.id}, which the finding names as "
+                "well. Enable one in settings.toml, or remediate it manually",
+            )
+            for resource in unserved_resources(self.finding, serving)
+        ]
+        is_only = len(serving) + len(unserved) == 1
+        return combine([*(self._part(one, is_only=is_only) for one in serving), *unserved])
+
+    def undo(self) -> Outcome:
+        """Restore everything that was changed for the finding.
+
+        Raises:
+            CannotRemediateError: There is no record of a change, or the finding names no Region.
+        """
+        kept = self.services.records.load(self.finding)
+        if not kept:
+            raise CannotRemediateError("There is no record of a remediation of this finding to undo.")
+        self._require_region()
+        return combine(
+            [
+                reported(partial(self._undo, name, change), request_id=self.request_id, remediation=name)
+                for name, change in kept.items()
+            ]
+        )
+
+    def _part(self, remediation: Remediation, *, is_only: bool) -> Outcome:
+        """Do what one remediation does. One of several is remembered by itself, so no retry repeats it."""
+        work = partial(self._remediate, remediation)
+        if not is_only:
+            key = key_of(self.finding, self.kind, remediation=remediation.name)
+            work = partial(done_once, self.services.once, key, work)
+        return reported(work, request_id=self.request_id, remediation=remediation.name)
+
+    def _remediate(self, remediation: Remediation) -> Outcome:
+        session = self._session(remediation)
+        plan = remediation.plan(self.finding, session)
+        if not plan.is_needed:
+            if plan.remains:
+                raise CannotRemediateError(_with_remains(plan, plan.description))
+            return self._outcome(Status.NOT_NEEDED, plan.description, remediation=remediation.name)
+        intended = Change(resource=plan.resource, description=plan.description, prior_state=plan.prior_state)
+        if refusal := self._refusal(remediation, intended, session):
+            return refusal
+        if not self.changes:
+            return self._outcome(
+                Status.PLANNED,
+                _with_remains(plan, plan.description),
+                remediation=remediation.name,
+                prior_state=plan.prior_state,
+            )
+        # Before anything changes: what happens next may be the end of this process.
+        record = self.services.records.save(self.finding, remediation=remediation.name, change=intended)
+        change = remediation.apply(plan, session)
+        self.services.once.forget(key_of(self.finding, UNDO))
+        return self._outcome(
+            Status.PARTIAL if plan.remains else Status.APPLIED,
+            _with_remains(plan, change.description),
+            remediation=remediation.name,
+            prior_state=change.prior_state,
+            record=record,
+        )
+
+    def _undo(self, name: str, change: Change) -> Outcome:
+        remediation = self.services.remediations.get(name)
+        if remediation is None or remediation.undo is None:
+            raise CannotRemediateError(f"The remediation {name} is not enabled or cannot be undone.")
+        session = self._session(remediation)
+        if refusal := self._refusal(remediation, change, session):
+            return refusal
+        remediation.undo(change, session)
+        undone = self._outcome(Status.UNDONE, change.description, remediation=name)
+        self.services.once.forget(key_of(self.finding, REMEDIATE))
+        self.services.once.forget(key_of(self.finding, REMEDIATE, remediation=name))
+        # The finding is NEW again, which a rule would take for its turn.
+        self.services.once.run(key_of(self.finding, AUTOMATIC), undone.to_json)
+        # Last: without it, the next try would find nothing to undo.
+        self.services.records.delete(self.finding, remediation=name)
+        return undone
+
+    def _require_region(self) -> None:
+        if not self.finding.region:
+            raise CannotRemediateError(
+                "The finding names no Region, and neither do its resource and its product. Remediate the "
+                "finding manually."
+            )
+
+    def _session(self, remediation: Remediation) -> Session:
+        policy = session_policy(
+            remediation,
+            account=self.finding.aws_account_id,
+            partition=self.settings.partition,
+            automation_role=self.settings.automation_role,
+            undoes=self.kind == UNDO,
+            reads_tags=self.settings.resource_tags.decide,
+        )
+        return self.services.members.session(self.finding, self.action, policy)
+
+    def _refusal(self, remediation: Remediation, change: Change, session: Session) -> Outcome | None:
+        """Refuse unless the tags of everything that is about to be changed, or restored, permit it."""
+        lists = self.settings.resource_tags
+        if not lists.decide:
+            return None
+        try:
+            tags = (
+                remediation.tags_of_changed(change, session)
+                if remediation.tags_of_changed
+                else {change.resource: self.services.read_tags(change.resource, self.finding, session)}
+            )
+        except UnreadableTagsError as error:
+            reasons: list[str | None] = [str(error)]
+        else:
+            reasons = [
+                lists.refusal(
+                    one,
+                    carried,
+                    reported=reported_tags(one, self.finding),
+                    undoes=self.kind == UNDO,
+                )
+                for one, carried in tags.items()
+            ]
+        reason = next(filter(None, reasons), None)
+        return self._outcome(Status.REFUSED, reason, remediation=remediation.name) if reason else None
+
+    def _outcome(self, status: Status, description: str, **more: Any) -> Outcome:  # noqa: ANN401 - fields
+        return Outcome.now(status, description, request_id=self.request_id, **more)
+
+
+def _with_remains(plan: Plan, description: str) -> str:
+    """Put what is left to do manually first: a long description is truncated at its end."""
+    return f"{plan.remains}. {description}" if plan.remains else description

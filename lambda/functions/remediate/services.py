@@ -1,0 +1,89 @@
+"""What the logic needs of the world outside, which adapters provide. Knows neither boto3 nor Lambda."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from functions.remediate.outcomes import OutcomeJson
+from remediations.contract import Change, Remediation
+from securityhub.events import Finding
+from securityhub.findings.updates import FindingsUpdater
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+
+class MemberAccounts(Protocol):
+    """How the accounts of the findings are reached."""
+
+    def session(self, finding: Finding, action: str, policy: str) -> Session:
+        """Return a session in the finding's account and Region, limited to what a policy allows.
+
+        Raises:
+            MemberRoleError: The account's role is missing or can't be assumed.
+        """
+
+
+class Organization(Protocol):
+    """Where the accounts are in the organization."""
+
+    def containers_of(self, account: str) -> Collection[str]:
+        """Return the IDs of the organizational units above an account, and of the root.
+
+        Raises:
+            OrganizationError: They can't be looked up.
+        """
+
+
+class TagReader(Protocol):
+    """Reads the current tags of resources."""
+
+    def __call__(self, resource: str, finding: Finding, session: Session) -> Mapping[str, str]:
+        """Return the tags of a resource.
+
+        Raises:
+            UnreadableTagsError: There is no way to find out whether it has any.
+            ResourceTagsError: They could not be read this time.
+        """
+
+
+class Records(Protocol):
+    """Where the previous states are kept, one record for each finding and remediation."""
+
+    def save(self, finding: Finding, *, remediation: str, change: Change) -> str:
+        """Store what is about to be changed, and return the location."""
+
+    def load(self, finding: Finding) -> Mapping[str, Change]:
+        """Return everything that was changed for a finding, by the name of the remediation."""
+
+    def delete(self, finding: Finding, *, remediation: str) -> None:
+        """Delete one of the records."""
+
+
+class Once(Protocol):
+    """Does a piece of work once for each key."""
+
+    def run(self, key: Mapping[str, str], work: Callable[[], OutcomeJson]) -> tuple[OutcomeJson, bool]:
+        """Return the work's result, and whether it had been done before. Work that raises is not done.
+
+        Raises:
+            WorkInProgressError: Another invocation is doing it.
+        """
+
+    def forget(self, key: Mapping[str, str]) -> None:
+        """Let the work be done again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The adapters, and the enabled remediations by name."""
+
+    members: MemberAccounts
+    organization: Organization
+    read_tags: TagReader
+    records: Records
+    once: Once
+    security_hub: FindingsUpdater
+    remediations: Mapping[str, Remediation]
