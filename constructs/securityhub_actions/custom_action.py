@@ -15,6 +15,7 @@ from securityhub_actions.action_target_providers import (
     default_provider,
 )
 from securityhub_actions.app_checks import check_in_app
+from securityhub_actions.arguments import checked
 from securityhub_actions.checks import check_action_id, check_action_name, check_description
 
 _ACTION_ARN: Final = re.compile(
@@ -43,6 +44,7 @@ class CustomAction(Construct):
     Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-custom-actions.html
     """
 
+    @checked
     def __init__(
         self,
         scope: Construct,
@@ -110,6 +112,7 @@ class CustomAction(Construct):
         return self._action_id
 
     @staticmethod
+    @checked
     def from_action_id(scope: Construct, construct_id: str, action_id: str) -> ICustomAction:
         """Reference an action that already exists in the stack's account and Region.
 
@@ -128,6 +131,7 @@ class CustomAction(Construct):
         return _ExistingCustomAction(scope, construct_id, action_arn=arn, action_id=action_id)
 
     @staticmethod
+    @checked
     def from_action_arn(scope: Construct, construct_id: str, action_arn: str) -> ICustomAction:
         """Reference an action that already exists, by its ARN.
 

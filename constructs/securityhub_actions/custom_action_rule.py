@@ -9,6 +9,7 @@ from aws_cdk import RemovalPolicy, aws_events
 from constructs import Construct
 
 from securityhub_actions.action_target_providers import ActionTargetProvider
+from securityhub_actions.arguments import checked
 from securityhub_actions.custom_action import CustomAction, ICustomAction
 from securityhub_actions.delivery import Delivery
 from securityhub_actions.security_hub_rule import SecurityHubRule
@@ -47,6 +48,7 @@ class CustomActionRule(SecurityHubRule):
         )
     """
 
+    @checked
     def __init__(
         self,
         scope: Construct,
@@ -85,7 +87,8 @@ class CustomActionRule(SecurityHubRule):
 
         Raises:
             ValueError: Both `action` and settings for a new action are given, or neither is; `events` is
-                empty; there are more than 5 targets; or a value isn't valid for `CustomAction`.
+                empty; there are more than 5 targets, or one twice; a value isn't valid for `CustomAction`; or
+                an argument is of the wrong kind.
         """
         if not events:
             raise ValueError(
@@ -94,7 +97,8 @@ class CustomActionRule(SecurityHubRule):
                 f"{', '.join(f'CustomActionEvent.{event.name}' for event in CustomActionEvent)}."
             )
         super().__init__(scope, construct_id, delivery=delivery)
-        if action is not None and (action_id or action_name or provider or adopt_existing or removal_policy):
+        of_new = (action_id, action_name, provider, removal_policy)
+        if action is not None and (adopt_existing or any(setting is not None for setting in of_new)):
             raise ValueError(
                 f"{self.node.path} has both action=... and settings for a new action. Pass only action to "
                 "use an existing action, or only action_id, action_name, and description to create one."

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from typing import Final, cast
 
 import jsii
-from aws_cdk import Acknowledgment, Duration, Stack, Validations
+from aws_cdk import Acknowledgment, Duration, Stack, Token, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.interfaces.aws_events import IRuleRef
 from constructs import Construct, IConstruct
 
+from securityhub_actions.arguments import checked, checked_fields
 from securityhub_actions.rule_access import allow_queue
 
 MAX_RETRY_ATTEMPTS: Final = 185
@@ -26,6 +27,7 @@ _MAX_EVENT_AGE_SECONDS: Final = 86_400
 _QUEUE_ID: Final = "SecurityHubDeadLetterQueue"
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """How often and for how long EventBridge retries an event, and the queue for events it can't deliver.
@@ -48,10 +50,11 @@ class Delivery:
     dead_letter_queue: sqs.IQueue | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.retry_attempts <= MAX_RETRY_ATTEMPTS:
-            raise ValueError(
-                f"retry_attempts is {self.retry_attempts}. EventBridge allows 0 to {MAX_RETRY_ATTEMPTS}."
-            )
+        attempts = self.retry_attempts
+        if not Token.is_unresolved(attempts) and not 0 <= attempts <= MAX_RETRY_ATTEMPTS:
+            raise ValueError(f"retry_attempts is {attempts}. EventBridge allows 0 to {MAX_RETRY_ATTEMPTS}.")
+        if self.max_event_age.is_unresolved():
+            return
         seconds = self.max_event_age.to_seconds()
         if not _MIN_EVENT_AGE_SECONDS <= seconds <= _MAX_EVENT_AGE_SECONDS:
             raise ValueError(
@@ -69,6 +72,7 @@ class DeadLetterQueue(sqs.Queue):
         alarm: The CloudWatch alarm, which has no actions by default.
     """
 
+    @checked
     def __init__(self, scope: Construct, construct_id: str) -> None:
         """Create the queue and its alarm.
 
@@ -119,6 +123,7 @@ class Target:
     `aws_events.Rule`.
     """
 
+    @checked
     def __init__(self, *, delivery: Delivery | None = None) -> None:
         """Create a target.
 

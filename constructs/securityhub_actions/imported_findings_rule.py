@@ -8,6 +8,7 @@ from typing import ClassVar, Generic, TypeVar
 from aws_cdk import aws_events
 from constructs import Construct
 
+from securityhub_actions.arguments import checked, require
 from securityhub_actions.delivery import Delivery
 from securityhub_actions.filters import FindingFilter, OcsfFindingFilter
 from securityhub_actions.rule_warnings import warn_of_rule
@@ -26,6 +27,7 @@ class _FilteredRule(SecurityHubRule, Generic[_Filter]):
     _filter: ClassVar[type]
     _product: ClassVar[str]
 
+    @checked
     def __init__(
         self,
         scope: Construct,
@@ -51,10 +53,11 @@ class _FilteredRule(SecurityHubRule, Generic[_Filter]):
             enabled: Whether the rule is enabled. Default: True.
 
         Raises:
-            ValueError: There are more than 5 targets.
+            ValueError: There are more than 5 targets, or one twice; or an argument is of the wrong kind.
         """
+        require("findings", findings, self._filter | None)
         super().__init__(scope, construct_id, delivery=delivery)
-        wanted = findings or self._filter()
+        wanted = self._filter() if findings is None else findings
         self._listen(
             wanted.to_event_pattern(),
             description=description or f"Findings of {self._product} for {self.node.path}",

@@ -10,6 +10,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from securityhub_actions.arguments import checked
+
 
 class LoggedFunction(lambda_.Function):
     """A Python function whose role can only write to the function's own log group until you grant it more.
@@ -17,6 +19,7 @@ class LoggedFunction(lambda_.Function):
     The AWS managed policy that the CDK attaches by default allows writing to every log group in the account.
     """
 
+    @checked
     def __init__(
         self,
         scope: Construct,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from aws_cdk import aws_events
+from aws_cdk import Stack, aws_events
 from constructs import Construct
 
+from securityhub_actions.arguments import checked
 from securityhub_actions.checks import Validation, check_target_count, event_pattern_errors
 from securityhub_actions.delivery import DeliveredTarget, Delivery
 
 EVENT_SOURCE: Final = "aws.securityhub"
+_OF_DELIVERY: Final = frozenset({"id", "roleArn", "retryPolicy", "deadLetterConfig"})
 
 
 class SecurityHubRule(Construct):
@@ -30,7 +33,7 @@ class SecurityHubRule(Construct):
         """
         super().__init__(scope, construct_id)
         self._delivery = delivery or Delivery()
-        self._target_count = 0
+        self._targets: list[aws_events.IRuleTarget] = []
 
     def _listen(
         self,
@@ -65,10 +68,12 @@ class SecurityHubRule(Construct):
             Validation(lambda: event_pattern_errors(self, {"source": [EVENT_SOURCE], **pattern}))
         )
         self.node.add_validation(Validation(self._missing_target_errors))
+        self.node.add_validation(Validation(self._duplicate_target_errors))
         for target in targets:
             self.add_target(target)
         return rule
 
+    @checked
     def add_target(self, target: aws_events.IRuleTarget) -> None:
         """Add a target to the rule.
 
@@ -76,14 +81,36 @@ class SecurityHubRule(Construct):
             target: A target from `securityhub_actions.targets`, or any other `aws_events.IRuleTarget`.
 
         Raises:
-            ValueError: The rule already has 5 targets.
+            ValueError: The rule already has 5 targets, or has this one.
         """
-        check_target_count(self.node.path, self._target_count + 1)
-        self._target_count += 1
+        if any(target is existing for existing in self._targets):
+            raise ValueError(
+                f"The rule {self.node.path} already has this {type(target).__name__} as a target, so each "
+                "event would be delivered to it twice. Add it once."
+            )
+        check_target_count(self.node.path, len(self._targets) + 1)
+        self._targets.append(target)
         self.rule.add_target(DeliveredTarget(target, self._delivery))
 
+    def _duplicate_target_errors(self) -> list[str]:
+        resource = self.rule.node.default_child
+        targets = (
+            Stack.of(self).resolve(resource.targets) if isinstance(resource, aws_events.CfnRule) else None
+        )
+        # What a target receives, without how it is delivered.
+        received = [
+            {name: setting for name, setting in target.items() if name not in _OF_DELIVERY}
+            for target in targets or ()
+        ]
+        return [
+            f"The rule {self.node.path} has two targets that receive the same, and so each event twice: "
+            f"{json.dumps(one)}. Remove one of them."
+            for index, one in enumerate(received)
+            if one in received[:index]
+        ]
+
     def _missing_target_errors(self) -> list[str]:
-        if self._target_count:
+        if self._targets:
             return []
         return [
             f"The rule {self.node.path} has no targets, so its events would be lost. Pass 1 to 5 targets in "

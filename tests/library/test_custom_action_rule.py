@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from aws_cdk import App, Environment, RemovalPolicy, Stack, aws_events_targets
+from aws_cdk import App, Environment, RemovalPolicy, Stack, aws_events, aws_events_targets
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Match, Template
@@ -199,3 +199,25 @@ def test_the_target_gets_the_whole_event_unless_told_otherwise(stack, target):
     Template.from_stack(stack).has_resource_properties(
         RULE, {"Targets": [{"Input": Match.absent(), "InputPath": Match.absent()}]}
     )
+
+
+def test_the_same_target_twice_is_an_error(stack, target):
+    rule = CustomActionRule(stack, "Ticket", **CREATE, targets=[target])
+    with pytest.raises(ValueError, match=r"already has this .* as a target"):
+        rule.add_target(target)
+
+
+def test_two_targets_that_receive_the_same_are_an_error_at_synthesis(stack):
+    queue = sqs.Queue(stack, "Inbox", enforce_ssl=True)
+    CustomActionRule(stack, "Ticket", **CREATE, targets=[targets.SqsQueue(queue), targets.SqsQueue(queue)])
+    with pytest.raises(RuntimeError, match="has two targets that receive the same, and so each event twice"):
+        Template.from_stack(stack)
+
+
+def test_two_targets_of_one_queue_may_receive_different_messages(stack):
+    queue = sqs.Queue(stack, "Inbox", enforce_ssl=True)
+    short = aws_events.RuleTargetInput.from_event_path("$.detail.actionName")
+    CustomActionRule(
+        stack, "Ticket", **CREATE, targets=[targets.SqsQueue(queue), targets.SqsQueue(queue, message=short)]
+    )
+    Template.from_stack(stack)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from securityhub_actions.argument_words import described
 from securityhub_actions.patterns import (
     AnythingBut,
     Condition,
@@ -116,14 +117,14 @@ class Field:
 
     def _require_number(self, name: str, value: object) -> None:
         if isinstance(value, bool) or not isinstance(value, int | float) or not self.numbers:
-            raise ValueError(f"{name} accepts numbers, not {value!r}")
+            raise ValueError(f"{name} accepts numbers, not {described(value, name)}")
         low, high = self.numbers
         if not low <= value <= high:
             raise ValueError(f"{name} must be a number from {low} to {high}, not {value!r}")
 
     def _require_text(self, name: str, value: object) -> None:
         if not isinstance(value, str) or not value.strip():
-            raise ValueError(f"{name} accepts strings that are not blank, not {value!r}")
+            raise ValueError(f"{name} accepts strings that are not blank, not {described(value, name)}")
         if UNRESOLVED in value:
             return  # known only at deployment
         if self.labels and value not in self.labels:

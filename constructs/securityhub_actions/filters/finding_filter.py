@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
+from securityhub_actions.arguments import require
 from securityhub_actions.filters.base import FINDINGS, BaseFilter, Path
 from securityhub_actions.filters.fields import Field, Labels, Numbers, TagValue, Texts
 from securityhub_actions.filters.forms import ACCOUNT_ID, ARN, REGION
@@ -121,6 +122,7 @@ class FindingFilter(BaseFilter):
         )
         conditions: dict[Path, tuple[Condition, ...]] = {}
         for name, table, path, value in tables:
+            require(name, table, Mapping[str, object])
             for key, wanted in table.items():
                 if not key or key.startswith("$"):
                     raise ValueError(f"{name} has the key {key!r}, which a pattern can't match")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
+from securityhub_actions.arguments import require
 from securityhub_actions.filters.base import BaseFilter, Path
 from securityhub_actions.filters.fields import Field, Labels, Numbers, TagValue, Texts
 from securityhub_actions.filters.forms import ACCOUNT_ID, ARN, REGION
@@ -129,6 +130,7 @@ class OcsfFindingFilter(BaseFilter):
     }
 
     def _keyed_conditions(self) -> Mapping[Path, tuple[Condition, ...]]:
+        require("resource_tags", self.resource_tags, Mapping[str, object])
         if len(self.resource_tags) > 1:
             raise ValueError(
                 f"resource_tags has {len(self.resource_tags)} tags; OCSF stores tags in a list, and a "

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import product
 from typing import Final
 
+from securityhub_actions.arguments import checked
 from securityhub_actions.patterns.conditions import (
     AnythingBut,
     Cidr,
@@ -40,6 +41,7 @@ def _is_unresolved(*conditions: Condition) -> bool:
     return any(UNRESOLVED in json.dumps(condition.to_json()) for condition in conditions)
 
 
+@checked
 def unreachable_reason(
     pattern: EventPattern, *, known_values: Mapping[str, Collection[str]] | None = None
 ) -> str | None:
@@ -78,6 +80,7 @@ def _fits_one(conditions: Iterable[Condition], allowed: Collection[str]) -> bool
     )
 
 
+@checked
 def subsumes(general: EventPattern, special: EventPattern) -> bool:
     """Whether each event that matches the special pattern is proven to match the general one, too."""
     return all(
@@ -109,6 +112,7 @@ def _absence_is_alike(path: str, conditions: Collection[Condition], wider: Branc
     return neighbours[0] == neighbours[1]
 
 
+@checked
 def may_overlap(left: EventPattern, right: EventPattern, *, single_valued: Collection[str] = ()) -> bool:
     """Whether one event may match both patterns; no only if that is proven impossible.
 

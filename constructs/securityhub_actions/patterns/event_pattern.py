@@ -6,11 +6,12 @@ import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Any, Final
 
+from securityhub_actions.argument_words import described
 from securityhub_actions.patterns.conditions import Condition, InexactNumber, Scalar
 from securityhub_actions.patterns.engine_faults import misleads_the_engine
-from securityhub_actions.patterns.errors import EngineFaultWarning
+from securityhub_actions.patterns.errors import EngineFaultWarning, InvalidPatternError
 from securityhub_actions.patterns.matching import BranchMatcher
 from securityhub_actions.patterns.syntax import Branch, parse_branches, parse_json
 
@@ -100,6 +101,8 @@ class EventPattern:
                 keys that are given twice are refused, of which it silently uses the last.
         """
         document = parse_json(source) if isinstance(source, str) else source
+        if not isinstance(document, Mapping):
+            raise InvalidPatternError("", f"source must be an object, not {described(document, 'source')}")
         branches = parse_branches(document)
         for branch in branches:
             for path, conditions in branch.items():
@@ -107,8 +110,7 @@ class EventPattern:
                     _warn_of_order(path)
         follows_empty_keys = any(_has_empty_step(path) for branch in branches for path in branch)
         matchers = tuple(BranchMatcher(branch, follows_empty_keys=follows_empty_keys) for branch in branches)
-        # Branches can only be read from an object.
-        return cls(cast("Mapping[str, Any]", document), branches, matchers)
+        return cls(document, branches, matchers)
 
     def matches(self, event: dict[str, Any]) -> bool:
         """Whether a rule with this pattern would receive the event.
@@ -116,6 +118,7 @@ class EventPattern:
         Args:
             event: The whole event as a target receives it, decoded from JSON.
         """
+        _require_event(event)
         return any(matcher.matches(event) for matcher in self._matchers)
 
     def explain(self, event: dict[str, Any]) -> Match | Mismatch:
@@ -124,6 +127,7 @@ class EventPattern:
         Args:
             event: The whole event as a target receives it, decoded from JSON.
         """
+        _require_event(event)
         failures = []
         for matcher in self._matchers:
             failure = matcher.failure(event)
@@ -142,6 +146,13 @@ class EventPattern:
     def size(self) -> int:
         """The characters of the pattern as compact JSON, to compare with :data:`MOST_CHARACTERS`."""
         return len(_compact(self.document))
+
+
+def _require_event(event: object) -> None:
+    if not isinstance(event, dict):
+        raise ValueError(  # noqa: TRY004 - as for all arguments
+            f"event must be a dict, the event decoded from JSON, not {described(event, 'event')}."
+        )
 
 
 def _warn_of_order(path: str) -> None:

@@ -15,6 +15,7 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any, Final, NoReturn, TypeAlias, TypeGuard
 
+from securityhub_actions.argument_words import described
 from securityhub_actions.patterns.complexity import MOST_WILDCARD_PREFIXES, wildcard_complexity
 from securityhub_actions.patterns.conditions import (
     AnythingBut,
@@ -149,7 +150,9 @@ class _Expansion:
                     _require_known_before_or(conditions, here)
                 branches = [{**branch, here: conditions} for branch in branches]
             else:
-                raise InvalidPatternError(here, f"it must be a list of values or an object, not {value!r}")
+                raise InvalidPatternError(
+                    here, f"it must be a list of values or an object, not {described(value, path)}"
+                )
         return branches
 
     def _expand_or(
@@ -166,13 +169,13 @@ class _Expansion:
 
 def _members(node: object, path: str) -> Iterable[tuple[str, Any]]:
     if not isinstance(node, Mapping):
-        raise InvalidPatternError(path, f"it must be an object, not {node!r}")
+        raise InvalidPatternError(path, f"it must be an object, not {described(node, path)}")
     if not node:
         raise InvalidPatternError(path, "empty objects are not allowed")
     _require_unique(node, path)
     for key in node:
         if not isinstance(key, str):
-            raise InvalidPatternError(path, f"field names are strings, not {key!r}")
+            raise InvalidPatternError(path, f"field names are strings, not {described(key, path)}")
     return node.items()
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 from aws_cdk import Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 
+from securityhub_actions.arguments import checked
 from securityhub_actions.checks import Validation
 from securityhub_actions.delivery import Delivery, Target
 from securityhub_actions.targets.events_role import EventsRole
 from securityhub_actions.targets.finding_paths import ASFF, OCSF, FindingPaths
-from securityhub_actions.targets.json_input import Json, JsonInput, input_paths
+from securityhub_actions.targets.json_input import Json, JsonInput, check_json, input_paths
 
 _IMPORTED: Final = "Security Hub Findings - Imported"
 _IMPORTED_V2: Final = "Findings Imported V2"
@@ -23,8 +24,11 @@ _CUSTOM_ACTION: Final = "Security Hub Findings - Custom Action"
 _ONE_FINDING: Final = re.compile(r"\$\.detail\.findings\[\d+\](?:\.(?P<attribute>.*))?")
 _ALL_FINDINGS: Final = frozenset({"$", "$.detail", "$.detail.findings"})
 
-Body: TypeAlias = "Json | Callable[[FindingPaths], Json]"
-"""The body of a request, or a function that creates it from the paths of the event's first finding."""
+if TYPE_CHECKING:
+    Body: TypeAlias = Json | Callable[[FindingPaths], Json]
+    """The body of a request, or a function that creates it from the paths of the event's first finding."""
+else:
+    Body = Annotated[object, lambda name, value: _check_body(name, value)]  # noqa: PLW0108 - defined below
 
 
 class ApiDestination(Target):
@@ -41,6 +45,7 @@ class ApiDestination(Target):
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinations.html
     """
 
+    @checked
     def __init__(
         self,
         destination: events.IApiDestination,
@@ -128,6 +133,11 @@ class ApiDestination(Target):
             "target on a rule for imported findings in one format, or send the event to a Lambda function "
             "that sends a request for each finding."
         ]
+
+
+def _check_body(name: str, body: object) -> None:
+    if isinstance(body, type) or not callable(body):
+        check_json(name, body)
 
 
 def _detail_types(rule: events.IRule) -> set[str]:

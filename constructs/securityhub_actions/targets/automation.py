@@ -11,6 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_ssm as ssm
 
+from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery, Target
 from securityhub_actions.targets.events_role import EventsRole, free_child_id
 from securityhub_actions.targets.ssm_documents import Parameters, SsmDocument, parameters_input
@@ -31,6 +32,7 @@ class Automation(Target):
     Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/running-automations-event-bridge.html
     """
 
+    @checked
     def __init__(
         self,
         runbook: str | ssm.CfnDocument,

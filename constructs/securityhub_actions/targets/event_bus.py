@@ -7,6 +7,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 
+from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery, Target
 from securityhub_actions.rule_access import warn_of_foreign_policy
 from securityhub_actions.security_hub_rule import EVENT_SOURCE
@@ -26,6 +27,7 @@ class EventBus(Target):
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html
     """
 
+    @checked
     def __init__(self, event_bus: events.IEventBus, *, delivery: Delivery | None = None) -> None:
         """Create the target.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from securityhub_actions.arguments import checked_fields
 from securityhub_actions.targets.json_input import InputPath
 
 _FIRST: Final = "$.detail.findings[0]"
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingPaths:
     """The paths of a finding's attributes.

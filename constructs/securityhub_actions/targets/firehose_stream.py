@@ -7,6 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_sqs as sqs
 
+from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery, Target
 from securityhub_actions.rule_access import require_same_place
 from securityhub_actions.targets.events_role import EventsRole
@@ -22,6 +23,7 @@ class FirehoseStream(Target):
     Source: https://docs.aws.amazon.com/firehose/latest/dev/writing-with-cloudwatch-events.html
     """
 
+    @checked
     def __init__(
         self,
         delivery_stream: firehose.IDeliveryStream,

@@ -14,10 +14,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from math import isfinite
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 from aws_cdk import aws_events as events
 from aws_cdk.interfaces.aws_events import IRuleRef
+
+from securityhub_actions.argument_words import described
+from securityhub_actions.arguments import checked, checked_fields, require
 
 MAX_TEMPLATE_LENGTH: Final = 8192
 MAX_INPUT_PATHS: Final = 100
@@ -26,6 +30,7 @@ _PATH: Final = re.compile(r"\$(\.[A-Za-z0-9_/-]+(\[(\d+|\*)\])*)*")
 _VARIABLE: Final = re.compile(r"<[^<>]*>")
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True)
 class InputPath:
     """A value from the event: `$.detail.findings[0].Title`, `$.detail.findings[*].Id`, or `$` for the event.
@@ -44,13 +49,18 @@ class InputPath:
             )
 
 
-Json: TypeAlias = "str | int | float | bool | Mapping[str, Json] | Sequence[Json] | InputPath | None"
-"""JSON in which an `InputPath` represents a value from the event."""
+if TYPE_CHECKING:
+    Json: TypeAlias = "str | int | float | bool | Mapping[str, Json] | Sequence[Json] | InputPath | None"
+    """JSON in which an `InputPath` represents a value from the event."""
+else:
+    # Annotations can't be recursive at run time, so a function checks them.
+    Json = Annotated[object, lambda name, value: check_json(name, value)]  # noqa: PLW0108 - defined below
 
 
 class JsonInput(events.RuleTargetInput):
     """The input of a target: JSON in which EventBridge replaces each `InputPath` with its value."""
 
+    @checked
     def __init__(self, body: Json) -> None:
         """Create the input template.
 
@@ -58,8 +68,8 @@ class JsonInput(events.RuleTargetInput):
             body: The JSON.
 
         Raises:
-            ValueError: A string in the body contains `<...>`, which EventBridge would interpret as a
-                variable; or the body has more than 100 input paths or 8,192 characters.
+            ValueError: The body isn't JSON; a string in it contains `<...>`, which EventBridge would
+                interpret as a variable; or it has more than 100 input paths or 8,192 characters.
         """
         super().__init__()
         self._variables = _named(input_paths(body))
@@ -86,6 +96,32 @@ class JsonInput(events.RuleTargetInput):
         return events.RuleTargetInputProperties(
             input_template=self.input_template, input_paths_map=self.input_paths_map
         )
+
+
+def check_json(name: str, body: object) -> None:
+    """Raise ValueError unless a value is JSON in which an `InputPath` represents a value from the event.
+
+    Args:
+        name: The name of the argument, for the error.
+        body: The value.
+    """
+    match body:
+        case None | str() | bool() | int() | InputPath():
+            return
+        case float() if isfinite(body):
+            return
+        case Mapping():
+            for key, value in body.items():
+                require(f"a key of {name}", key, str)
+                check_json(f"{name}[{described(key, name)}]", value)
+        case Sequence() if not isinstance(body, bytes | bytearray):
+            for index, value in enumerate(body):
+                check_json(f"{name}[{index}]", value)
+        case _:
+            raise ValueError(
+                f"{name} must be a string, a number, a bool, None, a list, a dict, or an InputPath, not "
+                f"{described(body, name)}."
+            )
 
 
 def input_paths(body: Json) -> Iterator[InputPath]:

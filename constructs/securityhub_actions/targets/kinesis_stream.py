@@ -8,6 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_sqs as sqs
 
+from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery, Target
 from securityhub_actions.rule_access import require_same_place
 from securityhub_actions.targets.events_role import EventsRole
@@ -22,6 +23,7 @@ class KinesisStream(Target):
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html#targets-specifics-kinesis
     """
 
+    @checked
     def __init__(
         self,
         stream: kinesis.IStream,

@@ -12,6 +12,7 @@ from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_sqs as sqs
 from constructs import IConstruct
 
+from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery, Target, dead_letter_queue_of
 
 _RETRY_ATTEMPTS: Final = 2
@@ -29,6 +30,7 @@ class LambdaFunction(Target):
     Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
     """
 
+    @checked
     def __init__(
         self,
         function: lambda_.IFunction,

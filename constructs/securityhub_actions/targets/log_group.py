@@ -10,6 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 
+from securityhub_actions.arguments import checked
 from securityhub_actions.checks import Validation, known_length
 from securityhub_actions.delivery import Delivery, Target
 from securityhub_actions.rule_access import only_rules, require_same_place
@@ -26,6 +27,7 @@ class LogGroup(Target):
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-cloudwatchlogs-permissions
     """
 
+    @checked
     def __init__(
         self,
         log_group: logs.ILogGroup,

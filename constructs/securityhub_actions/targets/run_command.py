@@ -11,6 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_ssm as ssm
 
+from securityhub_actions.arguments import checked, checked_fields
 from securityhub_actions.delivery import Delivery, Target
 from securityhub_actions.rule_access import readable
 from securityhub_actions.targets.events_role import EventsRole, free_child_id
@@ -25,6 +26,7 @@ MAX_VALUES: Final = 50
 _SHELL_DOCUMENTS: Final = frozenset({"AWS-RunShellScript", "AWS-RunPowerShellScript"})
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True)
 class Instances:
     """The instances that run a command: by ID, or all instances that have a tag when the command runs.
@@ -54,6 +56,7 @@ class Instances:
             raise ValueError(f"{self.key} contains a blank or duplicate value: {list(self.values)}.")
 
     @classmethod
+    @checked
     def with_ids(cls, *instance_ids: str) -> Self:
         """Return 1 to 50 instances by their IDs: `i-...` (EC2) or `mi-...` (hybrid activation).
 
@@ -69,6 +72,7 @@ class Instances:
         return cls("InstanceIds", instance_ids)
 
     @classmethod
+    @checked
     def with_tag(cls, key: str, *values: str) -> Self:
         """Return the EC2 instances in the account and Region whose tag has one of 1 to 50 values.
 
@@ -115,6 +119,7 @@ class RunCommand(Target):
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html#targets-specifics-run-command
     """
 
+    @checked
     def __init__(
         self,
         document: str | ssm.CfnDocument,

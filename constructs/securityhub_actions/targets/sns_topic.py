@@ -6,6 +6,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 
+from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery, Target
 from securityhub_actions.rule_access import allow_topic, require_same_place
 
@@ -19,6 +20,7 @@ class SnsTopic(Target):
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
     """
 
+    @checked
     def __init__(
         self,
         topic: sns.ITopic,

@@ -8,6 +8,7 @@ from aws_cdk import Token
 from aws_cdk import aws_events as events
 from aws_cdk import aws_sqs as sqs
 
+from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery, Target
 from securityhub_actions.rule_access import allow_queue, require_same_place
 
@@ -23,6 +24,7 @@ class SqsQueue(Target):
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html#targets-specifics-sqs
     """
 
+    @checked
     def __init__(
         self,
         queue: sqs.IQueue,

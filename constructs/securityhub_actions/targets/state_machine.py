@@ -7,6 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as stepfunctions
 
+from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery, Target
 from securityhub_actions.rule_access import require_same_place
 from securityhub_actions.targets.events_role import EventsRole
@@ -22,6 +23,7 @@ class StateMachine(Target):
     Source: https://docs.aws.amazon.com/step-functions/latest/dg/tutorial-cloudwatch-events-s3.html
     """
 
+    @checked
     def __init__(
         self,
         state_machine: stepfunctions.IStateMachine,

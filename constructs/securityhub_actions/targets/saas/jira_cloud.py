@@ -8,6 +8,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery
 from securityhub_actions.targets.api_destination import ApiDestination
 from securityhub_actions.targets.finding_paths import FindingPaths
@@ -25,6 +26,7 @@ class JiraCloud(ApiDestination):
     Source: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-post
     """
 
+    @checked
     def __init__(
         self,
         scope: Construct,

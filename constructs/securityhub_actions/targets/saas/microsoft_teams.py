@@ -9,6 +9,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery
 from securityhub_actions.targets.api_destination import ApiDestination
 from securityhub_actions.targets.finding_paths import FindingPaths
@@ -26,6 +27,7 @@ class MicrosoftTeams(ApiDestination):
     Source: https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using
     """
 
+    @checked
     def __init__(
         self,
         scope: Construct,

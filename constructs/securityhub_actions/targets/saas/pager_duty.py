@@ -8,6 +8,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery
 from securityhub_actions.targets.api_destination import ApiDestination
 from securityhub_actions.targets.finding_paths import FindingPaths
@@ -47,6 +48,7 @@ class PagerDuty(ApiDestination):
     Source: https://developer.pagerduty.com/docs/send-alert-event
     """
 
+    @checked
     def __init__(
         self,
         scope: Construct,

@@ -8,6 +8,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery
 from securityhub_actions.targets.api_destination import ApiDestination
 from securityhub_actions.targets.finding_paths import FindingPaths
@@ -32,6 +33,7 @@ class ServiceNow(ApiDestination):
     Source: https://www.servicenow.com/docs/bundle/zurich-api-reference/page/integrate/inbound-rest/concept/c_TableAPI.html
     """
 
+    @checked
     def __init__(
         self,
         scope: Construct,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery
 from securityhub_actions.targets.api_destination import ApiDestination
 from securityhub_actions.targets.finding_paths import FindingPaths
@@ -28,6 +29,7 @@ class Slack(ApiDestination):
     Source: https://docs.slack.dev/reference/methods/chat.postMessage
     """
 
+    @checked
     def __init__(
         self,
         scope: Construct,

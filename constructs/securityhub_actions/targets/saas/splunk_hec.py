@@ -5,6 +5,7 @@ from __future__ import annotations
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery
 from securityhub_actions.targets.api_destination import ApiDestination
 from securityhub_actions.targets.json_input import InputPath, Json
@@ -24,6 +25,7 @@ class SplunkHec(ApiDestination):
     Source: https://help.splunk.com/en/splunk-enterprise/get-data-in/collect-http-event-data/format-events-for-http-event-collector
     """
 
+    @checked
     def __init__(
         self,
         scope: Construct,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from aws_cdk import aws_events as events
 from constructs import Construct
 
+from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery
 from securityhub_actions.targets.api_destination import ApiDestination, Body
 from securityhub_actions.targets.saas.connection import new_api_destination
@@ -18,6 +19,7 @@ class Webhook(ApiDestination):
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinations.html
     """
 
+    @checked
     def __init__(
         self,
         scope: Construct,
