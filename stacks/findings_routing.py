@@ -34,6 +34,7 @@ from securityhub_actions.rule_warnings import OVER_BROAD, OVERLAPPING
 from securityhub_actions.targets.finding_paths import ASFF
 from securityhub_actions.targets.json_input import InputPath, JsonInput
 from stacks.alarms import alarm, alarm_on_age, watch
+from stacks.logged_bucket import logged_bucket
 from stacks.settings.routing import ArchiveSettings, CriticalSettings, HighSettings, RoutingSettings
 from stacks.template_checks import logical_id_of
 
@@ -83,7 +84,13 @@ class FindingsRoutingStack(Stack):
         watch(self)
 
     def _archive(self, settings: ArchiveSettings) -> None:
-        bucket = self._archive_bucket(settings.retention_days)
+        bucket = logged_bucket(
+            self,
+            "ArchiveBucket",
+            access_logs_id="ArchiveAccessLogs",
+            retention=Duration.days(settings.retention_days),
+            noncurrent_retention=Duration.days(30),
+        )
         stream = self._archive_stream(bucket)
         self._archive_alarms(stream)
         rule = ImportedFindingsRule(
@@ -139,40 +146,6 @@ class FindingsRoutingStack(Stack):
         self.node.try_remove_child("@aws-cdk--aws-kinesisfirehose.CidrBlocks")
         stream.node.add_dependency(role.node.find_child("DefaultPolicy"))
         return stream
-
-    def _archive_bucket(self, retention_days: int) -> s3.Bucket:
-        access_logs = s3.Bucket(
-            self,
-            "ArchiveAccessLogs",
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            enforce_ssl=True,
-            lifecycle_rules=[s3.LifecycleRule(expiration=Duration.days(retention_days))],
-        )
-        Validations.of(access_logs).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions-S1", reason="It holds access logs; logging them as well has no end."
-            )
-        )
-        return s3.Bucket(
-            self,
-            "ArchiveBucket",
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            enforce_ssl=True,
-            versioned=True,
-            server_access_logs_bucket=access_logs,
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    expiration=Duration.days(retention_days),
-                    # Deleted and expired objects can be restored for 30 days.
-                    noncurrent_version_expiration=Duration.days(30),
-                    abort_incomplete_multipart_upload_after=Duration.days(7),
-                ),
-                # S3 doesn't allow this in a rule with an expiration age.
-                s3.LifecycleRule(expired_object_delete_marker=True),
-            ],
-        )
 
     def _archive_role(self, bucket: s3.IBucket, log_group: logs.ILogGroup) -> iam.Role:
         """Create the role that Firehose needs for S3.

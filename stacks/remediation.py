@@ -24,6 +24,7 @@ from stacks.alarms import watch
 from stacks.app_function import app_function
 from stacks.done_table import done_table, done_table_statement
 from stacks.findings_queue import findings_queue
+from stacks.logged_bucket import logged_bucket
 from stacks.member_role import member_role_arns, member_role_template
 from stacks.settings import RemediationSettings
 from stacks.template_checks import logical_id_of
@@ -82,22 +83,33 @@ class RemediationStack(Stack):
 
     def _records(self) -> s3.Bucket:
         retention = Duration.days(self._settings.record_retention_days)
-        bucket = s3.Bucket(
+        return logged_bucket(
             self,
             "Records",
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            enforce_ssl=True,
-            versioned=True,
-            lifecycle_rules=[s3.LifecycleRule(expiration=retention, noncurrent_version_expiration=retention)],
+            access_logs_id="RecordsAccessLogs",
+            retention=retention,
+            noncurrent_retention=retention,
         )
-        Validations.of(bucket).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions-S1",
-                reason="Only the remediation function reads and writes it, and it logs each record.",
+
+    def _let_only_the_function_write(self, role: iam.Role, records: s3.Bucket) -> None:
+        """Deny others to write or delete records, whatever their own policies allow: an undo trusts them.
+
+        Lifecycle rules still apply, because they aren't subject to the bucket policy. aws:PrincipalArn is the
+        ARN of the role, also in a session.
+
+        Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
+        """
+        writes = ("PutObject", "DeleteObject", "DeleteObjectVersion", "ReplicateObject", "ReplicateDelete")
+        records.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="OnlyTheFunctionWrites",
+                effect=iam.Effect.DENY,
+                principals=[iam.AnyPrincipal()],
+                actions=[f"s3:{write}" for write in writes],
+                resources=[records.arn_for_objects("*")],
+                conditions={"ArnNotEquals": {"aws:PrincipalArn": role.role_arn}},
             )
         )
-        return bucket
 
     def _function(self, table: dynamodb.Table, records: s3.Bucket) -> LoggedFunction:
         settings = self._settings
@@ -133,6 +145,7 @@ class RemediationStack(Stack):
         resource.role_name = settings.role.administrator_name
         resource.path = settings.role.path
         self._grant(role, table, records)
+        self._let_only_the_function_write(role, records)
         return function
 
     def _grant(self, role: iam.Role, table: dynamodb.Table, records: s3.Bucket) -> None:

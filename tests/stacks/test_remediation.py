@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from aws_cdk import App, Environment
@@ -190,6 +191,60 @@ def test_the_table_forgets_and_can_be_restored(template):
             "SSESpecification": {"SSEEnabled": True},
         },
     )
+
+
+def bucket_named(template, name):
+    (found,) = (
+        bucket["Properties"]
+        for logical_id, bucket in template.find_resources("AWS::S3::Bucket").items()
+        if re.fullmatch(f"{name}[0-9A-F]{{8}}", logical_id)
+    )
+    return found
+
+
+def policy_of_records(template):
+    (policy,) = (
+        policy["Properties"]["PolicyDocument"]["Statement"]
+        for logical_id, policy in template.find_resources("AWS::S3::BucketPolicy").items()
+        if logical_id.startswith("RecordsPolicy")
+    )
+    return policy
+
+
+def test_only_the_function_can_write_and_delete_records(template):
+    (role,) = (
+        logical_id
+        for logical_id, one in template.find_resources("AWS::IAM::Role").items()
+        if one["Properties"].get("RoleName") == "SecurityHubRemediation"
+    )
+    (statement,) = (one for one in policy_of_records(template) if one.get("Sid") == "OnlyTheFunctionWrites")
+    assert (statement["Effect"], statement["Principal"]) == ("Deny", {"AWS": "*"})
+    assert statement["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": {"Fn::GetAtt": [role, "Arn"]}}}
+    assert set(statement["Action"]) >= {"s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"}
+
+
+def test_records_are_neither_public_nor_reached_without_tls_and_their_policy_allows_nothing(template):
+    assert {one["Effect"] for one in policy_of_records(template)} == {"Deny"}
+    assert {"Bool": {"aws:SecureTransport": "false"}} in [
+        one["Condition"] for one in policy_of_records(template)
+    ]
+    assert set(bucket_named(template, "Records")["PublicAccessBlockConfiguration"].values()) == {True}
+
+
+def test_access_to_records_is_logged(template):
+    destination = bucket_named(template, "Records")["LoggingConfiguration"]["DestinationBucketName"]["Ref"]
+    assert destination.startswith("RecordsAccessLogs")
+
+
+def test_records_their_versions_and_their_access_logs_expire(new_template):
+    template = new_template(record_retention_days=90)
+    records = bucket_named(template, "Records")
+    assert records["VersioningConfiguration"] == {"Status": "Enabled"}
+    first, second = records["LifecycleConfiguration"]["Rules"]
+    assert first["ExpirationInDays"] == first["NoncurrentVersionExpiration"]["NoncurrentDays"] == 90
+    assert second["ExpiredObjectDeleteMarker"]
+    (of_logs,) = bucket_named(template, "RecordsAccessLogs")["LifecycleConfiguration"]["Rules"]
+    assert of_logs["ExpirationInDays"] == 90
 
 
 def test_accounts_that_join_a_unit_get_the_role_by_themselves(template):
