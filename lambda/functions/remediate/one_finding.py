@@ -186,6 +186,11 @@ class FindingWork:
         remediation = self.services.remediations.get(name)
         if remediation is None or remediation.undo is None:
             raise CannotRemediateError(f"The remediation {name} is not enabled or cannot be undone.")
+        if remediation not in remediations_for(self.finding, self.services.remediations):
+            raise CannotRemediateError(
+                f"The record is of the remediation {name}, which does not serve this finding, so it was not "
+                "undone. Check the versions of the record, and restore the resource manually."
+            )
         session = self._session(remediation)
         if refusal := self._refusal(remediation, change, session):
             return refusal

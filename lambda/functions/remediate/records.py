@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from invocation import clients
-from remediations.contract import Change
+from remediations.contract import CannotRemediateError, Change
 from securityhub.events import Finding
 
 if TYPE_CHECKING:
@@ -63,21 +63,41 @@ class RecordsBucket:
         return self._place(key)
 
     def load(self, finding: Finding) -> dict[str, Change]:
-        """Return everything that was changed for a finding, by the name of the remediation."""
+        """Return everything that was changed for a finding, by the name of the remediation.
+
+        Raises:
+            CannotRemediateError: A record isn't as `save` writes it for this finding and its key, so somebody
+                else has written or copied it.
+        """
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket, Prefix=_prefix(finding)
         )
         # The object of the earlier format comes first, so that a newer one of the remediation replaces it.
         keys = sorted(item["Key"] for page in pages for item in page.get("Contents", ()))
-        records = [record for key in keys if (record := self._read(key)) is not None]
-        return {
-            record["remediation"]: Change(
+        return dict(self._checked(finding, key) for key in keys)
+
+    def _checked(self, finding: Finding, key: str) -> tuple[str, Change]:
+        try:
+            record = self._read(key) or {}
+            name: str = record["remediation"]
+            change = Change(
                 resource=record["resource"],
                 description=record["description"],
                 prior_state=record["priorState"],
             )
-            for record in records
-        }
+            is_own = (record["finding"], record["product"]) == (finding.id, finding.product_arn)
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._foreign(key) from error
+        if not is_own or key not in (_key(finding, name), _earlier_key(finding)):
+            raise self._foreign(key)
+        return name, change
+
+    def _foreign(self, key: str) -> CannotRemediateError:
+        return CannotRemediateError(
+            f"The record {self._place(key)} is not as this function writes it for this finding, so nothing "
+            "was undone. Check the versions of the record and the access logs of the bucket, and restore the "
+            "resource manually."
+        )
 
     def delete(self, finding: Finding, *, remediation: str) -> None:
         """Delete the record of a remediation; earlier versions stay in the bucket."""

@@ -496,6 +496,18 @@ def test_a_rule_leaves_alone_what_was_undone_until_the_finding_is_updated(run, w
     assert statuses(run(updated, automatic_changes=True)) == [Status.APPLIED]
 
 
+def test_a_record_of_a_remediation_that_does_not_serve_the_finding_is_not_undone(run, world, new_event):
+    event = new_event(1)
+    run(event)
+    another = replace(world.services.remediations["example"], name="another", control_ids=("EX.2",))
+    world.others["another"] = another
+    world.kept["finding/0"] = {"another": world.kept["finding/0"]["example"]}
+    undo = replace(event, action_arn=event.action_arn.replace("Remediate", "UndoRemediation"))
+    assert statuses(run(undo)) == [Status.IMPOSSIBLE]
+    assert world.undone == []
+    assert "does not serve this finding" in world.last_note(event.findings[0])[1]
+
+
 def test_what_was_never_remediated_cannot_be_undone(run, world, new_event):
     event = new_event(1, action="UndoRemediation")
     assert statuses(run(event)) == [Status.IMPOSSIBLE]

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from functions.remediate.records import RecordsBucket, create_client
-from remediations.contract import Change
+from remediations.contract import CannotRemediateError, Change
 from securityhub.events import parse_event
 
 CHANGE = Change(resource="arn:example", description="Closed it", prior_state={"open": [True, None, 7]})
@@ -75,6 +75,34 @@ def test_each_remediation_of_a_finding_has_its_own_record(records, finding):
     assert records.load(finding) == {"example": CHANGE, "other": other}
     records.delete(finding, remediation="example")
     assert records.load(finding) == {"other": other}
+
+
+def forge(embedded_aws, bucket, place, **differences):
+    """Change some members of a record, as somebody else could who can write to the bucket."""
+    client = embedded_aws.client("s3")
+    key = place.removeprefix(f"s3://{bucket}/")
+    record = json.loads(client.get_object(Bucket=bucket, Key=key)["Body"].read())
+    client.put_object(Bucket=bucket, Key=key, Body=json.dumps(record | differences))
+
+
+@pytest.mark.parametrize(
+    "difference", [{"finding": "another"}, {"product": "another"}, {"remediation": "security_group"}]
+)
+def test_a_record_of_another_finding_or_remediation_is_not_undone(
+    embedded_aws, bucket, records, finding, difference
+):
+    place = records.save(finding, remediation="example", change=CHANGE)
+    forge(embedded_aws, bucket, place, **difference)
+    with pytest.raises(CannotRemediateError, match=rf"The record {place} is not as this function writes it"):
+        records.load(finding)
+
+
+@pytest.mark.parametrize("body", ["", "[]", "{}", "null", '"text"', "\ufeff{"])
+def test_what_is_no_record_is_not_undone(embedded_aws, bucket, records, finding, body):
+    key = records.save(finding, remediation="example", change=CHANGE).removeprefix(f"s3://{bucket}/")
+    embedded_aws.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+    with pytest.raises(CannotRemediateError, match="is not as this function writes it"):
+        records.load(finding)
 
 
 class TestEarlierFormat:
