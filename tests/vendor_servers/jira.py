@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.vendor_servers.server import Request, Response, VendorServer, utf16_length
 
 PROJECT = "SEC"
+CLOUD_ID = "11223344-a1b2-4c3d-8e9f-123456789abc"
 ISSUE_TYPES = ("Task", "Bug")
 CREATION_FIELDS = {"project", "issuetype", "summary", "description", "labels"}
 STATUSES = {"Open": "new", "In Progress": "indeterminate", "Done": "done", "Closed": "done"}
@@ -43,6 +44,7 @@ class JiraServer(VendorServer):
         issues: by their keys.
         transitions: name and the status that it leads to, for issues that aren't done.
         unindexed: keys of issues that the search doesn't know yet.
+        base_url: where people find the site.
     """
 
     def __init__(self, *, cloud: bool = True) -> None:
@@ -57,6 +59,7 @@ class JiraServer(VendorServer):
         self.transitions = {"Start": "In Progress", "Finish": "Done", "Close": "Closed"}
         self.unindexed: set[str] = set()
         self.project_visible = True
+        self.base_url = "https://example.atlassian.net"
 
     def environment(self, secret_id: str) -> dict[str, str]:
         """The variables that make the tracker use this server."""
@@ -75,12 +78,21 @@ class JiraServer(VendorServer):
             ("GET", f"{api}/search/jql" if self.cloud else f"{api}/search"): "_search",
             ("GET", "/rest/api/3/search"): "_removed",
             ("GET", f"{api}/field"): "_fields",
+            ("GET", f"{api}/serverInfo"): "_server_info",
             ("GET", f"{api}/project/(.+)"): "_project",
             ("GET", f"{api}/issue/([^/]+)"): "_get",
             ("GET", f"{api}/issue/([^/]+)/transitions"): "_get_transitions",
             ("POST", f"{api}/issue/([^/]+)/transitions"): "_transition",
             ("POST", f"{api}/issue/([^/]+)/comment"): "_comment",
         }
+
+    @property
+    def gateway(self) -> str:
+        """URL of Atlassian's gateway to this site, for API tokens with scopes."""
+        return f"{self.url}/ex/jira/{CLOUD_ID}"
+
+    def respond(self, request: Request) -> Response:
+        return super().respond(replace(request, path=request.path.removeprefix(f"/ex/jira/{CLOUD_ID}")))
 
     def refuse(self, request: Request) -> Response | None:
         if request.headers.get("authorization") != self._authorization():
@@ -171,6 +183,11 @@ class JiraServer(VendorServer):
 
     def _removed(self, _: Request) -> Response:
         return _refusal(410, "The requested API has been removed. Please migrate to /rest/api/3/search/jql")
+
+    def _server_info(self, _: Request) -> Response:
+        return Response(
+            body={"baseUrl": self.base_url, "deploymentType": "Cloud" if self.cloud else "Server"}
+        )
 
     def _fields(self, _: Request) -> Response:
         return Response(body=[{"id": "summary", "name": "Summary", "clauseNames": ["summary"]}])

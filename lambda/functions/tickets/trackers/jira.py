@@ -30,6 +30,7 @@ from functions.tickets.trackers.environment import base_url
 from invocation.environment import matching, required
 
 _MAX_SUMMARY: Final = 255
+_GATEWAY_PATH: Final = "/ex/jira/"
 _NOFORMAT: Final = re.compile(r"\{(?=noformat)", re.IGNORECASE)
 
 
@@ -93,17 +94,36 @@ class Jira:
 
         Args:
             calls: Calls to the site.
-            url: The site's URL.
+            url: The URL of the API: the site's, or that of Atlassian's gateway.
             project: Key of the project.
             issue_type: Name of an issue type that needs no fields but summary, description and labels.
             done_transition: Name of the transition that resolves an issue; None for the first that leads to a
                 status of the category done.
         """
         self._calls = calls
-        self._url = url
+        self._site_url = None if _GATEWAY_PATH in url else url
         self._project = project
         self._issue_type = issue_type
         self._done_transition = done_transition
+
+    @property
+    def _people_url(self) -> str:
+        """URL of the site for people, which the gateway for tokens with scopes is not.
+
+        Source: https://support.atlassian.com/atlassian-account/docs/manage-api-tokens-for-your-atlassian-account/
+        Source: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-server-info/
+        """
+        if self._site_url is None:
+            info = self._calls("look up the site's URL", lambda site: site.client.server_info())
+            url = info.get("baseUrl")
+            if not isinstance(url, str) or not url.startswith("https://"):
+                raise self._calls.refusal(
+                    "look up the site's URL",
+                    f"serverInfo has no baseUrl that begins with https, but {url!r}",
+                    "Check that JIRA_URL ends with the site's cloud ID.",
+                )
+            self._site_url = url.rstrip("/")
+        return self._site_url
 
     def find(self, draft: Draft, since: datetime) -> Ticket | None:  # noqa: ARG002 - see below
         """Return the issue with the draft's key among its labels.
@@ -116,10 +136,11 @@ class Jira:
         if not ids:
             return None
         issue = self._calls("read the ticket", lambda site: site.client.issue(ids[0], fields="labels"))
-        return self._ticket(issue.key)
+        return Ticket(id=issue.key, link=f"{self._people_url}/browse/{issue.key}")
 
     def open(self, draft: Draft) -> Ticket:
         """Create an issue."""
+        url = self._people_url  # before there is an issue, which would be there without a link
         severity = re.sub(r"[^a-z]", "", (draft.finding.severity_label or "").lower()) or "none"
         fields = {
             "project": {"key": self._project},
@@ -134,7 +155,7 @@ class Jira:
             ),
             repeatable=False,
         )
-        return self._ticket(issue.key)
+        return Ticket(id=issue.key, link=f"{url}/browse/{issue.key}")
 
     def resolve(self, ticket: Ticket, reason: str) -> None:
         """Move an issue to a done status and comment on it."""
@@ -184,9 +205,6 @@ class Jira:
             "Set JIRA_DONE_TRANSITION to the name of one that resolves an issue, or allow the user of "
             "JIRA_SECRET to make it.",
         )
-
-    def _ticket(self, key: str) -> Ticket:
-        return Ticket(id=key, link=f"{self._url}/browse/{key}")
 
 
 def from_environment(environment: Mapping[str, str], get_secret: GetSecret) -> Jira:

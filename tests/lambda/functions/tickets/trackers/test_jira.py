@@ -8,7 +8,7 @@ from hypothesis import given
 from functions.tickets.contract import Ticket, TrackerError
 from functions.tickets.trackers import enabled_trackers
 from tests.vendor_servers.any_text import ANY_TEXT, each_text
-from tests.vendor_servers.jira import Issue, plain
+from tests.vendor_servers.jira import CLOUD_ID, Issue, plain
 from tests.vendor_servers.server import utf16_length
 
 SINCE = dt.datetime(2026, 1, 31, 9, tzinfo=dt.UTC)
@@ -42,6 +42,28 @@ def test_an_issue_is_opened_with_summary_description_and_labels(jira, server, dr
     assert "This control checks whether" in text
     assert "\nAccount: 111122223333\nRegion: eu-west-1\nControl: S3.8\n" in text
     assert "\nResource: AwsS3Bucket arn:aws:s3:::example-reports-01" in text
+
+
+def test_behind_the_gateway_links_lead_to_the_site_which_is_looked_up_once(make_tracker, server, make_draft):
+    jira = make_tracker("jira", JIRA_URL=server.gateway)
+    ticket = jira.open(make_draft("one"))
+    assert ticket == Ticket(id="SEC-1", link="https://example.atlassian.net/browse/SEC-1")
+    assert jira.find(make_draft("one"), SINCE) == ticket
+    jira.resolve(ticket, "It passed.")
+    assert server.issues["SEC-1"].status == "Done"
+    assert [request.path for request in server.requests if "serverInfo" in request.path] == [
+        f"/ex/jira/{CLOUD_ID}/rest/api/3/serverInfo"
+    ]
+
+
+@pytest.mark.parametrize("base_url", [None, "", "javascript:alert(1)", 7])
+def test_no_issue_is_opened_behind_a_gateway_that_does_not_name_the_site(
+    make_tracker, server, draft, base_url
+):
+    server.base_url = base_url
+    with pytest.raises(TrackerError, match=r"no baseUrl .*Check that JIRA_URL ends with the site's cloud ID"):
+        make_tracker("jira", JIRA_URL=server.gateway).open(draft)
+    assert server.issues == {}
 
 
 def test_the_earlier_ticket_is_linked(jira, server, make_draft):
