@@ -15,6 +15,10 @@ MAX_BODY_CHARACTERS: Final = 4_000
 _MAX_PARAGRAPH: Final = 1_000
 _MAX_IDENTIFIER: Final = 512
 _MAX_RESOURCES: Final = 10
+_MAX_PACKAGES: Final = 10
+_SECURITY_HUB: Final = "::product/aws/securityhub"
+# What Amazon Inspector sends where there is no fixed version.
+_NOT_FIXED: Final = "NotAvailable"
 # Besides control characters: line and paragraph separators, and the two that are no characters at all and
 # that XML, in which some trackers store their texts, does not allow.
 _NOT_PLAIN: Final[Mapping[int, str | None]] = {
@@ -47,27 +51,78 @@ def body(draft: Draft) -> str:
 def _lines(draft: Draft) -> Iterator[str]:
     finding = draft.finding
     recommendation = _object(_object(finding.raw.get("Remediation")).get("Recommendation"))
-    named = {
+    before = {
         "Severity": finding.severity_label,
         "Account": finding.aws_account_id,
         "Region": finding.region,
-        "Control": _object(finding.raw.get("Compliance")).get("SecurityControlId") or finding.generator_id,
+        **_origin(finding),
         "Finding": finding.id,
         "Product": finding.product_arn,
+    }
+    after = {
         "Remediation": recommendation.get("Text"),
         "Instructions": _link(recommendation.get("Url")),
         "Earlier ticket": draft.earlier.link if draft.earlier else None,
     }
     if description := _line(finding.raw.get("Description")):
         yield truncate(description, _MAX_PARAGRAPH)
-    for name, value in named.items():
-        if line := _line(value):
-            yield f"{name}: {truncate(line, _MAX_IDENTIFIER)}"
+    yield from _named(before)
+    # Amazon Inspector's remediation refers to the fixed versions in the vulnerability details above it.
+    yield from _vulnerabilities(finding)
+    yield from _named(after)
     for resource in finding.resources[:_MAX_RESOURCES]:
         parts = [part for part in (resource.type, resource.id) if part]
         yield f"Resource: {truncate(_line(' '.join(parts)), _MAX_IDENTIFIER)}"
     if (more := len(finding.resources) - _MAX_RESOURCES) > 0:
         yield f"And {more} more resources."
+
+
+def _named(values: Mapping[str, object]) -> Iterator[str]:
+    for name, value in values.items():
+        if line := _line(value):
+            yield f"{name}: {truncate(line, _MAX_IDENTIFIER)}"
+
+
+def _origin(finding: Finding) -> Mapping[str, object]:
+    """Return what found it, named as what it is: only findings of Security Hub itself are about controls."""
+    if not finding.product_arn.endswith(_SECURITY_HUB):
+        types = finding.raw.get("Types")
+        return {
+            "Type": types[0] if isinstance(types, list) and types else None,
+            "Generator": finding.generator_id,
+        }
+    control = _object(finding.raw.get("Compliance")).get("SecurityControlId")
+    return {"Control": control or finding.generator_id}
+
+
+def _vulnerabilities(finding: Finding) -> Iterator[str]:
+    """Name the vulnerable packages, and where they are fixed.
+
+    Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_SoftwarePackage.html
+    """
+    lines = [
+        _vulnerable(vulnerability, package)
+        for vulnerability in _objects(finding.raw.get("Vulnerabilities"))
+        for package in _objects(vulnerability.get("VulnerablePackages")) or [{}]
+    ]
+    lines = [line for line in lines if line]
+    yield from (f"Vulnerability: {truncate(line, _MAX_IDENTIFIER)}" for line in lines[:_MAX_PACKAGES])
+    if (more := len(lines) - _MAX_PACKAGES) > 0:
+        yield f"And {more} more vulnerable packages."
+
+
+def _vulnerable(vulnerability: Mapping[str, object], package: Mapping[str, object]) -> str:
+    parts = [_line(part) for part in (vulnerability.get("Id"), package.get("Name"), package.get("Version"))]
+    path, fixed = _line(package.get("FilePath")), _line(package.get("FixedInVersion"))
+    if path:
+        parts.append(f"in {path}")
+    if fixed and fixed != _NOT_FIXED:
+        parts.append(f"(fixed version: {fixed})")
+    return " ".join(part for part in parts if part)
+
+
+def _objects(value: object) -> list[Mapping[str, object]]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
 def _object(value: object) -> Mapping[str, object]:

@@ -75,8 +75,52 @@ def test_the_body_has_all_there_is_to_know():
     ]
 
 
-def test_a_finding_of_another_product_shows_its_generator():
+def test_without_consolidated_findings_the_control_is_named_by_its_generator():
     assert "Control: security-control/S3.8" in body(draft())
+
+
+@pytest.mark.parametrize(
+    "product",
+    [":product/aws/guardduty", "111122223333:product/111122223333/default", ":product/aws/inspector"],
+)
+def test_what_is_no_control_is_not_called_one(product):
+    raw = {
+        "Types": ["TTPs/Discovery/Recon:EC2-Portscan"],
+        "Compliance": {"SecurityControlId": "S3.8"},
+    }
+    text = body(draft(raw, product_arn=f"arn:aws:securityhub:eu-west-1:{product}", generator_id="detector/1"))
+    assert "\nType: TTPs/Discovery/Recon:EC2-Portscan\nGenerator: detector/1\n" in text
+    assert "Control" not in text
+
+
+def test_vulnerable_packages_come_before_the_remediation_that_refers_to_them():
+    packages = [
+        {"Name": "openssl-libs", "Version": "1.1.1k", "FixedInVersion": "1:1.1.1k-9", "FilePath": "/usr/lib"},
+        {"Name": "zlib", "Version": "1.2", "FixedInVersion": "NotAvailable"},
+    ]
+    raw = {
+        "Vulnerabilities": [
+            {"Id": "CVE-2023-0286", "VulnerablePackages": packages},
+            {"Id": "CVE-2023-9999"},
+            "odd",
+        ],
+        "Remediation": {"Recommendation": {"Text": "Refer to the fixed version in the details above."}},
+    }
+    lines = body(draft(raw)).splitlines()
+    first = lines.index(
+        "Vulnerability: CVE-2023-0286 openssl-libs 1.1.1k in /usr/lib (fixed version: 1:1.1.1k-9)"
+    )
+    assert lines[first + 1 : first + 4] == [
+        "Vulnerability: CVE-2023-0286 zlib 1.2",
+        "Vulnerability: CVE-2023-9999",
+        "Remediation: Refer to the fixed version in the details above.",
+    ]
+
+
+def test_of_many_vulnerable_packages_the_first_ten_are_named():
+    packages = [{"Name": f"package-{number}"} for number in range(13)]
+    text = body(draft({"Vulnerabilities": [{"Id": "CVE-1", "VulnerablePackages": packages}]}))
+    assert "Vulnerability: CVE-1 package-9\nAnd 3 more vulnerable packages.\n" in text
 
 
 def test_of_many_resources_the_first_ten_are_named():
@@ -85,10 +129,12 @@ def test_of_many_resources_the_first_ten_are_named():
     assert lines[-2:] == ["Resource: resource-9", "And 2 more resources."]
 
 
-@pytest.mark.parametrize("field", ["Description", "Compliance", "Remediation"])
+@pytest.mark.parametrize("field", ["Description", "Compliance", "Remediation", "Types", "Vulnerabilities"])
 @given(value=JSON)
 def test_whatever_a_provider_puts_in_a_field_the_body_is_well_formed_and_within_its_limit(field, value):
-    made = body(draft({field: value, "Remediation": {"Recommendation": {"Text": value, "Url": value}}}))
+    shaped = [{"Id": value, "VulnerablePackages": [{"Name": value, "FixedInVersion": value}]}]
+    raw = {"Vulnerabilities": shaped, field: value}
+    made = body(draft({**raw, "Remediation": {"Recommendation": {"Text": value, "Url": value}}}))
     assert utf16_length(made) <= MAX_BODY_CHARACTERS
     assert "Finding: arn:finding/1" in made
     assert all(line.isprintable() or line.strip() for line in made.splitlines())
