@@ -18,13 +18,19 @@ _MAX_RECEIVES: Final = 5
 
 
 def findings_queue(
-    stack: Stack, function: lambda_.Function, *, timeout: Duration, maximum_concurrency: int
+    stack: Stack,
+    function: lambda_.Function,
+    construct_id: str = "ImportedFindings",
+    *,
+    timeout: Duration,
+    maximum_concurrency: int,
 ) -> sqs.Queue:
     """Create an encrypted queue that invokes a function with batches of messages and retries failed ones.
 
     Args:
         stack: The stack.
         function: The function, which processes a batch and returns `batchItemFailures`.
+        construct_id: The construct ID, unique within the stack. Default: `ImportedFindings`.
         timeout: The timeout of the function.
         maximum_concurrency: The number of batches that are processed at a time, 2 to 1,000.
     """
@@ -32,7 +38,7 @@ def findings_queue(
     visibility_timeout = Duration.seconds(6 * timeout.to_seconds())
     queue = sqs.Queue(
         stack,
-        "ImportedFindings",
+        construct_id,
         encryption=sqs.QueueEncryption.SQS_MANAGED,
         enforce_ssl=True,
         retention_period=Duration.days(14),

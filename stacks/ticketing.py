@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Annotations, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -58,24 +57,33 @@ class TicketingStack(Stack):
             description="Open a ticket for each of the selected findings, and write its link to the finding",
             targets=[targets.LambdaFunction(self.function)],
         )
-        queue = findings_queue(
-            self, self.function, timeout=_TIMEOUT, maximum_concurrency=settings.maximum_concurrency
-        )
-        self._rules(settings, queue)
+        self._resolve_tickets(settings)
+        if settings.automatic.enabled:
+            self._open_automatically(settings)
         watch(self)
 
-    def _rules(self, settings: TicketingSettings, queue: sqs.Queue) -> None:
-        """Add the rules. No finding matches both: one with the field already has a ticket."""
-        if settings.automatic.enabled:
-            wanted = settings.automatic.filter
-            fields = {**wanted.user_defined_fields, _FIELD: Exists(present=False)}
-            ImportedFindingsRule(
-                self,
-                "NewFindings",
-                findings=dataclasses.replace(wanted, user_defined_fields=fields),
-                description="Queues imported findings that are to get a ticket",
-                targets=[targets.SqsQueue(queue)],
-            )
+    def _open_automatically(self, settings: TicketingSettings) -> None:
+        """Queue findings that pass the filter. The queue tells the function that they do.
+
+        What is in a finding can't tell it, because other accounts can write there. In a queue of its own, a
+        flood of new findings also doesn't delay the resolution of tickets.
+        """
+        queue = self._queue("NewFindingsQueue", settings)
+        self.function.add_environment("NEW_FINDINGS_QUEUE", queue.queue_arn)
+        rule = ImportedFindingsRule(
+            self,
+            "NewFindings",
+            findings=settings.automatic.filter,
+            description="Queues imported findings that are to get a ticket",
+            targets=[targets.SqsQueue(queue)],
+        )
+        Annotations.of(rule).acknowledge_warning(
+            "securityhub-actions:OverlappingRules",
+            "A finding that comes back has the field and passes the filter.",
+        )
+
+    def _resolve_tickets(self, settings: TicketingSettings) -> None:
+        """Queue all changes of findings with the field. The function ignores those without a ticket."""
         ImportedFindingsRule(
             self,
             "TicketedFindings",
@@ -85,7 +93,16 @@ class TicketingStack(Stack):
                 user_defined_fields={_FIELD: Exists(present=True)},
             ),
             description="Queues changes of findings that have a ticket",
-            targets=[targets.SqsQueue(queue)],
+            targets=[targets.SqsQueue(self._queue("ImportedFindings", settings))],
+        )
+
+    def _queue(self, construct_id: str, settings: TicketingSettings) -> sqs.Queue:
+        return findings_queue(
+            self,
+            self.function,
+            construct_id,
+            timeout=_TIMEOUT,
+            maximum_concurrency=settings.maximum_concurrency,
         )
 
     def _tickets(self) -> dynamodb.Table:

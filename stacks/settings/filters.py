@@ -75,7 +75,41 @@ def _to_values(written: object) -> list[object]:
     return [parse_conditions([item], "")[0] if isinstance(item, Mapping) else item for item in items]
 
 
+def _with_defaults(table: object, **defaults: object) -> object:
+    """Add the defaults of the fields that a table doesn't have."""
+    return {**defaults, **table} if isinstance(table, Mapping) else table
+
+
+def _of_aws_products(table: object) -> object:
+    """Let only findings of AWS's own products pass, unless the table names products.
+
+    Every account can import findings of a product of its own, with any severity and any text. The ARN of such
+    a product contains the account ID.
+
+    Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-custom-providers.html
+    """
+    if isinstance(table, Mapping) and "product_name" in table:
+        return table
+    return _with_defaults(table, product_arn={"wildcard": AWS_PRODUCTS})
+
+
+def _of_failures(table: object) -> object:
+    """Let only failures pass, unless the table names compliance statuses; what checks nothing has none.
+
+    Security Hub sets the status of a control that it can't evaluate to NOT_AVAILABLE or WARNING.
+
+    Source: https://docs.aws.amazon.com/securityhub/latest/userguide/controls-overall-status.html
+    """
+    return _with_defaults(table, compliance_status=["FAILED", {"exists": False}])
+
+
+AWS_PRODUCTS: Final = "arn:*:securityhub:*::product/aws/*"
+
+
+# Of several, the last is applied first.
 Filter = Annotated[FindingFilter, BeforeValidator(_to_filter)]
+AutomaticFilter = Annotated[FindingFilter, BeforeValidator(_to_filter), BeforeValidator(_of_aws_products)]
+FailuresFilter = Annotated[AutomaticFilter, BeforeValidator(_of_failures)]
 
 
 FILTER_DESCRIPTION: Final = (

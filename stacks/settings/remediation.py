@@ -13,7 +13,7 @@ from pydantic import (
 )
 
 from stacks.remediation_catalog import CatalogEntry, check_parameters, chosen, read_catalog
-from stacks.settings.filters import FILTER_DESCRIPTION, Filter
+from stacks.settings.filters import FILTER_DESCRIPTION, AutomaticFilter
 from stacks.settings.forms import ANY, ROLE_NAME, UNIT, AccountId, ResourceTags, Section, listed
 
 
@@ -112,7 +112,7 @@ class AutomaticSettings(Section):
     maximum_concurrency: int = Field(
         ge=2, le=1000, description="a whole number from 2 to 1000, the batches that are processed at a time"
     )
-    filter: Filter = Field(description=FILTER_DESCRIPTION)
+    filter: AutomaticFilter = Field(description=FILTER_DESCRIPTION)
 
 
 class RemediationSettings(Section):

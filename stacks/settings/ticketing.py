@@ -11,7 +11,7 @@ from pydantic import (
 )
 
 from securityhub_actions.filters import FindingFilter
-from stacks.settings.filters import FILTER_DESCRIPTION, Filter
+from stacks.settings.filters import FILTER_DESCRIPTION, FailuresFilter
 from stacks.settings.forms import HTTPS_URL, STORED_NAME, URL_DESCRIPTION, Section, listed
 
 # Findings that need no more work, as the function determines them.
@@ -26,7 +26,7 @@ class AutomaticTicketsSettings(Section):
     """Tickets for imported findings."""
 
     enabled: bool = Field(description="true or false, whether tickets are opened for imported findings")
-    filter: Filter = Field(description=FILTER_DESCRIPTION)
+    filter: FailuresFilter = Field(description=FILTER_DESCRIPTION)
 
     @field_validator("filter")
     @classmethod
@@ -34,7 +34,7 @@ class AutomaticTicketsSettings(Section):
         if "Tickets" in findings.user_defined_fields:
             raise ValueError(
                 "user_defined_fields contains Tickets, where the function stores its links; remove it, "
-                "because the rule already matches only findings without it"
+                "because a finding that comes back has links and needs a new ticket"
             )
         return findings
 
@@ -44,7 +44,7 @@ class AutomaticTicketsSettings(Section):
         for name, settled in _SETTLED.items():
             wanted = getattr(findings, name)
             if wanted is None and name == "compliance_status":
-                continue  # GuardDuty findings, for example, have none
+                continue
             conditions = findings.fields[name].conditions(name, wanted) if wanted is not None else None
             passing = [
                 value

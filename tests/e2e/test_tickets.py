@@ -84,6 +84,18 @@ def issues(vendors, finding):
     return [issue for issue in vendors.jira.issues.values() if finding["Id"] in json.dumps(issue.description)]
 
 
+def queued(aws):
+    """How many imported findings wait, or are worked on."""
+    sqs = aws.client("sqs")
+    attributes = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    return sum(
+        int(count)
+        for url in sqs.list_queues(QueueNamePrefix=STACK)["QueueUrls"]
+        if "Findings" in url
+        for count in sqs.get_queue_attributes(QueueUrl=url, AttributeNames=attributes)["Attributes"].values()
+    )
+
+
 def test_twenty_findings_get_one_ticket_each_and_it_is_resolved_with_them(app, vendors):
     findings = [finding_of(f"pressed-{number:02}") for number in range(20)]
     import_findings(app, findings)
@@ -130,6 +142,46 @@ def test_an_imported_critical_finding_gets_a_ticket_without_a_press(app, vendors
     assert len(issues(vendors, critical)) == 1
     assert stored(app, critical)["Workflow"]["Status"] == "NOTIFIED"
     assert issues(vendors, high) == []
+
+
+def test_what_others_write_into_the_field_neither_opens_a_ticket_nor_keeps_one_from_being_opened(
+    app, vendors
+):
+    fields = {"Tickets": "our own note"}
+    passing = finding_of("field-critical", severity="CRITICAL", UserDefinedFields=fields)
+    others = [
+        finding_of("field-high", severity="HIGH", UserDefinedFields=fields),
+        finding_of("field-foreign", severity="CRITICAL", UserDefinedFields=fields)
+        | {"ProductArn": f"arn:aws:securityhub:{HOME}:{DEFAULT_ACCOUNT}:product/{DEFAULT_ACCOUNT}/default"},
+    ]
+    import_findings(app, [*others, passing])
+    app.wait_until(lambda: links(app, passing).startswith("Jira "), what="the links")
+    assert links(app, passing).endswith("; our own note")
+    app.wait_until(lambda: queued(app) == 0, what="the last message")
+    for finding in others:
+        assert issues(vendors, finding) == []
+        assert stored(app, finding)["UserDefinedFields"] == fields
+        assert stored(app, finding)["Workflow"]["Status"] == "NEW"
+
+
+def test_a_control_that_could_not_be_evaluated_after_it_passed_gets_no_second_ticket(app, vendors):
+    finding = finding_of("evaluated", severity="CRITICAL")
+    import_findings(app, [finding])
+    app.wait_until(lambda: links(app, finding), what="the links")
+    for minute, status in enumerate(("PASSED", "NOT_AVAILABLE", "PASSED", "NOT_AVAILABLE", "FAILED")):
+        severity = "CRITICAL" if status == "FAILED" else "INFORMATIONAL"
+        update = {"UpdatedAt": f"2030-01-01T00:{minute:02}:00.000Z", "Severity": {"Label": severity}}
+        import_findings(
+            app, [{**finding, **update, "Compliance": {**finding["Compliance"], "Status": status}}]
+        )
+        if status == "PASSED":
+            app.wait_until(
+                lambda: all(issue.status == "Done" for issue in issues(vendors, finding)),
+                what="the resolution of the issue",
+            )
+    app.wait_until(lambda: len(issues(vendors, finding)) == 2, what="the ticket for the failure")
+    app.wait_until(lambda: queued(app) == 0, what="the last message")
+    assert [issue.status for issue in issues(vendors, finding)].count("Open") == 1
 
 
 def test_while_a_tracker_is_down_the_other_has_its_tickets_and_no_finding_is_lost(app, vendors):

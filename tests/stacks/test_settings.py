@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from securityhub_actions.filters import AnythingBut, Exists, FindingFilter, Numeric, Prefix, Suffix
+from securityhub_actions.filters import AnythingBut, Exists, FindingFilter, Numeric, Prefix, Suffix, Wildcard
 from stacks.settings import SettingsError, check_settings, load_settings
 from tests.hypothesis_profiles import examples
 from tests.shipped_settings import SHIPPED_SETTINGS_FILE, load_shipped_settings
@@ -601,9 +601,34 @@ def test_a_wrong_setting_of_ticketing_is_named_with_what_is_allowed(old, new, me
         check_settings(with_remediation(old, new), source="settings.toml")
 
 
-def test_findings_without_a_compliance_status_may_get_tickets_as_well():
+def test_automatic_tickets_are_by_default_for_failures_and_what_checks_nothing_of_products_of_aws():
     automatic = load_shipped_settings().ticketing.automatic
-    assert automatic.filter == FindingFilter(severity=["CRITICAL", "HIGH"])
+    assert automatic.filter == FindingFilter(
+        severity=["CRITICAL", "HIGH"],
+        product_arn=[Wildcard("arn:*:securityhub:*::product/aws/*")],
+        compliance_status=["FAILED", Exists(present=False)],
+    )
+
+
+def test_automatic_remediation_is_by_default_for_findings_of_products_of_aws():
+    automatic = load_shipped_settings().remediation.automatic
+    assert automatic.filter == FindingFilter(
+        severity=["CRITICAL", "HIGH"], product_arn=[Wildcard("arn:*:securityhub:*::product/aws/*")]
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "product_arn", "product_name"),
+    [
+        ('product_arn = "ANY"', None, None),
+        ('product_name = "Prowler"', None, ["Prowler"]),
+        ('product_arn = { suffix = "/default" }', [Suffix("/default")], None),
+    ],
+)
+def test_a_filter_that_names_products_has_only_those(written, product_arn, product_name):
+    settings = check_settings(with_remediation(FILTERED, f"{FILTERED}\n{written}"), source="settings.toml")
+    found = settings.ticketing.automatic.filter
+    assert (found.product_arn, found.product_name) == (product_arn, product_name)
 
 
 def test_a_rule_for_imported_findings_is_refused_where_no_remediation_serves_a_control():

@@ -78,13 +78,44 @@ def test_every_tracker_finds_its_settings_in_the_environment(template):
     assert [tracker.name for tracker in trackers] == ["Jira", "ServiceNow", "PagerDuty", "Slack"]
 
 
-def test_no_finding_goes_through_both_rules(template):
-    assert pattern_of(template, "NewFindings") == {
+def test_new_findings_are_failures_of_products_of_aws_unless_the_filter_says_otherwise(
+    template, new_template
+):
+    shipped = {
+        "ProductArn": [{"wildcard": "arn:*:securityhub:*::product/aws/*"}],
         "Severity": {"Label": ["CRITICAL", "HIGH"]},
+        "Compliance": {"Status": ["FAILED", {"exists": False}]},
         "Workflow": {"Status": ["NEW"]},
         "RecordState": ["ACTIVE"],
-        "UserDefinedFields": {"Tickets": [{"exists": False}]},
     }
+    assert pattern_of(template, "NewFindings") == shipped
+    everything = {"product_arn": "ANY", "compliance_status": "ANY"}
+    template = new_template(automatic={"enabled": True, "filter": everything})
+    assert pattern_of(template, "NewFindings") == {"Workflow": {"Status": ["NEW"]}, "RecordState": ["ACTIVE"]}
+    template = new_template(automatic={"enabled": True, "filter": {"product_name": "Prowler"}})
+    assert "ProductArn" not in pattern_of(template, "NewFindings")
+
+
+def test_every_rule_has_a_queue_of_its_own_and_the_function_knows_which_is_for_new_findings(template):
+    (new,) = template.find_resources(
+        "AWS::SQS::Queue", {"Properties": {"VisibilityTimeout": 1800}}
+    ).keys() - {
+        name for name in template.find_resources("AWS::SQS::Queue") if name.startswith("ImportedFindings")
+    }
+    template.has_resource_properties(
+        "AWS::Lambda::Function",
+        {
+            "Environment": {
+                "Variables": Match.object_like({"NEW_FINDINGS_QUEUE": {"Fn::GetAtt": [new, "Arn"]}})
+            }
+        },
+    )
+    sources = [
+        rule["Properties"]["Targets"][0]["Arn"]["Fn::GetAtt"][0]
+        for name, rule in template.find_resources("AWS::Events::Rule").items()
+        if name.startswith("NewFindings")
+    ]
+    assert sources == [new]
     assert pattern_of(template, "TicketedFindings") == {"UserDefinedFields": {"Tickets": [{"exists": True}]}}
 
 
@@ -93,6 +124,7 @@ def test_without_the_automatic_rule_pressed_tickets_are_resolved_all_the_same(ne
     template.resource_count_is("AWS::Events::Rule", 2)
     assert pattern_of(template, "TicketedFindings")
     template.resource_count_is("AWS::Lambda::EventSourceMapping", 1)
+    assert "NEW_FINDINGS_QUEUE" not in json.dumps(template.to_json())
 
 
 def test_imported_findings_wait_in_a_queue_and_are_worked_on_a_few_at_a_time(template):

@@ -39,19 +39,22 @@ class Sighting:
         finding: The finding.
         moment: Orders the sightings of a finding, however late or often they are delivered.
         pressed: Whether an analyst asked for a ticket.
+        passes_filter: Whether the finding passes the filter for tickets without a press.
     """
 
     finding: Finding
     moment: Moment
     pressed: bool
+    passes_filter: bool
 
     @classmethod
-    def of(cls, finding: Finding, event: FindingsEvent) -> Sighting:
+    def of(cls, finding: Finding, event: FindingsEvent, *, passes_filter: bool) -> Sighting:
         """Return a finding as an event shows it."""
         return cls(
             finding=finding,
             moment=(finding.updated_at or event.time, event.time),
             pressed=isinstance(event, CustomActionEvent),
+            passes_filter=passes_filter,
         )
 
     def as_it_is_now(self, finding: Finding) -> Sighting:
@@ -76,8 +79,12 @@ class Sighting:
 
     @property
     def wants_ticket(self) -> bool:
-        """Whether somebody should have a ticket about it."""
-        return self.pressed or not self.verdict
+        """Whether it is a reason to open a ticket: an analyst asks for one, or the filter lets it pass.
+
+        That a finding is not settled is no reason. Security Hub says so, too, of a control that it could not
+        evaluate, and nothing else in a finding is: other accounts choose what is in their findings.
+        """
+        return self.pressed or (self.passes_filter and not self.verdict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,20 +146,27 @@ def next_step(entry: Entry | None, sighting: Sighting) -> Step:
         return Step.BEGIN if sighting.wants_ticket else Step.NOTHING
     is_newer = sighting.moment > entry.seen
     settles = (
-        not sighting.wants_ticket and sighting.moment >= entry.seen and sighting.verdict != entry.verdict
+        bool(sighting.verdict)
+        and not sighting.pressed
+        and sighting.moment >= entry.seen
+        and sighting.verdict != entry.verdict
     )
     step = Step.REMEMBER if is_newer and not sighting.pressed else Step.NOTHING
     if entry.state is State.OPENING:
-        # An attempt stopped halfway. Whoever comes along finishes it, or cleans up if it is wanted no more.
+        # An attempt stopped halfway. Any newer event finishes it, or cleans up if it is no longer wanted.
         unfinished = Step.GIVE_UP if settles else Step.NOTHING
-        step = Step.FINISH if sighting.wants_ticket else unfinished
+        is_wanted = sighting.wants_ticket or (is_newer and not sighting.verdict)
+        step = Step.FINISH if is_wanted else unfinished
     elif entry.state is State.RESOLVING:
-        # Decided, and perhaps done: whoever comes along closes the ticket, before there can be another.
+        # Decided, and perhaps done: any event closes the ticket, before there can be another.
         step = Step.CLOSE
     elif entry.state is State.OPEN and settles:
         step = Step.RESOLVE
     elif entry.state is State.RESOLVED and is_newer and sighting.wants_ticket:
         step = Step.BEGIN
+    elif entry.state is State.RESOLVED and not sighting.verdict:
+        # To remember it would make an event that the filter lets pass, and that comes late, an old one.
+        step = Step.NOTHING
     return step
 
 

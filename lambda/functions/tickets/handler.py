@@ -13,6 +13,7 @@ from functions.tickets.logic import Invocation, Services, handle_findings
 from functions.tickets.outcomes import TicketsIncompleteError
 from functions.tickets.ticket_table import TicketTable
 from functions.tickets.trackers import enabled_trackers
+from functions.tickets.write_back import has_field
 from invocation.clients import create_client
 from invocation.environment import required
 from invocation.messages import work_on_messages
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 logger = Logger(service="tickets")
+
+NEW_FINDINGS_QUEUE = os.environ.get("NEW_FINDINGS_QUEUE", "")
+"""ARN of the queue of the rule for new findings; empty where no ticket is opened without a press."""
 
 
 # Made once a container, so that wrong settings show at cold start and connections are reused.
@@ -56,22 +60,38 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
     once.register_lambda_context(context)
     invocation = Invocation(request_id=context.aws_request_id, function_arn=context.invoked_function_arn)
     if "Records" not in event:
-        return _handle(event, invocation, is_late=False)
+        return _handle(event, invocation, None)
 
     def handle_message(body: object, record: SQSRecord) -> None:
-        was_tried = int(record.attributes.approximate_receive_count or 1) > 1
-        _handle(body, invocation, is_late=was_tried)
+        _handle(body, invocation, record)
 
     return work_on_messages(event, context, handle_message)
 
 
-def _handle(event: object, invocation: Invocation, *, is_late: bool) -> dict[str, object]:
+def _passes_filter(parsed: FindingsEvent, record: SQSRecord) -> bool:
+    """Say whether the rule for new findings queued a message, which EventBridge does by the filter.
+
+    The other rule lets pass only what has the field. What lies in its queue without was queued by the rule
+    for new findings, before that had a queue of its own.
+    """
+    if record.event_source_arn == NEW_FINDINGS_QUEUE:
+        return True
+    return not any(has_field(finding) for finding in parsed.findings)
+
+
+def _handle(event: object, invocation: Invocation, record: SQSRecord | None) -> dict[str, object]:
     parsed = parse_event(event)
     if not isinstance(parsed, FindingsEvent):
         reason = explain_no_findings(parsed, not_done="no ticket was opened")
         logger.warning(reason)
         return {"skipped": reason}
-    summary = handle_findings(parsed, services=services, invocation=invocation, is_late=is_late)
+    summary = handle_findings(
+        parsed,
+        services=services,
+        invocation=invocation,
+        passes_filter=record is not None and _passes_filter(parsed, record),
+        is_late=record is not None and int(record.attributes.approximate_receive_count or 1) > 1,
+    )
     report = summary.to_json()
     if summary.failures:
         logger.error("Tickets incomplete", extra={"event_id": parsed.event_id, "summary": report})

@@ -113,7 +113,12 @@ class _ToldError(Exception):
 
 
 def handle_findings(
-    event: FindingsEvent, *, services: Services, invocation: Invocation, is_late: bool = False
+    event: FindingsEvent,
+    *,
+    services: Services,
+    invocation: Invocation,
+    passes_filter: bool = False,
+    is_late: bool = False,
 ) -> Summary:
     """Open, or resolve, the tickets of every finding of an event, and write to each what happened.
 
@@ -128,12 +133,20 @@ def handle_findings(
         event: The findings: an analyst pressed a custom action on them, or they were imported.
         services: The world outside.
         invocation: One for each invocation, also where that has several events.
+        passes_filter: Whether the rule for tickets without a press let the event pass. Otherwise a ticket is
+            opened only for a press. Default: False.
         is_late: Whether it may be half an hour and more since the event was sent.
 
     Returns:
         What became of every finding; the caller decides what a failure means.
     """
-    run = _Run(event=event, services=services, invocation=invocation, is_late=is_late)
+    run = _Run(
+        event=event,
+        services=services,
+        invocation=invocation,
+        passes_filter=passes_filter,
+        is_late=is_late,
+    )
     return Summary(
         reports=tuple(run.report_of(finding) for finding in distinct(event.findings)),
         malformed=event.malformed_findings,
@@ -147,6 +160,7 @@ class _Run:
     event: FindingsEvent
     services: Services
     invocation: Invocation
+    passes_filter: bool
     is_late: bool
 
     def report_of(self, finding: Finding) -> Report:
@@ -155,12 +169,16 @@ class _Run:
         failures: dict[str, str] = {}
         try:
             sighting = self._sighting(finding)
+            known = self.services.tickets.load_all(finding)
         except Exception as error:  # noqa: BLE001 - whatever one finding meets, the others get their turn
             failures[SECURITY_HUB] = f"{type(error).__name__}: {error}".rstrip(". ")
             return Report(finding=finding, tickets=tickets, failures=failures)
+        if not known and not sighting.wants_ticket:
+            # Whoever can write to the finding can make a rule match it. Only the table knows of tickets.
+            return Report(finding=finding, tickets=tickets, failures=failures)
         for tracker in self.services.trackers:
             try:
-                tickets[tracker.name] = _described(self._follow(sighting, tracker))
+                tickets[tracker.name] = _described(self._follow(_joining(sighting, tracker, known), tracker))
             except Exception as error:  # noqa: BLE001 - whatever one meets, the others get their turn
                 failures[tracker.name] = f"{type(error).__name__}: {error}".rstrip(". ")
         try:
@@ -170,7 +188,7 @@ class _Run:
         return Report(finding=finding, tickets=tickets, failures=failures)
 
     def _sighting(self, finding: Finding) -> Sighting:
-        sighting = Sighting.of(finding, self.event)
+        sighting = Sighting.of(finding, self.event, passes_filter=self.passes_filter)
         current = self.services.security_hub.get_finding(finding) if self.is_late else None
         return sighting.as_it_is_now(current) if current else sighting
 
@@ -285,7 +303,9 @@ class _Run:
         for item in write_to_findings(
             [finding],
             security_hub=self.services.security_hub,
-            workflow_status=status_to_write(finding, news),
+            workflow_status=status_to_write(
+                finding, {name: entry for name, entry in news.items() if not entry.told}
+            ),
             note_text=with_earlier_note(note, finding, author=self.invocation.function_arn),
             note_updated_by=self.invocation.function_arn,
             user_defined_fields=fields_to_write(finding, entries),
@@ -307,6 +327,13 @@ class _Run:
                 continue
             return
         raise ChangedMeanwhileError("others keep changing what is remembered of the ticket")
+
+
+def _joining(sighting: Sighting, tracker: Tracker, known: Mapping[str, Entry]) -> Sighting:
+    """Let a tracker that was enabled later have its ticket, too, where another one has a ticket now."""
+    has_tickets = any(entry.state is not State.RESOLVED for entry in known.values())
+    joins = has_tickets and tracker.name not in known
+    return replace(sighting, passes_filter=True) if joins else sighting
 
 
 def _described(entry: Entry | None) -> str:

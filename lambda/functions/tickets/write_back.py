@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
@@ -13,22 +14,32 @@ from securityhub.findings.updates import MAX_NOTE_CHARACTERS, asked_by, truncate
 FIELD: Final = "Tickets"
 # https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchUpdateFindings.html
 MAX_FIELD_CHARACTERS: Final = 1024
+_SEPARATOR: Final = "; "
+# A link as this function writes it: tracker, ticket, URL.
+_OWN_PART: Final = re.compile(r"[A-Za-z]+ \S+ https?://\S+")
 _WORDS: Final = {State.OPEN: "Ticket opened", State.RESOLVED: "Ticket resolved"}
 
 
 def fields_to_write(finding: Finding, entries: Mapping[str, Entry]) -> dict[str, str] | None:
     """Return the finding's user-defined fields with the links, or None where it has them already.
 
-    An update replaces all of the fields, so those of others are in it as the event shows them.
+    An update replaces all of the fields, so those of others are in it as the event shows them. What others
+    have written into the field of the links follows the links, as far as it fits.
     """
-    links = truncate(_links(entries), MAX_FIELD_CHARACTERS)
+    foreign = [part for part in _parts(finding) if not _OWN_PART.fullmatch(part)]
+    value = truncate(_SEPARATOR.join([*_links(entries), *foreign]), MAX_FIELD_CHARACTERS)
     fields = _fields(finding)
-    return None if fields.get(FIELD, "") == links else {**fields, FIELD: links}
+    return None if fields.get(FIELD, "") == value else {**fields, FIELD: value}
+
+
+def has_field(finding: Finding) -> bool:
+    """Say whether the finding has the field, whoever wrote it."""
+    return FIELD in _fields(finding)
 
 
 def has_links(finding: Finding) -> bool:
-    """Say whether the finding has the field, as the event shows it."""
-    return bool(_fields(finding).get(FIELD))
+    """Say whether the finding has links of this function, as the event shows it."""
+    return any(_OWN_PART.fullmatch(part) for part in _parts(finding))
 
 
 def compose_note(
@@ -37,7 +48,7 @@ def compose_note(
     """Return what the finding's note says: what, when and by whom; at most 512 characters."""
     origin = f" {now.isoformat(timespec='seconds')} by {asked_by(event)}, request {request_id}."
     news = [
-        f"{word}: {_links(told)}."
+        f"{word}: {_SEPARATOR.join(_links(told))}."
         for state, word in _WORDS.items()
         if (told := {name: entry for name, entry in entries.items() if entry.state is state})
     ]
@@ -55,6 +66,10 @@ def _fields(finding: Finding) -> dict[str, str]:
     return {str(key): str(value) for key, value in present.items()} if isinstance(present, Mapping) else {}
 
 
-def _links(entries: Mapping[str, Entry]) -> str:
+def _parts(finding: Finding) -> list[str]:
+    return [part for part in _fields(finding).get(FIELD, "").split(_SEPARATOR) if part.strip()]
+
+
+def _links(entries: Mapping[str, Entry]) -> list[str]:
     tickets = {name: entry.ticket for name, entry in sorted(entries.items()) if entry.ticket}
-    return "; ".join(f"{name} {ticket.id} {ticket.link}" for name, ticket in tickets.items())
+    return [f"{name} {ticket.id} {ticket.link}" for name, ticket in tickets.items()]

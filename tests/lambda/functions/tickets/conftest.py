@@ -22,6 +22,7 @@ from securityhub.findings.updates import NotUpdated, RequestRefusedError
 
 FUNCTION_ARN = "arn:aws:lambda:eu-west-1:111122223333:function:example"
 ACTION_ARN = "arn:aws:securityhub:eu-west-1:111122223333:action/custom/OpenTicket"
+NEW_FINDINGS, CHANGES = "NewFindings", "TicketedFindings"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -129,6 +130,7 @@ class World:
         history: all events that were ever in the queue.
         tried: ids of the events that were delivered before.
         hub_is_down: whether findings can't be read.
+        opens_without_a_press: whether there is a rule for new findings.
     """
 
     def __init__(self, template, store):
@@ -143,6 +145,7 @@ class World:
         self.findings, self.notes, self.unwritable = {}, {}, set()
         self.queue, self.history, self.tried = [], [], set()
         self.hub_is_down = False
+        self.opens_without_a_press = True
         self.store.records.clear()
         self.tickets = MemoryTickets(self.checkpoint)
         self.trackers = tuple(MemoryTracker(name, self.checkpoint) for name in ("Jira", "Slack"))
@@ -244,12 +247,23 @@ class World:
 
     def _store(self, finding):
         self.findings[finding["Id"]] = finding
-        has_tickets = "Tickets" in finding.get("UserDefinedFields", {})
-        is_new = (finding["Workflow"]["Status"], finding["RecordState"]) == ("NEW", "ACTIVE")
-        if has_tickets or is_new:  # the two rules
-            arn = f"{finding['ProductArn']}/{finding['Id']}"
-            imported = self._envelope("Security Hub Findings - Imported", arn)
-            self._send({**imported, "detail": {"findings": [copy.deepcopy(finding)]}})
+        arn = f"{finding['ProductArn']}/{finding['Id']}"
+        envelope = self._envelope("Security Hub Findings - Imported", arn)
+        imported = {**envelope, "detail": {"findings": [copy.deepcopy(finding)]}}
+        if "Tickets" in finding.get("UserDefinedFields", {}):
+            self._send({**imported, "rule": CHANGES})
+        if self.passes_filter(finding):
+            self._send({**imported, "rule": NEW_FINDINGS})
+
+    def passes_filter(self, finding):
+        """Say whether the rule for new findings lets a finding pass."""
+        return (
+            self.opens_without_a_press
+            and finding["Workflow"]["Status"] == "NEW"
+            and finding["RecordState"] == "ACTIVE"
+            and finding["Compliance"]["Status"] == "FAILED"
+            and finding["Severity"]["Label"] == "CRITICAL"
+        )
 
     def _envelope(self, detail_type, resource):
         return {
@@ -278,6 +292,7 @@ class World:
         return handle_findings(
             parse_event(event),
             services=self.services(remaining_milliseconds=remaining_milliseconds),
+            passes_filter=event.get("rule") == NEW_FINDINGS,
             is_late=is_late,
             invocation=Invocation(
                 request_id=f"request-{event['id']}", function_arn=FUNCTION_ARN, **invocation
@@ -294,8 +309,9 @@ class World:
             intrude: what runs then.
         """
         self._until_death, self._until_intrusion, self._intrude = death_after, intrusion_after, intrude
-        is_late = event["id"] in self.tried
-        self.tried.add(event["id"])
+        delivery = (event["id"], event.get("rule"))
+        is_late = delivery in self.tried
+        self.tried.add(delivery)
         remaining = 60_000 if death_after is None else -1
         try:
             summary = self.handle(event, remaining_milliseconds=remaining, is_late=is_late)

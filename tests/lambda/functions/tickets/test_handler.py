@@ -10,7 +10,9 @@ from functions.tickets.outcomes import TicketsIncompleteError
 from invocation.once import RememberedWork
 from securityhub.events import MalformedEventError
 
+NEW_FINDINGS_QUEUE = "arn:aws:sqs:eu-west-1:111122223333:new-findings"
 ENVIRONMENT = {
+    "NEW_FINDINGS_QUEUE": NEW_FINDINGS_QUEUE,
     "IDEMPOTENCY_TABLE": "done",
     "TICKET_TABLE": "tickets",
     "TRACKERS": "jira",
@@ -47,7 +49,7 @@ def imported(world):
     return make
 
 
-def batch(*bodies, received=1):
+def batch(*bodies, received=1, queue=NEW_FINDINGS_QUEUE):
     attributes = {"ApproximateReceiveCount": str(received)}
     return {
         "Records": [
@@ -55,6 +57,7 @@ def batch(*bodies, received=1):
                 "messageId": f"message-{number}",
                 "body": body,
                 "eventSource": "aws:sqs",
+                "eventSourceARN": queue,
                 "attributes": attributes,
             }
             for number, body in enumerate(bodies)
@@ -97,6 +100,30 @@ def test_the_same_message_twice_opens_one_ticket(handler, imported, lambda_conte
     handler.handle(batch(body, body), lambda_context)
     handler.handle(batch(body), lambda_context)
     assert world.open_issues("A") == ["JIRA-1", "SLACK-1"]
+
+
+@pytest.mark.parametrize("field", ["our own note", "Jira SEC-1 https://jira.example.com/SEC-1", ""])
+def test_only_a_message_of_the_queue_for_new_findings_opens_a_ticket(
+    handler, imported, lambda_context, world, field
+):
+    event = imported("A")
+    event["detail"]["findings"][0]["UserDefinedFields"] = {"Tickets": field}
+    event["detail"]["findings"].insert(0, {**event["detail"]["findings"][0], "Id": "B"})
+    del event["detail"]["findings"][0]["UserDefinedFields"]
+    body = json.dumps(event)
+    handler.handle(batch(body, queue=f"{NEW_FINDINGS_QUEUE}-2"), lambda_context)
+    handler.handle(event, lambda_context)
+    assert world.tickets.entries == {}
+    handler.handle(batch(body), lambda_context)
+    assert world.open_issues("A") == ["JIRA-2", "SLACK-2"]
+
+
+def test_a_new_finding_that_was_queued_before_the_queues_were_two_gets_its_ticket(
+    handler, imported, lambda_context, world
+):
+    body = json.dumps(imported("A"))
+    handler.handle(batch(body, queue=f"{NEW_FINDINGS_QUEUE}-2"), lambda_context)
+    assert len(world.open_issues("A")) == 2
 
 
 def test_insight_results_open_nothing_and_are_explained(handler, load_event, lambda_context, world):

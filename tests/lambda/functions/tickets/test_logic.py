@@ -11,7 +11,10 @@ from functions.tickets.contract import TrackerError
 from functions.tickets.outcomes import TicketsIncompleteError
 from tests.hypothesis_profiles import examples
 
-FAILED, PASSED = {"Compliance": {"Status": "FAILED"}}, {"Compliance": {"Status": "PASSED"}}
+CRITICAL, INFORMATIONAL = {"Severity": {"Label": "CRITICAL"}}, {"Severity": {"Label": "INFORMATIONAL"}}
+FAILED = {"Compliance": {"Status": "FAILED"}, **CRITICAL}
+PASSED = {"Compliance": {"Status": "PASSED"}, **INFORMATIONAL}
+NOT_EVALUATED = {"Compliance": {"Status": "NOT_AVAILABLE"}, **INFORMATIONAL}
 ARCHIVED = {"RecordState": "ARCHIVED"}
 
 
@@ -124,6 +127,100 @@ def test_a_finding_that_comes_back_gets_a_new_ticket_that_knows_of_the_earlier_o
     assert "JIRA-2" in ticketed.findings["A"]["UserDefinedFields"]["Tickets"]
 
 
+@pytest.mark.parametrize("opens_without_a_press", [True, False])
+@pytest.mark.parametrize("text", ["our own note", "Jira SEC-1 https://jira.example.com/SEC-1"])
+def test_text_of_others_in_the_field_opens_nothing_and_stays(world, text, opens_without_a_press):
+    world.opens_without_a_press = opens_without_a_press
+    fields = {"Tickets": text}
+    world.import_finding("A", UserDefinedFields=fields, **INFORMATIONAL)
+    world.import_finding("A", **PASSED)
+    assert world.deliver_all() == 2
+    assert (world.open_issues("A"), world.notes, world.tickets.entries) == ([], {}, {})
+    assert world.findings["A"]["UserDefinedFields"] == fields
+
+
+def test_text_of_others_in_the_field_keeps_no_finding_from_its_ticket_and_follows_the_links(world):
+    world.import_finding("A", UserDefinedFields={"Tickets": "our own note; call Ann"})
+    world.deliver_all()
+    assert world.open_issues("A") == ["JIRA-1", "SLACK-1"]
+    world.import_finding("A", **PASSED)
+    world.import_finding("A", **FAILED)
+    world.deliver_all()
+    assert links_of(world, "A") == (
+        "Jira JIRA-2 https://jira.example.com/JIRA-2; Slack SLACK-2 https://slack.example.com/SLACK-2; "
+        "our own note; call Ann"
+    )
+
+
+@pytest.mark.parametrize("changes", [NOT_EVALUATED, {**FAILED, "Severity": {"Label": "LOW"}}])
+def test_what_comes_back_without_passing_the_filter_gets_no_ticket(ticketed, changes):
+    for _ in range(3):
+        ticketed.import_finding("A", **PASSED)
+        ticketed.import_finding("A", **changes)
+        ticketed.deliver_all()
+    assert ticketed.open_issues("A") == []
+    assert len(ticketed.trackers[0].issues) == 1
+    ticketed.import_finding("A", **FAILED)
+    ticketed.deliver_all()
+    assert ticketed.open_issues("A") == ["JIRA-2", "SLACK-2"]
+
+
+def test_a_control_that_could_not_be_evaluated_keeps_its_ticket(ticketed):
+    ticketed.import_finding("A", **NOT_EVALUATED)
+    ticketed.deliver_all()
+    assert ticketed.open_issues("A") == ["JIRA-1", "SLACK-1"]
+    ticketed.import_finding("A", **PASSED)
+    ticketed.deliver_all()
+    assert ticketed.open_issues("A") == []
+
+
+def test_while_no_ticket_is_opened_without_a_press_what_comes_back_gets_none(world):
+    world.opens_without_a_press = False
+    world.import_finding("A")
+    world.press("A")
+    world.deliver_all()
+    world.import_finding("A", **PASSED)
+    world.import_finding("A", **FAILED)
+    world.deliver_all()
+    assert (world.open_issues("A"), len(world.trackers[0].issues)) == ([], 1)
+    world.press("A")
+    world.deliver_all()
+    assert world.open_issues("A") == ["JIRA-2", "SLACK-2"]
+
+
+def test_of_the_two_messages_of_a_finding_that_comes_back_either_may_be_first(ticketed):
+    for number in (2, 3):
+        ticketed.import_finding("A", **PASSED)
+        ticketed.deliver_all()
+        ticketed.import_finding("A", **FAILED)
+        first, second = ticketed.queue if number == 2 else reversed(ticketed.queue)
+        ticketed.deliver(first)
+        ticketed.deliver(second)
+        ticketed.deliver_all()
+        assert ticketed.open_issues("A") == [f"JIRA-{number}", f"SLACK-{number}"]
+
+
+def test_a_finding_that_was_notified_meanwhile_gets_the_ticket_for_its_return_all_the_same(ticketed):
+    ticketed.import_finding("A", **PASSED)
+    ticketed.deliver_all()
+    ticketed.import_finding("A", **FAILED)
+    ticketed.set_status("A", "NOTIFIED")
+    for queued in reversed(ticketed.queue.copy()):
+        ticketed.deliver(queued)
+    ticketed.deliver_all()
+    assert ticketed.open_issues("A") == ["JIRA-2", "SLACK-2"]
+
+
+def test_a_tracker_that_is_enabled_later_gets_its_ticket_as_the_finding_changes(world, jira):
+    trackers, world.trackers = world.trackers, (jira,)
+    world.import_finding("A")
+    world.deliver_all()
+    world.trackers = trackers
+    world.set_status("A", "NOTIFIED")
+    world.deliver_all()
+    assert world.open_issues("A") == ["JIRA-1", "SLACK-1"]
+
+
 def test_old_events_delivered_again_neither_open_nor_resolve_anything(ticketed):
     for changes in (PASSED, FAILED):
         ticketed.import_finding("A", **changes)
@@ -145,9 +242,8 @@ def test_old_events_delivered_again_neither_open_nor_resolve_anything(ticketed):
 def test_events_in_the_wrong_order_leave_what_the_newest_one_says(ticketed):
     ticketed.import_finding("A", **PASSED)
     ticketed.import_finding("A", **FAILED)
-    passed, failed = ticketed.queue
-    ticketed.deliver(failed)
-    ticketed.deliver(passed)
+    for queued in reversed(ticketed.queue.copy()):
+        ticketed.deliver(queued)
     ticketed.deliver_all()
     assert ticketed.open_issues("A") == ["JIRA-1", "SLACK-1"]
 
@@ -364,26 +460,23 @@ def test_wherever_an_invocation_dies_the_next_one_ends_what_it_began(world, chan
 
 
 @pytest.mark.parametrize("changes", [FAILED, PASSED])
-def test_wherever_another_invocation_comes_in_between_there_is_one_ticket_and_the_links_are_right(
-    world, changes
-):
+def test_wherever_a_change_comes_in_between_there_is_one_ticket_and_the_links_are_right(world, changes):
     for intrusion_after in range(60):
         world.forget()
         world.import_finding("A")
-        first = world.queue[0]
-        world.import_finding("A", **changes)
-        second = world.queue[1]
         intruded = []
-        world.deliver(
-            first,
-            intrusion_after=intrusion_after,
-            intrude=lambda: intruded.append(world.deliver(second)),  # noqa: B023 - called in this iteration
-        )
+
+        def intrude():
+            intruded.append(world.import_finding("A", **changes))  # noqa: B023 - called in this iteration
+            if changes is FAILED:
+                world.deliver(world.queue[-1])
+
+        world.deliver(world.queue[0], intrusion_after=intrusion_after, intrude=intrude)
         world.deliver_all()
-        assert len(world.open_issues("A")) == (0 if changes is PASSED else 2)
-        assert all(f" {id_} " in links_of(world, "A") for id_ in world.open_issues("A"))
         if not intruded:
             return
+        assert len(world.open_issues("A")) == (0 if changes is PASSED else 2)
+        assert all(f" {id_} " in links_of(world, "A") for id_ in world.open_issues("A"))
     pytest.fail("it never came to its end")
 
 
@@ -394,7 +487,7 @@ def test_a_decision_to_resolve_that_a_newer_event_overtakes_does_not_close_the_t
         world.deliver_all()
         world.set_status("A", "RESOLVED")
         world.set_status("A", "NEW")
-        settled, wanted = world.queue
+        settled, _, wanted = world.queue
         intruded = []
         world.deliver(
             settled,
@@ -503,7 +596,9 @@ FINDINGS = st.sampled_from(["A", "B"])
 NUMBERS = st.integers(0, 30)
 OPERATIONS = st.one_of(
     st.tuples(
-        st.just("import"), FINDINGS, st.sampled_from([FAILED, PASSED, ARCHIVED, {"RecordState": "ACTIVE"}])
+        st.just("import"),
+        FINDINGS,
+        st.sampled_from([FAILED, PASSED, NOT_EVALUATED, ARCHIVED, {"RecordState": "ACTIVE"}]),
     ),
     st.tuples(st.just("status"), FINDINGS, st.sampled_from(["NEW", "NOTIFIED", "RESOLVED", "SUPPRESSED"])),
     st.tuples(st.just("press"), FINDINGS),
@@ -586,10 +681,11 @@ def test_whatever_dies_or_repeats_there_is_one_open_ticket_for_each_finding_that
     target(float(len(world.tickets.entries) + sum(len(tracker.issues) for tracker in world.trackers)))
     for finding_id, finding in world.findings.items():
         links = links_of(world, finding_id)
-        is_new = (finding["Workflow"]["Status"], finding["RecordState"]) == ("NEW", "ACTIVE")
         numbers = [len(tracker.open_issues(finding_id)) for tracker in world.trackers]
-        if not any(verdict(finding)):
-            assert numbers == ([1, 1] if links or is_new else [0, 0])
+        if world.passes_filter(finding):
+            assert numbers == [1, 1]
+        elif not any(verdict(finding)):
+            assert numbers in ([1, 1], [0, 0])
         elif verdict(finding) not in history.pressed_although.get(finding_id, ()):
             assert numbers == [0, 0]
         assert all(f" {id_} " in links for id_ in world.open_issues(finding_id))

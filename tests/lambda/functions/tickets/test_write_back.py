@@ -61,9 +61,23 @@ def test_nothing_is_longer_than_security_hub_takes(event, finding, link, tracker
     assert len(fields_to_write(finding, entries)["Tickets"].encode("utf-16-le")) <= 2 * 1024
 
 
-def test_the_fields_of_others_are_kept(finding):
-    written = fields_to_write(with_fields(finding, {"team": "payments", "Tickets": "old"}), {"Jira": OPEN})
-    assert written == {"team": "payments", "Tickets": "Jira SEC-1 https://example.com/SEC-1"}
+def test_the_fields_of_others_are_kept_and_what_they_wrote_beside_the_links(finding):
+    present = {"team": "payments", "Tickets": "see runbook 7; Jira SEC-0 https://example.com/SEC-0; ; ours"}
+    written = fields_to_write(with_fields(finding, present), {"Jira": OPEN})
+    assert written == {
+        "team": "payments",
+        "Tickets": "Jira SEC-1 https://example.com/SEC-1; see runbook 7; ours",
+    }
+
+
+@given(st.text(max_size=1200), st.text(max_size=30))
+@examples(0.5, suppress=[HealthCheck.function_scoped_fixture])
+def test_the_links_come_first_whatever_others_wrote_and_writing_again_changes_nothing(finding, text, more):
+    present = {"Tickets": f"{text}; {more}"}
+    written = fields_to_write(with_fields(finding, present), {"Jira": OPEN})
+    assert written["Tickets"].startswith("Jira SEC-1 https://example.com/SEC-1")
+    assert len(written["Tickets"].encode("utf-16-le")) <= 2 * 1024
+    assert fields_to_write(with_fields(finding, written), {"Jira": OPEN}) is None
 
 
 def test_links_that_the_finding_has_are_not_written_again(finding):
