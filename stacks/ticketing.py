@@ -70,21 +70,17 @@ class TicketingStack(Stack):
         """
         queue = self._queue("NewFindingsQueue", settings)
         self.function.add_environment("NEW_FINDINGS_QUEUE", queue.queue_arn)
-        rule = ImportedFindingsRule(
+        ImportedFindingsRule(
             self,
             "NewFindings",
             findings=settings.automatic.filter,
             description="Queues imported findings that are to get a ticket",
             targets=[targets.SqsQueue(queue)],
         )
-        Annotations.of(rule).acknowledge_warning(
-            "securityhub-actions:OverlappingRules",
-            "A finding that comes back has the field and passes the filter.",
-        )
 
     def _resolve_tickets(self, settings: TicketingSettings) -> None:
         """Queue all changes of findings with the field. The function ignores those without a ticket."""
-        ImportedFindingsRule(
+        rule = ImportedFindingsRule(
             self,
             "TicketedFindings",
             findings=FindingFilter(
@@ -94,6 +90,10 @@ class TicketingStack(Stack):
             ),
             description="Queues changes of findings that have a ticket",
             targets=[targets.SqsQueue(self._queue("ImportedFindings", settings))],
+        )
+        Annotations.of(rule).acknowledge_warning(
+            "securityhub-actions:OverlappingRules",
+            "A finding that comes back has the field and passes the filter.",
         )
 
     def _queue(self, construct_id: str, settings: TicketingSettings) -> sqs.Queue:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging import correlation_paths
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 logger = Logger(service="tickets")
 
-NEW_FINDINGS_QUEUE = os.environ.get("NEW_FINDINGS_QUEUE", "")
+NEW_FINDINGS_QUEUE: Final = os.environ.get("NEW_FINDINGS_QUEUE", "")
 """ARN of the queue of the rule for new findings; empty where no ticket is opened without a press."""
 
 

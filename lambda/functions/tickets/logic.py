@@ -297,8 +297,19 @@ class _Run:
             for name, entry in entries.items()
             if name in news or (resolves and entry.state is State.RESOLVED)
         }
-        note = compose_note(
-            told, event=self.event, now=datetime.now(UTC), request_id=self.invocation.request_id
+        note, note_without_fields = (
+            with_earlier_note(
+                compose_note(
+                    told,
+                    event=self.event,
+                    now=datetime.now(UTC),
+                    request_id=self.invocation.request_id,
+                    has_field=has_field,
+                ),
+                finding,
+                author=self.invocation.function_arn,
+            )
+            for has_field in (True, False)
         )
         for item in write_to_findings(
             [finding],
@@ -306,11 +317,13 @@ class _Run:
             workflow_status=status_to_write(
                 finding, {name: entry for name, entry in news.items() if not entry.told}
             ),
-            note_text=with_earlier_note(note, finding, author=self.invocation.function_arn),
+            note_text=note,
+            note_without_fields=note_without_fields,
             note_updated_by=self.invocation.function_arn,
             user_defined_fields=fields_to_write(finding, entries),
         ):
-            raise NotWrittenError(f"{item.error_code}: {item.error_message}")
+            if not item.left_out:
+                raise NotWrittenError(f"{item.error_code}: {item.error_message}")
         for name, entry in news.items():
             self._mark_told(finding, name, entry)
         raise _ToldError

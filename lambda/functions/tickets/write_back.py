@@ -43,10 +43,24 @@ def has_links(finding: Finding) -> bool:
 
 
 def compose_note(
-    entries: Mapping[str, Entry], *, event: FindingsEvent, now: datetime, request_id: str
+    entries: Mapping[str, Entry],
+    *,
+    event: FindingsEvent,
+    now: datetime,
+    request_id: str,
+    has_field: bool = True,
 ) -> str:
-    """Return what the finding's note says: what, when and by whom; at most 512 characters."""
-    origin = f" {now.isoformat(timespec='seconds')} by {asked_by(event)}, request {request_id}."
+    """Return what the finding's note says: what, when and by whom; at most 512 characters.
+
+    Args:
+        entries: What is told, by tracker.
+        event: Why it was done.
+        now: When.
+        request_id: Lambda's request ID.
+        has_field: Whether the links are in the finding's user-defined field as well. Default: True.
+    """
+    missing = "" if has_field else f" Security Hub refused the user-defined field {FIELD}."
+    origin = f"{missing} {now.isoformat(timespec='seconds')} by {asked_by(event)}, request {request_id}."
     news = [
         f"{word}: {_SEPARATOR.join(_links(told))}."
         for state, word in _WORDS.items()

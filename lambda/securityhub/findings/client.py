@@ -50,7 +50,7 @@ class SecurityHub:
         findings: Sequence[Finding],
         *,
         workflow_status: str | None,
-        note_text: str,
+        note_text: str | None,
         note_updated_by: str,
         user_defined_fields: Mapping[str, str] | None = None,
     ) -> Sequence[NotUpdated]:
@@ -60,6 +60,8 @@ class SecurityHub:
             RequestRefusedError: Security Hub refused the request or could not be reached.
         """
         more: dict[str, Any] = {}
+        if note_text is not None:
+            more["Note"] = {"Text": note_text, "UpdatedBy": note_updated_by}
         if workflow_status:
             more["Workflow"] = {"Status": workflow_status}
         if user_defined_fields is not None:
@@ -67,7 +69,6 @@ class SecurityHub:
         try:
             response = self._client.batch_update_findings(
                 FindingIdentifiers=[{"Id": item.id, "ProductArn": item.product_arn} for item in findings],
-                Note={"Text": note_text, "UpdatedBy": note_updated_by},
                 **more,
             )
         except (ClientError, BotoCoreError) as error:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Protocol
 
 from securityhub.events import CustomActionEvent, Finding, FindingsEvent
@@ -13,17 +14,31 @@ MAX_FINDINGS_PER_REQUEST: Final = 100
 MAX_NOTE_CHARACTERS: Final = 512
 # The two codes of BatchUpdateFindingsUnprocessedFinding that say 'try again'; the others are final.
 RETRYABLE_ERROR_CODES: Final = frozenset({"ConcurrentUpdateError", "InternalFailure"})
+# Those that can be due to the values. Without the values that are refused, the rest may be accepted.
+# https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchUpdateFindingsUnprocessedFinding.html
+_REFUSALS_OF_REQUESTS: Final = frozenset({"InvalidInputException", "ParamValidationError"})
+_REFUSALS_OF_VALUES: Final = frozenset({"FindingSizeExceeded", "InvalidInput"}) | _REFUSALS_OF_REQUESTS
+FIELDS: Final = "user-defined fields"
+NOTE: Final = "note"
 # Pauses between attempts, in seconds: 4 attempts, 3.5 s at most, well inside the function's timeout.
 BACKOFF_SECONDS: Final = (0.5, 1.0, 2.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotUpdated:
-    """A finding that Security Hub did not update, and why."""
+    """A finding that Security Hub did not update, or not with everything, and why.
+
+    Attributes:
+        finding: The finding.
+        error_code: The error code of the API.
+        error_message: What Security Hub says, and what was written in spite of it.
+        left_out: What was not written although the rest was, of `FIELDS` and `NOTE`; empty where nothing was.
+    """
 
     finding: Finding
     error_code: str
     error_message: str
+    left_out: tuple[str, ...] = ()
 
 
 class RequestRefusedError(Exception):
@@ -46,11 +61,11 @@ class FindingsUpdater(Protocol):
         findings: Sequence[Finding],
         *,
         workflow_status: str | None,
-        note_text: str,
+        note_text: str | None,
         note_updated_by: str,
         user_defined_fields: Mapping[str, str] | None = None,
     ) -> Sequence[NotUpdated]:
-        """Write to up to 100 distinct findings and return those that were not updated.
+        """Write to up to 100 distinct findings and return those that were not updated. None writes nothing.
 
         Raises:
             RequestRefusedError: None of them was updated.
@@ -65,9 +80,13 @@ def write_to_findings(
     note_text: str,
     note_updated_by: str,
     user_defined_fields: Mapping[str, str] | None = None,
+    note_without_fields: str | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[NotUpdated]:
-    """Write the same to any number of findings, again and again for what is worth it.
+    """Write the same to any number of findings, and retry where that can help.
+
+    If Security Hub refuses the values for a finding, such as a 51st user-defined field, what it accepts is
+    written all the same: first everything but the fields, then everything but the note, then only the status.
 
     Args:
         findings: Distinct findings: Security Hub refuses both of two equal identifiers in a request.
@@ -76,24 +95,25 @@ def write_to_findings(
         note_text: The note, at most `MAX_NOTE_CHARACTERS` long.
         note_updated_by: The note's author.
         user_defined_fields: All of the findings' user-defined fields; None leaves them as they are.
+        note_without_fields: The note where the fields are refused. Default: `note_text`.
         sleep: Waits for that many seconds between attempts.
 
     Returns:
-        What was not updated in the end, and why.
+        What was not updated in the end, or not with everything, and why.
     """
+    write = partial(_write, security_hub=security_hub, author=note_updated_by, sleep=sleep)
+    everything = _Values(status=workflow_status, note=note_text, fields=user_defined_fields)
+    fewer = _accepted_at_worst(everything, note_without_fields or note_text)
     not_updated: list[NotUpdated] = []
     for batch in _batches(findings):
-        not_updated += _update_batch(
-            batch,
-            lambda some: security_hub.batch_update_findings(
-                some,
-                workflow_status=workflow_status,
-                note_text=note_text,
-                note_updated_by=note_updated_by,
-                user_defined_fields=user_defined_fields,
-            ),
-            sleep,
-        )
+        for item in write(batch, everything):
+            if item.error_code not in _REFUSALS_OF_VALUES:
+                not_updated.append(item)
+                continue
+            # A whole request may have been refused because of one of its findings.
+            is_shared = len(batch) > 1 and item.error_code in _REFUSALS_OF_REQUESTS
+            attempts = [everything, *fewer] if is_shared else fewer
+            not_updated += _write_what_is_accepted(item, attempts, write)
     return not_updated
 
 
@@ -140,6 +160,70 @@ def truncate(text: str, limit: int) -> str:
     if len(encoded) <= limit * 2:
         return valid
     return encoded[: (limit - 1) * 2].decode("utf-16-le", errors="ignore").rstrip() + "…"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Values:
+    """What an update writes; None leaves what is there. `left_out` names what it doesn't write."""
+
+    status: str | None
+    note: str | None
+    fields: Mapping[str, str] | None
+    left_out: tuple[str, ...] = ()
+
+
+def _accepted_at_worst(everything: _Values, note_without_fields: str) -> list[_Values]:
+    """Return updates with fewer values, the best first."""
+    only_status = replace(everything, note=None, fields=None, left_out=(NOTE,))
+    fewer = [only_status]
+    if everything.fields is not None:
+        fewer = [
+            replace(everything, fields=None, note=note_without_fields, left_out=(FIELDS,)),
+            replace(everything, note=None, left_out=(NOTE,)),
+            replace(only_status, left_out=(FIELDS, NOTE)),
+        ]
+    return [one for one in fewer if (one.status, one.note, one.fields) != (None, None, None)]
+
+
+def _write_what_is_accepted(
+    refused: NotUpdated,
+    attempts: Sequence[_Values],
+    write: Callable[[Sequence[Finding], _Values], Sequence[NotUpdated]],
+) -> Sequence[NotUpdated]:
+    for values in attempts:
+        failed = write([refused.finding], values)
+        if not failed:
+            return [_partly_updated(refused, values.left_out)] if values.left_out else []
+        if failed[0].error_code not in _REFUSALS_OF_VALUES:
+            return failed
+    return [refused]
+
+
+def _partly_updated(refused: NotUpdated, left_out: tuple[str, ...]) -> NotUpdated:
+    said, names = refused.error_message.rstrip("."), " and the ".join(left_out)
+    message = f"{said}. Everything but the {names} was written."
+    return replace(refused, left_out=left_out, error_message=message)
+
+
+def _write(
+    findings: Sequence[Finding],
+    values: _Values,
+    *,
+    security_hub: FindingsUpdater,
+    author: str,
+    sleep: Callable[[float], None],
+) -> list[NotUpdated]:
+    return _update_batch(
+        findings,
+        lambda some: security_hub.batch_update_findings(
+            some,
+            workflow_status=values.status,
+            note_text=values.note,
+            note_updated_by=author,
+            user_defined_fields=values.fields,
+        ),
+        sleep,
+    )
 
 
 def _batches(findings: Sequence[Finding]) -> Iterator[Sequence[Finding]]:

@@ -223,6 +223,8 @@ class World:
         assert note_updated_by == FUNCTION_ARN
         assert len(note_text) <= 512
         refused = [finding for finding in findings if finding.id in self.unwritable]
+        if user_defined_fields is not None and len(user_defined_fields) > 50:
+            raise RequestRefusedError("InvalidInputException", "UserDefinedFields has more than 50 entries")
         for finding in findings:
             if finding not in refused:
                 self.notes.setdefault(finding.id, []).append((workflow_status, note_text))

@@ -83,6 +83,18 @@ def test_a_press_writes_the_links_again_that_somebody_has_removed(ticketed):
     assert [len(tracker.issues) for tracker in ticketed.trackers] == [1, 1]
 
 
+def test_a_finding_without_room_for_the_field_gets_status_and_note_which_say_so(world):
+    fields = {f"field-{number}": "x" for number in range(50)}
+    world.import_finding("A", UserDefinedFields=fields)
+    world.deliver_all()
+    assert world.open_issues("A") == ["JIRA-1", "SLACK-1"]
+    assert world.findings["A"]["UserDefinedFields"] == fields
+    ((status, note),) = world.notes["A"]
+    assert status == "NOTIFIED"
+    assert note.startswith("Ticket opened: Jira JIRA-1 https://jira.example.com/JIRA-1; Slack SLACK-1 ")
+    assert " Security Hub refused the user-defined field Tickets. 2026-" in note
+
+
 def test_what_is_written_to_a_finding_makes_one_event_and_that_one_makes_none(world):
     world.import_finding("A")
     assert world.deliver_all() == 2

@@ -29,7 +29,7 @@ class ScriptedUpdater:
         assert user_defined_fields is None
         self.batches.append([finding.id for finding in findings])
         if len(self.batches) - 1 in self.refused_batches:
-            raise RequestRefusedError("InvalidInputException", "The request was refused")
+            raise RequestRefusedError("InternalException", "The request was refused")
         not_updated = []
         for finding in findings:
             code = self.outcomes[finding.id].pop(0) if self.outcomes.get(finding.id) else None
@@ -156,7 +156,7 @@ def test_a_failure_that_does_not_pass_is_given_up_and_reported(event, notified):
     assert len(summary.updated) == 19
 
 
-@pytest.mark.parametrize("code", ["FindingNotFound", "InvalidInput", "FindingSizeExceeded"])
+@pytest.mark.parametrize("code", ["FindingNotFound", "DuplicatedFindingIdentifier"])
 def test_a_final_failure_is_not_tried_again(event, notified, code):
     unlucky = event.findings[0].id
     updater = ScriptedUpdater({unlucky: [code]})
@@ -174,7 +174,7 @@ def test_a_refused_request_does_not_stop_the_next_one(event, notified):
 
     assert len(summary.updated) == 50
     assert len(summary.not_updated) == 100
-    assert {item.error_code for item in summary.not_updated} == {"InvalidInputException"}
+    assert {item.error_code for item in summary.not_updated} == {"InternalException"}
 
 
 def test_a_second_run_of_the_same_event_writes_the_same(event, notified):
@@ -291,3 +291,18 @@ BASE_EVENT = parse_event(
         },
     }
 )
+
+
+def test_a_status_is_set_although_the_note_is_refused_and_the_failure_says_so(event, notified):
+    class RefusesNotes(ScriptedUpdater):
+        def batch_update_findings(self, findings, *, note_text, **values):
+            if note_text is not None:
+                raise RequestRefusedError("InvalidInputException", "Note.Text is invalid")
+            return super().batch_update_findings(findings, note_text=note_text, **values)
+
+    updater = RefusesNotes()
+    summary = run(event, notified, updater)
+    assert {status for status, _, _ in updater.written.values()} == {"NOTIFIED"}
+    assert len(updater.written) == len(summary.not_updated) == len(event.findings)
+    reason = "Note.Text is invalid. Everything but the note was written."
+    assert summary.to_json()["notUpdated"][0]["errorMessage"] == reason
