@@ -17,9 +17,13 @@ import jsii
 from aws_cdk import Stack, Token
 from constructs import IConstruct, IValidation
 
+from securityhub_actions.tokens import is_number_token
+
 MAX_ACTION_NAME_LENGTH: Final = 20
 MAX_TARGETS_PER_RULE: Final = 5
 MAX_EVENT_PATTERN_LENGTH: Final = 2048
+EVENT_PATTERN_QUOTA: Final = "securityhub-actions:eventPatternQuota"
+"""The context value with the size of event patterns, for accounts in which the quota was increased."""
 
 _ACTION_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,20}")
 
@@ -90,14 +94,45 @@ def _without_intrinsics(value: object) -> object:
 
 
 def event_pattern_errors(scope: IConstruct, pattern: Mapping[str, Any]) -> list[str]:
-    """Return an error if an event pattern is longer than EventBridge allows."""
+    """Return the errors of an event pattern: it is too long, or has numbers known only at deployment."""
+    return [*_length_errors(scope, pattern), *_number_errors(scope, pattern)]
+
+
+def _length_errors(scope: IConstruct, pattern: Mapping[str, Any]) -> list[str]:
+    quota = scope.node.try_get_context(EVENT_PATTERN_QUOTA)
+    if quota is not None and not re.fullmatch(r"[1-9][0-9]{3,5}", str(quota)):
+        return [
+            f"The context value {EVENT_PATTERN_QUOTA!r} is {quota!r}. Specify the number of characters that "
+            "your quota allows, such as 4096."
+        ]
+    allowed = MAX_EVENT_PATTERN_LENGTH if quota is None else int(quota)
     length = known_length(Stack.of(scope).resolve(pattern))
-    if length <= MAX_EVENT_PATTERN_LENGTH:
+    if length <= allowed:
         return []
     return [
-        f"The event pattern of {scope.node.path} has {length} characters. EventBridge allows "
-        f"{MAX_EVENT_PATTERN_LENGTH}. Split the rule in two, or filter on fewer values."
+        f"The event pattern of {scope.node.path} has {length} characters. EventBridge allows {allowed}. "
+        "Split the rule in two, or filter on fewer values. If the quota 'Event pattern size' was increased "
+        f"for your account and Region, set the context value {EVENT_PATTERN_QUOTA!r} to it."
     ]
+
+
+def _number_errors(scope: IConstruct, pattern: object) -> list[str]:
+    """CloudFormation inserts a number as text, with which EventBridge doesn't compare numbers.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
+    """
+    parts = pattern.values() if isinstance(pattern, Mapping) else pattern if isinstance(pattern, list) else ()
+    if any(is_number_token(part) and not _is_number(Stack.of(scope).resolve(part)) for part in parts):
+        return [
+            f"The event pattern of {scope.node.path} has a number that is known only at deployment. "
+            "CloudFormation would insert it as text, which matches no number. Specify the number at "
+            "synthesis, for example as a context value."
+        ]
+    return [error for part in parts for error in _number_errors(scope, part)]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float)
 
 
 @jsii.implements(IValidation)

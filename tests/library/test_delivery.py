@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from aws_cdk import App, Duration, Environment, Stack, aws_events_targets
+from aws_cdk import App, CfnParameter, Duration, Environment, Stack, aws_events_targets
 from aws_cdk import aws_events as events
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -241,3 +241,12 @@ def test_an_event_age_that_eventbridge_refuses_is_an_error(age):
 def test_the_shortest_and_the_longest_event_age_are_accepted(stack, target, age):
     press(stack, target, delivery=Delivery(max_event_age=age))
     assert target_of(stack)["RetryPolicy"]["MaximumEventAgeInSeconds"] == age.to_seconds()
+
+
+def test_settings_known_only_at_deployment_reach_the_template(stack, target):
+    number = CfnParameter(stack, "Number", type="Number").value_as_number
+    press(stack, target, delivery=Delivery(retry_attempts=number, max_event_age=Duration.seconds(number)))
+    assert target_of(stack)["RetryPolicy"] == {
+        "MaximumRetryAttempts": {"Ref": "Number"},
+        "MaximumEventAgeInSeconds": {"Ref": "Number"},
+    }

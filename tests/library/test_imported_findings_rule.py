@@ -3,8 +3,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import jsii
 import pytest
-from aws_cdk import App, Environment, Stack
+from aws_cdk import App, CfnParameter, Environment, IStableAnyProducer, Lazy, Stack, Token
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Template
 
@@ -123,3 +124,74 @@ def test_a_filter_whose_pattern_is_above_2048_characters_is_an_error_at_synthesi
     ImportedFindingsRule(stack, "Findings", findings=many, targets=[target])
     with pytest.raises(RuntimeError, match="EventBridge allows 2048"):
         stack.node.root.synth()
+
+
+MANY_ACCOUNTS = FindingFilter(account_ids=[f"{number:012}" for number in range(140)])
+
+
+def listen_to_many_accounts(context):
+    stack = Stack(App(context=context), "Stack")
+    queue = sqs.Queue(stack, "Inbox", enforce_ssl=True)
+    ImportedFindingsRule(stack, "Findings", findings=MANY_ACCOUNTS, targets=[targets.SqsQueue(queue)])
+    return stack
+
+
+@pytest.mark.parametrize("quota", [4096, "4096", 16_384])
+def test_a_longer_pattern_is_accepted_where_the_quota_was_increased(quota):
+    stack = listen_to_many_accounts({"securityhub-actions:eventPatternQuota": quota})
+    assert len(rule_of(stack)["EventPattern"]["detail"]["findings"]["AwsAccountId"]) == 140
+
+
+def test_the_error_about_a_long_pattern_names_the_context_value():
+    with pytest.raises(RuntimeError, match="securityhub-actions:eventPatternQuota"):
+        listen_to_many_accounts({}).node.root.synth()
+
+
+@pytest.mark.parametrize("quota", ["much", 0, -1, 2.5, True])
+def test_a_quota_that_is_no_number_of_characters_is_an_error(quota):
+    stack = listen_to_many_accounts({"securityhub-actions:eventPatternQuota": quota})
+    with pytest.raises(RuntimeError, match="Specify the number of characters that your quota allows"):
+        stack.node.root.synth()
+
+
+def test_a_list_that_is_known_only_at_deployment_is_the_list_of_the_pattern(stack, target):
+    accounts = CfnParameter(stack, "Accounts", type="CommaDelimitedList").value_as_list
+    findings = FindingFilter(account_ids=accounts, resource_tags={"Team": accounts})
+    ImportedFindingsRule(stack, "Findings", findings=findings, targets=[target])
+    wanted = rule_of(stack)["EventPattern"]["detail"]["findings"]
+    assert wanted["AwsAccountId"] == {"Ref": "Accounts"}
+    assert wanted["Resources"] == {"Tags": {"Team": {"Ref": "Accounts"}}}
+
+
+def test_a_list_that_is_known_only_at_deployment_cannot_be_extended(stack):
+    accounts = CfnParameter(stack, "Accounts", type="CommaDelimitedList").value_as_list
+    with pytest.raises(ValueError, match="account_ids combines a list that is known only at deployment"):
+        FindingFilter(account_ids=[*accounts, "111122223333"])
+
+
+@pytest.mark.parametrize(
+    ("make_filter", "path"),
+    [
+        (lambda number: FindingFilter(criticality=number), "Criticality"),
+        (lambda number: FindingFilter(criticality=AnythingBut(number)), "Criticality"),
+        (lambda number: FindingFilter(severity_score=Numeric(">=", number)), "Severity"),
+        (lambda number: FindingFilter(severity="HIGH", severity_score=number), "Severity"),
+    ],
+)
+def test_a_number_token_reaches_the_pattern_only_as_a_number(stack, target, make_filter, path):
+    at_synthesis = make_filter(Token.as_number(Lazy.any(SeventyFive())))
+    ImportedFindingsRule(stack, "Lazy", findings=at_synthesis, targets=[target])
+    assert "75" in json.dumps(rule_of(stack)["EventPattern"]["detail"]["findings"][path])
+
+    late = Stack(App(), "Stack")
+    at_deployment = make_filter(CfnParameter(late, "Number", type="Number").value_as_number)
+    queue = sqs.Queue(late, "Inbox", enforce_ssl=True)
+    ImportedFindingsRule(late, "Late", findings=at_deployment, targets=[targets.SqsQueue(queue)])
+    with pytest.raises(RuntimeError, match="Stack/Late has a number that is known only at deployment"):
+        late.node.root.synth()
+
+
+@jsii.implements(IStableAnyProducer)
+class SeventyFive:
+    def produce(self):
+        return 75

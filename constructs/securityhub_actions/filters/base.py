@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final, TypeAlias
 
 from securityhub_actions.filters.fields import Field
 from securityhub_actions.patterns import Condition, EventPattern, Exists, unreachable_reason
+from securityhub_actions.tokens import is_token
 
 Path: TypeAlias = tuple[str, ...]
 """The path to a field in the finding, as a list of names. A tag key is one name even if it contains dots."""
@@ -73,7 +74,8 @@ class BaseFilter(ABC):
             return None
         numbers = self.fields[name].conditions(name, wanted_number)
         labels = () if wanted_label is None else self.fields["severity"].conditions("severity", wanted_label)
-        if any(isinstance(condition, Exists) for condition in (*numbers, *labels)):
+        asked = (*numbers, *labels)
+        if any(isinstance(condition, Exists) or is_token(condition.to_json()) for condition in asked):
             return None
         possible = (
             number

@@ -20,8 +20,9 @@ from securityhub_actions.patterns import (
     Suffix,
     Wildcard,
 )
-from securityhub_actions.patterns.analysis import UNRESOLVED, without_superfluous
+from securityhub_actions.patterns.analysis import without_superfluous
 from securityhub_actions.patterns.engine_faults import begins_with_asterisk
+from securityhub_actions.tokens import is_list_token, is_token
 
 Text: TypeAlias = str | Prefix | Suffix | Wildcard | EqualsIgnoreCase | AnythingBut | Exists
 TagValue: TypeAlias = Text | Sequence[Text]
@@ -73,6 +74,11 @@ class Field:
             raise ValueError(
                 f"{name} is an empty list, which matches nothing; omit it, or use None to match any value"
             )
+        if len(items) > 1 and any(map(is_list_token, items)):
+            raise ValueError(
+                f"{name} combines a list that is known only at deployment with other values, which "
+                "CloudFormation can't join in an event pattern. Pass that list alone"
+            )
         conditions = [self._condition(name, item) for item in items]
         self._require_sayable(name, conditions)
         return without_superfluous(sorted(conditions, key=_place_in_list))
@@ -119,13 +125,13 @@ class Field:
         if isinstance(value, bool) or not isinstance(value, int | float) or not self.numbers:
             raise ValueError(f"{name} accepts numbers, not {described(value, name)}")
         low, high = self.numbers
-        if not low <= value <= high:
+        if not is_token(value) and not low <= value <= high:
             raise ValueError(f"{name} must be a number from {low} to {high}, not {value!r}")
 
     def _require_text(self, name: str, value: object) -> None:
         if not isinstance(value, str) or not value.strip():
             raise ValueError(f"{name} accepts strings that are not blank, not {described(value, name)}")
-        if UNRESOLVED in value:
+        if is_token(value):
             return  # known only at deployment
         if self.labels and value not in self.labels:
             raise ValueError(f"{name} must be one of {', '.join(self.labels)}, not {value!r}")

@@ -7,7 +7,6 @@ the CDK only knows on deployment.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import product
 from typing import Final
@@ -25,6 +24,7 @@ from securityhub_actions.patterns.conditions import (
 )
 from securityhub_actions.patterns.event_pattern import EventPattern
 from securityhub_actions.patterns.syntax import Branch
+from securityhub_actions.tokens import is_token
 
 ENVELOPE_TEXTS: Final = frozenset({"version", "id", "detail-type", "source", "account", "time", "region"})
 """The fields of which each event has exactly one, a string.
@@ -33,12 +33,8 @@ Source: https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structu
 """
 
 
-UNRESOLVED: Final = "${Token["
-"""How the CDK writes text that it only knows on deployment."""
-
-
 def _is_unresolved(*conditions: Condition) -> bool:
-    return any(UNRESOLVED in json.dumps(condition.to_json()) for condition in conditions)
+    return any(is_token(condition.to_json()) for condition in conditions)
 
 
 @checked

@@ -18,6 +18,9 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 from itertools import pairwise
 from typing import Final, TypeAlias
 
+from securityhub_actions.argument_words import described
+from securityhub_actions.tokens import is_number_token
+
 Scalar: TypeAlias = str | int | float | bool | None
 Json: TypeAlias = Scalar | Sequence["Json"] | Mapping[str, "Json"]
 
@@ -86,14 +89,19 @@ def _same(left: Scalar, right: Scalar) -> bool:
 
 def _require_text(value: object, operator: str) -> None:
     if not isinstance(value, str):
-        raise ValueError(f"{operator} takes a string, not {value!r}")  # noqa: TRY004 # a pattern's error
+        raise ValueError(f"{operator} takes a string, not {described(value, operator)}")  # noqa: TRY004 # a pattern's error
+
+
+def _require_bool(value: object, name: str) -> None:
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} is True or False, not {described(value, name)}")  # noqa: TRY004
 
 
 def _require_number(value: object, operator: str) -> None:
-    if not is_comparable(value):
+    if not is_comparable(value) and not is_number_token(value):
         raise ValueError(
             f"{operator} takes numbers from -5,000,000,000 to 5,000,000,000 with at most six digits "
-            f"after the point, not {value!r}"
+            f"after the point, not {described(value, operator)}"
         )
 
 
@@ -149,7 +157,10 @@ class Exact(Condition):
         ):
             raise ValueError(f"{self.value!r} is not a JSON number")
         if self.value is not None and not isinstance(self.value, str | int | float | bool):
-            raise ValueError(f"a value is a string, number, true, false or null, not {self.value!r}")
+            raise ValueError(
+                f"a value is a string, number, true, false or null, not {described(self.value, 'value')}"
+            )
+        _require_bool(self.literal, "literal")
         if self.literal:
             _require_text(self.value, "exactly")
         is_text = isinstance(self.value, str) and not self.literal
@@ -199,6 +210,7 @@ class _Affix(Condition):
 
     def __post_init__(self) -> None:
         _require_text(self.text, self._operator())
+        _require_bool(self.ignore_case, f"ignore_case of {self._operator()}")
         regex = re.compile(self._expression()) if self.ignore_case else None
         object.__setattr__(self, "_regex", regex)
 
@@ -365,6 +377,8 @@ class Numeric(Condition):
                 f"bound followed by an upper bound, not {list(expression)!r}"
             )
         low, high = -math.inf, math.inf
+        if any(map(is_number_token, numbers)):  # known only at deployment, so nothing is known to match
+            low, high, operators, numbers = math.nan, math.nan, (), ()
         for operator, number in zip(operators, numbers, strict=True):
             low = float(number) if operator in {"=", ">", ">="} else low
             high = float(number) if operator in {"=", "<", "<="} else high
@@ -481,7 +495,7 @@ class Exists(Condition):
 
     def __post_init__(self) -> None:
         if not isinstance(self.present, bool):
-            raise ValueError(f"exists takes true or false, not {self.present!r}")  # noqa: TRY004
+            raise ValueError(f"exists takes true or false, not {described(self.present, 'exists')}")  # noqa: TRY004
 
     def matches(self, value: Scalar) -> bool:  # noqa: ARG002 # a leaf that is asked about is there
         """See :meth:`Condition.matches`."""
@@ -556,7 +570,8 @@ def _to_excluded(item: object) -> Condition:
     if isinstance(item, _TEXT_OPERATORS):
         return item
     raise ValueError(
-        f"anything-but takes strings, numbers, prefix, suffix, equals-ignore-case or wildcard, not {item!r}"
+        f"anything-but takes strings, numbers, prefix, suffix, equals-ignore-case or wildcard, not "
+        f"{described(item, 'anything-but')}"
     )
 
 

@@ -17,16 +17,19 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
+from aws_cdk import Fn, Tokenization
 from aws_cdk import aws_events as events
 from aws_cdk.interfaces.aws_events import IRuleRef
 
 from securityhub_actions.argument_words import described
 from securityhub_actions.arguments import checked, checked_fields, require
+from securityhub_actions.tokens import is_list_token, is_number_token
 
 MAX_TEMPLATE_LENGTH: Final = 8192
 MAX_INPUT_PATHS: Final = 100
 _WHOLE_EVENT: Final = "aws.events.event.json"
 _PATH: Final = re.compile(r"\$(\.[A-Za-z0-9_/-]+(\[(\d+|\*)\])*)*")
+_BETWEEN_TEXTS: Final = '","'
 _VARIABLE: Final = re.compile(r"<[^<>]*>")
 
 
@@ -156,8 +159,12 @@ def _written(body: Json, variables: Mapping[InputPath, str]) -> str:
         case Mapping():
             members = (f"{_literal(name)}:{_written(value, variables)}" for name, value in body.items())
             return f"{{{','.join(members)}}}"
+        case float() if is_number_token(body):
+            return Tokenization.stringify_number(body)
         case str() | int() | float() | None:
             return _literal(body)
+        case [str(text)] if is_list_token(text):
+            return f'["{Fn.join(_BETWEEN_TEXTS, [text])}"]'
         case _:
             return f"[{','.join(_written(value, variables) for value in body)}]"
 

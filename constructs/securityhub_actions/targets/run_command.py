@@ -21,6 +21,7 @@ from securityhub_actions.targets.ssm_documents import (
     parameters_input,
     take_from_event,
 )
+from securityhub_actions.tokens import is_list_token
 
 MAX_VALUES: Final = 50
 _SHELL_DOCUMENTS: Final = frozenset({"AWS-RunShellScript", "AWS-RunPowerShellScript"})
@@ -63,6 +64,11 @@ class Instances:
         Raises:
             ValueError: An ID isn't a valid instance ID.
         """
+        if any(map(is_list_token, instance_ids)):
+            raise ValueError(
+                "instance_ids has a list that is known only at deployment, but the permission needs the ARN "
+                "of each instance. Pass the IDs one by one, or use Instances.with_tag."
+            )
         for instance_id in instance_ids:
             if not Token.is_unresolved(instance_id) and not instance_id.startswith(("i-", "mi-")):
                 raise ValueError(

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
+from aws_cdk import CfnParameter
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,3 +91,38 @@ def test_a_template_of_8192_characters_is_allowed_and_one_more_is_an_error():
 def test_the_values_of_the_event_are_found_wherever_they_are():
     body = {"a": [InputPath("$.a"), {"b": InputPath("$.b")}], "c": "$.c"}
     assert list(input_paths(body)) == [InputPath("$.a"), InputPath("$.b")]
+
+
+def test_numbers_and_lists_known_only_at_deployment_become_json(stack):
+    number = CfnParameter(stack, "Number", type="Number").value_as_number
+    texts = CfnParameter(stack, "Texts", type="CommaDelimitedList").value_as_list
+    template = JsonInput({"number": number, "texts": texts}).input_template
+    assert stack.resolve(template) == {
+        "Fn::Join": [
+            "",
+            [
+                '{"number":',
+                {"Ref": "Number"},
+                ',"texts":["',
+                {"Fn::Join": ['","', {"Ref": "Texts"}]},
+                '"]}',
+            ],
+        ]
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"a": {1, 2}}, "body['a'] must be a string, a number"),
+        ({"a": [object()]}, "body['a'][0] must be"),
+        ({1: "a"}, "a key of body must be a string, not 1"),
+        (
+            float("nan"),
+            "body must be a string, a number, a bool, None, a list, a dict, or an InputPath",
+        ),
+    ],
+)
+def test_what_is_not_json_is_rejected_with_its_place(body, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        JsonInput(body)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from aws_cdk import CfnParameter
 from aws_cdk import aws_events as events
 from aws_cdk import aws_ssm as ssm
 from aws_cdk.assertions import Annotations, Match
@@ -175,3 +176,17 @@ def test_a_blank_tag_key_is_an_error():
 def test_what_is_no_id_of_an_instance_is_an_error():
     with pytest.raises(ValueError, match="'web-1' is not an instance ID"):
         Instances.with_ids("web-1")
+
+
+def test_the_values_of_a_tag_may_be_a_list_known_only_at_deployment(stack, send, target_of):
+    waves = CfnParameter(stack, "Waves", type="CommaDelimitedList").value_as_list
+    send(targets.RunCommand("AWS-UpdateSSMAgent", instances=Instances.with_tag("Wave", *waves)))
+    assert target_of(stack)["RunCommandParameters"] == {
+        "RunCommandTargets": [{"Key": "tag:Wave", "Values": {"Ref": "Waves"}}]
+    }
+
+
+def test_a_list_of_ids_known_only_at_deployment_is_rejected_because_of_the_permission(stack):
+    ids = CfnParameter(stack, "Ids", type="CommaDelimitedList").value_as_list
+    with pytest.raises(ValueError, match=r"instance_ids has a list .* Instances\.with_tag"):
+        Instances.with_ids(*ids)
