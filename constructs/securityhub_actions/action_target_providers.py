@@ -171,4 +171,8 @@ def _handler_of(stack: Stack) -> lambda_.IFunction:
             resources=[stack.format_arn(service="securityhub", resource="hub", resource_name="default")],
         )
     )
+    # Only the status of the stack says whether an update is a rollback.
+    handler.add_to_role_policy(
+        iam.PolicyStatement(actions=["cloudformation:DescribeStacks"], resources=[stack.stack_id])
+    )
     return handler

@@ -82,6 +82,28 @@ def test_a_failing_deployment_takes_its_new_action_back(deployment):
     assert deployment.actions() == {"Taken": ("Theirs", "Not ours")}
 
 
+def test_a_failing_deployment_leaves_the_action_that_it_would_have_replaced(deployment):
+    hub = deployment.aws.client("securityhub", region=deployment.region)
+    hub.create_action_target(Name="Theirs", Description="Not ours", Id="Taken")
+    deployment.deploy(action())
+    with pytest.raises(DeploymentFailedError, match="ROLLBACK_COMPLETE"):
+        deployment.deploy(with_failing_neighbour(action(action_id="Incident")))
+    assert deployment.actions() == {
+        "Taken": ("Theirs", "Not ours"),
+        "Ticket": ("Open a ticket", "Opens a ticket"),
+    }
+
+
+def test_an_equal_action_of_somebody_else_is_not_taken_over_by_a_new_id(deployment):
+    hub = deployment.aws.client("securityhub", region=deployment.region)
+    hub.create_action_target(Name="Open a ticket", Description="Opens a ticket", Id="Theirs")
+    deployment.deploy(action())
+    with pytest.raises(DeploymentFailedError, match="ROLLBACK"):
+        deployment.deploy(action(action_id="Theirs"))
+    deployment.destroy()
+    assert deployment.actions() == {"Theirs": ("Open a ticket", "Opens a ticket")}
+
+
 @pytest.fixture(scope="module", **EACH_PROVIDER)
 def conflict(request, new_module_deployment):
     """What a deployment says, and leaves, where somebody else has an action with the same id."""

@@ -1,1 +1,1 @@
-"""The whole Lambda function behind ``Custom::SecurityHubActionTarget``; see ``handler``."""
+"""The Lambda function of `Custom::SecurityHubActionTarget`. Its entry point is `handler.handle`."""

@@ -1,4 +1,4 @@
-"""The answer to CloudFormation: one for each request, small enough, and delivered."""
+"""The response to CloudFormation: one for each request, within the size limit, and delivered."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ LOGGER: Final = logging.getLogger(__name__)
 LOGGER.setLevel(logging.INFO)
 ANSWER_ATTEMPTS: Final = 3
 ANSWER_TIMEOUT_SECONDS: Final = 5.0
-# CloudFormation refuses a larger answer, and a refused answer is a stack that hangs for an hour.
+# CloudFormation rejects a larger response, and then waits for one until the resource times out.
 ANSWER_LIMIT_BYTES: Final = 4096
 
 
 class AnswerNotDeliveredError(RuntimeError):
-    """Every attempt to deliver the answer failed; raised so that Lambda delivers the request again."""
+    """No attempt to deliver the response succeeded. Lambda then invokes the function again."""
 
 
 class UnanswerableRequestError(ValueError):
-    """The event has no usable ResponseURL, so nobody can be told the outcome."""
+    """The event has no valid ResponseURL, so no response can be sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What CloudFormation is told."""
+    """The result of a request."""
 
     physical_id: str
     reason: str = ""
 
     @property
     def status(self) -> str:
-        """Return ``FAILED`` if there is a reason, ``SUCCESS`` if not."""
+        """`FAILED` if there is a reason, otherwise `SUCCESS`."""
         return "FAILED" if self.reason else "SUCCESS"
 
 
 def answer_body(event: Mapping[str, Any], outcome: Outcome) -> bytes:
-    """Return the answer as JSON that CloudFormation takes whatever the event held."""
+    """Return the response as JSON that CloudFormation accepts, whatever the event contains."""
     answer: dict[str, Any] = {
         "Status": outcome.status,
         "PhysicalResourceId": clipped(outcome.physical_id, 1024),
@@ -66,14 +66,14 @@ def _echo(event: Mapping[str, Any], name: str) -> str:
 
 
 def log(level: int, event: Mapping[str, Any], **fields: object) -> None:
-    """Write one JSON line. The event as a whole is never logged: its ResponseURL is a credential."""
+    """Log one line of JSON. The whole event is never logged, because its ResponseURL is a credential."""
     names = ("RequestType", "LogicalResourceId", "StackId", "PhysicalResourceId", "RequestId")
     LOGGER.log(level, json.dumps({name: _echo(event, name) for name in names} | fields))
 
 
 def put(url: str, body: bytes) -> None:
-    """Send a body to a URL; raises OSError, HTTPException or ValueError if that failed."""
-    # The URL's signature covers an empty content type; urllib would otherwise send that of a form.
-    request = urllib.request.Request(url, data=body, method="PUT", headers={"Content-Type": ""})  # noqa: S310 - respond() let only HTTP(S) through
+    """Send a body to a URL. Raises OSError, HTTPException, or ValueError if that fails."""
+    # The signature of the URL covers an empty content type. By default, urllib sends that of a form.
+    request = urllib.request.Request(url, data=body, method="PUT", headers={"Content-Type": ""})  # noqa: S310 - respond() accepts only HTTP(S)
     with urllib.request.urlopen(request, timeout=ANSWER_TIMEOUT_SECONDS):  # noqa: S310 - as above
         pass

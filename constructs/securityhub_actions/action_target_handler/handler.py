@@ -1,23 +1,23 @@
-"""Lambda function of the CloudFormation custom resource ``Custom::SecurityHubActionTarget``.
+"""The Lambda function of the CloudFormation custom resource `Custom::SecurityHubActionTarget`.
 
-It creates, updates and deletes one Security Hub custom action (in the API's words an action target) in
-the account and Region of the stack. This package is the whole Lambda asset, handler
-``action_target_handler.handler.handle``, so it imports nothing but the standard library and the boto3 that
-the Lambda runtime brings.
+It creates, updates, and deletes one Security Hub custom action (an action target in the API) in the stack's
+account and Region. This package is the whole deployment package, with the handler
+`action_target_handler.handler.handle`, so it imports only the standard library and the boto3 of the Lambda
+runtime.
 
-Properties of the resource, all strings because CloudFormation sends strings:
+The properties of the resource are strings, because CloudFormation sends strings:
 
-* ``Id``: 1 to 20 characters, the last part of the action's ARN. A new ``Id`` replaces the action.
-* ``Name``: 1 to 20 characters, the label in the console. Updated in place.
-* ``Description``: not blank. Updated in place.
-* ``AdoptExisting``: ``"true"`` takes over an action that already has this ``Id``, and keeps the action when
-  the resource is deleted or replaced; ``"false"``, the default, fails on such an action and deletes its own.
+* `Id`: 1 to 20 characters, the last part of the action's ARN. A new `Id` replaces the action.
+* `Name`: 1 to 20 characters, the name in the console. It is updated in place.
+* `Description`: not blank. It is updated in place.
+* `AdoptExisting`: `"true"` takes over an existing action with this `Id`, and retains the action when the
+  resource is deleted or replaced. `"false"`, the default, fails if the action exists.
 
-``PhysicalResourceId`` and the attribute ``ActionTargetArn`` are the action's ARN.
+`PhysicalResourceId` and the attribute `ActionTargetArn` are the ARN of the action.
 
-The function's role needs ``securityhub:CreateActionTarget``, ``UpdateActionTarget``, ``DeleteActionTarget``
-and ``DescribeActionTargets`` on the hub. Its timeout should be well above ``ANSWER_RESERVE_SECONDS``,
-since waiting out a throttled API stops that long before the timeout.
+The function's role needs `securityhub:CreateActionTarget`, `UpdateActionTarget`, `DeleteActionTarget`, and
+`DescribeActionTargets` on the hub, and `cloudformation:DescribeStacks` on its stack. The function's timeout
+should be much longer than `ANSWER_RESERVE_SECONDS`, because retries stop that long before it.
 
 Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html
 Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_CreateActionTarget.html
@@ -54,46 +54,48 @@ if TYPE_CHECKING:
     from mypy_boto3_securityhub import SecurityHubClient
 
 
-# CloudFormation deletes what a failed Create left behind by the physical ID of the failed answer. This
-# one is no ARN, so that Delete finds nothing to remove, least of all an action that somebody else made.
+# After a failed Create, CloudFormation sends a Delete request with the physical ID of the response. This one
+# isn't an ARN, so that Delete doesn't remove anything, such as an action that somebody else created.
 NOT_CREATED: Final = "custom-action-not-created"
 
 
 class LambdaContext(Protocol):
-    """The part of the Lambda context object that this function reads."""
+    """The part of the Lambda context object that this function uses."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds until Lambda stops the invocation."""
+        """Return the time until Lambda stops the invocation, in milliseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionTargetResource:
-    """The custom resource with its ways to the outside, so that a test brings its own.
+    """The custom resource. Tests replace its connections to AWS and to the clock.
 
     Attributes:
-        make_client: Returns a Security Hub client for a Region. It must not retry by itself: a repetition
-            that nobody sees turns a lost answer into a conflict with our own action.
-        put: Sends a body to a URL; raises OSError, HTTPException or ValueError if that failed.
+        make_client: Returns a Security Hub client for a Region. It must not retry, because `Patience` does,
+            and stops in time for the response.
+        read_stack_status: Returns the status of a stack, from its ARN and its Region.
+        put: Sends a body to a URL. Raises OSError, HTTPException, or ValueError if that fails.
         sleep: Waits for a number of seconds.
     """
 
     make_client: Callable[[str], SecurityHubClient]
+    read_stack_status: Callable[[str, str], str]
     put: Callable[[str, bytes], None]
     sleep: Callable[[float], None]
-    # Answers that could not be delivered, by RequestId. When Lambda delivers the same request again to the
-    # same environment, repeating the answer is right where repeating the work could be a conflict.
+    # Responses that couldn't be delivered, by RequestId. If Lambda retries the request in the same execution
+    # environment, the response is sent again, where repeating the work could be a conflict.
     undelivered: dict[str, bytes] = field(default_factory=dict)
 
     def respond(self, event: object, context: LambdaContext) -> None:
-        """Fulfil one CloudFormation request and send exactly one answer, whatever happens.
+        """Fulfill one CloudFormation request, and send exactly one response in any case.
 
         Args:
-            event: The request as Lambda passes it, well-formed or not.
-            context: The Lambda context, for the time that is left.
+            event: The request as Lambda passes it, valid or not.
+            context: The Lambda context, for the remaining time.
 
         Raises:
-            UnanswerableRequestError: There is no ResponseURL to send an answer to.
-            AnswerNotDeliveredError: The answer could not be delivered.
+            UnanswerableRequestError: There is no ResponseURL to send the response to.
+            AnswerNotDeliveredError: The response couldn't be delivered.
         """
         url = event.get("ResponseURL") if isinstance(event, dict) else None
         if (
@@ -101,10 +103,10 @@ class ActionTargetResource:
             or not isinstance(url, str)
             or not url.startswith(("https://", "http://"))
         ):
-            log(logging.ERROR, {}, outcome="UNANSWERED", reason="The event has no usable ResponseURL.")
+            log(logging.ERROR, {}, outcome="UNANSWERED", reason="The event has no valid ResponseURL.")
             raise UnanswerableRequestError(
-                "The event has no ResponseURL to answer to, so it is no CloudFormation custom resource "
-                "request. Nothing was done. Only CloudFormation should invoke this function."
+                "The event has no ResponseURL, so it isn't a request from CloudFormation for a custom "
+                "resource. Nothing was changed. Only CloudFormation should invoke this function."
             )
         request_id = str(event.get("RequestId"))
         body = self.undelivered.pop(request_id, None)
@@ -121,7 +123,8 @@ class ActionTargetResource:
 
     def _fulfil(self, event: Mapping[str, Any], context: LambdaContext) -> Outcome:
         physical_id = event.get("PhysicalResourceId")
-        # A failed Update must keep its ID, or CloudFormation would delete the live action as replaced.
+        # A failed Update must return the same ID. Otherwise, CloudFormation would take the action for
+        # replaced, and delete it.
         keeps_id = event.get("RequestType") != "Create" and isinstance(physical_id, str) and physical_id
         on_failure = str(physical_id) if keeps_id else NOT_CREATED
         patience = Patience(
@@ -134,42 +137,70 @@ class ActionTargetResource:
             return Outcome(physical_id=on_failure, reason=str(error))
         except ClientError as error:
             return Outcome(physical_id=on_failure, reason=explain(error, request.place))
-        except Exception as error:  # noqa: BLE001 - an unanswered request hangs the stack for an hour
+        except Exception as error:  # noqa: BLE001 - without a response, the stack waits until the resource times out
             log(logging.ERROR, event, outcome="UNEXPECTED", traceback=traceback.format_exc())
-            reason = f"{type(error).__name__}: {error}. Unexpected: see the log of this Lambda function."
+            reason = (
+                f"Unexpected error: {type(error).__name__}: {error}. See the log of this Lambda function."
+            )
             return Outcome(physical_id=on_failure, reason=reason)
 
     def _act(self, request: Request, patience: Patience) -> str:
-        """Do what is asked and return the physical ID."""
+        """Fulfill the request, and return the physical ID."""
         if request.request_type == "Delete":
             return self._delete(request, patience)
         wanted = ActionTarget.from_properties(request.properties)
         hub = self._hub(request, patience)
-        # Compared with what exists, not with OldResourceProperties: after a failed replacement these tell
-        # of an action that never came to be.
+        # Compared with the physical ID and not with OldResourceProperties, which after a failed replacement
+        # describe an action that was never created.
         if request.physical_id == request.place.action_arn(wanted.action_id):
-            return hub.update(request.physical_id, wanted)
+            return hub.update(request.physical_id, wanted, previous=request.previous_texts)
         if request.request_type == "Update":
             return hub.replace(wanted)
         return hub.create(wanted)
 
     def _delete(self, request: Request, patience: Patience) -> str:
-        # The ID of a failed Create, or of something that this resource never made.
-        if not request.place.owns(request.physical_id):
-            return request.physical_id
-        if not adopts(required_fields(request.properties)):
-            self._hub(request, patience).delete(request.physical_id)
+        # Any other ID is that of a failed Create, or of something that this resource never created.
+        if request.place.owns(request.physical_id) and not adopts(required_fields(request.properties)):
+            # CloudFormation sends the properties of the resource that it deletes, also after a replacement.
+            own = ActionTarget.from_properties(request.properties)
+            if not self._hub(request, patience).delete(request.physical_id, own):
+                log(
+                    logging.WARNING,
+                    {},
+                    outcome="RETAINED",
+                    kept=request.physical_id,
+                    reason="The action isn't deleted, because this stack didn't give it its name and "
+                    "description. Delete it if nothing uses it.",
+                )
         return request.physical_id
 
     def _hub(self, request: Request, patience: Patience) -> Hub:
-        return Hub(client=self.make_client(request.place.region), place=request.place, patience=patience)
+        return Hub(
+            client=self.make_client(request.place.region),
+            place=request.place,
+            patience=patience,
+            request_id=request.request_id,
+            is_rolling_back=lambda: self._is_rolling_back(request, patience),
+        )
+
+    def _is_rolling_back(self, request: Request, patience: Patience) -> bool:
+        """Return whether CloudFormation is rolling back an update of the stack, which the event doesn't say.
+
+        Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
+        """
+        try:
+            status = patience.run(lambda: self.read_stack_status(request.stack_id, request.place.region))
+        except (ClientError, RequestFailedError) as error:
+            log(logging.WARNING, {}, outcome="STACK_STATUS_UNKNOWN", reason=str(error))
+            return False
+        return status == "UPDATE_ROLLBACK_IN_PROGRESS"
 
     def _deliver(self, url: str, body: bytes) -> None:
         for attempt in range(1, ANSWER_ATTEMPTS + 1):
             try:
                 self.put(url, body)
             except (OSError, http.client.HTTPException, ValueError) as error:
-                # Only the type: the message may quote the signed URL, which is a credential.
+                # Only the type: the message can contain the signed URL, which is a credential.
                 failure = type(error).__name__
                 log(logging.WARNING, {}, outcome="ANSWER_NOT_DELIVERED", attempt=attempt, failure=failure)
             else:
@@ -177,18 +208,28 @@ class ActionTargetResource:
             if attempt < ANSWER_ATTEMPTS:
                 self.sleep(attempt)
         raise AnswerNotDeliveredError(
-            f"CloudFormation took no answer in {ANSWER_ATTEMPTS} attempts, the last failed with {failure}."
+            f"The response couldn't be delivered in {ANSWER_ATTEMPTS} attempts. The last error is {failure}."
         ) from None
 
 
 def handle(event: object, context: LambdaContext) -> None:
-    """Lambda's entry point: fulfil one CloudFormation request."""
+    """Fulfill one CloudFormation request. This is the Lambda function's entry point."""
     RESOURCE.respond(event, context)
 
 
+# No retries: `Patience` retries, and stops in time for the response.
+_CONFIG: Final = Config(connect_timeout=2, read_timeout=8, retries={"total_max_attempts": 1})
+
+
 def _make_client(region: str) -> SecurityHubClient:
-    config = Config(connect_timeout=2, read_timeout=8, retries={"total_max_attempts": 1})
-    return boto3.client("securityhub", region_name=region, config=config)
+    return boto3.client("securityhub", region_name=region, config=_CONFIG)
 
 
-RESOURCE: Final = ActionTargetResource(make_client=_make_client, put=put, sleep=time.sleep)
+def _read_stack_status(stack_id: str, region: str) -> str:
+    client = boto3.client("cloudformation", region_name=region, config=_CONFIG)
+    return client.describe_stacks(StackName=stack_id)["Stacks"][0]["StackStatus"]
+
+
+RESOURCE: Final = ActionTargetResource(
+    make_client=_make_client, read_stack_status=_read_stack_status, put=put, sleep=time.sleep
+)
