@@ -19,6 +19,7 @@ from aws_cdk.interfaces.aws_events import IRuleRef
 from constructs import Construct, IConstruct
 
 from securityhub_actions.arguments import checked, checked_fields
+from securityhub_actions.delivery_places import check_dead_letter_queue, check_target
 from securityhub_actions.rule_access import allow_queue
 
 MAX_RETRY_ATTEMPTS: Final = 185
@@ -173,11 +174,17 @@ class DeliveredTarget:
     def _complete(
         config: events.RuleTargetConfig, rule: IRuleRef, delivery: Delivery
     ) -> events.RuleTargetConfig:
-        """Copy a configuration, and add the retry policy and dead-letter queue if they aren't set."""
+        """Check a configuration, and add the retry policy and dead-letter queue if they aren't set."""
+        check_target(rule, config)
         fields = [name for name in inspect.signature(events.RuleTargetConfig).parameters if name != "self"]
         settings = {name: getattr(config, name) for name in fields}
-        if config.dead_letter_config is None:
+        # With the resource, the CDK would create another rule if it took the target to be somewhere else.
+        settings["target_resource"] = None
+        if config.dead_letter_config is not None:
+            check_dead_letter_queue(rule, getattr(config.dead_letter_config, "arn", None) or "")
+        else:
             queue = _queue_of(delivery, rule)
+            check_dead_letter_queue(rule, queue.queue_arn, queue)
             allow_queue(queue, rule, sid="EventBridgeDeadLetters")
             settings["dead_letter_config"] = events.CfnRule.DeadLetterConfigProperty(arn=queue.queue_arn)
         if config.retry_policy is None:

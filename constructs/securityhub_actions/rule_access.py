@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
-from aws_cdk import Annotations, ArnFormat, IResource, Stack, Token
+from aws_cdk import Annotations, ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
@@ -221,34 +221,3 @@ def readable(value: object, *, variable: str = "${{{}}}") -> object:
             return [readable(item, variable=variable) for item in value]
         case _:
             return value
-
-
-def require_same_place(rule: IConstruct, resource: IResource, arn: str, *, what: str) -> None:
-    """Reject a target that is known to be in a different account or Region than the rule.
-
-    Args:
-        rule: The rule.
-        resource: The target's resource.
-        arn: The ARN of the resource. Not every imported resource has its account and Region.
-        what: The type of the resource, for the error message.
-
-    Raises:
-        ValueError: The accounts or the Regions are known and differ.
-
-    Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-region.html
-    """
-    stack = Stack.of(rule)
-    if Token.is_unresolved(arn):
-        account, region = resource.env.account, resource.env.region
-    else:
-        _, _, _, region, account, _ = arn.split(":", 5)
-    for kind, here, there in (
-        ("account", stack.account, account),
-        ("Region", stack.region, region),
-    ):
-        if not Token.is_unresolved(here) and not Token.is_unresolved(there) and here != there:
-            raise ValueError(
-                f"The {what} {resource.node.path} is in {kind} {there}, but the rule {rule.node.path} is in "
-                f"{here}. Only an event bus can be in a different {kind}. Use targets.EventBus to send the "
-                f"events to a bus there, and a rule on that bus to send them to the {what}."
-            )

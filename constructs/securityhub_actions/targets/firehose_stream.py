@@ -9,7 +9,6 @@ from aws_cdk import aws_sqs as sqs
 
 from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery, Target
-from securityhub_actions.rule_access import require_same_place
 from securityhub_actions.targets.events_role import EventsRole
 
 
@@ -44,13 +43,11 @@ class FirehoseStream(Target):
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
         """Allow the rule to put records on the stream."""
-        require_same_place(
-            rule, self._delivery_stream, self._delivery_stream.delivery_stream_arn, what="Firehose stream"
-        )
         arn = self._delivery_stream.delivery_stream_arn
         return events.RuleTargetConfig(
             arn=arn,
             input=self._message,
+            target_resource=self._delivery_stream,
             role=EventsRole.shared(
                 rule,
                 self._delivery_stream,

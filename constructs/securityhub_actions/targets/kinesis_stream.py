@@ -10,7 +10,6 @@ from aws_cdk import aws_sqs as sqs
 
 from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery, Target
-from securityhub_actions.rule_access import require_same_place
 from securityhub_actions.targets.events_role import EventsRole
 
 
@@ -58,11 +57,11 @@ class KinesisStream(Target):
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
         """Allow the rule to put records on the stream."""
-        require_same_place(rule, self._stream, self._stream.stream_arn, what="stream")
         return events.RuleTargetConfig(
             arn=self._stream.stream_arn,
             input=self._message,
             kinesis_parameters=self._parameters,
+            target_resource=self._stream,
             role=EventsRole.shared(
                 rule,
                 self._stream,

@@ -14,6 +14,7 @@ from constructs import IConstruct
 
 from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery, Target, dead_letter_queue_of
+from securityhub_actions.delivery_places import check_failure_destination, check_target
 
 _RETRY_ATTEMPTS: Final = 2
 _MAX_EVENT_AGE_HOURS: Final = 6
@@ -51,11 +52,14 @@ class LambdaFunction(Target):
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:
         """Allow only the rule to invoke the function, and set a destination for failed events."""
-        self._allow_invocation(rule)
-        self._keep_failed_events(dead_letter_queue)
-        return events.RuleTargetConfig(
+        config = events.RuleTargetConfig(
             arn=self._function.function_arn, input=self._event, target_resource=self._function
         )
+        # Before the permission, which would make the stacks depend on each other.
+        check_target(rule, config)
+        self._allow_invocation(rule)
+        self._keep_failed_events(dead_letter_queue)
+        return config
 
     def _allow_invocation(self, rule: events.IRule) -> None:
         permission_id = f"AllowEventRule{Names.node_unique_id(self._function.node)}"
@@ -73,6 +77,8 @@ class LambdaFunction(Target):
 
     def _keep_failed_events(self, dead_letter_queue: sqs.IQueue) -> None:
         function = self._function
+        for arn in _failure_destinations(function):
+            check_failure_destination(function, arn)
         if not Resource.is_owned_resource(function):
             self._warn("is not part of this app, so its configuration is not changed")
         elif (config := function.node.try_find_child("EventInvokeConfig")) is not None:
@@ -104,8 +110,23 @@ def _has_dead_letter_queue(function: lambda_.IFunction) -> bool:
 
 
 def _has_on_failure_destination(config: IConstruct) -> bool:
+    return _on_failure_destination(config) is not None
+
+
+def _on_failure_destination(config: IConstruct) -> str | None:
     resource = config.node.default_child
     if not isinstance(resource, lambda_.CfnEventInvokeConfig):
-        return False
-    settings = Stack.of(resource).resolve(resource.destination_config)
-    return bool(settings and settings.get("onFailure"))
+        return None
+    settings = resource.destination_config
+    on_failure = getattr(settings, "on_failure", None)
+    return getattr(on_failure, "destination", None)
+
+
+def _failure_destinations(function: lambda_.IFunction) -> list[str]:
+    """The ARNs to which a function sends events that it fails to handle."""
+    config = function.node.try_find_child("EventInvokeConfig")
+    arns = [None if config is None else _on_failure_destination(config)]
+    if isinstance(function, lambda_.Function):
+        queue, topic = function.dead_letter_queue, function.dead_letter_topic
+        arns += [queue.queue_arn if queue else None, topic.topic_arn if topic else None]
+    return [arn for arn in arns if arn]

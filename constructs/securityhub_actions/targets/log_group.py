@@ -13,7 +13,8 @@ from aws_cdk import aws_sqs as sqs
 from securityhub_actions.arguments import checked
 from securityhub_actions.checks import Validation, known_length
 from securityhub_actions.delivery import Delivery, Target
-from securityhub_actions.rule_access import only_rules, require_same_place
+from securityhub_actions.delivery_places import check_target
+from securityhub_actions.rule_access import only_rules
 
 MAX_POLICY_LENGTH: Final = 5120
 _POLICY_ID: Final = "SecurityHubLogGroupPolicy"
@@ -51,8 +52,12 @@ class LogGroup(Target):
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
         """Allow the rule to create log streams and write to them."""
-        require_same_place(rule, self._log_group, self._log_group.log_group_arn, what="log group")
         stack = Stack.of(rule)
+        # The target's ARN below is built from the name, with the rule's Region.
+        check_target(
+            rule,
+            events.RuleTargetConfig(arn=self._log_group.log_group_arn, target_resource=self._log_group),
+        )
         policy = stack.node.try_find_child(_POLICY_ID)
         if not isinstance(policy, _LogGroupPolicy):
             policy = _LogGroupPolicy(stack, _POLICY_ID)

@@ -8,7 +8,7 @@ from aws_cdk import aws_sqs as sqs
 
 from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery, Target
-from securityhub_actions.rule_access import allow_topic, require_same_place
+from securityhub_actions.rule_access import allow_topic
 
 
 class SnsTopic(Target):
@@ -50,6 +50,7 @@ class SnsTopic(Target):
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
         """Allow the rule to publish to the topic."""
-        require_same_place(rule, self._topic, self._topic.topic_arn, what="topic")
         allow_topic(self._topic, rule, sid="SecurityHubRules")
-        return events.RuleTargetConfig(arn=self._topic.topic_arn, input=self._message)
+        return events.RuleTargetConfig(
+            arn=self._topic.topic_arn, input=self._message, target_resource=self._topic
+        )

@@ -10,7 +10,7 @@ from aws_cdk import aws_sqs as sqs
 
 from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery, Target
-from securityhub_actions.rule_access import allow_queue, require_same_place
+from securityhub_actions.rule_access import allow_queue
 
 MAX_GROUP_LENGTH: Final = 128
 
@@ -61,12 +61,12 @@ class SqsQueue(Target):
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
         """Allow the rule to send messages to the queue."""
-        require_same_place(rule, self._queue, self._queue.queue_arn, what="queue")
         allow_queue(self._queue, rule, sid="SecurityHubRules")
         return events.RuleTargetConfig(
             arn=self._queue.queue_arn,
             input=self._message,
             sqs_parameters=self._sqs_parameters,
+            target_resource=self._queue,
         )
 
 

@@ -9,7 +9,6 @@ from aws_cdk import aws_stepfunctions as stepfunctions
 
 from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery, Target
-from securityhub_actions.rule_access import require_same_place
 from securityhub_actions.targets.events_role import EventsRole
 
 
@@ -44,13 +43,11 @@ class StateMachine(Target):
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
         """Allow the rule to start executions."""
-        require_same_place(
-            rule, self._state_machine, self._state_machine.state_machine_arn, what="state machine"
-        )
         arn = self._state_machine.state_machine_arn
         return events.RuleTargetConfig(
             arn=arn,
             input=self._event,
+            target_resource=self._state_machine,
             role=EventsRole.shared(
                 rule,
                 self._state_machine,

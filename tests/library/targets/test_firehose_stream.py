@@ -43,5 +43,5 @@ def test_a_stream_in_another_region_is_an_error(stack, send):
     theirs = firehose.DeliveryStream.from_delivery_stream_arn(
         stack, "Theirs", "arn:aws:firehose:eu-west-1:111122223333:deliverystream/theirs"
     )
-    with pytest.raises(RuntimeError, match="The Firehose stream Stack/Theirs is in Region eu-west-1"):
+    with pytest.raises(RuntimeError, match="The target Stack/Theirs is in Region eu-west-1"):
         send(targets.FirehoseStream(theirs))

@@ -60,5 +60,5 @@ def test_a_stream_in_another_region_is_an_error(stack, send):
     theirs = kinesis.Stream.from_stream_arn(
         stack, "Theirs", "arn:aws:kinesis:eu-west-1:111122223333:stream/theirs"
     )
-    with pytest.raises(RuntimeError, match="The stream Stack/Theirs is in Region eu-west-1"):
+    with pytest.raises(RuntimeError, match="The target Stack/Theirs is in Region eu-west-1"):
         send(targets.KinesisStream(theirs))

@@ -118,5 +118,5 @@ def test_a_log_group_in_another_region_is_an_error(stack, send):
     theirs = logs.LogGroup.from_log_group_arn(
         stack, "Theirs", "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/events/theirs"
     )
-    with pytest.raises(RuntimeError, match="The log group Stack/Theirs is in Region eu-west-1"):
+    with pytest.raises(RuntimeError, match="The target Stack/Theirs is in Region eu-west-1"):
         send(targets.LogGroup(theirs))

@@ -101,5 +101,5 @@ def test_a_topic_of_somebody_else_gives_a_warning_with_the_statement_that_it_nee
 
 def test_a_topic_in_another_region_is_an_error(stack, send):
     theirs = sns.Topic.from_topic_arn(stack, "Theirs", "arn:aws:sns:eu-west-1:111122223333:theirs")
-    with pytest.raises(RuntimeError, match="The topic Stack/Theirs is in Region eu-west-1"):
+    with pytest.raises(RuntimeError, match="The target Stack/Theirs is in Region eu-west-1"):
         send(targets.SnsTopic(theirs))

@@ -43,5 +43,5 @@ def test_a_state_machine_in_another_account_is_an_error(stack, send):
     theirs = stepfunctions.StateMachine.from_state_machine_arn(
         stack, "Theirs", "arn:aws:states:us-east-1:444455556666:stateMachine:theirs"
     )
-    with pytest.raises(RuntimeError, match="The state machine Stack/Theirs is in account 444455556666"):
+    with pytest.raises(RuntimeError, match="The target Stack/Theirs is in account 444455556666"):
         send(targets.StateMachine(theirs))
