@@ -10,9 +10,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
-from aws_cdk import Annotations, ArnFormat, Stack
+from aws_cdk import Annotations, ArnFormat, Names, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.interfaces.aws_events import IRuleRef
@@ -20,6 +21,7 @@ from constructs import Construct, IConstruct
 
 from securityhub_actions.checks import Validation
 
+MAX_RULES_WITH_OWN_PERMISSION: Final = 30
 _KEY_ACTIONS: Final = ("kms:Decrypt", "kms:GenerateDataKey")
 
 Conditions = Mapping[str, Mapping[str, str | list[str]]]
@@ -99,6 +101,57 @@ def allow_topic(topic: sns.ITopic, rule: IRuleRef, *, sid: str) -> None:
         # topic. They are in the topic policy.
         # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
         access.allow_key(rule, topic.master_key, conditions={})
+
+
+def allow_function(function: lambda_.IFunction, rule: IRuleRef) -> None:
+    """Allow a rule to invoke a Lambda function.
+
+    Up to 30 rules get a permission each. With more, one permission replaces them, for all rules in the
+    account and Region, because the resource policy of a function can have 20,480 characters.
+
+    Args:
+        function: The function.
+        rule: The rule.
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    """
+    access = function.node.try_find_child(_FunctionAccess.ID)
+    if not isinstance(access, _FunctionAccess):
+        access = _FunctionAccess(function)
+    access.allow(rule)
+
+
+class _FunctionAccess(Construct):
+    """The permissions in the resource policy of a function for all rules."""
+
+    ID: Final = "SecurityHubRules"
+
+    def __init__(self, function: lambda_.IFunction) -> None:
+        super().__init__(function, self.ID)  # type: ignore[arg-type] # every function is a construct
+        self._function = function
+        self._permission_id = f"AllowEventRule{Names.node_unique_id(function.node)}"
+        self._rules: dict[str, IRuleRef] = {}
+
+    def allow(self, rule: IRuleRef) -> None:
+        if rule.node.path in self._rules:
+            return
+        self._rules[rule.node.path] = rule
+        if len(self._rules) <= MAX_RULES_WITH_OWN_PERMISSION:
+            self._permit(rule, self._permission_id, rule.rule_ref.rule_arn)
+        elif len(self._rules) == MAX_RULES_WITH_OWN_PERMISSION + 1:
+            for allowed in self._rules.values():
+                allowed.node.try_remove_child(self._permission_id)
+            self._permit(self, "AllowAllEventRules", _all_rules_of(Stack.of(self._function)))
+
+    def _permit(self, scope: IConstruct, permission_id: str, source_arn: str) -> None:
+        # The ARN contains the account. With SourceAccount in addition, EventBridge can't invoke the function:
+        # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html#eb-lam-function-not-invoked
+        self._function.add_permission(
+            permission_id,
+            scope=scope,  # type: ignore[arg-type] # every rule is a construct
+            principal=iam.ServicePrincipal("events.amazonaws.com"),
+            action="lambda:InvokeFunction",
+            source_arn=source_arn,
+        )
 
 
 class _RuleAccess(Construct):

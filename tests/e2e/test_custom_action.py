@@ -86,7 +86,7 @@ def test_a_failing_deployment_leaves_the_action_that_it_would_have_replaced(depl
     hub = deployment.aws.client("securityhub", region=deployment.region)
     hub.create_action_target(Name="Theirs", Description="Not ours", Id="Taken")
     deployment.deploy(action())
-    with pytest.raises(DeploymentFailedError, match="ROLLBACK_COMPLETE"):
+    with pytest.raises(DeploymentFailedError, match="ROLLBACK"):
         deployment.deploy(with_failing_neighbour(action(action_id="Incident")))
     assert deployment.actions() == {
         "Taken": ("Theirs", "Not ours"),

@@ -9,6 +9,7 @@ import threading
 import urllib.error
 from dataclasses import dataclass, field
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutError
 from botocore.stub import Stubber
@@ -636,6 +637,15 @@ def test_the_client_never_retries_by_itself():
     config = handler.RESOURCE.make_client("eu-west-1").meta.config
     assert config.retries["total_max_attempts"] == 1
     assert config.connect_timeout + config.read_timeout < hub.ANSWER_RESERVE_SECONDS
+
+
+def test_the_status_of_the_stack_comes_from_cloudformation(monkeypatch):
+    client = boto3.client("cloudformation", region_name="eu-west-1")
+    monkeypatch.setattr(boto3, "client", lambda *_, **__: client)
+    stack = {"StackName": "Actions", "StackStatus": "UPDATE_IN_PROGRESS", "CreationTime": 0}
+    with Stubber(client) as stubber:
+        stubber.add_response("describe_stacks", {"Stacks": [stack]}, {"StackName": STACK_ID})
+        assert handler.RESOURCE.read_stack_status(STACK_ID, "eu-west-1") == "UPDATE_IN_PROGRESS"
 
 
 # The fake

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from aws_cdk import Annotations, Duration, Names, Resource, Stack
+from aws_cdk import Annotations, Duration, Resource, Stack
 from aws_cdk import aws_events as events
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_sqs as sqs
@@ -15,6 +14,7 @@ from constructs import IConstruct
 from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery, Target, dead_letter_queue_of
 from securityhub_actions.delivery_places import check_failure_destination, check_target
+from securityhub_actions.rule_access import allow_function
 
 _RETRY_ATTEMPTS: Final = 2
 _MAX_EVENT_AGE_HOURS: Final = 6
@@ -27,6 +27,9 @@ class LambdaFunction(Target):
     function then fails, Lambda retries 2 times within 6 hours and sends the event to the function's
     dead-letter queue or on-failure destination. If the function has neither, the rule's dead-letter queue
     becomes its on-failure destination.
+
+    Only your rules can invoke the function. If it is the target of more than 30 rules, all rules in the
+    account and Region can, because one permission per rule would exceed the size of its resource policy.
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
     """
@@ -51,29 +54,15 @@ class LambdaFunction(Target):
         self._event = event
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:
-        """Allow only the rule to invoke the function, and set a destination for failed events."""
+        """Allow the rule to invoke the function, and set a destination for failed events."""
         config = events.RuleTargetConfig(
             arn=self._function.function_arn, input=self._event, target_resource=self._function
         )
         # Before the permission, which would make the stacks depend on each other.
         check_target(rule, config)
-        self._allow_invocation(rule)
+        allow_function(self._function, rule)
         self._keep_failed_events(dead_letter_queue)
         return config
-
-    def _allow_invocation(self, rule: events.IRule) -> None:
-        permission_id = f"AllowEventRule{Names.node_unique_id(self._function.node)}"
-        if rule.node.try_find_child(permission_id) is not None:
-            return
-        # The rule's ARN contains the account. With SourceAccount in addition, EventBridge can't invoke it:
-        # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html#eb-lam-function-not-invoked
-        self._function.add_permission(
-            permission_id,
-            scope=rule,  # type: ignore[arg-type] # every IRule is a construct
-            principal=iam.ServicePrincipal("events.amazonaws.com"),
-            action="lambda:InvokeFunction",
-            source_arn=rule.rule_arn,
-        )
 
     def _keep_failed_events(self, dead_letter_queue: sqs.IQueue) -> None:
         function = self._function

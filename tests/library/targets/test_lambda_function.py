@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from aws_cdk import App, Duration, Environment, Stack
 from aws_cdk import aws_events as events
@@ -9,6 +11,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
 
 from securityhub_actions import CustomAction, CustomActionRule, Delivery, targets
+from securityhub_actions.rule_access import readable
 
 ACCOUNT = "111122223333"
 PERMISSION = "AWS::Lambda::Permission"
@@ -56,6 +59,61 @@ def test_only_this_rule_may_invoke_the_function(stack):
             "SourceAccount": Match.absent(),  # keeps EventBridge out, says its troubleshooting guide
         },
     )
+
+
+def policy_characters(statements):
+    """The size of a function's resource policy with the longest names that AWS allows or generates.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    """
+    statement = {
+        # CloudFormation generates the ID from the names of the stack and of the permission.
+        "Sid": "s" * 100,
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "lambda:InvokeFunction",
+        "Resource": f"arn:aws-us-gov:lambda:ap-southeast-1:{ACCOUNT}:function:{'f' * 64}",
+        "Condition": {
+            "ArnLike": {"AWS:SourceArn": f"arn:aws-us-gov:events:ap-southeast-1:{ACCOUNT}:rule/{'r' * 64}"}
+        },
+    }
+    policy = {"Version": "2012-10-17", "Id": "default", "Statement": [statement] * statements}
+    return len(json.dumps(policy, separators=(",", ":")))
+
+
+@pytest.mark.parametrize(("rules", "permissions"), [(30, 30), (31, 1), (50, 1)])
+def test_the_resource_policy_of_a_function_stays_within_its_limit(stack, rules, permissions):
+    function = new_function(stack)
+    for number in range(rules):
+        press(stack, targets.LambdaFunction(function), f"Press{number}")
+    template = Template.from_stack(stack)
+    template.resource_count_is("AWS::Events::Rule", rules)
+    template.resource_count_is(PERMISSION, permissions)
+    # While the one permission replaces the others, they exist together.
+    assert policy_characters(permissions + 1) <= 20_480 < policy_characters(50)
+
+
+def test_a_permission_for_more_than_30_rules_is_for_those_of_the_account_and_region(stack):
+    function = new_function(stack)
+    for number in range(31):
+        press(stack, targets.LambdaFunction(function), f"Press{number}")
+    (permission,) = Template.from_stack(stack).find_resources(PERMISSION).values()
+    source = readable(permission["Properties"].pop("SourceArn"))
+    assert source == f"arn:${{AWS::Partition}}:events:us-east-1:{ACCOUNT}:rule/*"
+    assert permission["Properties"] == {
+        "Action": "lambda:InvokeFunction",
+        "FunctionName": stack.resolve(function.function_arn),
+        "Principal": "events.amazonaws.com",
+    }
+
+
+def test_the_rules_of_all_stacks_count(stack):
+    function = new_function(stack)
+    other = Stack(stack.node.root, "Other", env=Environment(account=ACCOUNT, region="us-east-1"))
+    for scope, number in ((scope, number) for scope in (stack, other) for number in range(16)):
+        press(scope, targets.LambdaFunction(function), f"Press{number}")
+    Template.from_stack(other).resource_count_is(PERMISSION, 0)
+    Template.from_stack(stack).resource_count_is(PERMISSION, 1)
 
 
 def test_a_function_that_is_twice_the_target_of_a_rule_needs_one_permission(stack):
