@@ -1,4 +1,4 @@
-"""The table in which a stack's function records what it has done."""
+"""The table in which a stack's function records what it's doing and has done."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from aws_cdk import aws_iam as iam
 
 
 def done_table(stack: Stack) -> dynamodb.Table:
-    """Create the table for Powertools' idempotency. Its items expire after a day.
-
-    Source: https://docs.aws.amazon.com/powertools/python/latest/utilities/idempotency/
-    """
+    """Create the table for lambda/invocation/work_table.py. Its items expire after a day."""
     return dynamodb.Table(
         stack,
         "Done",
@@ -28,8 +25,8 @@ def done_table(stack: Stack) -> dynamodb.Table:
 
 
 def done_table_statement(table: dynamodb.Table) -> iam.PolicyStatement:
-    """Return a statement with only the actions that Powertools' idempotency uses."""
-    operations = ("DeleteItem", "GetItem", "PutItem", "UpdateItem")
+    """Return a statement with only the actions that lambda/invocation/work_table.py uses."""
+    operations = ("DeleteItem", "PutItem", "UpdateItem")
     return iam.PolicyStatement(
         actions=[f"dynamodb:{operation}" for operation in operations], resources=[table.table_arn]
     )

@@ -1,99 +1,221 @@
-"""Doing a piece of work once, remembered in DynamoDB by AWS Lambda Powertools."""
+"""Doing a piece of work once: one attempt at a time has a lease on it, and its result is remembered."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+import hashlib
+import json
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
-from aws_lambda_powertools.utilities.idempotency import (
-    DynamoDBPersistenceLayer,
-    IdempotencyConfig,
-    idempotent_function,
-)
-from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAlreadyInProgressError
-from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePersistenceLayer
-from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import DataRecord
-from aws_lambda_powertools.utilities.typing import LambdaContext
+from invocation.work_table import Record, WorkTable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 # As long as EventBridge may deliver an event again.
 REMEMBERED_SECONDS: Final = 24 * 3600
-_KEY_PREFIX: Final = "once"
-_REPEATED: Final = "repeated"
+# Lambda retries an asynchronous invocation a minute after it ended, so the lease of an attempt that was
+# interrupted must have lapsed by then, even if the clocks of two containers differ by some seconds.
+# Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+LEASE_SECONDS: Final = 40
+# Three renewals may fail before the lease lapses.
+RENEWED_EVERY_SECONDS: Final = 10
 
 Result = TypeVar("Result", bound=Mapping[str, object])
+Renewing = Callable[[Callable[[], bool]], AbstractContextManager[None]]
+
+logger = logging.getLogger(__name__)
 
 
 class WorkInProgressError(Exception):
-    """Another invocation is doing the work right now."""
+    """Another attempt is doing the work right now."""
+
+
+class Store(Protocol):
+    """Where leases and results are kept. `WorkTable` describes the methods."""
+
+    def claim(
+        self, key: str, *, attempt: str, now: float, lease_ends: float, expires: float
+    ) -> Record | None:
+        """Take the lease, or return what prevents it."""
+
+    def renew(self, key: str, *, attempt: str, lease_ends: float) -> bool:
+        """Extend the lease, or return False if it's lost."""
+
+    def complete(self, key: str, *, attempt: str, result: Mapping[str, Any], expires: float) -> bool:
+        """Put the result in the place of the lease, or return False if it's lost."""
+
+    def release(self, key: str, *, attempt: str) -> None:
+        """Give up the lease."""
+
+    def forget(self, key: str, *, now: float) -> bool:
+        """Delete the record of work, or return False if an attempt has the lease."""
+
+
+@contextmanager
+def renewing_in_background(renew: Callable[[], bool]) -> Iterator[None]:
+    """Renew a lease at intervals until the block ends or the lease is lost.
+
+    Lambda may freeze the container after the block and resume it much later. The thread then finds that the
+    block has ended. If a renewal was under way, its condition in the table isn't met any longer.
+    """
+    ended = threading.Event()
+
+    def keep_renewing() -> None:
+        while not ended.wait(RENEWED_EVERY_SECONDS) and renew():
+            pass
+
+    threading.Thread(target=keep_renewing, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
 
 
 class RememberedWork:
-    """Does a piece of work once for each key, also when invocations overlap or one of them dies.
+    """Does a piece of work once for each key, even if invocations overlap or are interrupted.
 
-    Source: https://docs.aws.amazon.com/powertools/python/latest/utilities/idempotency/
+    An attempt has a lease on its work for `LEASE_SECONDS`, and renews it as long as it works. After an
+    attempt was interrupted, its lease lapses, and the next attempt takes over. An attempt whose lease lapsed
+    while it worked, because renewals failed or the container stood still, can't record a result. Before a
+    step that must not happen twice, it calls `confirm`.
     """
 
-    def __init__(self, store: BasePersistenceLayer) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        clock: Callable[[], float] = time.time,
+        renewing: Renewing = renewing_in_background,
+    ) -> None:
+        """Remember work in a store.
+
+        Args:
+            store: Where leases and results are kept.
+            clock: Returns the current time in seconds since the epoch. Default: the system's clock.
+            renewing: Calls a function from time to time within its context, until it returns False.
+                Default: every `RENEWED_EVERY_SECONDS`.
+        """
         self._store = store
-        self._config = IdempotencyConfig(
-            expires_after_seconds=REMEMBERED_SECONDS, hash_function="sha256", response_hook=_mark
-        )
+        self._clock = clock
+        self._renewing = renewing
+        self._leases: list[_Lease] = []
 
     @classmethod
     def in_table(cls, client: DynamoDBClient, name: str) -> RememberedWork:
-        """Remember it in a DynamoDB table.
+        """Remember work in a DynamoDB table.
 
         Args:
             client: DynamoDB.
-            name: The table's name.
+            name: The name of the table.
         """
-        return cls(DynamoDBPersistenceLayer(table_name=name, boto3_client=client))
-
-    def register_lambda_context(self, context: LambdaContext) -> None:
-        """Let work that died be done again once this invocation's time is over."""
-        self._config.register_lambda_context(context)
+        return cls(WorkTable(client, name))
 
     def run(self, key: Mapping[str, str], work: Callable[[], Result]) -> tuple[Result, bool]:
-        """Return the work's result, and whether it had been done before.
+        """Return the result of the work, and whether it had been done before.
 
         Args:
-            key: What makes it this piece of work and no other.
-            work: Does it and returns JSON values by name.
+            key: Identifies the piece of work.
+            work: Does the work and returns JSON values by name.
 
         Raises:
-            WorkInProgressError: Another invocation is doing it.
-            Exception: What the work raised; it counts as not done.
+            WorkInProgressError: Another attempt is doing the work, or has taken it over.
+            Exception: What the work raised. The work counts as not done.
         """
-
-        def do(*, key: Mapping[str, str]) -> Result:  # noqa: ARG001 - Powertools reads it
-            return work()
-
-        once: Any = idempotent_function(
-            do,
-            data_keyword_argument="key",
-            persistence_store=self._store,
-            config=self._config,
-            key_prefix=_KEY_PREFIX,
-        )
+        lease = _Lease(self._store, _id_of(key), clock=self._clock)
+        if (standing := lease.claim()) is not None:
+            if standing.result is None:
+                raise WorkInProgressError("Another invocation is working on it. Try again when it has ended.")
+            return cast("Result", dict(standing.result)), True
+        self._leases.append(lease)
         try:
-            result: dict[str, Any] = once(key=dict(key))
-        except IdempotencyAlreadyInProgressError as error:
-            raise WorkInProgressError("Another invocation is at it; try again when it is done.") from error
-        repeated = bool(result.pop(_REPEATED, False))
-        return cast("Result", result), repeated
+            with self._renewing(lease.renew):
+                result = work()
+        except Exception:
+            lease.release()
+            raise
+        finally:
+            self._leases.pop()
+        lease.complete(result)
+        return result, False
+
+    def confirm(self) -> None:
+        """Make sure that the work that is being done is still this attempt's.
+
+        It's a fence for steps that must not happen twice: only their own duration is left for another attempt
+        to take over. It takes no request.
+
+        Raises:
+            WorkInProgressError: The lease has lapsed, so another attempt may have taken over.
+        """
+        for lease in self._leases:
+            lease.confirm()
 
     def forget(self, key: Mapping[str, str]) -> None:
-        """Let the work be done again; nothing happens where it was never done."""
-        self._store.configure(self._config, key_prefix=_KEY_PREFIX)
-        self._store.delete_record(data=dict(key), exception=_ForgottenError())
+        """Let completed work be done again. Nothing happens if it was never done.
+
+        Raises:
+            WorkInProgressError: An attempt is doing the work.
+        """
+        if not self._store.forget(_id_of(key), now=self._clock()):
+            raise WorkInProgressError("Another invocation is working on it. Try again when it has ended.")
 
 
-class _ForgottenError(Exception):
-    """What Powertools notes in its debug log as the reason why a record goes."""
+class _Lease:
+    """The lease of one attempt on one piece of work."""
+
+    def __init__(self, store: Store, key: str, *, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._key = key
+        self._clock = clock
+        self._attempt = uuid.uuid4().hex
+        self._ends = 0.0
+
+    def claim(self) -> Record | None:
+        now = self._clock()
+        ends = now + LEASE_SECONDS
+        standing = self._store.claim(
+            self._key, attempt=self._attempt, now=now, lease_ends=ends, expires=now + REMEMBERED_SECONDS
+        )
+        if standing is None:
+            self._ends = ends
+        return standing
+
+    def renew(self) -> bool:
+        """Extend the lease, and return whether to go on renewing."""
+        ends = self._clock() + LEASE_SECONDS
+        try:
+            is_mine = self._store.renew(self._key, attempt=self._attempt, lease_ends=ends)
+        except Exception as error:  # noqa: BLE001 - throttled, or no response; the next renewal may succeed
+            logger.warning("The lease was not renewed: %s", error)
+            return True
+        self._ends = ends if is_mine else 0.0
+        return is_mine
+
+    def confirm(self) -> None:
+        if self._ends <= self._clock():
+            raise WorkInProgressError(
+                "The lease on the work lapsed, and another invocation may have taken over. Try again when it "
+                "has ended."
+            )
+
+    def complete(self, result: Mapping[str, object]) -> None:
+        expires = self._clock() + REMEMBERED_SECONDS
+        if not self._store.complete(self._key, attempt=self._attempt, result=result, expires=expires):
+            raise WorkInProgressError("Another invocation has taken over. Try again when it has ended.")
+
+    def release(self) -> None:
+        try:
+            self._store.release(self._key, attempt=self._attempt)
+        except Exception as error:  # noqa: BLE001 - what the work raised matters more; the lease lapses
+            logger.warning("The lease was not released: %s", error)
 
 
-def _mark(response: Any, idempotent_data: DataRecord) -> dict[str, Any]:  # noqa: ANN401, ARG001 - Powertools' signature
-    return {**response, _REPEATED: True}
+def _id_of(key: Mapping[str, str]) -> str:
+    """Return the ID of a piece of work in the table, the same as in earlier versions."""
+    return f"once#{hashlib.sha256(json.dumps(dict(key), sort_keys=True).encode()).hexdigest()}"

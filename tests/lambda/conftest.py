@@ -6,10 +6,10 @@ retries and error parsing are botocore's own.
 
 from __future__ import annotations
 
-import datetime as dt
 import importlib
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import parse_qs
@@ -17,14 +17,11 @@ from xml.sax.saxutils import escape
 
 import boto3
 import pytest
-from aws_lambda_powertools.utilities.idempotency.exceptions import (
-    IdempotencyItemAlreadyExistsError,
-    IdempotencyItemNotFoundError,
-)
-from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePersistenceLayer
 from botocore.awsrequest import AWSResponse
 
 from invocation import clients
+from invocation.once import RememberedWork
+from invocation.work_table import Record
 
 EVENTS = Path(__file__).parents[1] / "events"
 FUNCTION_ARN = "arn:aws:lambda:eu-west-1:111122223333:function:example"
@@ -198,35 +195,65 @@ class FakeTopic:
         return _answer(request, status, f"<ErrorResponse><Error>{error}</Error></ErrorResponse>", "text/xml")
 
 
-class MemoryStore(BasePersistenceLayer):
-    """What Powertools keeps in DynamoDB, with its conditional write."""
+class MemoryStore:
+    """What `WorkTable` keeps in DynamoDB, with its conditions.
+
+    Attributes:
+        seconds: the time, which passes only when a test says so.
+        items: leases and results, by key.
+    """
 
     def __init__(self):
-        super().__init__()
-        self.records = {}
+        self.seconds = 1_700_000_000.0
+        self.items = {}
 
-    def _get_record(self, idempotency_key):
-        try:
-            return self.records[idempotency_key]
-        except KeyError:
-            raise IdempotencyItemNotFoundError from None
+    def clock(self):
+        return self.seconds
 
-    def _put_record(self, data_record):
-        existing = self.records.get(data_record.idempotency_key)
-        if existing and not existing.is_expired and not self._is_abandoned(existing):
-            raise IdempotencyItemAlreadyExistsError(old_data_record=existing)
-        self.records[data_record.idempotency_key] = data_record
+    def once(self):
+        """What an invocation uses to work once, without a thread that renews leases."""
+        return RememberedWork(self, clock=self.clock, renewing=lambda _: nullcontext())
 
-    def _update_record(self, data_record):
-        self.records[data_record.idempotency_key] = data_record
+    def claim(self, key, *, attempt, now, lease_ends, expires):
+        item = self.items.get(key)
+        if item and item["expires"] >= now and not self._has_lapsed(item, now) and item["attempt"] != attempt:
+            return Record(result=item["result"])
+        self.items[key] = {
+            "attempt": attempt,
+            "lease_ends": lease_ends,
+            "expires": expires,
+            "result": None,
+        }
+        return None
 
-    def _delete_record(self, data_record):
-        self.records.pop(data_record.idempotency_key, None)
+    def renew(self, key, *, attempt, lease_ends):
+        item = self.items.get(key)
+        if item is None or item["attempt"] != attempt or item["result"] is not None:
+            return False
+        item["lease_ends"] = lease_ends
+        return True
+
+    def complete(self, key, *, attempt, result, expires):
+        item = self.items.get(key)
+        if item is None or item["attempt"] != attempt:
+            return False
+        item |= {"result": json.loads(json.dumps(result)), "expires": expires}
+        return True
+
+    def release(self, key, *, attempt):
+        if key in self.items and self.items[key]["attempt"] == attempt:
+            del self.items[key]
+
+    def forget(self, key, *, now):
+        item = self.items.get(key)
+        if item and item["result"] is None and not self._has_lapsed(item, now):
+            return False
+        self.items.pop(key, None)
+        return True
 
     @staticmethod
-    def _is_abandoned(record):
-        now = dt.datetime.now(dt.UTC).timestamp() * 1000
-        return record.status == "INPROGRESS" and (record.in_progress_expiry_timestamp or now + 1) < now
+    def _has_lapsed(item, now):
+        return item["result"] is None and item["lease_ends"] < now
 
 
 @pytest.fixture

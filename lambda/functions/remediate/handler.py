@@ -30,7 +30,6 @@ logger = Logger(service="remediate")
 
 # Made once a container, so that wrong settings show at cold start and connections are reused.
 settings = Settings.from_environment(os.environ)
-once = RememberedWork.in_table(create_client("dynamodb"), settings.idempotency_table)
 services = Services(
     members=member_account.MemberSessions(
         member_account.create_client(os.environ["AWS_REGION"]),
@@ -41,7 +40,7 @@ services = Services(
     organization=organization.Organization(),
     read_tags=read_tags,
     records=records.RecordsBucket(records.create_client(), settings.records_bucket),
-    once=once,
+    once=RememberedWork.in_table(create_client("dynamodb"), settings.idempotency_table),
     security_hub=client.SecurityHub(client.create_client()),
     remediations=enabled_remediations(settings.remediations, settings.parameters),
 )
@@ -62,7 +61,6 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
         MalformedEventError: The event as a whole can't be read.
         FindingsNotRemediatedError: Some findings failed. All others were remediated and reported on.
     """
-    once.register_lambda_context(context)
     seconds = context.get_remaining_time_in_millis() / 1000 - _SECONDS_AFTER_RUNBOOKS
     with waiting_for_runbooks(role=settings.automation_role, seconds=seconds):
         if "Records" in event:

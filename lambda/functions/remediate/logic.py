@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from functions.remediate.one_finding import (
@@ -72,7 +72,9 @@ def remediate_findings(
     reports = tuple(
         Report(finding=finding, outcome=run.outcome_of(finding)) for finding in distinct(event.findings)
     )
-    return Summary(reports=reports, not_written=run.write(reports), malformed=event.malformed_findings)
+    not_written = run.write(reports)
+    run.forget_undone(reports, not_written)
+    return Summary(reports=reports, not_written=not_written, malformed=event.malformed_findings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +123,16 @@ class _Run:
             request_id=self.invocation.request_id,
         )
         return done_once(self.services.once, self._key(finding), work.undo if self.undoes else work.remediate)
+
+    def forget_undone(self, reports: Sequence[Report], not_written: Collection[str]) -> None:
+        """Delete the records of what was undone.
+
+        This comes last: an attempt that follows an interrupted one needs them, to report what was undone.
+        """
+        for report in reports:
+            for part in report.outcome.parts or (report.outcome,):
+                if part.status is Status.UNDONE and part.remediation and report.finding.id not in not_written:
+                    self.services.records.delete(report.finding, remediation=part.remediation)
 
     def write(self, reports: Sequence[Report]) -> dict[str, str]:
         """Write the outcomes to the findings, once, and return why some could not be written, by finding id.

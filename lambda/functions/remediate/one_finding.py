@@ -126,10 +126,11 @@ class FindingWork:
             for resource in unserved_resources(self.finding, serving)
         ]
         is_only = len(serving) + len(unserved) == 1
-        return combine([*(self._part(one, is_only=is_only) for one in serving), *unserved])
+        parts = [self._part(one.name, partial(self._remediate, one), is_only=is_only) for one in serving]
+        return combine([*parts, *unserved])
 
     def undo(self) -> Outcome:
-        """Restore everything that was changed for the finding.
+        """Restore everything that was changed for the finding. The records stay.
 
         Raises:
             CannotRemediateError: There is no record of a change, or the finding names no Region.
@@ -138,20 +139,20 @@ class FindingWork:
         if not kept:
             raise CannotRemediateError("There is no record of a remediation of this finding to undo.")
         self._require_region()
+        is_only = len(kept) == 1
         return combine(
             [
-                reported(partial(self._undo, name, change), request_id=self.request_id, remediation=name)
+                self._part(name, partial(self._undo, name, change), is_only=is_only)
                 for name, change in kept.items()
             ]
         )
 
-    def _part(self, remediation: Remediation, *, is_only: bool) -> Outcome:
+    def _part(self, name: str, work: Callable[[], Outcome], *, is_only: bool) -> Outcome:
         """Do what one remediation does. One of several is remembered by itself, so no retry repeats it."""
-        work = partial(self._remediate, remediation)
         if not is_only:
-            key = key_of(self.finding, self.kind, remediation=remediation.name)
+            key = key_of(self.finding, self.kind, remediation=name)
             work = partial(done_once, self.services.once, key, work)
-        return reported(work, request_id=self.request_id, remediation=remediation.name)
+        return reported(work, request_id=self.request_id, remediation=name)
 
     def _remediate(self, remediation: Remediation) -> Outcome:
         session = self._session(remediation)
@@ -170,10 +171,11 @@ class FindingWork:
                 remediation=remediation.name,
                 prior_state=plan.prior_state,
             )
+        self._forget(UNDO, remediation.name)
         # Before anything changes: what happens next may be the end of this process.
         record = self.services.records.save(self.finding, remediation=remediation.name, change=intended)
+        self.services.once.confirm()
         change = remediation.apply(plan, session)
-        self.services.once.forget(key_of(self.finding, UNDO))
         return self._outcome(
             Status.PARTIAL if plan.remains else Status.APPLIED,
             _with_remains(plan, change.description),
@@ -194,15 +196,18 @@ class FindingWork:
         session = self._session(remediation)
         if refusal := self._refusal(remediation, change, session):
             return refusal
+        self._forget(REMEDIATE, name)
+        self.services.once.confirm()
         remediation.undo(change, session)
         undone = self._outcome(Status.UNDONE, change.description, remediation=name)
-        self.services.once.forget(key_of(self.finding, REMEDIATE))
-        self.services.once.forget(key_of(self.finding, REMEDIATE, remediation=name))
         # The finding is NEW again, which a rule would take for its turn.
         self.services.once.run(key_of(self.finding, AUTOMATIC), undone.to_json)
-        # Last: without it, the next try would find nothing to undo.
-        self.services.records.delete(self.finding, remediation=name)
         return undone
+
+    def _forget(self, kind: str, remediation: str) -> None:
+        """Let what this work reverses be done again. It refuses while that is under way."""
+        self.services.once.forget(key_of(self.finding, kind))
+        self.services.once.forget(key_of(self.finding, kind, remediation=remediation))
 
     def _require_region(self) -> None:
         if not self.finding.region:

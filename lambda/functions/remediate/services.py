@@ -72,8 +72,19 @@ class Once(Protocol):
             WorkInProgressError: Another invocation is doing it.
         """
 
+    def confirm(self) -> None:
+        """Make sure that no other invocation has taken over the work that is being done.
+
+        Raises:
+            WorkInProgressError: Another one may have.
+        """
+
     def forget(self, key: Mapping[str, str]) -> None:
-        """Let the work be done again."""
+        """Let the work be done again.
+
+        Raises:
+            WorkInProgressError: Another invocation is doing it.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

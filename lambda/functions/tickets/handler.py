@@ -33,11 +33,10 @@ NEW_FINDINGS_QUEUE: Final = os.environ.get("NEW_FINDINGS_QUEUE", "")
 
 # Made once a container, so that wrong settings show at cold start and connections are reused.
 dynamodb = create_client("dynamodb")
-once = RememberedWork.in_table(dynamodb, required(os.environ, "IDEMPOTENCY_TABLE"))
 services = Services(
     trackers=enabled_trackers(os.environ, Secrets().get),
     tickets=TicketTable(dynamodb, required(os.environ, "TICKET_TABLE")),
-    once=once,
+    once=RememberedWork.in_table(dynamodb, required(os.environ, "IDEMPOTENCY_TABLE")),
     security_hub=client.SecurityHub(client.create_client()),
 )
 
@@ -57,7 +56,6 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
         MalformedEventError: The event as a whole can't be read.
         TicketsIncompleteError: Something failed for some findings. All others are done.
     """
-    once.register_lambda_context(context)
     invocation = Invocation(request_id=context.aws_request_id, function_arn=context.invoked_function_arn)
     if "Records" not in event:
         return _handle(event, invocation, None)

@@ -72,6 +72,9 @@ class Once(Protocol):
     ) -> tuple[dict[str, object], bool]:
         """Return the work's result, and whether it had been done before. Work that raises is not done."""
 
+    def confirm(self) -> None:
+        """Raise an error if another invocation may have taken over the work that is being done."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
@@ -240,6 +243,7 @@ class _Run:
         if step is not Step.BEGIN:
             ticket = self._ask(tracker, lambda: tracker.find(draft, entry.since))
         if ticket is None and step is not Step.GIVE_UP:
+            self.services.once.confirm()
             ticket = self._ask(tracker, lambda: tracker.open(draft))
         settled = opened(entry, ticket) if ticket else given_up(entry, sighting)
         tickets.save(finding, tracker.name, settled, replacing=entry)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from invocation.clients import create_client
-from invocation.once import RememberedWork
 
 
 def limits(config):
@@ -27,8 +26,3 @@ def test_a_client_is_of_the_functions_own_region_or_of_the_one_given():
         create_client("sns", region="cn-north-1").meta.endpoint_url
         == "https://sns.cn-north-1.amazonaws.com.cn"
     )
-
-
-def test_the_table_of_done_work_has_the_same_limits():
-    store = RememberedWork.in_table(create_client("dynamodb"), "done")._store
-    assert limits(store.client.meta.config) == (5, 15, 4)

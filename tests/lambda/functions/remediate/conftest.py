@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +13,6 @@ from functions.remediate.member_account import MemberRoleError
 from functions.remediate.organization import OrganizationError
 from functions.remediate.services import Services
 from functions.remediate.settings import Settings
-from invocation.once import RememberedWork
 from remediations.contract import Change, Plan, Remediation
 from securityhub.events import Resource, parse_event
 from securityhub.findings.updates import NotUpdated
@@ -67,7 +65,7 @@ class World:
         self.kept, self.policies, self.others = {}, [], {}
         self.tags_of_changed = None
         self.remains, self.meanwhile = "", lambda: None
-        self.store.records.clear()
+        self.store.items.clear()
 
     # MemberAccounts
     def session(self, finding, action, policy):
@@ -101,7 +99,7 @@ class World:
         return dict(self.kept.get(finding.id, {}))
 
     def delete(self, finding, *, remediation):
-        del self.kept[finding.id][remediation]
+        self.kept[finding.id].pop(remediation, None)
 
     # FindingsUpdater
     def batch_update_findings(
@@ -145,8 +143,6 @@ class World:
 
     @property
     def services(self):
-        once = RememberedWork(self.store)
-        once.register_lambda_context(SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000))
         example = Remediation(
             name="example",
             control_ids=("EX.1",),
@@ -162,7 +158,7 @@ class World:
             organization=self,
             read_tags=self.read_tags,
             records=self,
-            once=once,
+            once=self.store.once(),
             security_hub=self,
             remediations={"example": example, **self.others},
         )

@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from functions.remediate.outcomes import FindingsNotRemediatedError
-from invocation.once import RememberedWork
 from securityhub.events import MalformedEventError
 
 ENVIRONMENT = {
@@ -27,9 +26,7 @@ ENVIRONMENT = {
 @pytest.fixture
 def handler(cold_start, monkeypatch, world):
     handler = cold_start("functions.remediate.handler", **ENVIRONMENT)
-    once = RememberedWork(world.store)
-    monkeypatch.setattr(handler, "once", once)
-    monkeypatch.setattr(handler, "services", replace(world.services, once=once))
+    monkeypatch.setattr(handler, "services", world.services)
     return handler
 
 

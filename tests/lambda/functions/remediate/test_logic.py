@@ -183,7 +183,9 @@ def test_what_another_invocation_is_doing_is_tried_again_and_not_written_about(r
     world.meanwhile = lambda: meanwhile.append(run(replace(event, event_id="duplicate")))
     assert statuses(run(event)) == [Status.APPLIED]
     assert [statuses(summary) for summary in meanwhile] == [[Status.BUSY]]
-    assert meanwhile[0].failures == ["finding/0: Another invocation is at it; try again when it is done"]
+    assert meanwhile[0].failures == [
+        "finding/0: Another invocation is working on it. Try again when it has ended"
+    ]
     assert world.applied == ["resource/0"]
     assert [status for status, _ in world.notes["finding/0"]] == ["RESOLVED"]
 

@@ -9,14 +9,12 @@ import copy
 import itertools
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
 
 from functions.tickets.contract import Ticket, TrackerError
 from functions.tickets.entry import ChangedMeanwhileError, finding_key
 from functions.tickets.logic import Invocation, Services, handle_findings
-from invocation.once import RememberedWork
 from securityhub.events import parse_event, parse_finding
 from securityhub.findings.updates import NotUpdated, RequestRefusedError
 
@@ -136,7 +134,7 @@ class World:
     def __init__(self, template, store):
         self.template = template
         self.store = store
-        for name in ("_put_record", "_update_record", "_delete_record"):
+        for name in ("claim", "complete", "release"):
             setattr(store, name, self._interruptible(getattr(store, name)))
         self.forget()
 
@@ -146,7 +144,7 @@ class World:
         self.queue, self.history, self.tried = [], [], set()
         self.hub_is_down = False
         self.opens_without_a_press = True
-        self.store.records.clear()
+        self.store.items.clear()
         self.tickets = MemoryTickets(self.checkpoint)
         self.trackers = tuple(MemoryTracker(name, self.checkpoint) for name in ("Jira", "Slack"))
         self._seconds = itertools.count()
@@ -177,8 +175,9 @@ class World:
     def _interruptible(self, method):
         def interruptible(*arguments, **settings):
             self.checkpoint()
-            method(*arguments, **settings)
+            answer = method(*arguments, **settings)
             self.checkpoint()
+            return answer
 
         return interruptible
 
@@ -282,18 +281,16 @@ class World:
 
     # Lambda
 
-    def services(self, *, remaining_milliseconds=60_000):
-        once = RememberedWork(self.store)
-        once.register_lambda_context(
-            SimpleNamespace(get_remaining_time_in_millis=lambda: remaining_milliseconds)
+    def services(self):
+        return Services(
+            trackers=self.trackers, tickets=self.tickets, once=self.store.once(), security_hub=self
         )
-        return Services(trackers=self.trackers, tickets=self.tickets, once=once, security_hub=self)
 
-    def handle(self, event, *, remaining_milliseconds=60_000, is_late=False, **invocation):
+    def handle(self, event, *, is_late=False, **invocation):
         """Run the function on an event and return what became of its findings."""
         return handle_findings(
             parse_event(event),
-            services=self.services(remaining_milliseconds=remaining_milliseconds),
+            services=self.services(),
             passes_filter=event.get("rule") == NEW_FINDINGS,
             is_late=is_late,
             invocation=Invocation(
@@ -306,7 +303,7 @@ class World:
 
         Args:
             event: the event.
-            death_after: so many calls later the process ends, and its time is over.
+            death_after: so many calls later the process ends; Lambda retries a minute later.
             intrusion_after: so many calls later, `intrude` runs in between.
             intrude: what runs then.
         """
@@ -314,10 +311,10 @@ class World:
         delivery = (event["id"], event.get("rule"))
         is_late = delivery in self.tried
         self.tried.add(delivery)
-        remaining = 60_000 if death_after is None else -1
         try:
-            summary = self.handle(event, remaining_milliseconds=remaining, is_late=is_late)
+            summary = self.handle(event, is_late=is_late)
         except DiedError:
+            self.store.seconds += 60
             return None
         finally:
             self._until_death = self._until_intrusion = None

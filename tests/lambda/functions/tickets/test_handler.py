@@ -2,12 +2,10 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import replace
 
 import pytest
 
 from functions.tickets.outcomes import TicketsIncompleteError
-from invocation.once import RememberedWork
 from securityhub.events import MalformedEventError
 
 NEW_FINDINGS_QUEUE = "arn:aws:sqs:eu-west-1:111122223333:new-findings"
@@ -25,9 +23,7 @@ ENVIRONMENT = {
 @pytest.fixture
 def handler(cold_start, monkeypatch, world):
     handler = cold_start("functions.tickets.handler", **ENVIRONMENT)
-    once = RememberedWork(world.store)
-    monkeypatch.setattr(handler, "once", once)
-    monkeypatch.setattr(handler, "services", replace(world.services(), once=once))
+    monkeypatch.setattr(handler, "services", world.services())
     return handler
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from functions.tickets.contract import TrackerError
 from functions.tickets.outcomes import TicketsIncompleteError
+from invocation.once import LEASE_SECONDS
 from tests.hypothesis_profiles import examples
 
 CRITICAL, INFORMATIONAL = {"Severity": {"Label": "CRITICAL"}}, {"Severity": {"Label": "INFORMATIONAL"}}
@@ -600,6 +601,23 @@ def test_the_answer_says_which_tickets_there_are(world):
         "Jira": "open JIRA-1 https://jira.example.com/JIRA-1",
         "Slack": "open SLACK-1 https://slack.example.com/SLACK-1",
     }
+
+
+def test_no_ticket_is_opened_after_the_lease_has_lapsed(world, jira, monkeypatch):
+    save = world.tickets.save
+
+    def save_slowly(*arguments, **settings):
+        world.store.seconds += LEASE_SECONDS
+        return save(*arguments, **settings)
+
+    monkeypatch.setattr(world.tickets, "save", save_slowly)
+    world.import_finding("A")
+    failures = world.handle(world.queue[0]).reports[0].failures
+    assert "may have taken over" in failures["Jira"]
+    assert jira.calls == []
+    monkeypatch.undo()
+    world.deliver_all()
+    assert jira.calls == ["find", "open"]
 
 
 # Below, random histories of two findings, with deaths and intrusions anywhere.

@@ -1,0 +1,167 @@
+"""Invocations that are interrupted at any call: Lambda's retries finish the work without a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from functions.remediate.logic import remediate_findings
+from functions.remediate.outcomes import Status
+from invocation.once import LEASE_SECONDS
+
+# Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+RETRIES_AFTER_SECONDS = (60, 120)
+
+
+class DiedError(BaseException):
+    """The end of a process, which nothing handles."""
+
+
+class Interruptions:
+    """Counts the calls that leave the process, and ends it before or after one of them."""
+
+    CALLS = (
+        ("world", "session"),
+        ("world", "save"),
+        ("world", "load"),
+        ("world", "delete"),
+        ("world", "batch_update_findings"),
+        ("world", "plan"),
+        ("world", "apply"),
+        ("world", "undo"),
+        ("store", "claim"),
+        ("store", "complete"),
+        ("store", "release"),
+        ("store", "forget"),
+    )
+
+    def __init__(self, world, monkeypatch):
+        self.left = None
+        for owner, name in self.CALLS:
+            target = world if owner == "world" else world.store
+            monkeypatch.setattr(target, name, self._interruptible(getattr(target, name)))
+
+    def _interruptible(self, call: Callable) -> Callable:
+        def interruptible(*arguments, **settings):
+            self._pass()
+            answer = call(*arguments, **settings)
+            self._pass()
+            return answer
+
+        return interruptible
+
+    def _pass(self):
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                self.left = None
+                raise DiedError
+
+
+@pytest.fixture
+def interruptions(world, monkeypatch):
+    return Interruptions(world, monkeypatch)
+
+
+@pytest.fixture
+def deliver(world, settings, invocation):
+    """A function that lets Lambda run the function on an event, and retry it as often as it does."""
+
+    def attempt(event):
+        return remediate_findings(event, settings=settings, services=world.services, invocation=invocation)
+
+    def deliver(event):
+        for pause in (*RETRIES_AFTER_SECONDS, None):
+            try:
+                summary = attempt(event)
+            except DiedError:
+                summary = None
+            if summary is not None and not summary.failures:
+                return summary
+            world.store.seconds += pause or 0
+        pytest.fail("the event went to the dead-letter queue")
+        return None
+
+    return deliver
+
+
+def each_interruption(interruptions, deliver, begin):
+    """Yield what becomes of an event, with an interruption at one call more each time, until none is left."""
+    for number in range(500):
+        event = begin()
+        interruptions.left = number
+        yield deliver(event)
+        if interruptions.left is not None:
+            assert number > 10, "nothing was interrupted"
+            return
+    pytest.fail("it never came to its end")
+
+
+def test_a_press_that_is_interrupted_at_any_call_is_finished_by_a_retry(
+    world, new_event, interruptions, deliver
+):
+    def begin():
+        interruptions.left = None
+        world.forget()
+        return new_event(2)
+
+    for _ in each_interruption(interruptions, deliver, begin):
+        assert world.open == set()
+        assert set(world.kept) == {"finding/0", "finding/1"}
+        for finding in world.kept:
+            status, note = world.notes[finding][-1]
+            assert status == "RESOLVED"
+            assert "Remediated" in note or "Nothing to remediate" in note
+
+
+def test_an_undo_that_is_interrupted_at_any_call_is_finished_by_a_retry(
+    world, new_event, interruptions, deliver
+):
+    def begin():
+        interruptions.left = None
+        world.forget()
+        deliver(new_event(2))
+        closed, event = set(world.open), new_event(2, action="UndoRemediation")
+        world.open.clear()
+        world.open.update(closed)
+        return event
+
+    for _ in each_interruption(interruptions, deliver, begin):
+        assert world.open == {"resource/0", "resource/1"}
+        assert not any(world.kept.values())
+        for finding in ("finding/0", "finding/1"):
+            status, note = world.notes[finding][-1]
+            assert status == "NEW"
+            assert "Remediation undone" in note
+
+
+def test_a_remediation_and_an_undo_of_one_finding_do_not_run_at_the_same_time(
+    world, new_event, settings, invocation
+):
+    def run(event):
+        return remediate_findings(event, settings=settings, services=world.services, invocation=invocation)
+
+    undo, meanwhile = new_event(1, action="UndoRemediation"), []
+    world.meanwhile = lambda: meanwhile.append(run(undo))
+    run(new_event(1))
+    (during,) = meanwhile
+    assert [report.outcome.status for report in during.reports] == [Status.BUSY]
+    assert (world.undone, set(world.kept)) == ([], {"finding/0"})
+    run(undo)
+    assert (world.undone, world.kept["finding/0"]) == (["resource/0"], {})
+
+
+def test_nothing_is_changed_after_the_lease_has_lapsed(world, new_event, settings, invocation, monkeypatch):
+    save = world.save
+
+    def save_slowly(*arguments, **settings):
+        world.store.seconds += LEASE_SECONDS
+        return save(*arguments, **settings)
+
+    monkeypatch.setattr(world, "save", save_slowly)
+    (report,) = remediate_findings(
+        new_event(1), settings=settings, services=world.services, invocation=invocation
+    ).reports
+    assert report.outcome.status == Status.BUSY
+    assert world.applied == []
