@@ -16,6 +16,7 @@ _ARN: Final = re.compile(r"arn:[^:]*:[^:]*:(?P<region>[^:]*):(?P<account>[^:]*):
 _EXACT: Final = re.compile(r"arn:[^:]*:[^:]*:[^:]*:[0-9]{12}:.+|arn:[^:]*:s3:::.+")
 _UNIQUE_ID: Final = re.compile(r"/A[A-Z]{3}[A-Z0-9]{12,}$")
 _ACCOUNT_ID: Final = re.compile(r"AWS::::Account:(?P<account>.*)")
+_ACCOUNT_TYPE: Final = "AwsAccount"
 
 
 Statement = Mapping[str, tuple[str, ...]]
@@ -201,7 +202,21 @@ def resource_of(finding: Finding, types: Collection[str]) -> Resource:
                 f"The finding's resource is {resource.id!r}, but it must be of the finding's own account and "
                 f"region, {finding.aws_account_id} and {finding.region}. Remediate it by hand."
             )
+    if resource.type == _ACCOUNT_TYPE:
+        _require_account(resource, finding.aws_account_id)
     return resource
+
+
+def _require_account(resource: Resource, account: str) -> None:
+    """Refuse what is reported as an account but is something in it: its state is not that of the account.
+
+    Source: https://docs.aws.amazon.com/securityhub/latest/userguide/asff-resources-attributes.html
+    """
+    if not re.fullmatch(rf"(AWS::::Account:|arn:aws[a-z-]*:iam::)?{account}(:root)?", resource.id):
+        raise CannotRemediateError(
+            f"The finding is about the account, but its resource is {resource.id!r} instead of "
+            f"'AWS::::Account:{account}'. Remediate the finding manually."
+        )
 
 
 def name_in_arn(resource: Resource) -> str:

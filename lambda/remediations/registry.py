@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 import remediations
 from remediations.contract import Remediation
 from remediations.controls import PRODUCT_PREFIX, control_of
+from remediations.refusals import refusing
 from remediations.switch import remediations_of
 from securityhub.events import Finding, Resource
 
@@ -135,7 +136,7 @@ def _checked(module: ModuleType) -> Remediation:
         control_ids=module.CONTROL_IDS,
         resource_types=module.RESOURCE_TYPES,
         description=module.DESCRIPTION,
-        plan=module.plan,
+        plan=refusing(module.plan),
         apply=module.apply,
         undo=getattr(module, "undo", None),
         statements=module.STATEMENTS,

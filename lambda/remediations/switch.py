@@ -31,6 +31,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from remediations.contract import CannotRemediateError, Change, Plan, Remediation, Statement, resource_of
+from remediations.refusals import refusing
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -54,7 +55,7 @@ def _remediation(row: Row) -> Remediation:
         control_ids=row["control_ids"],
         resource_types=row["resource_types"],
         description=row["description"],
-        plan=switch.plan,
+        plan=refusing(switch.plan),
         apply=switch.apply,
         undo=switch.undo,
         statements=(_statement(row, row["read"][0], row["read"][2]), _write_statement(row, "wanted")),
@@ -87,6 +88,9 @@ class _Switch:
         if value is _GONE:
             return Plan.gone(resource, self._row["gone"][1])
         wanted, other = self._row["wanted"][0], self._row["other"][0]
+        # An answer can leave out what is off. That it is off, as it should be, it has to say.
+        if value is None and isinstance(wanted, bool):
+            value = False if wanted else None
         if value not in (wanted, other):
             raise CannotRemediateError(
                 f"{self._keys[-1]} of {resource} is {value!r}, neither {wanted!r} nor {other!r}. Remediate "
@@ -134,9 +138,8 @@ class _Switch:
         for step in self._row["at"]:
             if isinstance(step, int) and not answer:
                 return _GONE
-            answer = answer[step] if isinstance(step, int) else answer.get(step)
-        # An answer leaves out what is off.
-        return bool(answer) if isinstance(self._row["wanted"][0], bool) else answer
+            answer = answer[step] if isinstance(step, int) else (answer or {}).get(step)
+        return answer
 
     def _write(self, which: str, state: Mapping[str, object], session: Session) -> None:
         _, operation, arguments = self._row[which]

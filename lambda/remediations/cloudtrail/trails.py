@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from securityhub.events import Finding
 
 _TYPES: Final = ("AwsCloudTrailTrail",)
-_TRAIL: Final = re.compile(r"arn:aws[a-z-]*:cloudtrail:([a-z0-9-]+):([0-9]{12}):trail/[A-Za-z0-9._-]+")
+_TRAIL: Final = re.compile(
+    r"arn:aws[a-z-]*:cloudtrail:([a-z]+(?:-[a-z]+)+-[0-9]+):([0-9]{12}):trail/[A-Za-z0-9._-]+"
+)
 
 
 def arn_of_trail(finding: Finding) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from remediations.contract import CannotRemediateError, Change, Plan, name_in_arn, require_exact, resource_of
+from remediations.contract import CannotRemediateError, Change, Plan, name_in_arn, resource_of
 from remediations.controls import control_of, parameters_of
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ UNDO_STATEMENTS: Final = (
 
 _GROUP_ID: Final = re.compile(r"sg-([0-9a-f]{8}|[0-9a-f]{17})")
 _EXISTS: Final = "InvalidPermission.Duplicate"
+_GONE: Final = "InvalidGroup.NotFound"
 _WORLD: Final = ("0.0.0.0/0", "::/0")
 _ALL_PROTOCOLS: Final = "-1"
 _PROTOCOL_NAMES: Final = {"6": "tcp", "17": "udp"}
@@ -74,16 +75,18 @@ def plan(finding: Finding, session: Session) -> Plan:
             "hand."
         )
     offends = _objection_of(finding)
+    group = _find(group_id, session)
+    if group is None:
+        return Plan.gone(resource.id, "The security group")
+    _require_own(group, finding.aws_account_id)
     if control_of(finding) == _OF_DEFAULT_GROUP:
-        _check_that_it_is_default(group_id, session)
+        _require_default(group)
     pages = (
         session.client("ec2")
         .get_paginator("describe_security_group_rules")
         .paginate(Filters=[{"Name": "group-id", "Values": [group_id]}])
     )
     found = [rule for page in pages for rule in page["SecurityGroupRules"]]
-    if not found:
-        require_exact(resource.id, "The security group, or any rule of it,")
     rules = [{key: rule[key] for key in _KEPT_FIELDS if key in rule} for rule in found if offends(rule)]
     # The control's documentation does not say whether it objects to these as well.
     others = [_describe(rule) for rule in found if _is_open(rule) and _protocol(rule) not in _JUDGED]
@@ -214,17 +217,36 @@ def _authorized_ports(finding: Finding) -> Mapping[str, Collection[int]]:
     return authorized
 
 
-def _check_that_it_is_default(group_id: str, session: Session) -> None:
+def _find(group_id: str, session: Session) -> Any:  # noqa: ANN401 - as boto3 has it
+    """Return what EC2 says about a security group, or None if the account has no such group."""
+    try:
+        found = session.client("ec2").describe_security_groups(GroupIds=[group_id])["SecurityGroups"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == _GONE:
+            return None
+        raise
+    return next(iter(found), None)
+
+
+def _require_own(group: Mapping[str, Any], account: str) -> None:
+    """Refuse a group that another account shares, whose rules only its owner can change.
+
+    Source: https://docs.aws.amazon.com/vpc/latest/userguide/security-group-sharing.html
+    """
+    if group["OwnerId"] != account:
+        raise CannotRemediateError(
+            f"The security group {group['GroupId']} belongs to account {group['OwnerId']}. Remediate the "
+            "finding there, and suppress this one."
+        )
+
+
+def _require_default(group: Mapping[str, Any]) -> None:
     """Refuse a group that is not its VPC's default, since all its rules would be revoked."""
-    found = session.client("ec2").describe_security_groups(
-        Filters=[{"Name": "group-id", "Values": [group_id]}]
-    )
-    for group in found["SecurityGroups"]:
-        if group["GroupName"] != "default":
-            raise CannotRemediateError(
-                f"The security group {group_id} is named {group['GroupName']}, but {_OF_DEFAULT_GROUP} is "
-                "about the default security group of a VPC. Remediate it by hand."
-            )
+    if group["GroupName"] != "default":
+        raise CannotRemediateError(
+            f"The security group {group['GroupId']} is named {group['GroupName']}, but {_OF_DEFAULT_GROUP} "
+            "is about the default security group of a VPC. Remediate the finding manually."
+        )
 
 
 def _peer(rule: Rule) -> str:

@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from remediations.contract import CannotRemediateError, Change, Plan, name_in_arn, require_exact, resource_of
+from remediations.contract import CannotRemediateError, Change, Plan, resource_of
 from remediations.controls import control_of
+from remediations.iam.users import name_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -39,6 +40,8 @@ STATEMENTS: Final = (
         ),
         "Resource": ("arn:${Partition}:iam::${Account}:user/*",),
     },
+    # Finds the name of a user whose unique ID the finding has; there is no narrower resource.
+    {"Action": ("iam:ListUsers",), "Resource": ("*",)},
 )
 UNDO_STATEMENTS: Final = (
     {"Action": ("iam:UpdateAccessKey",), "Resource": ("arn:${Partition}:iam::${Account}:user/*",)},
@@ -55,7 +58,9 @@ def plan(finding: Finding, session: Session) -> Plan:
     control = control_of(finding)
     if control not in CONTROL_IDS:
         raise CannotRemediateError(f"No access key control has the id {control}.")
-    user = name_in_arn(resource)
+    user = name_of(finding, resource, session)
+    if user is None:
+        return Plan.nothing(resource.id, "The user does not exist any more")
     client = session.client("iam")
     try:
         active = [
@@ -65,8 +70,7 @@ def plan(finding: Finding, session: Session) -> Plan:
             if key["Status"] == "Active"
         ]
     except client.exceptions.NoSuchEntityException:
-        require_exact(resource.id, "The user")
-        active = []
+        return Plan.gone(resource.id, "The user")
     latest = datetime.now(UTC) - _LIMIT
     keys = [
         key["AccessKeyId"]

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from remediations.contract import CannotRemediateError, Change, Plan, name_in_arn, resource_of
+from remediations.iam.users import details_of, is_unique_id, name_by_id
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -30,6 +31,8 @@ STATEMENTS: Final = (
         "Action": ("iam:ListAccessKeys", "iam:UpdateAccessKey"),
         "Resource": ("arn:${Partition}:iam::${Account}:user/*",),
     },
+    # Finds out what became of a user that was renamed or deleted; there is no narrower resource.
+    {"Action": ("iam:ListUsers",), "Resource": ("*",)},
 )
 UNDO_STATEMENTS: Final = (
     {"Action": ("iam:UpdateAccessKey",), "Resource": ("arn:${Partition}:iam::${Account}:user/*",)},
@@ -45,11 +48,17 @@ def plan(finding: Finding, session: Session) -> Plan:
     """Read whether the key is active."""
     resource = resource_of(finding, RESOURCE_TYPES)
     key = name_in_arn(resource)
-    user = _user(key, _details(finding, resource.id))
+    details = details_of(finding, resource)
+    user = _user(key, details)
     status = _status(user, key, session)
+    if status is None:
+        owner = _owner(user, key, details.get("PrincipalId"), session)
+        status = _status(owner, key, session) if owner else None
+        if status is None:
+            return Plan.nothing(resource.id, f"The access key {key} of the IAM user {user} was deleted")
+        user = str(owner)
     description = {
         "Active": f"Deactivate the access key {key} of the IAM user {user}",
-        None: f"The IAM user {user} has no access key {key} any more",
     }.get(status, f"The access key {key} of the IAM user {user} is inactive already")
     return Plan(
         resource=resource.id,
@@ -68,17 +77,6 @@ def apply(plan: Plan, session: Session) -> Change:
 def undo(change: Change, session: Session) -> None:
     """Activate it again."""
     _set_status("Active", change, session)
-
-
-def _details(finding: Finding, resource_id: str) -> Mapping[str, Any]:
-    """Return what the finding says about the key, which is nothing where it is not as documented."""
-    resources: Any = finding.raw.get("Resources")
-    for resource in resources if isinstance(resources, list) else []:
-        if isinstance(resource, Mapping) and resource.get("Id") == resource_id:
-            details = resource.get("Details")
-            key = details.get("AwsIamAccessKey") if isinstance(details, Mapping) else None
-            return key if isinstance(key, Mapping) else {}
-    return {}
 
 
 def _user(key: str, details: Mapping[str, Any]) -> str:
@@ -114,11 +112,7 @@ def _user(key: str, details: Mapping[str, Any]) -> str:
 
 
 def _status(user: str, key: str, session: Session) -> str | None:
-    """Return the status of a user's key, or None where the user has no such key any more.
-
-    Raises:
-        CannotRemediateError: There is no such user. Somebody who has the key may have renamed the user.
-    """
+    """Return the status of a user's key, or None if there is no such user, or it has no such key."""
     client = session.client("iam")
     try:
         for page in client.get_paginator("list_access_keys").paginate(UserName=user):
@@ -126,11 +120,28 @@ def _status(user: str, key: str, session: Session) -> str | None:
                 if known["AccessKeyId"] == key:
                     return str(known["Status"])
     except client.exceptions.NoSuchEntityException:
-        raise CannotRemediateError(
-            f"There is no IAM user {user}, who was deleted or renamed. The key {key} stays active if it was "
-            "renamed: look for it in the account's credential report and deactivate it by hand."
-        ) from None
+        return None
     return None
+
+
+def _owner(user: str, key: str, principal_id: object, session: Session) -> str | None:
+    """Return the present name of the user whose key it is, or None if the user was deleted.
+
+    A key stays its user's, who can be deleted only after its keys. Somebody who has the key could rename the
+    user, or give its name to another.
+
+    Raises:
+        CannotRemediateError: The finding doesn't have the user's unique ID, which alone says whose it is.
+
+    Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteUser.html
+    """
+    if not is_unique_id(principal_id):
+        raise CannotRemediateError(
+            f"There is no IAM user {user} with the access key {key}: the key was deleted, or its user was "
+            "renamed, and then it stays active. Look for the key in the account's credential report, and "
+            "deactivate it manually."
+        )
+    return name_by_id(principal_id, session)
 
 
 def _set_status(status: Any, done: Plan | Change, session: Session) -> None:  # noqa: ANN401 - a literal type

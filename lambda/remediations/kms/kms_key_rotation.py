@@ -6,6 +6,7 @@ Source: https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,6 +34,10 @@ UNDO_STATEMENTS: Final = (
     },
 )
 
+# https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html#key-id-key-id
+_KEY: Final = re.compile(
+    r"(arn:aws[a-z-]*:kms:[^:]+:[0-9]{12}:key/)?([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})"
+)
 _GOING: Final = ("PendingDeletion", "PendingReplicaDeletion")
 _ROTATABLE: Final = {"KeyState": "Enabled", "KeySpec": "SYMMETRIC_DEFAULT", "Origin": "AWS_KMS"}
 
@@ -40,6 +45,7 @@ _ROTATABLE: Final = {"KeyState": "Enabled", "KeySpec": "SYMMETRIC_DEFAULT", "Ori
 def plan(finding: Finding, session: Session) -> Plan:
     """Read whether the key can be rotated, and is."""
     resource = resource_of(finding, RESOURCE_TYPES)
+    _require_key(resource.id)
     client = session.client("kms")
     try:
         key: Any = client.describe_key(KeyId=resource.id)["KeyMetadata"]
@@ -69,6 +75,15 @@ def apply(plan: Plan, session: Session) -> Change:
 def undo(change: Change, session: Session) -> None:
     """Turn it off again."""
     session.client("kms").disable_key_rotation(KeyId=change.resource)
+
+
+def _require_key(resource_id: str) -> None:
+    """Refuse an alias: what it points to can change, and its rotation can't be turned on."""
+    if not _KEY.fullmatch(resource_id):
+        raise CannotRemediateError(
+            f"{resource_id!r} is not the ARN or ID of a KMS key, such as "
+            "1234abcd-12ab-34cd-56ef-1234567890ab. Remediate the finding manually."
+        )
 
 
 def _check_that_it_rotates(key: Mapping[str, Any]) -> None:

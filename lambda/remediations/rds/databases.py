@@ -55,9 +55,9 @@ def describe(place: Mapping[str, str], session: Session) -> Mapping[str, Any] | 
     try:
         if "DBClusterIdentifier" in place:
             clusters: list[Mapping[str, Any]] = client.describe_db_clusters(**place)["DBClusters"]
-            return clusters[0]
+            return next(iter(clusters), None)
         instances: list[Mapping[str, Any]] = client.describe_db_instances(**place)["DBInstances"]
-        return instances[0]
+        return next(iter(instances), None)
     except ClientError as error:
         if error.response["Error"]["Code"] in _GONE:
             return None

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from remediations.contract import Change, Plan, name_in_arn, resource_of
+from remediations.contract import Change, Plan, resource_of
 from remediations.controls import control_of
+from remediations.s3.buckets import bucket_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -42,11 +43,12 @@ _GONE: Final = "NoSuchBucket"
 
 def plan(finding: Finding, session: Session) -> Plan:
     """Read the settings of the bucket or account."""
-    of_account = control_of(finding) == "S3.1"
-    resource = resource_of(finding, ("AwsAccount",) if of_account else ("AwsS3Bucket",))
     place = {"AccountId": finding.aws_account_id}
-    if not of_account:
-        place["Bucket"] = name_in_arn(resource)
+    if control_of(finding) == "S3.1":
+        resource = resource_of(finding, ("AwsAccount",))
+    else:
+        resource, bucket = bucket_of(finding)
+        place["Bucket"] = bucket["Bucket"]
     try:
         settings = _read(place, session)
     except _BucketIsGoneError:

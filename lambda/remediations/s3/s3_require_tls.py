@@ -7,13 +7,13 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-pol
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from remediations.contract import CannotRemediateError, Change, Plan, resource_of
+from remediations.contract import Change, Plan
+from remediations.s3.buckets import bucket_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -34,7 +34,6 @@ UNDO_STATEMENTS: Final = (
     },
 )
 
-_BUCKET_ARN: Final = re.compile(r"arn:[a-z-]+:s3:::([a-z0-9.-]{3,63})")
 _NO_POLICY: Final = "NoSuchBucketPolicy"
 _GONE: Final = "NoSuchBucket"
 _VERSION: Final = "2012-10-17"
@@ -44,13 +43,7 @@ Statement = Mapping[str, Any]
 
 def plan(finding: Finding, session: Session) -> Plan:
     """Read the bucket's policy, and look for such a statement."""
-    resource = resource_of(finding, RESOURCE_TYPES)
-    arn = _BUCKET_ARN.fullmatch(resource.id)
-    if arn is None:
-        raise CannotRemediateError(
-            f"{resource.id!r} is not the ARN of a bucket, such as arn:aws:s3:::name. Remediate it by hand."
-        )
-    place = {"Bucket": arn[1], "ExpectedBucketOwner": finding.aws_account_id}
+    resource, place = bucket_of(finding)
     try:
         policy = _read(place, session)
     except ClientError as error:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -158,6 +159,66 @@ def test_nothing_is_needed_for_a_user_that_is_gone(member):
     assert not plan(finding_about(member, "IAM.3", "gone"), member.session).is_needed
 
 
+@pytest.fixture
+def answer_ids(member):
+    """A function that gives the users unique IDs like AWS's."""
+
+    def give(**ids):
+        def tell(parsed, **_):
+            for user in parsed.get("Users", ()):
+                user["UserId"] = ids.get(user["UserName"], user["UserId"])
+
+        member.register("after-call.iam.ListUsers", tell)
+        return ids
+
+    return give
+
+
+UNIQUE_ID, OTHER_ID = "AIDACKCEVSQ6C2EXAMPLE", "AIDACKCEVSQ6C3EXAMPLE"
+
+
+def test_a_unique_id_in_place_of_the_name_is_looked_up(member, iam, new_key, answer_ids):
+    old = new_key(OLD)
+    answer_ids(**{USER: UNIQUE_ID})
+    made = plan(finding_about(member, "IAM.3", UNIQUE_ID), member.session)
+    assert made.is_needed
+    assert made.resource.endswith(f"user/{UNIQUE_ID}")
+    apply(made, member.session)
+    assert statuses(iam) == {old: "Inactive"}
+
+
+def test_a_user_whom_no_unique_id_of_the_account_is_does_not_exist_any_more(member, new_key, answer_ids):
+    new_key(OLD)
+    answer_ids(**{USER: UNIQUE_ID})
+    made = plan(finding_about(member, "IAM.3", OTHER_ID), member.session)
+    assert (made.is_needed, made.description) == (False, "The user does not exist any more")
+
+
+def test_a_user_that_was_renamed_is_found_by_the_unique_id_of_the_details(member, new_key, answer_ids):
+    new_key(OLD)
+    answer_ids(**{USER: UNIQUE_ID})
+    finding = finding_about(member, "IAM.3", "earlier-name")
+    resource = {"Id": finding.resources[0].id, "Details": {"AwsIamUser": {"UserId": UNIQUE_ID}}}
+    made = plan(replace(finding, raw={**finding.raw, "Resources": [resource]}), member.session)
+    assert made.prior_state["UserName"] == USER
+
+
+def test_a_user_whose_name_looks_like_a_unique_id_is_found_by_its_arn(member, iam, answer_ids):
+    iam.create_user(UserName=UNIQUE_ID)
+    answer_ids(**{USER: OTHER_ID})
+    made = plan(finding_about(member, "IAM.3", UNIQUE_ID), member.session)
+    assert made.description == "No active access key of the user is older than 90 days"
+
+
+@pytest.mark.parametrize(
+    "resource", ["ann", "arn:aws:iam::{account}:role/ann", "arn:aws:iam::{account}:user/"]
+)
+def test_what_is_not_the_arn_of_a_user_is_refused(member, resource):
+    finding = member.finding("IAM.3", "AwsIamUser", resource.format(account=member.account))
+    with pytest.raises(CannotRemediateError, match="is not the ARN of an IAM user"):
+        plan(finding, member.session)
+
+
 def test_a_control_that_is_not_about_access_keys_is_refused(member):
     with pytest.raises(CannotRemediateError, match=r"No access key control has the id IAM\.4"):
         plan(finding_about(member, "IAM.4"), member.session)
@@ -166,4 +227,5 @@ def test_a_control_that_is_not_about_access_keys_is_refused(member):
 def test_the_statements_are_what_it_takes(prove_statements, member, iam, new_key):
     new_key(OLD)
     with_password(member, iam, made=OLD, used=OLD)
-    prove_statements("iam_access_key", finding_about(member, "IAM.8"))
+    unique_id = iam.get_user(UserName=USER)["User"]["UserId"]
+    prove_statements("iam_access_key", finding_about(member, "IAM.8", unique_id))

@@ -73,22 +73,49 @@ def test_a_finding_that_names_the_user_in_the_old_way_is_enough(member, keys):
     assert plan(finding, member.session).is_needed
 
 
-def test_nothing_is_needed_for_a_key_that_is_not_the_users(member, keys):
-    made = plan(finding_about(member, keys[2]), member.session)
+UNIQUE_ID = "AIDACKCEVSQ6C2EXAMPLE"
+
+
+def with_unique_id(member, user):
+    """Give one of the users a unique ID like AWS's."""
+
+    def tell(parsed, **_):
+        for one in parsed.get("Users", ()):
+            one["UserId"] = UNIQUE_ID if one["UserName"] == user else one["UserId"]
+
+    member.register("after-call.iam.ListUsers", tell)
+
+
+@pytest.mark.parametrize("named", [USER, "earlier-name"])
+def test_a_key_that_the_named_user_does_not_have_is_looked_for_at_the_user_with_the_unique_id(
+    member, iam, keys, named
+):
+    with_unique_id(member, OTHER)
+    made = plan(finding_about(member, keys[2], PrincipalName=named, PrincipalId=UNIQUE_ID), member.session)
+    assert made.prior_state["UserName"] == OTHER
+    apply(made, member.session)
+    assert statuses(iam)[keys[2]] == "Inactive"
+
+
+def test_nothing_is_needed_for_a_key_that_its_user_certainly_has_no_more(member, iam, keys):
+    iam.delete_access_key(UserName=USER, AccessKeyId=keys[0])
+    with_unique_id(member, USER)
+    made = plan(finding_about(member, keys[0], PrincipalId=UNIQUE_ID), member.session)
     assert (made.is_needed, made.description) == (
         False,
-        f"The IAM user {USER} has no access key {keys[2]} any more",
+        f"The access key {keys[0]} of the IAM user {USER} was deleted",
     )
 
 
-def test_a_user_of_whom_nobody_can_say_whether_it_was_renamed_with_its_key_is_refused(member):
-    def lose(http_response, parsed, **_):
-        http_response.status_code = 404
-        parsed["Error"] = {"Code": "NoSuchEntity", "Message": "The user cannot be found."}
+def test_nothing_is_needed_for_a_key_whose_user_certainly_was_deleted(member, keys):
+    finding = finding_about(member, "AKIAIOSFODNN7EXAMPLE", PrincipalName="gone", PrincipalId=UNIQUE_ID)
+    assert keys
+    assert not plan(finding, member.session).is_needed
 
-    member.session.events.register("after-call.iam.ListAccessKeys", lose)
-    with pytest.raises(CannotRemediateError, match=f"no IAM user {USER}, who was deleted or renamed"):
-        plan(finding_about(member, "AKIAIOSFODNN7EXAMPLE"), member.session)
+
+def test_a_key_that_is_not_found_and_of_whom_the_finding_does_not_say_for_certain_is_refused(member, keys):
+    with pytest.raises(CannotRemediateError, match=f"no IAM user {USER} with the access key {keys[2]}"):
+        plan(finding_about(member, keys[2]), member.session)
 
 
 ROLE = {"PrincipalType": "AssumedRole", "PrincipalName": "app"}
@@ -140,4 +167,6 @@ def test_a_finding_with_two_keys_is_refused(member):
 
 
 def test_the_statements_are_what_it_takes(prove_statements, member, keys):
-    prove_statements("iam_exposed_access_key", finding_about(member, keys[0]))
+    with_unique_id(member, OTHER)
+    finding = finding_about(member, keys[2], PrincipalId=UNIQUE_ID)
+    prove_statements("iam_exposed_access_key", finding)

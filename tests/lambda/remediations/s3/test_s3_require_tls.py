@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from remediations.contract import CannotRemediateError
+from remediations.s3.buckets import bucket_of
 from remediations.s3.s3_require_tls import apply, plan, undo
 
 OTHER = {
@@ -64,6 +65,19 @@ def write(s3, name, policy):
 
 def finding_about(member, name):
     return member.finding("S3.5", "AwsS3Bucket", f"arn:aws:s3:::{name}")
+
+
+@pytest.mark.parametrize("name", ["Legacy_Reports", "a" * 255])
+def test_an_older_name_of_a_bucket_is_taken(member, name):
+    assert bucket_of(finding_about(member, name))[1]["Bucket"] == name
+
+
+@pytest.mark.parametrize(
+    "resource", ["name", "arn:aws:s3:::name/key", "arn:aws:s3:::ab", f"arn:aws:s3:::{'a' * 256}"]
+)
+def test_what_is_not_the_arn_of_a_bucket_is_refused(member, resource):
+    with pytest.raises(CannotRemediateError, match="is not the ARN of a bucket"):
+        plan(member.finding("S3.5", "AwsS3Bucket", resource), member.session)
 
 
 def test_a_plan_changes_nothing(member, s3, new_bucket):
@@ -167,11 +181,6 @@ def test_a_refusal_is_not_taken_for_an_absence(member, new_bucket):
     member.session.events.register("before-call.s3.GetBucketPolicy", refuse)
     with pytest.raises(ClientError, match="AccessDenied"):
         plan(finding_about(member, new_bucket()), member.session)
-
-
-def test_what_is_not_the_arn_of_a_bucket_is_refused(member):
-    with pytest.raises(CannotRemediateError, match=r"'bucket' is not the ARN of a bucket"):
-        plan(member.finding("S3.5", "AwsS3Bucket", "bucket"), member.session)
 
 
 def test_the_statements_are_what_it_takes(prove_statements, member, new_bucket):
