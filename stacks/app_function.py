@@ -32,14 +32,24 @@ def app_function(
     Args:
         stack: The stack.
         construct_id: The construct ID, unique within the stack.
-        handler: `functions.FOLDER.handler.handle`, for a folder of lambda/functions/.
+        handler: `functions.FOLDER.handler.handle`, for a folder of lambda/functions/. Synthesis fails if it
+            doesn't exist.
         description: The description of the function.
         timeout: The maximum duration of an invocation.
         environment: Environment variables. Don't put secrets in them.
         memory_size: The amount of memory, in MiB. Default: 256.
         layers: Layers in addition to the one that all functions share. Default: none.
         tracing: Whether Lambda sends traces of the function to AWS X-Ray. Default: False.
+
+    Raises:
+        ValueError: The handler isn't `functions.FOLDER.handler.handle`.
     """
+    parts = handler.split(".")
+    if len(parts) != 4 or parts[0] != "functions":  # noqa: PLR2004 - as in the docstring
+        raise ValueError(
+            f"handler is {handler!r}. Specify 'functions.FOLDER.handler.handle', for a folder of "
+            "lambda/functions/."
+        )
     return LoggedFunction(
         stack,
         construct_id,
@@ -50,5 +60,5 @@ def app_function(
         memory_size=memory_size,
         layers=[dependency_layer(stack), *layers],
         tracing=tracing,
-        environment={"POWERTOOLS_SERVICE_NAME": handler.split(".")[-3], **environment},
+        environment={"POWERTOOLS_SERVICE_NAME": parts[1], **environment},
     )

@@ -11,6 +11,8 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from securityhub_actions.arguments import checked
+from securityhub_actions.checks import Validation
+from securityhub_actions.handler_check import handler_errors
 
 
 class LoggedFunction(lambda_.Function):
@@ -42,7 +44,8 @@ class LoggedFunction(lambda_.Function):
             construct_id: The construct ID, unique within the scope.
             description: The description of the function and its role.
             code: The code of the function.
-            handler: The entry point, `package.module.function`.
+            handler: The entry point, `package.module.function`. It must exist in the code, or the module in a
+                layer.
             timeout: The maximum duration of an invocation.
             environment: Environment variables. Don't put secrets in them. Default: none.
             layers: Lambda layers. Default: none.
@@ -51,6 +54,9 @@ class LoggedFunction(lambda_.Function):
             tracing: Whether Lambda sends traces of the function to AWS X-Ray. If True, the function's role
                 gets two X-Ray actions on all resources, because they don't support resource-level
                 permissions. Default: False.
+
+        Raises:
+            ValueError: An argument is of the wrong kind. At synthesis: the handler isn't in the code.
 
         Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
         Source: https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
@@ -81,6 +87,9 @@ class LoggedFunction(lambda_.Function):
             log_group=log_group,
             role=role,
             tracing=lambda_.Tracing.ACTIVE if tracing else None,
+        )
+        self.node.add_validation(
+            Validation(lambda: handler_errors(self, code=code, handler=handler, has_layers=bool(layers)))
         )
         if tracing:
             Validations.of(role).acknowledge(
