@@ -29,7 +29,9 @@ test-long: setup ## run the tests that `make test` leaves out because they take 
 test-thorough: setup ## run the property tests with five times as many examples, others in each run
 	@$(PYTEST) -m hypothesis --hypothesis-profile thorough
 
-test-all: test test-long test-thorough ## run every test, and the property tests thoroughly
+# Not by way of the two before: one session instead of two imports and collects the tests once less.
+test-all: test ## run every test, and the property tests thoroughly
+	@$(PYTEST) -m "long or hypothesis" --hypothesis-profile thorough
 
 check: setup ## formatting, lint, types, import direction, workflows, templates
 	@$(BIN)/ruff format --check .

@@ -190,7 +190,7 @@ def _status_of(found: set[Status]) -> Status:
             return status
     if len(found) == 1:
         return next(iter(found))
-    if Status.UNDONE in found:
+    if found & {Status.UNDONE, Status.PARTLY_UNDONE}:
         return Status.PARTLY_UNDONE
     if found & _CHANGED:
         return Status.APPLIED if found <= _SETTLED else Status.PARTIAL
