@@ -9,6 +9,7 @@ from typing import Any, Final
 from aws_cdk import Stack, aws_events
 from constructs import Construct
 
+from securityhub_actions.app_quotas import check_quotas_of_app
 from securityhub_actions.arguments import checked
 from securityhub_actions.checks import Validation, check_target_count, event_pattern_errors
 from securityhub_actions.delivery import DeliveredTarget, Delivery
@@ -68,6 +69,7 @@ class SecurityHubRule(Construct):
             Validation(lambda: event_pattern_errors(self, {"source": [EVENT_SOURCE], **pattern}))
         )
         self.node.add_validation(Validation(self._missing_target_errors))
+        check_quotas_of_app(self)
         self.node.add_validation(Validation(self._duplicate_target_errors))
         for target in targets:
             self.add_target(target)
