@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from typing import Final, cast
 
 import jsii
-from aws_cdk import Acknowledgment, Duration, Stack, Token, Validations
+from aws_cdk import Duration, Stack, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.interfaces.aws_events import IRuleRef
 from constructs import Construct, IConstruct
 
+from securityhub_actions.acknowledgments import acknowledge
 from securityhub_actions.arguments import checked, checked_fields
 from securityhub_actions.delivery_places import check_dead_letter_queue, check_target
 from securityhub_actions.rule_access import allow_queue
@@ -88,11 +89,10 @@ class DeadLetterQueue(sqs.Queue):
             enforce_ssl=True,
             retention_period=Duration.days(14),
         )
-        Validations.of(self).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions-SQS3",
-                reason="This queue is the dead-letter queue; what arrives here waits for a person.",
-            )
+        acknowledge(
+            self,
+            id="AwsSolutions-SQS3",
+            reason="This queue is the dead-letter queue. A person decides what to do with its messages.",
         )
         self.alarm = cloudwatch.Alarm(
             self,

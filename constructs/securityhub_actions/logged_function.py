@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from securityhub_actions.acknowledgments import acknowledge
 from securityhub_actions.arguments import checked
 from securityhub_actions.checks import Validation
 from securityhub_actions.handler_check import handler_errors
@@ -92,21 +93,20 @@ class LoggedFunction(lambda_.Function):
             Validation(lambda: handler_errors(self, code=code, handler=handler, has_layers=bool(layers)))
         )
         if tracing:
-            Validations.of(role).acknowledge(
-                Acknowledgment(
-                    id="AwsSolutions-IAM5[Resource::*]",
-                    reason="xray:PutTraceSegments and xray:PutTelemetryRecords support no narrower resource: "
-                    "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html",
-                )
+            acknowledge(
+                role,
+                id="AwsSolutions-IAM5[Resource::*]",
+                reason="xray:PutTraceSegments and xray:PutTelemetryRecords don't support a resource: "
+                "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html",
             )
-        Validations.of(self).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions-L1",
-                reason="The newest runtime that the code was tested on; Python 3.13 is supported until 2029: "
-                "https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html",
-            ),
-            Acknowledgment(
-                id="cfn-lint::W3005",
-                reason="CDK makes a function depend on its role so that the role's policy is there first.",
-            ),
+        acknowledge(
+            self,
+            id="AwsSolutions-L1",
+            reason="The newest runtime that the code was tested on. Python 3.13 is supported until 2029: "
+            "https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html",
+        )
+        acknowledge(
+            self,
+            id="cfn-lint::W3005",
+            reason="The CDK makes a function depend on its role, so that the role's policy exists first.",
         )

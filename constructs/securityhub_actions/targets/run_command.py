@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Self
 
-from aws_cdk import Acknowledgment, Annotations, ArnFormat, Stack, Token, Validations
+from aws_cdk import Annotations, ArnFormat, Stack, Token
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_ssm as ssm
 
+from securityhub_actions.acknowledgments import acknowledge
 from securityhub_actions.arguments import checked, checked_fields
 from securityhub_actions.delivery import Delivery, Target
 from securityhub_actions.rule_access import readable
@@ -181,12 +182,11 @@ class RunCommand(Target):
         if self._instances.key != "InstanceIds":
             # cdk-nag writes references in angle brackets.
             all_instances = readable(stack.resolve(_instance_arn(stack, "*")), variable="<{}>")
-            Validations.of(role).acknowledge(
-                Acknowledgment(
-                    id=f"AwsSolutions-IAM5[Resource::{all_instances}]",
-                    reason="The instances are those with a tag, which a condition demands; which they are is "
-                    "not known before the command is sent.",
-                )
+            acknowledge(
+                role,
+                id=f"AwsSolutions-IAM5[Resource::{all_instances}]",
+                reason="A condition limits the instances to those with a tag, which aren't known before "
+                "the command is sent.",
             )
         return role
 
