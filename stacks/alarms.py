@@ -48,8 +48,8 @@ def alarm_on_age(queue: sqs.Queue, *, older_than: Duration, description: str) ->
 
     Args:
         queue: The queue.
-        older_than: The age at which nothing is in order any more. SQS deletes a message at the end of the
-            queue's retention period, also if nobody has read it.
+        older_than: The highest age that is in order. SQS deletes a message at the end of the queue's
+            retention period, read or not.
         description: What it means, and what to do.
 
     Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html

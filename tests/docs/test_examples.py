@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import json
+import shutil
 from contextlib import redirect_stdout
 
 import aws_cdk
@@ -12,6 +13,7 @@ import pytest
 from aws_cdk import App, Environment
 from aws_cdk.assertions import Template
 
+from stacks import app_function
 from tests.docs.documents import DOCS, DOCUMENTS, ROOT, blocks, code_in, name_of
 
 ANALYST_ACTIONS = ROOT / "stacks" / "analyst_actions.py"
@@ -71,6 +73,16 @@ def test_the_embedded_aws_example_shows_the_events_of_findings_and_press(monkeyp
     assert printed.getvalue().splitlines() == [imported] * 3 + [pressed]
 
 
+@pytest.fixture
+def with_open_ticket(tmp_path, monkeypatch):
+    """The Lambda code with the handler that the document adds, because synthesis looks for it."""
+    code = shutil.copytree(ROOT / "lambda", tmp_path / "lambda", ignore=shutil.ignore_patterns("__pycache__"))
+    (code / "functions" / "open_ticket").mkdir()
+    (code / "functions" / "open_ticket" / "handler.py").write_text("def handle(event, context): ...")
+    monkeypatch.setattr(app_function, "_CODE", code)
+
+
+@pytest.mark.usefixtures("with_open_ticket")
 def test_the_diff_of_a_new_action_applies_and_adds_one_action_with_its_rule(feature_flags):
     (diff,) = blocks(DOCS / "custom-actions.md", "diff")
     before = "".join(line[1:] for line in diff.splitlines(keepends=True) if not line.startswith("+"))
