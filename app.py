@@ -14,6 +14,7 @@ from aws_cdk import App, Environment, Stack
 
 from stacks.alarms import send_alarms
 from stacks.analyst_actions import AnalystActionsStack
+from stacks.finding_turns import FindingTurnsStack
 from stacks.findings_routing import FindingsRoutingStack
 from stacks.member_role import MemberRoleStack
 from stacks.remediation import RemediationStack
@@ -34,14 +35,24 @@ def main() -> None:
     except SettingsError as error:
         sys.exit(str(error))
     tracing = settings.tracing.enabled
+    routing, remediation, ticketing = settings.routing, settings.remediation, settings.ticketing
+    turns = None
+    # The analysts' actions write to findings as well, and nothing else does where neither is enabled.
+    if remediation.enabled or ticketing.enabled:
+        turns = FindingTurnsStack(
+            app,
+            "SecurityHubFindingTurns",
+            env=environment,
+            description="Lets functions take turns at writing to a Security Hub finding",
+        ).table
     AnalystActionsStack(
         app,
         "SecurityHubAnalystActions",
+        turns=turns,
         tracing=tracing,
         env=environment,
         description="Security Hub custom actions for analysts, with their rules and Lambda functions",
     )
-    routing, remediation, ticketing = settings.routing, settings.remediation, settings.ticketing
     if routing.enabled:
         FindingsRoutingStack(
             app,
@@ -55,6 +66,7 @@ def main() -> None:
             app,
             "SecurityHubRemediation",
             settings=remediation,
+            turns=turns,
             tracing=tracing,
             env=environment,
             description="Remediates Security Hub findings in the accounts that they name",
@@ -71,6 +83,7 @@ def main() -> None:
             app,
             "SecurityHubTicketing",
             settings=ticketing,
+            turns=turns,
             tracing=tracing,
             env=environment,
             description="Opens tickets and incidents for Security Hub findings, and resolves them",

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -18,6 +19,7 @@ from constructs import Construct
 from securityhub_actions import CustomActionRule, LoggedFunction, targets
 from stacks.alarms import watch
 from stacks.app_function import app_function
+from stacks.finding_turns import share_turns
 
 
 class AnalystActionsStack(Stack):
@@ -28,6 +30,7 @@ class AnalystActionsStack(Stack):
         scope: Construct,
         construct_id: str,
         *,
+        turns: dynamodb.Table | None = None,
         tracing: bool = False,
         **stack_settings: Any,  # noqa: ANN401 - Stack's
     ) -> None:
@@ -36,10 +39,13 @@ class AnalystActionsStack(Stack):
         Args:
             scope: The app or stage.
             construct_id: The construct ID, which is also the stack's name.
+            turns: The table through which the functions and others take turns at writing to findings.
+                Default: no other function writes to findings.
             tracing: Whether Lambda sends traces of the functions to AWS X-Ray. Default: False.
             stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
         """
         super().__init__(scope, construct_id, **stack_settings)
+        self._turns = turns
         self._tracing = tracing
         CustomActionRule(
             self,
@@ -80,6 +86,7 @@ class AnalystActionsStack(Stack):
                 resources=[self.format_arn(service="securityhub", resource="hub", resource_name="default")],
             )
         )
+        share_turns(function, self._turns)
         return function
 
     def _insight_digest(self) -> lambda_.IFunction:

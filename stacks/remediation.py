@@ -23,6 +23,7 @@ from securityhub_actions import CustomActionRule, ImportedFindingsRule, LoggedFu
 from stacks.alarms import watch
 from stacks.app_function import app_function
 from stacks.done_table import done_table, done_table_statement
+from stacks.finding_turns import share_turns
 from stacks.findings_queue import findings_queue
 from stacks.logged_bucket import logged_bucket
 from stacks.member_role import member_role_arns, member_role_template
@@ -42,6 +43,7 @@ class RemediationStack(Stack):
         construct_id: str,
         *,
         settings: RemediationSettings,
+        turns: dynamodb.Table | None = None,
         tracing: bool = False,
         **stack_settings: Any,  # noqa: ANN401 - Stack's
     ) -> None:
@@ -51,6 +53,8 @@ class RemediationStack(Stack):
             scope: The app or stage.
             construct_id: The construct ID, which is also the stack's name.
             settings: Which remediations are enabled, and where.
+            turns: The table through which the function and others take turns at writing to findings.
+                Default: no other function writes to findings.
             tracing: Whether Lambda sends traces of the functions to AWS X-Ray. Default: False.
             stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
         """
@@ -58,6 +62,7 @@ class RemediationStack(Stack):
         self._settings = settings
         self._tracing = tracing
         function = self._function(done_table(self), self._records())
+        share_turns(function, turns)
         CustomActionRule(
             self,
             "Remediate",

@@ -19,6 +19,7 @@ from stacks.alarms import watch
 from stacks.app_function import app_function
 from stacks.dependency_layer import ticket_dependency_layer
 from stacks.done_table import done_table, done_table_statement
+from stacks.finding_turns import share_turns
 from stacks.findings_queue import findings_queue
 from stacks.settings import TicketingSettings
 
@@ -35,6 +36,7 @@ class TicketingStack(Stack):
         construct_id: str,
         *,
         settings: TicketingSettings,
+        turns: dynamodb.Table | None = None,
         tracing: bool = False,
         **stack_settings: Any,  # noqa: ANN401 - Stack's
     ) -> None:
@@ -44,11 +46,14 @@ class TicketingStack(Stack):
             scope: The app or stage.
             construct_id: The construct ID, which is also the stack's name.
             settings: Where tickets are opened, and for which findings.
+            turns: The table through which the function and others take turns at writing to findings.
+                Default: no other function writes to findings.
             tracing: Whether Lambda sends traces of the functions to AWS X-Ray. Default: False.
             stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
         """
         super().__init__(scope, construct_id, **stack_settings)
         self.function = self._function(settings, tracing=tracing)
+        share_turns(self.function, turns)
         CustomActionRule(
             self,
             "OpenTicket",

@@ -104,7 +104,7 @@ class RememberedWork:
         self._store = store
         self._clock = clock
         self._renewing = renewing
-        self._leases: list[_Lease] = []
+        self._leases: list[Lease] = []
 
     @classmethod
     def in_table(cls, client: DynamoDBClient, name: str) -> RememberedWork:
@@ -127,7 +127,7 @@ class RememberedWork:
             WorkInProgressError: Another attempt is doing the work, or has taken it over.
             Exception: What the work raised. The work counts as not done.
         """
-        lease = _Lease(self._store, _id_of(key), clock=self._clock)
+        lease = Lease(self._store, _id_of(key), clock=self._clock)
         if (standing := lease.claim()) is not None:
             if standing.result is None:
                 raise WorkInProgressError("Another invocation is working on it. Try again when it has ended.")
@@ -166,10 +166,17 @@ class RememberedWork:
             raise WorkInProgressError("Another invocation is working on it. Try again when it has ended.")
 
 
-class _Lease:
+class Lease:
     """The lease of one attempt on one piece of work."""
 
     def __init__(self, store: Store, key: str, *, clock: Callable[[], float]) -> None:
+        """Prepare an attempt.
+
+        Args:
+            store: Where leases are kept.
+            key: The ID of the piece of work in the store.
+            clock: Returns the current time in seconds since the epoch.
+        """
         self._store = store
         self._key = key
         self._clock = clock
@@ -177,6 +184,7 @@ class _Lease:
         self._ends = 0.0
 
     def claim(self) -> Record | None:
+        """Take the lease, or return what prevents it."""
         now = self._clock()
         ends = now + LEASE_SECONDS
         standing = self._store.claim(
@@ -198,6 +206,11 @@ class _Lease:
         return is_mine
 
     def confirm(self) -> None:
+        """Make sure that the lease hasn't lapsed.
+
+        Raises:
+            WorkInProgressError: It has, so another attempt may have taken over.
+        """
         if self._ends <= self._clock():
             raise WorkInProgressError(
                 "The lease on the work lapsed, and another invocation may have taken over. Try again when it "
@@ -205,11 +218,17 @@ class _Lease:
             )
 
     def complete(self, result: Mapping[str, object]) -> None:
+        """Put the result in the place of the lease.
+
+        Raises:
+            WorkInProgressError: Another attempt has taken over.
+        """
         expires = self._clock() + REMEMBERED_SECONDS
         if not self._store.complete(self._key, attempt=self._attempt, result=result, expires=expires):
             raise WorkInProgressError("Another invocation has taken over. Try again when it has ended.")
 
     def release(self) -> None:
+        """Give up the lease. If that fails, it lapses."""
         try:
             self._store.release(self._key, attempt=self._attempt)
         except Exception as error:  # noqa: BLE001 - what the work raised matters more; the lease lapses

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 _IN_PROGRESS: Final = "INPROGRESS"
+_COMPLETED: Final = "COMPLETED"
 # The attributes are those of Powertools' idempotency utility, which wrote the items of earlier versions; only
 # the attempt is new.
 # Source: https://docs.aws.amazon.com/powertools/python/latest/utilities/idempotency/
@@ -116,7 +117,7 @@ class WorkTable:
             "SET #status = :completed, #result = :result, #expires = :expires",
             _IS_MINE,
             {
-                ":completed": {"S": "COMPLETED"},
+                ":completed": {"S": _COMPLETED},
                 ":result": {"S": json.dumps(result)},
                 ":expires": _number(expires),
                 ":attempt": {"S": attempt},
@@ -134,6 +135,23 @@ class WorkTable:
             f"attribute_not_exists(#id) OR #status <> :in_progress OR {_HAS_LAPSED}",
             {":in_progress": {"S": _IN_PROGRESS}, ":now_in_milliseconds": _number(now * 1000)},
         )
+
+    def recall(self, key: str, *, now: float) -> Mapping[str, Any] | None:
+        """Return what is kept under a key, or None if there is nothing or it has expired."""
+        answer = self._client.get_item(TableName=self._name, Key={"id": {"S": key}}, ConsistentRead=True)
+        item = answer.get("Item")
+        is_kept = item is not None and int(item["expiration"]["N"]) >= now
+        return _record(item).result if item and is_kept else None
+
+    def keep(self, key: str, result: Mapping[str, Any], *, expires: float) -> None:
+        """Keep something under a key, in the place of what was kept before."""
+        item = {
+            "id": {"S": key},
+            "status": {"S": _COMPLETED},
+            "data": {"S": json.dumps(result)},
+            "expiration": _number(expires),
+        }
+        self._client.put_item(TableName=self._name, Item=item)
 
     def _update(self, key: str, change: str, condition: str, values: Mapping[str, Any]) -> bool:
         unmet = self._write(

@@ -251,6 +251,14 @@ class MemoryStore:
         self.items.pop(key, None)
         return True
 
+    def recall(self, key, *, now):
+        item = self.items.get(key)
+        return item["result"] if item and item["expires"] >= now else None
+
+    def keep(self, key, result, *, expires):
+        kept = json.loads(json.dumps(result))
+        self.items[key] = {"attempt": None, "lease_ends": 0, "expires": expires, "result": kept}
+
     @staticmethod
     def _has_lapsed(item, now):
         return item["result"] is None and item["lease_ends"] < now

@@ -78,7 +78,12 @@ def test_the_context_names_a_file_with_what_differs(synthesize, tmp_path):
     file = tmp_path / "production.toml"
     file.write_text("[routing.high]\nenabled = false\n[remediation]\nenabled = true")
     templates = synthesize("eu-west-1", settings=str(file))
-    assert templates.keys() == {*STACKS, "SecurityHubRemediation", "SecurityHubRemediationMember"}
+    assert templates.keys() == {
+        *STACKS,
+        "SecurityHubFindingTurns",
+        "SecurityHubRemediation",
+        "SecurityHubRemediationMember",
+    }
     assert "High" not in templates["SecurityHubFindingsRouting"]
 
 

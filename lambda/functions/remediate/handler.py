@@ -22,6 +22,7 @@ from remediations.registry import enabled_remediations
 from remediations.runbooks import waiting_for_runbooks
 from securityhub.events import FindingsEvent, explain_no_findings, parse_event
 from securityhub.findings import client
+from securityhub.findings.turns import Turns
 
 # What is left for the other findings and for the notes once runbooks are not waited for any longer.
 _SECONDS_AFTER_RUNBOOKS: Final = 90
@@ -42,6 +43,7 @@ services = Services(
     records=records.RecordsBucket(records.create_client(), settings.records_bucket),
     once=RememberedWork.in_table(create_client("dynamodb"), settings.idempotency_table),
     security_hub=client.SecurityHub(client.create_client()),
+    turns=Turns.from_environment(os.environ),
     remediations=enabled_remediations(settings.remediations, settings.parameters),
 )
 

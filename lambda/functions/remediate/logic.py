@@ -26,7 +26,8 @@ from functions.remediate.outcomes import (
 from functions.remediate.services import Services
 from functions.remediate.settings import Settings
 from securityhub.events import CustomActionEvent, Finding, FindingsEvent
-from securityhub.findings.updates import distinct, with_earlier_note, write_to_findings
+from securityhub.findings.turns import Update, write_in_turns
+from securityhub.findings.updates import distinct, with_earlier_note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,13 +168,16 @@ class _Run:
 
     def _write_note(self, group: Sequence[Report]) -> OutcomeJson:
         outcome = group[0].outcome
-        not_written = write_to_findings(
+        not_written = write_in_turns(
             [report.finding for report in group],
-            security_hub=self.services.security_hub,
-            # A rule that only plans resolves nothing.
-            workflow_status=outcome.workflow_status if self.changes else None,
-            note_text=self._note(outcome, group[0].finding),
+            compose=lambda finding: Update(
+                # A rule that only plans resolves nothing.
+                workflow_status=outcome.workflow_status if self.changes else None,
+                note_text=self._note(outcome, finding),
+            ),
             note_updated_by=self.invocation.function_arn,
+            security_hub=self.services.security_hub,
+            turns=self.services.turns,
         )
         if not_written:
             raise _NotesNotWrittenError(

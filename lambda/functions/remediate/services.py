@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from functions.remediate.outcomes import OutcomeJson
 from remediations.contract import Change, Remediation
 from securityhub.events import Finding
+from securityhub.findings.turns import Turns
 from securityhub.findings.updates import FindingsUpdater
 
 if TYPE_CHECKING:
@@ -97,4 +98,5 @@ class Services:
     records: Records
     once: Once
     security_hub: FindingsUpdater
+    turns: Turns | None
     remediations: Mapping[str, Remediation]

@@ -21,6 +21,7 @@ from invocation.once import RememberedWork
 from invocation.secrets import Secrets
 from securityhub.events import FindingsEvent, explain_no_findings, parse_event
 from securityhub.findings import client
+from securityhub.findings.turns import Turns
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -38,6 +39,7 @@ services = Services(
     tickets=TicketTable(dynamodb, required(os.environ, "TICKET_TABLE")),
     once=RememberedWork.in_table(dynamodb, required(os.environ, "IDEMPOTENCY_TABLE")),
     security_hub=client.SecurityHub(client.create_client()),
+    turns=Turns.from_environment(os.environ),
 )
 
 

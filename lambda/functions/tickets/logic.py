@@ -28,7 +28,8 @@ from functions.tickets.entry import (
 from functions.tickets.outcomes import Report, Summary
 from functions.tickets.write_back import compose_note, fields_to_write, has_links, status_to_write
 from securityhub.events import CustomActionEvent, Finding, FindingsEvent
-from securityhub.findings.updates import FindingsUpdater, distinct, with_earlier_note, write_to_findings
+from securityhub.findings.turns import Turns, Update, write_in_turns
+from securityhub.findings.updates import FindingsUpdater, distinct, with_earlier_note
 
 SECURITY_HUB: Final = "Security Hub"
 # A tracker that only ever times out must leave time for the others, within the function's 5 minutes.
@@ -84,6 +85,7 @@ class Services:
     tickets: Tickets
     once: Once
     security_hub: Findings
+    turns: Turns | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,6 +303,27 @@ class _Run:
             for name, entry in entries.items()
             if name in news or (resolves and entry.state is State.RESOLVED)
         }
+        for item in write_in_turns(
+            [finding],
+            compose=lambda now: self._update(now, told, news, entries),
+            note_updated_by=self.invocation.function_arn,
+            security_hub=self.services.security_hub,
+            turns=self.services.turns,
+        ):
+            if not item.left_out:
+                raise NotWrittenError(f"{item.error_code}: {item.error_message}")
+        for name, entry in news.items():
+            self._mark_told(finding, name, entry)
+        raise _ToldError
+
+    def _update(
+        self,
+        finding: Finding,
+        told: Mapping[str, Entry],
+        news: Mapping[str, Entry],
+        entries: Mapping[str, Entry],
+    ) -> Update:
+        """Return what to write, given the finding as it is now."""
         note, note_without_fields = (
             with_earlier_note(
                 compose_note(
@@ -315,22 +338,14 @@ class _Run:
             )
             for has_field in (True, False)
         )
-        for item in write_to_findings(
-            [finding],
-            security_hub=self.services.security_hub,
+        return Update(
             workflow_status=status_to_write(
                 finding, {name: entry for name, entry in news.items() if not entry.told}
             ),
             note_text=note,
             note_without_fields=note_without_fields,
-            note_updated_by=self.invocation.function_arn,
             user_defined_fields=fields_to_write(finding, entries),
-        ):
-            if not item.left_out:
-                raise NotWrittenError(f"{item.error_code}: {item.error_message}")
-        for name, entry in news.items():
-            self._mark_told(finding, name, entry)
-        raise _ToldError
+        )
 
     def _mark_told(self, finding: Finding, tracker: str, told: Entry) -> None:
         tickets = self.services.tickets

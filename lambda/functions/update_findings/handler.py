@@ -21,12 +21,14 @@ from securityhub.events import (
     parse_event,
 )
 from securityhub.findings.client import SecurityHub, create_client
+from securityhub.findings.turns import Turns
 
 logger = Logger(service="update_findings")
 
 # Made once a container, so that wrong settings show at cold start and connections are reused.
 settings = Settings.from_environment(os.environ)
 security_hub = SecurityHub(create_client())
+turns = Turns.from_environment(os.environ)
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.EVENT_BRIDGE)
@@ -58,6 +60,7 @@ def handle(event: dict[str, object], context: LambdaContext) -> dict[str, object
         parsed,
         settings=settings,
         security_hub=security_hub,
+        turns=turns,
         request_id=context.aws_request_id,
         function_arn=context.invoked_function_arn,
     )

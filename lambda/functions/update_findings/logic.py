@@ -16,6 +16,7 @@ from securityhub.events import (
     ImportedFindingsEvent,
     MalformedItem,
 )
+from securityhub.findings.turns import Turns, Update, write_in_turns
 from securityhub.findings.updates import (
     MAX_NOTE_CHARACTERS,
     FindingsUpdater,
@@ -23,7 +24,6 @@ from securityhub.findings.updates import (
     distinct,
     truncate,
     with_earlier_note,
-    write_to_findings,
 )
 
 WORKFLOW_STATUSES: Final = ("NOTIFIED", "SUPPRESSED")
@@ -141,6 +141,7 @@ def update_findings(
     security_hub: FindingsUpdater,
     request_id: str,
     function_arn: str,
+    turns: Turns | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Summary:
     """Set the workflow status of all findings of an event, with a note that says by what and when.
@@ -157,6 +158,7 @@ def update_findings(
         security_hub: Where to write them.
         request_id: Lambda's request id, for the note; the same in Lambda's retries.
         function_arn: ARN of this function, the note's author.
+        turns: The turns that this function shares with others that write to findings. Default: no other does.
         sleep: Waits for that many seconds between attempts.
 
     Returns:
@@ -169,22 +171,17 @@ def update_findings(
     already = [item for item in findings if imported and item.workflow_status == settings.workflow_status]
     pending = [item for item in findings if not imported or item.workflow_status != settings.workflow_status]
     note = compose_note(event, settings, request_id)
-    # A finding has one note. Findings whose earlier notes are equal, or that have none, share a request.
-    by_note: dict[str, list[Finding]] = {}
-    for finding in pending:
-        by_note.setdefault(with_earlier_note(note, finding, author=function_arn), []).append(finding)
-    not_updated = [
-        one
-        for text, some in by_note.items()
-        for one in write_to_findings(
-            some,
-            security_hub=security_hub,
+    not_updated = write_in_turns(
+        pending,
+        compose=lambda finding: Update(
             workflow_status=settings.workflow_status,
-            note_text=text,
-            note_updated_by=function_arn,
-            sleep=sleep,
-        )
-    ]
+            note_text=with_earlier_note(note, finding, author=function_arn),
+        ),
+        note_updated_by=function_arn,
+        security_hub=security_hub,
+        turns=turns,
+        sleep=sleep,
+    )
     failed = {(item.finding.product_arn, item.finding.id) for item in not_updated}
     return Summary(
         action=event.action_arn if isinstance(event, CustomActionEvent) else None,

@@ -12,6 +12,7 @@ from securityhub.events import CustomActionEvent, Finding, FindingsEvent
 
 MAX_FINDINGS_PER_REQUEST: Final = 100
 MAX_NOTE_CHARACTERS: Final = 512
+_EARLIER_NOTE: Final = " Earlier note: "
 # The two codes of BatchUpdateFindingsUnprocessedFinding that say 'try again'; the others are final.
 RETRYABLE_ERROR_CODES: Final = frozenset({"ConcurrentUpdateError", "InternalFailure"})
 # Those that can be due to the values. Without the values that are refused, the rest may be accepted.
@@ -139,14 +140,17 @@ def with_earlier_note(text: str, finding: Finding, *, author: str) -> str:
 
     Args:
         text: The new note.
-        finding: As the event shows it.
-        author: Who writes the new note; an earlier one of the same author is left out.
+        finding: The finding with the note that is replaced.
+        author: Who writes the new note. Of a note of the same author, only the earlier note in it is kept.
     """
     note = finding.raw.get("Note")
-    earlier = note.get("Text") if isinstance(note, Mapping) and note.get("UpdatedBy") != author else None
-    if not isinstance(earlier, str) or not earlier.strip():
+    earlier = note.get("Text") if isinstance(note, Mapping) else None
+    if not isinstance(earlier, str):
         return truncate(text, MAX_NOTE_CHARACTERS)
-    return truncate(f"{text} Earlier note: {earlier.strip()}", MAX_NOTE_CHARACTERS)
+    if isinstance(note, Mapping) and note.get("UpdatedBy") == author:
+        earlier = earlier.partition(_EARLIER_NOTE)[2]
+    following = f"{_EARLIER_NOTE}{earlier.strip()}" if earlier.strip() else ""
+    return truncate(text + following, MAX_NOTE_CHARACTERS)
 
 
 def truncate(text: str, limit: int) -> str:

@@ -111,6 +111,16 @@ def test_work_is_forgotten_unless_an_attempt_is_at_it(table):
     assert claim(table, "b") is None
 
 
+def test_what_is_kept_is_recalled_until_it_expires_and_can_be_forgotten(table):
+    assert table.recall("key", now=NOW) is None
+    for _ in range(2):
+        table.keep("key", RESULT, expires=NOW + 100)
+    assert table.recall("key", now=NOW + 99) == RESULT
+    assert table.recall("key", now=NOW + 101) is None
+    assert table.forget("key", now=NOW)
+    assert table.recall("key", now=NOW) is None
+
+
 @pytest.mark.parametrize("call", ["claim", "renew", "complete", "release", "forget"])
 def test_a_refusal_of_dynamodb_is_an_error(client, call):
     table = WorkTable(client, "missing")

@@ -160,6 +160,7 @@ class World:
             records=self,
             once=self.store.once(),
             security_hub=self,
+            turns=None,
             remediations={"example": example, **self.others},
         )
 

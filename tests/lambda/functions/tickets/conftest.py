@@ -129,11 +129,14 @@ class World:
         tried: ids of the events that were delivered before.
         hub_is_down: whether findings can't be read.
         opens_without_a_press: whether there is a rule for new findings.
+        latest: the time that was last asked for; each time it is asked for, a second passes.
+        turns: the turns that the functions share, if another one writes to findings.
     """
 
     def __init__(self, template, store):
         self.template = template
         self.store = store
+        self.turns = None
         for name in ("claim", "complete", "release"):
             setattr(store, name, self._interruptible(getattr(store, name)))
         self.forget()
@@ -148,6 +151,7 @@ class World:
         self.tickets = MemoryTickets(self.checkpoint)
         self.trackers = tuple(MemoryTracker(name, self.checkpoint) for name in ("Jira", "Slack"))
         self._seconds = itertools.count()
+        self.latest = START
         self._numbers = itertools.count(1)
         self._until_death = self._until_intrusion = None
         self._intrude = None
@@ -155,7 +159,8 @@ class World:
     # Time, and what may happen in it
 
     def now(self):
-        return START + timedelta(seconds=next(self._seconds))
+        self.latest = START + timedelta(seconds=next(self._seconds))
+        return self.latest
 
     def checkpoint(self):
         """Die here, or let another invocation in, if it is time; see whether all is well in any case."""
@@ -219,7 +224,6 @@ class World:
         self, findings, *, workflow_status, note_text, note_updated_by, user_defined_fields
     ):
         self.checkpoint()
-        assert note_updated_by == FUNCTION_ARN
         assert len(note_text) <= 512
         refused = [finding for finding in findings if finding.id in self.unwritable]
         if user_defined_fields is not None and len(user_defined_fields) > 50:
@@ -227,7 +231,8 @@ class World:
         for finding in findings:
             if finding not in refused:
                 self.notes.setdefault(finding.id, []).append((workflow_status, note_text))
-                updated = dict(self.findings[finding.id])
+                note = {"Text": note_text, "UpdatedBy": note_updated_by, "UpdatedAt": self.now().isoformat()}
+                updated = {**self.findings[finding.id], "Note": note}
                 if workflow_status:
                     updated["Workflow"] = {"Status": workflow_status}
                 if user_defined_fields is not None:
@@ -283,7 +288,11 @@ class World:
 
     def services(self):
         return Services(
-            trackers=self.trackers, tickets=self.tickets, once=self.store.once(), security_hub=self
+            trackers=self.trackers,
+            tickets=self.tickets,
+            once=self.store.once(),
+            security_hub=self,
+            turns=self.turns,
         )
 
     def handle(self, event, *, is_late=False, **invocation):

@@ -43,6 +43,11 @@ def test_what_is_no_note_adds_nothing(noted, note):
     assert with_earlier_note("Done.", noted(note), author=FUNCTION) == "Done."
 
 
+def test_of_an_authors_own_note_the_earlier_one_of_another_is_kept(noted):
+    finding = noted({"Text": "Doing. Earlier note: Accepted until June", "UpdatedBy": FUNCTION})
+    assert with_earlier_note("Done.", finding, author=FUNCTION) == "Done. Earlier note: Accepted until June"
+
+
 def test_of_the_earlier_note_stays_what_fits(noted):
     note = with_earlier_note("x" * 480, noted({"Text": "y" * 512, "UpdatedBy": ANALYST}), author=FUNCTION)
     assert note.startswith("x" * 480 + " Earlier note: y")

@@ -1,0 +1,274 @@
+"""Writing to a finding in turns, so that no function of this app overwrites what another has just written.
+
+Security Hub has no conditional write, and it can take minutes until it shows an update. So the functions
+share a DynamoDB table: a function that writes to a finding has a lease on it, and leaves behind what it wrote
+for the function that comes next. Reading the finding instead would not show what was written just before, and
+GetFindings allows only three requests a second.
+
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/finding-update-batchupdatefindings.html
+Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/Welcome.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
+
+from invocation.clients import create_client
+from invocation.environment import Environment
+from invocation.once import LEASE_SECONDS, REMEMBERED_SECONDS, Lease, Renewing, Store, renewing_in_background
+from invocation.work_table import WorkTable
+from securityhub.events import Finding
+from securityhub.findings.updates import FindingsUpdater, NotUpdated, write_to_findings
+
+# The turn of a function that was interrupted lasts for that long.
+_PATIENCE_SECONDS: Final = LEASE_SECONDS + 5
+_PAUSE_SECONDS: Final = 0.5
+
+
+class TurnStore(Store, Protocol):
+    """Where leases are kept, and what was written to findings. `WorkTable` describes the methods."""
+
+    def recall(self, key: str, *, now: float) -> Mapping[str, Any] | None:
+        """Return what is kept under a key."""
+
+    def keep(self, key: str, result: Mapping[str, Any], *, expires: float) -> None:
+        """Keep something under a key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """What to write to a finding.
+
+    Attributes:
+        workflow_status: The new workflow status; None leaves it unchanged.
+        note_text: The note.
+        user_defined_fields: All user-defined fields; None leaves them unchanged.
+        note_without_fields: The note if the fields are refused; None for the same.
+    """
+
+    workflow_status: str | None
+    note_text: str
+    user_defined_fields: Mapping[str, str] | None = None
+    note_without_fields: str | None = None
+
+
+def write_in_turns(
+    findings: Sequence[Finding],
+    *,
+    compose: Callable[[Finding], Update],
+    note_updated_by: str,
+    security_hub: FindingsUpdater,
+    turns: Turns | None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> list[NotUpdated]:
+    """Write to findings what each needs as it is now, while no other function of this app writes to them.
+
+    A suppression since the event stays, because an analyst decided on it. So does RESOLVED where NOTIFIED was
+    to be written: what is resolved needs nobody's attention.
+
+    Args:
+        findings: Distinct findings, as the event shows them.
+        compose: Returns what to write, given the finding with what the app has written to it since the event.
+        note_updated_by: The author of the notes.
+        security_hub: Where to write.
+        turns: The turns that the functions of this app share; None if no other one writes.
+        sleep: Waits for that many seconds between attempts.
+
+    Returns:
+        What was not updated in the end, and why.
+    """
+    with ExitStack() as stack:
+        taken = stack.enter_context(turns.take(findings)) if turns else [_Turn(one) for one in findings]
+        updates = [(turn, _respecting(compose(turn.now), turn)) for turn in taken]
+        for turn, update in updates:
+            turn.announce(update, note_updated_by)
+        groups: list[tuple[Update, list[Finding]]] = []
+        for turn, update in updates:
+            same = next((some for one, some in groups if one == update), None)
+            if same is None:
+                groups.append((update, same := []))
+            same.append(turn.now)
+        not_updated = [
+            one
+            for update, some in groups
+            for one in write_to_findings(
+                some,
+                security_hub=security_hub,
+                workflow_status=update.workflow_status,
+                note_text=update.note_text,
+                note_updated_by=note_updated_by,
+                user_defined_fields=update.user_defined_fields,
+                note_without_fields=update.note_without_fields,
+                sleep=sleep,
+            )
+        ]
+        failed = {_identity(item.finding) for item in not_updated if not item.left_out}
+        for turn in taken:
+            if _identity(turn.now) in failed:
+                turn.retract()
+    got = {_identity(turn.now) for turn in taken}
+    return [*not_updated, *(_busy(one) for one in findings if _identity(one) not in got)]
+
+
+class Turns:
+    """The turns of the functions that write to findings."""
+
+    def __init__(
+        self,
+        store: TurnStore,
+        *,
+        clock: Callable[[], float] = time.time,
+        renewing: Renewing = renewing_in_background,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Share turns through a store.
+
+        Args:
+            store: Where leases are kept, and what was written.
+            clock: Returns the current time in seconds since the epoch. Default: the system's clock.
+            renewing: Calls a function from time to time within its context. Default: in the background.
+            sleep: Waits for that many seconds while another function has its turn.
+        """
+        self._store = store
+        self._clock = clock
+        self._renewing = renewing
+        self._sleep = sleep
+
+    @classmethod
+    def from_environment(cls, environment: Environment) -> Turns | None:
+        """Share turns through the DynamoDB table `FINDING_TURNS_TABLE`; None if it isn't set."""
+        name = environment.get("FINDING_TURNS_TABLE")
+        return cls(WorkTable(create_client("dynamodb"), name)) if name else None
+
+    @contextmanager
+    def take(self, findings: Sequence[Finding]) -> Iterator[list[_Turn]]:
+        """Let nobody else write to findings within the context.
+
+        Yields:
+            A turn for each finding, except for those to which another function still writes after
+            `LEASE_SECONDS`.
+        """
+        leases: list[Lease] = []
+        until = self._clock() + _PATIENCE_SECONDS
+
+        def renew() -> bool:
+            for lease in leases:
+                lease.renew()
+            return True
+
+        try:
+            with self._renewing(renew):
+                # In one order, so that no two functions wait for each other.
+                ordered = sorted(findings, key=_digest)
+                yield [turn for one in ordered if (turn := self._wait_for(one, until, leases))]
+        finally:
+            for lease in leases:
+                lease.release()
+
+    def _wait_for(self, finding: Finding, until: float, leases: list[Lease]) -> _Turn | None:
+        lease = Lease(self._store, f"turn#{_digest(finding)}", clock=self._clock)
+        while lease.claim() is not None:
+            if self._clock() >= until:
+                return None
+            self._sleep(_PAUSE_SECONDS)
+        leases.append(lease)
+        return _SharedTurn(finding, lease, self._store, self._clock)
+
+
+class _Turn:
+    """The turn to write to one finding, where no other function writes.
+
+    Attributes:
+        seen: The finding as the event shows it.
+        now: The finding with what the app has written to it since.
+    """
+
+    def __init__(self, finding: Finding) -> None:
+        self.seen = self.now = finding
+
+    def announce(self, update: Update, note_updated_by: str) -> None:
+        """Leave behind what is about to be written: what happens next may be the end of this process."""
+
+    def retract(self) -> None:
+        """Leave behind what was there before, because nothing was written."""
+
+
+class _SharedTurn(_Turn):
+    def __init__(self, finding: Finding, lease: Lease, store: TurnStore, clock: Callable[[], float]) -> None:
+        super().__init__(finding)
+        self._lease = lease
+        self._store = store
+        self._clock = clock
+        self._key = f"written#{_digest(finding)}"
+        self._before = store.recall(self._key, now=clock())
+        self.now = as_written(finding, self._before)
+
+    def announce(self, update: Update, note_updated_by: str) -> None:
+        self._lease.confirm()
+        self._keep(
+            {
+                "workflow_status": update.workflow_status or self.now.workflow_status,
+                "note": update.note_text,
+                "by": note_updated_by,
+                "at": datetime.fromtimestamp(self._clock(), UTC).isoformat(),
+            }
+        )
+
+    def retract(self) -> None:
+        if self._before is None:
+            self._store.forget(self._key, now=self._clock())
+        else:
+            self._keep(self._before)
+
+    def _keep(self, written: Mapping[str, Any]) -> None:
+        self._store.keep(self._key, written, expires=self._clock() + REMEMBERED_SECONDS)
+
+
+def as_written(finding: Finding, written: Mapping[str, Any] | None) -> Finding:
+    """Return a finding with what was last written to it, unless it shows that, or something later, already.
+
+    Each update of this app writes a note, and Security Hub dates notes.
+    """
+    if written is None or _shows(finding, written):
+        return finding
+    note = {"Text": written["note"], "UpdatedBy": written["by"], "UpdatedAt": written["at"]}
+    return replace(finding, workflow_status=written["workflow_status"], raw={**finding.raw, "Note": note})
+
+
+def _shows(finding: Finding, written: Mapping[str, Any]) -> bool:
+    note = finding.raw.get("Note")
+    if not isinstance(note, Mapping):
+        return False
+    if note.get("Text") == written["note"]:
+        return True
+    try:
+        return datetime.fromisoformat(str(note.get("UpdatedAt"))) > datetime.fromisoformat(written["at"])
+    except (ValueError, TypeError):  # no time, or one without a time zone
+        return False
+
+
+def _respecting(update: Update, turn: _Turn) -> Update:
+    """Leave a status alone that was set since the event and that weighs more than the new one."""
+    now = turn.now.workflow_status
+    stays = now == "SUPPRESSED" or (now == "RESOLVED" and update.workflow_status == "NOTIFIED")
+    changed = now != turn.seen.workflow_status
+    return replace(update, workflow_status=None) if changed and stays else update
+
+
+def _busy(finding: Finding) -> NotUpdated:
+    message = "Another function of this app is writing to the finding. The event is retried."
+    return NotUpdated(finding=finding, error_code="FindingInUse", error_message=message)
+
+
+def _identity(finding: Finding) -> tuple[str, str]:
+    return finding.product_arn, finding.id
+
+
+def _digest(finding: Finding) -> str:
+    return hashlib.sha256(f"{finding.product_arn}\n{finding.id}".encode()).hexdigest()

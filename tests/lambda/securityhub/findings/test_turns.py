@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+
+import pytest
+
+from invocation.once import LEASE_SECONDS, WorkInProgressError
+from securityhub.events import parse_event
+from securityhub.findings.turns import Turns, Update, as_written, write_in_turns
+from securityhub.findings.updates import NotUpdated
+
+AUTHOR = "arn:aws:lambda:eu-west-1:111122223333:function:one"
+OTHER = "arn:aws:lambda:eu-west-1:111122223333:function:other"
+
+
+class Hub:
+    """Takes every update but those of findings that it doesn't know.
+
+    Attributes:
+        requests: the ids, status and note of each request.
+        unknown: ids of findings that it doesn't know.
+        meanwhile: called while it writes.
+    """
+
+    def __init__(self):
+        self.requests, self.unknown = [], set()
+        self.meanwhile = lambda: None
+
+    def batch_update_findings(self, findings, *, workflow_status, note_text, **_):
+        self.meanwhile()
+        self.requests.append(([finding.id for finding in findings], workflow_status, note_text))
+        return [
+            NotUpdated(finding=one, error_code="FindingNotFound", error_message="gone")
+            for one in findings
+            if one.id in self.unknown
+        ]
+
+
+@pytest.fixture
+def hub():
+    return Hub()
+
+
+@pytest.fixture
+def findings(load_event):
+    (template,) = parse_event(load_event("findings_imported")).findings
+    raw = {name: value for name, value in template.raw.items() if name != "Note"}
+    return [replace(template, id=f"finding/{n}", workflow_status="NEW", raw=raw) for n in range(3)]
+
+
+@pytest.fixture
+def turns(memory_store):
+    def sleep(seconds):
+        memory_store.seconds += seconds
+
+    return Turns(memory_store, clock=memory_store.clock, renewing=lambda _: nullcontext(), sleep=sleep)
+
+
+@pytest.fixture
+def write(hub, turns):
+    """A function that writes a status and a note to findings, and returns what was not written, and why."""
+
+    def write_it(findings, status, note="Done.", *, by=AUTHOR, seen=None):
+        def compose(now):
+            if seen is not None:
+                seen.append(now)
+            return Update(workflow_status=status, note_text=note)
+
+        not_updated = write_in_turns(
+            findings,
+            compose=compose,
+            note_updated_by=by,
+            security_hub=hub,
+            turns=turns,
+            sleep=lambda _: None,
+        )
+        return {item.finding.id: item.error_code for item in not_updated}
+
+    return write_it
+
+
+def status_of(hub):
+    return [status for _, status, _ in hub.requests]
+
+
+def test_what_one_function_wrote_another_sees_although_its_event_is_older(write, findings):
+    write(findings[:1], "RESOLVED", "Remediated.", by=OTHER)
+    seen = []
+    write(findings[:1], None, seen=seen)
+    (now,) = seen
+    assert (now.workflow_status, now.raw["Note"]["Text"], now.raw["Note"]["UpdatedBy"]) == (
+        "RESOLVED",
+        "Remediated.",
+        OTHER,
+    )
+
+
+def test_what_was_written_to_one_finding_is_not_seen_in_another(write, findings):
+    write(findings[:1], "RESOLVED")
+    seen = []
+    write(findings[1:2], None, seen=seen)
+    assert seen == [findings[1]]
+    assert "Note" not in seen[0].raw
+
+
+@pytest.mark.parametrize(
+    "statuses",
+    [
+        ("RESOLVED", "NOTIFIED", None),
+        ("SUPPRESSED", "NOTIFIED", None),
+        ("SUPPRESSED", "RESOLVED", None),
+        ("SUPPRESSED", "NEW", None),
+        ("NOTIFIED", "RESOLVED", "RESOLVED"),
+        ("RESOLVED", "SUPPRESSED", "SUPPRESSED"),
+        ("RESOLVED", "NEW", "NEW"),
+    ],
+)
+def test_a_status_that_was_set_since_the_event_stays_if_it_weighs_more(write, hub, findings, statuses):
+    before, wanted, written = statuses
+    write(findings[:1], before, by=OTHER)
+    write(findings[:1], wanted)
+    assert status_of(hub) == [before, written]
+
+
+def test_a_status_that_the_event_shows_is_replaced(write, hub, findings):
+    resolved = replace(findings[0], workflow_status="RESOLVED")
+    write([resolved], "NOTIFIED")
+    assert status_of(hub) == ["NOTIFIED"]
+
+
+def test_an_update_without_a_status_leaves_behind_the_one_that_is_there(write, hub, findings):
+    write(findings[:1], "RESOLVED", by=OTHER)
+    write(findings[:1], None, "Ticket opened.")
+    write(findings[:1], "NOTIFIED", "Ticket opened again.")
+    assert status_of(hub) == ["RESOLVED", None, None]
+
+
+def test_findings_with_equal_updates_share_a_request(write, hub, findings):
+    write(findings, "NOTIFIED")
+    assert [sorted(ids) for ids, _, _ in hub.requests] == [["finding/0", "finding/1", "finding/2"]]
+
+
+def test_what_was_not_written_is_not_left_behind(write, hub, findings):
+    write(findings[:1], "NOTIFIED", "Before.", by=OTHER)
+    hub.unknown = {"finding/0", "finding/1"}
+    assert write(findings[:2], "RESOLVED") == dict.fromkeys(hub.unknown, "FindingNotFound")
+    seen = []
+    write(findings[:2], None, seen=seen)
+    by_id = {one.id: one for one in seen}
+    assert by_id["finding/0"].raw["Note"]["Text"] == "Before."
+    assert by_id["finding/1"] == findings[1]
+
+
+def test_a_function_that_was_interrupted_leaves_behind_what_it_may_have_written(
+    write, hub, findings, memory_store
+):
+    class DiedError(BaseException):
+        pass
+
+    def die():
+        raise DiedError
+
+    hub.meanwhile = die
+    release = memory_store.release
+    memory_store.release = lambda *_, **__: None
+    with pytest.raises(DiedError):
+        write(findings[:1], "RESOLVED", "Remediated.", by=OTHER)
+    memory_store.release = release
+    hub.meanwhile = lambda: None
+    began, seen = memory_store.seconds, []
+    assert write(findings[:1], "NOTIFIED", seen=seen) == {}
+    assert seen[0].raw["Note"]["Text"] == "Remediated."
+    assert status_of(hub) == [None]
+    assert LEASE_SECONDS <= memory_store.seconds - began <= LEASE_SECONDS + 2
+
+
+def test_a_finding_to_which_another_function_goes_on_writing_is_reported_and_stops_no_other(
+    write, hub, findings, turns, memory_store
+):
+    with turns.take(findings[:1]):
+        (key,) = memory_store.items
+        memory_store.items[key]["lease_ends"] += 3600
+        assert write(findings, "NOTIFIED") == {"finding/0": "FindingInUse"}
+    assert [sorted(ids) for ids, _, _ in hub.requests] == [["finding/1", "finding/2"]]
+
+
+def test_nothing_is_written_after_the_lease_has_lapsed(hub, findings, turns, memory_store):
+    def compose_slowly(_):
+        memory_store.seconds += LEASE_SECONDS
+        return Update(workflow_status="NOTIFIED", note_text="Done.")
+
+    with pytest.raises(WorkInProgressError):
+        write_in_turns(
+            findings[:1], compose=compose_slowly, note_updated_by=AUTHOR, security_hub=hub, turns=turns
+        )
+    assert hub.requests == []
+
+
+def test_the_leases_are_renewed_while_it_takes_long(hub, findings, memory_store):
+    renewals = []
+
+    @contextmanager
+    def renewing(renew):
+        renewals.append(renew)
+        yield
+
+    def compose_slowly(_):
+        memory_store.seconds += 30
+        assert renewals[0]()
+        return Update(workflow_status="NOTIFIED", note_text="Done.")
+
+    turns = Turns(memory_store, clock=memory_store.clock, renewing=renewing)
+    assert not write_in_turns(
+        findings, compose=compose_slowly, note_updated_by=AUTHOR, security_hub=hub, turns=turns
+    )
+
+
+def test_the_turns_are_over_when_it_is_written(write, findings, memory_store):
+    write(findings, "NOTIFIED")
+    assert [key for key in memory_store.items if key.startswith("turn#")] == []
+
+
+def test_without_a_table_it_is_just_written(hub, findings):
+    update = Update(workflow_status="NOTIFIED", note_text="Done.")
+    assert not write_in_turns(
+        findings, compose=lambda _: update, note_updated_by=AUTHOR, security_hub=hub, turns=None
+    )
+    assert hub.requests == [(["finding/0", "finding/1", "finding/2"], "NOTIFIED", "Done.")]
+
+
+def test_without_the_variable_no_turns_are_taken():
+    assert Turns.from_environment({}) is None
+    assert Turns.from_environment({"FINDING_TURNS_TABLE": "turns"}) is not None
+
+
+WRITTEN = {
+    "workflow_status": "RESOLVED",
+    "note": "Remediated.",
+    "by": OTHER,
+    "at": "2026-01-31T09:02:41+00:00",
+}
+
+
+@pytest.mark.parametrize(
+    ("note", "is_old"),
+    [
+        (None, True),
+        ("a text", True),
+        ({"Text": "Before.", "UpdatedAt": "2026-01-31T09:02:40Z"}, True),
+        ({"Text": "After.", "UpdatedAt": "2026-01-31T09:02:42.000Z"}, False),
+        ({"Text": "Remediated.", "UpdatedAt": "2026-01-31T09:02:40Z"}, False),
+        ({"Text": "Before."}, True),
+        ({"Text": "Before.", "UpdatedAt": "2026-01-31T09:02:42"}, True),
+        ({"Text": "Before.", "UpdatedAt": "yesterday"}, True),
+    ],
+)
+def test_a_finding_shows_what_was_written_if_it_has_that_note_or_a_later_one(findings, note, is_old):
+    finding = replace(findings[0], raw={**findings[0].raw, "Note": note})
+    assert (as_written(finding, WRITTEN).workflow_status == "RESOLVED") == is_old
+    assert as_written(finding, None) is finding
