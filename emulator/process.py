@@ -38,6 +38,7 @@ def plugged_app() -> AsgiApp:
         delivery,
         firehose,
         organizations,
+        quotas,
         rds,
         securityhub,
     )
@@ -66,6 +67,7 @@ def plugged_app() -> AsgiApp:
         organizations,
         stack_sets,
         waits,
+        quotas,
     ):
         plug_in.register()
     return log_app(api_destinations.hosts_app(securityhub.press_app(app)), log)

@@ -24,7 +24,7 @@ from ministack.services import lambda_svc
 from emulator import inprocess
 from emulator.delivery import retry
 from emulator.delivery.log import LambdaAnswer
-from emulator.errors import DeliveryError
+from emulator.errors import INVALID_PARAMETER, DeliveryError
 from emulator.iam import requests_of_services as permissions
 
 Condition = Literal["Success", "RetriesExhausted", "EventAgeExceeded"]
@@ -33,6 +33,7 @@ _RETRY_DELAYS: Final = (60.0, 120.0)
 _THROTTLED_DELAY: Final = 5.0
 _DEFAULT_MAXIMUM_AGE: Final = 21_600
 _LARGEST_ERROR_MESSAGE: Final = 1024
+_FIFO_SUFFIX: Final = ".fifo"
 
 answer_listener: contextvars.ContextVar[AnswerListener | None] = contextvars.ContextVar(
     "answer_listener", default=None
@@ -161,17 +162,29 @@ def _execute_with_retries(invocation: Invocation) -> Result:
 
 
 def _hand_over(invocation: Invocation, result: Result) -> str | None:
-    """Send the record of the result where the function wants it; returns why that failed, if it did."""
+    """Send the record of the result to each destination of the function; returns what failed, if anything."""
+    record = json.dumps(_record(invocation, result))
+    parcels: list[tuple[str | None, str, dict[str, tuple[str, str]]]]
+    if result.condition == "Success":
+        parcels = [(invocation.on_success, record, {})]
+    else:
+        attributes = _dead_letter_attributes(invocation, result)
+        parcels = [
+            (invocation.on_failure, record, {}),
+            (invocation.dead_letter_queue, json.dumps(invocation.event), attributes),
+        ]
+    problems = [_problem_of(invocation, *parcel) for parcel in parcels]
+    return " ".join(filter(None, problems)) or None
+
+
+def _problem_of(
+    invocation: Invocation, destination: str | None, body: str, attributes: dict[str, tuple[str, str]]
+) -> str | None:
+    """Send to one destination, whatever became of another one; returns why that failed, if it did."""
+    if not destination:
+        return None
     try:
-        if result.condition == "Success":
-            if invocation.on_success:
-                _send(invocation, invocation.on_success, json.dumps(_record(invocation, result)), {})
-            return None
-        if invocation.on_failure:
-            _send(invocation, invocation.on_failure, json.dumps(_record(invocation, result)), {})
-        if invocation.dead_letter_queue:
-            attributes = _dead_letter_attributes(invocation, result)
-            _send(invocation, invocation.dead_letter_queue, json.dumps(invocation.event), attributes)
+        _send(invocation, destination, body, attributes)
     except DeliveryError as error:
         return f"{error.code}: {error}"
     return None
@@ -217,7 +230,13 @@ def _send(
     spec = parse_arn(destination)
     action = _DESTINATION_ACTIONS.get(spec.service)
     if action is None:
-        raise DeliveryError("INVALID_PARAMETER", f"{destination} is not supported as a destination here.")
+        raise DeliveryError(INVALID_PARAMETER, f"{destination} is not supported as a destination here.")
+    if destination.endswith(_FIFO_SUFFIX):
+        # Lambda takes such a configuration, and then drops each record.
+        # Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+        raise DeliveryError(
+            INVALID_PARAMETER, f"{destination} is FIFO: Lambda sends only to standard queues and topics."
+        )
     role = invocation.config.get("Role", "")
     inprocess.on_loop(lambda: permissions.require_role_policies(role, action=action, resource=destination))
     if spec.service == "sqs":

@@ -24,6 +24,12 @@ from ministack.core.arn import ArnParseError, parse_arn
 from ministack.core.responses import error_response_json, get_region
 from ministack.services import iam, lambda_svc, sts
 
+MAX_SESSION_POLICY_CHARACTERS: Final = 2048
+"""Characters of the policy that AssumeRole limits a session with.
+
+Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+"""
+
 _JSON_TARGET: Final = "AWSSecurityTokenServiceV20110615."
 _ASSUME_ROLE: Final = "sts:AssumeRole"
 _SET_SOURCE_IDENTITY: Final = "sts:SetSourceIdentity"
@@ -72,17 +78,28 @@ async def _handle(
     method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, Any]
 ) -> Response:
     request = _assume_role_request(headers, body, query_params)
+    if request is not None and len(request.session_policy) > MAX_SESSION_POLICY_CHARACTERS:
+        message = (
+            f"1 validation error detected: Value at 'policy' with {len(request.session_policy)} characters "
+            "failed to satisfy constraint: Member must have length less than or equal to "
+            f"{MAX_SESSION_POLICY_CHARACTERS}"
+        )
+        return _error(request, 400, "ValidationError", message)
     if request is not None and (denied := _denied_action(request, headers, query_params)):
         caller, action = denied
         message = f"User: {caller} is not authorized to perform: {action} on resource: {request.role_arn}"
-        response: Response = (
-            error_response_json("AccessDenied", message, 403)
-            if request.is_json
-            else sts._error(403, "AccessDenied", message, ns="sts")  # noqa: SLF001 - see test_accounts_contract
-        )
-        return response
+        return _error(request, 403, "AccessDenied", message)
     passed_on: Response = await sts.handle_request(method, path, headers, body, query_params)
     return passed_on
+
+
+def _error(request: _Request, status: int, code: str, message: str) -> Response:
+    response: Response = (
+        error_response_json(code, message, status)
+        if request.is_json
+        else sts._error(status, code, message, ns="sts")  # noqa: SLF001 - see test_accounts_contract
+    )
+    return response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +107,7 @@ class _Request:
     """What of an AssumeRole request is compared with policies."""
 
     role_arn: str
+    session_policy: str
     conditions: Mapping[str, str]
     has_source_identity: bool
     is_json: bool
@@ -116,6 +134,7 @@ def _assume_role_request(
     }
     return _Request(
         role_arn=str(parameters.get("RoleArn", "")),
+        session_policy=str(parameters.get("Policy") or ""),
         conditions={key: str(parameters[name]) for key, name in keys.items() if name in parameters},
         has_source_identity="SourceIdentity" in parameters,
         is_json=bool(target),

@@ -96,6 +96,19 @@ class Chain:
 
         return self.aws.wait_until(messages, what="a message in the queue")
 
+    def deploy(self, resources, *, operation="create_stack"):
+        """Create or update a stack; its status in the end, and the reasons that its events state."""
+        stacks = self.aws.client("cloudformation")
+        getattr(stacks, operation)(StackName=self.name, TemplateBody=json.dumps({"Resources": resources}))
+
+        def settled():
+            status = stacks.describe_stacks(StackName=self.name)["Stacks"][0]["StackStatus"]
+            return not status.endswith("IN_PROGRESS") and status
+
+        status = self.aws.wait_until(settled, what="the stack")
+        events = stacks.describe_stack_events(StackName=self.name)["StackEvents"]
+        return status, " ".join(event.get("ResourceStatusReason", "") for event in events)
+
 
 def allow(action, resource, rule_arn, **changes):
     condition = {"ArnEquals": {"aws:SourceArn": rule_arn}}

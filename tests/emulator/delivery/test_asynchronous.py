@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from tests.emulator.delivery.chain import ACCOUNT, REGION
+
 
 def test_a_failing_lambda_is_retried_twice_and_its_record_goes_to_the_on_failure_queue(chain):
     url, arn = chain.queue("failed")
@@ -78,3 +82,43 @@ def test_a_function_that_is_throttled_for_too_long_fails_with_its_events_age(cha
     chain.send()
     context = json.loads(chain.received(url)[0]["Body"])["requestContext"]
     assert (context["condition"], context["approximateInvokeCount"]) == ("EventAgeExceeded", 0)
+
+
+BROKEN = "def handle(event, context):\n    raise ValueError('broken')\n"
+
+
+@pytest.mark.parametrize("kind", ["queue", "topic"])
+@pytest.mark.parametrize("setting", ["destination", "dead-letter queue"])
+def test_a_fifo_queue_or_topic_gets_no_record(chain, kind, setting):
+    name = f"{chain.name}.fifo"
+    if kind == "queue":
+        arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+        chain.aws.client("sqs").create_queue(QueueName=name, Attributes={"FifoQueue": "true"})
+    else:
+        topic = chain.aws.client("sns").create_topic(Name=name, Attributes={"FifoTopic": "true"})
+        arn = topic["TopicArn"]
+    role = chain.role(["sqs:SendMessage", "sns:Publish"], arn, service="lambda.amazonaws.com")
+    chain.target(chain.function(BROKEN, role=role))
+    functions = chain.aws.client("lambda")
+    if setting == "destination":
+        functions.put_function_event_invoke_config(
+            FunctionName=chain.name, DestinationConfig={"OnFailure": {"Destination": arn}}
+        )
+    else:
+        functions.update_function_configuration(FunctionName=chain.name, DeadLetterConfig={"TargetArn": arn})
+    event_id = chain.send()
+    answer = chain.aws.wait_until(lambda: chain.outcome(event_id).answer, what="the Lambda's answer")
+    assert answer.destination_error.startswith(f"INVALID_PARAMETER: {arn} is FIFO")
+
+
+def test_a_destination_that_fails_does_not_keep_the_event_from_the_dead_letter_queue(chain):
+    url, arn = chain.queue("failed")
+    role = chain.role("sqs:SendMessage", arn, service="lambda.amazonaws.com")
+    chain.target(chain.function(BROKEN, role=role))
+    functions = chain.aws.client("lambda")
+    functions.put_function_event_invoke_config(
+        FunctionName=chain.name, DestinationConfig={"OnFailure": {"Destination": f"{arn}-other"}}
+    )
+    functions.update_function_configuration(FunctionName=chain.name, DeadLetterConfig={"TargetArn": arn})
+    event_id = chain.send()
+    assert json.loads(chain.received(url)[0]["Body"])["id"] == event_id

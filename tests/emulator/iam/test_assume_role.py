@@ -168,3 +168,17 @@ def test_a_function_acts_as_its_execution_role(embedded_aws, new_role):
     answer = json.loads(functions.invoke(FunctionName=name)["Payload"].read())
     role_name = role.rpartition("/")[2]
     assert answer == f"arn:aws:sts::{ADMINISTRATOR}:assumed-role/{role_name}/{name}"
+
+
+@pytest.mark.parametrize(("length", "is_refused"), [(2048, False), (2049, True)])
+def test_a_session_policy_has_2048_characters(embedded_aws, new_role, length, is_refused):
+    role = new_role(ADMINISTRATOR, [allow("sts:AssumeRole")])
+    sts = embedded_aws.client("sts", account=ADMINISTRATOR)
+    statement = {"Effect": "Allow", "Action": "s3:*", "Resource": "*", "Sid": ""}
+    statement["Sid"] = "x" * (length - len(json.dumps({"Statement": [statement]})))
+    policy = json.dumps({"Statement": [statement]})
+    if not is_refused:
+        assume(sts, role, Policy=policy)
+        return
+    with pytest.raises(ClientError, match=r"ValidationError.*2049 characters.*less than or equal to 2048"):
+        assume(sts, role, Policy=policy)
