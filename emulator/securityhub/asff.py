@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -30,7 +30,22 @@ _MAX_ENTRIES: Final = {
     "UserDefinedFields": 50,
     "ProductFields": 50,
 }
+# What AWS calls its products in findings that don't say so themselves.
+_PRODUCT_NAMES: Final = {
+    "securityhub": "Security Hub",
+    "guardduty": "GuardDuty",
+    "inspector": "Inspector",
+    "macie": "Macie",
+    "access-analyzer": "IAM Access Analyzer",
+    "config": "Config",
+    "firewall-manager": "Firewall Manager",
+    "health": "Health",
+    "ssm-patch-manager": "Systems Manager Patch Manager",
+}
 _TIMESTAMPS: Final = ("CreatedAt", "UpdatedAt", "FirstObservedAt", "LastObservedAt")
+_MAX_RECOMMENDATION_CHARACTERS: Final = 512
+_TYPE: Final = re.compile(r"([^/]+)(/[^/]+){0,2}")
+_USER_DEFINED_KEY: Final = re.compile(r"[A-Za-z0-9\-_=+@./:]+")
 _ACCOUNT_ID: Final = re.compile(r"\d{12}")
 _PRODUCT_ARN: Final = re.compile(
     r"arn:[a-z-]+:securityhub:(?P<region>[a-z0-9-]+):\d{0,12}:product/(?P<company>[^/]+)/(?P<product>.+)"
@@ -42,7 +57,9 @@ _NORMALIZED: Final = {"CRITICAL": 90, "HIGH": 70, "MEDIUM": 40, "LOW": 1, "INFOR
 def rejection_of(finding: Document) -> str | None:
     """Why BatchImportFindings does not take a finding, or None where it does."""
     # The documented constraints are about members of the right type, so they come second.
-    found = list(problems(finding, service_model().shape_for("AwsSecurityFinding")))
+    # AWS's model forbids blank entries of maps, and yet its findings have some, which it stores.
+    # Source: https://github.com/cloud-custodian/cloud-custodian/blob/df800e9/tests/data/placebo/test_security_hub_lambda_update/securityhub.GetFindings_1.json
+    found = list(problems(finding, service_model().shape_for("AwsSecurityFinding"), blank_entries=True))
     found = found or list(_documented_problems(finding))
     if not found:
         return None
@@ -66,11 +83,14 @@ def completed(finding: Document) -> Document:
     product = _PRODUCT_ARN.fullmatch(finding["ProductArn"])
     is_default = product is not None and product["product"] == "default"
     complete = with_provider_fields(finding)
-    complete.setdefault("ProductName", "Default" if is_default or not product else product["product"])
-    complete.setdefault("CompanyName", "Personal" if is_default or not product else product["company"])
+    complete.setdefault(
+        "ProductName", "Default" if is_default or not product else name_of(product["product"])
+    )
+    company = "Personal" if is_default or not product else product["company"]
+    complete.setdefault("CompanyName", "AWS" if company == "aws" else company)
     if product:
         complete.setdefault("Region", product["region"])
-    complete.setdefault("Workflow", {}).setdefault("Status", "NEW")
+    complete.setdefault("Workflow", {}).setdefault("Status", "RESOLVED" if passes(complete) else "NEW")
     complete.setdefault("WorkflowState", "NEW")
     complete.setdefault("RecordState", "ACTIVE")
     complete["ProductFields"] = {
@@ -81,6 +101,21 @@ def completed(finding: Document) -> Document:
     }
     complete["ProcessedAt"] = now_iso()
     return complete
+
+
+def passes(finding: Document) -> bool:
+    """Whether a finding is of a control that passes, which Security Hub itself resolves.
+
+    Source: https://docs.aws.amazon.com/securityhub/latest/userguide/findings-workflow-status.html
+    """
+    product = _PRODUCT_ARN.fullmatch(finding["ProductArn"])
+    is_control = product is not None and (product["company"], product["product"]) == ("aws", "securityhub")
+    return is_control and (finding.get("Compliance") or {}).get("Status") == "PASSED"
+
+
+def name_of(product_id: str) -> str:
+    """What AWS calls a product that it identifies so in ARNs: `GuardDuty` for `guardduty`."""
+    return _PRODUCT_NAMES.get(product_id, product_id)
 
 
 def with_provider_fields(finding: Document) -> Document:
@@ -132,10 +167,48 @@ def _documented_problems(finding: Document) -> Iterator[str]:
     for name in _TIMESTAMPS:
         if finding.get(name):
             yield from _timestamp_problems(name, finding[name])
+    yield from type_problems(finding.get("Types") or [])
     yield from _rating_problems(finding)
+    yield from _recommendation_problems(finding)
     yield from _owner_problems(finding)
     if len(json.dumps(finding).encode()) > MAX_BYTES:
         yield f"a finding may have up to {MAX_BYTES // 1024} KB"
+
+
+def type_problems(types: list[str]) -> Iterator[str]:
+    """What is wrong with finding types.
+
+    Source: https://github.com/prowler-cloud/prowler/issues/2519 (AWS's error)
+    """
+    for index, one in enumerate(types):
+        if not _TYPE.fullmatch(one):
+            yield f'Types[{index}] should match pattern "^{_TYPE.pattern}$", but is {one!r}'
+
+
+def user_defined_problems(fields: Mapping[str, str]) -> Iterator[str]:
+    """What is wrong with user-defined fields. AWS documents no limit on the length of a key or a value.
+
+    Source: https://github.com/awsdocs/aws-security-hub-user-guide/blob/00722d4/doc_source/securityhub-findings-format-attributes.md
+    """
+    if len(fields) > _MAX_ENTRIES["UserDefinedFields"]:
+        most = _MAX_ENTRIES["UserDefinedFields"]
+        yield f"UserDefinedFields may have up to {most} entries, but has {len(fields)}"
+    for key in fields:
+        if not _USER_DEFINED_KEY.fullmatch(key):
+            yield f"a key of UserDefinedFields may have letters, digits, and -_=+@./:, but is {key!r}"
+
+
+def _recommendation_problems(finding: Document) -> Iterator[str]:
+    """What is wrong with the recommendation.
+
+    Source: https://github.com/tenable/Security-Hub/issues/13 (AWS's error)
+    """
+    text = ((finding.get("Remediation") or {}).get("Recommendation") or {}).get("Text") or ""
+    if len(text) > _MAX_RECOMMENDATION_CHARACTERS:
+        yield (
+            "Remediation.Recommendation.Text should not be longer than "
+            f"{_MAX_RECOMMENDATION_CHARACTERS} characters, but has {len(text)}"
+        )
 
 
 def _rating_problems(finding: Document) -> Iterator[str]:
@@ -145,6 +218,7 @@ def _rating_problems(finding: Document) -> Iterator[str]:
         yield "Severity needs a Label or a Normalized score"
     if not (provider.get("Types") or finding.get("Types")):
         yield "Types is required"
+    yield from type_problems(provider.get("Types") or [])
 
 
 def _timestamp_problems(name: str, value: str) -> Iterator[str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Final
 
 from ministack.services import eventbridge
@@ -33,9 +32,9 @@ def finding_imported(finding: Document, *, is_new: bool) -> None:
     arn = f"{finding['ProductArn']}/{finding['Id']}"
     send(IMPORTED, [arn], {"findings": [finding]})
     if HUB_KEY in state.hubs_v2:
-        # AWS documents the resource of this event as an opaque hash.
-        resource = sha256(arn.encode()).hexdigest()
-        send(IMPORTED_V2, [resource], {"findings": [ocsf.finding_of(finding, is_new=is_new)]})
+        send(
+            IMPORTED_V2, [ocsf.metadata_uid(finding)], {"findings": [ocsf.finding_of(finding, is_new=is_new)]}
+        )
 
 
 def send(detail_type: str, resources: Sequence[str], detail: Document) -> Document:

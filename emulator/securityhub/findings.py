@@ -160,6 +160,8 @@ def _merged(existing: Finding, update: Document) -> Document:
     }
     if _reopens(existing.document, document):
         document["Workflow"] = {"Status": "NEW"}
+    elif asff.passes(document) and document["Workflow"]["Status"] != "SUPPRESSED":
+        document["Workflow"] = {"Status": "RESOLVED"}
     return document
 
 
@@ -191,6 +193,12 @@ def _changes(request: Document) -> Document:
                 f"but has {len(request['Note']['Text'])}",
             )
         changes["Note"] = {**request["Note"], "UpdatedAt": now_iso()}
+    found = [
+        *asff.type_problems(changes.get("Types", [])),
+        *asff.user_defined_problems(changes.get("UserDefinedFields", {})),
+    ]
+    if found:
+        raise SecurityHubError("InvalidInputException", "; ".join(found))
     if not changes:
         raise SecurityHubError(
             "InvalidInputException",

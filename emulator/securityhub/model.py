@@ -82,18 +82,25 @@ def check(value: object, shape: Shape) -> None:
         raise SecurityHubError("InvalidInputException", "; ".join(found))
 
 
-def problems(value: object, shape: Shape, path: str = "") -> Iterator[str]:
-    """Everything about a value that its shape does not allow, one sentence each."""
+def problems(value: object, shape: Shape, path: str = "", *, blank_entries: bool = False) -> Iterator[str]:
+    """Everything about a value that its shape doesn't allow, one sentence each.
+
+    Args:
+        value: The parsed JSON.
+        shape: The model's shape for it.
+        path: Where the value is, for the sentences.
+        blank_entries: Whether an entry of a map may be blank although the model says otherwise.
+    """
     where = path or "The request"
     if isinstance(shape, StructureShape):
-        yield from _structure_problems(value, shape, path, where)
+        yield from _structure_problems(value, shape, path, where, blank_entries=blank_entries)
     elif isinstance(shape, ListShape):
         if not isinstance(value, list):
             yield f"{where} must be a list, but is {_shown(value)}"
             return
         yield from _range_problems(len(value), shape, where, "entries")
         for index, member in enumerate(value):
-            yield from problems(member, shape.member, f"{path}[{index}]")
+            yield from problems(member, shape.member, f"{path}[{index}]", blank_entries=blank_entries)
     elif isinstance(shape, MapShape):
         if not isinstance(value, dict):
             yield f"{where} must be an object, but is {_shown(value)}"
@@ -101,12 +108,15 @@ def problems(value: object, shape: Shape, path: str = "") -> Iterator[str]:
         yield from _range_problems(len(value), shape, where, "entries")
         for key, member in value.items():
             yield from problems(key, shape.key, f"{path} key")
-            yield from problems(member, shape.value, f"{path}.{key}")
+            if not (blank_entries and isinstance(member, str) and not member.strip()):
+                yield from problems(member, shape.value, f"{path}.{key}", blank_entries=blank_entries)
     else:
         yield from _scalar_problems(value, shape, where)
 
 
-def _structure_problems(value: object, shape: StructureShape, path: str, where: str) -> Iterator[str]:
+def _structure_problems(
+    value: object, shape: StructureShape, path: str, where: str, *, blank_entries: bool
+) -> Iterator[str]:
     if not isinstance(value, dict):
         yield f"{where} must be an object, but is {_shown(value)}"
         return
@@ -116,7 +126,7 @@ def _structure_problems(value: object, shape: StructureShape, path: str, where: 
             yield f"{prefix}{name} is required"
     for name, member in shape.members.items():
         if value.get(name) is not None:
-            yield from problems(value[name], member, f"{prefix}{name}")
+            yield from problems(value[name], member, f"{prefix}{name}", blank_entries=blank_entries)
 
 
 def _scalar_problems(value: object, shape: Shape, where: str) -> Iterator[str]:

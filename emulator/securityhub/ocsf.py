@@ -1,25 +1,35 @@
-"""A finding in the Open Cybersecurity Schema Framework 1.6, the format of Security Hub V2.
+"""A finding in the Open Cybersecurity Schema Framework (OCSF), the format of the new Security Hub.
 
-A finding with a compliance status becomes a Compliance Finding (class 2003), any other a Detection Finding
-(class 2004). The mapping covers what an event pattern or a responder looks at; attributes without a
-counterpart are left out.
+The shape is the one of findings that AWS sent. The mapping covers what event patterns and responders look at.
+Attributes without a counterpart are left out.
 
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-ocsf.html
+Source: https://github.com/cruxstack/aws-securityhubv2-bot/blob/9af52c8/fixtures/samples.json
 Source: https://schema.ocsf.io/1.6.0/classes/compliance_finding
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
+from hashlib import sha256
 from typing import Final
 
+from emulator.securityhub import asff
 from emulator.securityhub.model import Document
+from emulator.securityhub.ocsf_resources import ACCOUNT_TYPE, resource_of
 
 VERSION: Final = "1.6.0"
 _FINDINGS_CATEGORY: Final = 2
-_COMPLIANCE_FINDING: Final = (2003, "Compliance Finding")
-_DETECTION_FINDING: Final = (2004, "Detection Finding")
+# The class of a finding, and the type that Security Hub adds to those of the product.
+_VULNERABILITY: Final = (2002, "Vulnerability Finding", "Vulnerabilities")
+_COMPLIANCE: Final = (2003, "Compliance Finding", "Posture Management")
+_DETECTION: Final = (2004, "Detection Finding", "Threats")
+_DATA_SECURITY: Final = (2006, "Data Security Finding", "Sensitive Data")
 _CREATE: Final = (1, "Create")
 _UPDATE: Final = (2, "Update")
+_CLOSE: Final = (3, "Close")
+_UNKNOWN: Final = (0, "Unknown")
 _SEVERITIES: Final = {
     "INFORMATIONAL": (1, "Informational"),
     "LOW": (2, "Low"),
@@ -27,7 +37,6 @@ _SEVERITIES: Final = {
     "HIGH": (4, "High"),
     "CRITICAL": (5, "Critical"),
 }
-_UNKNOWN: Final = (0, "Unknown")
 _STATUSES: Final = {
     "NEW": (1, "New"),
     "NOTIFIED": (2, "In Progress"),
@@ -35,6 +44,13 @@ _STATUSES: Final = {
     "RESOLVED": (4, "Resolved"),
 }
 _COMPLIANCE_STATUSES: Final = {"PASSED": (1, "Pass"), "WARNING": (2, "Warning"), "FAILED": (3, "Fail")}
+_TIMES: Final = {
+    "created_time": "CreatedAt",
+    "modified_time": "UpdatedAt",
+    "first_seen_time": "FirstObservedAt",
+    "last_seen_time": "LastObservedAt",
+}
+_CONFIG_RULE: Final = "AWS::Config::ConfigRule"
 
 
 def finding_of(finding: Document, *, is_new: bool) -> Document:
@@ -45,12 +61,11 @@ def finding_of(finding: Document, *, is_new: bool) -> Document:
         is_new: Whether the finding was created rather than updated.
 
     Returns:
-        The OCSF finding; times are in milliseconds since the epoch.
+        The OCSF finding. Times are in milliseconds since the epoch.
     """
-    compliance = finding.get("Compliance", {})
-    class_uid, class_name = _COMPLIANCE_FINDING if compliance.get("Status") else _DETECTION_FINDING
-    activity_id, activity_name = _CREATE if is_new else _UPDATE
-    severity_id, severity = _SEVERITIES.get(finding.get("Severity", {}).get("Label", ""), _UNKNOWN)
+    class_uid, class_name, _type = _class_of(finding)
+    activity_id, activity_name = _activity_of(finding, is_new=is_new)
+    severity_id, severity = _severity_of(finding, finding.get("Severity", {}))
     status_id, status = _STATUSES.get(finding.get("Workflow", {}).get("Status", ""), _UNKNOWN)
     translated: Document = {
         "activity_id": activity_id,
@@ -72,30 +87,58 @@ def finding_of(finding: Document, *, is_new: bool) -> Document:
         "cloud": {
             "provider": "AWS",
             "region": finding.get("Region", ""),
-            "account": {"uid": finding["AwsAccountId"], "type": "AWS Account"},
+            "cloud_partition": finding["ProductArn"].split(":")[1],
+            "account": {**ACCOUNT_TYPE, "uid": finding["AwsAccountId"]},
         },
-        "resources": [_resource(resource) for resource in finding["Resources"]],
+        "resources": [resource_of(resource, finding) for resource in finding["Resources"]],
+        "vendor_attributes": _vendor_attributes(finding),
     }
-    if compliance.get("Status"):
-        translated["compliance"] = _compliance(compliance)
-    if "Note" in finding:
-        translated["comment"] = finding["Note"]["Text"]
-    recommendation = finding.get("Remediation", {}).get("Recommendation", {})
-    if recommendation:
-        translated["remediation"] = {
-            "desc": recommendation.get("Text", ""),
-            "references": [recommendation["Url"]] if recommendation.get("Url") else [],
-        }
-    return translated
+    return translated | dict(_optional_attributes(finding))
+
+
+def metadata_uid(finding: Document) -> str:
+    """The opaque hash that identifies a finding of the new Security Hub, also as the event's resource."""
+    return sha256(f"{finding['ProductArn']}/{finding['Id']}".encode()).hexdigest()
+
+
+def _class_of(finding: Document) -> tuple[int, str, str]:
+    product = finding["ProductArn"].rpartition("/")[2]
+    if finding.get("Compliance", {}).get("Status"):
+        return _COMPLIANCE
+    if product == "inspector" or "Vulnerabilities" in finding:
+        return _VULNERABILITY
+    if any(one.startswith("Software and Configuration Checks/Vulnerabilities") for one in finding["Types"]):
+        return _VULNERABILITY
+    return _DATA_SECURITY if product == "macie" else _DETECTION
+
+
+def _activity_of(finding: Document, *, is_new: bool) -> tuple[int, str]:
+    if finding.get("RecordState") == "ARCHIVED":
+        return _CLOSE
+    return _CREATE if is_new else _UPDATE
+
+
+def _severity_of(finding: Document, severity: Document) -> tuple[int, str]:
+    """A severity; a control that passes has none to speak of."""
+    if asff.passes(finding):
+        return _SEVERITIES["INFORMATIONAL"]
+    return _SEVERITIES.get(severity.get("Label", ""), _UNKNOWN)
+
+
+def _vendor_attributes(finding: Document) -> Document:
+    """What the product says of the severity, whatever a customer has made of it."""
+    provider = finding.get("FindingProviderFields", {}).get("Severity") or finding.get("Severity", {})
+    severity_id, severity = _severity_of(finding, provider)
+    return {"severity_id": severity_id, "severity": severity}
 
 
 def _metadata(finding: Document) -> Document:
     return {
         "version": VERSION,
-        "uid": f"{finding['ProductArn']}/{finding['Id']}",
+        "uid": metadata_uid(finding),
         "profiles": ["cloud", "datetime"],
         "product": {
-            "uid": finding["ProductArn"],
+            "uid": finding["ProductArn"].replace(":product/", ":productv2/", 1),
             "name": finding.get("ProductName", ""),
             "vendor_name": finding.get("CompanyName", ""),
         },
@@ -103,28 +146,46 @@ def _metadata(finding: Document) -> Document:
 
 
 def _finding_info(finding: Document) -> Document:
-    return {
+    added_type = _class_of(finding)[2]
+    translated: Document = {
         "uid": finding["Id"],
         "title": finding["Title"],
         "desc": finding["Description"],
-        "types": finding.get("Types", []),
-        "analytic": {"uid": finding["GeneratorId"], "type_id": 1, "type": "Rule"},
-        "created_time": _milliseconds(finding["CreatedAt"]),
-        "created_time_dt": finding["CreatedAt"],
-        "modified_time": _milliseconds(finding["UpdatedAt"]),
-        "modified_time_dt": finding["UpdatedAt"],
+        "types": [*(one for one in finding.get("Types", []) if one != added_type), added_type],
+        "analytic": _analytic(finding),
     }
-
-
-def _resource(resource: Document) -> Document:
-    translated: Document = {"uid": resource["Id"], "type": resource["Type"]}
-    if "Region" in resource:
-        translated["region"] = resource["Region"]
-    if "Partition" in resource:
-        translated["cloud_partition"] = resource["Partition"]
-    if "Tags" in resource:
-        translated["tags"] = [{"name": name, "value": value} for name, value in resource["Tags"].items()]
+    for name, attribute in _TIMES.items():
+        if finding.get(attribute):
+            translated[name] = _milliseconds(finding[attribute])
+            translated[f"{name}_dt"] = finding[attribute]
     return translated
+
+
+def _analytic(finding: Document) -> Document:
+    """What generated the finding: the rule of AWS Config behind a control, or the product's own generator."""
+    rule = {"type_id": 1, "type": "Rule"}
+    fields = finding.get("ProductFields", {})
+    if fields.get("RelatedAWSResources:0/type") == _CONFIG_RULE:
+        return {**rule, "category": _CONFIG_RULE, "name": fields["RelatedAWSResources:0/name"]}
+    if finding.get("Compliance", {}).get("SecurityControlId"):
+        return {**rule, "name": finding["GeneratorId"]}
+    return {**rule, "uid": finding["GeneratorId"]}
+
+
+def _optional_attributes(finding: Document) -> Iterator[tuple[str, object]]:
+    compliance = finding.get("Compliance", {})
+    if compliance.get("Status"):
+        yield "compliance", _compliance(compliance)
+    if "Vulnerabilities" in finding:
+        yield "vulnerabilities", [_vulnerability(one) for one in finding["Vulnerabilities"]]
+    if "Confidence" in finding:
+        yield "confidence_score", finding["Confidence"]
+    if "Note" in finding:
+        yield "comment", finding["Note"]["Text"]
+    recommendation = finding.get("Remediation", {}).get("Recommendation", {})
+    if recommendation:
+        references = [recommendation["Url"]] if recommendation.get("Url") else []
+        yield "remediation", {"desc": recommendation.get("Text", ""), "references": references}
 
 
 def _compliance(compliance: Document) -> Document:
@@ -137,6 +198,21 @@ def _compliance(compliance: Document) -> Document:
         translated["standards"] = standards
     if "RelatedRequirements" in compliance:
         translated["requirements"] = compliance["RelatedRequirements"]
+    return translated
+
+
+def _vulnerability(vulnerability: Document) -> Document:
+    translated: Document = {"cve": {"uid": vulnerability["Id"]}}
+    if "ReferenceUrls" in vulnerability:
+        translated["references"] = vulnerability["ReferenceUrls"]
+    if "FixAvailable" in vulnerability:
+        translated["is_fix_available"] = vulnerability["FixAvailable"] == "YES"
+    packages = [
+        {name: package[key] for name, key in (("name", "Name"), ("version", "Version")) if key in package}
+        for package in vulnerability.get("VulnerablePackages", [])
+    ]
+    if packages:
+        translated["affected_packages"] = packages
     return translated
 
 

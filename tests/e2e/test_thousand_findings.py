@@ -95,7 +95,12 @@ PRESSED = [VALID[first : first + 20] for first in range(0, 1000, 100)]
 
 
 def is_open(finding):
-    return finding["RecordState"] == "ACTIVE" and finding.get("Workflow", "NEW") == "NEW"
+    # Security Hub resolves its controls that pass.
+    passes = (
+        finding["ProductName"] == "Security Hub" and finding.get("Compliance", {}).get("Status") == "PASSED"
+    )
+    workflow = finding.get("Workflow", "RESOLVED" if passes else "NEW")
+    return finding["RecordState"] == "ACTIVE" and workflow == "NEW"
 
 
 def is_critical(finding):
@@ -124,9 +129,9 @@ def is_failed_control(finding):
 
 
 def is_vulnerability(finding):
-    """In OCSF, where archiving a finding is no status of its own here."""
+    """In OCSF, where the activity of an archived finding is Close."""
     return (
-        finding.get("Workflow", "NEW") == "NEW"
+        is_open(finding)
         and finding["ProductName"] == "Inspector"
         and finding["Severity"]["Label"] in {"HIGH", "CRITICAL"}
     )

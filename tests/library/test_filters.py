@@ -71,7 +71,7 @@ OCSF_FIELDS = {
     "types": ("Posture Management", "Threats"),
     "title": (Wildcard("S3*public access"), "S3"),
     "finding_uid": (Wildcard("*security-control/S3.8/*"), "x"),
-    "generator": ("security-control/S3.8", "x"),
+    "generator": (Prefix("securityhub-s3-8-"), "x"),
     "confidence": (Exists(present=False), 5),
     "resource_type": ("AWS::S3::Bucket", "AWS::EC2::Instance"),
     "resource_id": (Suffix("-42"), "x"),

@@ -44,9 +44,11 @@ class OcsfFindingFilter(BaseFilter):
         title: The title of the finding.
         finding_uid: The finding's identifier in its product.
         generator: The name of the rule or model that generated the finding (``finding_info.analytic.name``).
+            For a control, it's the name of the AWS Config rule.
         confidence: The likelihood that the finding is correct, 0 to 100.
         resource_type: The type of a resource, such as ``AWS::EC2::Instance``.
-        resource_id: The identifier of a resource.
+        resource_id: The ID of a resource in its own service: the ID of an instance, the URL of a queue, or
+            the name of a function, but not its ARN.
         resource_tags: One tag of a resource, as a mapping of its key to its value. You can't match several
             tags: OCSF stores tags in a list, and EventBridge matches one element of a list at a time.
 

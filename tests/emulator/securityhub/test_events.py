@@ -30,6 +30,7 @@ def test_v2_sends_the_finding_in_ocsf_as_well(account):
     account.imported(Compliance={"Status": "FAILED", "SecurityControlId": "S3.1"})
     by_type = {event["detail-type"]: event for event in receive(2)}
     (finding,) = by_type["Findings Imported V2"]["detail"]["findings"]
+    assert by_type["Findings Imported V2"]["resources"] == [finding["metadata"]["uid"]]
     assert (finding["class_uid"], finding["type_uid"]) == (2003, 200301)
     assert finding["finding_info"]["uid"] == "finding-1"
     assert (finding["severity_id"], finding["severity"]) == (4, "High")
@@ -44,7 +45,7 @@ def test_an_update_is_no_creation_in_ocsf(account):
     account.update(finding, Workflow={"Status": "SUPPRESSED"})
     by_type = {event["detail-type"]: event for event in receive(2)}
     (translated,) = by_type["Findings Imported V2"]["detail"]["findings"]
-    assert (translated["class_uid"], translated["type_uid"]) == (2004, 200402)
+    assert (translated["class_uid"], translated["type_uid"]) == (2002, 200202)
     assert (translated["status_id"], translated["status"]) == (3, "Suppressed")
 
 

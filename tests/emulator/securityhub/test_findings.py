@@ -32,6 +32,15 @@ class TestImport:
             ({"AwsAccountId": "999999999999"}, "cannot send findings of account 999999999999"),
             ({"ProductArn": "me"}, "ProductArn must be the ARN of a product"),
             ({"ProductFields": {"x": "y" * 250_000}}, "up to 240 KB"),
+            ({"Types": ["A/B/C/D"]}, "Types[0] should match pattern"),
+            ({"FindingProviderFields": {"Types": ["A/B/C/D"]}}, "Types[0] should match pattern"),
+            ({"Types": ["Effects/"]}, "Types[0] should match pattern"),
+            (
+                {"Remediation": {"Recommendation": {"Text": "x" * 513}}},
+                "Remediation.Recommendation.Text should not be longer than 512 characters",
+            ),
+            ({"Title": " "}, "Title must not be blank"),
+            ({"ProductFields": {" ": "value"}}, "ProductFields key must not be blank"),
         ],
     )
     def test_a_finding_that_is_not_in_the_format_fails_alone(self, account, change, reason):
@@ -46,7 +55,34 @@ class TestImport:
         product_arn = f"arn:aws:securityhub:{REGION}::product/aws/guardduty"
         account.imported(ProductArn=product_arn, AwsAccountId="999999999999")
         stored = account.stored()
-        assert (stored["AwsAccountId"], stored["ProductName"]) == ("999999999999", "guardduty")
+        assert (stored["AwsAccountId"], stored["ProductName"]) == ("999999999999", "GuardDuty")
+        assert stored["CompanyName"] == "AWS"
+
+    def test_blank_entries_of_maps_are_stored(self, account):
+        other = {"Type": "Other", "Id": "x", "Details": {"Other": {"Version": ""}}}
+        account.imported(ProductFields={"aws/guardduty/service/additionalInfo/value": ""}, Resources=[other])
+        stored = account.stored()
+        assert stored["ProductFields"]["aws/guardduty/service/additionalInfo/value"] == ""
+        assert stored["Resources"] == [other]
+
+    def test_a_recommendation_of_512_characters_is_taken(self, account):
+        account.imported(Remediation={"Recommendation": {"Text": "x" * 512}})
+        assert len(account.stored()["Remediation"]["Recommendation"]["Text"]) == 512
+
+    def test_a_control_that_passes_is_resolved_and_one_that_fails_again_is_new(self, account):
+        control = {"ProductArn": f"arn:aws:securityhub:{REGION}::product/aws/securityhub"}
+        statuses = []
+        for day, status in enumerate(("PASSED", "FAILED", "PASSED"), start=1):
+            account.imported(**control, Compliance={"Status": status}, UpdatedAt=f"2026-01-0{day}T00:00:00Z")
+            statuses.append(account.stored()["Workflow"]["Status"])
+        assert statuses == ["RESOLVED", "NEW", "RESOLVED"]
+
+    def test_a_suppressed_control_stays_suppressed_when_it_passes(self, account):
+        control = {"ProductArn": f"arn:aws:securityhub:{REGION}::product/aws/securityhub"}
+        finding = account.imported(**control, Compliance={"Status": "FAILED"})
+        account.update(finding, Workflow={"Status": "SUPPRESSED"})
+        account.imported(**control, Compliance={"Status": "PASSED"}, UpdatedAt="2026-01-02T00:00:00Z")
+        assert account.stored()["Workflow"]["Status"] == "SUPPRESSED"
 
     def test_more_than_100_findings_are_refused(self, account):
         batch = [account.finding(f"finding-{number}") for number in range(101)]
@@ -122,6 +158,38 @@ class TestUpdate:
         (unprocessed,) = answer["UnprocessedFindings"]
         assert (unprocessed["FindingIdentifier"], unprocessed["ErrorCode"]) == (missing, "FindingNotFound")
 
+    def test_a_finding_takes_50_user_defined_fields(self, account):
+        finding = account.imported()
+        fields = {f"team/{number}-_=+@.:": "value" for number in range(50)}
+        account.update(finding, UserDefinedFields=fields)
+        assert account.stored()["UserDefinedFields"] == fields
+        answer = refused(
+            "InvalidInputException",
+            account.hub.batch_update_findings,
+            FindingIdentifiers=[finding],
+            UserDefinedFields={**fields, "one more": "value"},
+        )
+        assert "up to 50 entries, but has 51" in answer["Error"]["Message"]
+
+    @pytest.mark.parametrize(
+        ("changes", "reason"),
+        [
+            ({"UserDefinedFields": {"a key": "value"}}, "letters, digits, and -_=+@./:, but is 'a key'"),
+            ({"UserDefinedFields": {"schlüssel": "value"}}, "but is 'schlüssel'"),
+            ({"UserDefinedFields": {"key": " "}}, "must not be blank"),
+            ({"Types": ["A/B/C/D"]}, "Types[0] should match pattern"),
+        ],
+    )
+    def test_an_update_that_is_not_in_the_format_is_refused(self, account, changes, reason):
+        finding = account.imported()
+        answer = refused(
+            "InvalidInputException",
+            account.hub.batch_update_findings,
+            FindingIdentifiers=[finding],
+            **changes,
+        )
+        assert reason in answer["Error"]["Message"]
+
     def test_a_severity_label_sets_the_normalized_score(self, account):
         account.update(account.imported(), Severity={"Label": "CRITICAL"})
         assert account.stored()["Severity"] == {"Label": "CRITICAL", "Normalized": 90}
@@ -137,6 +205,32 @@ class TestUpdate:
             FindingIdentifiers=[finding],
             **changes,
         )
+
+    def test_blank_entries_of_maps_are_stored(self, account):
+        other = {"Type": "Other", "Id": "x", "Details": {"Other": {"Version": ""}}}
+        account.imported(ProductFields={"aws/guardduty/service/additionalInfo/value": ""}, Resources=[other])
+        stored = account.stored()
+        assert stored["ProductFields"]["aws/guardduty/service/additionalInfo/value"] == ""
+        assert stored["Resources"] == [other]
+
+    def test_a_recommendation_of_512_characters_is_taken(self, account):
+        account.imported(Remediation={"Recommendation": {"Text": "x" * 512}})
+        assert len(account.stored()["Remediation"]["Recommendation"]["Text"]) == 512
+
+    def test_a_control_that_passes_is_resolved_and_one_that_fails_again_is_new(self, account):
+        control = {"ProductArn": f"arn:aws:securityhub:{REGION}::product/aws/securityhub"}
+        statuses = []
+        for day, status in enumerate(("PASSED", "FAILED", "PASSED"), start=1):
+            account.imported(**control, Compliance={"Status": status}, UpdatedAt=f"2026-01-0{day}T00:00:00Z")
+            statuses.append(account.stored()["Workflow"]["Status"])
+        assert statuses == ["RESOLVED", "NEW", "RESOLVED"]
+
+    def test_a_suppressed_control_stays_suppressed_when_it_passes(self, account):
+        control = {"ProductArn": f"arn:aws:securityhub:{REGION}::product/aws/securityhub"}
+        finding = account.imported(**control, Compliance={"Status": "FAILED"})
+        account.update(finding, Workflow={"Status": "SUPPRESSED"})
+        account.imported(**control, Compliance={"Status": "PASSED"}, UpdatedAt="2026-01-02T00:00:00Z")
+        assert account.stored()["Workflow"]["Status"] == "SUPPRESSED"
 
     def test_more_than_100_findings_are_refused(self, account):
         finding = account.imported()

@@ -138,7 +138,7 @@ def test_a_v2_event_carries_its_ocsf_finding(load_event):
     assert finding.finding_info_uid.endswith("/finding/5a3d0042-0f1e-4c2d-9b3a-7c9e01000042")
     assert (finding.severity, finding.status) == ("High", "New")
     assert (finding.account_uid, finding.region) == ("444455556666", "eu-west-1")
-    assert [item.id for item in finding.resources] == ["arn:aws:s3:::example-reports-42"]
+    assert [item.id for item in finding.resources] == ["example-reports-42"]
 
 
 def test_insight_results_are_read_in_their_order(load_event):
