@@ -29,7 +29,7 @@ def register() -> None:
     """Add the operations to MiniStack."""
     for name, enabled in (("Get", None), ("Enable", True), ("Disable", False)):
         operation = f"{name}EbsEncryptionByDefault"
-        ec2._ACTION_MAP[operation] = _ebs_operation(operation, enabled=enabled)  # noqa: SLF001 - see test_accounts_contract
+        ec2._ACTION_MAP[operation] = _ebs_operation(operation, enabled=enabled)  # noqa: SLF001 - see tests/emulator/contract
     iam._IAM_HANDLERS["UpdateAccountPasswordPolicy"] = _replace_password_policy  # noqa: SLF001
     original = app._handle_s3_control_request  # noqa: SLF001
 

@@ -36,7 +36,7 @@ Answer = tuple[int, dict[str, str], bytes]
 Operation = Callable[[Document], Answer]
 
 _servers: dict[str, str] = {}
-_open = eventbridge._http_open  # noqa: SLF001 - MiniStack's only way out; see test_api_destinations
+_open = eventbridge._http_open  # noqa: SLF001 - MiniStack's only way out; see tests/emulator/contract
 _describe_connection = eventbridge._describe_connection  # noqa: SLF001
 
 
@@ -82,18 +82,18 @@ class _NotFoundError(ValueError):
     """The resource is gone already."""
 
 
-_OPERATIONS: dict[str, str] = {
-    "CreateConnection": "_create_connection",
-    "UpdateConnection": "_update_connection",
-    "DeleteConnection": "_delete_connection",
-    "CreateApiDestination": "_create_api_destination",
-    "UpdateApiDestination": "_update_api_destination",
-    "DeleteApiDestination": "_delete_api_destination",
+_OPERATIONS: Final[dict[str, Operation]] = {
+    "CreateConnection": eventbridge._create_connection,  # noqa: SLF001
+    "UpdateConnection": eventbridge._update_connection,  # noqa: SLF001
+    "DeleteConnection": eventbridge._delete_connection,  # noqa: SLF001
+    "CreateApiDestination": eventbridge._create_api_destination,  # noqa: SLF001
+    "UpdateApiDestination": eventbridge._update_api_destination,  # noqa: SLF001
+    "DeleteApiDestination": eventbridge._delete_api_destination,  # noqa: SLF001
 }
 
 
 def _call(operation: str, request: Document) -> Document:
-    status, _headers, body = getattr(eventbridge, _OPERATIONS[operation])(request)
+    status, _headers, body = _OPERATIONS[operation](request)
     answer: Document = json.loads(body or b"{}")
     if status >= 400:  # noqa: PLR2004 - HTTP's first error
         code = str(answer.get("__type", "")).rpartition("#")[2]

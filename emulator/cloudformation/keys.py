@@ -39,14 +39,14 @@ def _then(
 
 
 def _keep_key_of_topic(arn: str, properties: Properties) -> None:
-    attributes = sns._topics[arn]["attributes"]  # noqa: SLF001 - see test_keys
+    attributes = sns._topics[arn]["attributes"]  # noqa: SLF001 - see tests/emulator/contract
     attributes.pop("KmsMasterKeyId", None)
     if key := properties.get("KmsMasterKeyId"):
         attributes["KmsMasterKeyId"] = key
 
 
 def _keep_key_of_stream(name: str, properties: Properties) -> None:
-    stream = kinesis._streams[name]  # noqa: SLF001 - see test_keys
+    stream = kinesis._streams[name]  # noqa: SLF001 - see tests/emulator/contract
     encryption = properties.get("StreamEncryption") or {}
     stream["EncryptionType"] = encryption.get("EncryptionType", "NONE")
     stream.pop("KeyId", None)

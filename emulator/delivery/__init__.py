@@ -1,7 +1,7 @@
 """Faithful EventBridge deliveries: permissions, retries, dead-letter queues, and more targets.
 
 `register` takes over from MiniStack, whose own delivery ignores all of these. It relies on MiniStack's
-private functions; tests/emulator/test_delivery_contract.py names each.
+private functions; tests/emulator/contract names each.
 """
 
 from __future__ import annotations

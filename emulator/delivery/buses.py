@@ -12,7 +12,7 @@ from ministack.core.iam_evaluator import validate_policy_document
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import eventbridge
 
-_put_statement = eventbridge._put_permission  # noqa: SLF001 - see test_delivery_contract
+_put_statement = eventbridge._put_permission  # noqa: SLF001 - see tests/emulator/contract
 
 
 def put_permission(request: dict[str, Any]) -> Any:  # noqa: ANN401 - MiniStack's answers have no common type

@@ -21,7 +21,7 @@ from emulator.iam.requests_of_services import Rule
 
 logger = logging.getLogger("emulator.delivery")
 _WORKERS: Final = 32
-_find_rules = eventbridge._dispatch_event  # noqa: SLF001 - see test_delivery_contract
+_find_rules = eventbridge._dispatch_event  # noqa: SLF001 - see tests/emulator/contract
 
 
 class Engine:

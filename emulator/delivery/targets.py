@@ -125,7 +125,7 @@ def _require_role(
 
 def _require_queue(rule: Rule, queue: Arn) -> None:
     permissions.require_resource_policy(rule, service="sqs", action="sqs:SendMessage", resource=str(queue))
-    attributes = sqs._queue_by_arn(str(queue))["attributes"]  # noqa: SLF001 - see test_delivery_contract
+    attributes = sqs._queue_by_arn(str(queue))["attributes"]  # noqa: SLF001 - see tests/emulator/contract
     permissions.require_key(rule, attributes.get("KmsMasterKeyId"), resource=str(queue))
 
 
@@ -193,7 +193,7 @@ def _put_kinesis_record(parcel: Parcel) -> None:
 
 def _key_of_stream(name: str) -> str | None:
     """The ARN of a customer's key; that of AWS asks for no permission."""
-    stream = kinesis._streams.get(name) or {}  # noqa: SLF001 - see test_delivery_contract
+    stream = kinesis._streams.get(name) or {}  # noqa: SLF001 - see tests/emulator/contract
     key = kms._resolve_key(stream.get("KeyId"))  # noqa: SLF001
     return key["Arn"] if key and key.get("KeyManager") != "AWS" else None
 
@@ -221,7 +221,7 @@ def _put_log_event(parcel: Parcel) -> None:
 
 
 def _require_log_policy(rule: Rule, group: str, resource: str) -> None:
-    if group not in cloudwatch_logs._log_groups:  # noqa: SLF001 - see test_delivery_contract
+    if group not in cloudwatch_logs._log_groups:  # noqa: SLF001 - see tests/emulator/contract
         raise DeliveryError(NO_RESOURCE, f"The log group {group} does not exist.")
     policies = [
         policy["policyDocument"]
@@ -294,7 +294,7 @@ def _send_to_event_bus(parcel: Parcel) -> None:
 
 def _put_on_bus(parcel: Parcel, *, needs_policy: bool) -> None:
     bus_name = parcel.arn.resource.partition("/")[2]
-    eventbridge._ensure_default_bus()  # noqa: SLF001 - see test_delivery_contract
+    eventbridge._ensure_default_bus()  # noqa: SLF001 - see tests/emulator/contract
     if bus_name not in eventbridge._event_buses:  # noqa: SLF001
         raise DeliveryError(NO_RESOURCE, f"{parcel.arn} does not exist.")
     policy = eventbridge._event_bus_policies.get(bus_name)  # noqa: SLF001
@@ -323,7 +323,7 @@ def _send_to_api_destination(parcel: Parcel) -> None:
     _require_role(parcel, action="events:InvokeApiDestination")
     name = parcel.arn.resource.split("/")[1]
     destination, connection = inprocess.on_loop(lambda: _destination_and_connection(name))
-    parameters = eventbridge._resolve_http_parameters(  # noqa: SLF001 - see test_delivery_contract
+    parameters = eventbridge._resolve_http_parameters(  # noqa: SLF001 - see tests/emulator/contract
         parcel.target.get("HttpParameters") or {}, dict(parcel.event)
     )
     request = eventbridge._build_api_destination_request(  # noqa: SLF001

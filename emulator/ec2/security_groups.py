@@ -19,7 +19,7 @@ _RULES: Final = {
 def register() -> None:
     """Answer InvalidPermission.Duplicate where a rule is there, and add none of the request's."""
     for operation, rules in _RULES.items():
-        ec2._ACTION_MAP[operation] = _checked(ec2._ACTION_MAP[operation], rules)  # noqa: SLF001 - see test_security_groups
+        ec2._ACTION_MAP[operation] = _checked(ec2._ACTION_MAP[operation], rules)  # noqa: SLF001 - see tests/emulator/contract
 
 
 def _checked(authorize: Callable[[Mapping[str, Any]], Any], rules: str) -> Callable[[Mapping[str, Any]], Any]:

@@ -97,7 +97,7 @@ def _error(request: _Request, status: int, code: str, message: str) -> Response:
     response: Response = (
         error_response_json(code, message, status)
         if request.is_json
-        else sts._error(status, code, message, ns="sts")  # noqa: SLF001 - see test_accounts_contract
+        else sts._error(status, code, message, ns="sts")  # noqa: SLF001 - see tests/emulator/contract
     )
     return response
 

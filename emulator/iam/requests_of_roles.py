@@ -53,7 +53,7 @@ class _Request:
 def register() -> None:
     """Compare the requests of roles with their policies."""
     iam_actions.SERVICE_TO_IAM_NAMESPACE[_SECURITY_HUB] = _SECURITY_HUB
-    iam_actions._BOTOCORE_SERVICE_MAP[_SECURITY_HUB] = [_SECURITY_HUB]  # noqa: SLF001 - see test_requests_of_roles
+    iam_actions._BOTOCORE_SERVICE_MAP[_SECURITY_HUB] = [_SECURITY_HUB]  # noqa: SLF001 - see tests/emulator/contract
     dispatch = app._dispatch_service_request  # noqa: SLF001
 
     async def checked(  # noqa: PLR0917 - MiniStack's signature

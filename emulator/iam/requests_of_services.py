@@ -99,7 +99,7 @@ def require_resource_policy(rule: Rule, *, service: str, action: str, resource: 
     Raises:
         DeliveryError: ``NO_RESOURCE`` when there is no such resource, ``NO_PERMISSIONS`` when it refuses.
     """
-    found = iam_evaluator._resource_policy(service, resource)  # noqa: SLF001 - see test_delivery_contract
+    found = iam_evaluator._resource_policy(service, resource)  # noqa: SLF001 - see tests/emulator/contract
     if found is None:
         raise DeliveryError(NO_RESOURCE, f"{resource} does not exist.")
     require_policies(rule, [found[0]], action=action, resource=resource)
@@ -147,7 +147,7 @@ def require_key(rule: Rule, key_id: str | None, *, resource: str) -> None:
         raise DeliveryError(
             NO_PERMISSIONS, f"{resource} is encrypted with {key_id}, whose policy cannot let {SERVICE} in."
         )
-    key = kms._resolve_key(key_id)  # noqa: SLF001 - see test_delivery_contract
+    key = kms._resolve_key(key_id)  # noqa: SLF001 - see tests/emulator/contract
     if key is None:
         raise DeliveryError(NO_RESOURCE, f"The key {key_id} of {resource} does not exist.")
     for action in ("kms:GenerateDataKey", "kms:Decrypt"):
@@ -216,7 +216,7 @@ def _require_role_policies(
 ) -> None:
     name, account = role["RoleName"], role_spec.account_id
     context = _context(principal=str(role_spec), rule=rule, action=action, resource=resource, keys=keys)
-    policies = iam_evaluator._gather_role_policies(name, account)  # noqa: SLF001 - see test_delivery_contract
+    policies = iam_evaluator._gather_role_policies(name, account)  # noqa: SLF001 - see tests/emulator/contract
     boundary = iam_evaluator._permissions_boundary(iam._roles, name, account)  # noqa: SLF001
     if iam_evaluator.evaluate(context, policies, *boundary).decision != "Allow":
         raise DeliveryError(NO_PERMISSIONS, f"{role_spec} does not allow {action} on {resource}.")

@@ -29,29 +29,26 @@ _STATUS: Final = 409
 
 def register() -> None:
     """Check the operations of IAM, and the roles and policies of stacks."""
-    for operation, name, document, check in (
-        ("CreateRole", "_create_role", "AssumeRolePolicyDocument", _refusal_of_trust),
-        ("UpdateAssumeRolePolicy", "_update_assume_role_policy", "PolicyDocument", _refusal_of_trust),
-        ("CreatePolicy", "_create_policy", "PolicyDocument", _refusal_of_managed),
-        ("CreatePolicyVersion", "_create_policy_version", "PolicyDocument", _refusal_of_managed),
-    ):
-        _check(operation, name, _of_document(document, check))
-    _check("PutRolePolicy", "_put_role_policy", _refusal_of_put_role_policy)
-    _check("AttachRolePolicy", "_attach_role_policy", _refusal_of_attach_role_policy)
+    trust, managed = _refusal_of_trust, _refusal_of_managed
+    _check("CreateRole", iam._create_role, _of("AssumeRolePolicyDocument", trust))  # noqa: SLF001
+    _check("UpdateAssumeRolePolicy", iam._update_assume_role_policy, _of("PolicyDocument", trust))  # noqa: SLF001
+    _check("CreatePolicy", iam._create_policy, _of("PolicyDocument", managed))  # noqa: SLF001
+    _check("CreatePolicyVersion", iam._create_policy_version, _of("PolicyDocument", managed))  # noqa: SLF001
+    _check("PutRolePolicy", iam._put_role_policy, _refusal_of_put_role_policy)  # noqa: SLF001
+    _check("AttachRolePolicy", iam._attach_role_policy, _refusal_of_attach_role_policy)  # noqa: SLF001
     check_resource("AWS::IAM::Role", _refusal_of_role)
     check_resource("AWS::IAM::ManagedPolicy", _refusal_of_managed_policy)
     check_resource("AWS::IAM::Policy", _refusal_of_inline_policy)
 
 
-def _of_document(
-    parameter: str, check: Callable[[object], Refusal | None]
-) -> Callable[[Document], Refusal | None]:
+def _of(parameter: str, check: Callable[[object], Refusal | None]) -> Callable[[Document], Refusal | None]:
     return lambda request: check(request[parameter])
 
 
-def _check(operation: str, name: str, check: Callable[[Document], Refusal | None]) -> None:
+def _check(
+    operation: str, original: Callable[[Document], Any], check: Callable[[Document], Refusal | None]
+) -> None:
     """Check an operation that clients call through its table, and CloudFormation by the function's name."""
-    original = getattr(iam, name)
 
     @functools.wraps(original)
     def checked(parameters: Document) -> Any:  # noqa: ANN401 - MiniStack is untyped
@@ -63,7 +60,7 @@ def _check(operation: str, name: str, check: Callable[[Document], Refusal | None
         return original(parameters)
 
     iam._IAM_HANDLERS[operation] = checked  # noqa: SLF001 - see tests/emulator/contract
-    setattr(iam, name, checked)
+    setattr(iam, original.__name__, checked)
 
 
 def size_of(policy: object) -> int:

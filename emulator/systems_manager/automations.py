@@ -39,7 +39,7 @@ def register() -> None:
 
     app.SERVICE_HANDLERS["ssm"] = handle
     # Without machines no script can run; MiniStack completes the commands of other documents at once.
-    ssm._SHELL_DOCUMENTS.clear()  # noqa: SLF001 - see test_delivery_contract
+    ssm._SHELL_DOCUMENTS.clear()  # noqa: SLF001 - see tests/emulator/contract
     ssm._managed_instance_ids = _running_instances  # noqa: SLF001
     ssm._command_target_ids = addressed_instances  # noqa: SLF001
 

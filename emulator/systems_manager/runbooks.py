@@ -27,6 +27,7 @@ _FIRST_FAILURE: Final = 300
 
 Parameters = Mapping[str, str]
 Resource = dict[str, Any]
+Operations = Mapping[str, Any]
 
 
 class _After(Enum):
@@ -106,12 +107,15 @@ def _require(step: _Step, parameters: Parameters) -> None:
     require_role_policies(parameters[ASSUME_ROLE], action=step.api, resource=resource)
 
 
-def _cluster(parameters: Parameters, key: str) -> tuple[Any, Resource]:
-    """The cluster with the resource id that a parameter gives, and the service that has it."""
-    for service in (rds, documentdb):
-        for cluster in service._clusters.values():  # noqa: SLF001 - see test_delivery_contract
+def _cluster(parameters: Parameters, key: str) -> tuple[Operations, Resource]:
+    """The cluster with the resource ID that a parameter gives, and the operations of its service."""
+    for clusters, operations in (
+        (rds._clusters, rds._ACTION_MAP),  # noqa: SLF001 - see tests/emulator/contract
+        (documentdb._clusters, documentdb._ACTION_MAP),  # noqa: SLF001
+    ):
+        for cluster in clusters.values():
             if cluster["DbClusterResourceId"] == parameters[key]:
-                return service, cluster
+                return operations, cluster
     raise _StepError(f"There is no DB cluster {parameters[key]}.")
 
 
@@ -122,8 +126,8 @@ def _instance(parameters: Parameters) -> Resource:
     return instance
 
 
-def _call(service: Any, operation: str, **parameters: str) -> None:  # noqa: ANN401 - MiniStack is untyped
-    status, _, body = service._ACTION_MAP[operation](parameters)[:3]  # noqa: SLF001
+def _call(operations: Operations, operation: str, **parameters: str) -> None:
+    status, _, body = operations[operation](parameters)[:3]
     if status >= _FIRST_FAILURE:
         raise _StepError(f"{operation} failed: {body!r}")
 
@@ -148,9 +152,9 @@ def _wait_for_cluster(key: str, parameters: Parameters) -> _After:
 
 
 def _modify_retention(key: str, parameters: Parameters) -> _After:
-    service, cluster = _cluster(parameters, key)
+    operations, cluster = _cluster(parameters, key)
     _call(
-        service,
+        operations,
         "ModifyDBCluster",
         DBClusterIdentifier=cluster["DBClusterIdentifier"],
         BackupRetentionPeriod=parameters["BackupRetentionPeriod"],
@@ -178,7 +182,8 @@ def _end_if_multi_az(parameters: Parameters) -> _After:
 
 def _enable_multi_az(parameters: Parameters) -> _After:
     name = _instance(parameters)["DBInstanceIdentifier"]
-    _call(rds, "ModifyDBInstance", DBInstanceIdentifier=name, MultiAZ="true")
+    operations = rds._ACTION_MAP  # noqa: SLF001
+    _call(operations, "ModifyDBInstance", DBInstanceIdentifier=name, MultiAZ="true")
     return _After.NEXT
 
 

@@ -1,0 +1,72 @@
+"""The tables, stores, and classes of MiniStack that the embedded AWS reads or adds to."""
+
+from __future__ import annotations
+
+# Tables that are added to or read, with an entry that each of them has.
+TABLES = {
+    "app.SERVICE_HANDLERS": "sts",
+    "app.SERVICE_REGISTRY": "events",
+    "core.iam_actions.SERVICE_TO_IAM_NAMESPACE": "sqs",
+    "core.iam_actions._BOTOCORE_SERVICE_MAP": "apigateway",
+    "core.iam_evaluator._ALWAYS_ALLOWED_ACTIONS": "sts:GetCallerIdentity",
+    "core.router.SERVICE_PATTERNS": "sqs",
+    "services.cloudformation.changesets._IMPORT_LOOKUPS": "AWS::SQS::Queue",
+    "services.cloudformation.handlers._ACTION_HANDLERS": "GetTemplateSummary",
+    "services.cloudformation.provisioners._REPLACING_PROPERTIES": "AWS::IAM::Role",
+    "services.cloudformation.provisioners._RESOURCE_HANDLERS": "AWS::Events::Rule",
+    "services.documentdb._ACTION_MAP": "ModifyDBCluster",
+    "services.ec2._ACTION_MAP": "DescribeInstances",
+    "services.iam._IAM_HANDLERS": "PutRolePolicy",
+    "services.organizations._DISPATCH": "ListParents",
+    "services.rds._ACTION_MAP": "ModifyDBInstance",
+    "services.sqs._HANDLERS": "SetQueueAttributes",
+    "services.ssm._SHELL_DOCUMENTS": "AWS-RunShellScript",
+    "services.tagging._COLLECTORS": "s3",
+}
+
+# Stores, and what keeps accounts and Regions apart in them.
+REGIONAL, PER_ACCOUNT, GLOBAL = "AccountRegionScopedDict", "AccountScopedDict", "dict"
+STORES = {
+    "app._loaded_modules": GLOBAL,
+    "services.cloudformation._stacks": REGIONAL,
+    "services.cloudwatch_logs._log_groups": REGIONAL,
+    "services.cloudwatch_logs._resource_policies": REGIONAL,
+    "services.documentdb._clusters": REGIONAL,
+    "services.ec2._instances": REGIONAL,
+    "services.ec2._network_interfaces": REGIONAL,
+    "services.ec2._security_groups": REGIONAL,
+    "services.ec2._snapshots": REGIONAL,
+    "services.ec2._tags": REGIONAL,
+    "services.eventbridge._api_destinations": REGIONAL,
+    "services.eventbridge._connections": REGIONAL,
+    "services.eventbridge._event_bus_policies": REGIONAL,
+    "services.eventbridge._event_buses": REGIONAL,
+    "services.eventbridge._rules": REGIONAL,
+    "services.eventbridge._targets": REGIONAL,
+    "services.iam._account_password_policy": PER_ACCOUNT,
+    "services.iam._roles": PER_ACCOUNT,
+    "services.kinesis._streams": REGIONAL,
+    "services.lambda_svc._functions": REGIONAL,
+    "services.organizations._accounts": PER_ACCOUNT,
+    "services.organizations._orgs": PER_ACCOUNT,
+    "services.organizations._ous": PER_ACCOUNT,
+    "services.organizations._roots": PER_ACCOUNT,
+    "services.rds._clusters": REGIONAL,
+    "services.rds._db_cluster_snapshots": REGIONAL,
+    "services.rds._snapshots": REGIONAL,
+    "services.sns._topics": REGIONAL,
+    "services.sts._sessions": GLOBAL,
+}
+
+# Classes, and what is used of them: the parameters, attributes, or methods.
+CLASSES = {
+    "core.arn.Arn": "partition service region account_id resource",
+    "core.arn.ArnParseError": "args",
+    "core.iam_evaluator.AuthError": "",
+    "core.iam_evaluator.EvalContext": (
+        "principal_arn principal_type principal_account action resource_arn region secure_transport "
+        "service_context principal_keys"
+    ),
+    "core.responses.AccountRegionScopedDict": "get setdefault pop items values clear",
+    "services.sqs._Err": "code message status",
+}
