@@ -147,6 +147,19 @@ class Validation:
         return self._errors()
 
 
+def share_environment(one: IConstruct, other: IConstruct) -> bool | None:
+    """Whether two constructs are deployed to the same account and Region; None if that isn't known."""
+    if environment_of(one) == environment_of(other):
+        return True
+    stacks = [Stack.of(one), Stack.of(other)]
+    pairs = zip(*((stack.account, stack.region) for stack in stacks), strict=True)
+    differ = any(
+        here != there and not Token.is_unresolved(here) and not Token.is_unresolved(there)
+        for here, there in pairs
+    )
+    return False if differ else None
+
+
 def environment_of(construct: IConstruct) -> str:
     """Name the account and Region of a construct. Equal names always mean the same account and Region.
 

@@ -12,16 +12,19 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 import jsii
-from aws_cdk import Annotations, Aspects, IAspect, Token
+from aws_cdk import Annotations, Aspects, IAspect, Stack
 from constructs import IConstruct
 
-from securityhub_actions.checks import environment_of
+from securityhub_actions.checks import share_environment
 from securityhub_actions.filters import FindingFilter, OcsfFindingFilter
-from securityhub_actions.patterns import EventPattern, may_overlap, subsumes
+from securityhub_actions.filters.overlap import Overlap, overlap_of
+from securityhub_actions.patterns import EventPattern, subsumes
+from securityhub_actions.rule_access import readable
 
 OVER_BROAD: Final = "securityhub-actions:OverBroadRule"
 UNREACHABLE: Final = "securityhub-actions:UnreachableRule"
 OVERLAPPING: Final = "securityhub-actions:OverlappingRules"
+UNUSUAL: Final = "securityhub-actions:UnusualValue"
 
 _EVERY_FINDING: Final = FindingFilter(workflow_status=None, record_state=None)
 _EVERY_OCSF_FINDING: Final = OcsfFindingFilter(status=None, activity_name=None)
@@ -38,7 +41,6 @@ class _FilteredRule:
         self.rule = rule
         self.findings = findings
         self.pattern = EventPattern.parse(findings.to_event_pattern())
-        self.environment = environment_of(rule)
         self.unreachable_reason = findings.unreachable_reason()
 
     def visit(self, node: IConstruct) -> None:
@@ -53,6 +55,12 @@ class _FilteredRule:
             message = f"The rule {path} can never match a finding: {self.unreachable_reason}."
             yield UNREACHABLE, f"{message} Correct its filter."
             return
+        for unusual in self.findings.unusual_values():
+            yield (
+                UNUSUAL,
+                f"The rule {path} may never match a finding: {unusual}. Values are case-sensitive. Correct "
+                "the filter, or acknowledge this warning if your findings have that value.",
+            )
         if subsumes(self.pattern, self._every_finding()):
             yield (
                 OVER_BROAD,
@@ -60,30 +68,40 @@ class _FilteredRule:
                 "targets make. Add a filter, or acknowledge this warning if you want all of them, for "
                 "example in an archive.",
             )
-        for other in self._rules_after_this():
+        for other, overlap in self._overlaps():
             yield (
                 OVERLAPPING,
-                f"A finding can match both {path} and {other.rule.node.path}, and then goes to both. "
-                "Narrow one of the filters, or acknowledge this warning if that is intended.",
+                f"{self._told(other, overlap)} Narrow one of the filters, or acknowledge this warning if "
+                "that is intended.",
             )
 
     def _every_finding(self) -> EventPattern:
         everything = _EVERY_FINDING if isinstance(self.findings, FindingFilter) else _EVERY_OCSF_FINDING
         return EventPattern.parse(everything.to_event_pattern())
 
-    def _rules_after_this(self) -> Iterator[_FilteredRule]:
-        """The later rules in the same account and Region that can match the same finding, each pair once."""
+    def _overlaps(self) -> Iterator[tuple[_FilteredRule, Overlap]]:
+        """The later rules that can match the same finding in the same account and Region, each pair once."""
         rules = _rules_of_app[self.rule.node.root]
         for other in rules[rules.index(self) + 1 :]:
             if (
                 type(other.findings) is type(self.findings)
-                and other.environment == self.environment
+                and share_environment(self.rule, other.rule) is not False
                 and not other.unreachable_reason
-                and may_overlap(
-                    self.pattern, other.pattern, single_valued=self.findings.single_valued_paths()
-                )
+                and (overlap := overlap_of(self.findings, other.findings))
             ):
-                yield other
+                yield other, overlap
+
+    def _told(self, other: _FilteredRule, overlap: Overlap) -> str:
+        """What is proven as a fact, and the rest as a possibility."""
+        both = f"both {self.rule.node.path} and {other.rule.node.path}"
+        if overlap.example is None:
+            told = f"a finding may match {both}, and would then go to both."
+        else:
+            example = json.dumps(readable(Stack.of(self.rule).resolve(overlap.example)), ensure_ascii=False)
+            told = f"a finding such as {example} matches {both}, and goes to both."
+        if share_environment(self.rule, other.rule) is None:
+            return f"If their stacks are deployed to the same account and Region, {told}"
+        return told[0].upper() + told[1:]
 
 
 def warn_of_rule(rule: IConstruct, findings: FindingFilter | OcsfFindingFilter) -> None:
@@ -91,10 +109,8 @@ def warn_of_rule(rule: IConstruct, findings: FindingFilter | OcsfFindingFilter) 
 
     Args:
         rule: The construct that the warnings are added to.
-        findings: The rule's filter. It isn't checked if it has values that are known only at deployment.
+        findings: The rule's filter. Nothing is said about values that are known only at deployment.
     """
-    if Token.is_unresolved(json.dumps(findings.to_event_pattern())):
-        return
     filtered = _FilteredRule(rule, findings)
     _rules_of_app.setdefault(rule.node.root, []).append(filtered)
     Aspects.of(rule).add(filtered)

@@ -1,14 +1,31 @@
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 from aws_cdk import Annotations as CdkAnnotations
-from aws_cdk import App, CfnParameter, Environment, Stack, aws_events_targets
+from aws_cdk import App, Aws, CfnParameter, Environment, Stack, aws_events_targets
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match
+from hypothesis import given
+from hypothesis import strategies as st
 
 from securityhub_actions import ImportedFindingsRule, ImportedFindingsV2Rule
-from securityhub_actions.filters import AnythingBut, Exists, FindingFilter, Numeric, OcsfFindingFilter
-from securityhub_actions.rule_warnings import OVER_BROAD, OVERLAPPING, UNREACHABLE
+from securityhub_actions.filters import (
+    AnythingBut,
+    EqualsIgnoreCase,
+    Exists,
+    FindingFilter,
+    Numeric,
+    OcsfFindingFilter,
+    Prefix,
+    Suffix,
+    Wildcard,
+)
+from securityhub_actions.filters.overlap import overlap_of
+from securityhub_actions.patterns import EventPattern
+from securityhub_actions.rule_warnings import OVER_BROAD, OVERLAPPING, UNREACHABLE, UNUSUAL
 
 ACCOUNT = "111122223333"
 EVERYTHING = FindingFilter(workflow_status=None, record_state=None)
@@ -127,10 +144,154 @@ def test_rules_of_two_regions_do_not_overlap(stack):
     assert warnings(stack) == []
 
 
-def test_a_filter_known_only_at_deployment_is_not_judged(stack):
+def message_of(stack):
+    (warning,) = Annotations.from_stack(stack).find_warning("*", Match.any_value())
+    return warning.entry.data
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (FindingFilter(severity="LOW"), FindingFilter(severity_score=Numeric(">=", 70))),
+        (FindingFilter(title=EqualsIgnoreCase("alpha")), FindingFilter(title=EqualsIgnoreCase("beta"))),
+        (FindingFilter(title=Wildcard("a*b")), FindingFilter(title=EqualsIgnoreCase("AXC"))),
+        (FindingFilter(criticality=Numeric(">", 1, "<", 3)), FindingFilter(criticality=Numeric(">", 2))),
+        (FindingFilter(severity=AnythingBut("LOW", "HIGH")), FindingFilter(severity=["LOW", "HIGH"])),
+    ],
+)
+def test_no_overlap_is_claimed_where_it_is_impossible(stack, one, other):
+    listen(stack, "One", one)
+    listen(stack, "Other", other)
+    assert warnings(stack) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "example"),
+    [
+        (
+            FindingFilter(severity="LOW"),
+            FindingFilter(severity_score=Numeric("<", 39)),
+            {"Severity": {"Label": "LOW", "Normalized": 1}},
+        ),
+        (
+            FindingFilter(title=Prefix("S3")),
+            FindingFilter(title=Suffix("public")),
+            {"Title": "S3public"},
+        ),
+        (
+            FindingFilter(resource_type="AwsS3Bucket"),
+            FindingFilter(resource_type="AwsEc2Instance", resource_tags={"Team": Prefix("a")}),
+            {"Resources": [{"Type": "AwsS3Bucket"}, {"Type": "AwsEc2Instance", "Tags": {"Team": "a"}}]},
+        ),
+        (FindingFilter(types="TTPs"), FindingFilter(types="Effects"), {"Types": ["TTPs", "Effects"]}),
+    ],
+)
+def test_an_overlap_is_proven_by_a_finding(stack, one, other, example):
+    listen(stack, "One", one)
+    listen(stack, "Other", other)
+    message = message_of(stack)
+    finding = json.loads(message[message.index("{") : message.rindex("}") + 1])
+    assert finding == example | {"RecordState": "ACTIVE", "Workflow": {"Status": "NEW"}}
+    assert message.startswith("A finding such as {")
+    assert "matches both Stack/One and Stack/Other, and goes to both." in message
+
+
+FILTERS = st.builds(
+    FindingFilter,
+    severity=st.none() | st.sampled_from(["LOW", "HIGH", AnythingBut("LOW")]),
+    severity_score=st.none()
+    | st.sampled_from([20, Numeric(">=", 70), AnythingBut(5), Exists(present=False)]),
+    title=st.none()
+    | st.sampled_from(["a", Prefix("a"), Suffix("b"), AnythingBut(Prefix("a")), Wildcard("*b")]),
+    standards=st.none() | st.sampled_from(["x", "y", Prefix("x")]),
+    resource_type=st.none() | st.sampled_from(["AwsS3Bucket", Prefix("AwsE"), Exists(present=True)]),
+    resource_id=st.none() | st.sampled_from(["arn:a", EqualsIgnoreCase("ARN:A")]),
+    resource_tags=st.sampled_from([{}, {"Team": "a"}, {"Team": Prefix("b")}]),
+)
+
+
+@given(FILTERS, FILTERS)
+def test_an_overlap_is_either_proven_or_impossible_where_all_values_are_known(one, other):
+    overlap = overlap_of(one, other)
+    assert (overlap is None) == (overlap_of(other, one) is None)
+    if overlap:
+        assert overlap.example is not None
+        event = {"source": "aws.securityhub", "detail-type": one.detail_type}
+        event |= {"detail": {"findings": [overlap.example]}}
+        assert all(EventPattern.parse(each.to_event_pattern()).matches(event) for each in (one, other))
+
+
+@given(FILTERS)
+def test_a_filter_overlaps_with_itself_unless_it_is_unreachable(one):
+    assert (overlap_of(one, one) is None) == (one.unreachable_reason() is not None)
+
+
+def test_a_value_known_only_at_deployment_overlaps_where_the_other_filter_ignores_the_field(stack):
     title = CfnParameter(stack, "Title").value_as_string
     listen(stack, "Late", FindingFilter(title=title))
     listen(stack, "Other", FindingFilter())
+    assert '"Title": "${Title}"' in message_of(stack)
+
+
+def test_a_value_known_only_at_deployment_may_equal_another(stack):
+    listen(stack, "Late", FindingFilter(account_ids=Aws.ACCOUNT_ID))
+    listen(stack, "Other", FindingFilter(account_ids=ACCOUNT))
+    assert message_of(stack).startswith("A finding may match both Stack/Late and Stack/Other")
+
+
+def test_a_severity_known_only_at_deployment_is_no_contradiction(stack):
+    severity = CfnParameter(stack, "Severity").value_as_string
+    listen(stack, "Late", FindingFilter(severity=severity, severity_score=Numeric(">=", 70)))
+    assert warnings(stack) == []
+
+
+@pytest.mark.parametrize("environment", [None, Environment(account=ACCOUNT), Environment(region="us-east-1")])
+def test_rules_of_stacks_whose_environment_is_unknown_may_overlap(stack, environment):
+    other = Stack(stack.node.root, "Other", env=environment)
+    listen(stack, "Critical", FindingFilter(severity="CRITICAL"))
+    listen(other, "Critical", FindingFilter(severity="CRITICAL"))
+    assert message_of(stack).startswith(
+        "If their stacks are deployed to the same account and Region, a finding such as"
+    )
+
+
+def test_rules_of_an_unknown_account_in_two_regions_do_not_overlap(stack):
+    other = Stack(stack.node.root, "Other", env=Environment(region="eu-west-1"))
+    listen(stack, "Critical", FindingFilter(severity="CRITICAL"))
+    listen(other, "Critical", FindingFilter(severity="CRITICAL"))
+    assert warnings(stack) == []
+
+
+@pytest.mark.parametrize(
+    ("findings", "rule", "text"),
+    [
+        (FindingFilter(resource_type="AWS::EC2::Instance"), ImportedFindingsRule, "look like AwsEc2Instance"),
+        (FindingFilter(control_ids=["S3.1", "s3.8"]), ImportedFindingsRule, "'s3.8', but .* spelled S3.8"),
+        (FindingFilter(control_ids="Ec2.19"), ImportedFindingsRule, "spelled EC2.19"),
+        (FindingFilter(control_ids="S3-8"), ImportedFindingsRule, "control IDs look like S3.8"),
+        (OcsfFindingFilter(control_ids="iam.1"), ImportedFindingsV2Rule, "spelled IAM.1"),
+        (
+            OcsfFindingFilter(resource_type="AwsEc2Instance"),
+            ImportedFindingsV2Rule,
+            "look like AWS::EC2::Instance",
+        ),
+    ],
+)
+def test_a_value_of_the_other_format_or_in_the_wrong_case_is_unusual(stack, findings, rule, text):
+    listen(stack, "Some", findings, rule)
+    assert warnings(stack) == [("/Stack/Some", UNUSUAL)]
+    assert re.search(text, message_of(stack))
+
+
+@pytest.mark.parametrize(
+    "findings",
+    [
+        FindingFilter(control_ids=["S3.8", "Opensearch.1", "NewService.1"], resource_type="AwsEc2Instance"),
+        FindingFilter(control_ids=EqualsIgnoreCase("s3.8"), resource_type=["Other", "Container"]),
+    ],
+)
+def test_usual_values_give_no_warning(stack, findings):
+    listen(stack, "Some", findings)
     assert warnings(stack) == []
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final, TypeAlias
 
 from securityhub_actions.filters.fields import Field
-from securityhub_actions.patterns import Condition, EventPattern, Exists, unreachable_reason
+from securityhub_actions.patterns import Condition, EventPattern, Exact, Exists, unreachable_reason
 from securityhub_actions.tokens import is_token
 
 Path: TypeAlias = tuple[str, ...]
@@ -42,7 +42,7 @@ class BaseFilter(ABC):
             ``detail``. Filters with the same values return the same dict, regardless of their order.
         """
         pattern: dict[str, Any] = {"source": ["aws.securityhub"], "detail-type": [self.detail_type]}
-        for path, conditions in sorted(self._conditions().items()):
+        for path, conditions in sorted(self.conditions_by_path().items()):
             *parents, name = [*FINDINGS.split("."), *path]
             node = pattern
             for parent in parents:
@@ -50,7 +50,8 @@ class BaseFilter(ABC):
             node[name] = [condition.to_json() for condition in conditions]
         return pattern
 
-    def _conditions(self) -> Mapping[Path, tuple[Condition, ...]]:
+    def conditions_by_path(self) -> Mapping[Path, tuple[Condition, ...]]:
+        """The conditions for each field that the filter matches, by the field's path in the finding."""
         asked = {name: getattr(self, name) for name in self.fields}
         return {
             tuple(self.fields[name].path.split(".")): self.fields[name].conditions(name, wanted)
@@ -61,6 +62,16 @@ class BaseFilter(ABC):
     @abstractmethod
     def _keyed_conditions(self) -> Mapping[Path, tuple[Condition, ...]]:
         """The conditions for fields with user-defined keys, by their path in the finding."""
+
+    def unusual_values(self) -> list[str]:
+        """Why values that are valid are probably not meant, such as a control ID in the wrong case."""
+        return [
+            f"{name} contains {condition.value!r}, but {reason}"
+            for name, field in self.fields.items()
+            for condition in self.conditions_by_path().get(tuple(field.path.split(".")), ())
+            if isinstance(condition, Exact) and isinstance(condition.value, str)
+            if not is_token(condition.value) and (reason := field.usual(condition.value))
+        ]
 
     def unreachable_reason(self) -> str | None:
         """The reason why no finding can ever match the filter, or None if one might."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -50,6 +50,7 @@ class Field:
         labels: The allowed values, if the field has a fixed set.
         form: A regular expression that plain values must match, and its description.
         numbers: The smallest and largest allowed number, if the field is numeric.
+        usual: What plain values usually look like: a function that returns why one doesn't, or None.
         in_array: Whether a finding can have several values for the field.
     """
 
@@ -57,6 +58,7 @@ class Field:
     labels: tuple[str, ...] = ()
     form: tuple[str, str] | None = None
     numbers: tuple[int, int] | None = None
+    usual: Callable[[str], str | None] = lambda _: None
     in_array: bool = False
 
     def conditions(self, name: str, wanted: object) -> tuple[Condition, ...]:

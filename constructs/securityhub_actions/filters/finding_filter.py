@@ -9,7 +9,13 @@ from typing import ClassVar, Final
 from securityhub_actions.arguments import require
 from securityhub_actions.filters.base import FINDINGS, BaseFilter, Path
 from securityhub_actions.filters.fields import Field, Labels, Numbers, TagValue, Texts
-from securityhub_actions.filters.forms import ACCOUNT_ID, ARN, REGION
+from securityhub_actions.filters.forms import (
+    ACCOUNT_ID,
+    ARN,
+    REGION,
+    unusual_asff_resource_type,
+    unusual_control_id,
+)
 from securityhub_actions.patterns import Condition
 
 _PERCENT: Final = (0, 100)
@@ -100,7 +106,7 @@ class FindingFilter(BaseFilter):
         "compliance_status": Field(
             path="Compliance.Status", labels=("PASSED", "WARNING", "FAILED", "NOT_AVAILABLE")
         ),
-        "control_ids": Field(path="Compliance.SecurityControlId"),
+        "control_ids": Field(path="Compliance.SecurityControlId", usual=unusual_control_id),
         "standards": Field(path="Compliance.AssociatedStandards.StandardsId", in_array=True),
         "product_name": Field(path="ProductName"),
         "product_arn": Field(path="ProductArn", form=ARN),
@@ -111,7 +117,7 @@ class FindingFilter(BaseFilter):
         "generator_id": Field(path="GeneratorId"),
         "criticality": Field(path="Criticality", numbers=_PERCENT),
         "confidence": Field(path="Confidence", numbers=_PERCENT),
-        "resource_type": Field(path="Resources.Type", in_array=True),
+        "resource_type": Field(path="Resources.Type", in_array=True, usual=unusual_asff_resource_type),
         "resource_id": Field(path="Resources.Id", in_array=True),
     }
 

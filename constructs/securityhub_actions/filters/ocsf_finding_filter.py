@@ -9,7 +9,13 @@ from typing import ClassVar, Final
 from securityhub_actions.arguments import require
 from securityhub_actions.filters.base import BaseFilter, Path
 from securityhub_actions.filters.fields import Field, Labels, Numbers, TagValue, Texts
-from securityhub_actions.filters.forms import ACCOUNT_ID, ARN, REGION
+from securityhub_actions.filters.forms import (
+    ACCOUNT_ID,
+    ARN,
+    REGION,
+    unusual_control_id,
+    unusual_ocsf_resource_type,
+)
 from securityhub_actions.patterns import AnythingBut, Condition
 
 _ANY_BUT_CLOSE: Final = AnythingBut("Close")
@@ -115,7 +121,7 @@ class OcsfFindingFilter(BaseFilter):
         "compliance_status": Field(
             path="compliance.status", labels=("Unknown", "Pass", "Warning", "Fail", "Other")
         ),
-        "control_ids": Field(path="compliance.control"),
+        "control_ids": Field(path="compliance.control", usual=unusual_control_id),
         "standards": Field(path="compliance.standards", in_array=True),
         "product_name": Field(path="metadata.product.name"),
         "product_uid": Field(path="metadata.product.uid", form=ARN),
@@ -127,7 +133,7 @@ class OcsfFindingFilter(BaseFilter):
         "finding_uid": Field(path="finding_info.uid"),
         "generator": Field(path="finding_info.analytic.name"),
         "confidence": Field(path="confidence_score", numbers=(0, 100)),
-        "resource_type": Field(path="resources.type", in_array=True),
+        "resource_type": Field(path="resources.type", in_array=True, usual=unusual_ocsf_resource_type),
         "resource_id": Field(path="resources.uid", in_array=True),
     }
 

@@ -7,7 +7,7 @@ the CDK only knows on deployment.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import product
 from typing import Final
 
@@ -16,14 +16,17 @@ from securityhub_actions.patterns.conditions import (
     AnythingBut,
     Cidr,
     Condition,
+    EqualsIgnoreCase,
     Exact,
     Exists,
     Numeric,
     Prefix,
     Suffix,
+    Wildcard,
 )
 from securityhub_actions.patterns.event_pattern import EventPattern
 from securityhub_actions.patterns.syntax import Branch
+from securityhub_actions.patterns.texts import UndecidedError, text_of_both
 from securityhub_actions.tokens import is_token
 
 ENVELOPE_TEXTS: Final = frozenset({"version", "id", "detail-type", "source", "account", "time", "region"})
@@ -31,6 +34,8 @@ ENVELOPE_TEXTS: Final = frozenset({"version", "id", "detail-type", "source", "ac
 
 Source: https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
 """
+_ON_TEXTS: Final = (EqualsIgnoreCase, Prefix, Suffix, Wildcard)
+"""The conditions that only texts meet."""
 
 
 def _is_unresolved(*conditions: Condition) -> bool:
@@ -172,7 +177,9 @@ def _affix_implies(special: Condition, general: Condition) -> bool:
 
 def excludes(left: Condition, right: Condition) -> bool:
     """Whether no value (and not absence either) is proven to meet both conditions."""
-    return not _is_unresolved(left, right) and (_excludes(left, right) or _excludes(right, left))
+    if _is_unresolved(left, right):
+        return False
+    return _excludes(left, right) or _excludes(right, left) or _no_text_meets(left, right)
 
 
 def _excludes(left: Condition, right: Condition) -> bool:
@@ -186,18 +193,16 @@ def _excludes(left: Condition, right: Condition) -> bool:
         return not isinstance(right, Exists | AnythingBut | Exact)
     if isinstance(left, AnythingBut):
         return any(implies(right, one) for one in left.excluded)
-    return _affixes_differ(left, right)
-
-
-def _affixes_differ(left: Condition, right: Condition) -> bool:
-    tests: list[tuple[type[Prefix | Suffix], Callable[[str, str], bool]]] = [
-        (Prefix, str.startswith),
-        (Suffix, str.endswith),
-    ]
-    for kind, begins in tests:
-        if isinstance(left, kind) and isinstance(right, kind) and not (left.ignore_case or right.ignore_case):
-            return not (begins(left.text, right.text) or begins(right.text, left.text))
     return False
+
+
+def _no_text_meets(left: Condition, right: Condition) -> bool:
+    if not isinstance(left, _ON_TEXTS) and not isinstance(right, _ON_TEXTS):
+        return False  # something that isn't a text might
+    try:
+        return text_of_both(left, right) is None
+    except UndecidedError:
+        return False
 
 
 def without_superfluous(conditions: Iterable[Condition]) -> tuple[Condition, ...]:

@@ -1,0 +1,198 @@
+"""Whether one finding can match two filters: proven by an example, impossible, or undecided."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, Final, TypeAlias
+
+from securityhub_actions.filters.base import FINDINGS, BaseFilter, Path
+from securityhub_actions.patterns import Condition, EventPattern, Exact, Exists, may_overlap
+from securityhub_actions.patterns.conditions import Scalar
+from securityhub_actions.patterns.texts import UndecidedError, text_of_both
+from securityhub_actions.tokens import is_token
+
+Conditions: TypeAlias = tuple[Condition, ...]
+
+_ABSENT: Final = Exists(present=False)
+_PRESENT: Final = Exists(present=True)
+_RESOURCES: Final = frozenset({"Resources", "resources"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlap:
+    """One finding matches two filters, or may.
+
+    Attributes:
+        example: A finding that matches both, as far as the filters determine it. None if there may be one,
+            but none is known: a value is known only at deployment, or can't be compared here.
+    """
+
+    example: Mapping[str, Any] | None
+
+
+class _UnknownValueError(Exception):
+    """No value is known that meets the conditions of both filters for a field."""
+
+
+def overlap_of(left: BaseFilter, right: BaseFilter) -> Overlap | None:
+    """How two filters overlap; None if no finding can match both.
+
+    Args:
+        left: One filter.
+        right: Another filter for the same finding format.
+    """
+    patterns = [EventPattern.parse(one.to_event_pattern()) for one in (left, right)]
+    single = left.single_valued_paths() | right.single_valued_paths()
+    if not may_overlap(*patterns, single_valued=single) or _severities_differ(left, right):
+        return None
+    if any(_has_no_common_value(path, left, right) for path in _domains_of(left)):
+        return None
+    try:
+        example = _Example(left, right).finding()
+    except _UnknownValueError:
+        return Overlap(example=None)
+    event = {"source": "aws.securityhub", "detail-type": left.detail_type, "detail": {"findings": [example]}}
+    is_proof = all(pattern.matches(event) for pattern in patterns)
+    return Overlap(example=example if is_proof else None)
+
+
+def _domains_of(findings: BaseFilter) -> Mapping[Path, Sequence[Scalar]]:
+    """The fields that have one of a few values: labels, or whole numbers."""
+    return {
+        tuple(field.path.split(".")): field.labels
+        or range(field.numbers[0] if field.numbers else 0, field.numbers[1] + 1 if field.numbers else 0)
+        for field in findings.fields.values()
+        if field.labels or field.numbers
+    }
+
+
+def _has_no_common_value(path: Path, left: BaseFilter, right: BaseFilter) -> bool:
+    lists = _lists_at(path, left, right)
+    if any(condition == _ABSENT or is_token(condition.to_json()) for one in lists for condition in one):
+        return False
+    return not any(_all_meet(lists, value) for value in _domains_of(left)[path])
+
+
+def _severities_differ(left: BaseFilter, right: BaseFilter) -> bool:
+    """Whether no severity label that both allow has a number that both allow."""
+    lists = [_lists_at(path, left, right) for path in _severity_paths(left)]
+    conditions = [condition for pair in lists for one in pair for condition in one]
+    if any(isinstance(condition, Exists) or is_token(condition.to_json()) for condition in conditions):
+        return False
+    return next(_severities(left, *lists), None) is None
+
+
+def _severity_paths(findings: BaseFilter) -> tuple[Path, Path]:
+    name, _ = findings.severity_numbers
+    label, number = (tuple(findings.fields[one].path.split(".")) for one in ("severity", name))
+    return label, number
+
+
+def _severities(
+    findings: BaseFilter, of_label: Sequence[Conditions], of_number: Sequence[Conditions]
+) -> Iterator[tuple[str, int]]:
+    _, numbers_of = findings.severity_numbers
+    for label, numbers in numbers_of.items():
+        if _all_meet(of_label, label):
+            yield from ((label, number) for number in numbers if _all_meet(of_number, number))
+
+
+def _lists_at(path: Path, *filters: BaseFilter) -> list[Conditions]:
+    return [conditions for one in filters if (conditions := one.conditions_by_path().get(path)) is not None]
+
+
+def _all_meet(lists: Iterable[Conditions], value: Scalar) -> bool:
+    return all(any(condition.matches(value) for condition in conditions) for conditions in lists)
+
+
+class _Example:
+    """Builds a finding that should match two filters."""
+
+    def __init__(self, left: BaseFilter, right: BaseFilter) -> None:
+        self._filters = (left, right)
+        self._paths = sorted({*left.conditions_by_path(), *right.conditions_by_path()})
+        self._single = left.single_valued_paths() | right.single_valued_paths()
+
+    def finding(self) -> dict[str, Any]:
+        finding: dict[str, Any] = {}
+        severities = self._severities()
+        for path in self._paths:
+            if path[0] in _RESOURCES:
+                continue
+            if path in severities:
+                _put(finding, path, severities[path])
+            elif f"{FINDINGS}.{'.'.join(path)}" in self._single:
+                lists = _lists_at(path, *self._filters)
+                if not all(_ABSENT in one for one in lists):
+                    _put(finding, path, _value_of(lists, _domains_of(self._filters[0]).get(path, ())))
+            else:
+                values = self._values_in_array(path)
+                _put(finding, path, values[0] if len(values) == 1 else values)
+        self._add_resources(finding)
+        return finding
+
+    def _severities(self) -> Mapping[Path, Scalar]:
+        """The label and the number, which belong together, if the filters have both."""
+        paths = _severity_paths(self._filters[0])
+        if not set(paths) <= set(self._paths):
+            return {}
+        of_label, of_number = (_lists_at(path, *self._filters) for path in paths)
+        found = next(_severities(self._filters[0], of_label, of_number), None)
+        return dict(zip(paths, found, strict=True)) if found else {}
+
+    def _values_in_array(self, path: Path) -> list[Scalar]:
+        """One value that meets the conditions of both filters, or else one for each."""
+        lists = _lists_at(path, *self._filters)
+        try:
+            return [_value_of(lists)]
+        except _UnknownValueError:
+            return [_value_of([one]) for one in lists]
+
+    def _add_resources(self, finding: dict[str, Any]) -> None:
+        paths = [path for path in self._paths if path[0] in _RESOURCES]
+        if not paths:
+            return
+        try:
+            resources = [self._resource(paths, self._filters)]
+        except _UnknownValueError:
+            resources = [self._resource(paths, [one]) for one in self._filters]
+        finding[paths[0][0]] = [resource for resource in resources if resource]
+
+    @staticmethod
+    def _resource(paths: Iterable[Path], filters: Iterable[BaseFilter]) -> dict[str, Any]:
+        resource: dict[str, Any] = {}
+        for path in paths:
+            if lists := _lists_at(path, *filters):
+                _put(resource, path[1:], _value_of(lists))
+        return resource
+
+
+def _put(node: dict[str, Any], path: Path, value: object) -> None:
+    *parents, name = path
+    for parent in parents:
+        node = node.setdefault(parent, {})
+    node[name] = value
+
+
+def _value_of(lists: Sequence[Conditions], domain: Collection[Scalar] = ()) -> Scalar:
+    """A value that meets one condition of each list. What is known only at deployment equals only itself."""
+    same = set(lists[0]).intersection(*lists[1:])
+    if late := [one.value for one in same if isinstance(one, Exact) and is_token(one.value)]:
+        return late[0]
+    known = [tuple(one for one in conditions if not is_token(one.to_json())) for conditions in lists]
+    candidates: list[Scalar] = list(domain)
+    for conditions in known:
+        candidates += [one.value for one in conditions if isinstance(one, Exact)]
+    for value in candidates:
+        if _all_meet(known, value):
+            return value
+    for left, right in product(known[0], known[1] if len(known) > 1 else (_PRESENT,)):
+        try:
+            text = text_of_both(left, right)
+        except UndecidedError:
+            continue
+        if text is not None and _all_meet(known, text):
+            return text
+    raise _UnknownValueError
