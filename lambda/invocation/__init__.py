@@ -1,1 +1,1 @@
-"""What one invocation of any function needs: its environment, clients, messages, and memory of work done."""
+"""What every function needs in an invocation: its environment, clients, messages, and records of its work."""

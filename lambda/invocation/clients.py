@@ -1,4 +1,4 @@
-"""Clients of AWS services: one place that sets how long each call may take and how often it is repeated."""
+"""Clients for AWS services. This is the one place that sets timeouts and retries."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ ATTEMPTS: Final = 4
 
 
 def client_config(*, read_seconds: float = READ_SECONDS) -> Config:
-    """Return how a client calls: without a limit of its own, one silent service would use up an invocation.
+    """Return the timeouts and retries of a client, so that a service that hangs doesn't use up an invocation.
 
     Args:
-        read_seconds: How long one answer may take. Default: 15 s.
+        read_seconds: The time limit for one response, in seconds. Default: 15.
 
     Source: https://docs.aws.amazon.com/boto3/latest/guide/retries.html
     """
@@ -29,12 +29,12 @@ def client_config(*, read_seconds: float = READ_SECONDS) -> Config:
 
 
 def create_client(service: str, *, region: str | None = None, read_seconds: float = READ_SECONDS) -> Any:  # noqa: ANN401 - botocore makes its classes at run time
-    """Create a client; once a container, so that connections are reused.
+    """Create a client. Call this once per container, so that connections are reused.
 
     Args:
-        service: The service as botocore names it, such as `sns`.
-        region: Its Region. Default: the function's own.
-        read_seconds: How long one answer may take. Default: 15 s.
+        service: The name of the service in botocore, such as `sns`.
+        region: The Region. Default: the function's own.
+        read_seconds: The time limit for one response, in seconds. Default: 15.
     """
     return one_session().create_client(
         service, region_name=region, config=client_config(read_seconds=read_seconds)
@@ -43,8 +43,8 @@ def create_client(service: str, *, region: str | None = None, read_seconds: floa
 
 @cache
 def one_session() -> Session:
-    """Return the session of all clients, so that what they share of the services' models is read once.
+    """Return the session that all clients share, so that common parts of service models are read once.
 
-    It is botocore's: importing boto3 takes twice as long, for resources and transfers that clients lack.
+    It's a botocore session: importing boto3 takes twice as long, and its additions aren't needed.
     """
     return get_session()

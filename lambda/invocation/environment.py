@@ -1,4 +1,4 @@
-"""Reading a function's environment variables. What is wrong shows at cold start, in one form of error."""
+"""Reads a function's environment variables. A wrong value fails the cold start with a uniform error."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ Environment = Mapping[str, str]
 
 
 def wrong(name: str, given: str | None, allowed: str) -> ValueError:
-    """Make the error of a variable that is not what is allowed."""
+    """Return the error for a variable whose value isn't allowed."""
     return ValueError(
         f"The environment variable {name} must be {allowed}, but is {given!r}. Set it on the Lambda function."
     )
 
 
 def required(environment: Environment, name: str, *, default: str = "") -> str:
-    """Return a variable without the spaces around it.
+    """Return the value of a variable, without surrounding white space.
 
     Args:
         environment: All variables.
         name: The variable's name.
-        default: The value where the variable isn't set, or blank. Default: it has to be set.
+        default: The value if the variable is missing or blank. Default: the variable is required.
 
     Raises:
-        ValueError: It isn't set, or blank.
+        ValueError: The variable is required, and missing or blank.
     """
     allowed = "a text that is not blank"
     return matching(environment, name, pattern=r"(?s:.+)", allowed=allowed, default=default)
 
 
 def matching(environment: Environment, name: str, *, pattern: str, allowed: str, default: str = "") -> str:
-    """Return a variable of a certain form, without the spaces around it.
+    """Return the value of a variable that must match a pattern, without surrounding white space.
 
     Args:
         environment: All variables.
         name: The variable's name.
         pattern: A regular expression for the whole value.
-        allowed: The same in words, for the error.
-        default: The value where the variable isn't set, or blank. Default: it has to be set.
+        allowed: A description of the pattern for the error.
+        default: The value if the variable is missing or blank. Default: the variable is required.
 
     Raises:
-        ValueError: It isn't set, or not of that form.
+        ValueError: The variable is required and missing, or its value doesn't match.
     """
     value = environment.get(name, "").strip() or default
     if not re.fullmatch(pattern, value):
@@ -50,16 +50,16 @@ def matching(environment: Environment, name: str, *, pattern: str, allowed: str,
 
 
 def one_of(environment: Environment, name: str, values: Sequence[str], *, default: str = "") -> str:
-    """Return a variable that has one of some values.
+    """Return the value of a variable that must be one of several.
 
     Args:
         environment: All variables.
         name: The variable's name.
-        values: What is allowed.
-        default: The value where the variable isn't set, or blank. Default: it has to be set.
+        values: The allowed values.
+        default: The value if the variable is missing or blank. Default: the variable is required.
 
     Raises:
-        ValueError: It isn't set, or none of the values.
+        ValueError: The variable is required and missing, or its value isn't one of these.
     """
     pattern = "|".join(map(re.escape, values))
     allowed = f"one of {', '.join(values)}"
@@ -67,5 +67,5 @@ def one_of(environment: Environment, name: str, values: Sequence[str], *, defaul
 
 
 def listed(environment: Environment, name: str) -> tuple[str, ...]:
-    """Return the items of a variable that are separated by commas; none where it isn't set."""
+    """Return the comma-separated items of a variable, or none if it isn't set."""
     return tuple(item.strip() for item in environment.get(name, "").split(",") if item.strip())

@@ -1,4 +1,4 @@
-"""Working on a queue's messages, of which only those that failed come back."""
+"""Processes the messages of a queue, and returns only those that failed to the queue."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 def work_on_messages(
     batch: dict[str, Any], context: LambdaContext, work: Callable[[object, SQSRecord], object]
 ) -> dict[str, object]:
-    """Work on each message of a batch by itself.
+    """Process each message of a batch separately.
 
     Args:
-        batch: The event that SQS sends.
+        batch: The event from SQS.
         context: Lambda's context.
-        work: Gets a message's body, which is JSON, and the message. What it raises makes the message fail.
+        work: Called with the decoded JSON body of a message and the message. If it raises, the message fails.
 
     Returns:
-        `batchItemFailures` with the messages to deliver again.
+        `batchItemFailures` with the messages to retry.
 
     Source: https://docs.aws.amazon.com/powertools/python/latest/utilities/batch/
     """
-    # Only here, since the events of a press do without it: it takes a fifth of a cold start.
+    # Imported here, because it takes a fifth of a cold start and presses don't need it.
     from aws_lambda_powertools.utilities.batch import (  # noqa: PLC0415 - as above
         BatchProcessor,
         EventType,
@@ -36,6 +36,6 @@ def work_on_messages(
     def handle_message(record: SQSRecord) -> None:
         work(json.loads(record.body), record)
 
-    # A fresh processor each time: it remembers the failures of its last batch.
+    # A new processor each time, because it keeps the failures of its last batch.
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     return dict(process_partial_response(batch, handle_message, processor, context))

@@ -1,4 +1,4 @@
-"""Doing a piece of work once: one attempt at a time has a lease on it, and its result is remembered."""
+"""Does a piece of work once: one attempt at a time has a lease on it, and the result is recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets of AWS Secrets Manager that hold a JSON object, kept for some minutes."""
+"""Reads secrets in AWS Secrets Manager that contain a JSON object, and caches them for some minutes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
 
 KEPT_SECONDS: Final = 300
-# Less than other services get: whoever needs no secret shall have its turn when Secrets Manager is silent.
+# Shorter than for other services, so that trackers whose secrets are cached still get their turn if Secrets
+# Manager hangs.
 _READ_SECONDS: Final = 5
 
 
 class Secrets:
-    """Reads secrets when they are needed. The values stay in memory and are in no error and no log.
+    """Reads secrets when they are needed. The values stay in memory, and never appear in an error or a log.
 
     Source: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
     """
@@ -30,7 +31,7 @@ class Secrets:
 
         Args:
             client: Secrets Manager. Default: a client that is created when the first secret is needed.
-            now: Seconds, from any beginning.
+            now: Returns a time in seconds, from any starting point.
         """
         self._client = client
         self._now = now
@@ -41,12 +42,12 @@ class Secrets:
 
         Args:
             name: The secret's name or ARN.
-            fresh: Whether to read the secret now, because the one that was kept has been refused.
+            fresh: Whether to read the secret now, because the cached one was refused. Default: False.
 
         Raises:
-            ValueError: The secret holds no JSON object; the error does not show what it holds.
-            ClientError: Secrets Manager refuses.
-            BotoCoreError: It does not answer.
+            ValueError: The secret isn't a JSON object. The error doesn't contain its value.
+            ClientError: Secrets Manager refused the request.
+            BotoCoreError: Secrets Manager didn't respond.
         """
         expires, members = self._kept.get(name, (0.0, {}))
         if fresh or expires <= self._now():
@@ -62,6 +63,6 @@ class Secrets:
         except (KeyError, ValueError):
             members = None
         if not isinstance(members, dict):
-            # Not 'from error', which shows the text.
+            # Not `from error`, which would show the value.
             raise ValueError(f"The secret {name} must hold a JSON object.") from None  # noqa: TRY004
         return members

@@ -1,1 +1,1 @@
-"""Lambda function behind the custom action that sends insight results, or findings, as a readable message."""
+"""The Lambda function for the custom action that sends insight results or findings as a readable message."""

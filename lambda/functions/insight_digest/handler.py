@@ -1,4 +1,4 @@
-"""Entry point `functions.insight_digest.handler.handle`: parse the event, compose its digest, publish it."""
+"""Entry point `functions.insight_digest.handler.handle`: parses the event and publishes a digest of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from securityhub.events import parse_event
 
 logger = Logger(service="insight_digest")
 
-# Made once a container, so that wrong settings show at cold start and connections are reused.
+# Created once per container, so that wrong settings fail the cold start and connections are reused.
 settings = Settings.from_environment(os.environ)
 topic = Topic(create_client(settings.topic_region), settings.topic_arn)
 
@@ -24,16 +24,16 @@ def handle(event: dict[str, object], context: LambdaContext) -> dict[str, object
     """Publish a readable digest of an event's insight results, or of its findings, to the topic.
 
     Args:
-        event: The EventBridge event, as sent.
+        event: The EventBridge event.
         context: Lambda's context.
 
     Returns:
-        `subject`, `messageId` of SNS, and `malformed`: what could not be read and is only counted in the
-        digest. It isn't an error, because the readers were told and a retry would send the message again.
+        `subject`, `messageId` from SNS, and `malformed`: the items that can't be read, which the digest only
+        counts. They aren't an error, because the digest mentions them and a retry would send it again.
 
     Raises:
         MalformedEventError: The event as a whole can't be read.
-        MessageNotPublishedError: SNS did not take the message.
+        MessageNotPublishedError: SNS didn't accept the message.
     """
     logger.debug("Event received", extra={"event": event})
     parsed = parse_event(event)

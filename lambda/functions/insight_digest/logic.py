@@ -1,4 +1,4 @@
-"""From an event to the subject and body of a message. Knows neither boto3 nor Lambda."""
+"""Composes the subject and body of a message about an event. Knows neither boto3 nor Lambda."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from securityhub.events import (
 # characters, 'less than 100 characters long'; a message has at most 262,144 bytes.
 MAX_SUBJECT_CHARACTERS: Final = 99
 MAX_MESSAGE_BYTES: Final = 256 * 1024
-# Longer names and titles would push the rest of their line out of sight.
+# Longer names and titles would push the rest of the line out of view.
 MAX_FIELD_CHARACTERS: Final = 256
 
 _TOPIC_ARN: Final = r"arn:[^:]+:sns:[^:]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}"
 _SEVERITIES: Final = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL")
-# Partitions with a public console; the isolated ones get no link.
+# The partitions with a public console. For the isolated ones, there is no link.
 _CONSOLES: Final = {
     "aws": "console.aws.amazon.com",
     "aws-cn": "console.amazonaws.cn",
@@ -86,10 +86,11 @@ class _Row:
 
 
 def compose_digest(event: SecurityHubEvent) -> Message:
-    """Turn an event of any type into a message.
+    """Compose a message about an event of any type.
 
-    Insight results become a table of values and counts, the highest first. Findings become counts by
-    severity and account and a list of titles with the first resource of each, the most severe first.
+    For insight results, it's a table of values and counts, with the highest counts first. For findings, it's
+    the counts by severity and account, and a list of titles with the first resource of each, with the most
+    severe findings first.
 
     Source: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html for the limits of subject and body.
     """
@@ -99,7 +100,7 @@ def compose_digest(event: SecurityHubEvent) -> Message:
 
 
 def malformed_items(event: SecurityHubEvent) -> tuple[MalformedItem, ...]:
-    """Return what of the event could not be read and is therefore not in the digest."""
+    """Return the items of the event that can't be read and therefore aren't in the digest."""
     return event.malformed_results if isinstance(event, InsightResultsEvent) else event.malformed_findings
 
 
@@ -181,7 +182,7 @@ def _origin(event: SecurityHubEvent) -> list[str]:
 
 
 def _console_link(arn: str, region: str, page: str) -> list[str]:
-    """Return a line with the console's address, which differs between partitions, or no line."""
+    """Return a line with the URL of the console, which depends on the partition, or no line."""
     partition = arn.split(":")[1] if arn.startswith("arn:") else ""
     domain = _CONSOLES.get(partition)
     if domain is None or not re.fullmatch(r"[a-z0-9-]+", region):
@@ -192,11 +193,13 @@ def _console_link(arn: str, region: str, page: str) -> list[str]:
 def _malformed_notice(items: Sequence[MalformedItem]) -> list[str]:
     if not items:
         return []
-    return [f"Left out because they could not be read: {len(items)}; the first: {_one_line(items[0].reason)}"]
+    return [
+        f"Items left out because they can't be read: {len(items)}. The first: {_one_line(items[0].reason)}"
+    ]
 
 
 def _count_table(title: str, counts: Iterable[tuple[str, int]]) -> list[str]:
-    """Return a heading and a line for each count, counts first so that they align whatever the values are."""
+    """Return a heading and a line for each count. Counts come first, so that they align for any values."""
     shown = [(_one_line(value), f"{count:,}") for value, count in counts]
     width = max((len(count) for _, count in shown), default=0)
     width = max(width, len("Count"))
@@ -208,14 +211,14 @@ def _plural(count: int, noun: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Return `text` on one line, without control characters or lone surrogates, and not too long."""
+    """Return text on one line, without control characters and unpaired surrogates, and truncated."""
     visible = "".join(" " if unicodedata.category(character)[0] == "C" else character for character in text)
     line = " ".join(visible.split())
     return line if len(line) <= MAX_FIELD_CHARACTERS else line[: MAX_FIELD_CHARACTERS - 1].rstrip() + "…"
 
 
 def fit_subject(text: str) -> str:
-    """Return `text` as SNS takes it for a subject: accents dropped, other foreign characters as `?`."""
+    """Return text that SNS accepts as a subject: without accents, and with `?` for other characters."""
     decomposed = unicodedata.normalize("NFKD", text)
     base = "".join(character for character in decomposed if not unicodedata.combining(character))
     line = _one_line(base).encode("ascii", errors="replace").decode("ascii").strip()
@@ -225,12 +228,12 @@ def fit_subject(text: str) -> str:
 
 
 def fit_body(lines: Sequence[str]) -> str:
-    """Return all lines, or as many as fit into `MAX_MESSAGE_BYTES` and a last one that says how many more."""
+    """Return all lines, or those that fit in `MAX_MESSAGE_BYTES` and a last one that counts the others."""
     sizes = [len(line.encode("utf-8")) + 1 for line in lines]
-    # One less than the sum: no line break follows the last line.
+    # Minus 1, because no line break follows the last line.
     if sum(sizes) - 1 <= MAX_MESSAGE_BYTES:
         return "\n".join(lines)
-    # The last line is set aside before filling up; with the highest number it could need, so at its longest.
+    # Space for the last line is reserved first, for the highest number that it can contain.
     room = MAX_MESSAGE_BYTES - len(f"… and {len(lines)} more".encode())
     kept = 0
     for size in sizes:

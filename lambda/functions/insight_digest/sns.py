@@ -1,4 +1,4 @@
-"""Amazon SNS, in the terms of `logic`. The only module here that knows boto3."""
+"""Amazon SNS in the terms of `logic`. The only module here that knows boto3."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class MessageNotPublishedError(Exception):
-    """SNS refused the message or could not be reached; nobody got it."""
+    """SNS refused the message or couldn't be reached, so no subscriber gets it."""
 
 
 def create_client(region: str) -> SNSClient:
-    """Create the client, once a container, for the region of the topic."""
+    """Create the client for the Region of the topic. Call this once per container."""
     client: SNSClient = clients.create_client("sns", region=region)
     return client
 
@@ -34,10 +34,10 @@ class Topic:
         self._topic_arn = topic_arn
 
     def publish(self, message: Message) -> str:
-        """Publish the message and return the id that SNS gave it.
+        """Publish the message and return its ID.
 
         Raises:
-            MessageNotPublishedError: SNS refused the message or could not be reached.
+            MessageNotPublishedError: SNS refused the message or couldn't be reached.
         """
         try:
             response = self._client.publish(

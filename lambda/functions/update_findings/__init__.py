@@ -1,1 +1,1 @@
-"""Lambda function behind the custom actions that change the workflow status of findings."""
+"""The Lambda function for the custom actions that change the workflow status of findings."""

@@ -1,4 +1,4 @@
-"""Entry point `functions.update_findings.handler.handle`: parse the event, update its findings, report."""
+"""Entry point `functions.update_findings.handler.handle`: parses the event and updates its findings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from securityhub.findings.turns import Turns
 
 logger = Logger(service="update_findings")
 
-# Made once a container, so that wrong settings show at cold start and connections are reused.
+# Created once per container, so that wrong settings fail the cold start and connections are reused.
 settings = Settings.from_environment(os.environ)
 security_hub = SecurityHub(create_client())
 turns = Turns.from_environment(os.environ)
@@ -36,17 +36,17 @@ def handle(event: dict[str, object], context: LambdaContext) -> dict[str, object
     """Set the workflow status of all findings of a custom action event or an imported event.
 
     Args:
-        event: The EventBridge event, as sent.
+        event: The EventBridge event.
         context: Lambda's context.
 
     Returns:
-        `action`, `workflowStatus`, and the ids in `updated`, `alreadyUpdated`, `notUpdated`, `malformed`.
-        An event without ASFF findings changes nothing and gets a `skipped` that says why: retrying it
-        would not help, so it isn't an error.
+        `action`, `workflowStatus`, and the IDs in `updated`, `alreadyUpdated`, `notUpdated`, `malformed`.
+        For an event without ASFF findings, `skipped` says why nothing was changed. It isn't an error, because
+        a retry wouldn't help.
 
     Raises:
         MalformedEventError: The event as a whole can't be read.
-        FindingsNotUpdatedError: Some findings were not updated. All others were.
+        FindingsNotUpdatedError: Some findings weren't updated. All others were.
     """
     logger.debug("Event received", extra={"event": event})
     parsed = parse_event(event)

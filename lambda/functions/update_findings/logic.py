@@ -1,4 +1,4 @@
-"""What to write to which finding, and what became of it. Knows neither boto3 nor Lambda."""
+"""What is written to each finding, and the outcome. Knows neither boto3 nor Lambda."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ class Settings:
     """The function's environment variables, checked.
 
     Attributes:
-        workflow_status: `WORKFLOW_STATUS`, what the findings are set to: `NOTIFIED` or `SUPPRESSED`.
-        note_template: `NOTE_TEMPLATE`, text of the note with placeholders such as `$event_id`
-            (`NOTE_PLACEHOLDERS` has all); by default, `DEFAULT_NOTE_TEMPLATE`.
+        workflow_status: `WORKFLOW_STATUS`, the new workflow status: `NOTIFIED` or `SUPPRESSED`.
+        note_template: `NOTE_TEMPLATE`, the text of the note, with placeholders such as `$event_id` from
+            `NOTE_PLACEHOLDERS`. Default: `DEFAULT_NOTE_TEMPLATE`.
     """
 
     workflow_status: str
@@ -75,15 +75,15 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What became of every finding of an event; by default, it had none.
+    """The outcomes for all findings of an event. Default: it had none.
 
     Attributes:
-        action: ARN of the custom action, or None for an automatic event.
-        workflow_status: The status that was to be set.
-        updated: Findings that have it now.
-        already_updated: Findings of an automatic event that had it before and were left alone.
-        not_updated: Findings that Security Hub did not update.
-        malformed: Findings that could not be read.
+        action: The ARN of the custom action, or None for an imported event.
+        workflow_status: The requested status.
+        updated: The findings that were updated.
+        already_updated: The findings of an imported event that already had the status, and weren't updated.
+        not_updated: The findings that Security Hub didn't update.
+        malformed: The findings that can't be read.
     """
 
     action: str | None
@@ -94,7 +94,7 @@ class Summary:
     malformed: tuple[MalformedItem, ...] = ()
 
     def to_json(self) -> dict[str, object]:
-        """Return the summary as the function answers it: identifiers and reasons, no finding content."""
+        """Return the summary for the function's response: identifiers and reasons, no finding content."""
         return {
             "action": self.action,
             "workflowStatus": self.workflow_status,
@@ -111,12 +111,12 @@ class Summary:
 
 
 class FindingsNotUpdatedError(Exception):
-    """Some findings of the event were not updated; all the others were.
+    """Some findings of the event weren't updated; all others were.
 
-    Raised last, so that Lambda's retries and then the on-failure destination keep the event.
+    Raised last, so that Lambda retries the event and finally sends it to the on-failure destination.
 
     Attributes:
-        summary: What became of every finding.
+        summary: The outcomes for all findings.
     """
 
     def __init__(self, summary: Summary) -> None:
@@ -144,25 +144,24 @@ def update_findings(
     turns: Turns | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Summary:
-    """Set the workflow status of all findings of an event, with a note that says by what and when.
+    """Set the workflow status of all findings of an event, with a note that says how and when.
 
-    Running it again for the same event writes the same status and, but for the request id, the same note. So
-    Lambda's retries and EventBridge's duplicates need no GetFindings call first: it would cost a permission
-    and a request, and Security Hub may take minutes to show an update. Only imported findings that have the
-    status already are left alone, because each update emits another imported event and would trigger itself
-    for ever.
+    Running it again for the same event writes the same status and, apart from the request ID, the same note.
+    So retries and duplicates need no GetFindings request first, and Security Hub can take minutes to show an
+    update. Only imported findings that already have the status aren't updated, because each update causes
+    another imported event, which would repeat forever.
 
     Args:
         event: The findings and where they come from.
         settings: Status and note to write.
         security_hub: Where to write them.
-        request_id: Lambda's request id, for the note; the same in Lambda's retries.
-        function_arn: ARN of this function, the note's author.
+        request_id: The ID of the Lambda request, for the note.
+        function_arn: The ARN of this function, the author of the note.
         turns: The turns that this function shares with others that write to findings. Default: no other does.
         sleep: Waits for that many seconds between attempts.
 
     Returns:
-        What became of every finding; the caller decides what a failure means.
+        The outcomes for all findings. The caller decides what a failure means.
 
     Source: https://docs.aws.amazon.com/securityhub/latest/userguide/findings-workflow-status.html
     """
@@ -194,10 +193,10 @@ def update_findings(
 
 
 def compose_note(event: FindingsEvent, settings: Settings, request_id: str) -> str:
-    """Return the note's text, at most `MAX_NOTE_CHARACTERS` long.
+    """Return the text of the note, at most `MAX_NOTE_CHARACTERS` long.
 
-    The event doesn't name the analyst who pressed the custom action, so the note has what leads to them:
-    account, region, time and id of the event.
+    The event doesn't name the analyst who pressed the custom action, so the note identifies the press: by
+    account, Region, time, and event ID.
     """
     action = (
         f'the custom action "{event.action_name}" ({event.action_arn})'

@@ -1,6 +1,6 @@
 """Security Hub's EventBridge events as typed, immutable values.
 
-`parse_event` is the entry point, and `parse_finding` for a finding alone; everything else here is what they
+Call `parse_event` for an event, or `parse_finding` for a single finding. Everything else here is what they
 return or raise.
 
 Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-event-formats.html

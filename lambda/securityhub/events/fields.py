@@ -1,4 +1,4 @@
-"""Typed access to fields of decoded JSON; each refusal names the place, what was there, what is allowed."""
+"""Typed access to fields of decoded JSON. Each error names the path, the given value, and what is allowed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _SHOWN_BITS: Final = 64
 
 
 class MalformedEventError(ValueError):
-    """An event, or a part of one, that doesn't have the documented format.
+    """An event, or part of an event, doesn't have the documented format.
 
     Attributes:
         path: JSON path of the offending value, for example `$.detail.findings[3].Id`.
-        given: Short description of the value; never the whole of a long one.
-        allowed: What the value has to be.
+        given: A short description of the value, which truncates long values.
+        allowed: A description of the allowed values.
     """
 
     def __init__(self, *, path: str, given: object, allowed: str) -> None:
@@ -29,7 +29,7 @@ class MalformedEventError(ValueError):
 
 
 class _Absent:
-    """Stands for a key that isn't there, which differs from null."""
+    """Represents a missing key, in contrast to null."""
 
 
 _ABSENT: Final = _Absent()
@@ -68,7 +68,7 @@ def required_object(parent: Mapping[str, object], key: str, path: str) -> Mappin
 
 
 def optional_object(parent: Mapping[str, object], key: str, path: str) -> Mapping[str, object]:
-    """Return the object at `key`, or an empty one where it is missing or null."""
+    """Return the object at `key`, or an empty one if it is missing or null."""
     value = parent.get(key)
     return {} if value is None else as_object(value, f"{path}.{key}")
 
@@ -79,14 +79,14 @@ def required_text(parent: Mapping[str, object], key: str, path: str) -> str:
 
 
 def as_text(value: object, path: str) -> str:
-    """Return `value` if it is a string with more than white space in it, or raise MalformedEventError."""
+    """Return `value` if it is a string that isn't blank, or raise MalformedEventError."""
     if not isinstance(value, str) or not value.strip():
         raise MalformedEventError(path=path, given=value, allowed="a string that is not blank")
     return value
 
 
 def optional_text(parent: Mapping[str, object], key: str, path: str) -> str | None:
-    """Return the string at `key`, or None where it is missing, null or blank."""
+    """Return the string at `key`, or None if it is missing, null, or blank."""
     value = parent.get(key)
     if value is None:
         return None
@@ -96,7 +96,7 @@ def optional_text(parent: Mapping[str, object], key: str, path: str) -> str | No
 
 
 def required_account(parent: Mapping[str, object], key: str, path: str) -> str:
-    """Return the AWS account id at `key`, or raise MalformedEventError."""
+    """Return the AWS account ID at `key`, or raise MalformedEventError."""
     value = parent.get(key, _ABSENT)
     if not isinstance(value, str) or not re.fullmatch(r"[0-9]{12}", value):
         raise MalformedEventError(path=f"{path}.{key}", given=value, allowed="a string of 12 digits")
@@ -112,7 +112,7 @@ def required_array(parent: Mapping[str, object], key: str, path: str) -> Sequenc
 
 
 def optional_array(parent: Mapping[str, object], key: str, path: str) -> Sequence[object]:
-    """Return the array at `key`, or an empty one where it is missing or null."""
+    """Return the array at `key`, or an empty one if it is missing or null."""
     return () if parent.get(key) is None else required_array(parent, key, path)
 
 
@@ -133,15 +133,15 @@ def required_timestamp(parent: Mapping[str, object], key: str, path: str) -> dat
 
 
 def optional_timestamp(parent: Mapping[str, object], key: str, path: str) -> datetime | None:
-    """Return the timestamp at `key`, or None where it is missing or null."""
+    """Return the timestamp at `key`, or None if it is missing or null."""
     return None if parent.get(key) is None else required_timestamp(parent, key, path)
 
 
 def as_count(value: object, path: str) -> int:
-    """Return a count that is a JSON integer or, as EventBridge's schema has it, a string of digits."""
+    """Return a count, which is a JSON integer or, in EventBridge's schema, a string of digits."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
-    # Bounded, because int() refuses strings of thousands of digits with an error of its own.
+    # Limited, because int() raises another error for strings of thousands of digits.
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
         return int(value)
     raise MalformedEventError(

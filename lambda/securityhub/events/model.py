@@ -1,4 +1,4 @@
-"""What the events carry. Plain values without behaviour; `parser` builds them."""
+"""The contents of the events, as plain values. `parser` creates them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class Resource:
     """A resource that a finding is about.
 
     Attributes:
-        type: Resource type, for example `AwsS3Bucket`; None where the provider left it out.
-        id: ARN or other canonical identifier of the resource.
-        region: Region of the resource, or None where it has none.
+        type: The resource type, such as `AwsS3Bucket`; None if the provider omitted it.
+        id: The ARN or another canonical identifier of the resource.
+        region: The Region of the resource, or None if it has none.
     """
 
     type: str | None
@@ -32,18 +32,18 @@ class Finding:
     Attributes:
         id: `Id`.
         product_arn: `ProductArn`.
-        aws_account_id: `AwsAccountId`, the account the finding is about: not always the account of the event.
-        region: `Region`. Where the finding has none, that of its resources or of its product; empty where
-            these name none either.
+        aws_account_id: `AwsAccountId`, the account of the finding, which can differ from the event's.
+        region: `Region`. If the finding has none, the Region of its resources or of its product; empty if
+            these have none either.
         generator_id: `GeneratorId`.
         title: `Title`.
-        severity_label: `Severity.Label`, for example `CRITICAL`.
-        workflow_status: `Workflow.Status` when the event was sent, for example `NEW`.
+        severity_label: `Severity.Label`, such as `CRITICAL`.
+        workflow_status: `Workflow.Status` when the event was sent, such as `NEW`.
         record_state: `RecordState`, `ACTIVE` or `ARCHIVED`.
-        compliance_status: `Compliance.Status`, for example `FAILED`.
+        compliance_status: `Compliance.Status`, such as `FAILED`.
         resources: `Resources`, in their order.
         updated_at: `UpdatedAt`, with its time zone.
-        raw: The whole finding as it came; left out of `repr`, so that it isn't logged by accident.
+        raw: The whole finding as received; not in `repr`, so that it isn't logged by accident.
 
     Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsSecurityFinding.html
     """
@@ -65,18 +65,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OcsfFinding:
-    """A finding in the Open Cybersecurity Schema Framework (OCSF), as `Findings Imported V2` carries it.
+    """A finding in the Open Cybersecurity Schema Framework (OCSF), as in `Findings Imported V2`.
 
     Attributes:
         metadata_uid: `metadata.uid`, by which BatchUpdateFindingsV2 identifies the finding.
         finding_info_uid: `finding_info.uid`.
         title: `finding_info.title`.
-        severity: `severity`, for example `High`.
-        status: `status`, for example `New`.
-        account_uid: `cloud.account.uid`, the account the finding is about.
-        region: `cloud.region`, or the region of the event where the finding has none.
+        severity: `severity`, such as `High`.
+        status: `status`, such as `New`.
+        account_uid: `cloud.account.uid`, the account that the finding is about.
+        region: `cloud.region`, or the Region of the event if the finding has none.
         resources: `resources`, in their order.
-        raw: The whole finding as it came; left out of `repr`, so that it isn't logged by accident.
+        raw: The whole finding as received; not in `repr`, so that it isn't logged by accident.
 
     Source: https://docs.aws.amazon.com/securityhub/latest/userguide/security-hub-adv-ocsf-findings.html
     """
@@ -102,11 +102,11 @@ class InsightResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MalformedItem:
-    """A finding or an insight result that could not be read, kept so that it can be reported.
+    """A finding or an insight result that can't be read, kept so that it can be reported.
 
     Attributes:
-        index: Position in the event's array, from 0.
-        id: The item's identifier where at least that could be read.
+        index: The position in the event's array, from 0.
+        id: The item's identifier, if at least that can be read.
         reason: What is wrong, where, and what is allowed.
     """
 
@@ -117,12 +117,12 @@ class MalformedItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventBridgeEvent:
-    """The envelope that all of Security Hub's events share.
+    """The envelope of all Security Hub events.
 
     Attributes:
         event_id: Envelope `id`.
-        account: The account that sent the event. For a custom action: where it was pressed.
-        region: The region that sent the event.
+        account: The account that sent the event; for a custom action, the account in which it was pressed.
+        region: The Region that sent the event.
         time: When the event was sent, with its time zone.
         resources: Envelope `resources`.
     """
@@ -139,11 +139,11 @@ class CustomActionEvent(EventBridgeEvent):
     """`Security Hub Findings - Custom Action`: an analyst pressed a custom action on findings.
 
     Attributes:
-        action_arn: ARN of the custom action, the only dependable way to tell actions apart.
-        action_name: Name when it was pressed; anyone may rename an action, so never match on it.
-        action_description: Description when it was pressed.
-        findings: Every finding that could be read.
-        malformed_findings: Every finding that could not.
+        action_arn: The ARN of the custom action, the only reliable way to distinguish actions.
+        action_name: Its name when it was pressed. Never match on it, because actions can be renamed.
+        action_description: Its description when it was pressed.
+        findings: The findings that can be read.
+        malformed_findings: The findings that can't.
     """
 
     action_arn: str
@@ -157,18 +157,18 @@ class CustomActionEvent(EventBridgeEvent):
 class InsightResultsEvent(EventBridgeEvent):
     """`Security Hub Insight Results`: an analyst pressed a custom action on results of an insight.
 
-    It carries no findings, only how many there are for each value.
+    It contains no findings, only their number for each value.
 
     Attributes:
-        action_arn: ARN of the custom action; None where `resources` has none, as in the guide's sample.
-        action_name: Name when it was pressed; never match on it.
-        action_description: Description when it was pressed.
-        insight_arn: ARN of the insight.
-        insight_name: Name of the insight.
-        result_type: The attribute that groups the findings, for example `ResourceAwsIamAccessKeyUserName`.
-        number_of_results: `number of results` where the event has it as a number.
-        results: Every result that could be read.
-        malformed_results: Every result that could not.
+        action_arn: The ARN of the custom action; None if `resources` has none, as in the guide's example.
+        action_name: Its name when it was pressed. Never match on it.
+        action_description: Its description when it was pressed.
+        insight_arn: The ARN of the insight.
+        insight_name: The name of the insight.
+        result_type: The attribute that groups the findings, such as `ResourceAwsIamAccessKeyUserName`.
+        number_of_results: `number of results`, if the event has it as a number.
+        results: The results that can be read.
+        malformed_results: The results that can't.
     """
 
     action_arn: str | None
@@ -184,11 +184,11 @@ class InsightResultsEvent(EventBridgeEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedFindingsEvent(EventBridgeEvent):
-    """`Security Hub Findings - Imported`: findings were created or updated, by whomever.
+    """`Security Hub Findings - Imported`: findings were created or updated, by a provider or a customer.
 
     Attributes:
-        findings: Every finding that could be read.
-        malformed_findings: Every finding that could not.
+        findings: The findings that can be read.
+        malformed_findings: The findings that can't.
     """
 
     findings: tuple[Finding, ...]
@@ -200,8 +200,8 @@ class ImportedFindingsV2Event(EventBridgeEvent):
     """`Findings Imported V2`: the same in OCSF.
 
     Attributes:
-        findings: Every finding that could be read.
-        malformed_findings: Every finding that could not.
+        findings: The findings that can be read.
+        malformed_findings: The findings that can't.
     """
 
     findings: tuple[OcsfFinding, ...]
@@ -209,15 +209,15 @@ class ImportedFindingsV2Event(EventBridgeEvent):
 
 
 FindingsEvent = CustomActionEvent | ImportedFindingsEvent
-"""The events that carry findings in the AWS Security Finding Format."""
+"""The events that contain findings in the AWS Security Finding Format."""
 
 
 def explain_no_findings(event: InsightResultsEvent | ImportedFindingsV2Event, *, not_done: str) -> str:
-    """Say why an event without findings in the AWS Security Finding Format changes nothing.
+    """Return why an event without findings in the AWS Security Finding Format changes nothing.
 
     Args:
         event: The event.
-        not_done: What therefore was not done, such as `no ticket was opened`.
+        not_done: The consequence, such as `no ticket was opened`.
     """
     return (
         f"{type(event).__name__} has no findings in the AWS Security Finding Format, so {not_done}. In "

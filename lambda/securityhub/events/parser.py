@@ -1,4 +1,4 @@
-"""From an EventBridge event, as Lambda hands it over, to the types of `model`."""
+"""Parses EventBridge events, as Lambda functions receive them, into the types of `model`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from securityhub.events.model import (
 SecurityHubEvent = CustomActionEvent | InsightResultsEvent | ImportedFindingsEvent | ImportedFindingsV2Event
 
 _SOURCE: Final = "aws.securityhub"
-# `global` and `aws-global`, which resources without a Region have, are none.
+# It doesn't match `global` and `aws-global`, which resources without a Region have.
 _REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]+")
 _ACTION_ARN: Final = re.compile(r"arn:[^:\s]+:securityhub:[^:\s]+:[0-9]{12}:action/custom/\S+")
 
@@ -46,19 +46,19 @@ _Item = TypeVar("_Item")
 
 
 def parse_event(event: object) -> SecurityHubEvent:
-    """Parse one of Security Hub's four EventBridge events. The input is read, never changed.
+    """Parse one of Security Hub's four EventBridge events, without changing it.
 
-    A finding or insight result that can't be read doesn't hide the others: it becomes a
-    `MalformedItem` of the result, for the caller to report.
+    A finding or insight result that can't be read doesn't affect the others: it becomes a `MalformedItem`,
+    which the caller reports.
 
     Args:
         event: The decoded JSON of the event, as a Lambda function receives it.
 
     Returns:
-        The type that belongs to the event's `detail-type`.
+        The event, in the type for its `detail-type`.
 
     Raises:
-        MalformedEventError: The envelope, or a field that everything else hangs on, is not as documented.
+        MalformedEventError: The envelope, or a field that the whole event depends on, isn't as documented.
 
     Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-event-formats.html
     Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-v2-cwe-event-formats.html
@@ -76,10 +76,10 @@ def parse_event(event: object) -> SecurityHubEvent:
 
 
 def parse_finding(finding: object) -> Finding:
-    """Read one finding in the AWS Security Finding Format, as GetFindings returns it.
+    """Parse one finding in the AWS Security Finding Format, as GetFindings returns it.
 
     Raises:
-        MalformedEventError: Something that every finding has is missing or not what it must be.
+        MalformedEventError: A required field is missing or invalid.
     """
     return _parse_asff(as_object(finding, "$"), "$")
 
@@ -177,7 +177,7 @@ def _parse_findings(
 def _partition(
     items: Sequence[object], path: str, parse: Callable[[object, str], _Item]
 ) -> tuple[tuple[_Item, ...], tuple[MalformedItem, ...]]:
-    """Parse each item by itself, so that none is lost: it ends up in one of the two tuples."""
+    """Parse each item separately. Each ends up in one of the two tuples, so none is lost."""
     parsed: list[_Item] = []
     malformed: list[MalformedItem] = []
     for index, item in enumerate(items):
@@ -189,7 +189,7 @@ def _partition(
 
 
 def _recognize(item: object) -> str | None:
-    """Return whatever identifies an item that is otherwise unreadable: ASFF `Id` or OCSF `metadata.uid`."""
+    """Return the identifier of an item that can't be parsed: `Id` in ASFF, or `metadata.uid` in OCSF."""
     if not isinstance(item, Mapping):
         return None
     metadata = item.get("metadata")
@@ -223,9 +223,9 @@ def _parse_asff(finding: Mapping[str, object], path: str) -> Finding:
 
 
 def _region_of(resources: Iterable[Resource], product_arn: str) -> str:
-    """Return the Region of a finding that names none: that of its resources, or that of its product.
+    """Return the Region of a finding without one: the Region of its resources, or that of its product.
 
-    Never that of the event: a finding that is aggregated from another Region is pressed in this one.
+    It's never the Region of the event, because findings can be aggregated from another Region.
     """
     named = {resource.region or _region_in(resource.id) for resource in resources}
     regional = {region for region in named if _REGION.fullmatch(region)}
@@ -285,7 +285,7 @@ def _parse_insight_result(item: object, path: str) -> InsightResult:
 
 
 def _parse_number_of_results(detail: Mapping[str, object]) -> int | None:
-    """Return `number of results`, which is only informative: an odd one must not stop the event."""
+    """Return `number of results`. It's only informative, so an invalid one doesn't stop the event."""
     try:
         return as_count(detail.get("number of results"), "$.detail['number of results']")
     except MalformedEventError:

@@ -1,1 +1,1 @@
-"""Writing workflow status, note and user-defined fields to findings, for every function that does."""
+"""Writes workflow statuses, notes, and user-defined fields to findings, for all functions."""

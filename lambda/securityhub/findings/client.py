@@ -1,4 +1,4 @@
-"""Security Hub, in the terms of `updates`. The only module here that knows boto3."""
+"""The Security Hub API in the terms of `updates`. The only module here that knows boto3."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 _CURES: Final = {
     "AccessDeniedException": "Allow securityhub:{operation} in the function's role.",
     "InvalidAccessException": (
-        "Enable Security Hub in this account and region, and allow securityhub:{operation} in the "
+        "Enable Security Hub in this account and Region, and allow securityhub:{operation} in the "
         "function's role. Only the administrator account can update findings of other accounts."
     ),
     "InvalidInputException": "Check the text of the note and the findings named here.",
-    "LimitExceededException": "Security Hub throttles the account; the event is tried again later.",
+    "LimitExceededException": "Security Hub throttles the account; the event is retried later.",
 }
 
 
 def create_client() -> SecurityHubClient:
-    """Create the client, once a container, for the function's own region.
+    """Create the client for the function's own Region. Call this once per container.
 
-    That region is right for findings of linked regions as well: the custom action was pressed in it, and
-    cross-region aggregation carries updates to where a finding comes from.
+    That Region is right for findings from linked Regions as well: cross-Region aggregation replicates updates
+    to the Region of the finding.
     """
     client: SecurityHubClient = clients.create_client("securityhub")
     return client
@@ -54,10 +54,10 @@ class SecurityHub:
         note_updated_by: str,
         user_defined_fields: Mapping[str, str] | None = None,
     ) -> Sequence[NotUpdated]:
-        """Write to up to 100 distinct findings and return those that were not updated.
+        """Update up to 100 distinct findings, and return those that weren't updated.
 
         Raises:
-            RequestRefusedError: Security Hub refused the request or could not be reached.
+            RequestRefusedError: Security Hub refused the request or couldn't be reached.
         """
         more: dict[str, Any] = {}
         if note_text is not None:
@@ -86,12 +86,12 @@ class SecurityHub:
         ]
 
     def get_finding(self, finding: Finding) -> Finding | None:
-        """Return a finding as it is now, or None where there is none of its product and id.
+        """Return the current state of a finding, or None if it doesn't exist.
 
-        It may take some minutes for an update to show here, and an account has few requests a second.
+        It can take minutes until an update is visible, and the API allows only three requests per second.
 
         Raises:
-            RequestRefusedError: Security Hub refused the request or could not be reached.
+            RequestRefusedError: Security Hub refused the request or couldn't be reached.
             MalformedEventError: The finding can't be read.
         """
         try:

@@ -1,4 +1,4 @@
-"""How findings are updated: in batches, again where it helps. Knows neither boto3 nor Lambda."""
+"""How findings are updated: in batches, with retries where they help. Knows neither boto3 nor Lambda."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from securityhub.events import CustomActionEvent, Finding, FindingsEvent
 MAX_FINDINGS_PER_REQUEST: Final = 100
 MAX_NOTE_CHARACTERS: Final = 512
 _EARLIER_NOTE: Final = " Earlier note: "
-# The two codes of BatchUpdateFindingsUnprocessedFinding that say 'try again'; the others are final.
+# The two codes of BatchUpdateFindingsUnprocessedFinding that are worth a retry; the others are final.
 RETRYABLE_ERROR_CODES: Final = frozenset({"ConcurrentUpdateError", "InternalFailure"})
-# Those that can be due to the values. Without the values that are refused, the rest may be accepted.
+# The codes that can be caused by the values. Without the refused values, the rest can be accepted.
 # https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchUpdateFindingsUnprocessedFinding.html
 _REFUSALS_OF_REQUESTS: Final = frozenset({"InvalidInputException", "ParamValidationError"})
 _REFUSALS_OF_VALUES: Final = frozenset({"FindingSizeExceeded", "InvalidInput"}) | _REFUSALS_OF_REQUESTS
 FIELDS: Final = "user-defined fields"
 NOTE: Final = "note"
-# Pauses between attempts, in seconds: 4 attempts, 3.5 s at most, well inside the function's timeout.
+# Pauses between attempts, in seconds: 4 attempts within 3.5 s, far below the timeout of the function.
 BACKOFF_SECONDS: Final = (0.5, 1.0, 2.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotUpdated:
-    """A finding that Security Hub did not update, or not with everything, and why.
+    """A finding that Security Hub didn't update, or only in part, and why.
 
     Attributes:
         finding: The finding.
         error_code: The error code of the API.
-        error_message: What Security Hub says, and what was written in spite of it.
-        left_out: What was not written although the rest was, of `FIELDS` and `NOTE`; empty where nothing was.
+        error_message: The message of the API, and what was written nevertheless.
+        left_out: Those of `FIELDS` and `NOTE` that weren't written although the rest was.
     """
 
     finding: Finding
@@ -66,7 +66,7 @@ class FindingsUpdater(Protocol):
         note_updated_by: str,
         user_defined_fields: Mapping[str, str] | None = None,
     ) -> Sequence[NotUpdated]:
-        """Write to up to 100 distinct findings and return those that were not updated. None writes nothing.
+        """Update up to 100 distinct findings, and return those that weren't. None leaves a value unchanged.
 
         Raises:
             RequestRefusedError: None of them was updated.
@@ -119,14 +119,14 @@ def write_to_findings(
 
 
 def distinct(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Return each finding once: Security Hub refuses both of two equal identifiers in a request."""
+    """Return each finding once, because Security Hub refuses both of two equal identifiers in a request."""
     return tuple({(finding.product_arn, finding.id): finding for finding in findings}.values())
 
 
 def asked_by(event: FindingsEvent) -> str:
-    """Say in a note by whom something was asked for.
+    """Return who requested something, for a note.
 
-    The event doesn't name the analyst who pressed the custom action, so the note has what leads to them.
+    The event doesn't name the analyst who pressed the custom action, so the note says where it was pressed.
     """
     if isinstance(event, CustomActionEvent):
         return f"custom action {event.action_arn} pressed in {event.account}"
@@ -134,9 +134,9 @@ def asked_by(event: FindingsEvent) -> str:
 
 
 def with_earlier_note(text: str, finding: Finding, *, author: str) -> str:
-    """Return a note followed by the one that it replaces, as far as that fits; at most `MAX_NOTE_CHARACTERS`.
+    """Return a note followed by the one that it replaces, truncated to `MAX_NOTE_CHARACTERS`.
 
-    A finding has one note. What an analyst or another function wrote there is not to be lost without need.
+    A finding has only one note, and what an analyst or another function has written is kept if possible.
 
     Args:
         text: The new note.
@@ -154,10 +154,10 @@ def with_earlier_note(text: str, finding: Finding, *, author: str) -> str:
 
 
 def truncate(text: str, limit: int) -> str:
-    """Cut `text` to at most `limit` UTF-16 code units, never through a character; an ellipsis marks the cut.
+    """Truncate text to `limit` UTF-16 code units, with an ellipsis, and without splitting a character.
 
-    UTF-16 is the strictest way to count characters that a service may use. Surrogates without their other
-    half, which JSON allows and UTF-8 does not, become question marks.
+    UTF-16 is the strictest way in which a service counts characters. Unpaired surrogates, which JSON allows
+    and UTF-8 doesn't, become question marks.
     """
     valid = text.encode("utf-8", errors="replace").decode("utf-8")
     encoded = valid.encode("utf-16-le")
@@ -240,14 +240,14 @@ def _update_batch(
     update: Callable[[Sequence[Finding]], Sequence[NotUpdated]],
     sleep: Callable[[float], None],
 ) -> list[NotUpdated]:
-    """Update one batch, again and again for what is worth it, and return what was not updated in the end."""
+    """Update one batch with retries, and return the findings that weren't updated in the end."""
     final: list[NotUpdated] = []
     pauses = iter(BACKOFF_SECONDS)
     while True:
         try:
             unprocessed = update(batch)
         except RequestRefusedError as error:
-            # The other batches still get their turn; the refusal is reported for each of these findings.
+            # The other batches continue; the refusal is reported for each finding of this one.
             unprocessed = [
                 NotUpdated(finding=item, error_code=error.code, error_message=str(error)) for item in batch
             ]

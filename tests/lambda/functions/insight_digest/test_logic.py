@@ -79,7 +79,7 @@ def test_results_that_could_not_be_read_are_mentioned(load_event):
 
     body = compose_digest(event).body
 
-    assert "Left out because they could not be read: 1; the first: $.detail.insightResults[0]" in body
+    assert "Items left out because they can't be read: 1. The first: $.detail.insightResults[0]" in body
     assert malformed_items(event) == event.malformed_results
 
 

@@ -53,7 +53,7 @@ def test_an_unprocessed_finding_comes_back_with_its_reason(security_hub, fake_se
     ("refusal", "cure"),
     [
         ((403, "AccessDeniedException"), "Allow securityhub:BatchUpdateFindings in the function's role"),
-        ((401, "InvalidAccessException"), "Enable Security Hub in this account and region"),
+        ((401, "InvalidAccessException"), "Enable Security Hub in this account and Region"),
         ((400, "InvalidInputException"), "Check the text of the note"),
     ],
 )
