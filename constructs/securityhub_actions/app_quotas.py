@@ -5,6 +5,7 @@ Everything in the app counts, also what this library didn't create. Other apps a
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
 Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html
+Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from weakref import WeakSet
 import jsii
 from aws_cdk import Annotations, Aspects, CfnResource, IAspect, Stack
 from aws_cdk import aws_events as events
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import IConstruct
 
 from securityhub_actions.checks import Validation, environment_of
+from securityhub_actions.rule_access import readable
 
 MAX_RULES_PER_BUS: Final = 300
 MAX_RULES_PER_BUS_IN_SMALL_REGIONS: Final = 100
@@ -30,7 +33,10 @@ SMALL_REGIONS: Final = frozenset({"af-south-1", "eu-south-1"})
 MAX_WILDCARD_RULES_PER_BUS: Final = 30
 MAX_LOG_POLICIES: Final = 10
 MAX_QUEUE_POLICY_STATEMENTS: Final = 20
+MAX_FUNCTION_PERMISSIONS: Final = 40
+"""So many permissions with the longest names fit into the 20,480 characters of a function's policy."""
 TOO_MANY_RULES: Final = "securityhub-actions:TooManyRules"
+TOO_MANY_PERMISSIONS: Final = "securityhub-actions:TooManyPermissions"
 
 _Bus: TypeAlias = "tuple[str, str]"
 
@@ -41,7 +47,8 @@ _checked_apps: WeakSet[IConstruct] = WeakSet()
 def check_quotas_of_app(construct: IConstruct) -> None:
     """Check the quotas of the construct's app at synthesis, once for each app.
 
-    Quotas that AWS doesn't increase are errors. The number of rules on an event bus is a warning.
+    Quotas that AWS doesn't increase are errors. The number of rules on an event bus, which it does, and the
+    size of a function's resource policy, which depends on generated names, are warnings.
 
     Args:
         construct: Any construct in the app. Warnings are added to the first one.
@@ -51,21 +58,24 @@ def check_quotas_of_app(construct: IConstruct) -> None:
         return
     _checked_apps.add(root)
     root.node.add_validation(Validation(lambda: _errors(root)))
-    Aspects.of(construct).add(_RuleCount(construct))
+    Aspects.of(construct).add(_QuotaWarnings(construct))
 
 
 @jsii.implements(IAspect)
-class _RuleCount:
-    """Adds a warning about too many rules when the CDK visits a construct."""
+class _QuotaWarnings:
+    """Adds the warnings when the CDK visits a construct."""
 
     def __init__(self, construct: IConstruct) -> None:
         self._construct = construct
 
     def visit(self, node: IConstruct) -> None:
-        """Add the warning to the construct itself, not to its children."""
+        """Add the warnings to the construct itself, not to its children."""
         if node is self._construct:
-            for warning in _rule_warnings(_rules_by_bus(node.node.root)):
+            root = node.node.root
+            for warning in _rule_warnings(_rules_by_bus(root)):
                 Annotations.of(node).add_warning_v2(TOO_MANY_RULES, warning)
+            for warning in _permission_warnings(root):
+                Annotations.of(node).add_warning_v2(TOO_MANY_PERMISSIONS, warning)
 
 
 def _errors(root: IConstruct) -> list[str]:
@@ -96,6 +106,23 @@ def _rule_warnings(rules_by_bus: Mapping[_Bus, Sequence[events.CfnRule]]) -> Ite
                 f"{len(rules)} rules are created on the event bus {bus} in {environment}. By default, "
                 f"EventBridge allows {allowed}. Request a higher quota before you deploy, or acknowledge "
                 "this warning if you have one."
+            )
+
+
+def _permission_warnings(root: IConstruct) -> Iterator[str]:
+    paths: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for node in root.node.find_all():
+        if isinstance(node, lambda_.CfnPermission):
+            stack = Stack.of(node)
+            function = json.dumps(readable(stack.resolve(node.function_name)))
+            paths[stack.node.path, function].append(node.node.path)
+    for (stack_path, function), permissions in paths.items():
+        if len(permissions) > MAX_FUNCTION_PERMISSIONS:
+            yield (
+                f"The stack {stack_path} has {len(permissions)} permissions for the function {function}. "
+                "They can exceed the 20,480 characters of its resource policy. Use targets.LambdaFunction, "
+                "whose rules share a permission, instead of aws_events_targets.LambdaFunction, or use more "
+                "functions."
             )
 
 

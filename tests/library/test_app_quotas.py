@@ -4,6 +4,7 @@ import pytest
 from aws_cdk import Annotations, App, Environment, Stack, assertions, aws_events_targets
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Match
@@ -137,3 +138,23 @@ def test_any_number_of_rules_shares_a_queue_with_the_librarys_target(app):
     for number in range(25):
         ImportedFindingsRule(stack, f"Rule{number}", targets=[targets.SqsQueue(queue)])
     app.synth()
+
+
+@pytest.mark.parametrize(("target", "warns"), [(targets, False), (aws_events_targets, True)])
+def test_more_permissions_than_the_policy_of_a_function_can_have_are_a_warning(app, target, warns):
+    stack = stack_in(app)
+    function = lambda_.Function(
+        stack,
+        "Function",
+        runtime=lambda_.Runtime.PYTHON_3_13,
+        handler="index.handle",
+        code=lambda_.Code.from_inline("def handle(event, context): ..."),
+    )
+    for number in range(41):
+        ImportedFindingsRule(stack, f"Rule{number}", targets=[target.LambdaFunction(function)])
+    found = assertions.Annotations.from_stack(stack)
+    warning = Match.string_like_regexp("has 41 permissions for the function .*Use targets.LambdaFunction")
+    if warns:
+        found.has_warning("/Stack/Rule0", warning)
+    else:
+        found.has_no_warning("*", Match.string_like_regexp("permissions for the function"))
