@@ -1,4 +1,4 @@
-"""Settings of an account that MiniStack lacks or has otherwise: EBS encryption, public access, passwords.
+"""Account settings that MiniStack lacks or handles differently: EBS encryption, public access, passwords.
 
 Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EnableEbsEncryptionByDefault.html
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_PutPublicAccessBlock.html
@@ -50,7 +50,7 @@ def register() -> None:
 
 
 def _replace_password_policy(parameters: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    """What a request leaves out gets its default; MiniStack would let it stay.
+    """A setting that the request omits gets its default, whereas MiniStack keeps its value.
 
     Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAccountPasswordPolicy.html
     """

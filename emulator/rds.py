@@ -1,4 +1,4 @@
-"""What the embedded AWS's RDS learns: automatic minor version upgrades, and whom snapshots are shared with.
+"""Automatic minor version upgrades and shared snapshots in RDS.
 
 Source: https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBInstance.html
 Source: https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBSnapshotAttribute.html
@@ -21,7 +21,7 @@ Operation = Callable[[Parameters], Any]
 
 
 def register() -> None:
-    """Add the operations to MiniStack, and the parameter to the one that it has."""
+    """Add the operations to MiniStack, and a parameter to an existing one."""
     operations = rds._ACTION_MAP  # noqa: SLF001 - see test_rds
     operations["ModifyDBInstance"] = _keeping_upgrade(operations["ModifyDBInstance"])
     for kind, snapshots, missing in (

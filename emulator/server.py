@@ -65,7 +65,7 @@ class EmbeddedAws:
     @classmethod
     @contextlib.contextmanager
     def start(cls, *, retry_second: float = 0.0001) -> Iterator[Self]:
-        """Start a server of one's own on a free port and stop it at the end of the block.
+        """Start a server on a free port, and stop it at the end of the block.
 
         The server keeps its state in a private temporary folder. Nothing is left of it afterwards, no process
         and no file, also after an exception, Ctrl-C or the sudden death of the calling process.
@@ -93,28 +93,28 @@ class EmbeddedAws:
 
     @classmethod
     def connect(cls, endpoint_url: str) -> Self:
-        """Use a server that another process started and will stop.
+        """Use a server that another process started and stops.
 
         Args:
             endpoint_url: Its address, ``http://127.0.0.1:PORT``.
 
         Raises:
-            EmulatorError: Nothing answers there, or it is not this project's embedded AWS.
+            EmulatorError: Nothing answers there, or it isn't the embedded AWS of this project.
         """
         aws = cls(endpoint_url)
         aws.request("GET", "/_emulator/events?account=000000000000&region=us-east-1")
         return aws
 
     def environment(self, *, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> dict[str, str]:
-        """The environment for a subprocess that shall use this server and nothing of the user's AWS settings.
+        """The environment for a subprocess that uses this server and none of the user's AWS settings.
 
         Args:
             account: The 12-digit account to act in; the server takes the access key for the account.
-            region: The region to act in.
+            region: The Region to act in.
 
         Returns:
             This process's environment without its ``AWS_*``, certificate and proxy settings, plus the
-            endpoint, credentials and region of the embedded AWS.
+            endpoint, credentials, and Region of the embedded AWS.
         """
         kept = {key: value for key, value in os.environ.items() if not _is_foreign_setting(key)}
         return kept | self.settings(account=account, region=region)
@@ -140,12 +140,12 @@ class EmbeddedAws:
         }
 
     def client(self, service: str, *, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> Any:  # noqa: ANN401 - boto3's clients have no common type
-        """A boto3 client of this server, independent of the user's AWS settings; one for each combination.
+        """A boto3 client of this server, independent of the user's AWS settings.
 
         Args:
             service: The service's name in boto3, for example ``"securityhub"``.
             account: The 12-digit account to act in.
-            region: The region to act in.
+            region: The Region to act in.
         """
         key = (service, account, region)
         if key not in self._clients:
@@ -167,10 +167,10 @@ class EmbeddedAws:
         )
 
     def request(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:  # noqa: ANN401 - JSON
-        """Send one JSON request to an endpoint that is this project's own and return the JSON answer.
+        """Send a JSON request to one of this project's own endpoints and return the JSON answer.
 
         Raises:
-            EmulatorError: The server refused the request, with its reason, or does not answer.
+            EmulatorError: The server refused the request and says why, or it doesn't answer.
         """
         address = urlsplit(self.endpoint_url).netloc
         connection = http.client.HTTPConnection(address, timeout=_READ_TIMEOUT_SECONDS)
@@ -212,7 +212,7 @@ class EmbeddedAws:
         Args:
             action_arn: The custom action's ARN.
             findings: The selected findings, 1 to 20; only ``Id`` and ``ProductArn`` of each are used.
-            finding_ids: Instead of findings: their ids or ARNs.
+            finding_ids: Instead of findings: their IDs or ARNs.
             insight_arn: Instead of findings: the insight whose results are selected.
             result_values: The selected results of the insight, 1 to 100; all of them by default.
             one_event_per_finding: Whether each finding travels alone; by default one event holds them all.
@@ -223,7 +223,7 @@ class EmbeddedAws:
             The events that were sent, as rules see them.
 
         Raises:
-            EmulatorError: Nothing or too much is selected, or something named does not exist.
+            EmulatorError: Nothing or too much is selected, or something that is named doesn't exist.
         """
         body: dict[str, object] = {
             "account": account,
@@ -266,7 +266,7 @@ class EmbeddedAws:
             region: Where it fails.
 
         Raises:
-            EmulatorError: The operation or the error does not exist.
+            EmulatorError: The operation or the error doesn't exist.
         """
         body: dict[str, object] = {"account": account, "region": region}
         if finding is None:
@@ -277,7 +277,7 @@ class EmbeddedAws:
         self.request("POST", "/_securityhub/faults", body)
 
     def events(self, *, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> list[dict[str, Any]]:
-        """Every event that was put on a bus of the account and region, oldest first; the newest 2,000.
+        """The newest 2,000 events on the buses of the account and Region, oldest first.
 
         Returns:
             The events as rules see them, with ``id``, ``source``, ``detail-type``, ``resources``, ``detail``.
@@ -286,7 +286,7 @@ class EmbeddedAws:
         return [entry["event"] for entry in answer["events"]]
 
     def deliveries(self, **wanted: str | int) -> list[Delivery]:
-        """What became of the events that matched a rule, oldest first; the newest 2,000.
+        """The newest 2,000 deliveries of events that matched a rule, oldest first.
 
         Args:
             **wanted: Values that a delivery must have: any field of `Delivery`, or ``account`` and ``region``
@@ -314,17 +314,17 @@ class EmbeddedAws:
         progress: Callable[[], object] = lambda: None,
         patience: float = PATIENCE_SECONDS,
     ) -> _T:
-        """Call a function until its result is true, for as long as something moves on this server.
+        """Call a function until its result is true, as long as something happens on this server.
 
         Args:
             condition: The function. Its first true result is returned.
-            what: What is waited for, for the error message: "the Lambda function's answer".
+            what: What the wait is for, in the error message: "the Lambda function's answer".
             progress: Returns something that differs whenever work has been done elsewhere. The events and
                 deliveries of this server count in any case.
-            patience: How many seconds nothing may move before the wait is given up.
+            patience: After how many seconds without progress the wait ends with an error.
 
         Raises:
-            TimeoutError: Nothing moved any more. The message holds `what`, the progress and the last result.
+            TimeoutError: There was no more progress. The message has it, `what`, and the last result.
         """
         return wait_for(
             condition, what=what, progress=lambda: (self.progress(), progress()), patience=patience

@@ -1,4 +1,4 @@
-"""Wait for as long as something moves, however slow the machine is."""
+"""Waits as long as there is progress, however slow the machine is."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def wait_for(
 ) -> _T:
     """Call a function until its result is true.
 
-    The wait does not end after a number of seconds, which a busy machine exceeds, but when nothing has moved
+    The wait has no deadline, which a busy machine would exceed. It ends with an error if there is no progress
     for a long while.
 
     Args:

@@ -1,6 +1,6 @@
 """Keep reviewed snapshots of what your settings deploy: `make snapshot SETTINGS=production.toml`.
 
-The templates are written to a folder beside the file, such as `production.snapshot/`, without account and
+The templates are written to a folder next to the file, such as `production.snapshot/`, without account and
 Region and with the hashes of assets blanked. `make test` compares each such folder in the project's root with
 what the app synthesizes by then.
 """
@@ -26,7 +26,7 @@ _SUFFIX: Final = ".template.json"
 
 
 class SnapshotError(RuntimeError):
-    """The settings or their snapshot cannot be used; the message says why and what to do."""
+    """The settings or their snapshot can't be used. The message says why, and what to do."""
 
 
 def snapshot_folder(settings: Path) -> Path:
@@ -35,7 +35,7 @@ def snapshot_folder(settings: Path) -> Path:
 
 
 def reviewed_settings(folder: Path = ROOT) -> list[Path]:
-    """Return the settings files in a folder that have a snapshot beside them."""
+    """Return the settings files in a folder that have a snapshot next to them."""
     return sorted(found.with_suffix(".toml") for found in folder.glob("*.snapshot") if found.is_dir())
 
 

@@ -1,6 +1,6 @@
-"""What the embedded AWS's CloudFormation learns: the keys of topics and streams, which MiniStack forgets.
+"""The KMS keys of topics and streams in CloudFormation, which MiniStack ignores.
 
-Without them a template whose key lets nobody in would work here and fail in AWS.
+Without them, a template whose key policy admits no service would work here and fail on AWS.
 """
 
 from __future__ import annotations

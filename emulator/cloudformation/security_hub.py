@@ -1,4 +1,4 @@
-"""What the embedded AWS's CloudFormation learns: the resource types of Security Hub, and their import.
+"""The resource types of Security Hub in CloudFormation, and their import.
 
 `AWS::SecurityHub::ActionTarget` exists only in the Regions where AWS has it; a template with it is refused
 elsewhere, in CloudFormation's own words. `AWS::SecurityHub::Hub` exists everywhere.
@@ -27,7 +27,7 @@ _SUMMARY_END: Final = b"</GetTemplateSummaryResult>"
 
 Properties = Mapping[str, Any]
 Provisioned = tuple[str, Document]
-"""A resource's physical id and the attributes that Fn::GetAtt returns."""
+"""A resource's physical ID and the attributes that Fn::GetAtt returns."""
 
 
 def register() -> None:
@@ -96,7 +96,7 @@ def _import_action_target(identifier: Mapping[str, str]) -> Provisioned:
 
 
 def _import_problem(arn: str) -> str | None:
-    """Why an action target cannot be imported, or None."""
+    """Why an action target can't be imported, or None."""
     if arn in state.action_targets:
         return None
     return f"Resource of type '{ACTION_TARGET}' with identifier '{arn}' was not found."
@@ -147,7 +147,7 @@ def _call(operation: str, request: Document) -> Document:
 
 
 def _call_to_delete(operation: str, request: Document) -> None:
-    """CloudFormation takes a resource that is already gone for deleted."""
+    """CloudFormation treats a resource that no longer exists as deleted."""
     try:
         _call(operation, request)
     except _ServiceError as error:
@@ -209,7 +209,7 @@ def _identifier_summaries(params: Document) -> str:
 
 
 def _resources(template: Document) -> dict[str, Document]:
-    """A template's resources without what is none, such as the list of an `Fn::ForEach`."""
+    """A template's resources, without other entries such as the list of an `Fn::ForEach`."""
     declared = (template.get("Resources") or {}).items()
     return {name: resource for name, resource in declared if isinstance(resource, dict)}
 

@@ -28,7 +28,7 @@ _DONE: Final = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE")
 
 Properties = Mapping[str, Any]
 Place = tuple[str, str]
-"""An account and a region."""
+"""An account and a Region."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,7 +44,7 @@ _stack_sets: dict[str, _StackSet] = {}
 
 
 def register() -> None:
-    """Add the resource type to MiniStack's CloudFormation, and let its organizations tell who moves."""
+    """Add the resource type to MiniStack's CloudFormation, and follow the accounts that join or move."""
     provisioners._RESOURCE_HANDLERS[STACK_SET] = {  # noqa: SLF001 - MiniStack has no public way to add a type
         "create": _create,
         "update": _update,
@@ -88,7 +88,7 @@ def _delete(identifier: str, _properties: Properties) -> None:
 
 
 def _deploy(stack_set: _StackSet) -> None:
-    """Create, update and delete the instances of a stack set as its properties say.
+    """Create, update, and delete the instances of a stack set as its properties say.
 
     Raises:
         ValueError: More stacks failed than its operation preferences tolerate.
@@ -112,7 +112,7 @@ def _places(stack_set: _StackSet) -> Iterator[Place]:
 
 
 def _accounts_below(unit: str, management_account: str) -> Iterator[str]:
-    """The accounts of a unit and of the units in it, but the management account."""
+    """The accounts of a unit and of the units in it, except the management account."""
     with request_scope(management_account, get_region()):
         accounts = list(organizations._accounts.values())  # noqa: SLF001
         units = list(organizations._ous.values())  # noqa: SLF001
@@ -197,5 +197,5 @@ def _follow() -> None:
 
 
 def _is_true(value: object) -> bool:
-    """A template's boolean may arrive as text."""
+    """A template's Boolean can arrive as text."""
     return str(value).lower() == "true"

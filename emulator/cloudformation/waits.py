@@ -1,4 +1,4 @@
-"""DescribeStacks answers when the stack has come to rest, or after some seconds.
+"""DescribeStacks answers when the stack has settled, or after a few seconds.
 
 The CDK CLI asks every 5 seconds how far a stack is. Here most stacks need less than one, and the CLI would
 wait for the rest in vain.

@@ -1,6 +1,6 @@
 """Faithful EventBridge deliveries: permissions, retries, dead-letter queues, and more targets.
 
-`register` takes over from MiniStack, whose own delivery ignores all of these. It relies on MiniStack's
+`register` replaces MiniStack's own delivery, which has none of these. It relies on MiniStack's
 private functions; tests/emulator/contract names each.
 """
 
@@ -36,7 +36,7 @@ def register(log: DeliveryLog) -> None:
 
 
 def _reset_also(*resets: Callable[[], None]) -> Callable[[], None]:
-    """What ``POST /_ministack/reset`` shall call instead of MiniStack's own function."""
+    """Return a function for ``POST /_ministack/reset`` that calls several others."""
 
     def reset() -> None:
         for function in resets:

@@ -1,9 +1,9 @@
-"""Lambda's asynchronous invocation: retries, destinations and dead-letter queue, as AWS documents them.
+"""Lambda's asynchronous invocation: retries, destinations, and dead-letter queue, as AWS documents them.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
 
 Replaces MiniStack's, which knows no OnSuccess destination, sends to a dead-letter queue what belongs to a
-destination, keeps the function's answer to itself, and asks for no permission.
+destination, keeps the function's answer to itself, and checks no permission.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ _FIFO_SUFFIX: Final = ".fifo"
 answer_listener: contextvars.ContextVar[AnswerListener | None] = contextvars.ContextVar(
     "answer_listener", default=None
 )
-"""Who is told the answer of the functions that are invoked in this context."""
+"""Receives the answers of the functions that are invoked in this context."""
 
 logger = logging.getLogger("emulator.lambda")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """An asynchronous invocation and what it was configured to do with its result."""
+    """An asynchronous invocation, and where its result goes."""
 
     record: dict[str, Any]
     event: Any
@@ -74,7 +74,7 @@ class Result:
 
 
 def invoke(record: dict[str, Any], event: Any) -> None:  # noqa: ANN401 - any JSON value
-    """Take an event for a function and return at once; in place of `lambda_svc.invoke_async_with_retry`.
+    """Accept an event for a function and return at once. Replaces `lambda_svc.invoke_async_with_retry`.
 
     Args:
         record: MiniStack's record of the function or of one of its versions.
@@ -110,7 +110,7 @@ def _event_invoke_config(record: dict[str, Any]) -> dict[str, Any]:
 
 def _run(invocation: Invocation) -> None:
     listener = answer_listener.get()
-    # A destination's answer is its own affair, not that of whoever waits for this function's.
+    # The caller waits for the answer of this function, not for those of its destinations.
     answer_listener.set(None)
     spec = parse_arn(invocation.config["FunctionArn"])
     inprocess.enter(spec.account_id, spec.region)
@@ -130,7 +130,7 @@ def _run(invocation: Invocation) -> None:
 
 
 def _execute_with_retries(invocation: Invocation) -> Result:
-    """Function errors are retried twice, throttles until the event is too old."""
+    """Retry errors of the function twice, and throttling until the event is too old."""
     age = 0.0
     attempts = 0
     while True:
@@ -162,7 +162,7 @@ def _execute_with_retries(invocation: Invocation) -> Result:
 
 
 def _hand_over(invocation: Invocation, result: Result) -> str | None:
-    """Send the record of the result to each destination of the function; returns what failed, if anything."""
+    """Send the result to each destination of the function. Return what failed, if anything."""
     record = json.dumps(_record(invocation, result))
     parcels: list[tuple[str | None, str, dict[str, tuple[str, str]]]]
     if result.condition == "Success":
@@ -180,7 +180,7 @@ def _hand_over(invocation: Invocation, result: Result) -> str | None:
 def _problem_of(
     invocation: Invocation, destination: str | None, body: str, attributes: dict[str, tuple[str, str]]
 ) -> str | None:
-    """Send to one destination, whatever became of another one; returns why that failed, if it did."""
+    """Send to one destination, even if another one failed. Return why that failed, if it did."""
     if not destination:
         return None
     try:
@@ -191,7 +191,7 @@ def _problem_of(
 
 
 def _record(invocation: Invocation, result: Result) -> dict[str, Any]:
-    """What a destination gets about an invocation.
+    """The record of an invocation that a destination receives.
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
     """
@@ -232,7 +232,7 @@ def _send(
     if action is None:
         raise DeliveryError(INVALID_PARAMETER, f"{destination} is not supported as a destination here.")
     if destination.endswith(_FIFO_SUFFIX):
-        # Lambda takes such a configuration, and then drops each record.
+        # Lambda accepts such a configuration, and then fails to deliver each record.
         # Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
         raise DeliveryError(
             INVALID_PARAMETER, f"{destination} is FIFO: Lambda sends only to standard queues and topics."

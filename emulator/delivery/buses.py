@@ -1,4 +1,4 @@
-"""PutPermission with a whole policy, which MiniStack takes for a statement that lets everybody in.
+"""PutPermission with a whole policy, which MiniStack mistakes for a statement that allows everybody.
 
 Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPermission.html
 """
@@ -16,7 +16,7 @@ _put_statement = eventbridge._put_permission  # noqa: SLF001 - see tests/emulato
 
 
 def put_permission(request: dict[str, Any]) -> Any:  # noqa: ANN401 - MiniStack's answers have no common type
-    """Set the policy of a bus, or add a statement to it; in place of `eventbridge._put_permission`."""
+    """Set the policy of a bus, or add a statement to it. Replaces `eventbridge._put_permission`."""
     if "Policy" not in request:
         return _put_statement(request)
     bus_name = request.get("EventBusName", "default")

@@ -1,4 +1,4 @@
-"""Takes over MiniStack's target delivery: one worker a delivery, retries, dead-letter queue, log."""
+"""Delivers events to targets in place of MiniStack, with retries, dead-letter queues, and a log."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Engine:
     """Delivers events to targets in the background.
 
     Attributes:
-        log: What was delivered and what became of it.
+        log: The events and their deliveries.
     """
 
     def __init__(self, log: DeliveryLog) -> None:
@@ -36,11 +36,11 @@ class Engine:
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="delivery")
 
     def dispatch(self, event: dict[str, Any], view: Any = None) -> None:  # noqa: ANN401 - MiniStack's view
-        """Note the event, then let MiniStack find the rules; in place of `eventbridge._dispatch_event`."""
+        """Log the event, then let MiniStack find the rules. Replaces `eventbridge._dispatch_event`."""
         view = view or eventbridge._pattern_event_view(event)  # noqa: SLF001
         bus = f"arn:aws:events:{get_region()}:{get_account_id()}:event-bus/{event['EventBusName']}"
         self.log.add_event(BusEvent(event_bus_arn=bus, event=view.event_with_detail()))
-        # MiniStack keeps every event for good.
+        # MiniStack never deletes an event.
         del eventbridge._events_log_list()[:-CAPACITY]  # noqa: SLF001
         _find_rules(event, view)
 
@@ -51,7 +51,7 @@ class Engine:
         rule: dict[str, Any],
         view: Any = None,  # noqa: ANN401 - MiniStack's view
     ) -> None:
-        """Deliver in the background; in place of `eventbridge._invoke_target`.
+        """Deliver in the background. Replaces `eventbridge._invoke_target`.
 
         Args:
             target: The target as PutTargets took it.
@@ -74,7 +74,7 @@ class Engine:
             problem = None
         except InputPathError as error:
             payload, problem = json.dumps(whole_event), DeliveryError(INVALID_PARAMETER, str(error))
-        # Noted at once, so that whoever sent the event can ask for its deliveries without waiting.
+        # Logged at once, so that the sender of the event can list its deliveries without waiting.
         delivery_id = self.log.open(
             event_id=whole_event["id"],
             rule_arn=own_rule.arn,
@@ -109,10 +109,10 @@ class Engine:
         if failure is None:
             self.log.update(delivery_id, outcome="delivered")
         else:
-            self._bury(delivery_id, parcel, failure)
+            self._dead_letter(delivery_id, parcel, failure)
 
-    def _bury(self, delivery_id: int, parcel: targets.Parcel, failure: Failure) -> None:
-        """Send the event to the target's dead-letter queue, or note that it is lost."""
+    def _dead_letter(self, delivery_id: int, parcel: targets.Parcel, failure: Failure) -> None:
+        """Send the event to the target's dead-letter queue, or log that it's lost."""
         error = {"error_code": failure.error.code, "error_message": str(failure.error)}
         queue = (parcel.target.get("DeadLetterConfig") or {}).get("Arn")
         if not queue:
@@ -130,14 +130,14 @@ class Engine:
         try:
             targets.send_dead_letter(parcel.rule, queue, json.dumps(parcel.event), attributes)
         except DeliveryError as refusal:
-            error["error_message"] += f" The dead-letter queue did not take it either: {refusal}"
+            error["error_message"] += f" The dead-letter queue did not accept it either: {refusal}"
             self.log.update(delivery_id, outcome="lost", **error)
         else:
             self.log.update(delivery_id, outcome="dead-lettered", **error)
 
 
 def _send_guarded(parcel: targets.Parcel) -> None:
-    """Turn what nobody foresaw into a failed delivery, so that it shows in the log instead of vanishing."""
+    """Turn an unexpected error into a failed delivery, so that the log shows it."""
     try:
         targets.send(parcel)
     except DeliveryError:

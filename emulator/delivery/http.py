@@ -43,7 +43,7 @@ def log_app(inner_app: AsgiApp, log: DeliveryLog) -> AsgiApp:
 
 
 def _matches(entry: dict[str, Any], wanted: dict[str, str]) -> bool:
-    """Whether the entry has the wanted fields; account and region are those of its rule or bus."""
+    """Whether the entry has the wanted fields. The account and the Region are those of its rule or bus."""
     arn = str(entry.get("rule_arn") or entry["event_bus_arn"]).split(":")
     fields = {**entry, "account": arn[4], "region": arn[3]}
     return all(str(fields.get(key)) == value for key, value in wanted.items())

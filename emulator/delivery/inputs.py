@@ -1,4 +1,4 @@
-"""What a rule's target gets: the event, or what Input, InputPath or InputTransformer make of it.
+"""What a rule's target receives: the event, or the result of Input, InputPath, or InputTransformer.
 
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
 """
@@ -19,7 +19,7 @@ _PLACEHOLDER: Final = re.compile(r"<([^<>]*)>")
 
 
 class InputPathError(ValueError):
-    """A JSON path that EventBridge would not have accepted."""
+    """A JSON path that EventBridge rejects."""
 
 
 def resolve(path: str, event: Any) -> tuple[bool, Any]:  # noqa: ANN401 - any JSON value
@@ -30,10 +30,10 @@ def resolve(path: str, event: Any) -> tuple[bool, Any]:  # noqa: ANN401 - any JS
         event: The event, or a part of it.
 
     Returns:
-        Whether the path leads anywhere, and the value there; ``[*]`` collects a list.
+        Whether the path exists, and the value there. ``[*]`` collects a list.
 
     Raises:
-        InputPathError: The path is not of this form.
+        InputPathError: The path doesn't have this form.
     """
     return _walk(list(_steps(path)), event)
 
@@ -75,14 +75,14 @@ def _walk(steps: list[str | int | None], value: Any) -> tuple[bool, Any]:  # noq
 
 
 def has_own_input(target: Mapping[str, Any]) -> bool:
-    """Whether a target asks for something else than the event."""
+    """Whether a target has an input of its own instead of the event."""
     return any(target.get(name) for name in ("Input", "InputPath", "InputTransformer"))
 
 
 def target_input(
     target: Mapping[str, Any], event: Mapping[str, Any], *, rule_name: str, rule_arn: str
 ) -> str:
-    """What the target gets.
+    """What the target receives.
 
     Args:
         target: The target as PutTargets took it.

@@ -1,4 +1,4 @@
-"""What was put on a bus and what became of it, for a person and for tests. Bounded, in memory."""
+"""The events on the buses and their deliveries, for people and for tests. In memory, and bounded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CAPACITY: Final = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LambdaAnswer:
-    """What a Lambda function answered to an asynchronous invocation, after its last attempt.
+    """A Lambda function's answer to an asynchronous invocation, after the last attempt.
 
     Attributes:
         payload: The value that it returned, or the error object with ``errorType`` and ``errorMessage``.
@@ -38,9 +38,9 @@ class Delivery:
         id: Identifies the delivery on this server.
         event_id: The event's ``id``.
         rule_arn: The rule that the event matched.
-        target_id: The target's id in the rule.
+        target_id: The target's ID in the rule.
         target_arn: The target.
-        input: What the target gets: the event, or what the target's input settings make of it.
+        input: What the target receives: the event, or the result of the target's input settings.
         attempts: How often delivery was tried so far.
         outcome: ``pending`` until it is known; ``lost`` when it failed and no dead-letter queue took it.
         error_code: EventBridge's code of the last failure, for example ``NO_PERMISSIONS``.
@@ -87,13 +87,13 @@ class DeliveryLog:
         self._changes = 0
 
     def add_event(self, event: BusEvent) -> None:
-        """Note an event that was put on a bus."""
+        """Log an event that was put on a bus."""
         with self._lock:
             self._events.append(event)
             self._changes += 1
 
     def open(self, *, event_id: str, rule_arn: str, target_id: str, target_arn: str, payload: str) -> int:
-        """Note that a delivery begins and return its id."""
+        """Log that a delivery begins, and return its ID."""
         with self._lock:
             delivery = Delivery(
                 id=self._next_id,
@@ -111,7 +111,7 @@ class DeliveryLog:
             return delivery.id
 
     def update(self, delivery_id: int, **changes: Any) -> None:  # noqa: ANN401 - fields of Delivery
-        """Change fields of a delivery; one that has left the log is ignored."""
+        """Change fields of a delivery. One that is no longer in the log is ignored."""
         with self._lock:
             self._changes += 1
             delivery = self._deliveries.get(delivery_id)
@@ -119,7 +119,7 @@ class DeliveryLog:
                 self._deliveries[delivery_id] = dataclasses.replace(delivery, **changes)
 
     def changes(self) -> int:
-        """How often anything was noted, whether or not it is still in the log; it never decreases."""
+        """How often anything was logged, including what is no longer in the log. It never decreases."""
         with self._lock:
             return self._changes
 
@@ -134,7 +134,7 @@ class DeliveryLog:
             return list(self._deliveries.values())
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete everything."""
         with self._lock:
             self._events.clear()
             self._deliveries.clear()

@@ -1,8 +1,7 @@
-"""When a failed attempt is repeated: AWS's schedule on a clock of its own that runs faster than the wall's.
+"""The retry schedule of EventBridge and Lambda, on a clock that runs faster than real time.
 
-The embedded AWS cannot wait a day for EventBridge to give up, so the seconds of its retry schedules are
-short. Age and back-off are both counted in these seconds, so that the limits are reached in the same order as
-in AWS.
+A test can't wait a day for EventBridge to give up, so the seconds of the schedule are short. The age of an
+event and the backoff both count these seconds, so that the limits are reached in the same order as on AWS.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class RetryPolicy:
 
     Attributes:
         maximum_retry_attempts: Attempts after the first, 0 to 185.
-        maximum_event_age: Seconds after which no attempt begins, 60 to 86,400.
+        maximum_event_age: Seconds after which no attempt starts, 60 to 86,400.
     """
 
     maximum_retry_attempts: int = 185
@@ -66,16 +65,16 @@ def attempt_until_delivered(
     sleep: Callable[[float], None] = wait,
     on_attempt: Callable[[int], None] = lambda _: None,
 ) -> Failure | None:
-    """Try to deliver until it works, the policy is exhausted or the error is final.
+    """Try to deliver until an attempt succeeds, the policy is exhausted, or an error is final.
 
     Args:
         attempt: One attempt; raises DeliveryError when it fails.
-        policy: How long to go on.
+        policy: When to give up.
         sleep: Waits the given seconds.
-        on_attempt: Told the number of the attempt that begins, from 1.
+        on_attempt: Receives the number of each attempt before it starts, from 1.
 
     Returns:
-        None when an attempt worked.
+        None if an attempt succeeded.
     """
     age = 0.0
     delays = _delays()

@@ -1,4 +1,4 @@
-"""How each kind of target takes an event, and the permission that EventBridge needs for it.
+"""Delivers an event to each kind of target, with the permission that EventBridge needs.
 
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
 """
@@ -37,12 +37,12 @@ _RETRIED_STATUSES: Final = frozenset({401, 407, 409, 429})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
-    """What is delivered and where to.
+    """An event on its way to a target.
 
     Attributes:
         rule: The rule that the event matched.
         target: The target as PutTargets took it.
-        payload: What the target's input settings made of the event.
+        payload: The result of the target's input settings.
         record: MiniStack's record of the event.
         event: The event as rules see it.
     """
@@ -64,7 +64,7 @@ class Parcel:
 
     @property
     def role_arn(self) -> str | None:
-        """The role that EventBridge shall assume for this target."""
+        """The role that EventBridge assumes for this target."""
         return self.target.get("RoleArn")
 
 
@@ -79,7 +79,7 @@ def send(parcel: Parcel) -> None:
     """Try once to deliver. Runs in a worker thread.
 
     Raises:
-        DeliveryError: The target did not take the event.
+        DeliveryError: The target did not accept the event.
     """
     sender = _sender(parcel.arn)
     if sender is None:
@@ -97,7 +97,7 @@ def send_dead_letter(rule: Rule, queue_arn: str, body: str, attributes: Mapping[
     """Send a message to a target's dead-letter queue.
 
     Raises:
-        DeliveryError: The queue's policy does not let EventBridge in, or there is no such queue.
+        DeliveryError: The queue's policy doesn't allow EventBridge, or the queue doesn't exist.
     """
     queue = _parse(queue_arn)
     inprocess.enter(queue.account_id, queue.region)
@@ -192,7 +192,7 @@ def _put_kinesis_record(parcel: Parcel) -> None:
 
 
 def _key_of_stream(name: str) -> str | None:
-    """The ARN of a customer's key; that of AWS asks for no permission."""
+    """The ARN of a customer managed key. An AWS managed key needs no permission."""
     stream = kinesis._streams.get(name) or {}  # noqa: SLF001 - see tests/emulator/contract
     key = kms._resolve_key(stream.get("KeyId"))  # noqa: SLF001
     return key["Arn"] if key and key.get("KeyManager") != "AWS" else None
@@ -233,7 +233,7 @@ def _require_log_policy(rule: Rule, group: str, resource: str) -> None:
 
 
 def _own_parameters(parcel: Parcel) -> dict[str, list[str]]:
-    """Run Command and Automation get nothing of the event but what the target's input settings say."""
+    """Run Command and Automation receive only what the target's input settings take from the event."""
     if not has_own_input(parcel.target):
         return {}
     try:
@@ -280,7 +280,7 @@ def _start_automation(parcel: Parcel) -> None:
 
 
 def _send_to_event_bus(parcel: Parcel) -> None:
-    """To a bus of this or another account: the role, and in another account the bus's policy as well."""
+    """Send to a bus. This needs the role and, in another account, the bus's policy as well."""
     crosses = parcel.arn.account_id != parcel.rule.account
     if crosses and parcel.event["account"] != parcel.rule.account:
         raise DeliveryError(
@@ -311,7 +311,7 @@ def _put_on_bus(parcel: Parcel, *, needs_policy: bool) -> None:
         raise DeliveryError(
             "NO_PERMISSIONS", f"The policy of {parcel.arn} does not allow {parcel.rule.account}."
         )
-    # MiniStack goes by the path to keep a rule from sending an event round in circles.
+    # MiniStack uses the path to stop a rule from sending an event in circles.
     own_key = eventbridge._rule_key(parcel.rule.name, parcel.rule.bus_name)  # noqa: SLF001
     path = [*parcel.record.get("_DispatchPath", []), own_key]
     forwarded = {**parcel.record, "EventBusName": bus_name}

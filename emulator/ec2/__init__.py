@@ -1,1 +1,1 @@
-"""What Amazon EC2 does beyond MiniStack."""
+"""Operations of Amazon EC2 that MiniStack lacks."""

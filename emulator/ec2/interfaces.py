@@ -1,4 +1,4 @@
-"""The network interfaces of instances, and how their security groups change, which MiniStack has not.
+"""The network interfaces of instances and changes to their security groups, which MiniStack lacks.
 
 Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyNetworkInterfaceAttribute.html
 """

@@ -1,4 +1,4 @@
-"""How an instance's metadata may be asked for, which MiniStack keeps for launch templates only.
+"""The metadata options of instances, which MiniStack has only for launch templates.
 
 Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceMetadataOptions.html
 """
@@ -19,7 +19,7 @@ _DEFAULTS: Final = {
 
 
 def register() -> None:
-    """Add the operation to MiniStack, and what it sets to the instances that are described."""
+    """Add the operation to MiniStack, and its settings to the descriptions of instances."""
     original = ec2._instance_xml  # noqa: SLF001
 
     def with_options(instance: Mapping[str, Any]) -> str:

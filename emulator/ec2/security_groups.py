@@ -1,4 +1,4 @@
-"""Security groups refuse a rule that they have, which MiniStack takes without a word.
+"""Security groups refuse a duplicate rule, which MiniStack silently accepts.
 
 Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html
 """
@@ -17,7 +17,7 @@ _RULES: Final = {
 
 
 def register() -> None:
-    """Answer InvalidPermission.Duplicate where a rule is there, and add none of the request's."""
+    """Answer InvalidPermission.Duplicate if a rule exists, and add none of the request."""
     for operation, rules in _RULES.items():
         ec2._ACTION_MAP[operation] = _checked(ec2._ACTION_MAP[operation], rules)  # noqa: SLF001 - see tests/emulator/contract
 

@@ -1,4 +1,4 @@
-"""EBS snapshots that everybody may restore: MiniStack shares snapshots with accounts only.
+"""Public EBS snapshots: MiniStack shares snapshots only with accounts.
 
 Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifySnapshotAttribute.html
 """
@@ -14,7 +14,7 @@ _EVERYBODY: Final = "all"
 
 
 def register() -> None:
-    """Let MiniStack's operations know the group `all`."""
+    """Add the group `all` to MiniStack's operations."""
     modify = ec2._ACTION_MAP["ModifySnapshotAttribute"]  # noqa: SLF001
     describe = ec2._ACTION_MAP["DescribeSnapshots"]  # noqa: SLF001
 

@@ -1,4 +1,4 @@
-"""Tags of EC2 resources in the Resource Groups Tagging API, which MiniStack has for other services only.
+"""Tags of EC2 resources in the Resource Groups Tagging API, which MiniStack has only for other services.
 
 Source: https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
 """
@@ -12,7 +12,7 @@ from ministack.services import ec2, tagging
 
 
 def register() -> None:
-    """Let GetResources find them."""
+    """Add them to GetResources."""
     tagging._COLLECTORS["ec2"] = _collect  # noqa: SLF001
 
 

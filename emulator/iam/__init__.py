@@ -1,1 +1,1 @@
-"""Who may do what: roles that are assumed, and the requests of roles and of services."""
+"""Permissions: assuming roles, and the requests of roles and of services."""

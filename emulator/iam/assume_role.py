@@ -1,10 +1,10 @@
-"""Roles are what they are in AWS: a Lambda function acts as its own, and AssumeRole asks both sides.
+"""Roles work as on AWS: a function acts as its role, and AssumeRole needs the permission of both sides.
 
-MiniStack gives every function the keys of its account and lets any role be assumed, also a missing one,
-unless it checks every request of every service. Here only AssumeRole is checked: the role must exist, its
-trust policy must allow the caller, with `sts:ExternalId`, `sts:SourceIdentity`, `sts:RoleSessionName`,
-`aws:PrincipalArn` and `aws:PrincipalOrgID` as AWS has them, and a role that calls from another account needs
-the permission itself.
+MiniStack gives every function the keys of its account and lets anybody assume any role, even one that doesn't
+exist, unless it checks every request of every service. Here, only AssumeRole is checked: the role must exist,
+its trust policy must allow the caller, with `sts:ExternalId`, `sts:SourceIdentity`, `sts:RoleSessionName`,
+`aws:PrincipalArn`, and `aws:PrincipalOrgID` as on AWS, and a role that calls from another account needs the
+permission itself.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html
 """
@@ -104,7 +104,7 @@ def _error(request: _Request, status: int, code: str, message: str) -> Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Request:
-    """What of an AssumeRole request is compared with policies."""
+    """The part of an AssumeRole request that policies decide on."""
 
     role_arn: str
     session_policy: str
@@ -144,7 +144,7 @@ def _assume_role_request(
 def _denied_action(
     request: _Request, headers: Mapping[str, str], query_params: Mapping[str, Any]
 ) -> tuple[str, str] | None:
-    """The caller, and the action that it may not do, or None if it may assume the role."""
+    """The caller and the action that it isn't allowed, or None if it may assume the role."""
     caller = sts._caller_identity(headers, query_params)  # noqa: SLF001
     caller_arn = str(caller["userArn"])
     try:
@@ -179,7 +179,7 @@ def _denied_action(
 
 
 def _role_of_session(caller_arn: str) -> Mapping[str, Any] | None:
-    """The role behind a session's ARN; None for the keys of an account, which stand for its administrator."""
+    """The role of a session, or None for the access key of an account, which belongs to its administrator."""
     spec = parse_arn(caller_arn)
     if not spec.resource.startswith("assumed-role/"):
         return None

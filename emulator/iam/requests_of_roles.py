@@ -1,11 +1,11 @@
-"""What runs as a role may do what the role's policies allow, and no more.
+"""A role can do what its policies allow, and nothing else.
 
 MiniStack compares requests with policies only where it checks every signature as well, which the keys of this
 embedded AWS do not pass. Here the requests of roles are compared: of every Lambda function, and of
 whoever assumed a role. The keys of an account stand for its administrator and may do everything; so may the
 roles of CDK's bootstrapping, which deploy.
 
-Where MiniStack cannot say which resource a request names, the action and the conditions alone decide.
+If MiniStack can't tell which resource a request names, only the action and the conditions are evaluated.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
@@ -40,7 +40,7 @@ _EC2_WITHOUT_ACCOUNT: Final = re.compile(r"^(arn:aws:ec2:[a-z0-9-]+):[0-9]{12}:(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Request:
-    """What MiniStack's functions want to know of a request."""
+    """A request, as MiniStack's functions take it."""
 
     service: str
     method: str
@@ -51,7 +51,7 @@ class _Request:
 
 
 def register() -> None:
-    """Compare the requests of roles with their policies."""
+    """Check the requests of roles against their policies."""
     iam_actions.SERVICE_TO_IAM_NAMESPACE[_SECURITY_HUB] = _SECURITY_HUB
     iam_actions._BOTOCORE_SERVICE_MAP[_SECURITY_HUB] = [_SECURITY_HUB]  # noqa: SLF001 - see tests/emulator/contract
     dispatch = app._dispatch_service_request  # noqa: SLF001
@@ -83,7 +83,7 @@ def register() -> None:
 
 
 def _role_behind(access_key: str) -> Any:  # noqa: ANN401
-    """The role that a session's key belongs to, with its policies; None for what is not to be compared."""
+    """The role of a session's access key, with its policies, or None if the request isn't to be checked."""
     session = sts._sessions.get(access_key)  # noqa: SLF001
     if session is None or _BOOTSTRAP_ROLES in session["Arn"]:
         return None
@@ -115,7 +115,7 @@ def _refusal(request: _Request, principal: Any, request_id: str) -> Any:  # noqa
 
 
 def _passed_roles(request: _Request, action: str) -> list[tuple[str, str, dict[str, str]]]:
-    """What a request needs beside its own action: to pass on the role with which a runbook acts."""
+    """The permission to pass the role of a runbook, which a request needs besides that for its own action."""
     if action != _START_AUTOMATION:
         return []
     roles = json.loads(request.body).get("Parameters", {}).get("AutomationAssumeRole", [])
@@ -158,7 +158,7 @@ def _is_allowed(principal: Any, action: str, resource: str, keys: dict[str, str]
     """Whether the policies and the limits of a principal allow an action on a resource.
 
     Args:
-        principal: Who asks.
+        principal: The caller.
         action: For example `iam:PassRole`.
         resource: Its ARN, or `*`.
         keys: What the action adds to the keys of a condition, their names in lower case.

@@ -57,7 +57,7 @@ def policy_allows(
     keys: Mapping[str, str] | None = None,
     names_rule: bool = True,
 ) -> bool:
-    """Whether a resource policy lets EventBridge act for a rule; an explicit deny wins.
+    """Whether a resource policy allows EventBridge to act for a rule. An explicit deny takes precedence.
 
     Args:
         policy: The policy document; None allows nothing.
@@ -94,7 +94,7 @@ def _with_named_accounts(policy: str | dict[str, Any] | None) -> dict[str, Any]:
 
 
 def require_resource_policy(rule: Rule, *, service: str, action: str, resource: str) -> None:
-    """Raise unless the policy of a queue, topic, function or key lets EventBridge act for the rule.
+    """Raise unless the policy of a queue, topic, function or key allows EventBridge to act for the rule.
 
     Raises:
         DeliveryError: ``NO_RESOURCE`` when there is no such resource, ``NO_PERMISSIONS`` when it refuses.
@@ -113,7 +113,7 @@ def require_policies(
     resource: str,
     names_rule: bool = True,
 ) -> None:
-    """Raise unless the policies together let EventBridge act for the rule.
+    """Raise unless the policies together allow EventBridge to act for the rule.
 
     Args:
         rule: Compared with ``aws:SourceArn`` and ``aws:SourceAccount``.
@@ -134,12 +134,12 @@ def require_policies(
 
 
 def require_key(rule: Rule, key_id: str | None, *, resource: str) -> None:
-    """Raise unless EventBridge can encrypt with the key of a queue or topic; without a key it always can.
+    """Raise unless EventBridge can encrypt with the key of a queue or topic, if it has one.
 
     Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
 
     Raises:
-        DeliveryError: ``NO_RESOURCE`` or ``NO_PERMISSIONS``; the keys that AWS manages let no service in.
+        DeliveryError: ``NO_RESOURCE`` or ``NO_PERMISSIONS``. AWS managed keys don't allow EventBridge.
     """
     if not key_id:
         return

@@ -11,6 +11,6 @@ from emulator.quotas import event_rules, function_policies, log_policies, queue_
 
 
 def register() -> None:
-    """Check what clients and stacks ask of MiniStack against the quotas of AWS."""
+    """Check the requests of clients and the resources of stacks against AWS's quotas."""
     for service in (event_rules, function_policies, log_policies, queue_policies, role_policies):
         service.register()

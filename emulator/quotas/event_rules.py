@@ -62,7 +62,7 @@ def _update_stack_rule(physical_id: str, old: Document, new: Document, *more: An
 
 
 def _with_compact_pattern(properties: Document) -> Document:
-    """Properties whose pattern is the text that CloudFormation makes of the template's object."""
+    """Properties with the pattern as text, as CloudFormation sends it."""
     if not properties.get("EventPattern"):
         return properties
     return {**properties, "EventPattern": compact(properties["EventPattern"])}
@@ -71,7 +71,7 @@ def _with_compact_pattern(properties: Document) -> Document:
 def _refusal_of_rule(request: Document) -> Refusal | None:
     bus_name, pattern = request.get("EventBusName", "default"), request.get("EventPattern") or ""
     if len(pattern) > MAX_PATTERN_CHARACTERS:
-        # Which error AWS answers with is not documented.
+        # AWS doesn't document this error.
         message = f"The event pattern has {len(pattern)} characters; the quota is {MAX_PATTERN_CHARACTERS}."
         return Refusal(_LIMIT_EXCEEDED, message)
     own_key = eventbridge._rule_key(request.get("Name", ""), bus_name)  # noqa: SLF001

@@ -16,7 +16,7 @@ MAX_ACTION_TARGETS: Final = 50
 """The quota of custom actions per account and Region."""
 
 MAX_CHARACTERS: Final = 20
-"""The longest name and the longest id of a custom action."""
+"""The longest name and the longest ID of a custom action."""
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,20}")
 
@@ -33,7 +33,7 @@ def create(request: Document) -> Document:
         `{"ActionTargetArn": ...}`.
 
     Raises:
-        SecurityHubError: InvalidInputException; ResourceConflictException where the id is taken;
+        SecurityHubError: InvalidInputException; ResourceConflictException if the ID is in use;
             LimitExceededException at 50 actions.
     """
     _check_name(request["Name"])
@@ -58,7 +58,7 @@ def create(request: Document) -> Document:
 
 
 def update(request: Document) -> Document:
-    """UpdateActionTarget: changes `Name`, `Description` or both.
+    """UpdateActionTarget: changes `Name`, `Description`, or both.
 
     Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_UpdateActionTarget.html
     """

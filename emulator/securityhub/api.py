@@ -1,4 +1,4 @@
-"""The service's front door: routes HTTP requests to operations and plugs them into MiniStack."""
+"""Routes the HTTP requests of the service to its operations, as a service of MiniStack."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def handle_request(
     body: bytes,
     query_params: Mapping[str, list[str]],
 ) -> Response:
-    """Answer one request, as MiniStack asks of a service.
+    """Answer one request.
 
     Args:
         method: The HTTP method.
@@ -130,7 +130,7 @@ def _check_batch(request: Document) -> None:
 
 @cache
 def _routes() -> list[tuple[str, re.Pattern[str], OperationModel]]:
-    """Method, path and operation of the whole model, the most literal paths first."""
+    """The method, path, and operation of the whole model, the most literal paths first."""
     model = service_model()
     operations = [model.operation_model(name) for name in model.operation_names]
     operations.sort(key=lambda operation: operation.http["requestUri"].count("{"))
@@ -170,7 +170,7 @@ def _parse(body: bytes) -> dict[str, Any]:
 
 
 def _without_nulls(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object in which null means absent, as the protocol has it."""
+    """A JSON object in which null means absent, as in the protocol."""
     return {name: value for name, value in members if value is not None}
 
 

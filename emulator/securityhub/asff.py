@@ -17,7 +17,7 @@ from emulator.securityhub.model import Document, problems, service_model
 
 SCHEMA_VERSION: Final = "2018-10-08"
 MAX_BYTES: Final = 240 * 1024
-"""The largest finding that BatchImportFindings takes."""
+"""The largest finding that BatchImportFindings accepts."""
 
 PROVIDER_ATTRIBUTES: Final = ("Confidence", "Criticality", "RelatedFindings", "Severity", "Types")
 """What a finding provider sets through FindingProviderFields and a customer may take over."""
@@ -55,7 +55,7 @@ _NORMALIZED: Final = {"CRITICAL": 90, "HIGH": 70, "MEDIUM": 40, "LOW": 1, "INFOR
 
 
 def rejection_of(finding: Document) -> str | None:
-    """Why BatchImportFindings does not take a finding, or None where it does."""
+    """Why BatchImportFindings rejects a finding, or None if it accepts it."""
     # The documented constraints are about members of the right type, so they come second.
     # AWS's model forbids blank entries of maps, and yet its findings have some, which it stores.
     # Source: https://github.com/cloud-custodian/cloud-custodian/blob/df800e9/tests/data/placebo/test_security_hub_lambda_update/securityhub.GetFindings_1.json
@@ -70,7 +70,7 @@ def moment_of(timestamp: str) -> datetime:
     """A finding's timestamp as a point in time.
 
     Raises:
-        ValueError: It is not ISO 8601 or says no time zone.
+        ValueError: It isn't ISO 8601, or it has no time zone.
     """
     moment = datetime.fromisoformat(timestamp)
     if moment.tzinfo is None:
@@ -114,14 +114,14 @@ def passes(finding: Document) -> bool:
 
 
 def name_of(product_id: str) -> str:
-    """What AWS calls a product that it identifies so in ARNs: `GuardDuty` for `guardduty`."""
+    """The name of a product that ARNs identify this way: `GuardDuty` for `guardduty`."""
     return _PRODUCT_NAMES.get(product_id, product_id)
 
 
 def with_provider_fields(finding: Document) -> Document:
     """A copy of a finding whose FindingProviderFields and their top-level counterparts both have values.
 
-    Where both are given, the provider fields win: they are the provider's own word.
+    If both are given, the provider fields take precedence.
     """
     complete: Document = json.loads(json.dumps(finding))
     provider = complete.setdefault("FindingProviderFields", {})
@@ -141,7 +141,7 @@ def with_provider_fields(finding: Document) -> Document:
 
 
 def with_both_scales(severity: Document) -> Document:
-    """A severity with its label and its normalized score, each derived from the other where missing."""
+    """A severity with its label and its normalized score, each derived from the other if missing."""
     complete = dict(severity)
     if "Label" in complete:
         complete.setdefault("Normalized", _NORMALIZED[complete["Label"]])
@@ -153,7 +153,7 @@ def with_both_scales(severity: Document) -> Document:
 
 
 def _documented_problems(finding: Document) -> Iterator[str]:
-    """What only the documentation demands, of members that have the right type."""
+    """The problems that only the documentation mentions, of members of the right type."""
     if finding["SchemaVersion"] != SCHEMA_VERSION:
         yield f"SchemaVersion must be {SCHEMA_VERSION}, but is {finding['SchemaVersion']!r}"
     for name, limit in _MAX_CHARACTERS.items():

@@ -1,4 +1,4 @@
-"""The HTTP endpoints that AWS has no API for, under `/_securityhub`.
+"""The HTTP endpoints under `/_securityhub`, for what AWS has no API.
 
 `POST /_securityhub/press` presses a custom action:
 

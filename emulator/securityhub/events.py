@@ -23,7 +23,7 @@ INSIGHT_RESULTS: Final = "Security Hub Insight Results"
 
 
 def finding_imported(finding: Document, *, is_new: bool) -> None:
-    """Send the Imported event of a finding, and another in OCSF where Security Hub V2 is enabled.
+    """Send the Imported event of a finding, and another in OCSF if Security Hub V2 is enabled.
 
     Args:
         finding: The finding as it is stored now.
@@ -49,7 +49,7 @@ def send(detail_type: str, resources: Sequence[str], detail: Document) -> Docume
         The event as its targets receive it, with its envelope.
 
     Raises:
-        SecurityHubError: InternalException where EventBridge does not take the event.
+        SecurityHubError: InternalException if EventBridge doesn't accept the event.
     """
     entry = {
         "Source": SOURCE,

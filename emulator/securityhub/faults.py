@@ -27,7 +27,7 @@ def add_call_fault(operation: str, error: str, *, count: int, message: str) -> N
         message: The message of the error.
 
     Raises:
-        ValueError: The operation or the error is not in the model, or the count is negative.
+        ValueError: The operation or the error isn't in the model, or the count is negative.
     """
     model = service_model()
     if operation not in model.operation_names:
@@ -41,10 +41,10 @@ def add_call_fault(operation: str, error: str, *, count: int, message: str) -> N
 
 
 def raise_due(operation: str) -> None:
-    """Raise the error that was ordered for this call, if any.
+    """Raise the error that was injected for this call, if any.
 
     Raises:
-        SecurityHubError: The ordered one.
+        SecurityHubError: The injected error.
     """
     fault: CallFault | None = state.call_faults.get(operation)
     if fault is None or fault.count == 0:
@@ -65,6 +65,6 @@ def add_finding_fault(key: tuple[str, str], *, error_code: str, message: str) ->
 
 
 def of_finding(key: tuple[str, str]) -> Document | None:
-    """The `ErrorCode` and `ErrorMessage` that were ordered for a finding, if any."""
+    """The `ErrorCode` and `ErrorMessage` that were injected for a finding, if any."""
     fault: Document | None = state.finding_faults.get(key)
     return fault

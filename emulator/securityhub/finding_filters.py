@@ -1,4 +1,4 @@
-"""Which findings a filter chooses: AwsSecurityFindingFilters, for GetFindings and insights alike.
+"""AwsSecurityFindingFilters, for GetFindings and insights.
 
 Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsSecurityFindingFilters.html
 """
@@ -137,7 +137,7 @@ _NUMBER: dict[str, Callable[[float, float], bool]] = {
 
 
 def values_of(finding: Document, attribute: str) -> list[object]:
-    """The values of a filter attribute in a finding: none, one, or several where a list is on the way."""
+    """The values of a filter attribute in a finding: several if the path leads through a list."""
     nodes: list[object] = [finding]
     for key in _PATHS.get(attribute, (attribute,)):
         children = [node[key] for node in nodes if isinstance(node, dict) and key in node]
@@ -151,7 +151,7 @@ def attributes_of_kind(kind: str) -> frozenset[str]:
 
 
 def check(filters: Document) -> None:
-    """Refuse a filter that AWS refuses or that the embedded AWS cannot evaluate; none is silently ignored.
+    """Refuse a filter that AWS refuses or that the embedded AWS can't evaluate. None is silently ignored.
 
     Args:
         filters: AwsSecurityFindingFilters whose shapes have been checked against the model.

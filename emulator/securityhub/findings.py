@@ -29,9 +29,9 @@ _MAX_NOTE_CHARACTERS: Final = 512
 
 
 def batch_import(request: Document) -> Document:
-    """BatchImportFindings: create findings, or update those of the same product and id.
+    """BatchImportFindings: create findings, or update those with the same product and ID.
 
-    An update whose UpdatedAt is not later than the stored one is ignored, as AWS does. Each finding created
+    An update is ignored unless its UpdatedAt is later than the stored one, as on AWS. Each finding created
     or updated is sent in an Imported event.
 
     Source: https://docs.aws.amazon.com/securityhub/latest/userguide/finding-update-batchimportfindings.html
@@ -75,7 +75,7 @@ def get(request: Document) -> Document:
 
 
 def batch_update(request: Document) -> Document:
-    """BatchUpdateFindings: a customer's word on findings that exist. UpdatedAt stays as it is.
+    """BatchUpdateFindings: changes by a customer to existing findings. UpdatedAt remains as it is.
 
     Each finding updated is sent in an Imported event.
 
@@ -119,7 +119,7 @@ def matching(filters: Document) -> list[Document]:
     """The stored findings that a filter chooses, in the order of their import.
 
     Raises:
-        SecurityHubError: InvalidInputException where the filter is not one that AWS takes.
+        SecurityHubError: InvalidInputException if AWS rejects the filter.
     """
     finding_filters.check(filters)
     return [
@@ -130,7 +130,7 @@ def matching(filters: Document) -> list[Document]:
 
 
 def _import(finding: Document) -> Document | None:
-    """Store one valid finding and return it, or None where it is older than the stored one."""
+    """Store one valid finding and return it, or None if it's older than the stored one."""
     key = (finding["ProductArn"], finding["Id"])
     existing: Finding | None = state.findings.get(key)
     if existing is None:

@@ -15,7 +15,7 @@ def require() -> Hub:
     """The hub of the request's account and Region.
 
     Raises:
-        SecurityHubError: InvalidAccessException where Security Hub is not enabled.
+        SecurityHubError: InvalidAccessException if Security Hub isn't enabled.
     """
     hub: Hub | None = state.hubs.get(HUB_KEY)
     if hub is None:
@@ -74,7 +74,7 @@ def describe(request: Document) -> Document:
 
 
 def disable(_request: Document) -> Document:
-    """DisableSecurityHub: findings, insights and actions stay, as AWS keeps them for 90 days.
+    """DisableSecurityHub: findings, insights, and actions remain, because AWS keeps them for 90 days.
 
     Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_DisableSecurityHub.html
     """
@@ -84,7 +84,7 @@ def disable(_request: Document) -> Document:
 
 
 def enable_v2(_request: Document) -> Document:
-    """EnableSecurityHubV2: from now on each imported finding is sent in OCSF as well.
+    """EnableSecurityHubV2: from now on, each imported finding is also sent in OCSF.
 
     Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_EnableSecurityHubV2.html
     """

@@ -1,7 +1,7 @@
 """Botocore's model of Security Hub, and the requests checked against it.
 
 The model knows types, required members, enumerations and ranges, so none of them is written down a second
-time here. Constraints that only AWS's documentation states live beside the operation that they belong to.
+time here. Constraints that only AWS's documentation states are next to the operation that they belong to.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def service_model() -> ServiceModel:
 
 @cache
 def partition_of(region: str) -> str:
-    """The partition of a Region: `aws`, `aws-cn`, `aws-us-gov` and so on."""
+    """The partition of a Region: such as `aws` or `aws-cn`."""
     return str(_endpoints().get_partition_for_region(region))
 
 

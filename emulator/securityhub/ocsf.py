@@ -119,14 +119,14 @@ def _activity_of(finding: Document, *, is_new: bool) -> tuple[int, str]:
 
 
 def _severity_of(finding: Document, severity: Document) -> tuple[int, str]:
-    """A severity; a control that passes has none to speak of."""
+    """A severity, which is Informational for a control that passes."""
     if asff.passes(finding):
         return _SEVERITIES["INFORMATIONAL"]
     return _SEVERITIES.get(severity.get("Label", ""), _UNKNOWN)
 
 
 def _vendor_attributes(finding: Document) -> Document:
-    """What the product says of the severity, whatever a customer has made of it."""
+    """The product's own severity, even if a customer changed the finding's."""
     provider = finding.get("FindingProviderFields", {}).get("Severity") or finding.get("Severity", {})
     severity_id, severity = _severity_of(finding, provider)
     return {"severity_id": severity_id, "severity": severity}

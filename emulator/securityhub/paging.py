@@ -21,7 +21,7 @@ def page(listing: str, items: Sequence[Item], request: Document) -> tuple[Sequen
     """One page of a list.
 
     Args:
-        listing: What is listed; a token of one list is none of another.
+        listing: What is listed. A token of one list isn't valid for another.
         items: The whole list, in an order that holds between calls.
         request: The request, with `MaxResults` (1 to 100, default 100) and `NextToken`.
 
@@ -29,7 +29,7 @@ def page(listing: str, items: Sequence[Item], request: Document) -> tuple[Sequen
         The page, and `{"NextToken": ...}` where more follow or else an empty object.
 
     Raises:
-        SecurityHubError: InvalidInputException where the token is not one of this list's.
+        SecurityHubError: InvalidInputException if the token isn't from this list.
     """
     size = int(request.get("MaxResults") or MAX_RESULTS)
     query = _digest(listing, request)

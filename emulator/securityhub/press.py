@@ -16,10 +16,10 @@ MAX_RESULTS: Final = 100
 
 
 class PressError(Exception):
-    """A press that the console would not let happen, or that names what does not exist.
+    """A press that the console doesn't allow, or that names something that doesn't exist.
 
     Args:
-        status: The HTTP status: 400, or 404 where something does not exist.
+        status: The HTTP status: 400, or 404 if something doesn't exist.
         message: What is wrong and what to do.
     """
 
@@ -34,7 +34,7 @@ class Press:
 
     action_arn: str
     findings: tuple[tuple[str | None, str], ...] = ()
-    """ProductArn (None where only the id is known) and Id of each selected finding."""
+    """ProductArn (None if only the ID is known) and Id of each selected finding."""
     insight_arn: str | None = None
     result_values: tuple[str, ...] | None = None
     """The selected results of the insight, or None for all of them."""
@@ -52,7 +52,7 @@ def press(request: Press) -> list[Document]:
         The events that were sent, with their envelopes.
 
     Raises:
-        PressError: Nothing or too much is selected, or something named does not exist.
+        PressError: Nothing or too much is selected, or something that is named doesn't exist.
     """
     try:
         hub.require()

@@ -1,4 +1,4 @@
-"""What the service remembers, per account and Region, until the embedded AWS is reset or ends."""
+"""The state of the service, per account and Region, until the embedded AWS is reset or ends."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ finding_faults = AccountRegionScopedDict()
 
 
 def reset() -> None:
-    """Forget everything in every account and Region. `POST /_ministack/reset` calls it."""
+    """Delete everything in every account and Region. `POST /_ministack/reset` calls it."""
     for store in (hubs, hubs_v2, action_targets, findings, insights, call_faults, finding_faults):
         store.clear()
 

@@ -45,7 +45,7 @@ def register() -> None:
 
 
 def clear() -> None:
-    """Forget all automations."""
+    """Delete all automations."""
     _executions.clear()
 
 
@@ -58,7 +58,7 @@ def _running_instances() -> set[str]:
 
 
 def addressed_instances(command: dict[str, Any]) -> list[str]:
-    """The instances that a command names by id or by tag."""
+    """The instances that a command names by ID or by tag."""
     found = list(command.get("InstanceIds") or [])
     for block in command.get("Targets") or []:
         key, values = block.get("Key", ""), block.get("Values") or []

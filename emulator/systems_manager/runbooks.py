@@ -1,7 +1,7 @@
-"""AWS-owned Automation runbooks, as far as the embedded AWS has what they change: their steps, one by one.
+"""Automation runbooks owned by AWS, step by step, as far as the embedded AWS has what they change.
 
 A step calls with the role that was passed as AutomationAssumeRole, and only what that role's policies allow.
-A runbook that is not here is recorded as successful, and nothing is run.
+Any other runbook is recorded as successful, and nothing runs.
 
 Source: https://docs.aws.amazon.com/systems-manager-automation-runbooks/latest/userguide/automation-runbook-reference.html
 """
@@ -39,7 +39,7 @@ class _After(Enum):
 
 
 class _StepError(Exception):
-    """A step failed; the message says why."""
+    """A step failed. The message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ class _Step:
 
 
 def check_role(execution: Mapping[str, Any]) -> str | None:
-    """Return why a known runbook cannot act with the role it was given, or None."""
+    """Return why a known runbook can't act with the role that it was given, or None."""
     if execution["DocumentName"] not in _RUNBOOKS:
         return None
     role = "".join(execution["Parameters"].get(ASSUME_ROLE, []))
@@ -77,7 +77,7 @@ def check_role(execution: Mapping[str, Any]) -> str | None:
 
 
 def advance(execution: dict[str, Any]) -> None:
-    """Run the steps of an execution that has not ended, up to one that waits."""
+    """Run the steps of an execution that hasn't ended, up to one that waits."""
     if execution["AutomationExecutionStatus"] != "InProgress":
         return
     parameters = {name: "".join(values) for name, values in execution["Parameters"].items()}
