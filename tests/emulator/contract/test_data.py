@@ -165,7 +165,7 @@ RECORDS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "create", "members"), RECORDS, ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(("name", "create", "members"), RECORDS, ids=[record[0] for record in RECORDS])
 def test_a_record_has_the_members_that_are_used(name, create, members, account):
     create(account)
     record = list(found(name).values())[-1]
