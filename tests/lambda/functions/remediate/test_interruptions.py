@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from functions.remediate.logic import remediate_findings
 from functions.remediate.outcomes import Status
 from invocation.once import LEASE_SECONDS
+from remediations.contract import Plan, Remediation
+from securityhub.events import Resource
 
 # Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 RETRIES_AFTER_SECONDS = (60, 120)
@@ -165,3 +168,61 @@ def test_nothing_is_changed_after_the_lease_has_lapsed(world, new_event, setting
     ).reports
     assert report.outcome.status == Status.BUSY
     assert world.applied == []
+
+
+class Two:
+    """Two remediations of one finding, each of a resource of its own."""
+
+    def __init__(self, world):
+        self.world = world
+        world.others = {name: self._remediation(name) for name in ("AwsOne", "AwsTwo")}
+
+    def event(self, event):
+        (finding,) = event.findings
+        resources = tuple(Resource(type=name, id=name, region=None) for name in self.world.others)
+        return replace(event, findings=(replace(finding, resources=resources),))
+
+    def _remediation(self, name):
+        def plan(_finding, _session):
+            is_open = name in self.world.open
+            return Plan(resource=name, description="Close it", prior_state={}, is_needed=is_open)
+
+        return Remediation(
+            name=name,
+            control_ids=("EX.1",),
+            resource_types=(name,),
+            description="Closes what is open",
+            plan=plan,
+            apply=self.world.apply,
+            undo=self.world.undo,
+        )
+
+
+def test_all_remediations_of_a_finding_are_done_and_undone_whatever_is_interrupted(
+    world, new_event, interruptions, deliver
+):
+    two = Two(world)
+
+    def begin():
+        interruptions.left = None
+        others = world.others
+        world.forget()
+        world.others = others
+        event = two.event(new_event(1))
+        world.open = {"AwsOne", "AwsTwo"}
+        return event
+
+    def begin_undoing():
+        deliver(begin())
+        undo = two.event(new_event(1, action="UndoRemediation"))
+        world.open = set()
+        return undo
+
+    for _ in each_interruption(interruptions, deliver, begin):
+        assert world.open == set()
+        assert set(world.kept["finding/0"]) == {"AwsOne", "AwsTwo"}
+        assert world.notes["finding/0"][-1][0] == "RESOLVED"
+    for _ in each_interruption(interruptions, deliver, begin_undoing):
+        assert world.open == {"AwsOne", "AwsTwo"}
+        assert world.kept["finding/0"] == {}
+        assert world.notes["finding/0"][-1][0] == "NEW"
