@@ -65,10 +65,11 @@ class BaseFilter(ABC):
 
     def unusual_values(self) -> list[str]:
         """Why values that are valid are probably not meant, such as a control ID in the wrong case."""
+        conditions = self.conditions_by_path()
         return [
             f"{name} contains {condition.value!r}, but {reason}"
             for name, field in self.fields.items()
-            for condition in self.conditions_by_path().get(tuple(field.path.split(".")), ())
+            for condition in conditions.get(tuple(field.path.split(".")), ())
             if isinstance(condition, Exact) and isinstance(condition.value, str)
             if not is_token(condition.value) and (reason := field.usual(condition.value))
         ]

@@ -14,6 +14,7 @@ from securityhub_actions.patterns.texts import UndecidedError, text_of_both
 from securityhub_actions.tokens import is_token
 
 Conditions: TypeAlias = tuple[Condition, ...]
+_ByPath: TypeAlias = Mapping[Path, Conditions]
 
 _ABSENT: Final = Exists(present=False)
 _PRESENT: Final = Exists(present=True)
@@ -45,12 +46,13 @@ def overlap_of(left: BaseFilter, right: BaseFilter) -> Overlap | None:
     """
     patterns = [EventPattern.parse(one.to_event_pattern()) for one in (left, right)]
     single = left.single_valued_paths() | right.single_valued_paths()
-    if not may_overlap(*patterns, single_valued=single) or _severities_differ(left, right):
+    both = (left.conditions_by_path(), right.conditions_by_path())
+    if not may_overlap(*patterns, single_valued=single) or _severities_differ(left, both):
         return None
-    if any(_has_no_common_value(path, left, right) for path in _domains_of(left)):
+    if any(_has_no_common_value(_lists_at(path, both), domain) for path, domain in _domains_of(left).items()):
         return None
     try:
-        example = _Example(left, right).finding()
+        example = _Example(left, both, single).finding()
     except _UnknownValueError:
         return Overlap(example=None)
     event = {"source": "aws.securityhub", "detail-type": left.detail_type, "detail": {"findings": [example]}}
@@ -68,20 +70,19 @@ def _domains_of(findings: BaseFilter) -> Mapping[Path, Sequence[Scalar]]:
     }
 
 
-def _has_no_common_value(path: Path, left: BaseFilter, right: BaseFilter) -> bool:
-    lists = _lists_at(path, left, right)
+def _has_no_common_value(lists: Sequence[Conditions], domain: Iterable[Scalar]) -> bool:
     if any(condition == _ABSENT or is_token(condition.to_json()) for one in lists for condition in one):
         return False
-    return not any(_all_meet(lists, value) for value in _domains_of(left)[path])
+    return not any(_all_meet(lists, value) for value in domain)
 
 
-def _severities_differ(left: BaseFilter, right: BaseFilter) -> bool:
+def _severities_differ(findings: BaseFilter, both: Sequence[_ByPath]) -> bool:
     """Whether no severity label that both allow has a number that both allow."""
-    lists = [_lists_at(path, left, right) for path in _severity_paths(left)]
-    conditions = [condition for pair in lists for one in pair for condition in one]
+    of_label, of_number = (_lists_at(path, both) for path in _severity_paths(findings))
+    conditions = [condition for one in (*of_label, *of_number) for condition in one]
     if any(isinstance(condition, Exists) or is_token(condition.to_json()) for condition in conditions):
         return False
-    return next(_severities(left, *lists), None) is None
+    return next(_severities(findings, of_label, of_number), None) is None
 
 
 def _severity_paths(findings: BaseFilter) -> tuple[Path, Path]:
@@ -99,8 +100,8 @@ def _severities(
             yield from ((label, number) for number in numbers if _all_meet(of_number, number))
 
 
-def _lists_at(path: Path, *filters: BaseFilter) -> list[Conditions]:
-    return [conditions for one in filters if (conditions := one.conditions_by_path().get(path)) is not None]
+def _lists_at(path: Path, both: Iterable[_ByPath]) -> list[Conditions]:
+    return [one[path] for one in both if path in one]
 
 
 def _all_meet(lists: Iterable[Conditions], value: Scalar) -> bool:
@@ -110,10 +111,11 @@ def _all_meet(lists: Iterable[Conditions], value: Scalar) -> bool:
 class _Example:
     """Builds a finding that should match two filters."""
 
-    def __init__(self, left: BaseFilter, right: BaseFilter) -> None:
-        self._filters = (left, right)
-        self._paths = sorted({*left.conditions_by_path(), *right.conditions_by_path()})
-        self._single = left.single_valued_paths() | right.single_valued_paths()
+    def __init__(self, findings: BaseFilter, both: Sequence[_ByPath], single: Collection[str]) -> None:
+        self._findings = findings
+        self._both = both
+        self._paths = sorted({path for one in both for path in one})
+        self._single = single
 
     def finding(self) -> dict[str, Any]:
         finding: dict[str, Any] = {}
@@ -124,9 +126,9 @@ class _Example:
             if path in severities:
                 _put(finding, path, severities[path])
             elif f"{FINDINGS}.{'.'.join(path)}" in self._single:
-                lists = _lists_at(path, *self._filters)
+                lists = _lists_at(path, self._both)
                 if not all(_ABSENT in one for one in lists):
-                    _put(finding, path, _value_of(lists, _domains_of(self._filters[0]).get(path, ())))
+                    _put(finding, path, _value_of(lists, _domains_of(self._findings).get(path, ())))
             else:
                 values = self._values_in_array(path)
                 _put(finding, path, values[0] if len(values) == 1 else values)
@@ -135,16 +137,16 @@ class _Example:
 
     def _severities(self) -> Mapping[Path, Scalar]:
         """The label and the number, which belong together, if the filters have both."""
-        paths = _severity_paths(self._filters[0])
+        paths = _severity_paths(self._findings)
         if not set(paths) <= set(self._paths):
             return {}
-        of_label, of_number = (_lists_at(path, *self._filters) for path in paths)
-        found = next(_severities(self._filters[0], of_label, of_number), None)
+        of_label, of_number = (_lists_at(path, self._both) for path in paths)
+        found = next(_severities(self._findings, of_label, of_number), None)
         return dict(zip(paths, found, strict=True)) if found else {}
 
     def _values_in_array(self, path: Path) -> list[Scalar]:
         """One value that meets the conditions of both filters, or else one for each."""
-        lists = _lists_at(path, *self._filters)
+        lists = _lists_at(path, self._both)
         try:
             return [_value_of(lists)]
         except _UnknownValueError:
@@ -155,16 +157,16 @@ class _Example:
         if not paths:
             return
         try:
-            resources = [self._resource(paths, self._filters)]
+            resources = [self._resource(paths, self._both)]
         except _UnknownValueError:
-            resources = [self._resource(paths, [one]) for one in self._filters]
+            resources = [self._resource(paths, [one]) for one in self._both]
         finding[paths[0][0]] = [resource for resource in resources if resource]
 
     @staticmethod
-    def _resource(paths: Iterable[Path], filters: Iterable[BaseFilter]) -> dict[str, Any]:
+    def _resource(paths: Iterable[Path], both: Sequence[_ByPath]) -> dict[str, Any]:
         resource: dict[str, Any] = {}
         for path in paths:
-            if lists := _lists_at(path, *filters):
+            if lists := _lists_at(path, both):
                 _put(resource, path[1:], _value_of(lists))
         return resource
 

@@ -133,7 +133,19 @@ def may_overlap(left: EventPattern, right: EventPattern, *, single_valued: Colle
 
 
 def _are_disjoint(left: Iterable[Condition], right: Iterable[Condition]) -> bool:
-    return all(excludes(one, other) for one, other in product(left, right))
+    # Long lists, such as of account IDs, consist of plain texts, which need no comparison in pairs.
+    plain_left, plain_right = ({one for one in side if _is_plain_text(one)} for side in (left, right))
+    return plain_left.isdisjoint(plain_right) and all(
+        excludes(one, other)
+        for one, other in product(left, right)
+        if one not in plain_left or other not in plain_right
+    )
+
+
+def _is_plain_text(condition: Condition) -> bool:
+    if not isinstance(condition, Exact) or not isinstance(condition.value, str):
+        return False
+    return not condition.literal and not condition.address_digits and not is_token(condition.value)
 
 
 def implies(special: Condition, general: Condition) -> bool:
