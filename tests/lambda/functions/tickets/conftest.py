@@ -137,7 +137,7 @@ class World:
         self.template = template
         self.store = store
         self.turns = None
-        for name in ("claim", "complete", "release"):
+        for name in ("claim", "complete", "release", "recall", "keep"):
             setattr(store, name, self._interruptible(getattr(store, name)))
         self.forget()
 
