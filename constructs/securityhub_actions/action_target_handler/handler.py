@@ -161,14 +161,14 @@ class ActionTargetResource:
     def _delete(self, request: Request, patience: Patience) -> str:
         # Any other ID is that of a failed Create, or of something that this resource never created.
         if request.place.owns(request.physical_id) and not adopts(required_fields(request.properties)):
-            # CloudFormation sends the properties of the resource that it deletes, also after a replacement.
+            # CloudFormation sends the properties of the resource that it deletes, also after a replacement:
+            # https://github.com/aws/aws-cdk/pull/29581
             own = ActionTarget.from_properties(request.properties)
             if not self._hub(request, patience).delete(request.physical_id, own):
                 log(
                     logging.WARNING,
-                    {},
+                    request.event,
                     outcome="RETAINED",
-                    kept=request.physical_id,
                     reason="The action isn't deleted, because this stack didn't give it its name and "
                     "description. Delete it if nothing uses it.",
                 )
@@ -191,7 +191,7 @@ class ActionTargetResource:
         try:
             status = patience.run(lambda: self.read_stack_status(request.stack_id, request.place.region))
         except (ClientError, RequestFailedError) as error:
-            log(logging.WARNING, {}, outcome="STACK_STATUS_UNKNOWN", reason=str(error))
+            log(logging.WARNING, request.event, outcome="STACK_STATUS_UNKNOWN", reason=str(error))
             return False
         return status == "UPDATE_ROLLBACK_IN_PROGRESS"
 

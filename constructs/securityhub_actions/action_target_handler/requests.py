@@ -91,6 +91,7 @@ class ActionTarget:
 class Request:
     """A valid request from CloudFormation."""
 
+    event: Mapping[str, Any]
     request_type: str
     request_id: str
     stack_id: str
@@ -115,6 +116,7 @@ class Request:
             )
         stack_id = _required_text(event, "StackId")
         return cls(
+            event=event,
             request_type=request_type,
             request_id=request_id,
             stack_id=stack_id,
