@@ -45,7 +45,11 @@ _ENVIRONMENTS: Final = {
         "IDEMPOTENCY_TABLE": "done",
         "AWS_STS_REGIONAL_ENDPOINTS": "regional",
     },
-    "tickets": {"IDEMPOTENCY_TABLE": "done", "TICKET_TABLE": "tickets"},
+    "tickets": {
+        "IDEMPOTENCY_TABLE": "done",
+        "TICKET_TABLE": "tickets",
+        "TICKETS_PER_ACCOUNT_AND_HOUR": "30",
+    },
 }
 
 _START: Final = """

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from aws_cdk import Annotations, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
@@ -15,16 +18,19 @@ from constructs import Construct
 from securityhub_actions import CustomActionRule, ImportedFindingsRule, LoggedFunction, targets
 from securityhub_actions.filters import FindingFilter
 from securityhub_actions.patterns import Exists
-from stacks.alarms import watch
+from stacks.alarms import alarm, watch
 from stacks.app_function import app_function
 from stacks.dependency_layer import ticket_dependency_layer
 from stacks.done_table import done_table, done_table_statement
 from stacks.finding_turns import share_turns
 from stacks.findings_queue import findings_queue
 from stacks.settings import TicketingSettings
+from stacks.settings.ticketing import TrackerSettings
 
 _TIMEOUT: Final = Duration.minutes(5)
 _FIELD: Final = "Tickets"
+# As lambda/functions/tickets/ticket_table.py names it.
+_WATCHED_INDEX: Final = "Watched"
 
 
 class TicketingStack(Stack):
@@ -65,6 +71,7 @@ class TicketingStack(Stack):
         self._resolve_tickets(settings)
         if settings.automatic.enabled:
             self._open_automatically(settings)
+        self._look_again_every_hour()
         watch(self)
 
     def _open_automatically(self, settings: TicketingSettings) -> None:
@@ -81,6 +88,34 @@ class TicketingStack(Stack):
             findings=settings.automatic.filter,
             description="Queues imported findings that are to get a ticket",
             targets=[targets.SqsQueue(queue)],
+        )
+
+    def _look_again_every_hour(self) -> None:
+        """Open tickets that were held back as the limits allow, and raise an alarm while there are any."""
+        rule = events.Rule(
+            self,
+            "EveryHour",
+            description="Opens tickets that were held back, and looks at findings that no event may come for",
+            schedule=events.Schedule.rate(Duration.hours(1)),
+        )
+        rule.add_target(targets.LambdaFunction(self.function))
+        held_back = logs.MetricFilter(
+            self,
+            "HeldBackMetric",
+            log_group=self.function.log_group,
+            filter_pattern=logs.FilterPattern.string_value("$.message", "=", "Tickets held back"),
+            metric_namespace="SecurityHubActions",
+            metric_name=f"{self.stack_name}-TicketsHeldBack",
+            metric_value="$.held_back",
+        )
+        alarm(
+            self,
+            "HeldBackAlarm",
+            held_back.metric(period=Duration.hours(1), statistic=cloudwatch.Stats.SUM),
+            above=0,
+            description="An account has more new findings than tickets_per_account_and_hour in settings.toml "
+            "allows. Their tickets are held back and opened hour by hour. Find out what imports the "
+            "findings, or raise the limit.",
         )
 
     def _resolve_tickets(self, settings: TicketingSettings) -> None:
@@ -112,7 +147,7 @@ class TicketingStack(Stack):
 
     def _tickets(self) -> dynamodb.Table:
         """The tickets of each finding. The table is retained, or every finding would get another ticket."""
-        return dynamodb.Table(
+        table = dynamodb.Table(
             self,
             "Tickets",
             partition_key=dynamodb.Attribute(name="finding", type=dynamodb.AttributeType.STRING),
@@ -124,6 +159,14 @@ class TicketingStack(Stack):
             encryption=dynamodb.TableEncryption.AWS_MANAGED,
             removal_policy=RemovalPolicy.RETAIN,
         )
+        table.add_global_secondary_index(
+            index_name=_WATCHED_INDEX,
+            partition_key=dynamodb.Attribute(name="watched", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="since", type=dynamodb.AttributeType.STRING),
+            projection_type=dynamodb.ProjectionType.INCLUDE,
+            non_key_attributes=["account", "findingId", "productArn", "state"],
+        )
+        return table
 
     def _function(self, settings: TicketingSettings, *, tracing: bool) -> LoggedFunction:
         done, tickets = done_table(self), self._tickets()
@@ -147,6 +190,7 @@ class TicketingStack(Stack):
         hub = self.format_arn(service="securityhub", resource="hub", resource_name="default")
         for actions, resources in (
             (["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], [tickets.table_arn]),
+            (["dynamodb:Query"], [f"{tickets.table_arn}/index/{_WATCHED_INDEX}"]),
             (["securityhub:BatchUpdateFindings", "securityhub:GetFindings"], [hub]),
         ):
             role.add_to_policy(iam.PolicyStatement(actions=actions, resources=resources))
@@ -155,8 +199,8 @@ class TicketingStack(Stack):
 
     def _allow_secrets(self, role: iam.Role, settings: TicketingSettings) -> None:
         """Allow reading only the values of the secrets."""
-        for tracker, name in _enabled(settings):
-            secret = secretsmanager.Secret.from_secret_name_v2(self, f"{tracker}Secret", name)
+        for name, tracker in _enabled(settings):
+            secret = secretsmanager.Secret.from_secret_name_v2(self, f"{name}Secret", tracker.secret_name)
             # Secrets Manager appends a hyphen and 6 characters to the name.
             role.add_to_policy(
                 iam.PolicyStatement(
@@ -165,15 +209,15 @@ class TicketingStack(Stack):
             )
 
 
-def _enabled(settings: TicketingSettings) -> list[tuple[str, str]]:
-    """The enabled trackers, by their names in the environment, with the names of their secrets."""
+def _enabled(settings: TicketingSettings) -> list[tuple[str, TrackerSettings]]:
+    """The enabled trackers, by their names in the environment."""
     trackers = {
         "jira": settings.jira,
         "servicenow": settings.service_now,
         "pagerduty": settings.pager_duty,
         "slack": settings.slack,
     }
-    return [(name, tracker.secret_name) for name, tracker in trackers.items() if tracker.enabled]
+    return [(name, tracker) for name, tracker in trackers.items() if tracker.enabled]
 
 
 def _tracker_environment(settings: TicketingSettings) -> Mapping[str, str]:
@@ -212,5 +256,8 @@ def _tracker_environment(settings: TicketingSettings) -> Mapping[str, str]:
     enabled = [name for name, _ in _enabled(settings)]
     return {
         "TRACKERS": ",".join(enabled),
+        "TICKETS_PER_ACCOUNT_AND_HOUR": ",".join(
+            str(tracker.tickets_per_account_and_hour) for _, tracker in _enabled(settings)
+        ),
         **{key: value for name in enabled for key, value in variables[name].items()},
     }

@@ -59,16 +59,24 @@ class AutomaticTicketsSettings(Section):
         return findings
 
 
-class _TrackerSettings(Section):
+class TrackerSettings(Section):
+    """What the trackers have in common."""
+
     enabled: bool = Field(description="true or false, whether tickets are opened in this tracker")
     secret_name: str = Field(
         pattern=STORED_NAME,
         description="the name, not the ARN, of a secret in Secrets Manager that contains a JSON object with "
         "the members in docs/tickets.md; up to 512 letters, digits, and /_+=.@-",
     )
+    tickets_per_account_and_hour: int = Field(
+        ge=1,
+        le=10_000,
+        description="a whole number from 1 to 10000, the tickets that are opened in an hour without a press "
+        "about the findings of one account; the others are held back until the limit allows",
+    )
 
 
-class JiraSettings(_TrackerSettings):
+class JiraSettings(TrackerSettings):
     """Issues in a project in Jira Cloud or Jira Data Center."""
 
     url: str = Field(pattern=HTTPS_URL, description=URL_DESCRIPTION.format("https://example.atlassian.net"))
@@ -85,7 +93,7 @@ class JiraSettings(_TrackerSettings):
     )
 
 
-class ServiceNowSettings(_TrackerSettings):
+class ServiceNowSettings(TrackerSettings):
     """Incidents in ServiceNow."""
 
     url: str = Field(pattern=HTTPS_URL, description=URL_DESCRIPTION.format("https://example.service-now.com"))
@@ -96,7 +104,7 @@ class ServiceNowSettings(_TrackerSettings):
     )
 
 
-class PagerDutySettings(_TrackerSettings):
+class PagerDutySettings(TrackerSettings):
     """Incidents of a PagerDuty service."""
 
     url: str = Field(
@@ -109,7 +117,7 @@ class PagerDutySettings(_TrackerSettings):
     )
 
 
-class SlackThreadsSettings(_TrackerSettings):
+class SlackThreadsSettings(TrackerSettings):
     """Messages in a Slack channel, marked when the finding is settled."""
 
     url: str = Field(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tools.deploy import deploy
 
 STACK = "SecurityHubTicketing"
 HOME = "eu-west-1"
+MEMBER = "444455556666"
 TEMPLATE = json.loads(
     (Path(__file__).resolve().parents[1] / "events" / "custom_action_1_finding.json").read_text()
 )["detail"]["findings"][0]
@@ -82,6 +84,16 @@ def links(aws, finding):
 
 def issues(vendors, finding):
     return [issue for issue in vendors.jira.issues.values() if finding["Id"] in json.dumps(issue.description)]
+
+
+def resource(aws, construct_id):
+    """The physical ID of one of the stack's resources."""
+    (found,) = (
+        one["PhysicalResourceId"]
+        for one in aws.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
+        if one["LogicalResourceId"][:-8] == construct_id
+    )
+    return found
 
 
 def queued(aws):
@@ -182,6 +194,36 @@ def test_a_control_that_could_not_be_evaluated_after_it_passed_gets_no_second_ti
     app.wait_until(lambda: len(issues(vendors, finding)) == 2, what="the ticket for the failure")
     app.wait_until(lambda: queued(app) == 0, what="the last message")
     assert [issue.status for issue in issues(vendors, finding)].count("Open") == 1
+
+
+def test_tickets_beyond_the_limit_are_held_back_and_opened_when_it_allows(app, vendors):
+    limit = load_shipped_settings().ticketing.pager_duty.tickets_per_account_and_hour
+    counters = [
+        f"tickets#PagerDuty#{MEMBER}#{datetime.now(UTC) + timedelta(hours=ahead):%Y-%m-%dT%H}"
+        for ahead in (0, 1)
+    ]
+    done, function = resource(app, "Done"), resource(app, "Function")
+    for counter in counters:
+        item = {"id": {"S": counter}, "opened": {"N": str(limit)}}
+        app.client("dynamodb").put_item(TableName=done, Item=item)
+    finding = finding_of("held", severity="CRITICAL", AwsAccountId=MEMBER)
+    import_findings(app, [finding])
+    app.wait_until(
+        lambda: links(app, finding).endswith("; PagerDuty held back"), what="the link and the note"
+    )
+    assert "Ticket held back: PagerDuty. The account has reached" in stored(app, finding)["Note"]["Text"]
+    hourly = json.dumps({"source": "aws.events", "detail-type": "Scheduled Event", "id": "1", "detail": {}})
+    client = app.client("lambda")
+    assert json.loads(client.invoke(FunctionName=function, Payload=hourly)["Payload"].read())["findings"]
+    assert links(app, finding).endswith("; PagerDuty held back")
+
+    for counter in counters:
+        app.client("dynamodb").delete_item(TableName=done, Key={"id": {"S": counter}})
+    (report,) = json.loads(client.invoke(FunctionName=function, Payload=hourly)["Payload"].read())["findings"]
+    assert report["tickets"]["PagerDuty"].startswith("open ")
+    assert len(issues(vendors, finding)) == 1
+    assert "held back" not in links(app, finding)
+    app.wait_until(lambda: queued(app) == 0, what="the last message")
 
 
 def test_while_a_tracker_is_down_the_other_has_its_tickets_and_no_finding_is_lost(app, vendors):

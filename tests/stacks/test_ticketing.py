@@ -7,6 +7,7 @@ from aws_cdk import App, Environment
 from aws_cdk.assertions import Match, Template
 
 import app
+from functions.tickets.ticket_table import WATCHED_INDEX
 from functions.tickets.trackers import enabled_trackers
 from stacks.ticketing import TicketingStack
 from tests.shipped_settings import load_shipped_settings
@@ -121,10 +122,49 @@ def test_every_rule_has_a_queue_of_its_own_and_the_function_knows_which_is_for_n
 
 def test_without_the_automatic_rule_pressed_tickets_are_resolved_all_the_same(new_template):
     template = new_template(automatic={"enabled": False})
-    template.resource_count_is("AWS::Events::Rule", 2)
+    template.resource_count_is("AWS::Events::Rule", 3)
     assert pattern_of(template, "TicketedFindings")
     template.resource_count_is("AWS::Lambda::EventSourceMapping", 1)
     assert "NEW_FINDINGS_QUEUE" not in json.dumps(template.to_json())
+
+
+def test_held_back_tickets_are_looked_at_every_hour_and_raise_an_alarm(template):
+    (function,) = template.find_resources(
+        "AWS::Lambda::Function", {"Properties": {"Handler": "functions.tickets.handler.handle"}}
+    )
+    template.has_resource_properties(
+        "AWS::Events::Rule",
+        {
+            "ScheduleExpression": "rate(1 hour)",
+            "Targets": [
+                Match.object_like(
+                    {"Arn": {"Fn::GetAtt": [function, "Arn"]}, "DeadLetterConfig": Match.any_value()}
+                )
+            ],
+        },
+    )
+    metric = {"MetricName": "Ticketing-TicketsHeldBack"}
+    template.has_resource_properties(
+        "AWS::Logs::MetricFilter",
+        {
+            "FilterPattern": '{ $.message = "Tickets held back" }',
+            "MetricTransformations": [Match.object_like({**metric, "MetricValue": "$.held_back"})],
+        },
+    )
+    template.has_resource_properties("AWS::CloudWatch::Alarm", {**metric, "Threshold": 0})
+    template.has_resource_properties(
+        "AWS::Lambda::Function",
+        {"Environment": {"Variables": Match.object_like({"TICKETS_PER_ACCOUNT_AND_HOUR": "30,30,10,30"})}},
+    )
+
+
+def test_the_function_may_read_only_the_index_that_it_uses(template):
+    index = [one for one in statements(template) if "/index/" in json.dumps(one["Resource"])]
+    assert [one["Action"] for one in index] == ["dynamodb:Query"]
+    assert "/index/Watched" in json.dumps(index)
+    (table,) = template.find_resources("AWS::DynamoDB::Table", {"DeletionPolicy": "Retain"}).values()
+    (found,) = table["Properties"]["GlobalSecondaryIndexes"]
+    assert found["IndexName"] == WATCHED_INDEX
 
 
 def test_imported_findings_wait_in_a_queue_and_are_worked_on_a_few_at_a_time(template):

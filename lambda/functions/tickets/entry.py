@@ -25,6 +25,7 @@ class ChangedMeanwhileError(Exception):
 class State(StrEnum):
     """How far a ticket has come."""
 
+    HELD = "held"
     OPENING = "opening"
     OPEN = "open"
     RESOLVING = "resolving"
@@ -40,21 +41,26 @@ class Sighting:
         moment: Orders the sightings of a finding, however late or often they are delivered.
         pressed: Whether an analyst asked for a ticket.
         passes_filter: Whether the finding passes the filter for tickets without a press.
+        releases: Whether a ticket that was held back may be opened now, if the limit allows. Default: False.
     """
 
     finding: Finding
     moment: Moment
     pressed: bool
     passes_filter: bool
+    releases: bool = False
 
     @classmethod
-    def of(cls, finding: Finding, event: FindingsEvent, *, passes_filter: bool) -> Sighting:
+    def of(
+        cls, finding: Finding, event: FindingsEvent, *, passes_filter: bool, releases: bool = False
+    ) -> Sighting:
         """Return a finding as an event shows it."""
         return cls(
             finding=finding,
             moment=(finding.updated_at or event.time, event.time),
             pressed=isinstance(event, CustomActionEvent),
             passes_filter=passes_filter,
+            releases=releases,
         )
 
     def as_it_is_now(self, finding: Finding) -> Sighting:
@@ -100,6 +106,8 @@ class Entry:
         ticket: This generation's ticket; None while it is opening, or if it never was.
         earlier: The last ticket of the generations before.
         told: Whether the finding says so.
+        unlinked: Whether Security Hub refused the field with the links, so that no rule matches the finding.
+        account: ID of the account that the finding is about.
         revision: Grows with every change.
     """
 
@@ -111,7 +119,15 @@ class Entry:
     ticket: Ticket | None = None
     earlier: Ticket | None = None
     told: bool = False
+    unlinked: bool = False
+    account: str = ""
     revision: int = 0
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether the finding has to be looked at every hour, because no event may ask for what is next."""
+        is_unfinished = self.state in (State.HELD, State.OPENING)
+        return is_unfinished or (self.unlinked and self.state is not State.RESOLVED)
 
 
 class Step(Enum):
@@ -124,6 +140,7 @@ class Step(Enum):
         GIVE_UP: Find that ticket, but open none.
         RESOLVE: Decide that the ticket is to be closed.
         CLOSE: Close it.
+        DROP: Forget that a ticket was held back, because it is no longer wanted.
         REMEMBER: Keep the newer sighting, and nothing else.
     """
 
@@ -133,6 +150,7 @@ class Step(Enum):
     GIVE_UP = auto()
     RESOLVE = auto()
     CLOSE = auto()
+    DROP = auto()
     REMEMBER = auto()
 
 
@@ -152,7 +170,10 @@ def next_step(entry: Entry | None, sighting: Sighting) -> Step:
         and sighting.verdict != entry.verdict
     )
     step = Step.REMEMBER if is_newer and not sighting.pressed else Step.NOTHING
-    if entry.state is State.OPENING:
+    if entry.state is State.HELD:
+        is_wanted = sighting.pressed or (sighting.releases and not sighting.verdict)
+        step = Step.BEGIN if is_wanted else Step.DROP if settles else step
+    elif entry.state is State.OPENING:
         # An attempt stopped halfway. Any newer event finishes it, or cleans up if it is no longer wanted.
         unfinished = Step.GIVE_UP if settles else Step.NOTHING
         is_wanted = sighting.wants_ticket or (is_newer and not sighting.verdict)
@@ -170,16 +191,34 @@ def next_step(entry: Entry | None, sighting: Sighting) -> Step:
     return step
 
 
+def generation_to_open(entry: Entry | None) -> int:
+    """Return the number of the ticket that is opened next, or that is being opened."""
+    if entry is None:
+        return 1
+    return entry.generation if entry.state in (State.HELD, State.OPENING) else entry.generation + 1
+
+
 def begun(entry: Entry | None, sighting: Sighting, now: datetime) -> Entry:
     """Return the entry of the next generation's first attempt."""
     return Entry(
-        generation=entry.generation + 1 if entry else 1,
+        generation=generation_to_open(entry),
         state=State.OPENING,
         since=now,
         seen=sighting.moment,
         verdict=sighting.verdict,
         earlier=(entry.ticket or entry.earlier) if entry else None,
+        account=sighting.finding.aws_account_id,
     )
+
+
+def held(entry: Entry | None, sighting: Sighting, now: datetime) -> Entry:
+    """Return the entry of a ticket that the limit doesn't allow yet."""
+    return replace(begun(entry, sighting, now), state=State.HELD)
+
+
+def dropped(entry: Entry, sighting: Sighting) -> Entry:
+    """Return the entry of a ticket that was held back until it was no longer wanted."""
+    return remembered(replace(entry, state=State.RESOLVED, told=False), sighting)
 
 
 def opened(entry: Entry, ticket: Ticket) -> Entry:

@@ -9,8 +9,11 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.tickets.logic import Invocation, Services, handle_findings
-from functions.tickets.outcomes import TicketsIncompleteError
+from functions.tickets.hourly import look_again
+from functions.tickets.hourly_limits import HourlyLimits, limits_of
+from functions.tickets.logic import handle_findings
+from functions.tickets.outcomes import Summary, TicketsIncompleteError
+from functions.tickets.services import Invocation, Services
 from functions.tickets.ticket_table import TicketTable
 from functions.tickets.trackers import enabled_trackers
 from functions.tickets.write_back import has_field
@@ -34,10 +37,14 @@ NEW_FINDINGS_QUEUE: Final = os.environ.get("NEW_FINDINGS_QUEUE", "")
 
 # Made once a container, so that wrong settings show at cold start and connections are reused.
 dynamodb = create_client("dynamodb")
+tickets = TicketTable(dynamodb, required(os.environ, "TICKET_TABLE"))
+trackers = enabled_trackers(os.environ, Secrets().get)
+done_table = required(os.environ, "IDEMPOTENCY_TABLE")
 services = Services(
-    trackers=enabled_trackers(os.environ, Secrets().get),
-    tickets=TicketTable(dynamodb, required(os.environ, "TICKET_TABLE")),
-    once=RememberedWork.in_table(dynamodb, required(os.environ, "IDEMPOTENCY_TABLE")),
+    trackers=trackers,
+    limits=HourlyLimits(dynamodb, done_table, limits_of(os.environ, trackers)),
+    tickets=tickets,
+    once=RememberedWork.in_table(dynamodb, done_table),
     security_hub=client.SecurityHub(client.create_client()),
     turns=Turns.from_environment(os.environ),
 )
@@ -46,6 +53,8 @@ services = Services(
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.EVENT_BRIDGE)
 def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
     """Open or resolve the tickets of a custom action's findings, or of a batch of imported findings.
+
+    A scheduled event opens tickets that were held back.
 
     Args:
         event: The EventBridge event as sent, or an SQS event with such events as messages.
@@ -59,6 +68,9 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
         TicketsIncompleteError: Something failed for some findings. All others are done.
     """
     invocation = Invocation(request_id=context.aws_request_id, function_arn=context.invoked_function_arn)
+    if event.get("detail-type") == "Scheduled Event":
+        summary = look_again(tickets, services=services, invocation=invocation)
+        return _reported(summary, event_id=str(event.get("id")))
     if "Records" not in event:
         return _handle(event, invocation, None)
 
@@ -92,9 +104,16 @@ def _handle(event: object, invocation: Invocation, record: SQSRecord | None) -> 
         passes_filter=record is not None and _passes_filter(parsed, record),
         is_late=record is not None and int(record.attributes.approximate_receive_count or 1) > 1,
     )
+    return _reported(summary, event_id=parsed.event_id)
+
+
+def _reported(summary: Summary, *, event_id: str) -> dict[str, object]:
     report = summary.to_json()
+    if summary.held_back:
+        # The alarm of the stack counts these lines.
+        logger.warning("Tickets held back", extra={"event_id": event_id, "held_back": summary.held_back})
     if summary.failures:
-        logger.error("Tickets incomplete", extra={"event_id": parsed.event_id, "summary": report})
+        logger.error("Tickets incomplete", extra={"event_id": event_id, "summary": report})
         raise TicketsIncompleteError(summary)
-    logger.info("Findings handled", extra={"event_id": parsed.event_id, "summary": report})
+    logger.info("Findings handled", extra={"event_id": event_id, "summary": report})
     return report

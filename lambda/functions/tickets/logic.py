@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final, NoReturn, Protocol, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 from functions.tickets.contract import Ticket, Tracker
 from functions.tickets.entry import (
@@ -18,18 +17,22 @@ from functions.tickets.entry import (
     Step,
     begun,
     draft_of,
+    dropped,
+    generation_to_open,
     given_up,
+    held,
     next_step,
     opened,
     remembered,
     resolved,
     resolving,
 )
-from functions.tickets.outcomes import Report, Summary
+from functions.tickets.outcomes import HELD_BACK, Report, Summary
+from functions.tickets.services import Invocation, Services
 from functions.tickets.write_back import compose_note, fields_to_write, has_links, status_to_write
 from securityhub.events import CustomActionEvent, Finding, FindingsEvent
-from securityhub.findings.turns import Turns, Update, write_in_turns
-from securityhub.findings.updates import FindingsUpdater, distinct, with_earlier_note
+from securityhub.findings.turns import Update, write_in_turns
+from securityhub.findings.updates import FIELDS, distinct, with_earlier_note
 
 SECURITY_HUB: Final = "Security Hub"
 # A tracker that only ever times out must leave time for the others, within the function's 5 minutes.
@@ -41,76 +44,16 @@ _MAX_STEPS: Final = 10
 _Answer = TypeVar("_Answer")
 
 
-class Tickets(Protocol):
-    """Where it is remembered which finding has which ticket."""
-
-    def load(self, finding: Finding, tracker: str) -> Entry | None:
-        """Return what is remembered, as it is at this moment."""
-
-    def load_all(self, finding: Finding) -> Mapping[str, Entry]:
-        """Return what is remembered, by tracker."""
-
-    def save(self, finding: Finding, tracker: str, entry: Entry, *, replacing: Entry | None) -> Entry:
-        """Remember an entry in place of another, or of none, and return it as it is remembered.
-
-        Raises:
-            ChangedMeanwhileError: There is something else by now.
-        """
-
-
-class Findings(FindingsUpdater, Protocol):
-    """What is needed of Security Hub."""
-
-    def get_finding(self, finding: Finding) -> Finding | None:
-        """Return a finding as it is now, or None where it is gone."""
-
-
-class Once(Protocol):
-    """Does a piece of work once for each key, and never twice at a time."""
-
-    def run(
-        self, key: Mapping[str, str], work: Callable[[], dict[str, object]]
-    ) -> tuple[dict[str, object], bool]:
-        """Return the work's result, and whether it had been done before. Work that raises is not done."""
-
-    def confirm(self) -> None:
-        """Raise an error if another invocation may have taken over the work that is being done."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
-    """What the logic needs of the world outside."""
-
-    trackers: tuple[Tracker, ...]
-    tickets: Tickets
-    once: Once
-    security_hub: Findings
-    turns: Turns | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invocation:
-    """What Lambda says about this invocation, and what was learnt in it.
-
-    Attributes:
-        request_id: Lambda's request id.
-        function_arn: ARN of the function, the notes' author.
-        clock: Seconds that pass.
-        lost: By tracker, the seconds that went into calls that failed.
-    """
-
-    request_id: str
-    function_arn: str
-    clock: Callable[[], float] = time.monotonic
-    lost: dict[str, float] = field(default_factory=dict)
-
-
 class NotWrittenError(Exception):
     """Security Hub did not update a finding."""
 
 
 class TooSlowError(Exception):
     """A tracker has used up this invocation's patience."""
+
+
+class _HeldBackError(Exception):
+    """Ends an opening that the limit doesn't allow without its being remembered as done."""
 
 
 class _ToldError(Exception):
@@ -124,6 +67,7 @@ def handle_findings(
     invocation: Invocation,
     passes_filter: bool = False,
     is_late: bool = False,
+    releases: bool = False,
 ) -> Summary:
     """Open, or resolve, the tickets of every finding of an event, and write to each what happened.
 
@@ -141,6 +85,7 @@ def handle_findings(
         passes_filter: Whether the rule for tickets without a press let the event pass. Otherwise a ticket is
             opened only for a press. Default: False.
         is_late: Whether it may be half an hour and more since the event was sent.
+        releases: Whether tickets that were held back may be opened now. Default: False.
 
     Returns:
         What became of every finding; the caller decides what a failure means.
@@ -151,6 +96,7 @@ def handle_findings(
         invocation=invocation,
         passes_filter=passes_filter,
         is_late=is_late,
+        releases=releases,
     )
     return Summary(
         reports=tuple(run.report_of(finding) for finding in distinct(event.findings)),
@@ -167,6 +113,7 @@ class _Run:
     invocation: Invocation
     passes_filter: bool
     is_late: bool
+    releases: bool
 
     def report_of(self, finding: Finding) -> Report:
         """Do what is to be done about one finding in all trackers, whatever happens."""
@@ -193,7 +140,7 @@ class _Run:
         return Report(finding=finding, tickets=tickets, failures=failures)
 
     def _sighting(self, finding: Finding) -> Sighting:
-        sighting = Sighting.of(finding, self.event, passes_filter=self.passes_filter)
+        sighting = Sighting.of(finding, self.event, passes_filter=self.passes_filter, releases=self.releases)
         current = self.services.security_hub.get_finding(finding) if self.is_late else None
         return sighting.as_it_is_now(current) if current else sighting
 
@@ -211,16 +158,17 @@ class _Run:
                 elif entry and entry.ticket and step is Step.CLOSE:
                     self._close(finding, tracker, entry, entry.ticket)
                 elif entry:
-                    change = resolving if step is Step.RESOLVE else remembered
+                    change = {Step.RESOLVE: resolving, Step.DROP: dropped}.get(step, remembered)
                     tickets.save(finding, tracker.name, change(entry, sighting), replacing=entry)
             except ChangedMeanwhileError:
                 continue
+            except _HeldBackError:
+                return tickets.load(finding, tracker.name)
         raise ChangedMeanwhileError("others keep changing what is remembered of the ticket")
 
     def _settle_opening(self, sighting: Sighting, tracker: Tracker, entry: Entry | None) -> None:
         """Open the next ticket, or bring an attempt that stopped halfway to its end; one at a time."""
-        is_opening = entry is not None and entry.state is State.OPENING
-        generation = (entry.generation if entry else 0) + (not is_opening)
+        generation = generation_to_open(entry)
         key = {
             "product": sighting.finding.product_arn,
             "finding": sighting.finding.id,
@@ -236,6 +184,7 @@ class _Run:
         step = next_step(entry, sighting)
         ticket: Ticket | None = None
         if step is Step.BEGIN:
+            self._require_limit(sighting, tracker, entry)
             # Before the tracker is called: what happens next may be the end of this process.
             marker = begun(entry, sighting, datetime.now(UTC))
             entry = tickets.save(finding, tracker.name, marker, replacing=entry)
@@ -250,6 +199,15 @@ class _Run:
         settled = opened(entry, ticket) if ticket else given_up(entry, sighting)
         tickets.save(finding, tracker.name, settled, replacing=entry)
         return {"ticket": ticket.id if ticket else None}
+
+    def _require_limit(self, sighting: Sighting, tracker: Tracker, entry: Entry | None) -> None:
+        """Hold the ticket back unless an analyst asks for it, or the limit allows one more."""
+        finding, tickets = sighting.finding, self.services.tickets
+        if sighting.pressed or self.services.limits.take(finding.aws_account_id, tracker.name):
+            return
+        if entry is None or entry.state is not State.HELD:
+            tickets.save(finding, tracker.name, held(entry, sighting, datetime.now(UTC)), replacing=entry)
+        raise _HeldBackError
 
     def _close(self, finding: Finding, tracker: Tracker, entry: Entry, ticket: Ticket) -> None:
         reason = f"Security Hub has the finding with {entry.verdict}."
@@ -287,7 +245,7 @@ class _Run:
         return {
             name: entry
             for name, entry in entries.items()
-            if (entry.state in (State.OPEN, State.RESOLVED) and not entry.told)
+            if (entry.state in (State.HELD, State.OPEN, State.RESOLVED) and not entry.told)
             or (entry.state is State.OPEN and seen_without)
         }
 
@@ -303,6 +261,7 @@ class _Run:
             for name, entry in entries.items()
             if name in news or (resolves and entry.state is State.RESOLVED)
         }
+        unlinked = False
         for item in write_in_turns(
             [finding],
             compose=lambda now: self._update(now, told, news, entries),
@@ -312,8 +271,9 @@ class _Run:
         ):
             if not item.left_out:
                 raise NotWrittenError(f"{item.error_code}: {item.error_message}")
+            unlinked = FIELDS in item.left_out
         for name, entry in news.items():
-            self._mark_told(finding, name, entry)
+            self._mark_told(finding, name, replace(entry, told=True, unlinked=unlinked))
         raise _ToldError
 
     def _update(
@@ -354,7 +314,8 @@ class _Run:
             if entry is None or (entry.generation, entry.state) != (told.generation, told.state):
                 return  # it has moved on, and that is to be told as well
             try:
-                tickets.save(finding, tracker, replace(entry, told=True), replacing=entry)
+                change = replace(entry, told=True, unlinked=told.unlinked)
+                tickets.save(finding, tracker, change, replacing=entry)
             except ChangedMeanwhileError:
                 continue
             return
@@ -369,6 +330,8 @@ def _joining(sighting: Sighting, tracker: Tracker, known: Mapping[str, Entry]) -
 
 
 def _described(entry: Entry | None) -> str:
+    if entry is not None and entry.state is State.HELD:
+        return HELD_BACK
     if entry is None or entry.ticket is None:
         return "none"
     return f"{entry.state} {entry.ticket.id} {entry.ticket.link}"

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Final
 
 from securityhub.events import Finding, MalformedItem
+
+HELD_BACK: Final = "held back"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +17,7 @@ class Report:
 
     Attributes:
         finding: The finding.
-        tickets: By tracker, `open SEC-12 https://...`, `resolved ...`, or `none`.
+        tickets: By tracker, `open SEC-12 https://...`, `resolved ...`, `held back`, or `none`.
         failures: By tracker, or by `Security Hub` where the finding could not be updated, why.
     """
 
@@ -44,6 +47,11 @@ class Summary:
 
     reports: tuple[Report, ...]
     malformed: tuple[MalformedItem, ...]
+
+    @property
+    def held_back(self) -> int:
+        """The number of tickets that the limit doesn't allow yet."""
+        return sum(list(report.tickets.values()).count(HELD_BACK) for report in self.reports)
 
     @property
     def failures(self) -> list[str]:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from functions.tickets.contract import Ticket
 from functions.tickets.entry import ChangedMeanwhileError, Entry, State, finding_key
+from functions.tickets.hourly import Watched
 from securityhub.events import Finding
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
+
+
+WATCHED_INDEX: Final = "Watched"
+"""The index of the items with the attribute `watched`."""
+_WATCHED: Final = "yes"
 
 
 class TicketTable:
@@ -47,6 +53,25 @@ class TicketTable:
             ConsistentRead=True,
         )["Items"]
         return {str(item["tracker"]): _entry(item) for item in map(_from_attributes, items)}
+
+    def watched(self) -> Iterator[Watched]:
+        """Return the findings that have to be looked at every hour, those that wait longest first."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._name,
+            IndexName=WATCHED_INDEX,
+            KeyConditionExpression="watched = :watched",
+            ExpressionAttributeValues=_to_attributes({":watched": _WATCHED}),
+        )
+        for page in pages:
+            for item in map(_from_attributes, page["Items"]):
+                yield Watched(
+                    finding_id=item["findingId"],
+                    product_arn=item["productArn"],
+                    account=item["account"],
+                    tracker=item["tracker"],
+                    state=State(item["state"]),
+                    since=datetime.fromisoformat(item["since"]),
+                )
 
     def save(self, finding: Finding, tracker: str, entry: Entry, *, replacing: Entry | None) -> Entry:
         """Remember an entry in place of another, or of none, and return it with its revision.
@@ -97,6 +122,10 @@ def _item(finding: Finding, tracker: str, entry: Entry) -> dict[str, Any]:
         "ticket": _from_ticket(entry.ticket),
         "earlier": _from_ticket(entry.earlier),
         "told": entry.told,
+        "unlinked": entry.unlinked,
+        "account": entry.account or finding.aws_account_id,
+        # Only in the index while it is there.
+        **({"watched": _WATCHED} if entry.is_watched else {}),
         "revision": entry.revision,
     }
 
@@ -111,6 +140,9 @@ def _entry(item: Mapping[str, Any]) -> Entry:
         ticket=_to_ticket(item["ticket"]),
         earlier=_to_ticket(item["earlier"]),
         told=item["told"],
+        # Items of earlier versions lack both.
+        unlinked=item.get("unlinked", False),
+        account=item.get("account", ""),
         revision=int(item["revision"]),
     )
 

@@ -15,8 +15,8 @@ FIELD: Final = "Tickets"
 # https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchUpdateFindings.html
 MAX_FIELD_CHARACTERS: Final = 1024
 _SEPARATOR: Final = "; "
-# A link as this function writes it: tracker, ticket, URL.
-_OWN_PART: Final = re.compile(r"[A-Za-z]+ \S+ https?://\S+")
+# What this function writes: tracker, ticket, and URL; or the tracker whose ticket is held back.
+_OWN_PART: Final = re.compile(r"[A-Za-z]+ (\S+ https?://\S+|held back)")
 _WORDS: Final = {State.OPEN: "Ticket opened", State.RESOLVED: "Ticket resolved"}
 
 
@@ -62,10 +62,17 @@ def compose_note(
     missing = "" if has_field else f" Security Hub refused the user-defined field {FIELD}."
     origin = f"{missing} {now.isoformat(timespec='seconds')} by {asked_by(event)}, request {request_id}."
     news = [
-        f"{word}: {_SEPARATOR.join(_links(told))}."
+        f"{word}: {_SEPARATOR.join(links)}."
         for state, word in _WORDS.items()
-        if (told := {name: entry for name, entry in entries.items() if entry.state is state})
+        if (links := _links({name: entry for name, entry in entries.items() if entry.state is state}))
     ]
+    if held := _names(entries, State.HELD):
+        news.append(
+            f"Ticket held back: {held}. The account has reached the limit of tickets for this hour. It is "
+            "opened when the limit allows, or when the custom action is pressed."
+        )
+    if dropped := _names(entries, State.RESOLVED):
+        news.append(f"Ticket no longer held back, because the finding is settled: {dropped}.")
     return truncate(truncate(" ".join(news), MAX_NOTE_CHARACTERS - len(origin)) + origin, MAX_NOTE_CHARACTERS)
 
 
@@ -85,5 +92,15 @@ def _parts(finding: Finding) -> list[str]:
 
 
 def _links(entries: Mapping[str, Entry]) -> list[str]:
-    tickets = {name: entry.ticket for name, entry in sorted(entries.items()) if entry.ticket}
-    return [f"{name} {ticket.id} {ticket.link}" for name, ticket in tickets.items()]
+    return [
+        f"{name} {entry.ticket.id} {entry.ticket.link}" if entry.ticket else f"{name} held back"
+        for name, entry in sorted(entries.items())
+        if entry.ticket or entry.state is State.HELD
+    ]
+
+
+def _names(entries: Mapping[str, Entry], state: State) -> str:
+    """Name the trackers in a state without a ticket."""
+    return ", ".join(
+        name for name, entry in sorted(entries.items()) if entry.state is state and not entry.ticket
+    )

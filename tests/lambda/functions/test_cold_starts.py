@@ -15,6 +15,7 @@ ENVIRONMENTS = {
         "IDEMPOTENCY_TABLE": "done",
         "TICKET_TABLE": "tickets",
         "TRACKERS": "slack",
+        "TICKETS_PER_ACCOUNT_AND_HOUR": "30",
         "SLACK_CHANNEL": "C024BE91L",
         "SLACK_SECRET": "secret",
     },

@@ -14,7 +14,9 @@ import pytest
 
 from functions.tickets.contract import Ticket, TrackerError
 from functions.tickets.entry import ChangedMeanwhileError, finding_key
-from functions.tickets.logic import Invocation, Services, handle_findings
+from functions.tickets.hourly import Watched, look_again
+from functions.tickets.logic import handle_findings
+from functions.tickets.services import Invocation, Services
 from securityhub.events import parse_event, parse_finding
 from securityhub.findings.updates import NotUpdated, RequestRefusedError
 
@@ -32,7 +34,7 @@ class MemoryTickets:
     """The table of tickets."""
 
     def __init__(self, checkpoint):
-        self.entries = {}
+        self.entries, self.findings = {}, {}
         self.checkpoint = checkpoint
 
     def load(self, finding, tracker):
@@ -43,8 +45,24 @@ class MemoryTickets:
         self.checkpoint()
         return {name: entry for (key, name), entry in self.entries.items() if key == finding_key(finding)}
 
+    def watched(self):
+        self.checkpoint()
+        return [
+            Watched(
+                finding_id=self.findings[key].id,
+                product_arn=self.findings[key].product_arn,
+                account=entry.account,
+                tracker=name,
+                state=entry.state,
+                since=entry.since,
+            )
+            for (key, name), entry in sorted(self.entries.items(), key=lambda item: item[1].since)
+            if entry.is_watched
+        ]
+
     def save(self, finding, tracker, entry, *, replacing):
         self.checkpoint()
+        self.findings[finding_key(finding)] = finding
         key = (finding_key(finding), tracker)
         present = self.entries.get(key)
         if (present and present.revision) != (replacing and replacing.revision):
@@ -52,6 +70,25 @@ class MemoryTickets:
         self.entries[key] = replace(entry, revision=(replacing.revision if replacing else 0) + 1)
         self.checkpoint()
         return self.entries[key]
+
+
+class MemoryLimits:
+    """How many tickets may be opened without a press; `left` is None where any number may.
+
+    Attributes:
+        left: by account, how many more tickets each tracker may open; None for any number.
+    """
+
+    def __init__(self, checkpoint):
+        self.left, self.checkpoint = {}, checkpoint
+
+    def take(self, account, tracker):
+        self.checkpoint()
+        if account not in self.left:
+            return True
+        trackers = self.left[account]
+        trackers[tracker] -= 1
+        return trackers[tracker] >= 0
 
 
 @dataclass
@@ -149,6 +186,7 @@ class World:
         self.opens_without_a_press = True
         self.store.items.clear()
         self.tickets = MemoryTickets(self.checkpoint)
+        self.limits = MemoryLimits(self.checkpoint)
         self.trackers = tuple(MemoryTracker(name, self.checkpoint) for name in ("Jira", "Slack"))
         self._seconds = itertools.count()
         self.latest = START
@@ -289,6 +327,7 @@ class World:
     def services(self):
         return Services(
             trackers=self.trackers,
+            limits=self.limits,
             tickets=self.tickets,
             once=self.store.once(),
             security_hub=self,
@@ -306,6 +345,32 @@ class World:
                 request_id=f"request-{event['id']}", function_arn=FUNCTION_ARN, **invocation
             ),
         )
+
+    def allow(self, tickets, *, account="111122223333"):
+        """Begin an hour in which each tracker may open so many tickets about an account's findings."""
+        self.limits.left[account] = {tracker.name: tickets for tracker in self.trackers}
+
+    def look_again(self, **invocation):
+        """Run the function on the next hour's event, and return what became of the findings."""
+        invocation = Invocation(request_id="request-hourly", function_arn=FUNCTION_ARN, **invocation)
+        return look_again(
+            self.tickets,
+            services=self.services(),
+            invocation=invocation,
+            now=lambda: datetime.now(UTC) + timedelta(hours=1),
+        )
+
+    def dies_looking_again(self, *, after):
+        """End the process of the next hour's event after so many calls, and say whether it got that far."""
+        self._until_death = after
+        try:
+            self.look_again()
+        except DiedError:
+            self.store.seconds += 60
+            return True
+        finally:
+            self._until_death = None
+        return False
 
     def deliver(self, event, *, death_after=None, intrusion_after=None, intrude=None):
         """Run the function on a queued event, which stays in the queue unless all went well.

@@ -14,6 +14,7 @@ ENVIRONMENT = {
     "IDEMPOTENCY_TABLE": "done",
     "TICKET_TABLE": "tickets",
     "TRACKERS": "jira",
+    "TICKETS_PER_ACCOUNT_AND_HOUR": "30",
     "JIRA_URL": "https://example.atlassian.net",
     "JIRA_PROJECT": "SEC",
     "JIRA_SECRET": "securityhub-actions/jira",
@@ -24,6 +25,7 @@ ENVIRONMENT = {
 def handler(cold_start, monkeypatch, world):
     handler = cold_start("functions.tickets.handler", **ENVIRONMENT)
     monkeypatch.setattr(handler, "services", world.services())
+    monkeypatch.setattr(handler, "tickets", world.tickets)
     return handler
 
 
@@ -149,6 +151,28 @@ def test_what_failed_is_in_the_log(handler, imported, lambda_context, world, log
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     (line,) = [line for line in lines if line["message"] == "Tickets incomplete"]
     assert line["summary"]["findings"][0]["failures"] == {"Jira": "TrackerError: Jira answered 500"}
+
+
+def test_held_back_tickets_are_in_the_log_line_that_the_alarm_counts_and_opened_by_the_hourly_event(
+    handler, imported, lambda_context, world, log
+):
+    world.allow(0)
+    handler.handle(batch(json.dumps(imported("A"))), lambda_context)
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    (line,) = [line for line in lines if line["message"] == "Tickets held back"]
+    assert line["held_back"] == 2
+    world.allow(1)
+    hourly = {"source": "aws.events", "detail-type": "Scheduled Event", "id": "hourly", "detail": {}}
+    (report,) = handler.handle(hourly, lambda_context)["findings"]
+    assert report["tickets"]["Jira"] == "open JIRA-1 https://jira.example.com/JIRA-1"
+    assert handler.handle(hourly, lambda_context) == {"findings": [], "malformed": []}
+
+
+@pytest.mark.parametrize("numbers", ["", "0", "-1", "30,30", "many"])
+def test_a_limit_that_is_no_number_for_each_tracker_shows_at_cold_start(cold_start, numbers):
+    environment = {**ENVIRONMENT, "TICKETS_PER_ACCOUNT_AND_HOUR": numbers}
+    with pytest.raises(ValueError, match="TICKETS_PER_ACCOUNT_AND_HOUR must be 1 whole numbers from 1"):
+        cold_start("functions.tickets.handler", **environment)
 
 
 def test_a_tracker_that_does_not_exist_shows_at_cold_start(cold_start):

@@ -649,6 +649,8 @@ OPERATIONS = st.one_of(
     st.tuples(st.just("die"), NUMBERS, NUMBERS),
     st.tuples(st.just("intrude"), NUMBERS, NUMBERS, NUMBERS),
     st.tuples(st.just("again"), NUMBERS),
+    st.tuples(st.just("limit"), st.integers(0, 2)),
+    st.tuples(st.just("hourly")),
     st.tuples(st.just("down"), st.integers(0, 1), st.sampled_from(["is_down", "answers_late"])),
 )
 
@@ -693,6 +695,12 @@ class History:
         if self.world.history:
             self.world.queue.append(self.world.history[which % len(self.world.history)])
 
+    def _limit(self, tickets):
+        self.world.allow(tickets)
+
+    def _hourly(self):
+        self.world.look_again()
+
     def _down(self, which, how):
         tracker = self.world.trackers[which]
         setattr(tracker, how, not getattr(tracker, how))
@@ -718,6 +726,8 @@ def test_whatever_dies_or_repeats_there_is_one_open_ticket_for_each_finding_that
         history.apply(*operation)
     for tracker in world.trackers:
         tracker.is_down = tracker.answers_late = False
+    world.limits.left.clear()
+    world.look_again()
     world.deliver_all()
     event(f"deaths: {min(history.deaths, 3)}")
     event(f"generations: {max((one.generation for one in world.tickets.entries.values()), default=0)}")

@@ -1,20 +1,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
 
 from functions.tickets.contract import Ticket
-from functions.tickets.entry import ChangedMeanwhileError, Entry, State
-from functions.tickets.ticket_table import TicketTable
+from functions.tickets.entry import ChangedMeanwhileError, Entry, State, finding_key
+from functions.tickets.hourly import Watched
+from functions.tickets.ticket_table import WATCHED_INDEX, TicketTable
 from invocation.clients import create_client
 from securityhub.events import parse_event
 
 NOW = datetime(2026, 1, 31, 9, 2, 41, 229_000, tzinfo=UTC)
-OPENING = Entry(generation=1, state=State.OPENING, since=NOW, seen=(NOW, NOW), verdict="")
+OPENING = Entry(
+    generation=1, state=State.OPENING, since=NOW, seen=(NOW, NOW), verdict="", account="111122223333"
+)
 OPEN = replace(
     OPENING,
     state=State.OPEN,
@@ -45,10 +48,60 @@ def table(embedded_aws, monkeypatch):
         AttributeDefinitions=[
             {"AttributeName": "finding", "AttributeType": "S"},
             {"AttributeName": "tracker", "AttributeType": "S"},
+            {"AttributeName": "watched", "AttributeType": "S"},
+            {"AttributeName": "since", "AttributeType": "S"},
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": WATCHED_INDEX,
+                "KeySchema": [
+                    {"AttributeName": "watched", "KeyType": "HASH"},
+                    {"AttributeName": "since", "KeyType": "RANGE"},
+                ],
+                "Projection": {
+                    "ProjectionType": "INCLUDE",
+                    "NonKeyAttributes": ["account", "findingId", "productArn", "state"],
+                },
+            }
         ],
         BillingMode="PAY_PER_REQUEST",
     )
     return TicketTable(create_client("dynamodb"), name)
+
+
+def test_what_has_to_be_looked_at_is_listed_until_that_is_over_the_oldest_first(table, finding):
+    later, other = NOW + timedelta(minutes=1), replace(finding, id="other", aws_account_id="444455556666")
+    held = table.save(finding, "Jira", replace(OPENING, state=State.HELD, since=later), replacing=None)
+    unlinked = replace(OPEN, unlinked=True, account=other.aws_account_id)
+    table.save(other, "Slack", unlinked, replacing=None)
+    table.save(other, "Jira", OPEN, replacing=None)
+    first, second = table.watched()
+    assert first == Watched(
+        finding_id="other",
+        product_arn=finding.product_arn,
+        account="444455556666",
+        tracker="Slack",
+        state=State.OPEN,
+        since=NOW,
+    )
+    assert (second.finding_id, second.tracker, second.state, second.since) == (
+        finding.id,
+        "Jira",
+        State.HELD,
+        later,
+    )
+    table.save(finding, "Jira", OPEN, replacing=held)
+    assert [one.finding_id for one in table.watched()] == ["other"]
+
+
+def test_an_item_of_an_earlier_version_is_read(table, finding):
+    saved = table.save(finding, "Jira", OPEN, replacing=None)
+    table._client.update_item(
+        TableName=table._name,
+        Key={"finding": {"S": finding_key(finding)}, "tracker": {"S": "Jira"}},
+        UpdateExpression="REMOVE unlinked, account",
+    )
+    assert table.load(finding, "Jira") == replace(saved, account="")
 
 
 @pytest.mark.parametrize("entry", [OPENING, OPEN])

@@ -1,0 +1,77 @@
+"""How many tickets each account gets in an hour without a press, counted in the table of work done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import ClientError
+
+from functions.tickets.contract import Tracker
+from invocation.environment import Environment, listed, wrong
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+_KEPT: Final = timedelta(days=1)
+
+
+class HourlyLimits:
+    """Counts the tickets about each account's findings, for each tracker and hour (UTC)."""
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        table: str,
+        limits: Mapping[str, int],
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Count in a table.
+
+        Args:
+            client: DynamoDB.
+            table: The name of a table whose key is `id` and whose items expire by `expiration`.
+            limits: The limit of each tracker.
+            now: The time. Default: the clock's.
+        """
+        self._client = client
+        self._table = table
+        self._limits = limits
+        self._now = now
+
+    def take(self, account: str, tracker: str) -> bool:
+        """Count one more ticket, unless that exceeds the limit of this hour."""
+        now = self._now()
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key={"id": {"S": f"tickets#{tracker}#{account}#{now:%Y-%m-%dT%H}"}},
+                UpdateExpression="ADD opened :one SET expiration = :expiration",
+                ConditionExpression="attribute_not_exists(opened) OR opened < :limit",
+                ExpressionAttributeValues={
+                    ":one": {"N": "1"},
+                    ":limit": {"N": str(self._limits[tracker])},
+                    ":expiration": {"N": str(int((now + _KEPT).timestamp()))},
+                },
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
+
+def limits_of(environment: Environment, trackers: tuple[Tracker, ...]) -> Mapping[str, int]:
+    """Return the limit of each tracker: `TICKETS_PER_ACCOUNT_AND_HOUR`, in the order of `TRACKERS`.
+
+    Raises:
+        ValueError: There is not one whole number for each.
+    """
+    name = "TICKETS_PER_ACCOUNT_AND_HOUR"
+    numbers = listed(environment, name)
+    if len(numbers) != len(trackers) or not all(number.isdecimal() and int(number) for number in numbers):
+        allowed = f"{len(trackers)} whole numbers from 1, separated by commas, one for each of TRACKERS"
+        raise wrong(name, environment.get(name), allowed)
+    return {tracker.name: int(number) for tracker, number in zip(trackers, numbers, strict=True)}

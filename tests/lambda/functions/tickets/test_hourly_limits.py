@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from botocore.exceptions import ClientError
+
+from functions.tickets.hourly_limits import HourlyLimits
+from invocation.clients import create_client
+
+NOON = datetime(2026, 1, 31, 12, 59, 59, tzinfo=UTC)
+
+
+class Clock:
+    def __init__(self):
+        self.now = NOON
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def limits(embedded_aws, monkeypatch, clock):
+    for name, value in embedded_aws.settings().items():
+        monkeypatch.setenv(name, value)
+    name = f"done-{uuid4().hex[:12]}"
+    embedded_aws.client("dynamodb").create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return HourlyLimits(create_client("dynamodb"), name, {"Jira": 2, "Slack": 1}, now=clock)
+
+
+def test_each_account_and_tracker_has_a_limit_of_its_own_in_each_hour(limits, clock):
+    assert [limits.take("111122223333", "Jira") for _ in range(3)] == [True, True, False]
+    assert [limits.take("444455556666", "Jira") for _ in range(3)] == [True, True, False]
+    assert [limits.take("111122223333", "Slack") for _ in range(2)] == [True, False]
+    clock.now += timedelta(seconds=1)
+    assert [limits.take("111122223333", "Jira") for _ in range(3)] == [True, True, False]
+
+
+def test_a_count_expires_after_its_hour(limits, embedded_aws):
+    limits.take("111122223333", "Jira")
+    (item,) = embedded_aws.client("dynamodb").scan(TableName=limits._table)["Items"]
+    assert int(item["expiration"]["N"]) == int((NOON + timedelta(days=1)).timestamp())
+
+
+def test_what_dynamodb_refuses_otherwise_is_no_limit(embedded_aws, monkeypatch, clock):
+    for name, value in embedded_aws.settings().items():
+        monkeypatch.setenv(name, value)
+    limits = HourlyLimits(create_client("dynamodb"), "no-such-table", {"Jira": 1}, now=clock)
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        limits.take("111122223333", "Jira")
