@@ -39,8 +39,8 @@ def imported_by(function):
     return {name.partition(".")[0] for name in modules}, modules
 
 
-@pytest.mark.parametrize("function", ["update_findings", "insight_digest"])
-def test_a_function_that_makes_one_call_starts_with_botocore_and_without_boto3(function):
+@pytest.mark.parametrize("function", ["update_findings", "insight_digest", "tickets"])
+def test_a_function_that_needs_clients_only_starts_with_botocore_and_without_boto3(function):
     packages, _ = imported_by(function)
     assert "botocore" in packages
     assert not packages & {"boto3", "s3transfer"}

@@ -5,8 +5,12 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from boto3.dynamodb.types import TypeSerializer
 from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
 
+from functions.tickets import ticket_table
 from functions.tickets.contract import Ticket
 from functions.tickets.entry import ChangedMeanwhileError, Entry, State, finding_key
 from functions.tickets.hourly import Watched
@@ -140,3 +144,26 @@ def test_any_other_failure_is_not_taken_for_a_change(finding, embedded_aws, monk
         monkeypatch.setenv(name, value)
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         TicketTable(create_client("dynamodb"), "nonsense").save(finding, "Jira", OPEN, replacing=None)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**37), 10**37) | st.text(),
+    lambda inner: st.dictionaries(st.text(min_size=1), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.text(min_size=1), VALUES, max_size=4))
+def test_values_are_written_as_boto3_writes_them_and_read_again(values):
+    serializer = TypeSerializer()
+    attributes = ticket_table._to_attributes(values)
+    assert attributes == {name: serializer.serialize(value) for name, value in values.items()}
+    assert ticket_table._from_attributes(attributes) == values
+
+
+@pytest.mark.parametrize("value", [1.5, ["a"], b"a"])
+def test_a_value_that_no_item_has_is_refused(value):
+    with pytest.raises(TypeError, match=r"An item contains strings, whole numbers, .* not "):
+        ticket_table._to_attributes({"a": value})
+    with pytest.raises(TypeError, match="not SS"):
+        ticket_table._from_attributes({"a": {"SS": ["x"]}})
