@@ -110,12 +110,17 @@ def length_of(statements: Iterable[Statement]) -> int:
                         for resource in one.resources
                     ]
                 ),
-                **({"Condition": one.conditions} if one.conditions else {}),
+                **_condition(one),
             }
             for one in statements
         ],
     }
     return len(json.dumps(document, separators=(",", ":")))
+
+
+def _condition(statement: Statement) -> Mapping[str, object]:
+    filled = statement.filled_conditions(partition=_LONGEST_PARTITION, account="0" * 12)
+    return {"Condition": filled} if filled else {}
 
 
 def _one_or_list(values: Sequence[str]) -> str | Sequence[str]:

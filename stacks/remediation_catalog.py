@@ -34,7 +34,7 @@ class Statement:
     Attributes:
         actions: IAM actions, without wildcards.
         resources: ARNs with the placeholders `${Partition}`, `${Region}`, and `${Account}`, or `*`.
-        conditions: The conditions, as in a policy. Modules don't define any.
+        conditions: The conditions, as in a policy, with the same placeholders; or None.
     """
 
     actions: tuple[str, ...]
@@ -48,8 +48,17 @@ class Statement:
             resources=[
                 fill(resource, partition=Aws.PARTITION, account=Aws.ACCOUNT_ID) for resource in self.resources
             ],
-            conditions=self.conditions,
+            conditions=self.filled_conditions(partition=Aws.PARTITION, account=Aws.ACCOUNT_ID),
         )
+
+    def filled_conditions(self, *, partition: str, account: str) -> Mapping[str, Mapping[str, str]] | None:
+        """Return the conditions with the placeholders replaced, or None if there are none."""
+        if self.conditions is None:
+            return None
+        return {
+            operator: {key: fill(value, partition=partition, account=account) for key, value in keys.items()}
+            for operator, keys in self.conditions.items()
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,14 +295,34 @@ def _statements(path: Path, name: str, value: object) -> tuple[Statement, ...]:
 
 
 def _statement(path: Path, name: str, value: Any) -> Statement:  # noqa: ANN401 - it is checked here
-    if not isinstance(value, dict) or value.keys() != {"Action", "Resource"}:
+    required = {"Action", "Resource"}
+    if not isinstance(value, dict) or not required <= value.keys() <= {*required, "Condition"}:
         raise CatalogError(
-            f"{path}: a statement of {name} must have Action and Resource only, not {value!r}."
+            f"{path}: a statement of {name} must have Action, Resource, and optionally Condition, not "
+            f"{value!r}."
         )
     actions = _texts(path, f"Action of {name}", value["Action"])
     if wild := [action for action in actions if "*" in action or ":" not in action]:
         raise CatalogError(f"{path}: {name} must name its actions in full, such as s3:GetObject, not {wild}.")
-    return Statement(actions=actions, resources=_texts(path, f"Resource of {name}", value["Resource"]))
+    return Statement(
+        actions=actions,
+        resources=_texts(path, f"Resource of {name}", value["Resource"]),
+        conditions=_conditions(path, name, value["Condition"]) if "Condition" in value else None,
+    )
+
+
+def _conditions(path: Path, name: str, value: Any) -> Mapping[str, Mapping[str, str]]:  # noqa: ANN401 - as above
+    if (
+        not isinstance(value, dict)
+        or not value
+        or not all(isinstance(keys, dict) and keys for keys in value.values())
+        or not all(isinstance(one, str) and one for keys in value.values() for one in keys.values())
+    ):
+        raise CatalogError(
+            f"{path}: Condition of {name} must be a dict of operators, each a dict of keys and their values, "
+            f'such as {{"StringEquals": {{"aws:ResourceAccount": "${{Account}}"}}}}, but is {value!r}.'
+        )
+    return value
 
 
 def _parameters(path: Path, value: Any) -> Mapping[str, Parameter]:  # noqa: ANN401 - it is checked here

@@ -98,7 +98,9 @@ def _refusal(request: _Request, principal: Any, request_id: str) -> Any:  # noqa
     )
     if action is None or action in iam_evaluator._ALWAYS_ALLOWED_ACTIONS:  # noqa: SLF001
         return None
-    needed = [(action, _resource(request, action), {}), *_passed_roles(request, action)]
+    # MiniStack keeps the resources of each account apart, so that a request is about the caller's own.
+    account = {"aws:resourceaccount": get_account_id()}
+    needed = [(action, _resource(request, action), account), *_passed_roles(request, action)]
     refused = next((one for one in needed if not _is_allowed(principal, *one)), None)
     if refused is None:
         return None

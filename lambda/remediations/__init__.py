@@ -9,7 +9,9 @@ A module states these as literals, because the stacks read them without importin
 - `RESOURCE_TYPES`: a tuple of ASFF resource types, such as `"AwsEc2SecurityGroup"`.
 - `DESCRIPTION`: one sentence that says what it changes.
 - `STATEMENTS`: a tuple of IAM statements, each a dict of `Action` and `Resource`, both tuples of strings; all
-  that `plan` and `apply` call and nothing else. Resources may hold `${Partition}`, `${Region}`, `${Account}`.
+  that `plan` and `apply` call and nothing else. Resources can contain `${Partition}`, `${Region}`, and
+  `${Account}`. `Condition` is optional, as in a policy, with strings as values, which can contain them as
+  well. A resource without an account in its ARN needs `aws:ResourceAccount`, or the reason beside it.
 
 and defines `plan(finding, session) -> Plan` and `apply(plan, session) -> Change`. One that can be
 undone also has `undo(change, session)` and `UNDO_STATEMENTS`, granted only where undoing is enabled. One

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -19,8 +19,11 @@ _ACCOUNT_ID: Final = re.compile(r"AWS::::Account:(?P<account>.*)")
 _ACCOUNT_TYPE: Final = "AwsAccount"
 
 
-Statement = Mapping[str, tuple[str, ...]]
-"""An IAM statement that allows: `Action` and `Resource`, with placeholders such as `${Account}`."""
+Statement = Mapping[str, Any]
+"""An IAM statement that allows: `Action`, `Resource`, and optionally `Condition`.
+
+The resources and the values of the conditions can contain placeholders, such as `${Account}`.
+"""
 
 
 # The verbs with which descriptions of plans begin.

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from remediations.contract import CannotRemediateError
+from remediations.standards import control_of_generator
 from securityhub.events import Finding
 
 PRODUCT_PREFIX: Final = "product/"
@@ -20,8 +21,8 @@ def control_of(finding: Finding) -> str | None:
     """Return which control failed, in the terms of `CONTROL_IDS`.
 
     Only findings of Security Hub itself are about its controls: any account can import findings of a product
-    of its own that claim to be. With consolidated control findings the control's id is in `Compliance`;
-    without, the standard's own number follows the last slash of the generator's id.
+    of its own that claim to be. The control's ID is in `Compliance`. Where it isn't, as in old findings, the
+    generator ID contains the standard's own number.
 
     Source: https://docs.aws.amazon.com/securityhub/latest/userguide/controls-findings-create-update.html
     """
@@ -32,7 +33,7 @@ def control_of(finding: Finding) -> str | None:
     control = compliance.get("SecurityControlId") if isinstance(compliance, Mapping) else None
     if isinstance(control, str):
         return control
-    return (finding.generator_id or "").rpartition("/")[2] or None
+    return control_of_generator(finding.generator_id or "")
 
 
 def parameters_of(finding: Finding) -> Mapping[str, Sequence[str]]:

@@ -54,7 +54,11 @@ def statements():
 
 
 def as_literals(statements):
-    return [{"Action": statement.actions, "Resource": statement.resources} for statement in statements]
+    return [
+        {"Action": statement.actions, "Resource": statement.resources}
+        | ({"Condition": statement.conditions} if statement.conditions else {})
+        for statement in statements
+    ]
 
 
 def test_the_stacks_read_what_the_function_runs():
@@ -86,6 +90,22 @@ def test_any_resource_is_asked_for_only_where_aws_supports_no_narrower_one(actio
         assert not [action for action in statement.actions if actions_of_aws[action.lower()]]
 
 
+# EBS snapshots, whose permissions only their owner can modify:
+# https://docs.aws.amazon.com/ebs/latest/userguide/ebs-modifying-snapshot-permissions.html
+WITHOUT_ACCOUNT = {"arn:${Partition}:ec2:${Region}::snapshot/*"}
+
+
+@pytest.mark.parametrize("statement", list(statements()))
+def test_a_resource_without_an_account_is_limited_to_the_accounts_own(statement):
+    without = {
+        one
+        for one in statement.resources
+        if one != "*" and "${Account}" not in one and not one.startswith("arn:${Partition}:ssm:")
+    } - WITHOUT_ACCOUNT
+    limited = {"StringEquals": {"aws:ResourceAccount": "${Account}"}}
+    assert not without or statement.conditions == limited
+
+
 def test_a_module_is_read_without_running_it(tmp_path):
     (entry,) = read(tmp_path, f"raise SystemExit\n{GOOD}").values()
     assert entry.control_ids == ("EC2.7",)
@@ -99,7 +119,21 @@ def test_a_module_is_read_without_running_it(tmp_path):
         ('"Turns something on"', "str(7)", "DESCRIPTION must be a literal"),
         ("ec2:GetEbsEncryptionByDefault", "ec2:*", "must name its actions in full"),
         ('"Resource": ("*",)', '"Resource": "*"', "Resource of STATEMENTS must be"),
-        ('"Resource": ("*",)', '"Resource": ("*",), "Effect": "Allow"', "must have Action and Resource only"),
+        (
+            '"Resource": ("*",)',
+            '"Resource": ("*",), "Effect": "Allow"',
+            "must have Action, Resource, and optionally",
+        ),
+        (
+            '"Resource": ("*",)',
+            '"Resource": ("*",), "Condition": {}',
+            "Condition of STATEMENTS must be a dict",
+        ),
+        (
+            '"Resource": ("*",)',
+            '"Resource": ("*",), "Condition": {"Bool": {"a": True}}',
+            "Condition of STATEMENTS must be a dict",
+        ),
         (
             GOOD,
             GOOD + 'PARAMETERS = ("key",)',

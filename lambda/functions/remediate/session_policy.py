@@ -59,19 +59,27 @@ def session_policy(
 
 
 def _joined(statements: Iterable[Statement]) -> Iterable[Statement]:
-    """The statements with those on the same resources as one: a session's policy has little room."""
-    actions: dict[tuple[str, ...], dict[str, None]] = {}
+    """The statements, joined if resources and conditions are equal: a session policy has little room."""
+    joined: dict[tuple[tuple[str, ...], str], Statement] = {}
     for statement in statements:
-        actions.setdefault(statement["Resource"], {}).update(dict.fromkeys(statement["Action"]))
-    return [{"Action": tuple(names), "Resource": resources} for resources, names in actions.items()]
+        key = (statement["Resource"], json.dumps(statement.get("Condition")))
+        names = (*joined.get(key, {}).get("Action", ()), *statement["Action"])
+        joined[key] = {**statement, "Action": tuple(dict.fromkeys(names))}
+    return joined.values()
 
 
 def _allowed(statement: Statement, places: Mapping[str, str]) -> dict[str, Any]:
-    return {
+    allowed: dict[str, Any] = {
         "Effect": "Allow",
         "Action": list(statement["Action"]),
         "Resource": [_filled(resource, places) for resource in statement["Resource"]],
     }
+    if condition := statement.get("Condition"):
+        allowed["Condition"] = {
+            operator: {key: _filled(value, places) for key, value in keys.items()}
+            for operator, keys in condition.items()
+        }
+    return allowed
 
 
 def _filled(resource: str, places: Mapping[str, str]) -> str:

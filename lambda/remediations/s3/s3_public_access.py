@@ -23,17 +23,25 @@ if TYPE_CHECKING:
 CONTROL_IDS: Final = ("S3.1", "S3.2", "S3.3", "S3.8")
 RESOURCE_TYPES: Final = ("AwsAccount", "AwsS3Bucket")
 DESCRIPTION: Final = "Turns on all four settings of S3 Block Public Access, for a bucket or for the account"
+# The settings of an account have no ARN. That of a bucket has neither account nor Region: the condition
+# limits the pattern to the account's own buckets.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourceaccount
 STATEMENTS: Final = (
     {"Action": ("s3:GetAccountPublicAccessBlock", "s3:PutAccountPublicAccessBlock"), "Resource": ("*",)},
     {
         "Action": ("s3:GetBucketPublicAccessBlock", "s3:PutBucketPublicAccessBlock"),
         "Resource": ("arn:${Partition}:s3:::*",),
+        "Condition": {"StringEquals": {"aws:ResourceAccount": "${Account}"}},
     },
 )
 # Deleting the configuration needs the permission to put one.
 UNDO_STATEMENTS: Final = (
     {"Action": ("s3:PutAccountPublicAccessBlock",), "Resource": ("*",)},
-    {"Action": ("s3:PutBucketPublicAccessBlock",), "Resource": ("arn:${Partition}:s3:::*",)},
+    {
+        "Action": ("s3:PutBucketPublicAccessBlock",),
+        "Resource": ("arn:${Partition}:s3:::*",),
+        "Condition": {"StringEquals": {"aws:ResourceAccount": "${Account}"}},
+    },
 )
 
 _SETTINGS: Final = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")

@@ -23,14 +23,20 @@ if TYPE_CHECKING:
 CONTROL_IDS: Final = ("S3.5",)
 RESOURCE_TYPES: Final = ("AwsS3Bucket",)
 DESCRIPTION: Final = "Adds a statement to the policy of a bucket that denies requests without TLS"
-# A bucket's ARN has neither account nor region, so that a pattern cannot name the account's own buckets.
+# A bucket's ARN has neither account nor Region: the condition limits the pattern to the account's own.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourceaccount
 STATEMENTS: Final = (
-    {"Action": ("s3:GetBucketPolicy", "s3:PutBucketPolicy"), "Resource": ("arn:${Partition}:s3:::*",)},
+    {
+        "Action": ("s3:GetBucketPolicy", "s3:PutBucketPolicy"),
+        "Resource": ("arn:${Partition}:s3:::*",),
+        "Condition": {"StringEquals": {"aws:ResourceAccount": "${Account}"}},
+    },
 )
 UNDO_STATEMENTS: Final = (
     {
         "Action": ("s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"),
         "Resource": ("arn:${Partition}:s3:::*",),
+        "Condition": {"StringEquals": {"aws:ResourceAccount": "${Account}"}},
     },
 )
 

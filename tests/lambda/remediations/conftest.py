@@ -104,7 +104,10 @@ class Member:
                 "Effect": "Allow",
                 "Action": list(statement.actions),
                 "Resource": [self._filled(resource) for resource in statement.resources],
-                "Condition": statement.conditions or {},
+                "Condition": {
+                    operator: {key: self._filled(value) for key, value in keys.items()}
+                    for operator, keys in (statement.conditions or {}).items()
+                },
             }
             for statement in statements
         ]

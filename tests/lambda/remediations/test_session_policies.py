@@ -49,6 +49,14 @@ def test_a_session_is_of_the_findings_account_and_has_no_placeholder_left(name):
     assert {name.split(":")[4] for name in names} <= {"", "*", "444455556666"}
 
 
+@pytest.mark.parametrize("undoes", [False, True])
+@pytest.mark.parametrize("name", ["s3_public_access", "s3_require_tls"])
+def test_a_session_reaches_buckets_of_the_account_only(name, undoes):
+    statements = json.loads(policy(name, undoes=undoes))["Statement"]
+    (buckets,) = [one for one in statements if one["Resource"] == ["arn:aws-us-gov:s3:::*"]]
+    assert buckets["Condition"] == {"StringEquals": {"aws:ResourceAccount": "444455556666"}}
+
+
 def test_a_session_that_undoes_may_not_do_it_again():
     assert "ec2:RevokeSecurityGroupIngress" in actions(policy("security_group_open_to_world"))
     assert "ec2:RevokeSecurityGroupIngress" not in actions(
