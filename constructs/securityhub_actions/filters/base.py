@@ -52,10 +52,10 @@ class BaseFilter(ABC):
 
     def conditions_by_path(self) -> Mapping[Path, tuple[Condition, ...]]:
         """The conditions for each field that the filter matches, by the field's path in the finding."""
-        asked = {name: getattr(self, name) for name in self.fields}
+        values = {name: getattr(self, name) for name in self.fields}
         return {
             tuple(self.fields[name].path.split(".")): self.fields[name].conditions(name, wanted)
-            for name, wanted in asked.items()
+            for name, wanted in values.items()
             if wanted is not None
         } | dict(self._keyed_conditions())
 
@@ -86,8 +86,8 @@ class BaseFilter(ABC):
             return None
         numbers = self.fields[name].conditions(name, wanted_number)
         labels = () if wanted_label is None else self.fields["severity"].conditions("severity", wanted_label)
-        asked = (*numbers, *labels)
-        if any(isinstance(condition, Exists) or is_token(condition.to_json()) for condition in asked):
+        conditions = (*numbers, *labels)
+        if any(isinstance(condition, Exists) or is_token(condition.to_json()) for condition in conditions):
             return None
         possible = (
             number
@@ -97,7 +97,7 @@ class BaseFilter(ABC):
         )
         if any(condition.matches(number) for number in possible for condition in numbers):
             return None
-        return f"none of the severities that it allows has a {name} that it allows"
+        return f"no severity that it allows has a {name} that it allows"
 
     def single_valued_paths(self) -> frozenset[str]:
         """The paths in an event that have at most one value, for ``may_overlap``."""

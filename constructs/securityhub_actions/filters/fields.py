@@ -1,4 +1,4 @@
-"""Converts the values of filter fields to conditions, and rejects what a pattern can't express exactly."""
+"""Converts the values of filter fields to conditions, and rejects what a pattern can't express."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Field:
                 "CloudFormation can't join in an event pattern. Pass that list alone"
             )
         conditions = [self._condition(name, item) for item in items]
-        self._require_sayable(name, conditions)
+        self._require_expressible(name, conditions)
         return without_superfluous(sorted(conditions, key=_place_in_list))
 
     def _condition(self, name: str, item: object) -> Condition:
@@ -110,7 +110,7 @@ class Field:
         if isinstance(condition, AnythingBut):
             self._require_excludable(name, condition)
         elif isinstance(condition, EqualsIgnoreCase | Prefix | Suffix):
-            _require_casable(name, condition)
+            _require_case_can_be_ignored(name, condition)
 
     def _require_excludable(self, name: str, condition: AnythingBut) -> None:
         for excluded in condition.excluded:
@@ -140,7 +140,7 @@ class Field:
         if self.form and not re.fullmatch(self.form[0], value):
             raise ValueError(f"{name} must be {self.form[1]}, not {value!r}")
 
-    def _require_sayable(self, name: str, conditions: Sequence[Condition]) -> None:
+    def _require_expressible(self, name: str, conditions: Sequence[Condition]) -> None:
         exclusions = [condition for condition in conditions if isinstance(condition, AnythingBut)]
         if len(conditions) > 1 and exclusions:
             raise ValueError(
@@ -161,7 +161,7 @@ def _written(conditions: Iterable[Condition]) -> str:
     return ", ".join(json.dumps(condition.to_json()) for condition in conditions)
 
 
-def _require_casable(name: str, condition: EqualsIgnoreCase | Prefix | Suffix) -> None:
+def _require_case_can_be_ignored(name: str, condition: EqualsIgnoreCase | Prefix | Suffix) -> None:
     ignores_case = isinstance(condition, EqualsIgnoreCase) or condition.ignore_case
     if ignores_case and any(ord(character) > 0xFFFF for character in condition.text):  # noqa: PLR2004
         raise ValueError(
@@ -171,5 +171,5 @@ def _require_casable(name: str, condition: EqualsIgnoreCase | Prefix | Suffix) -
 
 
 def _place_in_list(condition: Condition) -> tuple[bool, str]:
-    """Sort by text, so that equal filters have equal patterns. Conditions that must come last do."""
+    """The sort key: by text, so that equal filters have equal patterns, except that some must come last."""
     return begins_with_asterisk(condition), json.dumps(condition.to_json())

@@ -1,4 +1,4 @@
-"""EventBridge event patterns offline: check, match, explain, compare. Nothing here needs AWS or the CDK."""
+"""Validate, match, explain, and compare EventBridge event patterns offline, without AWS or the AWS CDK."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""What can be said about patterns without events: contradictions, inclusion, overlap.
+"""Finds out about event patterns, without events, what they can't match, include, or share.
 
-Each answer that leads to a warning is a proof, never a guess: ``subsumes`` and ``unreachable_reason`` stay
-silent, and ``may_overlap`` says yes, where the question can't be decided. It can't be decided for text that
-the CDK only knows on deployment.
+Where a question can't be decided, such as for values that are known only at deployment, ``subsumes`` returns
+False, ``unreachable_reason`` returns None, and ``may_overlap`` returns True.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ from securityhub_actions.patterns.texts import UndecidedError, text_of_both
 from securityhub_actions.tokens import is_token
 
 ENVELOPE_TEXTS: Final = frozenset({"version", "id", "detail-type", "source", "account", "time", "region"})
-"""The fields of which each event has exactly one, a string.
+"""The fields that every event has, each of which is a string.
 
 Source: https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
 """
 _ON_TEXTS: Final = (EqualsIgnoreCase, Prefix, Suffix, Wildcard)
-"""The conditions that only texts meet."""
+"""The conditions that only strings match."""
 
 
 def _is_unresolved(*conditions: Condition) -> bool:
@@ -49,8 +48,8 @@ def unreachable_reason(
     """Why no event can ever match the pattern, or None if one might.
 
     Args:
-        pattern: The pattern in question.
-        known_values: The only values that some paths can have, such as the severity labels of a finding.
+        pattern: The pattern.
+        known_values: The values of paths that have a fixed set of them, such as the severity labels.
     """
     reasons = [_branch_reason(branch, known_values or {}) for branch in pattern.branches]
     return reasons[0] if all(reasons) else None
@@ -59,10 +58,10 @@ def unreachable_reason(
 def _branch_reason(branch: Branch, known_values: Mapping[str, Collection[str]]) -> str | None:
     for path, conditions in branch.items():
         if path in ENVELOPE_TEXTS and not any(_may_be_text(condition) for condition in conditions):
-            return f"each event has a {path}, and it is a string"
+            return f"{path} of an event is always a string"
         allowed = known_values.get(path)
         if allowed is not None and not _fits_one(conditions, allowed):
-            return f"{path} is only ever one of {', '.join(sorted(allowed))}"
+            return f"{path} is always one of {', '.join(sorted(allowed))}"
     return None
 
 
@@ -83,7 +82,7 @@ def _fits_one(conditions: Iterable[Condition], allowed: Collection[str]) -> bool
 
 @checked
 def subsumes(general: EventPattern, special: EventPattern) -> bool:
-    """Whether each event that matches the special pattern is proven to match the general one, too."""
+    """Whether every event that matches the special pattern also matches the general one."""
     return all(
         any(_branch_subsumes(wider, narrower) for wider in general.branches) for narrower in special.branches
     )
@@ -101,8 +100,8 @@ def _branch_subsumes(wider: Branch, narrower: Branch) -> bool:
 def _absence_is_alike(path: str, conditions: Collection[Condition], wider: Branch, narrower: Branch) -> bool:
     """Whether absence means the same in both branches.
 
-    It is judged against the array elements that other paths have chosen; only paths that begin alike can
-    lead into the same array.
+    Absence depends on the array elements that other paths have selected, and only paths with the same first
+    name can lead to the same array.
     """
     if Exists(present=False) not in conditions:
         return True
@@ -115,13 +114,13 @@ def _absence_is_alike(path: str, conditions: Collection[Condition], wider: Branc
 
 @checked
 def may_overlap(left: EventPattern, right: EventPattern, *, single_valued: Collection[str] = ()) -> bool:
-    """Whether one event may match both patterns; no only if that is proven impossible.
+    """Whether one event can match both patterns. False means that no event can.
 
     Args:
         left: One pattern.
-        right: The other.
-        single_valued: The paths that have at most one value in an event, beside those of the envelope.
-            Elsewhere an event can meet any two conditions, with two elements of an array.
+        right: Another pattern.
+        single_valued: The paths that have at most one value in an event, in addition to those of the
+            envelope. At other paths, an event can match any two conditions, with two elements of an array.
     """
     single = ENVELOPE_TEXTS.union(single_valued)
     return any(
@@ -133,7 +132,7 @@ def may_overlap(left: EventPattern, right: EventPattern, *, single_valued: Colle
 
 
 def _are_disjoint(left: Iterable[Condition], right: Iterable[Condition]) -> bool:
-    # Long lists, such as of account IDs, consist of plain texts, which need no comparison in pairs.
+    # Long lists, such as of account IDs, consist of plain strings, which needn't be compared in pairs.
     plain_left, plain_right = ({one for one in side if _is_plain_text(one)} for side in (left, right))
     return plain_left.isdisjoint(plain_right) and all(
         excludes(one, other)
@@ -149,7 +148,7 @@ def _is_plain_text(condition: Condition) -> bool:
 
 
 def implies(special: Condition, general: Condition) -> bool:
-    """Whether each value (or absence) that meets one condition is proven to meet the other."""
+    """Whether every value (or absence) that matches the special condition also matches the general one."""
     if special == general:
         return True
     if special == Exists(present=False) or _is_unresolved(special, general):
@@ -188,7 +187,7 @@ def _affix_implies(special: Condition, general: Condition) -> bool:
 
 
 def excludes(left: Condition, right: Condition) -> bool:
-    """Whether no value (and not absence either) is proven to meet both conditions."""
+    """Whether it is certain that no value, and not absence either, matches both conditions."""
     if _is_unresolved(left, right):
         return False
     return _excludes(left, right) or _excludes(right, left) or _no_text_meets(left, right)
@@ -210,7 +209,7 @@ def _excludes(left: Condition, right: Condition) -> bool:
 
 def _no_text_meets(left: Condition, right: Condition) -> bool:
     if not isinstance(left, _ON_TEXTS) and not isinstance(right, _ON_TEXTS):
-        return False  # something that isn't a text might
+        return False  # a value that isn't a string might
     try:
         return text_of_both(left, right) is None
     except UndecidedError:
@@ -218,7 +217,7 @@ def _no_text_meets(left: Condition, right: Condition) -> bool:
 
 
 def without_superfluous(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
-    """The conditions of one path without those that another one makes superfluous, in their order."""
+    """The conditions of one path, in their order, without those that another one makes redundant."""
     kept: list[Condition] = []
     for condition in conditions:
         if any(implies(condition, other) for other in kept):

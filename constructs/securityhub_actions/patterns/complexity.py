@@ -1,4 +1,4 @@
-"""How much work a list of wildcards makes for EventBridge, which refuses rules that make too much."""
+"""Measures the complexity of wildcards. EventBridge rejects rules whose wildcards are too complex."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from securityhub_actions.patterns.conditions import AnythingBut, Condition, Wild
 MOST_WILDCARD_PREFIXES: Final = 10
 """The largest complexity accepted here.
 
-AWS documents the refusal but not its limit; ten is what rules that were accepted and refused in practice
-agree with. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
+AWS documents that such rules are rejected, but not the limit. Ten is consistent with rules that were accepted
+and rejected in practice. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
 """
 
 _ASTERISK: Final = None
@@ -20,7 +20,7 @@ _Position: TypeAlias = tuple[int, int]
 
 
 def wildcard_complexity(conditions: Iterable[Condition]) -> int:
-    """How many beginnings of the wildcards in one list can fit one and the same text at most.
+    """The maximum number of prefixes of the wildcards in a list that can match the same string.
 
     This is the measure of the engine's ``MachineComplexityEvaluator``. Counting stops a little above
     :data:`MOST_WILDCARD_PREFIXES`.
@@ -49,7 +49,7 @@ def _wildcards(conditions: Iterable[Condition]) -> Iterator[Wildcard]:
 
 
 def _tokens(wildcard: Wildcard) -> _Tokens:
-    """The characters between the quotes of a JSON string, with a token of its own for each asterisk."""
+    """The characters of the JSON string, including its quotation marks; each asterisk is one token."""
     tokens: list[str | None] = ['"']
     for index, piece in enumerate(wildcard.pieces):
         tokens.extend(([_ASTERISK] if index else []) + list(piece))
@@ -59,7 +59,7 @@ def _tokens(wildcard: Wildcard) -> _Tokens:
 def _advance(
     active: Iterable[_Position], character: str | None, patterns: list[_Tokens]
 ) -> Iterator[_Position]:
-    """The beginnings that fit after one more character; ``None`` is one that no pattern names."""
+    """The prefixes that match after one more character; ``None`` is a character that is in no pattern."""
     for index, length in active:
         tokens = patterns[index]
         if length and tokens[length - 1] is _ASTERISK:

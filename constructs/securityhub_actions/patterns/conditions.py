@@ -1,7 +1,7 @@
-"""The comparison operators of EventBridge event patterns, one small class each.
+"""The comparison operators of EventBridge event patterns, one class for each.
 
-A condition answers for one leaf of an event: a string, a number, a boolean or null. Where the leaf sits in
-the event, and what arrays do to it, is the business of :mod:`securityhub_actions.patterns.matching`.
+A condition matches one leaf of an event: a string, a number, a Boolean value, or null. The module
+:mod:`securityhub_actions.patterns.matching` finds the leaves in an event, including those in arrays.
 
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
 """
@@ -25,35 +25,35 @@ Scalar: TypeAlias = str | int | float | bool | None
 Json: TypeAlias = Scalar | Sequence["Json"] | Mapping[str, "Json"]
 
 LARGEST_NUMBER: Final = 5_000_000_000
-"""EventBridge compares numbers from minus to plus this value, with six digits after the point."""
+"""EventBridge compares numbers from minus to plus this value, with up to six decimal places."""
 _MOST_DECIMALS: Final = 6
 
 
 class Condition(ABC):
-    """One entry of the list that an event pattern gives for a field."""
+    """A condition in the list that an event pattern has for a field."""
 
     __slots__ = ()
 
     @abstractmethod
     def matches(self, value: Scalar) -> bool:
-        """Whether a leaf that is present in the event has this value."""
+        """Whether a leaf with this value matches."""
 
     @abstractmethod
     def to_json(self) -> Json:
-        """The condition as an event pattern spells it."""
+        """The condition in the syntax of event patterns."""
 
 
 class InexactNumber(float):
-    """A number of a JSON text that Python can only round: EventBridge compares it as text.
+    """A number in JSON text that Python would round. EventBridge compares it as text.
 
     Attributes:
-        text: The number as the JSON text spells it.
+        text: The number as written in the JSON text.
     """
 
     text: str
 
     def __new__(cls, text: str) -> InexactNumber:
-        """Round the number, and keep its text."""
+        """Create the rounded number with its text."""
         number = super().__new__(cls, text)
         number.text = text
         return number
@@ -69,7 +69,7 @@ class InexactNumber(float):
 
 
 def is_comparable(value: object) -> bool:
-    """Whether EventBridge treats a value as a number; one outside its range it compares as text."""
+    """Whether EventBridge compares a value as a number. It compares numbers outside its range as text."""
     if isinstance(value, bool | InexactNumber) or not isinstance(value, int | float):
         return False
     if not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
@@ -81,7 +81,7 @@ def is_comparable(value: object) -> bool:
 
 
 def _same(left: Scalar, right: Scalar) -> bool:
-    """JSON equality: ``true`` is not ``1``, but ``5`` is ``5.0`` where EventBridge can compare them."""
+    """JSON equality: ``true`` isn't ``1``, but ``5`` is ``5.0`` if EventBridge can compare them."""
     if type(left) is type(right):
         return left == right
     return is_comparable(left) and is_comparable(right) and left == right
@@ -89,7 +89,7 @@ def _same(left: Scalar, right: Scalar) -> bool:
 
 def _require_text(value: object, operator: str) -> None:
     if not isinstance(value, str):
-        raise ValueError(f"{operator} takes a string, not {described(value, operator)}")  # noqa: TRY004 # a pattern's error
+        raise ValueError(f"{operator} accepts a string, not {described(value, operator)}")  # noqa: TRY004 - as for all arguments
 
 
 def _require_bool(value: object, name: str) -> None:
@@ -100,8 +100,8 @@ def _require_bool(value: object, name: str) -> None:
 def _require_number(value: object, operator: str) -> None:
     if not is_comparable(value) and not is_number_token(value):
         raise ValueError(
-            f"{operator} takes numbers from -5,000,000,000 to 5,000,000,000 with at most six digits "
-            f"after the point, not {described(value, operator)}"
+            f"{operator} accepts numbers from -5,000,000,000 to 5,000,000,000 with up to six decimal "
+            f"places, not {described(value, operator)}"
         )
 
 
@@ -110,7 +110,7 @@ _IPV6: Final = re.compile(r"[0-9a-fA-F:]*:[0-9a-fA-F:]*")
 
 
 def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
-    """An IP address as EventBridge reads it: octets are decimal even with leading zeros."""
+    """Parse an IP address as EventBridge does: octets are decimal, even with leading zeros."""
     try:
         if _IPV4.fullmatch(text):
             return IPv4Address(".".join(str(int(octet)) for octet in text.split(".")))
@@ -123,9 +123,9 @@ def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def _address_digits(value: Scalar) -> str:
-    """The digits by which EventBridge compares a value with addresses; empty for one that it never does.
+    """The digits that EventBridge compares with those of addresses; empty if it doesn't compare the value.
 
-    They are the hexadecimal digits of an address, and, as the engine has it, the text of a number.
+    They are the hexadecimal digits of an address or, in this engine, the text of a number.
     """
     if isinstance(value, str):
         address = _parse_address(value)
@@ -135,14 +135,14 @@ def _address_digits(value: Scalar) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Exact(Condition):
-    """Equality with a string, number, boolean or null.
+    """Matches a value that equals a string, a number, a Boolean value, or null.
 
-    A string that is an IP address also equals other spellings of that address, as ``::1`` and ``0:0::1`` do,
-    and whatever else begins with its hexadecimal digits: ``10.0.0.1`` equals ``a00:1::``.
+    An IP address also matches the same address in a different notation, such as ``::1`` and ``0:0::1``, and
+    other values that begin with its hexadecimal digits: ``10.0.0.1`` matches ``a00:1::``.
 
     Args:
-        value: The value to equal.
-        literal: Compare a string by its characters only (the ``exactly`` operator).
+        value: The value.
+        literal: Whether to compare only the characters of a string (the operator ``exactly``).
     """
 
     value: Scalar
@@ -158,7 +158,8 @@ class Exact(Condition):
             raise ValueError(f"{self.value!r} is not a JSON number")
         if self.value is not None and not isinstance(self.value, str | int | float | bool):
             raise ValueError(
-                f"a value is a string, number, true, false or null, not {described(self.value, 'value')}"
+                "a value must be a string, a number, true, false, or null, not "
+                f"{described(self.value, 'value')}"
             )
         _require_bool(self.literal, "literal")
         if self.literal:
@@ -168,7 +169,7 @@ class Exact(Condition):
 
     @property
     def address_digits(self) -> str:
-        """The hexadecimal digits of the IP address that the string is; empty if it is none."""
+        """The hexadecimal digits of the value if it is an IP address; otherwise empty."""
         return self._digits
 
     def __eq__(self, other: object) -> bool:
@@ -178,7 +179,7 @@ class Exact(Condition):
         return hash(self._key())
 
     def _key(self) -> tuple[Scalar, bool, bool]:
-        return self.value, isinstance(self.value, bool), self.literal  # Python takes True for 1
+        return self.value, isinstance(self.value, bool), self.literal  # in Python, True equals 1
 
     def matches(self, value: Scalar) -> bool:
         """See :meth:`Condition.matches`."""
@@ -192,10 +193,10 @@ class Exact(Condition):
 
 
 def _ignoring_case(text: str) -> str:
-    """A regular expression for the text in which each character may take either case on its own.
+    """A regular expression for the text in which each character can have either case.
 
-    This is neither ``lower()`` nor ``casefold()`` on both sides: the engine substitutes each UTF-16 unit by
-    its two cases, so that ``ß`` also matches ``SS``, and a character of two units (an emoji) never matches
+    The result differs from ``lower()`` or ``casefold()`` on both sides. The engine replaces each UTF-16 unit
+    with its two cases, so ``ß`` also matches ``SS``, and a character with two units (an emoji) never matches
     itself.
     """
     units = (character if ord(character) <= 0xFFFF else "??" for character in text)  # noqa: PLR2004
@@ -228,14 +229,14 @@ class _Affix(Condition):
 
 @dataclass(frozen=True, slots=True)
 class Prefix(_Affix):
-    """A string that begins with the text; the empty text stands for any string.
+    """Matches a string that begins with the text. Empty text matches any string.
 
-    EventBridge compares strings together with their quotation marks, so that a text that ends with one also
-    fits the string that ends where the text does.
+    EventBridge compares strings with their quotation marks. Text that ends with a quotation mark therefore
+    also matches the string that ends there.
 
     Args:
-        text: The beginning.
-        ignore_case: Whether each character may take either case.
+        text: The beginning of the string.
+        ignore_case: Whether to ignore the case. Default: False.
     """
 
     def _expression(self) -> str:
@@ -252,13 +253,13 @@ class Prefix(_Affix):
 
 @dataclass(frozen=True, slots=True)
 class Suffix(_Affix):
-    """A string that ends with the text; the empty text stands for any string.
+    """Matches a string that ends with the text. Empty text matches any string.
 
-    A text that begins with a quotation mark also fits the string that begins where the text does; see Prefix.
+    Text that begins with a quotation mark also matches the string that begins there. See Prefix.
 
     Args:
-        text: The end.
-        ignore_case: Whether each character may take either case.
+        text: The end of the string.
+        ignore_case: Whether to ignore the case. Default: False.
     """
 
     def _expression(self) -> str:
@@ -275,7 +276,7 @@ class Suffix(_Affix):
 
 @dataclass(frozen=True, slots=True)
 class EqualsIgnoreCase(Condition):
-    """A string that equals the text when each of its characters may take either case."""
+    """Matches a string that equals the text if the case is ignored."""
 
     text: str
     _regex: re.Pattern[str] = field(init=False, repr=False, compare=False)
@@ -295,9 +296,9 @@ class EqualsIgnoreCase(Condition):
 
 @dataclass(frozen=True, slots=True)
 class Wildcard(Condition):
-    r"""A string in which ``*`` stands for any characters, or none.
+    r"""Matches a string with a pattern in which ``*`` matches zero or more characters.
 
-    ``\*`` is an asterisk and ``\\`` a backslash; ``**`` and any other escape are errors.
+    ``\*`` is an asterisk and ``\\`` a backslash. ``**`` and all other escape sequences are errors.
     """
 
     text: str
@@ -309,7 +310,7 @@ class Wildcard(Condition):
 
     @property
     def pieces(self) -> tuple[str, ...]:
-        """The literal text before, between and after the asterisks."""
+        """The literal text before, between, and after the asterisks."""
         return self._pieces
 
     def matches(self, value: Scalar) -> bool:
@@ -355,10 +356,10 @@ _NUMERIC_OPERATORS: Final = ("=", "<", "<=", ">", ">=")
 
 @dataclass(frozen=True, slots=True, init=False)
 class Numeric(Condition):
-    """A number that compares as asked: ``Numeric(">=", 70)`` or the range ``Numeric(">", 0, "<=", 5)``.
+    """Matches a number in a range: ``Numeric(">=", 70)``, or ``Numeric(">", 0, "<=", 5)``.
 
-    Strings of digits are not numbers. A number beyond five billion or with more than six digits after the
-    point fits no numeric condition.
+    Strings of digits aren't numbers. A number beyond five billion, or with more than six decimal places,
+    matches no numeric condition.
     """
 
     expression: tuple[str | int | float, ...]
@@ -373,7 +374,7 @@ class Numeric(Condition):
             _require_number(number, "numeric")
         if len(operators) != len(numbers) or not _is_numeric_grammar(operators):
             raise ValueError(
-                f"numeric takes one comparison ({', '.join(_NUMERIC_OPERATORS)} and a number) or a lower "
+                f"numeric accepts one comparison ({', '.join(_NUMERIC_OPERATORS)} and a number) or a lower "
                 f"bound followed by an upper bound, not {list(expression)!r}"
             )
         low, high = -math.inf, math.inf
@@ -383,7 +384,10 @@ class Numeric(Condition):
             low = float(number) if operator in {"=", ">", ">="} else low
             high = float(number) if operator in {"=", "<", "<="} else high
         if low >= high and operators != ("=",):
-            raise ValueError(f"numeric {list(expression)!r} is empty: the bottom must be less than the top")
+            raise ValueError(
+                f"numeric {list(expression)!r} is an empty range: the lower bound must be less than the "
+                "upper bound"
+            )
         bounds = {"expression": expression, "_low": low, "_high": high}
         for name, value in bounds.items():
             object.__setattr__(self, name, value)
@@ -398,14 +402,14 @@ class Numeric(Condition):
         return above and (value < self._high if self._high_open else value <= self._high)
 
     def contains(self, other: Numeric) -> bool:
-        """Whether each number that fits the other condition fits this one."""
+        """Whether every number that matches the other condition matches this one."""
         return (other._low, other._low_open) >= (self._low, self._low_open) and (
             other._high,
             not other._high_open,
         ) <= (self._high, not self._high_open)
 
     def excludes(self, other: Numeric) -> bool:
-        """Whether no number fits both conditions."""
+        """Whether no number matches both conditions."""
         return self._is_below(other) or other._is_below(self)
 
     def _is_below(self, other: Numeric) -> bool:
@@ -426,10 +430,10 @@ def _is_numeric_grammar(operators: Sequence[object]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Cidr(Condition):
-    """A string that is an IP address inside the block, such as ``10.0.0.0/24`` or ``2001:db8::/32``.
+    """Matches an IP address in a CIDR block, such as ``10.0.0.0/24`` or ``2001:db8::/32``.
 
-    EventBridge compares hexadecimal digits from the left and decides as soon as it can, so that addresses of
-    the other family, and numbers, can fit as well: ``0.0.0.0/0`` holds for ``::1``.
+    EventBridge compares hexadecimal digits from left to right and stops as soon as the result is clear.
+    Addresses of the other IP version, and numbers, can therefore match too: ``0.0.0.0/0`` matches ``::1``.
     """
 
     block: str
@@ -447,7 +451,7 @@ class Cidr(Condition):
         return self.holds_digits(_address_digits(value))
 
     def holds_digits(self, digits: str) -> bool:
-        """Whether digits, and all that begin with them, are inside the block."""
+        """Whether all addresses that begin with the digits are in the block."""
         at_low = at_high = True
         for index, (low, high) in enumerate(zip(self._low, self._high, strict=True)):
             digit = digits[index : index + 1]
@@ -464,7 +468,7 @@ class Cidr(Condition):
         return True
 
     def contains(self, other: Cidr) -> bool:
-        """Whether each value inside the other block is inside this one."""
+        """Whether every address in the other block is in this block."""
         return len(self._low) == len(other._low) and self._low <= other._low <= other._high <= self._high
 
     def to_json(self) -> Json:
@@ -476,12 +480,12 @@ _HEXADECIMAL: Final = frozenset("0123456789ABCDEF")
 
 
 def _parse_block(block: str) -> tuple[str, str]:
-    """The hexadecimal digits of the first and the last address; host bits that are set are ignored."""
+    """The hexadecimal digits of the first and the last address. Host bits are ignored."""
     text, _, bits = block.rstrip("/").partition("/")
     address = _parse_address(text)
     if address is None or not re.fullmatch(r"\+?\d+|-0+", bits) or int(bits) >= address.max_prefixlen:
         raise ValueError(
-            f"cidr takes an IP address and fewer than 32 (IPv4) or 128 (IPv6) mask bits, not {block!r}"
+            f"cidr accepts an IP address and fewer than 32 (IPv4) or 128 (IPv6) mask bits, not {block!r}"
         )
     network = ip_network((str(address), int(bits)), strict=False)
     return network[0].packed.hex().upper(), network[-1].packed.hex().upper()
@@ -489,15 +493,15 @@ def _parse_block(block: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Exists(Condition):
-    """The presence or absence of a leaf; objects, empty objects and empty arrays are not leaves."""
+    """Matches the presence or the absence of a leaf. Objects and empty arrays aren't leaves."""
 
     present: bool
 
     def __post_init__(self) -> None:
         if not isinstance(self.present, bool):
-            raise ValueError(f"exists takes true or false, not {described(self.present, 'exists')}")  # noqa: TRY004
+            raise ValueError(f"exists accepts true or false, not {described(self.present, 'exists')}")  # noqa: TRY004
 
-    def matches(self, value: Scalar) -> bool:  # noqa: ARG002 # a leaf that is asked about is there
+    def matches(self, value: Scalar) -> bool:  # noqa: ARG002 - a leaf with any value is present
         """See :meth:`Condition.matches`."""
         return self.present
 
@@ -511,11 +515,11 @@ Excludable: TypeAlias = str | int | float | Prefix | Suffix | EqualsIgnoreCase |
 
 @dataclass(frozen=True, slots=True, init=False)
 class AnythingBut(Condition):
-    """A leaf that is there and is none of the given.
+    """Matches a leaf that is present and matches none of the exclusions.
 
-    ``AnythingBut("a", "b")`` or ``AnythingBut(Prefix("us-"))``: all of the given are strings, or all
-    numbers, or all of one operator, since EventBridge cannot mix them. Values of another type pass, so that
-    ``AnythingBut("a")`` holds for ``1`` and ``null``. An array passes as soon as one element does.
+    ``AnythingBut("a", "b")`` or ``AnythingBut(Prefix("us-"))``: the exclusions are all strings, all numbers,
+    or all of the same operator, because EventBridge can't mix them. Values of other types match:
+    ``AnythingBut("a")`` matches ``1`` and ``null``. An array matches as soon as one of its elements does.
     """
 
     excluded: tuple[Condition, ...]
@@ -524,7 +528,7 @@ class AnythingBut(Condition):
         conditions = tuple(_to_excluded(item) for item in excluded)
         if len({_kind(condition) for condition in conditions}) != 1:
             raise ValueError(
-                f"anything-but takes strings only, numbers only, or one kind of operator, and at least one, "
+                f"anything-but accepts one or more strings, numbers, or operators of one kind, not mixed, "
                 f"not {list(excluded)!r}"
             )
         object.__setattr__(self, "excluded", conditions)
@@ -565,12 +569,12 @@ def _to_excluded(item: object) -> Condition:
         return Exact(item)
     if isinstance(item, _Affix) and (item.ignore_case or not item.text):
         raise ValueError(
-            f"anything-but takes no empty and no case-insensitive prefix or suffix, as in {item!r}"
+            f"anything-but accepts no prefix or suffix that is empty or ignores case, such as {item!r}"
         )
     if isinstance(item, _TEXT_OPERATORS):
         return item
     raise ValueError(
-        f"anything-but takes strings, numbers, prefix, suffix, equals-ignore-case or wildcard, not "
+        f"anything-but accepts strings, numbers, prefix, suffix, equals-ignore-case, or wildcard, not "
         f"{described(item, 'anything-but')}"
     )
 

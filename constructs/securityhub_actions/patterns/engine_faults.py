@@ -1,11 +1,11 @@
-"""Lists of conditions that EventBridge's engine matches wrongly, and the order that avoids it.
+"""Detects lists of conditions that EventBridge's engine matches incorrectly, depending on their order.
 
-Where a wildcard that begins with an asterisk stands before a condition that ignores case, or before a suffix
-with characters outside ASCII, event-ruler 2.0.1 (and 1.7.4) accepts texts that fit neither and rejects some
-that fit: ``[{"wildcard": "*a"}, {"equals-ignore-case": "a"}]`` holds for ``"b"``. In the other order the list
-is matched as documented.
+If a wildcard that begins with an asterisk precedes a condition that ignores case, or a suffix with characters
+outside ASCII, event-ruler 2.0.1 (and 1.7.4) accepts strings that match neither and rejects some that match:
+``[{"wildcard": "*a"}, {"equals-ignore-case": "a"}]`` accepts ``"b"``. In the reverse order, the list is
+matched as documented.
 
-Source: https://github.com/aws/event-ruler, run on random patterns and events
+Source: https://github.com/aws/event-ruler (observed with random patterns and events)
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from securityhub_actions.patterns.conditions import (
 
 
 def misleads_the_engine(conditions: Iterable[Condition]) -> bool:
-    """Whether the engine matches the conditions of one path, in their order, otherwise than documented."""
+    """Whether the engine doesn't match the conditions of one path, in this order, as documented."""
     after_asterisk = False
     for condition in conditions:
         if after_asterisk and _is_misread(condition):
@@ -33,7 +33,7 @@ def misleads_the_engine(conditions: Iterable[Condition]) -> bool:
 
 
 def begins_with_asterisk(condition: Condition) -> bool:
-    """Whether a condition is a wildcard, or its negation, that has to come last in its list."""
+    """Whether a condition is, or excludes, a wildcard that must come last in its list."""
     if isinstance(condition, AnythingBut):
         return any(map(begins_with_asterisk, condition.excluded))
     return isinstance(condition, Wildcard) and condition.text.startswith("*")

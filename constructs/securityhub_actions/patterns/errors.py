@@ -1,13 +1,13 @@
-"""What is said of an event pattern that EventBridge would refuse, or misread."""
+"""The errors and warnings about event patterns."""
 
 from __future__ import annotations
 
 
 class InvalidPatternError(ValueError):
-    """An event pattern that EventBridge refuses, with the place and the reason.
+    """An event pattern that EventBridge would reject.
 
     Attributes:
-        path: Where in the pattern, as in ``detail.findings.Title[0]``; empty for the whole pattern.
+        path: The place in the pattern, such as ``detail.findings.Title[0]``; empty for the whole pattern.
         reason: What is wrong and what is allowed.
     """
 
@@ -18,4 +18,4 @@ class InvalidPatternError(ValueError):
 
 
 class EngineFaultWarning(UserWarning):
-    """An event pattern that EventBridge accepts, and matches otherwise than its documentation says."""
+    """An event pattern that EventBridge accepts, but doesn't match as documented."""

@@ -1,4 +1,4 @@
-"""An EventBridge event pattern that can be matched, explained and measured without AWS."""
+"""An EventBridge event pattern that can be matched, explained, and measured without AWS."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from securityhub_actions.patterns.matching import BranchMatcher
 from securityhub_actions.patterns.syntax import Branch, parse_branches, parse_json
 
 MOST_CHARACTERS: Final = 2048
-"""The default quota for the size of an event pattern; it can be raised to 4,096.
+"""The default quota for the size of an event pattern. AWS increases it on request.
 
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
 """
@@ -24,7 +24,7 @@ Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """An event matches; this is true in a boolean context."""
+    """The event matches. A match is true in a Boolean context."""
 
     def __bool__(self) -> bool:
         return True
@@ -35,14 +35,15 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mismatch:
-    """An event does not match, and the first reason; this is false in a boolean context.
+    """The event doesn't match, and the first reason why. A mismatch is false in a Boolean context.
 
-    Where ``$or`` makes several branches, the reason is that of the branch that came closest.
+    If the pattern has several branches because of ``$or``, the reason is that of the closest branch.
 
     Attributes:
-        paths: The path that failed; several if each could hold alone, but not all in one array element.
-        conditions: What the pattern wants at the first of the paths; one of them has to hold.
-        seen: The values that the event has there; empty if it has none.
+        paths: The path that doesn't match, or several paths that match individually, but not in one array
+            element.
+        conditions: The conditions at the first of the paths, of which one must match.
+        seen: The values of the event at that path; empty if there are none.
         branches: How many branches the pattern has.
     """
 
@@ -57,7 +58,7 @@ class Mismatch:
     def __str__(self) -> str:
         closest = f" (closest of {self.branches} branches)" if self.branches > 1 else ""
         if len(self.paths) > 1:
-            return f"{', '.join(self.paths)} do not hold in one and the same array element{closest}"
+            return f"{', '.join(self.paths)} do not match in the same array element{closest}"
         wanted = " or ".join(_compact(condition.to_json()) for condition in self.conditions)
         seen = f"is {', '.join(map(_compact, self.seen))}" if self.seen else "is missing"
         return f"{self.paths[0]} {seen}, wanted {wanted}{closest}"
@@ -65,21 +66,21 @@ class Mismatch:
 
 @dataclass(frozen=True, slots=True)
 class EventPattern:
-    """A valid event pattern, compiled once for many events.
+    """A valid event pattern, compiled once to match many events.
 
-    Create it with :meth:`parse`. The answers are those of EventBridge, checked against the rules of its
-    engine (https://github.com/aws/event-ruler), with these exceptions:
+    Create it with :meth:`parse`. It matches like EventBridge's engine (https://github.com/aws/event-ruler),
+    with these exceptions:
 
-    * Numbers are those of EventBridge's documentation: beyond five billion, or with more than six digits
-      after the point, they are compared as text. Version 2 of the engine compares more.
-    * In a list that holds an IP address or ``cidr`` beside other operators, the engine compares those others
-      with an encoded address as well: ``[10000000, {"cidr": "1.0.0.0/8"}]`` holds for ``"16.0.0.0"``.
-    * Lists that the engine misreads (:class:`EngineFaultWarning`) are matched as documented.
-    * Of numbers in an event, the text is that of Python: ``1.0`` stays, ``1.00`` becomes ``1.0``.
+    * Numbers are compared as EventBridge documents it: beyond five billion, or with more than six decimal
+      places, as text. Version 2 of the engine compares more of them as numbers.
+    * In a list with an IP address or ``cidr`` and other operators, the engine also compares the other
+      operators with an encoded address: ``[10000000, {"cidr": "1.0.0.0/8"}]`` matches ``"16.0.0.0"``.
+    * Lists that the engine matches incorrectly (:class:`EngineFaultWarning`) are matched as documented.
+    * Numbers in an event have the text that Python gives them: ``1.00`` becomes ``1.0``.
 
     Attributes:
-        document: The pattern as it was given, decoded.
-        branches: Its alternatives after expanding ``$or``: paths to conditions.
+        document: The decoded pattern.
+        branches: The alternatives after ``$or`` is expanded, each of which maps paths to conditions.
     """
 
     document: Mapping[str, Any]
@@ -88,17 +89,17 @@ class EventPattern:
 
     @classmethod
     def parse(cls, source: str | Mapping[str, Any]) -> EventPattern:
-        """Reads and checks a pattern.
+        """Parse and validate a pattern.
 
         Args:
             source: JSON text or the decoded object.
 
         Warns:
-            EngineFaultWarning: EventBridge matches the pattern otherwise than it documents.
+            EngineFaultWarning: EventBridge doesn't match the pattern as documented.
 
         Raises:
-            InvalidPatternError: EventBridge would refuse the pattern. Stricter than EventBridge in one way:
-                keys that are given twice are refused, of which it silently uses the last.
+            InvalidPatternError: EventBridge would reject the pattern; or the pattern has a duplicate key, of
+                which EventBridge would silently use the last.
         """
         document = parse_json(source) if isinstance(source, str) else source
         if not isinstance(document, Mapping):
@@ -116,16 +117,16 @@ class EventPattern:
         """Whether a rule with this pattern would receive the event.
 
         Args:
-            event: The whole event as a target receives it, decoded from JSON.
+            event: The entire event, decoded from JSON.
         """
         _require_event(event)
         return any(matcher.matches(event) for matcher in self._matchers)
 
     def explain(self, event: dict[str, Any]) -> Match | Mismatch:
-        """Like :meth:`matches`, with the reason if the answer is no.
+        """Match the event, and return the reason if it doesn't match.
 
         Args:
-            event: The whole event as a target receives it, decoded from JSON.
+            event: The entire event, decoded from JSON.
         """
         _require_event(event)
         failures = []
@@ -144,7 +145,7 @@ class EventPattern:
 
     @property
     def size(self) -> int:
-        """The characters of the pattern as compact JSON, to compare with :data:`MOST_CHARACTERS`."""
+        """The length of the pattern as compact JSON, in characters. Compare :data:`MOST_CHARACTERS`."""
         return len(_compact(self.document))
 
 
@@ -157,7 +158,7 @@ def _require_event(event: object) -> None:
 
 def _warn_of_order(path: str) -> None:
     message = (
-        f"EventBridge matches the list at {path} wrongly: a wildcard that begins with an asterisk stands "
+        f"EventBridge matches the list at {path} incorrectly: a wildcard that begins with an asterisk is "
         "before a condition that ignores case or a suffix with characters outside ASCII. Move the wildcard "
         "to the end of the list."
     )
@@ -165,7 +166,7 @@ def _warn_of_order(path: str) -> None:
 
 
 def _has_empty_step(path: str) -> bool:
-    """Whether a path has an empty step that counts: the engine drops those at the end."""
+    """Whether a path has an empty name. The engine ignores empty names at its end."""
     steps = path.rstrip(".")
     return not path or (bool(steps) and "" in steps.split("."))
 

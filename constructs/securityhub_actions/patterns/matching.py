@@ -2,13 +2,13 @@
 
 EventBridge flattens an event to leaves: a dotted path, a scalar value, and for each array on the way which
 element the leaf is in. A branch matches if there is a leaf for each of its paths such that the conditions
-hold and no two of the leaves are in different elements of one array. Three consequences are easy to miss:
+hold and no two of the leaves are in different elements of one array. Note that:
 
-* A scalar inside an array has no element of its own, so two conditions may be met by different scalars.
-* ``a.b`` in the event is the same path as ``b`` inside ``a``. An empty key is a step of its own only where a
-  path of the pattern has one that is not its last.
-* Absence (``exists: false``) is judged against the elements chosen so far, and paths are worked through in
-  alphabetical order. A path that sorts before all others of its array must be absent from every element.
+* A scalar directly in an array isn't an element, so different scalars can match two conditions.
+* The key ``a.b`` in an event is the same path as ``b`` in ``a``. An empty key is part of a path only if a
+  path of the pattern has an empty name that isn't its last.
+* Absence (``exists: false``) depends on the elements selected so far, and paths are processed in alphabetical
+  order. A path that comes first among those of its array must be absent from every element.
 
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns-arrays.html
 """
@@ -33,7 +33,7 @@ from securityhub_actions.patterns.conditions import (
 from securityhub_actions.patterns.syntax import Branch
 
 Elements: TypeAlias = Mapping[tuple[str, int], int]
-"""Which element of which array: (path of the array, its identity) to the index."""
+"""The selected elements: from the path and identity of an array to the index."""
 Leaf: TypeAlias = tuple[Scalar, Elements]
 
 _NOWHERE: Elements = {}
@@ -41,13 +41,14 @@ _NOWHERE: Elements = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why a branch does not match.
+    """Why a branch doesn't match.
 
     Attributes:
-        paths: The path that failed; several if each is fine alone, but not in one element of an array.
-        conditions: What the pattern wants at the first path.
-        seen: The values that the event has there, empty if none.
-        satisfied: How many paths of the branch did match.
+        paths: The path that doesn't match, or several paths that match individually, but not in one array
+            element.
+        conditions: The conditions at the first path.
+        seen: The values of the event at that path; empty if there are none.
+        satisfied: How many paths of the branch match.
     """
 
     paths: tuple[str, ...]
@@ -80,7 +81,7 @@ class FieldMatcher:
         ]
 
     def leaves(self, event: dict[str, Any]) -> list[Leaf]:
-        """The values that an event has at the path, each with the array elements it is in."""
+        """The values of an event at the path, each with the array elements that contain it."""
         found: list[Leaf] = []
         pending: list[tuple[Any, int, Elements]] = [(event, 0, _NOWHERE)]
         for node, level, elements in pending:  # grows while it is walked
@@ -107,7 +108,7 @@ class FieldMatcher:
 
 def _acceptor(conditions: Sequence[Condition]) -> Callable[[Scalar], bool]:
     texts = frozenset(condition.value for condition in conditions if _is_plain_text(condition))  # type: ignore[attr-defined]
-    # Beside a number, the engine takes numbers for numbers only, not for the digits of an address as well.
+    # In a list with a number, the engine doesn't compare numbers with the digits of an address.
     only_texts = any(map(_compares_numbers, conditions))
     others = [
         partial(_matches_text, condition)
@@ -161,7 +162,7 @@ class BranchMatcher:
         choices: list[_Choice] = []
         for field in self._alphabetical:
             leaves = field.leaves(event)
-            # Without absences a leaf outside of all arrays is as good as any, and leaves the others free.
+            # Unless absence matters, a leaf outside of all arrays restricts no other path.
             if self._quick and any(not elements and field.accepts(value) for value, elements in leaves):
                 continue
             choice = _Choice.of(field, leaves)
@@ -171,7 +172,7 @@ class BranchMatcher:
         return _is_consistent(choices, _NOWHERE)
 
     def failure(self, event: dict[str, Any]) -> Failure | None:
-        """The first path, in the order of the pattern, that keeps the event from matching."""
+        """Why the event doesn't match: the first path, in the order of the pattern, that doesn't."""
         if self.matches(event):
             return None
         choices = {field: _Choice.of(field, field.leaves(event)) for field in self._fields}
@@ -185,7 +186,7 @@ class BranchMatcher:
         )
 
     def _contradicting(self, choices: Mapping[FieldMatcher, _Choice]) -> list[FieldMatcher]:
-        """Paths, none of them superfluous, that cannot hold together in one element of each array."""
+        """A minimal set of paths that can't match in the same array elements."""
         kept = list(self._alphabetical)
         for field in self._alphabetical:
             others = [other for other in kept if other is not field]
@@ -196,7 +197,7 @@ class BranchMatcher:
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """What an event offers for one path: where its accepted leaves are, and where all of them are."""
+    """The elements of an event that contain the accepted leaves of a path, and those that contain any."""
 
     accepted: Sequence[Elements]
     present: Sequence[Elements]
@@ -204,7 +205,7 @@ class _Choice:
 
     @classmethod
     def of(cls, field: FieldMatcher, leaves: Sequence[Leaf]) -> _Choice:
-        # Leaves in the same elements are one choice, however many there are.
+        # Leaves in the same elements are equivalent.
         accepted = {tuple(elements.items()): elements for value, elements in leaves if field.accepts(value)}
         present = [elements for _, elements in leaves]
         return cls([*accepted.values()], present, field.accepts_absence)
@@ -215,7 +216,7 @@ class _Choice:
 
 
 def _is_consistent(choices: Sequence[_Choice], chosen: Elements) -> bool:
-    """Whether one leaf, or absence where allowed, can be chosen for each path without contradiction."""
+    """Whether a leaf (or absence, if allowed) can be selected for each path, all in the same elements."""
     if not choices:
         return True
     choice, rest = choices[0], choices[1:]

@@ -1,8 +1,8 @@
-"""Reading an event pattern: JSON to branches of conditions, or the reason why EventBridge would refuse it.
+"""Parses event patterns, and rejects those that EventBridge would reject.
 
-A branch maps dotted paths to lists of conditions. A path matches if one condition of its list does, a branch
-if all of its paths do, a pattern if one branch does. ``$or`` is what makes more than one branch, and as on
-AWS it is expanded here: of two lists for the same path in one branch, the later one counts.
+A pattern consists of branches, each of which maps dotted paths to lists of conditions. A pattern matches if
+one of its branches matches, a branch if all of its paths match, and a path if one of its conditions matches.
+Each ``$or`` is expanded to branches. As on AWS, if a branch has two lists for a path, the last one is used.
 
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern.html
 """
@@ -35,7 +35,7 @@ from securityhub_actions.patterns.errors import InvalidPatternError
 Branch: TypeAlias = Mapping[str, tuple[Condition, ...]]
 
 MOST_COMBINATIONS: Final = 1000
-"""The product of the lengths of all ``$or`` lists that EventBridge allows."""
+"""The maximum product of the lengths of all ``$or`` lists."""
 _DEEPEST: Final = 100
 
 _RESERVED_IN_OR: Final = frozenset(
@@ -46,20 +46,20 @@ _RESERVED_IN_OR: Final = frozenset(
         *("ip-address-in-range", "ip-address-not-in-range"),
     }
 )
-"""A ``$or`` whose objects use one of these as a field name is an ordinary field named ``$or``."""
+"""If an object in ``$or`` has one of these as a field name, ``$or`` is an ordinary field name."""
 
 
 class _Duplicated(dict[str, Any]):
-    """A JSON object that gives a key twice, remembered until its path is known."""
+    """A JSON object with a duplicate key, which is reported once its path is known."""
 
     duplicate: str
 
 
 def parse_json(text: str) -> object:
-    """JSON text to values.
+    """Decode JSON text.
 
     Raises:
-        InvalidPatternError: The text is not JSON; ``NaN`` and ``Infinity`` are not.
+        InvalidPatternError: The text isn't JSON. ``NaN`` and ``Infinity`` aren't, either.
     """
     try:
         value: object = json.loads(
@@ -91,17 +91,17 @@ def _reject_constant(name: str) -> NoReturn:
 
 
 def parse_branches(document: object) -> tuple[Branch, ...]:
-    """The branches of an event pattern.
+    """Return the branches of an event pattern.
 
     Raises:
-        InvalidPatternError: EventBridge would refuse the pattern.
+        InvalidPatternError: EventBridge would reject the pattern.
     """
     if _count_combinations(document, "", 0) > MOST_COMBINATIONS:
-        raise InvalidPatternError("", f"its $or lists make more than {MOST_COMBINATIONS} combinations")
+        raise InvalidPatternError("", f"its $or lists result in more than {MOST_COMBINATIONS} combinations")
     try:
         return tuple(_Expansion(or_is_operator=True).expand(document, (), [{}]))
     except InvalidPatternError as error:
-        # EventBridge reads a $or that is not the operator as a field of that name, as it did before $or.
+        # If $or isn't valid as an operator, EventBridge treats it as a field name, as it did originally.
         try:
             return tuple(_Expansion(or_is_operator=False).expand(document, (), [{}]))
         except InvalidPatternError:
@@ -125,7 +125,7 @@ def _count_combinations(node: object, path: str, depth: int) -> int:
 
 
 class _Expansion:
-    """One reading of a pattern, with ``$or`` as the operator or as a field name."""
+    """Expands a pattern to branches, with ``$or`` as an operator or as a field name."""
 
     def __init__(self, *, or_is_operator: bool) -> None:
         self._or_is_operator = or_is_operator
@@ -133,7 +133,7 @@ class _Expansion:
     def expand(
         self, node: object, steps: tuple[str, ...], branches: Sequence[Branch], *, inside_or: bool = False
     ) -> Sequence[Branch]:
-        """The given branches with the conditions of a pattern object added to each."""
+        """Add the conditions of a pattern object to each branch."""
         path = ".".join(steps)
         for key, value in _members(node, path):
             if key == "$or" and self._or_is_operator:
@@ -141,7 +141,9 @@ class _Expansion:
                 continue
             here = _join(path, key)
             if inside_or and key in _RESERVED_IN_OR:
-                raise InvalidPatternError(here, f"{key} is an operator and no field name inside $or")
+                raise InvalidPatternError(
+                    here, f"{key} is an operator, which can't be a field name inside $or"
+                )
             if isinstance(value, Mapping):
                 branches = self.expand(value, (*steps, key), branches, inside_or=inside_or)
             elif _is_list(value):
@@ -180,7 +182,7 @@ def _members(node: object, path: str) -> Iterable[tuple[str, Any]]:
 
 
 def _require_known_before_or(conditions: Iterable[Condition], path: str) -> None:
-    """Refuse what the engine's older reader, which reads patterns with a field named $or, does not know."""
+    """Reject what the engine's older parser, which it uses if a field is named $or, doesn't support."""
     for condition in conditions:
         if not isinstance(condition, AnythingBut):
             continue
@@ -188,23 +190,24 @@ def _require_known_before_or(conditions: Iterable[Condition], path: str) -> None
         if kind is Wildcard or (kind in {Prefix, Suffix} and len(condition.excluded) > 1):
             raise InvalidPatternError(
                 path,
-                "in a pattern with a field named $or, anything-but takes no wildcard and no list of prefixes "
-                "or suffixes",
+                "in a pattern with a field named $or, anything-but accepts neither a wildcard nor a list of "
+                "prefixes or suffixes",
             )
 
 
 def _require_unique(node: Mapping[str, Any], path: str) -> None:
     if isinstance(node, _Duplicated):
         raise InvalidPatternError(
-            _join(path, node.duplicate), "the key is given twice; EventBridge would silently use the last one"
+            _join(path, node.duplicate),
+            "the key is a duplicate, of which EventBridge would silently use the last",
         )
 
 
 def parse_conditions(values: Sequence[Any], path: str) -> tuple[Condition, ...]:
-    """The conditions in the list that a pattern gives for one path.
+    """Parse the list of conditions for one path.
 
     Raises:
-        InvalidPatternError: The list is empty or one of its entries is no value and no known operator.
+        InvalidPatternError: The list is empty, or contains something other than values and known operators.
     """
     if not values:
         raise InvalidPatternError(path, "empty arrays are not allowed")
@@ -230,7 +233,9 @@ def _parse_condition(value: object, path: str) -> Condition:
 def _parse_expression(expression: Mapping[str, Any], path: str) -> Condition:
     _require_unique(expression, path)
     if len(expression) != 1:
-        raise InvalidPatternError(path, f"a match expression has one operator, not {list(expression)!r}")
+        raise InvalidPatternError(
+            path, f"a match expression must have one operator, not {list(expression)!r}"
+        )
     [(operator, operand)] = expression.items()
     if operator not in _OPERATORS:
         raise InvalidPatternError(
@@ -246,12 +251,12 @@ def _affix(kind: type[Prefix | Suffix], operand: object) -> Condition:
         if list(operand) != ["equals-ignore-case"]:
             raise ValueError(f"inside {kind.__name__.lower()} only equals-ignore-case is allowed")
         return kind(operand["equals-ignore-case"], ignore_case=True)
-    return kind(operand)  # type: ignore[arg-type] # the class rejects all but strings
+    return kind(operand)  # type: ignore[arg-type] # the class accepts only strings
 
 
 def _numeric(operand: object) -> Condition:
     if not _is_list(operand):
-        raise ValueError(f"numeric takes a list, not {operand!r}")
+        raise ValueError(f"numeric accepts a list, not {operand!r}")
     return Numeric(*operand)
 
 

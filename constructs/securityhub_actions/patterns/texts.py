@@ -1,7 +1,7 @@
-"""Decides whether one text can meet two conditions, and finds one.
+"""Decides whether one string can match two conditions, and finds one that does.
 
-Each condition on texts is a regular language, so the question is decided by walking two automata at once.
-The texts are those that EventBridge compares: with their quotation marks.
+Each condition on strings is a regular language, so walking their automata in parallel decides the question.
+As EventBridge does, the automata read strings with their quotation marks.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ _MOST_STATES: Final = 20_000
 
 
 class UndecidedError(Exception):
-    """Whether a text meets both conditions isn't decided here."""
+    """It isn't decided here whether a string matches both conditions."""
 
 
 def text_of_both(left: Condition, right: Condition) -> str | None:
-    """A shortest text that meets both conditions, or None if there is none.
+    """The shortest string that matches both conditions, or None if there is none.
 
     Raises:
-        UndecidedError: A condition isn't one on characters, such as `cidr`; ignores the case of a character
-            with cases of several characters; or the search takes too long.
+        UndecidedError: A condition doesn't compare characters, such as `cidr`; it ignores the case of a
+            character whose other case has several characters; or the search takes too long.
     """
     automata = [_Automaton([[*_QUOTE, _ANY, *_QUOTE]]), _Automaton.of(left), _Automaton.of(right)]
     named = {character for automaton in automata for character in automaton.characters()}
@@ -56,7 +56,7 @@ def text_of_both(left: Condition, right: Condition) -> str | None:
             raise UndecidedError
         for character in alphabet:
             following = tuple(one.after(at, character) for one, at in zip(automata, state, strict=True))
-            # Without positions, a condition is met by no further text, unless it excludes texts.
+            # A condition without positions can't match any more, unless it excludes strings.
             possible = all(at or one.excludes for one, at in zip(automata, following, strict=True))
             if possible and following not in reached:
                 reached[following] = reached[state] + character
@@ -65,13 +65,13 @@ def text_of_both(left: Condition, right: Condition) -> str | None:
 
 
 def _other_than(named: set[str]) -> str:
-    """A character that no condition names."""
+    """A character that is in no condition."""
     letters = (chr(code) for code in range(ord("a"), 0x10FFFF))
     return next(letter for letter in letters if letter not in named)
 
 
 class _Automaton:
-    """Accepts the texts that follow one sequence of steps, or none of them if it excludes."""
+    """Accepts strings that follow one of the sequences of steps or, with `excludes`, none of them."""
 
     def __init__(self, sequences: Sequence[_Steps], *, excludes: bool = False) -> None:
         self._sequences = sequences
@@ -106,7 +106,7 @@ class _Automaton:
                 yield index, at + 1
 
     def _and_skipped(self, positions: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-        """The positions, and those behind the any-characters that stand there, which may be none."""
+        """The positions, and those after wildcards at these positions, which match no characters as well."""
         for index, start in positions:
             at = start
             yield index, at
@@ -141,7 +141,7 @@ def _each(text: str, *, ignore_case: bool = False) -> list[_Step]:
 
 
 def _cases(character: str) -> frozenset[str]:
-    """Both cases of a character, as far as they are one character each. See conditions._ignoring_case."""
+    """Both cases of a character, each of which must be one character. See conditions._ignoring_case."""
     cases = {character.lower(), character.upper()}
     if ord(character) > 0xFFFF or any(len(case) != 1 for case in cases):  # noqa: PLR2004
         raise UndecidedError

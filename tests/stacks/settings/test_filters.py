@@ -48,7 +48,7 @@ def test_a_filter_reads_as_findingfilter_and_eventbridge_write_it(load, table, e
         ("{ severity_score = 101 }", "severity_score must be a number from 0 to 100, not 101"),
         ("{ severity_score = nan }", "severity_score must be a number from 0 to 100, not nan"),
         ("{ severity = [] }", "severity is an empty list, which matches nothing"),
-        ("{ severity = {} }", "a match expression has one operator, not []"),
+        ("{ severity = {} }", "a match expression must have one operator, not []"),
         ('{ account_ids = "123" }', "account_ids must be a 12-digit account ID, not '123'"),
         (
             "{ account_ids = 111122223333 }",
@@ -67,7 +67,7 @@ def test_a_filter_reads_as_findingfilter_and_eventbridge_write_it(load, table, e
         ),
         (
             '{ severity = "LOW", severity_score = { numeric = [">=", 70] } }',
-            "no finding can ever match it, because none of the severities that it allows has a "
+            "no finding can ever match it, because no severity that it allows has a "
             "severity_score that it allows",
         ),
     ],
