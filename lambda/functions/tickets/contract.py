@@ -1,4 +1,4 @@
-"""What a ticket tracker has to do. Everything else, such as doing it once, is done for it."""
+"""The interface of a ticket tracker. Everything else, such as doing things once, is done for it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Ticket:
     """A ticket, incident or thread in a tracker.
 
     Attributes:
-        id: What the tracker's API calls it: a Jira issue key, a ServiceNow sys_id, a PagerDuty incident id, a
+        id: Its ID in the tracker's API: a Jira issue key, a ServiceNow sys_id, a PagerDuty incident ID, or a
             Slack channel and message as `CHANNEL/ts`.
-        link: URL for people.
+        link: The URL at which people find it.
     """
 
     id: str
@@ -25,13 +25,13 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A ticket that is to be opened.
+    """A ticket to open.
 
     Attributes:
-        key: The same for every attempt to open this ticket and different for every other ticket, also for the
-            next one of the same finding; at most 64 characters, each of `a-z0-9-`.
-        finding: What the ticket is about.
-        earlier: The finding's last ticket in this tracker, resolved since; None if this is the first.
+        key: The same for every attempt to open this ticket, and different for every other ticket, including
+            the next one for the same finding. At most 64 characters from `a-z0-9-`.
+        finding: The finding that the ticket is about.
+        earlier: The finding's previous ticket in this tracker, which is resolved. None for the first ticket.
     """
 
     key: str
@@ -40,40 +40,40 @@ class Draft:
 
 
 class TrackerError(Exception):
-    """A tracker did not do what it was asked to.
+    """A request to a tracker failed.
 
-    The message says what the tracker answered and what to do. It never holds a credential.
+    The message says what the tracker answered and what to do. It never contains a credential.
     """
 
 
 class Tracker(Protocol):
-    """One tracker: Jira, ServiceNow, PagerDuty, Slack."""
+    """A tracker: Jira, ServiceNow, PagerDuty, or Slack."""
 
     @property
     def name(self) -> str:
-        """The name that people know, such as `Jira`."""
+        """The display name, such as `Jira`."""
 
     def find(self, draft: Draft, since: datetime) -> Ticket | None:
-        """Return the ticket that an earlier attempt opened for the draft's key, if it got that far.
+        """Return the ticket that an earlier attempt opened for the draft's key, or None if there is none.
 
         Args:
             draft: The same as in that attempt.
-            since: The attempt was not before that time, in UTC.
+            since: The earliest time of that attempt, in UTC.
 
         Raises:
-            TrackerError: The tracker could not be asked.
+            TrackerError: The search failed.
         """
 
     def open(self, draft: Draft) -> Ticket:
         """Open a ticket.
 
         Raises:
-            TrackerError: It may or may not be open; `find` tells.
+            TrackerError: The ticket might or might not be open; `find` finds out.
         """
 
     def resolve(self, ticket: Ticket, reason: str) -> None:
-        """Close a ticket. One that is closed already, or gone, is left as it is.
+        """Close a ticket. A ticket that is already closed, or was deleted, is left as it is.
 
         Raises:
-            TrackerError: It is still open.
+            TrackerError: The ticket is still open.
         """

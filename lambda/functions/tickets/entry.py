@@ -1,4 +1,4 @@
-"""What is known of a finding's ticket in one tracker, and what an event asks to be done about it next."""
+"""What is recorded about a finding's ticket in one tracker, and which step an event requires next."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from functions.tickets.contract import Draft, Ticket
 from securityhub.events import CustomActionEvent, Finding, FindingsEvent
 
 Moment = tuple[datetime, datetime]
-"""A finding's UpdatedAt, which only its provider moves; then when the event was sent, for other changes."""
+"""A finding's UpdatedAt, which only its provider changes, and then the event's time, for other changes."""
 
 # Leaves room for the generation in a draft's key of 64 characters.
 _KEY_CHARACTERS: Final = 48
 
 
 class ChangedMeanwhileError(Exception):
-    """What is remembered of a ticket was changed since it was read; what to do is to be decided anew."""
+    """The record of a ticket changed after it was read, so the next step has to be decided again."""
 
 
 class State(StrEnum):
-    """How far a ticket has come."""
+    """The state of a ticket."""
 
     HELD = "held"
     OPENING = "opening"
@@ -38,7 +38,7 @@ class Sighting:
 
     Attributes:
         finding: The finding.
-        moment: Orders the sightings of a finding, however late or often they are delivered.
+        moment: The order of the finding's sightings, however late or often they are delivered.
         pressed: Whether an analyst asked for a ticket.
         passes_filter: Whether the finding passes the filter for tickets without a press.
         releases: Whether a ticket that was held back may be opened now, if the limit allows. Default: False.
@@ -64,16 +64,17 @@ class Sighting:
         )
 
     def as_it_is_now(self, finding: Finding) -> Sighting:
-        """Return the sighting with what Security Hub says later; it is no newer for that.
+        """Return the sighting with the current finding. The sighting doesn't become newer.
 
-        What an analyst asked for before the finding was settled, or settled otherwise, nobody needs any more.
+        A ticket that an analyst asked for is no longer needed if the finding was settled after that, or was
+        settled in another way.
         """
         now = replace(self, finding=finding)
         return replace(now, pressed=False) if now.verdict and now.verdict != self.verdict else now
 
     @property
     def verdict(self) -> str:
-        """Why the finding needs nobody's work any more; empty where it does."""
+        """Why the finding needs no more work, or an empty string if it does."""
         finding = self.finding
         reasons = {
             "workflow status": finding.workflow_status in ("RESOLVED", "SUPPRESSED")
@@ -85,30 +86,30 @@ class Sighting:
 
     @property
     def wants_ticket(self) -> bool:
-        """Whether it is a reason to open a ticket: an analyst asks for one, or the filter lets it pass.
+        """Whether it is a reason to open a ticket: an analyst asks for one, or the finding passes the filter.
 
-        That a finding is not settled is no reason. Security Hub says so, too, of a control that it could not
-        evaluate, and nothing else in a finding is: other accounts choose what is in their findings.
+        That a finding isn't settled is no reason: this includes controls that couldn't be evaluated.
+        Neither is anything else in a finding, because other accounts choose what is in their findings.
         """
         return self.pressed or (self.passes_filter and not self.verdict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What is remembered of a finding's ticket in one tracker.
+    """The record of a finding's ticket in one tracker.
 
     Attributes:
-        generation: 1 for the finding's first ticket, 2 for the one after that was resolved.
-        state: How far this generation's ticket has come.
-        since: When opening it was first attempted, in UTC.
-        seen: The newest sighting that counts; what is older changes nothing any more.
+        generation: 1 for the finding's first ticket, 2 for the one that follows when that is resolved.
+        state: The state of this generation's ticket.
+        since: When opening it was first attempted, or when it was held back, in UTC.
+        seen: The newest sighting that was considered. Older ones no longer change anything.
         verdict: The verdict of that sighting.
-        ticket: This generation's ticket; None while it is opening, or if it never was.
-        earlier: The last ticket of the generations before.
-        told: Whether the finding says so.
+        ticket: This generation's ticket. None before it's opened, or if it never was.
+        earlier: The last ticket of the previous generations.
+        told: Whether this state was written to the finding.
         unlinked: Whether Security Hub refused the field with the links, so that no rule matches the finding.
-        account: ID of the account that the finding is about.
-        revision: Grows with every change.
+        account: The ID of the account that the finding is about.
+        revision: Increases with every change.
     """
 
     generation: int
@@ -125,23 +126,23 @@ class Entry:
 
     @property
     def is_watched(self) -> bool:
-        """Whether the finding has to be looked at every hour, because no event may ask for what is next."""
+        """Whether to check the finding every hour, because there might be no event for the next step."""
         is_unfinished = self.state in (State.HELD, State.OPENING)
         return is_unfinished or (self.unlinked and self.state is not State.RESOLVED)
 
 
 class Step(Enum):
-    """What is next.
+    """The next step.
 
     Attributes:
-        NOTHING: Everything is as it should be.
+        NOTHING: There is nothing to do.
         BEGIN: Open the next generation's ticket.
-        FINISH: Find the ticket of an attempt that stopped halfway, or open it.
-        GIVE_UP: Find that ticket, but open none.
-        RESOLVE: Decide that the ticket is to be closed.
-        CLOSE: Close it.
-        DROP: Forget that a ticket was held back, because it is no longer wanted.
-        REMEMBER: Keep the newer sighting, and nothing else.
+        FINISH: Find the ticket of an interrupted attempt, or open it.
+        GIVE_UP: Find that ticket, but don't open one.
+        RESOLVE: Record the decision to close the ticket.
+        CLOSE: Close the ticket.
+        DROP: Record that a ticket that was held back is no longer needed.
+        REMEMBER: Record only the newer sighting.
     """
 
     NOTHING = auto()
@@ -155,10 +156,10 @@ class Step(Enum):
 
 
 def next_step(entry: Entry | None, sighting: Sighting) -> Step:
-    """Return what a sighting asks for, given what is remembered. Pure: the rules of ticketing are here.
+    """Return the step that a sighting requires, given the record. A pure function with all rules.
 
-    The newest sighting decides. A ticket is resolved when the verdict becomes, or changes to, one that needs
-    nobody's work; so a ticket that an analyst wanted for a finding that was settled already stays open.
+    The newest sighting decides. A ticket is resolved when the finding is settled, or settled in another way
+    than before. So a ticket that an analyst asked for although the finding was settled stays open.
     """
     if entry is None:
         return Step.BEGIN if sighting.wants_ticket else Step.NOTHING
@@ -174,19 +175,19 @@ def next_step(entry: Entry | None, sighting: Sighting) -> Step:
         is_wanted = sighting.pressed or (sighting.releases and not sighting.verdict)
         step = Step.BEGIN if is_wanted else Step.DROP if settles else step
     elif entry.state is State.OPENING:
-        # An attempt stopped halfway. Any newer event finishes it, or cleans up if it is no longer wanted.
+        # An attempt was interrupted. Any newer event finishes it, or cleans up if it's no longer needed.
         unfinished = Step.GIVE_UP if settles else Step.NOTHING
         is_wanted = sighting.wants_ticket or (is_newer and not sighting.verdict)
         step = Step.FINISH if is_wanted else unfinished
     elif entry.state is State.RESOLVING:
-        # Decided, and perhaps done: any event closes the ticket, before there can be another.
+        # Decided, and perhaps done. Any event closes the ticket before there can be another one.
         step = Step.CLOSE
     elif entry.state is State.OPEN and settles:
         step = Step.RESOLVE
     elif entry.state is State.RESOLVED and is_newer and sighting.wants_ticket:
         step = Step.BEGIN
     elif entry.state is State.RESOLVED and not sighting.verdict:
-        # To remember it would make an event that the filter lets pass, and that comes late, an old one.
+        # If this sighting were recorded, a late event that passes the filter would count as old.
         step = Step.NOTHING
     return step
 
@@ -217,27 +218,27 @@ def held(entry: Entry | None, sighting: Sighting, now: datetime) -> Entry:
 
 
 def dropped(entry: Entry, sighting: Sighting) -> Entry:
-    """Return the entry of a ticket that was held back until it was no longer wanted."""
+    """Return the entry of a ticket that was held back until it was no longer needed."""
     return remembered(replace(entry, state=State.RESOLVED, told=False), sighting)
 
 
 def opened(entry: Entry, ticket: Ticket) -> Entry:
-    """Return the entry of a ticket that is open now."""
+    """Return the entry of a ticket that was opened."""
     return replace(entry, state=State.OPEN, ticket=ticket, told=False)
 
 
 def given_up(entry: Entry, sighting: Sighting) -> Entry:
-    """Return the entry of a ticket that was never opened and is wanted no more; there is nothing to tell."""
+    """Return the entry of a ticket that was never opened and is no longer needed, with nothing to write."""
     return remembered(replace(entry, state=State.RESOLVED, told=True), sighting)
 
 
 def resolving(entry: Entry, sighting: Sighting) -> Entry:
-    """Return the entry of a ticket that is about to be resolved, which nothing newer can take back."""
+    """Return the entry of a ticket that is about to be resolved. No newer event can take that back."""
     return remembered(replace(entry, state=State.RESOLVING), sighting)
 
 
 def resolved(entry: Entry) -> Entry:
-    """Return the entry of a ticket that is resolved now."""
+    """Return the entry of a ticket that was resolved."""
     return replace(entry, state=State.RESOLVED, told=False)
 
 
@@ -247,7 +248,7 @@ def remembered(entry: Entry, sighting: Sighting) -> Entry:
 
 
 def draft_of(entry: Entry, finding: Finding) -> Draft:
-    """Return what a tracker needs to open, or find, the ticket of an entry."""
+    """Return what a tracker needs to open or find the ticket of an entry."""
     return Draft(
         key=f"{finding_key(finding)[:_KEY_CHARACTERS]}-{entry.generation}",
         finding=finding,
@@ -256,5 +257,5 @@ def draft_of(entry: Entry, finding: Finding) -> Draft:
 
 
 def finding_key(finding: Finding) -> str:
-    """Return 64 hexadecimal digits that stand for the finding and no other."""
+    """Return 64 hexadecimal digits that identify the finding."""
     return hashlib.sha256(f"{finding.product_arn}\n{finding.id}".encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Entry point `functions.tickets.handler.handle`: an event of a press, or a batch of imported findings."""
+"""Entry point `functions.tickets.handler.handle`, for a custom action or a batch of imported findings."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 logger = Logger(service="tickets")
 
 NEW_FINDINGS_QUEUE: Final = os.environ.get("NEW_FINDINGS_QUEUE", "")
-"""ARN of the queue of the rule for new findings; empty where no ticket is opened without a press."""
+"""The ARN of the queue for new findings; empty if tickets are opened only by a press."""
 
 
-# Made once a container, so that wrong settings show at cold start and connections are reused.
+# Created once per container, so that wrong settings fail at cold start and connections are reused.
 dynamodb = create_client("dynamodb")
 tickets = TicketTable(dynamodb, required(os.environ, "TICKET_TABLE"))
 trackers = enabled_trackers(os.environ, Secrets().get)
@@ -57,15 +57,15 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
     A scheduled event opens tickets that were held back.
 
     Args:
-        event: The EventBridge event as sent, or an SQS event with such events as messages.
-        context: Lambda's context.
+        event: An EventBridge event, or an SQS event with such events as messages.
+        context: The Lambda context.
 
     Returns:
-        What became of every finding; for SQS, `batchItemFailures` with the messages to deliver again.
+        The outcome for every finding; for SQS, `batchItemFailures` with the messages to deliver again.
 
     Raises:
         MalformedEventError: The event as a whole can't be read.
-        TicketsIncompleteError: Something failed for some findings. All others are done.
+        TicketsIncompleteError: Something failed for some findings. All others were handled.
     """
     invocation = Invocation(request_id=context.aws_request_id, function_arn=context.invoked_function_arn)
     if event.get("detail-type") == "Scheduled Event":
@@ -81,10 +81,10 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
 
 
 def _passes_filter(parsed: FindingsEvent, record: SQSRecord) -> bool:
-    """Say whether the rule for new findings queued a message, which EventBridge does by the filter.
+    """Return whether the rule for new findings queued a message, because the finding passes the filter.
 
-    The other rule lets pass only what has the field. What lies in its queue without was queued by the rule
-    for new findings, before that had a queue of its own.
+    The other rule matches only findings with the field. A message in its queue without the field was queued
+    by the rule for new findings, before that rule had a queue of its own.
     """
     if record.event_source_arn == NEW_FINDINGS_QUEUE:
         return True

@@ -1,4 +1,4 @@
-"""What is done every hour: tickets that were held back are opened, and what was left unfinished is ended."""
+"""The hourly run, which opens tickets that were held back and finishes what was interrupted."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from functions.tickets.outcomes import HELD_BACK, Report, Summary
 from functions.tickets.services import Invocation, Services, Tickets
 from securityhub.events import Finding, ImportedFindingsEvent
 
-# Within the function's 5 minutes, with time for one more finding whose trackers don't answer.
+# Leaves time for one more finding whose trackers don't answer, within the function's 5 minutes.
 _SECONDS: Final = 180.0
-# As long as another invocation may be opening the ticket, and be retried after it failed.
+# How long another invocation might be opening the ticket, including its retries.
 _AT_WORK: Final = timedelta(minutes=45)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """A finding that has to be looked at.
+    """A finding to check.
 
     Attributes:
-        finding_id: The finding's ID.
-        product_arn: ARN of its product.
-        account: ID of the account that it is about.
+        finding_id: The ID of the finding.
+        product_arn: The ARN of its product.
+        account: The ID of the account that it is about.
         tracker: The tracker whose ticket is the reason.
-        state: How far that ticket has come. Where it is open, the finding has no field with its links.
-        since: When opening it was last begun, or held back, in UTC.
+        state: The state of that ticket. If it's open, the finding has no field with its links.
+        since: When opening it was first attempted, or when it was held back, in UTC.
     """
 
     finding_id: str
@@ -41,10 +41,10 @@ class Watched:
 
 
 class WatchedTickets(Tickets, Protocol):
-    """What is remembered of tickets, and which findings have to be looked at."""
+    """Records which finding has which ticket, and which findings to check."""
 
     def watched(self) -> Iterable[Watched]:
-        """Return the findings that have to be looked at every hour, those that wait longest first."""
+        """Return the findings to check every hour, those that have waited longest first."""
 
 
 def look_again(
@@ -54,16 +54,16 @@ def look_again(
     invocation: Invocation,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Summary:
-    """Handle the findings for which no event may come, as they are now.
+    """Check the findings for which there might be no event, as they are now.
 
-    What is not reached in time is left to the next hour. So are the held-back tickets of an account that has
-    reached a tracker's limit again.
+    Findings that aren't reached in time are left to the next hour. So are tickets that are held back for an
+    account that has reached a tracker's limit again.
 
     Args:
-        tickets: Where it is remembered which findings these are.
-        services: The world outside.
+        tickets: The record of which findings to check.
+        services: The services to use.
         invocation: The invocation.
-        now: The time. Default: the clock's.
+        now: Returns the current time in UTC. Default: the system's clock.
     """
     began = invocation.clock()
     reports: list[Report] = []
@@ -104,11 +104,11 @@ def _look_at(watched: Watched, *, services: Services, invocation: Invocation, no
     )
     try:
         finding = services.security_hub.get_finding(remembered)
-    except Exception as error:  # noqa: BLE001 - whatever one finding meets, the others get their turn
+    except Exception as error:  # noqa: BLE001 - a failure must not affect other findings
         failures = {"Security Hub": f"{type(error).__name__}: {error}".rstrip(". ")}
         return Report(finding=remembered, tickets={}, failures=failures)
     if finding is None:
-        # It may be too new for GetFindings. Security Hub deletes findings after 90 days without an update.
+        # GetFindings might not return it yet, so it stays on the list.
         return Report(finding=remembered, tickets={watched.tracker: "finding not found"}, failures={})
     event = ImportedFindingsEvent(
         event_id=invocation.request_id,

@@ -1,4 +1,4 @@
-"""How many tickets each account gets in an hour without a press, counted in the table of work done."""
+"""The hourly limits of tickets that are opened without a press, counted in the table of work done."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEPT: Final = timedelta(days=1)
 
 
 class HourlyLimits:
-    """Counts the tickets about each account's findings, for each tracker and hour (UTC)."""
+    """Counts the tickets for each account, tracker, and hour (UTC)."""
 
     def __init__(
         self,
@@ -31,10 +31,10 @@ class HourlyLimits:
         """Count in a table.
 
         Args:
-            client: DynamoDB.
-            table: The name of a table whose key is `id` and whose items expire by `expiration`.
-            limits: The limit of each tracker.
-            now: The time. Default: the clock's.
+            client: A DynamoDB client.
+            table: The name of a table with the partition key `id` and the time to live `expiration`.
+            limits: The limits, by tracker.
+            now: Returns the current time in UTC. Default: the system's clock.
         """
         self._client = client
         self._table = table
@@ -42,7 +42,7 @@ class HourlyLimits:
         self._now = now
 
     def take(self, account: str, tracker: str) -> bool:
-        """Count one more ticket, unless that exceeds the limit of this hour."""
+        """Count one more ticket, and return False if that would exceed this hour's limit."""
         now = self._now()
         try:
             self._client.update_item(

@@ -1,4 +1,4 @@
-"""Which tickets are opened and resolved, once, and what findings are told. Knows neither boto3 nor Lambda."""
+"""Opens and resolves tickets once, and writes the outcome to findings. Independent of boto3 and Lambda."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ from securityhub.findings.turns import Update, write_in_turns
 from securityhub.findings.updates import FIELDS, distinct, with_earlier_note
 
 SECURITY_HUB: Final = "Security Hub"
-# A tracker that only ever times out must leave time for the others, within the function's 5 minutes.
+# A tracker that always times out must leave time for the others, within the function's 5 minutes.
 _PATIENCE_SECONDS: Final = 60.0
-# A resolution and an opening are 3 steps; the others are for those that another invocation disturbs.
+# A resolution and an opening take 3 steps. The others allow for other invocations that interfere.
 _MAX_STEPS: Final = 10
 
 
@@ -45,19 +45,19 @@ _Answer = TypeVar("_Answer")
 
 
 class NotWrittenError(Exception):
-    """Security Hub did not update a finding."""
+    """Security Hub didn't update a finding."""
 
 
 class TooSlowError(Exception):
-    """A tracker has used up this invocation's patience."""
+    """Failed calls to a tracker have taken too much of this invocation's time."""
 
 
 class _HeldBackError(Exception):
-    """Ends an opening that the limit doesn't allow without its being remembered as done."""
+    """Ends an opening that the limit doesn't allow, so that it isn't recorded as done."""
 
 
 class _ToldError(Exception):
-    """Ends the telling without its being remembered as done: there will be more to tell, some day."""
+    """Ends an update of a finding, so that it isn't recorded as done: more updates will follow."""
 
 
 def handle_findings(
@@ -69,26 +69,26 @@ def handle_findings(
     is_late: bool = False,
     releases: bool = False,
 ) -> Summary:
-    """Open, or resolve, the tickets of every finding of an event, and write to each what happened.
+    """Open or resolve the tickets of every finding in an event, and write the outcome to each finding.
 
-    A finding or a tracker that fails stops no other. What was done is remembered, so that a retry or a
-    duplicate opens no second ticket, whatever died where.
+    A failure for one finding or tracker doesn't affect the others. Every step is recorded, so a retry or a
+    duplicate doesn't open a second ticket, wherever an invocation was interrupted.
 
-    An event that comes late, because it was tried before, is about findings as they were then. So they are
-    read again: a ticket for what was settled meanwhile, or a status that overwrites an analyst's, would stay.
-    The first time that would cost more requests than Security Hub allows.
+    A retried event contains findings as they were when it was sent. So they are read again, to not open a
+    ticket for a finding that was settled in the meantime, or overwrite a status that an analyst set. On the
+    first attempt, that would take more requests than Security Hub allows.
 
     Args:
-        event: The findings: an analyst pressed a custom action on them, or they were imported.
-        services: The world outside.
-        invocation: One for each invocation, also where that has several events.
-        passes_filter: Whether the rule for tickets without a press let the event pass. Otherwise a ticket is
-            opened only for a press. Default: False.
-        is_late: Whether it may be half an hour and more since the event was sent.
-        releases: Whether tickets that were held back may be opened now. Default: False.
+        event: The findings on which an analyst pressed a custom action, or that were imported.
+        services: The services to use.
+        invocation: The invocation, which can have several events.
+        passes_filter: Whether the event matched the rule for tickets without a press. Otherwise only a press
+            opens a ticket. Default: False.
+        is_late: Whether the event might have been sent half an hour ago or earlier. Default: False.
+        releases: Whether tickets that were held back can be opened now. Default: False.
 
     Returns:
-        What became of every finding; the caller decides what a failure means.
+        The outcome for every finding. The caller decides what a failure means.
     """
     run = _Run(
         event=event,
@@ -106,7 +106,7 @@ def handle_findings(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """One event on its way."""
+    """The handling of one event."""
 
     event: FindingsEvent
     services: Services
@@ -116,22 +116,22 @@ class _Run:
     releases: bool
 
     def report_of(self, finding: Finding) -> Report:
-        """Do what is to be done about one finding in all trackers, whatever happens."""
+        """Handle one finding in all trackers, and report every failure."""
         tickets: dict[str, str] = {}
         failures: dict[str, str] = {}
         try:
             sighting = self._sighting(finding)
             known = self.services.tickets.load_all(finding)
-        except Exception as error:  # noqa: BLE001 - whatever one finding meets, the others get their turn
+        except Exception as error:  # noqa: BLE001 - a failure must not affect other findings
             failures[SECURITY_HUB] = f"{type(error).__name__}: {error}".rstrip(". ")
             return Report(finding=finding, tickets=tickets, failures=failures)
         if not known and not sighting.wants_ticket:
-            # Whoever can write to the finding can make a rule match it. Only the table knows of tickets.
+            # Anyone who can write to a finding can make it match a rule. Only the table knows its tickets.
             return Report(finding=finding, tickets=tickets, failures=failures)
         for tracker in self.services.trackers:
             try:
                 tickets[tracker.name] = _described(self._follow(_joining(sighting, tracker, known), tracker))
-            except Exception as error:  # noqa: BLE001 - whatever one meets, the others get their turn
+            except Exception as error:  # noqa: BLE001 - a failure must not affect other trackers
                 failures[tracker.name] = f"{type(error).__name__}: {error}".rstrip(". ")
         try:
             self._tell(sighting.finding)
@@ -145,7 +145,7 @@ class _Run:
         return sighting.as_it_is_now(current) if current else sighting
 
     def _follow(self, sighting: Sighting, tracker: Tracker) -> Entry | None:
-        """Take the steps that the sighting asks for until there is none left."""
+        """Take the steps that the sighting requires until none is left."""
         tickets, finding = self.services.tickets, sighting.finding
         for _ in range(_MAX_STEPS):
             entry = tickets.load(finding, tracker.name)
@@ -164,10 +164,10 @@ class _Run:
                 continue
             except _HeldBackError:
                 return tickets.load(finding, tracker.name)
-        raise ChangedMeanwhileError("others keep changing what is remembered of the ticket")
+        raise ChangedMeanwhileError("Other invocations keep changing the record of the ticket")
 
     def _settle_opening(self, sighting: Sighting, tracker: Tracker, entry: Entry | None) -> None:
-        """Open the next ticket, or bring an attempt that stopped halfway to its end; one at a time."""
+        """Open the next ticket, or finish an interrupted attempt, one invocation at a time."""
         generation = generation_to_open(entry)
         key = {
             "product": sighting.finding.product_arn,
@@ -179,13 +179,13 @@ class _Run:
 
     def _open(self, sighting: Sighting, tracker: Tracker, generation: int) -> dict[str, object]:
         tickets, finding = self.services.tickets, sighting.finding
-        # Read again, now that nobody else is at it.
+        # Read it again, now that no other invocation works on it.
         entry = tickets.load(finding, tracker.name)
         step = next_step(entry, sighting)
         ticket: Ticket | None = None
         if step is Step.BEGIN:
             self._require_limit(sighting, tracker, entry)
-            # Before the tracker is called: what happens next may be the end of this process.
+            # Before the tracker is called, because the process might be interrupted after that.
             marker = begun(entry, sighting, datetime.now(UTC))
             entry = tickets.save(finding, tracker.name, marker, replacing=entry)
         if entry is None or entry.generation != generation or entry.state is not State.OPENING:
@@ -201,7 +201,7 @@ class _Run:
         return {"ticket": ticket.id if ticket else None}
 
     def _require_limit(self, sighting: Sighting, tracker: Tracker, entry: Entry | None) -> None:
-        """Hold the ticket back unless an analyst asks for it, or the limit allows one more."""
+        """Hold the ticket back unless an analyst asked for it or the limit allows one more."""
         finding, tickets = sighting.finding, self.services.tickets
         if sighting.pressed or self.services.limits.take(finding.aws_account_id, tracker.name):
             return
@@ -210,16 +210,16 @@ class _Run:
         raise _HeldBackError
 
     def _close(self, finding: Finding, tracker: Tracker, entry: Entry, ticket: Ticket) -> None:
-        reason = f"Security Hub has the finding with {entry.verdict}."
+        reason = f"In Security Hub, the finding has the {entry.verdict}."
         self._ask(tracker, lambda: tracker.resolve(ticket, reason))
         self.services.tickets.save(finding, tracker.name, resolved(entry), replacing=entry)
 
     def _ask(self, tracker: Tracker, call: Callable[[], _Answer]) -> _Answer:
-        """Call a tracker, unless calls that failed have taken too much of this invocation's time."""
+        """Call a tracker, unless failed calls to it have taken too much of this invocation's time."""
         lost, clock = self.invocation.lost, self.invocation.clock
         if lost.get(tracker.name, 0.0) > _PATIENCE_SECONDS:
             raise TooSlowError(
-                f"{tracker.name} was not asked, since its failures took {lost[tracker.name]:.0f} seconds"
+                f"{tracker.name} was not called, because failed calls took {lost[tracker.name]:.0f} seconds"
             )
         began = clock()
         try:
@@ -229,9 +229,9 @@ class _Run:
             raise
 
     def _tell(self, finding: Finding) -> None:
-        """Write to the finding what it does not say yet, once, and one invocation at a time.
+        """Write to the finding what it doesn't say yet, once, and one invocation at a time.
 
-        Two at a time could each write links without those of the other.
+        Two invocations at the same time could each write links without those of the other.
         """
         if not self._untold(finding, self.services.tickets.load_all(finding)):
             return
@@ -240,7 +240,7 @@ class _Run:
             self.services.once.run(key, lambda: self._write(finding))
 
     def _untold(self, finding: Finding, entries: Mapping[str, Entry]) -> dict[str, Entry]:
-        """Return what the finding does not say yet, or, to an analyst who presses, not any more."""
+        """Return what the finding doesn't say yet, or no longer says when an analyst presses the action."""
         seen_without = isinstance(self.event, CustomActionEvent) and not has_links(finding)
         return {
             name: entry
@@ -255,7 +255,7 @@ class _Run:
         if not news:
             raise _ToldError
         resolves = any(entry.state is State.RESOLVED for entry in news.values())
-        # Several invocations may resolve a finding's tickets; the last note takes the others' place.
+        # Several invocations can resolve a finding's tickets. The last note replaces the others.
         told = {
             name: entry
             for name, entry in entries.items()
@@ -312,18 +312,18 @@ class _Run:
         for _ in range(_MAX_STEPS):
             entry = tickets.load(finding, tracker)
             if entry is None or (entry.generation, entry.state) != (told.generation, told.state):
-                return  # it has moved on, and that is to be told as well
+                return  # it has changed, and that will be written as well
             try:
                 change = replace(entry, told=True, unlinked=told.unlinked)
                 tickets.save(finding, tracker, change, replacing=entry)
             except ChangedMeanwhileError:
                 continue
             return
-        raise ChangedMeanwhileError("others keep changing what is remembered of the ticket")
+        raise ChangedMeanwhileError("Other invocations keep changing the record of the ticket")
 
 
 def _joining(sighting: Sighting, tracker: Tracker, known: Mapping[str, Entry]) -> Sighting:
-    """Let a tracker that was enabled later have its ticket, too, where another one has a ticket now."""
+    """Return the sighting so that a tracker that was enabled later joins another one that has a ticket."""
     has_tickets = any(entry.state is not State.RESOLVED for entry in known.values())
     joins = has_tickets and tracker.name not in known
     return replace(sighting, passes_filter=True) if joins else sighting

@@ -1,4 +1,4 @@
-"""What became of the tickets of an event's findings."""
+"""The outcomes for the findings of an event."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ HELD_BACK: Final = "held back"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One finding and what became of its tickets.
+    """The outcome for one finding.
 
     Attributes:
         finding: The finding.
         tickets: By tracker, `open SEC-12 https://...`, `resolved ...`, `held back`, or `none`.
-        failures: By tracker, or by `Security Hub` where the finding could not be updated, why.
+        failures: The reasons for failures, by tracker, or by `Security Hub` if the finding wasn't updated.
     """
 
     finding: Finding
@@ -26,7 +26,7 @@ class Report:
     failures: Mapping[str, str]
 
     def to_json(self) -> dict[str, object]:
-        """Return it as the log and the function's answer have it."""
+        """Return the report as it appears in the log and in the function's response."""
         return {
             "finding": self.finding.id,
             "account": self.finding.aws_account_id,
@@ -38,11 +38,11 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What became of all findings of an event.
+    """The outcomes for all findings of an event.
 
     Attributes:
-        reports: One for each distinct finding that could be read.
-        malformed: Findings that could not be read.
+        reports: One report for each distinct finding that could be read.
+        malformed: The findings that couldn't be read.
     """
 
     reports: tuple[Report, ...]
@@ -50,12 +50,12 @@ class Summary:
 
     @property
     def held_back(self) -> int:
-        """The number of tickets that the limit doesn't allow yet."""
+        """The number of tickets that are held back."""
         return sum(list(report.tickets.values()).count(HELD_BACK) for report in self.reports)
 
     @property
     def failures(self) -> list[str]:
-        """What must be tried again or looked at, each in a sentence that names finding and tracker."""
+        """The failures, each in a sentence that names the finding and the tracker."""
         return [
             *(
                 f"{report.finding.id}: {name}: {why}"
@@ -66,7 +66,7 @@ class Summary:
         ]
 
     def to_json(self) -> dict[str, object]:
-        """Return the summary as the function answers it."""
+        """Return the summary as it appears in the function's response."""
         return {
             "findings": [report.to_json() for report in self.reports],
             "malformed": [asdict(item) for item in self.malformed],
@@ -74,12 +74,12 @@ class Summary:
 
 
 class TicketsIncompleteError(Exception):
-    """Some findings have not all their tickets, were not updated, or not readable; all others are done.
+    """Some findings lack tickets, weren't updated, or couldn't be read. All others were handled.
 
-    Raised last, so that the event is kept and tried again, which does not redo what was done.
+    It's raised last, so that the event is kept and retried. A retry doesn't repeat what was done.
 
     Attributes:
-        summary: What became of every finding.
+        summary: The outcome for every finding.
     """
 
     def __init__(self, summary: Summary) -> None:

@@ -15,51 +15,51 @@ from securityhub.findings.updates import FindingsUpdater
 
 
 class Tickets(Protocol):
-    """Where it is remembered which finding has which ticket."""
+    """Records which finding has which ticket."""
 
     def load(self, finding: Finding, tracker: str) -> Entry | None:
-        """Return what is remembered, as it is at this moment."""
+        """Return the current record, or None if there is none."""
 
     def load_all(self, finding: Finding) -> Mapping[str, Entry]:
-        """Return what is remembered, by tracker."""
+        """Return the current records, by tracker."""
 
     def save(self, finding: Finding, tracker: str, entry: Entry, *, replacing: Entry | None) -> Entry:
-        """Remember an entry in place of another, or of none, and return it as it is remembered.
+        """Record an entry in place of another, or of none, and return it as recorded.
 
         Raises:
-            ChangedMeanwhileError: There is something else by now.
+            ChangedMeanwhileError: The record has changed in the meantime.
         """
 
 
 class Findings(FindingsUpdater, Protocol):
-    """What is needed of Security Hub."""
+    """The operations of Security Hub that ticketing uses."""
 
     def get_finding(self, finding: Finding) -> Finding | None:
-        """Return a finding as it is now, or None where it is gone."""
+        """Return the current finding, or None if it no longer exists."""
 
 
 class Once(Protocol):
-    """Does a piece of work once for each key, and never twice at a time."""
+    """Does a piece of work once for each key, and never twice at the same time."""
 
     def run(
         self, key: Mapping[str, str], work: Callable[[], dict[str, object]]
     ) -> tuple[dict[str, object], bool]:
-        """Return the work's result, and whether it had been done before. Work that raises is not done."""
+        """Return the work's result, and whether it was done before. Work that raises an error isn't done."""
 
     def confirm(self) -> None:
-        """Raise an error if another invocation may have taken over the work that is being done."""
+        """Raise an error if another invocation might have taken over the work in progress."""
 
 
 class Limits(Protocol):
-    """How many tickets may be opened without a press."""
+    """Limits the tickets that are opened without a press."""
 
     def take(self, account: str, tracker: str) -> bool:
-        """Count one more ticket about an account's findings, unless that exceeds the limit of this hour."""
+        """Count one more ticket for an account, and return False if that would exceed this hour's limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What the logic needs of the world outside."""
+    """The services that ticketing uses."""
 
     trackers: tuple[Tracker, ...]
     limits: Limits
@@ -71,13 +71,13 @@ class Services:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """What Lambda says about this invocation, and what was learnt in it.
+    """An invocation of the function, and the time that it lost to trackers.
 
     Attributes:
-        request_id: Lambda's request id.
-        function_arn: ARN of the function, the notes' author.
-        clock: Seconds that pass.
-        lost: By tracker, the seconds that went into calls that failed.
+        request_id: The request ID of Lambda.
+        function_arn: The ARN of the function, which is the author of the notes.
+        clock: A monotonic clock, in seconds.
+        lost: The seconds that failed calls took, by tracker.
     """
 
     request_id: str

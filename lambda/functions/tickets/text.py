@@ -1,4 +1,4 @@
-"""What a ticket says about a finding, as plain text. How a tracker marks text up is the tracker's matter."""
+"""The text of a ticket. It's plain text; each tracker adds its own markup."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from securityhub.events import Finding
 from securityhub.findings.updates import truncate
 
 MAX_BODY_CHARACTERS: Final = 4_000
-"""ServiceNow's limit, the lowest of all, for one text that is the same everywhere."""
+"""The limit of ServiceNow, which is the lowest, so that the text is the same in all trackers."""
 
 _MAX_PARAGRAPH: Final = 1_000
 _MAX_IDENTIFIER: Final = 512
@@ -19,11 +19,11 @@ _MAX_PACKAGES: Final = 10
 _SECURITY_HUB: Final = "::product/aws/securityhub"
 # What Amazon Inspector sends where there is no fixed version.
 _NOT_FIXED: Final = "NotAvailable"
-# Besides control characters: line and paragraph separators, and the two that are no characters at all and
-# that XML, in which some trackers store their texts, does not allow.
+# Control characters, line and paragraph separators, and the two noncharacters that XML doesn't allow, in
+# which some trackers store texts.
 _NOT_PLAIN: Final[Mapping[int, str | None]] = {
     **dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, 0xFFFE, 0xFFFF], " "),
-    # What can't be seen, or turns the direction of what follows, so that a text reads as another than it is.
+    # Characters that are invisible or change the direction of text, so that it reads differently than it is.
     # https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
     **dict.fromkeys(
         [0xAD, 0x61C, 0x180E, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF],
@@ -34,16 +34,16 @@ _NOT_PLAIN: Final[Mapping[int, str | None]] = {
 
 
 def title(finding: Finding, limit: int) -> str:
-    """Return one line that tells people what this is about, at most `limit` UTF-16 code units long."""
+    """Return the title of a ticket, one line of at most `limit` UTF-16 code units."""
     severity = _line(finding.severity_label) or "NO SEVERITY"
     return truncate(f"[{severity}] {_line(finding.title) or _line(finding.id)}", limit)
 
 
 def body(draft: Draft) -> str:
-    """Return all that is to be known, in lines, at most `MAX_BODY_CHARACTERS` UTF-16 code units long.
+    """Return the body of a ticket, lines of at most `MAX_BODY_CHARACTERS` UTF-16 code units in total.
 
-    The resources come last because there may be any number of them: what is cut can be looked up by the
-    finding's id.
+    The resources come last, because there can be many of them. If they are truncated, the finding's ID leads
+    to the rest.
     """
     return truncate("\n".join(_lines(draft)), MAX_BODY_CHARACTERS)
 
@@ -84,7 +84,7 @@ def _named(values: Mapping[str, object]) -> Iterator[str]:
 
 
 def _origin(finding: Finding) -> Mapping[str, object]:
-    """Return what found it, named as what it is: only findings of Security Hub itself are about controls."""
+    """Return where the finding comes from. Only Security Hub's own findings are about controls."""
     if not finding.product_arn.endswith(_SECURITY_HUB):
         types = finding.raw.get("Types")
         return {
@@ -130,11 +130,11 @@ def _object(value: object) -> Mapping[str, object]:
 
 
 def _link(value: object) -> str:
-    """Return a link to a web page; nothing for any other, such as one that runs a script."""
+    """Return a link to a web page, or an empty string for other links, such as those that run scripts."""
     line = _line(value)
     return line if line.lower().startswith(("https://", "http://")) else ""
 
 
 def _line(value: object) -> str:
-    """Return a text without line breaks and control characters; nothing for what is no text."""
+    """Return a string without line breaks and control characters, or an empty string for other values."""
     return " ".join(value.translate(_NOT_PLAIN).split()) if isinstance(value, str) else ""

@@ -1,4 +1,4 @@
-"""The table of tickets in DynamoDB. The only module here that knows boto3, beside the trackers."""
+"""The table of tickets in DynamoDB."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ _ALLOWED: Final = "An item contains strings, whole numbers, Booleans, maps, and 
 
 
 class TicketTable:
-    """Keeps one item for each finding and tracker, forever."""
+    """Keeps one item for each finding and tracker, permanently."""
 
     def __init__(self, client: DynamoDBClient, name: str) -> None:
-        """Keep items in a table.
+        """Use a table.
 
         Args:
-            client: DynamoDB.
+            client: A DynamoDB client.
             name: The table's name.
         """
         self._client = client
         self._name = name
 
     def load(self, finding: Finding, tracker: str) -> Entry | None:
-        """Return what is remembered of a finding's ticket in a tracker, as it is at this moment."""
+        """Return the current record of a finding's ticket in a tracker, or None if there is none."""
         key = _to_attributes({"finding": finding_key(finding), "tracker": tracker})
         item = self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True).get("Item")
         return _entry(_from_attributes(item)) if item else None
 
     def load_all(self, finding: Finding) -> Mapping[str, Entry]:
-        """Return what is remembered of a finding's tickets, by tracker, also of trackers not in use now."""
-        # One item a tracker, so there is one page.
+        """Return the records of a finding's tickets, by tracker, including trackers that are disabled now."""
+        # One item per tracker, so there is only one page.
         items = self._client.query(
             TableName=self._name,
             KeyConditionExpression="finding = :finding",
@@ -55,7 +55,7 @@ class TicketTable:
         return {str(item["tracker"]): _entry(item) for item in map(_from_attributes, items)}
 
     def watched(self) -> Iterator[Watched]:
-        """Return the findings that have to be looked at every hour, those that wait longest first."""
+        """Return the findings to check every hour, those that have waited longest first."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
             IndexName=WATCHED_INDEX,
@@ -74,10 +74,10 @@ class TicketTable:
                 )
 
     def save(self, finding: Finding, tracker: str, entry: Entry, *, replacing: Entry | None) -> Entry:
-        """Remember an entry in place of another, or of none, and return it with its revision.
+        """Record an entry in place of another, or of none, and return it with its revision.
 
         Raises:
-            ChangedMeanwhileError: There is something else by now.
+            ChangedMeanwhileError: The record has changed in the meantime.
         """
         saved = replace(entry, revision=replacing.revision + 1 if replacing else 1)
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(finding)"}
@@ -97,9 +97,9 @@ class TicketTable:
 
 
 def _to_attributes(values: Mapping[str, object]) -> dict[str, Any]:
-    """Write values as DynamoDB takes them.
+    """Convert values to DynamoDB's format.
 
-    boto3 can do it, but importing it takes longer than everything else in a cold start.
+    boto3 can do this, but importing boto3 takes longer than everything else in a cold start.
 
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
     """

@@ -1,4 +1,4 @@
-"""What is written to a finding about its tickets. Pure text."""
+"""The texts about tickets that are written to findings."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _WORDS: Final = {State.OPEN: "Ticket opened", State.RESOLVED: "Ticket resolved"}
 
 
 def fields_to_write(finding: Finding, entries: Mapping[str, Entry]) -> dict[str, str] | None:
-    """Return the finding's user-defined fields with the links, or None where it has them already.
+    """Return the finding's user-defined fields with the links, or None if the finding already has them.
 
-    An update replaces all of the fields, so those of others are in it as the event shows them. What others
-    have written into the field of the links follows the links, as far as it fits.
+    An update replaces all fields, so it includes the other fields as the event shows them. Text that others
+    wrote into the field follows the links, as far as it fits.
     """
     foreign = [part for part in _parts(finding) if not _OWN_PART.fullmatch(part)]
     value = truncate(_SEPARATOR.join([*_links(entries), *foreign]), MAX_FIELD_CHARACTERS)
@@ -33,12 +33,12 @@ def fields_to_write(finding: Finding, entries: Mapping[str, Entry]) -> dict[str,
 
 
 def has_field(finding: Finding) -> bool:
-    """Say whether the finding has the field, whoever wrote it."""
+    """Return whether the finding has the field, whoever wrote it."""
     return FIELD in _fields(finding)
 
 
 def has_links(finding: Finding) -> bool:
-    """Say whether the finding has links of this function, as the event shows it."""
+    """Return whether the event shows the finding with links from this function."""
     return any(_OWN_PART.fullmatch(part) for part in _parts(finding))
 
 
@@ -50,14 +50,14 @@ def compose_note(
     request_id: str,
     has_field: bool = True,
 ) -> str:
-    """Return what the finding's note says: what, when and by whom; at most 512 characters.
+    """Return the finding's note, of at most 512 characters: what was done, when, and by what.
 
     Args:
-        entries: What is told, by tracker.
-        event: Why it was done.
-        now: When.
-        request_id: Lambda's request ID.
-        has_field: Whether the links are in the finding's user-defined field as well. Default: True.
+        entries: The entries that the note describes, by tracker.
+        event: The event that was the reason.
+        now: The current time.
+        request_id: The request ID of Lambda.
+        has_field: Whether the links are in the finding's user-defined field, too. Default: True.
     """
     missing = "" if has_field else f" Security Hub refused the user-defined field {FIELD}."
     origin = f"{missing} {now.isoformat(timespec='seconds')} by {asked_by(event)}, request {request_id}."
@@ -77,7 +77,7 @@ def compose_note(
 
 
 def status_to_write(finding: Finding, entries: Mapping[str, Entry]) -> str | None:
-    """Return NOTIFIED for a NEW finding whose ticket was opened, or None to leave the status as it is."""
+    """Return NOTIFIED for a NEW finding whose ticket was opened, or None to leave the status unchanged."""
     opened = any(entry.state is State.OPEN for entry in entries.values())
     return "NOTIFIED" if opened and finding.workflow_status == "NEW" else None
 

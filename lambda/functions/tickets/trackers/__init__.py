@@ -1,4 +1,4 @@
-"""The ticket trackers: each in a module of its own, with its vendor's own client."""
+"""The ticket trackers. Each is a module that uses a client of the vendor."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ MODULES: Final = {
     "pagerduty": "functions.tickets.trackers.pager_duty",
     "slack": "functions.tickets.trackers.slack",
 }
-"""Each tracker that `TRACKERS` may name, and its module."""
+"""The trackers that `TRACKERS` can name, and their modules."""
 
 
 def enabled_trackers(environment: Mapping[str, str], get_secret: GetSecret) -> tuple[Tracker, ...]:
-    """Return the trackers that the environment variable `TRACKERS` names, in its order.
+    """Return the trackers that the environment variable `TRACKERS` names, in that order.
 
-    Only their modules are imported, because each brings a large client. No secret is read and nothing is sent
-    before a tracker is used.
+    Only their modules are imported, because each of them uses a large client. No secret is read and no
+    request is sent before a tracker is used.
 
     Args:
         environment: The environment variables: `TRACKERS`, such as `jira,slack`, and those of each tracker.
-        get_secret: Returns the members of the secret with an ARN; raises `TrackerError` where it can't.
+        get_secret: Returns the members of a secret, given its name or ARN.
 
     Raises:
-        ValueError: A variable is missing or has a value that is not allowed.
+        ValueError: A variable is missing or invalid.
     """
     names = listed(environment, "TRACKERS")
     if not names or len({*names}) < len(names) or not {*names} <= {*MODULES}:
         raise ValueError(
             "The environment variable TRACKERS must name one or more of "
-            f"{', '.join(MODULES)}, each once, with commas between, but is {environment.get('TRACKERS')!r}. "
+            f"{', '.join(MODULES)}, each once, separated by commas, but is {environment.get('TRACKERS')!r}. "
             "Set it on the Lambda function."
         )
     modules = [importlib.import_module(MODULES[name]) for name in names]

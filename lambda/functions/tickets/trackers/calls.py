@@ -1,7 +1,7 @@
-"""How a tracker is called: signed in late, again where that is safe, and with errors that say what to do.
+"""Calls to trackers: late sign-in, retries where they are safe, and errors that say what to do.
 
-The trackers' clients each have ways of their own to retry, and some would send a request twice that opens a
-ticket or wait for ever. So their retries are off, and this is the one way.
+Each vendor's client has its own retries, and some of them would repeat a request that opens a ticket, or wait
+forever. So the clients' retries are disabled, and all calls are made here.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from securityhub.findings.updates import truncate
 
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 10.0
-"""Time limits of one request. 20 findings whose ticket isn't opened in time fit in 5 minutes."""
+"""Timeouts of one request. 20 findings whose requests all time out fit in 5 minutes."""
 
 CLOCK_SKEW: Final = timedelta(minutes=5)
-"""How much a tracker's clock may be behind this one, where it is asked for tickets since a time."""
+"""How far a tracker's clock can be behind, for searches for tickets since a certain time."""
 
 MAX_WAIT_SECONDS: Final = 10.0
-"""How long one call waits at most, in total, before it tries again."""
+"""The maximum time that one call waits for its retries, in total."""
 
 MAX_SILENCE_SECONDS: Final = 300.0
-"""How long a tracker is left alone at most, whatever it asks for: what it says may be wrong, or forged."""
+"""The maximum time that no request is sent to a tracker. A longer Retry-After could be wrong, or forged."""
 
 _PAUSES: Final = (1.0, 3.0)  # as many retries
 _MAX_SAID: Final = 400
@@ -49,14 +49,14 @@ Secret = Mapping[str, str]
 
 
 class GetSecret(Protocol):
-    """Returns the members of a secret; with `fresh`, as they are now."""
+    """Returns the members of a secret. With `fresh`, the secret is read now."""
 
     def __call__(self, secret_id: str, /, *, fresh: bool = False) -> Secret:
-        """Return the members of the secret with that name or ARN."""
+        """Return the members of the secret with this name or ARN."""
 
 
 class ReadSecret(Protocol):
-    """Returns the members of a tracker's secret; with `fresh`, as they are now."""
+    """Returns the members of a tracker's secret. With `fresh`, the secret is read now."""
 
     def __call__(self, *, fresh: bool) -> Secret:
         """Return the members."""
@@ -67,10 +67,10 @@ class Failure:
     """Why a request failed.
 
     Attributes:
-        status: HTTP status; None where no answer came, so that nobody knows whether the request was acted on.
-        said: What the tracker said, or what became of the connection.
-        retry_after: Seconds after which the tracker wants to be asked again; None where it didn't say.
-        cure: What to do, where only the answer tells; None for the cure of its status.
+        status: The HTTP status. None if there was no response, so the request might have been carried out.
+        said: The tracker's error message, or what happened to the connection.
+        retry_after: The seconds that the tracker asks to wait before a retry. None if it didn't say.
+        cure: What to do, if it depends on the response. None for the usual cure of the status.
     """
 
     status: int | None
@@ -80,10 +80,10 @@ class Failure:
 
 
 class CallFailedError(TrackerError):
-    """A call that failed in the end.
+    """A call failed, including its retries.
 
     Attributes:
-        failure: Why.
+        failure: The reason.
     """
 
     def __init__(self, message: str, failure: Failure) -> None:
@@ -92,10 +92,10 @@ class CallFailedError(TrackerError):
 
 
 class Calls(Generic[Client]):
-    """Calls to one tracker, through a client that signs in at the first of them.
+    """Calls to one tracker, through a client that signs in with the first call.
 
-    The secret is read late, so that one that can't be read keeps only this tracker from its tickets. It is
-    read again, once, after the tracker refused it, because it may have been rotated meanwhile.
+    The secret is read late, so that a secret that can't be read affects only this tracker. When the tracker
+    rejects it, it's read again, once, because it might have been rotated.
     """
 
     def __init__(
@@ -107,14 +107,14 @@ class Calls(Generic[Client]):
         explain: Callable[[Exception], Failure | None],
         cures: Mapping[int, str],
     ) -> None:
-        """Prepare the calls; nothing is read or sent yet.
+        """Prepare the calls. Nothing is read or sent yet.
 
         Args:
-            name: The tracker's name, for messages.
+            name: The display name of the tracker, for messages.
             read_secret: Returns the members of the tracker's secret.
-            connect: Makes a client of them.
-            explain: Says why a request failed; None for an exception that is no failure but a mistake.
-            cures: What to do, for each HTTP status where something can be done.
+            connect: Creates a client from them.
+            explain: Returns why a request failed, or None for an exception that is a programming error.
+            cures: What to do, by HTTP status.
         """
         self._name = name
         self._read_secret = read_secret
@@ -126,16 +126,16 @@ class Calls(Generic[Client]):
         self._not_before = 0.0
 
     def __call__(self, goal: str, request: Callable[[Client], Answer], *, repeatable: bool = True) -> Answer:
-        """Make a request and return what it returns.
+        """Make a request and return its result.
 
         Args:
-            goal: What it is for, such as `open the ticket`.
-            request: Makes it, with the client.
-            repeatable: Whether it does no harm to make it twice. If not, it is made again only after an
-                answer that it was not acted on.
+            goal: The purpose of the request, such as `open the ticket`.
+            request: Makes the request with the client.
+            repeatable: Whether the request can safely be made twice. Otherwise it's repeated only if the
+                tracker answers that it wasn't carried out.
 
         Raises:
-            CallFailedError: It failed in the end.
+            CallFailedError: The request failed, including its retries.
         """
         waited, is_renewed = 0.0, False
         pauses = iter(_PAUSES)
@@ -160,24 +160,24 @@ class Calls(Generic[Client]):
                 self._heed(failure)
                 retry_pause = next(pauses, None)
                 if retry_pause is None or not _worth_repeating(failure, repeatable):
-                    # Not 'from error': what clients put into their errors may hold a credential.
+                    # Not 'from error', because a client's error can contain a credential.
                     raise self._error(goal, failure) from None
                 if failure.retry_after is None:
                     self._not_before = time.monotonic() + retry_pause
 
     def _heed(self, failure: Failure) -> None:
-        """Remember what a failure means for the calls to come."""
+        """Record what a failure means for later calls."""
         if failure.status == HTTPStatus.UNAUTHORIZED:
             self._client = None
         if failure.retry_after is not None:
             self._not_before = time.monotonic() + min(failure.retry_after, MAX_SILENCE_SECONDS)
 
     def refusal(self, goal: str, said: str, cure: str) -> CallFailedError:
-        """Return the error for an answer that is none of HTTP's errors and still not what was wanted."""
+        """Return the error for a response that isn't an HTTP error, but not the expected one either."""
         return self._error(goal, Failure(status=None, said=said, cure=cure))
 
     def _was_rotated(self) -> bool:
-        """Read the secret that was refused anew, and say whether it is another now."""
+        """Read the rejected secret again, and return whether it has changed."""
         refused = self._secret
         self._client = self._sign_in(fresh=True)
         return self._secret != refused
@@ -185,10 +185,10 @@ class Calls(Generic[Client]):
     def _sign_in(self, *, fresh: bool = False) -> Client:
         try:
             self._secret = self._read_secret(fresh=fresh)
-        except Exception as error:  # noqa: BLE001 - of whatever reads secrets; its message may hold one
+        except Exception as error:  # noqa: BLE001 - any error of reading it; the message can contain it
             raise TrackerError(
-                f"The secret of {self._name} could not be read ({type(error).__name__}). It must exist and "
-                "hold a JSON object, and the function's role must allow secretsmanager:GetSecretValue."
+                f"The secret for {self._name} could not be read ({type(error).__name__}). It must exist and "
+                "contain a JSON object, and the function's role must allow secretsmanager:GetSecretValue."
             ) from None
         self._client = self._connect(self._secret)
         return self._client
@@ -197,10 +197,10 @@ class Calls(Generic[Client]):
         status = f"HTTP {failure.status}, " if failure.status else ""
         said = failure.said
         for member, value in self._secret.items():
-            # As it is sent, without spaces around it; what is no text was never sent.
+            # As it's sent, without surrounding spaces. A value that isn't a string is never sent.
             credential = value.strip() if isinstance(value, str) and member not in _NOT_CREDENTIALS else ""
             said = said.replace(credential, "***") if credential else said
-        cure = failure.cure or self._cures.get(failure.status or 0, "It is tried again later.")
+        cure = failure.cure or self._cures.get(failure.status or 0, "It's retried later.")
         said = truncate(" ".join(said.split()), _MAX_SAID).rstrip(".")
         return CallFailedError(f"{self._name} did not {goal}: {status}{said}. {cure}", failure)
 
@@ -214,13 +214,13 @@ def secret_member(secret: Secret, member: str, variable: str) -> str:
         variable: The environment variable that names the secret, for the message.
 
     Raises:
-        TrackerError: There is no such member, or nothing in it.
+        TrackerError: The member is missing or empty.
     """
     value = secret.get(member) if isinstance(secret, Mapping) else None
     if not isinstance(value, str) or not value.strip():
         raise TrackerError(
             f"The secret that {variable} names must be a JSON object with a non-empty string {member!r}, but "
-            "doesn't have one. Correct it; the next try reads it again."
+            "doesn't have one. Correct the secret; the next attempt reads it again."
         )
     return value.strip()
 
@@ -234,12 +234,12 @@ def _worth_repeating(failure: Failure, repeatable: bool) -> bool:
 def _asked_to_wait(seconds: float) -> Failure:
     return Failure(
         status=HTTPStatus.TOO_MANY_REQUESTS,
-        said=f"it wants no request for another {seconds:.0f} seconds, longer than a call waits",
+        said=f"it accepts no request for another {seconds:.0f} seconds, which is longer than a call waits",
     )
 
 
 def seconds_until_retry(header: str | None) -> float | None:
-    """Return the seconds that a Retry-After header asks for, a number or a date; None for anything else.
+    """Return the seconds to wait according to a Retry-After header, or None if it isn't valid.
 
     Source: https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
     """

@@ -40,17 +40,17 @@ class Site:
 
     Attributes:
         client: The client.
-        cloud: Whether it is Jira Cloud; Jira Data Center otherwise.
+        cloud: True for Jira Cloud, False for Jira Data Center.
     """
 
     client: JIRA
     cloud: bool
 
     def text(self, plain: str) -> Any:  # noqa: ANN401 - the client's own types stop at JSON
-        """Return a text that Jira shows as it is.
+        """Return a text that Jira shows unchanged.
 
-        Cloud takes it as a document, which has no markup. Data Center knows wiki markup only, so that there
-        the text goes into a block without formatting.
+        Jira Cloud accepts a document without markup. Jira Data Center supports only wiki markup, so the text
+        is put into a block without formatting.
 
         Source: https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/
         """
@@ -64,9 +64,9 @@ class Site:
         return {"type": "doc", "version": 1, "content": paragraphs}
 
     def search(self, jql: str) -> Sequence[str]:
-        """Return the id of the first issue that a query finds, if it finds one.
+        """Return the ID of the first issue that a query finds, if any.
 
-        Cloud's search returns ids only unless it is told each field, and its former search is gone.
+        The search of Jira Cloud returns only IDs unless fields are requested. Its former search was removed.
 
         Source: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/
         """
@@ -76,10 +76,10 @@ class Site:
 
 
 class Jira:
-    """Opens an issue for a finding, labelled with the draft's key, and moves it to a done status.
+    """Creates an issue for a finding, labeled with the draft's key, and moves it to a done status.
 
-    The labels tell the severity as well: which priorities there are, and whether an issue may have one at its
-    creation, differs from project to project.
+    The severity is a label, too, because priorities differ between projects, and so does whether an issue can
+    have one when it's created.
 
     Source: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/
     Source: https://developer.atlassian.com/server/jira/platform/rest/
@@ -95,10 +95,10 @@ class Jira:
         Args:
             calls: Calls to the site.
             url: The URL of the API: the site's, or that of Atlassian's gateway.
-            project: Key of the project.
-            issue_type: Name of an issue type that needs no fields but summary, description and labels.
-            done_transition: Name of the transition that resolves an issue; None for the first that leads to a
-                status of the category done.
+            project: The key of the project.
+            issue_type: The name of an issue type that requires only summary, description, and labels.
+            done_transition: The name of the transition that resolves an issue. None for the first transition
+                to a status of the category Done.
         """
         self._calls = calls
         self._site_url = None if _GATEWAY_PATH in url else url
@@ -108,7 +108,7 @@ class Jira:
 
     @property
     def _people_url(self) -> str:
-        """URL of the site for people, which the gateway for tokens with scopes is not.
+        """The URL of the site, which people can browse, unlike the gateway for API tokens with scopes.
 
         Source: https://support.atlassian.com/atlassian-account/docs/manage-api-tokens-for-your-atlassian-account/
         Source: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-server-info/
@@ -126,10 +126,10 @@ class Jira:
         return self._site_url
 
     def find(self, draft: Draft, since: datetime) -> Ticket | None:  # noqa: ARG002 - see below
-        """Return the issue with the draft's key among its labels.
+        """Return the issue that has the draft's key as a label.
 
-        Jira's search may not know an issue for some seconds after its creation. Lambda and SQS wait longer
-        before they try again. `since` isn't asked for: Jira takes it in the time zone of the user.
+        Jira's search might not find an issue for some seconds after its creation. Lambda and SQS wait longer
+        than that before they retry. `since` isn't used, because Jira interprets it in the user's time zone.
         """
         jql = f'project = "{self._project}" AND labels = "{draft.key}" ORDER BY created ASC'
         ids = self._calls("look for the ticket", lambda site: site.search(jql))
@@ -140,7 +140,7 @@ class Jira:
 
     def open(self, draft: Draft) -> Ticket:
         """Create an issue."""
-        url = self._people_url  # before there is an issue, which would be there without a link
+        url = self._people_url  # first, so that no issue is created without a link
         severity = re.sub(r"[^a-z]", "", (draft.finding.severity_label or "").lower()) or "none"
         fields = {
             "project": {"key": self._project},
@@ -158,7 +158,7 @@ class Jira:
         return Ticket(id=issue.key, link=f"{url}/browse/{issue.key}")
 
     def resolve(self, ticket: Ticket, reason: str) -> None:
-        """Move an issue to a done status and comment on it."""
+        """Move an issue to a done status, and comment on it."""
         if self._is_done(ticket):
             return
         transition = self._transition(ticket)
@@ -180,7 +180,7 @@ class Jira:
         except CallFailedError as error:
             if error.failure.status != HTTPStatus.NOT_FOUND:
                 raise
-            # Jira answers the same to those who may not see it: it is gone only if the project is there.
+            # Jira answers the same if the user can't see the issue. If the project is visible, it's deleted.
             self._calls(goal, lambda site: site.client.project(self._project))
             return True
         return bool(issue.fields.status.statusCategory.key == "done")
@@ -202,16 +202,16 @@ class Jira:
         raise self._calls.refusal(
             "resolve the ticket",
             f"{ticket.id} has no transition {wish}, only {names}",
-            "Set JIRA_DONE_TRANSITION to the name of one that resolves an issue, or allow the user of "
-            "JIRA_SECRET to make it.",
+            "Set JIRA_DONE_TRANSITION to the name of a transition that resolves an issue, or allow the user "
+            "of JIRA_SECRET to use it.",
         )
 
 
 def from_environment(environment: Mapping[str, str], get_secret: GetSecret) -> Jira:
-    """Make the tracker of the environment variables `JIRA_*`.
+    """Create the tracker from the environment variables `JIRA_*`.
 
     Raises:
-        ValueError: One is missing or not allowed.
+        ValueError: A variable is missing or invalid.
     """
     url = base_url(environment, "JIRA_URL")
     project = matching(
@@ -228,12 +228,12 @@ def from_environment(environment: Mapping[str, str], get_secret: GetSecret) -> J
         explain=_explain,
         cures={
             400: "The project and the issue type must exist (JIRA_PROJECT, JIRA_ISSUE_TYPE), and neither "
-            "creation nor transition may need other fields than summary, description and labels.",
-            401: "Check the e-mail address and API token (Jira Cloud) or the token (Jira Data Center) in the "
+            "creation nor transition can require fields other than summary, description, and labels.",
+            401: "Check the email address and API token (Jira Cloud) or the token (Jira Data Center) in the "
             "secret that JIRA_SECRET names.",
-            403: "Give the user of JIRA_SECRET the permissions to browse the project JIRA_PROJECT and to "
-            "create, transition and comment on its issues.",
-            404: "Check JIRA_URL and JIRA_PROJECT, and that the user of JIRA_SECRET may browse the project.",
+            403: "Give the user of JIRA_SECRET the permissions to browse the project JIRA_PROJECT, and to "
+            "create, transition, and comment on its issues.",
+            404: "Check JIRA_URL and JIRA_PROJECT, and that the user of JIRA_SECRET can browse the project.",
         },
     )
     return Jira(
@@ -262,10 +262,10 @@ def _connect(url: str, secret: Secret) -> Site:
         logging=False,
         **sign_in,
     )
-    # A redirect would take the credential to another address.
+    # A redirect would send the credential to another address.
     session: Any = client._session  # noqa: SLF001 - there is no public way
     session.max_redirects = 0
-    # What the client would ask the server for; some of its methods refuse to work without.
+    # The client would look this up on the server. Some of its methods don't work without it.
     client.deploymentType = "Cloud" if cloud else "Server"
     return Site(client=client, cloud=cloud)
 
@@ -279,5 +279,5 @@ def _explain(error: Exception) -> Failure | None:
             retry_after=seconds_until_retry(headers.get("Retry-After")),
         )
     if isinstance(error, requests.RequestException | ValueError | LookupError):
-        return Failure(status=None, said=f"no answer that can be read ({type(error).__name__})")
+        return Failure(status=None, said=f"no readable response ({type(error).__name__})")
     return None

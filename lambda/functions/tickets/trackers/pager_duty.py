@@ -32,9 +32,9 @@ _HIGH_URGENCY: Final = frozenset({"CRITICAL", "HIGH"})
 
 
 class Client(RestApiV2Client):
-    """PagerDuty's client, which retries nothing by itself: `Calls` does.
+    """PagerDuty's client without its own retries, which are up to `Calls`.
 
-    Left alone, it repeats a POST whose answer got lost, and waits for a rate limit without end.
+    By default, it repeats a POST whose response was lost, and waits for rate limits indefinitely.
     """
 
     max_network_attempts = 0
@@ -42,7 +42,7 @@ class Client(RestApiV2Client):
 
     @property
     def url(self) -> str:
-        """URL of the API. The client refuses http, also to the machine's own address, where tests listen."""
+        """The URL of the API. By default, the client rejects http, even for the loopback address in tests."""
         return str(self._url)
 
     @url.setter
@@ -50,16 +50,16 @@ class Client(RestApiV2Client):
         self._url = new_base_url
 
     def postprocess(self, response: httpx2.Response, suffix: str | None = None) -> None:
-        """Hand an answer that came too early back instead of waiting."""
+        """Raise an error for a rate limit instead of waiting."""
         super().postprocess(response, suffix)
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
             raise HttpError("Too many requests", response)
 
 
 class PagerDuty:
-    """Triggers an incident for a finding, with the draft's key as its incident key, and resolves it.
+    """Triggers an incident for a finding, with the draft's key as the incident key, and resolves it.
 
-    With the REST API, because the Events API returns no link.
+    It uses the REST API, because the Events API doesn't return a link.
 
     Source: https://developer.pagerduty.com/api-reference/a7d81b0e9200f-create-an-incident
     Source: https://developer.pagerduty.com/api-reference/8a0e1aa2ec666-update-an-incident
@@ -72,7 +72,7 @@ class PagerDuty:
 
         Args:
             calls: Calls to the account.
-            service_id: The service's id.
+            service_id: The ID of the service.
         """
         self._calls = calls
         self._service_id = service_id
@@ -88,7 +88,7 @@ class PagerDuty:
         return next((_ticket(item) for item in found if item["incident_key"] == draft.key), None)
 
     def open(self, draft: Draft) -> Ticket:
-        """Trigger an incident, or take the one with this key that is open: PagerDuty refuses a second one."""
+        """Trigger an incident, or return the open one with this key: PagerDuty rejects a second one."""
         incident = {
             "type": "incident",
             "title": title(draft.finding, _MAX_TITLE),
@@ -110,14 +110,14 @@ class PagerDuty:
         return _ticket(created)
 
     def resolve(self, ticket: Ticket, reason: str) -> None:
-        """Resolve an incident with a note: its `resolution` shows in the log only."""
+        """Resolve an incident with a note, because its `resolution` appears only in the log."""
         path = f"/incidents/{ticket.id}"
         try:
             incident = self._calls("read the incident", lambda client: client.rget(path))
         except CallFailedError as error:
             if error.failure.status != HTTPStatus.NOT_FOUND:
                 raise
-            # PagerDuty answers the same to another account's key: it is gone only if the service is there.
+            # PagerDuty answers the same for another account's key. If the service is visible, it's deleted.
             self._calls("read the service", lambda client: client.rget(f"/services/{self._service_id}"))
             return
         if incident["status"] == "resolved":
@@ -142,23 +142,23 @@ class PagerDuty:
 
 
 def from_environment(environment: Mapping[str, str], get_secret: GetSecret) -> PagerDuty:
-    """Make the tracker of the environment variables `PAGERDUTY_*`.
+    """Create the tracker from the environment variables `PAGERDUTY_*`.
 
     Raises:
-        ValueError: One is missing or not allowed.
+        ValueError: A variable is missing or invalid.
     """
     url = base_url(environment, "PAGERDUTY_URL", default="https://api.pagerduty.com")
     service_id = matching(
         environment,
         "PAGERDUTY_SERVICE_ID",
         pattern=r"[A-Z0-9]+",
-        allowed="the id of a service, such as PABC123",
+        allowed="the ID of a service, such as PABC123",
     )
     sender = matching(
         environment,
         "PAGERDUTY_FROM",
         pattern=r"[^@\s]+@[^@\s]+",
-        allowed="the e-mail address of a user",
+        allowed="the email address of a user",
     )
     secret_id = required(environment, "PAGERDUTY_SECRET")
     calls = Calls(
@@ -171,10 +171,11 @@ def from_environment(environment: Mapping[str, str], get_secret: GetSecret) -> P
         cures={
             400: "Check that PAGERDUTY_SERVICE_ID is an enabled service and PAGERDUTY_FROM a user's address.",
             401: "Check the api_token in the secret that PAGERDUTY_SECRET names, and that PAGERDUTY_URL is "
-            "of its region.",
-            403: "Put an API key into the secret that PAGERDUTY_SECRET names that may write incidents; a "
-            "read-only key may not.",
-            404: "Check PAGERDUTY_SERVICE_ID, and that PAGERDUTY_URL is of the account's region.",
+            "the URL for the account's service region.",
+            403: "Put an API key that can write incidents into the secret that PAGERDUTY_SECRET names. A "
+            "read-only key can't.",
+            404: "Check PAGERDUTY_SERVICE_ID, and that PAGERDUTY_URL is the URL for the account's service "
+            "region.",
         },
     )
     return PagerDuty(calls, service_id=service_id)
@@ -194,12 +195,12 @@ def _explain(error: Exception) -> Failure | None:
         )
     if isinstance(error, Error | httpx2.HTTPError | ValueError | LookupError):
         reason = type(error.__cause__ or error).__name__
-        return Failure(status=None, said=f"no answer that can be read ({reason})")
+        return Failure(status=None, said=f"no readable response ({reason})")
     return None
 
 
 def _said(response: httpx2.Response) -> str:
-    """What PagerDuty puts into `error`: a message, and a list of what exactly is wrong."""
+    """Return what PagerDuty puts into `error`: a message and a list of details."""
     try:
         error = response.json()["error"]
         return "; ".join([error["message"], *error.get("errors", [])])

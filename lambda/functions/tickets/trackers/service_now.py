@@ -30,14 +30,14 @@ from securityhub.findings.updates import truncate
 
 _MAX_SHORT_DESCRIPTION: Final = 160
 _MAX_CLOSE_NOTES: Final = 4_000
-# 1 high, 2 medium, 3 low; the instance derives the priority from both.
+# 1 is high, 2 medium, and 3 low. The instance derives the priority from both.
 _URGENCY_AND_IMPACT: Final = {"CRITICAL": ("1", "1"), "HIGH": ("1", "2"), "MEDIUM": ("2", "2")}
 _RESOLVED: Final = "6"
 _ENDED: Final = frozenset({_RESOLVED, "7", "8"})  # closed, canceled
 
 
 class _Requests(HTTPAdapter):
-    """Sends requests with time limits, and raises what pysnc would hide: status and headers of a refusal."""
+    """Sends requests with timeouts, and raises errors with the status and headers that pysnc would hide."""
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401
         kwargs["timeout"] = (CONNECT_SECONDS, READ_SECONDS)
@@ -47,16 +47,16 @@ class _Requests(HTTPAdapter):
 
 
 class Client(ServiceNowClient):  # type: ignore[misc] # pysnc has no types
-    """ServiceNow's client with time limits, which retries nothing by itself: `Calls` does."""
+    """ServiceNow's client with timeouts and without its own retries, which are up to `Calls`."""
 
     def __init__(self, url: str, username: str, password: str) -> None:
         session = requests.Session()
         session.auth = (username, password)
-        # A redirect would take the credential to another address.
+        # A redirect would send the credential to another address.
         session.max_redirects = 0
         session.mount(url, _Requests())
         self._url = url
-        # pysnc takes https only, also for the machine's own address, where tests listen.
+        # pysnc accepts only https, even for the loopback address in tests.
         super().__init__("https://" + url.partition("://")[2], session, auto_retry=False)
 
     @property
@@ -65,9 +65,9 @@ class Client(ServiceNowClient):  # type: ignore[misc] # pysnc has no types
         return self._url
 
     def incidents(self) -> GlideRecord:
-        """Return a record of the incident table that reads only the columns of interest.
+        """Return a record of the incident table that reads only the required columns.
 
-        Those that are to be changed are among them: pysnc doesn't send a column that it hasn't read.
+        They include the columns to change, because pysnc doesn't send a column that it hasn't read.
         """
         record = self.GlideRecord("incident", batch_size=1)
         record.fields = ["sys_id", "state", "correlation_id", "close_code", "close_notes"]
@@ -75,7 +75,7 @@ class Client(ServiceNowClient):  # type: ignore[misc] # pysnc has no types
 
 
 class ServiceNow:
-    """Creates an incident for a finding, with the draft's key as its correlation id, and resolves it.
+    """Creates an incident for a finding, with the draft's key as the correlation ID, and resolves it.
 
     Source: https://www.servicenow.com/docs/bundle/zurich-api-reference/page/integrate/inbound-rest/concept/c_TableAPI.html
     """
@@ -110,7 +110,7 @@ class ServiceNow:
     def resolve(self, ticket: Ticket, reason: str) -> None:
         """Resolve an incident, with the reason as its resolution notes.
 
-        ServiceNow answers the same for an incident that is gone and one that the user may not read any more.
+        ServiceNow answers the same for a deleted incident as for one that the user can no longer read.
         """
         incident = self._calls("read the incident", lambda client: _get(client, ticket.id))
         if incident is None or incident.get_value("state") in _ENDED:
@@ -122,7 +122,7 @@ class ServiceNow:
         if (state := incident.get_value("state")) not in _ENDED:
             raise self._calls.refusal(
                 "resolve the incident",
-                f"it answered as if it had, but left the state at {state}",
+                f"it reported success, but the state is still {state}",
                 "Allow the user of SERVICENOW_SECRET to write the columns state, close_code and close_notes.",
             )
 
@@ -132,7 +132,7 @@ class ServiceNow:
         incidents.add_query("correlation_id", key)
         incidents.order_by("sys_created_on")
         incidents.query()
-        # ServiceNow ignores a condition on a column that the user may not read, and finds any incident.
+        # ServiceNow ignores a condition on a column that the user can't read, and returns any incident.
         if not incidents.next() or incidents.get_value("correlation_id") != key:
             return None
         return self._ticket(incidents)
@@ -159,10 +159,10 @@ class ServiceNow:
 
 
 def from_environment(environment: Mapping[str, str], get_secret: GetSecret) -> ServiceNow:
-    """Make the tracker of the environment variables `SERVICENOW_*`.
+    """Create the tracker from the environment variables `SERVICENOW_*`.
 
     Raises:
-        ValueError: One is missing or not allowed.
+        ValueError: A variable is missing or invalid.
     """
     url = base_url(environment, "SERVICENOW_URL")
     secret_id = required(environment, "SERVICENOW_SECRET")
@@ -177,8 +177,8 @@ def from_environment(environment: Mapping[str, str], get_secret: GetSecret) -> S
         explain=_explain,
         cures={
             400: "Check that the incident table has its usual columns.",
-            401: "Check username and password in the secret that SERVICENOW_SECRET names.",
-            403: "Give the user of SERVICENOW_SECRET the role itil. If a rule of the instance refused the "
+            401: "Check the username and password in the secret that SERVICENOW_SECRET names.",
+            403: "Give the user of SERVICENOW_SECRET the role itil. If a rule of the instance rejected the "
             "resolution, set SERVICENOW_CLOSE_CODE to one of its resolution codes.",
             404: "Check SERVICENOW_URL, and give the user of SERVICENOW_SECRET the role itil.",
         },
@@ -206,12 +206,12 @@ def _explain(error: Exception) -> Failure | None:
             retry_after=seconds_until_retry(error.response.headers.get("Retry-After")),
         )
     if isinstance(error, requests.RequestException | RestException | ValueError | LookupError):
-        return Failure(status=None, said=f"no answer that can be read ({type(error).__name__})")
+        return Failure(status=None, said=f"no readable response ({type(error).__name__})")
     return None
 
 
 def _said(response: requests.Response) -> str:
-    """What ServiceNow puts into `error`: a message and its detail."""
+    """Return what ServiceNow puts into `error`: a message and details."""
     try:
         error = response.json()["error"]
         return ": ".join(part for part in (error["message"], error.get("detail")) if part)

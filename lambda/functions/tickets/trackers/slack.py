@@ -31,7 +31,7 @@ from functions.tickets.trackers.environment import base_url
 from invocation.environment import matching, required
 
 _MAX_TITLE: Final = 300
-# Of a message that is changed; a new one may be ten times as long. A marked title always fits.
+# The limit for changed messages. New ones can be ten times as long. A marked title always fits.
 _MAX_CHANGED_BYTES: Final = 4_000
 _EVENT_TYPE: Final = "securityhub_ticket"
 _RESOLVED: Final = "resolved"
@@ -43,18 +43,18 @@ _CURES: Final = {
     **dict.fromkeys(_SECRET_ERRORS, "Check the bot_token in the secret that SLACK_SECRET names."),
     "missing_scope": "Give the app the scopes chat:write and channels:history (groups:history for a private "
     "channel), and install it again.",
-    "channel_not_found": "Set SLACK_CHANNEL to the channel's id, such as C024BE91L; invite the app to it if "
-    "it is private.",
+    "channel_not_found": "Set SLACK_CHANNEL to the channel's ID, such as C024BE91L, and invite the app if "
+    "the channel is private.",
     "not_in_channel": "Invite the app to the channel SLACK_CHANNEL.",
-    "is_archived": "Take the channel SLACK_CHANNEL out of the archive, or set another one.",
+    "is_archived": "Unarchive the channel SLACK_CHANNEL, or set another one.",
 }
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """Follows no redirect: it would take the token to another address."""
+    """Follows no redirects, because they would send the token to another address."""
 
     def redirect_request(self, *_: object) -> None:
-        """Return None, which makes a redirect an error."""
+        """Return None, so that a redirect is an error."""
 
 
 def _open(request: Request, *, context: SSLContext | None, timeout: float) -> Any:  # noqa: ANN401 - as urllib has it
@@ -63,7 +63,7 @@ def _open(request: Request, *, context: SSLContext | None, timeout: float) -> An
 
 
 # The client has no setting for this.
-setattr(base_client, "urlopen", _open)  # noqa: B010 - it is no name that the module exports
+setattr(base_client, "urlopen", _open)  # noqa: B010 - the module doesn't export the name
 
 
 class Slack:
@@ -80,13 +80,13 @@ class Slack:
 
         Args:
             calls: Calls to the workspace.
-            channel: The channel's id.
+            channel: The ID of the channel.
         """
         self._calls = calls
         self._channel = channel
 
     def find(self, draft: Draft, since: datetime) -> Ticket | None:
-        """Return the message with the draft's key in its metadata, among those since that time."""
+        """Return the message since that time that has the draft's key in its metadata."""
         oldest = f"{(since - CLOCK_SKEW).timestamp():.6f}"
         cursor = ""
         while True:
@@ -115,10 +115,10 @@ class Slack:
         return self._ticket(posted["channel"], posted["ts"])
 
     def resolve(self, ticket: Ticket, reason: str) -> None:
-        """Mark the message as resolved and tell the reason in its thread.
+        """Mark the message as resolved, and post the reason in its thread.
 
-        The thread is enough where the message may not be changed: too late for the workspace's settings, or
-        the app was installed anew.
+        The thread is enough if the message can't be changed, because it's too old for the workspace's
+        settings or the app was reinstalled.
         """
         channel, _, ts = ticket.id.partition("/")
         page = self._history(channel=channel, latest=ts, oldest=ts, inclusive=True, limit=1)
@@ -131,13 +131,13 @@ class Slack:
             if error.failure.said not in _NOT_TO_BE_CHANGED:
                 raise
         self._calls(
-            "tell the reason in the message's thread",
+            "post the reason in the message's thread",
             lambda client: client.chat_postMessage(channel=channel, thread_ts=ts, text=_escaped(reason)),
             repeatable=False,
         )
 
     def _mark(self, channel: str, message: Mapping[str, Any]) -> None:
-        """Slack hands a message's text back as it wants it sent, escaped and with its links marked up."""
+        """Change the message, whose text Slack returns as it expects it, escaped and with links."""
         self._calls(
             "mark the message as resolved",
             lambda client: client.chat_update(
@@ -166,23 +166,23 @@ class Slack:
 
 
 def from_environment(environment: Mapping[str, str], get_secret: GetSecret) -> Slack:
-    """Make the tracker of the environment variables `SLACK_*`.
+    """Create the tracker from the environment variables `SLACK_*`.
 
     Raises:
-        ValueError: One is missing or not allowed.
+        ValueError: A variable is missing or invalid.
     """
     url = base_url(environment, "SLACK_URL", default="https://slack.com/api/")
     channel = matching(
         environment,
         "SLACK_CHANNEL",
         pattern=r"[CG][A-Z0-9]+",
-        allowed="the id of a channel, such as C024BE91L",
+        allowed="the ID of a channel, such as C024BE91L",
     )
     secret_id = required(environment, "SLACK_SECRET")
     calls = Calls(
         name=Slack.name,
         read_secret=partial(get_secret, secret_id),
-        # The time limit is one for connecting and for reading, each.
+        # The timeout applies to connecting and to reading separately.
         connect=lambda secret: WebClient(
             secret_member(secret, "bot_token", "SLACK_SECRET"),
             base_url=f"{url}/",
@@ -196,7 +196,7 @@ def from_environment(environment: Mapping[str, str], get_secret: GetSecret) -> S
 
 
 def _escaped(text: str) -> str:
-    """Return a text in which Slack sees no mention, link or command.
+    """Return a text in which Slack finds no mention, link, or command.
 
     Source: https://docs.slack.dev/messaging/formatting-message-text#escaping
     """
@@ -204,7 +204,7 @@ def _escaped(text: str) -> str:
 
 
 def _fitting(text: str) -> str:
-    """Return as many whole lines as a changed message may have: a cut elsewhere could break a link.
+    """Return as many whole lines as a changed message can have. A cut within a line could break a link.
 
     Source: https://docs.slack.dev/reference/methods/chat.update#errors
     """
@@ -243,5 +243,5 @@ def _explain(error: Exception) -> Failure | None:
             cure=_CURES.get(code),
         )
     if isinstance(error, SlackClientError | OSError | HTTPException | ValueError | LookupError):
-        return Failure(status=None, said=f"no answer that can be read ({type(error).__name__})")
+        return Failure(status=None, said=f"no readable response ({type(error).__name__})")
     return None

@@ -123,7 +123,7 @@ def test_the_tickets_of_a_finding_that_is_settled_are_resolved_and_it_says_so(ti
     settle(ticketed)
     ticketed.deliver_all()
     assert ticketed.open_issues("A") == []
-    assert ticketed.trackers[0].reasons == [f"Security Hub has the finding with {reason}."]
+    assert ticketed.trackers[0].reasons == [f"In Security Hub, the finding has the {reason}."]
     status, note = ticketed.notes["A"][-1]
     assert status is None
     assert note.startswith("Ticket resolved: Jira JIRA-1 https")
@@ -565,7 +565,7 @@ def test_a_tracker_that_times_out_again_and_again_leaves_time_for_the_others(wor
     world.press(*world.findings)
     summary = world.handle(world.queue[-1], clock=lambda: float(next(seconds)))
     assert len(summary.failures) == 20
-    assert summary.failures[-1].endswith("Jira was not asked, since its failures took 75 seconds")
+    assert summary.failures[-1].endswith("Jira was not called, because failed calls took 75 seconds")
     assert jira.calls == ["open"] * 3
     assert all(len(world.open_issues(finding_id)) == 1 for finding_id in world.findings)
 

@@ -43,7 +43,7 @@ def request_that(*outcomes):
 
 def test_a_request_is_made_three_times_at_most():
     request = request_that(*[RefusedError(status=503)] * 9)
-    with pytest.raises(TrackerError, match=r"Tracker did not try: HTTP 503, no\. It is tried again later\."):
+    with pytest.raises(TrackerError, match=r"Tracker did not try: HTTP 503, no\. It's retried later\."):
         calls()("try", request)
     assert request.made == 3
 
@@ -160,7 +160,9 @@ def test_a_secret_that_cannot_be_read_is_reported_without_what_the_reader_said()
     def read_secret(**_):
         raise RuntimeError("secret-1 is no JSON")
 
-    with pytest.raises(TrackerError, match=r"secret of Tracker could not be read \(RuntimeError\)") as caught:
+    with pytest.raises(
+        TrackerError, match=r"secret for Tracker could not be read \(RuntimeError\)"
+    ) as caught:
         calls(read_secret=read_secret)("try", lambda _: None)
     assert "secret-1" not in str(caught.value)
     assert caught.value.__suppress_context__

@@ -71,13 +71,13 @@ def test_a_tracker_that_does_not_answer_is_given_up(name, vendor_servers, make_t
     monkeypatch.setattr("functions.tickets.trackers.calls.READ_SECONDS", 1.0)
     monkeypatch.delitem(sys.modules, MODULES[name], raising=False)
     vendor_servers.server(name).silent = True
-    with pytest.raises(TrackerError, match=r"no answer that can be read \(\w*Time\w*\)"):
+    with pytest.raises(TrackerError, match=r"no readable response \(\w*Time\w*\)"):
         make_tracker(name).open(draft)
 
 
 def test_a_tracker_that_is_not_there_is_reported(name, make_tracker, draft):
     closed = "http://127.0.0.1:9"
-    with pytest.raises(TrackerError, match="no answer that can be read"):
+    with pytest.raises(TrackerError, match="no readable response"):
         make_tracker(name, **{f"{name.upper()}_URL": closed}).open(draft)
 
 

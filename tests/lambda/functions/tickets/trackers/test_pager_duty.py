@@ -63,7 +63,7 @@ def test_an_incident_that_was_triggered_before_the_connection_broke_is_found(
     pager_duty, server, draft, since
 ):
     server.drop_connection(accept_first=True)
-    with pytest.raises(TrackerError, match="PagerDuty did not trigger the incident: no answer"):
+    with pytest.raises(TrackerError, match="PagerDuty did not trigger the incident: no readable response"):
         pager_duty.open(draft)
     assert len(server.sent("POST")) == 1
     assert pager_duty.find(draft, since).id in server.incidents

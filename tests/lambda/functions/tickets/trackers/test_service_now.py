@@ -73,7 +73,9 @@ def test_an_incident_of_another_finding_is_never_taken_for_this_one(service_now,
 
 def test_an_incident_that_was_created_before_the_connection_broke_is_found(service_now, server, draft):
     server.drop_connection(accept_first=True)
-    with pytest.raises(TrackerError, match=r"ServiceNow did not create the incident: no answer .*\(Conn"):
+    with pytest.raises(
+        TrackerError, match=r"ServiceNow did not create the incident: no readable response .*\(Conn"
+    ):
         service_now.open(draft)
     assert len(server.sent("POST")) == 1
     assert service_now.find(draft, SINCE).id in server.incidents
@@ -104,7 +106,7 @@ def test_a_resolution_code_that_the_instance_does_not_have_is_reported_with_a_cu
 def test_a_state_that_the_user_may_not_write_is_reported(service_now, server, draft):
     ticket = service_now.open(draft)
     server.ignored = {"state"}
-    with pytest.raises(TrackerError, match=r"left the state at 1\. Allow the user"):
+    with pytest.raises(TrackerError, match=r"the state is still 1\. Allow the user"):
         service_now.resolve(ticket, "The finding is resolved.")
 
 
@@ -124,7 +126,9 @@ def test_an_incident_that_is_gone_counts_as_resolved(service_now, server):
 def test_a_refused_password_is_reported_but_not_shown(make_tracker, draft):
     wrong = {"username": "securityhub", "password": "wrong-password"}
     service_now = make_tracker("servicenow", get_secret=lambda _, **__: wrong)
-    with pytest.raises(TrackerError, match=r"HTTP 401, User Not Authenticated: .* Check username") as caught:
+    with pytest.raises(
+        TrackerError, match=r"HTTP 401, User Not Authenticated: .* Check the username"
+    ) as caught:
         service_now.open(draft)
     assert "wrong" not in str(caught.value)
     assert caught.value.__suppress_context__
@@ -160,6 +164,6 @@ def test_a_resolution_is_tried_again_after_a_failure_that_passes(service_now, se
 
 def test_an_answer_that_is_no_json_is_reported(service_now, server, draft, capsys):
     server.fail(200, body="<html>This instance is hibernating</html>", times=3)
-    with pytest.raises(TrackerError, match=r"no answer that can be read \(JSONDecodeError\)"):
+    with pytest.raises(TrackerError, match=r"no readable response \(JSONDecodeError\)"):
         service_now.open(draft)
     assert not capsys.readouterr().out

@@ -92,7 +92,9 @@ def test_metadata_of_other_apps_is_no_ticket(slack, server, draft, since):
 
 def test_a_message_that_was_posted_before_the_connection_broke_is_found(slack, server, draft, since):
     server.drop_connection(accept_first=True, path_part="chat.postMessage")
-    with pytest.raises(TrackerError, match=r"Slack did not post the message: no answer .*\(RemoteDisc"):
+    with pytest.raises(
+        TrackerError, match=r"Slack did not post the message: no readable response .*\(RemoteDisc"
+    ):
         slack.open(draft)
     assert len(server.sent("POST", "chat.postMessage")) == 1
     assert slack.find(draft, since).id.partition("/")[2] in server.messages
@@ -167,7 +169,7 @@ def test_a_deleted_message_counts_as_resolved(slack, server, draft):
 
 def test_an_unknown_channel_is_reported_with_a_cure(make_tracker, draft):
     slack = make_tracker("slack", SLACK_CHANNEL="C0")
-    with pytest.raises(TrackerError, match=r"channel_not_found\. Set SLACK_CHANNEL to the channel's id"):
+    with pytest.raises(TrackerError, match=r"channel_not_found\. Set SLACK_CHANNEL to the channel's ID"):
         slack.open(draft)
 
 
@@ -176,7 +178,7 @@ def test_an_unknown_channel_is_reported_with_a_cure(make_tracker, draft):
     [
         ("missing_scope", "Give the app the scopes"),
         ("not_in_channel", "Invite the app"),
-        ("is_archived", "out of the archive"),
+        ("is_archived", "Unarchive the channel"),
         ("token_revoked", "Check the bot_token"),
     ],
 )
