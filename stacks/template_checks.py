@@ -6,9 +6,8 @@ Each acknowledgment is next to its resource, with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import cast
 
 import jsii
@@ -61,17 +60,19 @@ class CfnLint:
 
     def validate(self, context: IPolicyValidationContext) -> PolicyValidationPluginReport:
         """Lint every template of the app."""
-        violations = [
-            violation for path in context.template_paths for violation in _lint(Path(path), context.region)
-        ]
+        violations = list(_lint(context.template_paths, context.region))
         return PolicyValidationPluginReport(success=not violations, violations=violations)
 
 
-def _lint(template: Path, region: str | None) -> Iterator[PolicyViolation]:
+def _lint(templates: Sequence[str], region: str | None) -> Iterator[PolicyViolation]:
     # Imported on first use, because it takes seconds and the tests of the stacks don't need it.
-    from cfnlint.api import ManualArgs, lint_file  # noqa: PLC0415
+    from cfnlint.api import ManualArgs, lint_by_config  # noqa: PLC0415
 
-    for match in lint_file(template, ManualArgs(regions=[region]) if region else None):
+    # All at once, because each call loads the hundreds of rules again.
+    arguments = ManualArgs(templates=list(templates))
+    if region:
+        arguments["regions"] = [region]
+    for match in lint_by_config(arguments):
         path = [str(part) for part in getattr(match, "path", None) or ()]
         in_resource = path[:1] == ["Resources"] and len(path) > 1
         yield PolicyViolation(
@@ -83,7 +84,7 @@ def _lint(template: Path, region: str | None) -> Iterator[PolicyViolation]:
             violating_resources=[
                 PolicyViolatingResource(
                     resource_logical_id=path[1] if in_resource else "Template",
-                    template_path=str(template),
+                    template_path=match.filename,
                     locations=["/".join(path)],
                 )
             ],

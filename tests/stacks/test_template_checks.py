@@ -20,6 +20,16 @@ def test_a_template_that_cfn_lint_refuses_stops_the_synthesis(stack):
         stack.node.root.synth()
 
 
+def test_every_template_is_linted(new_checked_app, environment):
+    an_app = new_checked_app()
+    for name in ("First", "Second"):
+        one = Stack(an_app, name, env=environment)
+        CfnResource(one, f"TopicOf{name}", type="AWS::SNS::Topic", properties={"DisplayName": {"Ref": "No"}})
+    with pytest.raises(RuntimeError, match="E1020") as raised:
+        an_app.synth()
+    assert all(f"TopicOf{name}" in str(raised.value) for name in ("First", "Second"))
+
+
 def test_a_finding_of_cfn_lint_can_be_acknowledged_beside_the_resource(stack):
     acknowledge(dependent(stack, "One"), "cfn-lint::W3005")
     stack.node.root.synth()
