@@ -133,6 +133,8 @@ class _Run:
                 tickets[tracker.name] = _described(self._follow(_joining(sighting, tracker, known), tracker))
             except Exception as error:  # noqa: BLE001 - a failure must not affect other trackers
                 failures[tracker.name] = f"{type(error).__name__}: {error}".rstrip(". ")
+        if _is_old(sighting, known):
+            return Report(finding=finding, tickets=tickets, failures=failures)
         try:
             self._tell(sighting.finding)
         except Exception as error:  # noqa: BLE001 - as above
@@ -322,9 +324,21 @@ class _Run:
         raise ChangedMeanwhileError("Other invocations keep changing the record of the ticket")
 
 
+def _is_old(sighting: Sighting, known: Mapping[str, Entry]) -> bool:
+    """Return whether an event neither is, nor was, a reason for any step, so that it has nothing to write.
+
+    It can be a copy of the event that opens the tickets, in the queue of the other rule.
+    """
+    is_reason = sighting.wants_ticket or sighting.releases or bool(sighting.verdict)
+    return not is_reason and all(sighting.moment <= entry.seen for entry in known.values())
+
+
 def _joining(sighting: Sighting, tracker: Tracker, known: Mapping[str, Entry]) -> Sighting:
     """Return the sighting so that a tracker that was enabled later joins another one that has a ticket."""
-    has_tickets = any(entry.state is not State.RESOLVED for entry in known.values())
+    # A copy of the event that opens them would only be in its way.
+    has_tickets = any(
+        entry.state is not State.RESOLVED and sighting.moment > entry.seen for entry in known.values()
+    )
     joins = has_tickets and tracker.name not in known
     return replace(sighting, passes_filter=True) if joins else sighting
 

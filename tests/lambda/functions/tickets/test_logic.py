@@ -215,6 +215,33 @@ def test_of_the_two_messages_of_a_finding_that_comes_back_either_may_be_first(ti
         assert ticketed.open_issues("A") == [f"JIRA-{number}", f"SLACK-{number}"]
 
 
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_the_two_messages_of_a_finding_never_wait_for_each_other(world, comes_back):
+    for intrusion_after in range(80):
+        world.forget()
+        world.import_finding("A", UserDefinedFields={"Tickets": "our own note"})
+        if comes_back:
+            world.deliver_all()
+            world.import_finding("A", **PASSED)
+            world.deliver_all()
+            world.import_finding("A", **FAILED)
+        copy, new = world.queue
+        assert (copy["rule"], new["rule"]) == ("TicketedFindings", "NewFindings")
+        intruded = []
+        summary = world.deliver(
+            new,
+            intrusion_after=intrusion_after,
+            intrude=lambda: intruded.append(world.handle(copy)),  # noqa: B023 - called in this iteration
+        )
+        assert not summary.failures
+        assert len(world.open_issues("A")) == 2
+        assert all(f" {id_} " in links_of(world, "A") for id_ in world.open_issues("A"))
+        if not intruded:
+            return
+        assert not intruded[0].failures
+    pytest.fail("it never came to its end")
+
+
 def test_a_finding_that_was_notified_meanwhile_gets_the_ticket_for_its_return_all_the_same(ticketed):
     ticketed.import_finding("A", **PASSED)
     ticketed.deliver_all()
