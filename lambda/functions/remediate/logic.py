@@ -128,8 +128,11 @@ class _Run:
     def forget_undone(self, reports: Sequence[Report], not_written: Collection[str]) -> None:
         """Delete the records of what was undone.
 
-        This comes last: an attempt that follows an interrupted one needs them, to report what was undone.
+        This comes last: an attempt that follows an interrupted one needs them, to report what was undone. A
+        rule only remembers that something was undone, and by now there can be a record of the next time.
         """
+        if not self.undoes:
+            return
         for report in reports:
             for part in report.outcome.parts or (report.outcome,):
                 if part.status is Status.UNDONE and part.remediation and report.finding.id not in not_written:

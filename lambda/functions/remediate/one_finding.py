@@ -197,6 +197,8 @@ class FindingWork:
         if refusal := self._refusal(remediation, change, session):
             return refusal
         self._forget(REMEDIATE, name)
+        # What a rule remembers as remediated, it would resolve.
+        self._forget(AUTOMATIC, name)
         self.services.once.confirm()
         remediation.undo(change, session)
         undone = self._outcome(Status.UNDONE, change.description, remediation=name)

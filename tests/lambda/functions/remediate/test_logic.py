@@ -498,6 +498,32 @@ def test_a_rule_leaves_alone_what_was_undone_until_the_finding_is_updated(run, w
     assert statuses(run(updated, automatic_changes=True)) == [Status.APPLIED]
 
 
+def test_a_rule_does_not_resolve_what_it_remediated_itself_and_was_undone(run, world, new_event):
+    event = new_event(2, automatic=True)
+    (finding, _) = event.findings
+    run(event, automatic_changes=True)
+    run(replace(new_event(1, action="UndoRemediation"), findings=(finding,)))
+    assert world.open == {"resource/0"}
+
+    # Undoing has updated the finding, which is another event, and this time of one finding.
+    alone = replace(event, findings=(finding,), event_id="another")
+    assert statuses(run(alone, automatic_changes=True)) == [Status.UNDONE]
+
+    assert world.open == {"resource/0"}
+    assert world.last_note(finding)[0] == "NEW"
+
+
+def test_a_rule_deletes_no_record_of_what_was_remediated_again(run, world, new_event):
+    event = new_event(1)
+    undo = replace(event, action_arn=event.action_arn.replace("Remediate", "UndoRemediation"))
+    run(event)
+    run(undo)
+    run(replace(event, event_id="again"))
+    run(replace(new_event(1, automatic=True), findings=event.findings), automatic_changes=True)
+    assert set(world.kept["finding/0"]) == {"example"}
+    assert statuses(run(replace(undo, event_id="again"))) == [Status.UNDONE]
+
+
 def test_a_record_of_a_remediation_that_does_not_serve_the_finding_is_not_undone(run, world, new_event):
     event = new_event(1)
     run(event)
