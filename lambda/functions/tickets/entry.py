@@ -101,7 +101,7 @@ class Entry:
     Attributes:
         generation: 1 for the finding's first ticket, 2 for the one that follows when that is resolved.
         state: The state of this generation's ticket.
-        since: When opening it was first attempted, or when it was held back, in UTC.
+        since: When opening it was first attempted, or since when it waits for its turn, in UTC.
         seen: The newest sighting that was considered. Older ones no longer change anything.
         verdict: The verdict of that sighting.
         ticket: This generation's ticket. None before it's opened, or if it never was.

@@ -43,15 +43,17 @@ class Summary:
     Attributes:
         reports: One report for each distinct finding that could be read.
         malformed: The findings that couldn't be read.
+        waiting: The number of tickets that are held back for other findings, which weren't handled.
     """
 
     reports: tuple[Report, ...]
     malformed: tuple[MalformedItem, ...]
+    waiting: int = 0
 
     @property
     def held_back(self) -> int:
         """The number of tickets that are held back."""
-        return sum(list(report.tickets.values()).count(HELD_BACK) for report in self.reports)
+        return self.waiting + sum(list(report.tickets.values()).count(HELD_BACK) for report in self.reports)
 
     @property
     def failures(self) -> list[str]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from functions.tickets import hourly
 from functions.tickets.hourly import look_again
 from functions.tickets.services import Invocation
 
@@ -61,7 +62,7 @@ def test_while_the_limit_is_reached_findings_are_not_even_read(flooded, monkeypa
     get_finding = flooded.get_finding
     monkeypatch.setattr(flooded, "get_finding", lambda one: read.append(one.id) or get_finding(one))
     summary = flooded.look_again()
-    assert (read, summary.held_back) == (["C"], 2)
+    assert (read, summary.held_back) == (["C"], 6)
     flooded.deliver_all()
     assert len(flooded.notes["C"]) == 1
 
@@ -194,3 +195,69 @@ def test_wherever_it_dies_the_next_hour_ends_what_it_began_with_one_ticket(world
         if not died:
             return
     pytest.fail("it never came to its end")
+
+
+def test_accounts_take_turns_so_that_the_findings_of_one_delay_no_other(world):
+    """Whoever fills the list, held back or without room for the links, only delays an account's own."""
+    world.allow(0)
+    world.allow(0, account=OTHER_ACCOUNT)
+    for finding_id in "ABCDE":
+        world.import_finding(finding_id)
+    world.import_finding("F", AwsAccountId=OTHER_ACCOUNT)
+    world.deliver_all()
+    world.allow(9)
+    world.allow(9, account=OTHER_ACCOUNT)
+    world.look_again(clock=iter([0.0] * 16 + [200.0] * 999).__next__)
+    assert len(world.open_issues("F")) == 2
+    assert world.open_issues("E") == []
+
+
+def test_what_is_not_reached_in_time_counts_as_held_back_so_that_the_alarm_stays(flooded):
+    flooded.allow(9)
+    summary = flooded.look_again(clock=iter([0.0, 0.0, *[200.0] * 99]).__next__)
+    assert len(summary.reports) == 1
+    assert summary.held_back == 4
+
+
+def test_only_as_many_are_kept_as_an_invocation_can_reach_and_the_others_count(flooded, monkeypatch):
+    monkeypatch.setattr(hourly, "_MAX_KEPT", 1)
+    assert flooded.look_again().held_back == 6
+    flooded.allow(9)
+    summary = flooded.look_again()
+    assert ([report.finding.id for report in summary.reports], summary.held_back) == (["C"], 4)
+
+
+def test_tickets_of_a_tracker_that_was_disabled_keep_nobody_waiting(flooded, monkeypatch):
+    flooded.allow(9)
+    flooded.look_again()
+    flooded.allow(0)
+    flooded.import_finding("F")
+    flooded.deliver_all()
+    read = []
+    monkeypatch.setattr(flooded, "get_finding", lambda one: read.append(one.id))
+    flooded.trackers = ()
+    assert flooded.look_again().held_back == 0
+    assert read == []
+
+
+@pytest.mark.parametrize("stays", ["gone", "unlinked"])
+def test_what_stays_on_the_list_is_looked_at_after_those_that_wait(world, monkeypatch, stays):
+    if stays == "unlinked":
+        world.import_finding("A", UserDefinedFields={f"field-{number}": "x" for number in range(50)})
+        world.deliver_all()
+    world.allow(0)
+    for finding_id in "ABC":
+        world.import_finding(finding_id)
+    world.deliver_all()
+    read = []
+    get_finding = world.get_finding
+    monkeypatch.setattr(
+        world,
+        "get_finding",
+        lambda one: read.append(one.id) or (None if (stays, one.id) == ("gone", "A") else get_finding(one)),
+    )
+    for _ in range(3):
+        world.allow(0)
+        world.look_again()
+    assert read[0] == "A"
+    assert [one.finding_id for one in world.tickets.watched()][:2] == ["B", "B"]
