@@ -158,9 +158,7 @@ class FindingWork:
         session = self._session(remediation)
         plan = remediation.plan(self.finding, session)
         if not plan.is_needed:
-            if plan.remains:
-                raise CannotRemediateError(_with_remains(plan, plan.description))
-            return self._outcome(Status.NOT_NEEDED, plan.description, remediation=remediation.name)
+            return self._unchanged(remediation.name, plan)
         intended = Change(resource=plan.resource, description=plan.description, prior_state=plan.prior_state)
         if refusal := self._refusal(remediation, intended, session):
             return refusal
@@ -182,6 +180,25 @@ class FindingWork:
             remediation=remediation.name,
             prior_state=change.prior_state,
             record=record,
+        )
+
+    def _unchanged(self, name: str, plan: Plan) -> Outcome:
+        """Return the outcome where nothing is left to change, perhaps because of an interrupted attempt.
+
+        Its record says what it was about to change, but not whether it got there: somebody else can have
+        made the change after it failed.
+        """
+        description, state, place = plan.description, None, None
+        if (kept := self.services.records.find(self.finding, remediation=name)) is not None:
+            change, place = kept
+            description += f", after an earlier attempt: {change.description}"
+            state = change.prior_state
+        return self._outcome(
+            Status.IMPOSSIBLE if plan.remains else Status.NOT_NEEDED,
+            _with_remains(plan, description),
+            remediation=name,
+            prior_state=state,
+            record=place,
         )
 
     def _undo(self, name: str, change: Change) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -39,15 +40,12 @@ class RecordsBucket:
         stopped halfway, the next try sees only what is left to change, and undoing that alone would restore
         half of it.
         """
-        updated = str(finding.updated_at)
-        for key in (_key(finding, remediation), _earlier_key(finding)):
-            kept = self._read(key)
-            if kept is not None and (kept["updated"], kept["remediation"]) == (updated, remediation):
-                return self._place(key)
+        if (kept := self.find(finding, remediation=remediation)) is not None:
+            return kept[1]
         record = {
             "finding": finding.id,
             "product": finding.product_arn,
-            "updated": updated,
+            "updated": str(finding.updated_at),
             "remediation": remediation,
             "resource": change.resource,
             "description": change.description,
@@ -61,6 +59,18 @@ class RecordsBucket:
             ContentType="application/json",
         )
         return self._place(key)
+
+    def find(self, finding: Finding, *, remediation: str) -> tuple[Change, str] | None:
+        """Return what `save` stored for a finding as it was last updated, and where, or None.
+
+        It doesn't say that the change was made: the attempt can have failed, or been interrupted, before.
+        """
+        updated = str(finding.updated_at)
+        for key in (_key(finding, remediation), _earlier_key(finding)):
+            kept = self._read(key)
+            if kept is not None and (kept["updated"], kept["remediation"]) == (updated, remediation):
+                return _change_in(kept), self._place(key)
+        return None
 
     def load(self, finding: Finding) -> dict[str, Change]:
         """Return everything that was changed for a finding, by the name of the remediation.
@@ -80,11 +90,7 @@ class RecordsBucket:
         try:
             record = self._read(key) or {}
             name: str = record["remediation"]
-            change = Change(
-                resource=record["resource"],
-                description=record["description"],
-                prior_state=record["priorState"],
-            )
+            change = _change_in(record)
             is_own = (record["finding"], record["product"]) == (finding.id, finding.product_arn)
         except (KeyError, TypeError, ValueError) as error:
             raise self._foreign(key) from error
@@ -118,6 +124,12 @@ class RecordsBucket:
             raise
         record: dict[str, Any] = json.loads(body)
         return record
+
+
+def _change_in(record: Mapping[str, Any]) -> Change:
+    return Change(
+        resource=record["resource"], description=record["description"], prior_state=record["priorState"]
+    )
 
 
 def _prefix(finding: Finding) -> str:

@@ -56,6 +56,9 @@ class Records(Protocol):
     def save(self, finding: Finding, *, remediation: str, change: Change) -> str:
         """Store what is about to be changed, and return the location."""
 
+    def find(self, finding: Finding, *, remediation: str) -> tuple[Change, str] | None:
+        """Return what was about to be changed for the finding as it was last updated, and the location."""
+
     def load(self, finding: Finding) -> Mapping[str, Change]:
         """Return everything that was changed for a finding, by the name of the remediation."""
 

@@ -49,6 +49,7 @@ class World:
         tags_of_changed: reads the tags of what is changed where the finding doesn't name it.
         tags: tags of the resources; None where they can't be known, an error where reading them fails.
         kept: the records of each finding, by remediation.
+        kept_for: when the finding of each record was last updated.
         others: further remediations that are enabled, by name.
     """
 
@@ -62,7 +63,7 @@ class World:
         self.refusing, self.failing, self.unwritable = set(), set(), set()
         self.notes, self.requests = {}, []
         self.containers, self.looked_up, self.tags = {}, [], {}
-        self.kept, self.policies, self.others = {}, [], {}
+        self.kept, self.kept_for, self.policies, self.others = {}, {}, [], {}
         self.tags_of_changed = None
         self.remains, self.meanwhile = "", lambda: None
         self.store.items.clear()
@@ -93,7 +94,14 @@ class World:
     # Records
     def save(self, finding, *, remediation, change):
         self.kept.setdefault(finding.id, {})[remediation] = change
+        self.kept_for[finding.id, remediation] = finding.updated_at
         return f"s3://records/{finding.id}/{remediation}"
+
+    def find(self, finding, *, remediation):
+        change = self.kept.get(finding.id, {}).get(remediation)
+        if change is None or self.kept_for[finding.id, remediation] != finding.updated_at:
+            return None
+        return change, f"s3://records/{finding.id}/{remediation}"
 
     def load(self, finding):
         return dict(self.kept.get(finding.id, {}))

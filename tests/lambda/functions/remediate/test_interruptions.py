@@ -27,6 +27,7 @@ class Interruptions:
     CALLS = (
         ("world", "session"),
         ("world", "save"),
+        ("world", "find"),
         ("world", "load"),
         ("world", "delete"),
         ("world", "batch_update_findings"),
@@ -115,7 +116,8 @@ def test_a_press_that_is_interrupted_at_any_call_is_finished_by_a_retry(
         for finding in world.kept:
             status, note = world.notes[finding][-1]
             assert status == "RESOLVED"
-            assert "Remediated" in note or "Nothing to remediate" in note
+            assert "Remediated: Closed it" in note or "after an earlier attempt: Close it" in note
+            assert note.endswith('Before: {"open":true}')
 
 
 def test_an_undo_that_is_interrupted_at_any_call_is_finished_by_a_retry(

@@ -448,6 +448,27 @@ def test_the_record_is_there_before_anything_changes(run, world, new_event):
     assert (name, change.prior_state) == ("example", {"open": True})
 
 
+def test_what_an_attempt_did_before_it_failed_is_told_by_the_next(run, world, new_event):
+    event = new_event(1)
+
+    def fail():
+        world.open.discard("resource/0")
+        raise TimeoutError
+
+    world.meanwhile = fail
+    assert statuses(run(event)) == [Status.FAILED]
+    assert statuses(run(event)) == [Status.NOT_NEEDED]
+    status, note = world.last_note(event.findings[0])
+    assert status == "RESOLVED"
+    assert note.startswith("Nothing to remediate: It is closed already, after an earlier attempt: Close it. ")
+    assert note.endswith('Before: {"open":true}')
+    world.remains = "Close the other one as well"
+    assert statuses(run(event)) == [Status.IMPOSSIBLE]
+    status, note = world.last_note(event.findings[0])
+    assert status is None
+    assert "It is closed already, after an earlier attempt: Close it. " in note
+
+
 def test_undoing_restores_and_reopens_once(run, world, new_event):
     event = new_event(1)
     run(event)

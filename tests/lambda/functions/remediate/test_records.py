@@ -65,6 +65,14 @@ def test_a_finding_that_was_updated_since_gets_a_new_record(records, finding):
     assert records.load(finding) == {"example": later}
 
 
+def test_a_record_is_found_for_the_finding_as_it_was_last_updated_only(records, finding):
+    assert records.find(finding, remediation="example") is None
+    place = records.save(finding, remediation="example", change=CHANGE)
+    assert records.find(finding, remediation="example") == (CHANGE, place)
+    assert records.find(finding, remediation="other") is None
+    assert records.find(replace(finding, updated_at=None), remediation="example") is None
+
+
 def test_each_remediation_of_a_finding_has_its_own_record(records, finding):
     other = replace(CHANGE, resource="arn:other")
     places = {

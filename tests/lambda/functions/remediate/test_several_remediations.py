@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 
@@ -234,6 +235,20 @@ def test_a_finding_is_resolved_only_if_nothing_of_it_remains(world, press, does)
     press(*parts, action="UndoRemediation")
     # One that fails can have changed a part of it.
     assert [part.undone for part in parts] == [int(one in {"change", "fail"}) for one in does]
+
+
+SETTLING = {Status.APPLIED, Status.NOT_NEEDED}
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_no_combination_settles_a_finding_of_which_something_remains(number):
+    for statuses in itertools.product(Status, repeat=number):
+        outcome = combine([Outcome.now(one, "It is so", request_id="request-1") for one in statuses])
+        found = set(statuses)
+        assert (outcome.workflow_status == "RESOLVED") == (found <= SETTLING)
+        assert (outcome.workflow_status == "NEW") == (Status.UNDONE in found)
+        if outcome.is_final:
+            assert found <= SETTLING | {Status.PARTIAL, Status.UNDONE}
 
 
 PARTS = st.builds(

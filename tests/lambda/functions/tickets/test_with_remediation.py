@@ -126,6 +126,9 @@ class Remediated:
     def save(self, *_, **__):
         return "s3://records/1"
 
+    def find(self, *_, **__):
+        return None
+
     def plan(self, finding, _session):
         return Plan(
             resource=finding.resources[0].id,
