@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from functions.remediate.one_finding import (
     AUTOMATIC,
@@ -16,6 +17,7 @@ from functions.remediate.one_finding import (
     reported,
 )
 from functions.remediate.outcomes import (
+    RESOLVED,
     Outcome,
     OutcomeJson,
     Report,
@@ -57,8 +59,9 @@ def remediate_findings(
     """Remediate every finding of an event, or plan to, and write to each what happened.
 
     A finding that fails stops no other. What was changed is remembered by finding, action and the finding's
-    time of update, so that a retry, a duplicate and a second press change nothing more. What was undone can
-    be done again: by a press at once, by a rule when the finding was updated.
+    time of update, so that a retry, a duplicate and a second press change nothing more, unless the resource
+    needs it again. What was undone can be done again: by a press at once, by a rule when the finding was
+    updated.
 
     Args:
         event: The findings: an analyst pressed a custom action on them, or they were imported.
@@ -123,7 +126,12 @@ class _Run:
             services=self.services,
             request_id=self.invocation.request_id,
         )
-        return done_once(self.services.once, self._key(finding), work.undo if self.undoes else work.remediate)
+        do = partial(
+            done_once, self.services.once, self._key(finding), work.undo if self.undoes else work.remediate
+        )
+        outcome = do()
+        resolves = self.changes and outcome.workflow_status == RESOLVED
+        return do() if resolves and work.forget_reopened(outcome) else outcome
 
     def forget_undone(self, reports: Sequence[Report], not_written: Collection[str]) -> None:
         """Delete the records of what was undone.

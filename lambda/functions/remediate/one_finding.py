@@ -53,18 +53,21 @@ def key_of(finding: Finding, kind: str, *, remediation: str | None = None) -> di
 
 def done_once(once: Once, key: Mapping[str, str], work: Callable[[], Outcome]) -> Outcome:
     """Return the outcome of work, or the one that is remembered. Only a final outcome is remembered."""
+    outcomes: list[Outcome] = []
 
     def final() -> Any:  # noqa: ANN401 - the TypedDict of an outcome
         outcome = work()
         if not outcome.is_final:
             raise _NotFinalError(outcome)
+        outcomes.append(outcome)
         return outcome.to_json()
 
     try:
-        remembered, repeated = once.run(key, final)
+        remembered, _ = once.run(key, final)
     except _NotFinalError as error:
         return error.outcome
-    return Outcome.from_json(remembered, repeated=repeated)
+    # What is remembered doesn't say which of its parts had been remembered before.
+    return outcomes[0] if outcomes else Outcome.from_json(remembered, repeated=True)
 
 
 def reported(work: Callable[[], Outcome], *, request_id: str, remediation: str | None = None) -> Outcome:
@@ -128,6 +131,25 @@ class FindingWork:
         is_only = len(serving) + len(unserved) == 1
         parts = [self._part(one.name, partial(self._remediate, one), is_only=is_only) for one in serving]
         return combine([*parts, *unserved])
+
+    def forget_reopened(self, outcome: Outcome) -> bool:
+        """Let the remembered parts of an outcome be done again whose resources need it again by now.
+
+        Somebody can have opened a resource again, and the finding isn't updated before its control is checked
+        again, which can take a day.
+
+        Returns:
+            Whether there are any.
+        """
+        remembered = {one.remediation for one in outcome.parts or (outcome,) if one.repeated}
+        reopened = [
+            one.name
+            for one in remediations_for(self.finding, self.services.remediations)
+            if one.name in remembered and one.plan(self.finding, self._session(one)).is_needed
+        ]
+        for name in reopened:
+            self._forget(self.kind, name)
+        return bool(reopened)
 
     def undo(self) -> Outcome:
         """Restore everything that was changed for the finding. The records stay.
@@ -224,7 +246,7 @@ class FindingWork:
         return undone
 
     def _forget(self, kind: str, remediation: str) -> None:
-        """Let what this work reverses be done again. It refuses while that is under way."""
+        """Let work be done again. It refuses while that is under way."""
         self.services.once.forget(key_of(self.finding, kind))
         self.services.once.forget(key_of(self.finding, kind, remediation=remediation))
 

@@ -31,12 +31,13 @@ class Status(StrEnum):
     BUSY = "Being remediated"
 
 
+RESOLVED: Final = "RESOLVED"
 # Security Hub itself sets a resolved finding back to NEW when its control fails after it has passed, and not
 # before: what is not wholly remediated must stay open. A failure or a dry run leaves the finding for whoever
 # works on it.
 _WORKFLOW_STATUSES: Final[Mapping[Status, str]] = {
-    Status.APPLIED: "RESOLVED",
-    Status.NOT_NEEDED: "RESOLVED",
+    Status.APPLIED: RESOLVED,
+    Status.NOT_NEEDED: RESOLVED,
     Status.UNDONE: "NEW",
 }
 # The outcomes after which a retry or another press has nothing to do, and those of them with a change.

@@ -120,13 +120,35 @@ def test_the_note_that_is_replaced_stands_behind_the_new_one(run, world, new_eve
 def test_a_second_press_changes_nothing_and_says_so(run, world, new_event):
     event = new_event(1)
     run(event)
-    world.open.add("resource/0")
     (report,) = run(replace(event, event_id="another")).reports
     assert report.outcome.repeated
     assert world.applied == ["resource/0"]
     status, note = world.last_note(event.findings[0])
     assert status == "RESOLVED"
     assert note.startswith("Already done, nothing changed now. Remediated: Closed it. ")
+
+
+@pytest.mark.parametrize("automatic", [False, True])
+def test_what_was_opened_again_is_not_called_remediated_but_remediated_again(
+    run, world, new_event, automatic
+):
+    event = new_event(1, automatic=automatic)
+    run(event, automatic_changes=True)
+    world.open.add("resource/0")
+    (report,) = run(replace(event, event_id="another"), automatic_changes=True).reports
+    assert (report.outcome.status, report.outcome.repeated) == (Status.APPLIED, False)
+    assert world.open == set()
+
+
+def test_what_was_opened_again_and_resists_is_not_resolved(run, world, new_event):
+    event = new_event(1)
+    run(event)
+    world.open.add("resource/0")
+    world.failing = {"resource/0"}
+    assert statuses(run(replace(event, event_id="another"))) == [Status.FAILED]
+    status, note = world.last_note(event.findings[0])
+    assert status is None
+    assert note.startswith("Remediation failed: ")
 
 
 def test_a_finding_that_was_updated_since_is_looked_at_again(run, world, new_event):

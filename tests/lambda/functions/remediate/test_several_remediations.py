@@ -40,7 +40,7 @@ class Part:
             resource=resource,
             description=f"Close {self.name}" if self.does != "nothing" else f"{self.name} is closed",
             prior_state={"open": self.name},
-            is_needed=self.does != "nothing",
+            is_needed=self.does != "nothing" and self.applied == self.undone,
         )
 
     def apply(self, plan, _session):
@@ -161,6 +161,15 @@ def test_a_second_press_says_that_all_is_done(world, press):
     outcome, _ = press(one, two, event_id="later")
     assert (outcome.status, outcome.repeated, one.applied) == (Status.APPLIED, True, 1)
     assert note_of(world)[1].startswith("Already done, nothing changed now. Remediated: Remediated: Closed")
+
+
+def test_a_part_that_was_opened_again_is_remediated_again_before_the_finding_is_resolved(world, press):
+    one, two = Part("One", "change"), Part("Two", "fail")
+    press(one, two)
+    one.applied, two.does = 0, "change"
+    outcome, _ = press(one, two, event_id="later")
+    assert (outcome.status, one.applied, two.applied) == (Status.APPLIED, 1, 1)
+    assert note_of(world)[0] == "RESOLVED"
 
 
 def test_a_resource_that_no_remediation_serves_keeps_the_finding_open(world, press):
