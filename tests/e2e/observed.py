@@ -14,13 +14,19 @@ def press(aws, action_id, findings):
     return answer_to(aws, event)
 
 
-def answer_to(aws, event):
-    """Return what the Lambda function that an event went to has answered."""
+def answer_to(aws, event, **patience):
+    """Return what the Lambda function that an event went to has answered.
+
+    Args:
+        aws: The embedded AWS.
+        event: The event.
+        patience: `progress` and `patience` of `EmbeddedAws.wait_until`.
+    """
 
     def answered():
         return [d for d in aws.deliveries(event_id=event["id"]) if d.answer]
 
-    (delivery,) = aws.wait_until(answered, what="the Lambda function's answer")
+    (delivery,) = aws.wait_until(answered, what="the Lambda function's answer", **patience)
     return delivery.answer
 
 
@@ -32,8 +38,8 @@ def stored(aws, finding):
     return found
 
 
-def dead_letters(aws, stack):
-    """Return what waits in a stack's dead-letter queue, once something does."""
+def dead_letter_queue(aws, stack):
+    """Return the URL of a stack's dead-letter queue."""
     resources = aws.client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
     (url,) = [
         one["PhysicalResourceId"]
@@ -41,6 +47,12 @@ def dead_letters(aws, stack):
         if one["LogicalResourceId"].startswith("SecurityHubDeadLetterQueue")
         and one["ResourceType"] == "AWS::SQS::Queue"
     ]
+    return url
+
+
+def dead_letters(aws, stack):
+    """Return what waits in a stack's dead-letter queue, once something does."""
+    url = dead_letter_queue(aws, stack)
     messages = aws.wait_until(
         lambda: aws.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages"),
         what="a dead letter",
