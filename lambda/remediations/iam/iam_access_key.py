@@ -69,8 +69,12 @@ def plan(finding: Finding, session: Session) -> Plan:
             for key in page["AccessKeyMetadata"]
             if key["Status"] == "Active"
         ]
-    except client.exceptions.NoSuchEntityException:
-        return Plan.gone(resource.id, "The user")
+    except client.exceptions.NoSuchEntityException as error:
+        # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_users_rename.html
+        raise CannotRemediateError(
+            f"There is no IAM user {user}: it was deleted, or it was renamed, and then its access keys stay "
+            "active. Look for it in the account's credential report, and remediate the finding manually."
+        ) from error
     latest = datetime.now(UTC) - _LIMIT
     keys = [
         key["AccessKeyId"]

@@ -150,13 +150,14 @@ def test_a_key_that_was_deleted_meanwhile_keeps_no_other_from_being_activated(me
     assert status in {(first, "Active"), (second, "Active")}
 
 
-def test_nothing_is_needed_for_a_user_that_is_gone(member):
+def test_a_user_that_is_not_found_by_the_name_alone_may_have_been_renamed_and_keeps_its_keys(member):
     def lose(http_response, parsed, **_):
         http_response.status_code = 404
         parsed["Error"] = {"Code": "NoSuchEntity", "Message": "The user cannot be found."}
 
     member.session.events.register("after-call.iam.ListAccessKeys", lose)
-    assert not plan(finding_about(member, "IAM.3", "gone"), member.session).is_needed
+    with pytest.raises(CannotRemediateError, match="no IAM user gone: it was deleted, or it was renamed"):
+        plan(finding_about(member, "IAM.3", "gone"), member.session)
 
 
 @pytest.fixture
