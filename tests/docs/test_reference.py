@@ -21,6 +21,7 @@ from tests.shipped_settings import load_shipped_settings
 EMULATOR = DOCS / "emulator.md"
 SETTINGS = DOCS / "settings.md"
 FIELDS = sections(DOCS / "events-and-filters.md", level=3)
+READS = re.compile(r"\w+:(Describe|Get|List)")
 API_PAGES = {
     "constructs": securityhub_actions,
     "targets": targets,
@@ -113,6 +114,32 @@ def test_the_emulator_document_lists_every_command(capsys):
 def test_the_table_of_remediations_names_every_module_once():
     rows = re.findall(r"^\| `(\w+)` \|", (DOCS / "remediation.md").read_text(), re.MULTILINE)
     assert sorted(rows) == sorted(read_catalog())
+
+
+def writes_of(entry):
+    """The actions of a remediation that change something, as the document writes them."""
+    groups = {
+        "": entry.statements,
+        " (undo)": entry.undo_statements,
+        " (runbook)": entry.runbook_statements,
+    }
+    found = {
+        suffix: {action for statement in statements for action in statement.actions}
+        for suffix, statements in groups.items()
+    }
+    return {
+        f"`{action}`{suffix}"
+        for suffix, actions in found.items()
+        for action in actions
+        if not READS.match(action) and (suffix != " (undo)" or action not in found[""])
+    }
+
+
+def test_the_worst_case_of_every_remediation_is_documented_with_its_writes():
+    rows = table(DOCS / "remediation-permissions.md", "Remediation")
+    documented = {code_in(name)[0]: set(writes.split(", ")) for name, writes, _ in rows}
+    assert documented == {name: writes_of(entry) for name, entry in read_catalog().items()}
+    assert [name for name, _, worst in rows if not worst] == []
 
 
 def test_the_comparison_counts_the_controls_that_are_remediated():
