@@ -4,7 +4,7 @@
 
 A module states these as literals, because the stacks read them without importing it:
 
-- `CONTROL_IDS`: a tuple of Security Hub control ids such as `"EC2.13"`. For findings of another product, the
+- `CONTROL_IDS`: a tuple of Security Hub control IDs such as `"EC2.13"`. For findings of another product, the
   end of its ARN, such as `"product/aws/guardduty"`.
 - `RESOURCE_TYPES`: a tuple of ASFF resource types, such as `"AwsEc2SecurityGroup"`.
 - `DESCRIPTION`: one sentence that says what it changes.
@@ -13,25 +13,25 @@ A module states these as literals, because the stacks read them without importin
   `${Account}`. `Condition` is optional, as in a policy, with strings as values, which can contain them as
   well. A resource without an account in its ARN needs `aws:ResourceAccount`, or the reason beside it.
 
-and defines `plan(finding, session) -> Plan` and `apply(plan, session) -> Change`. One that can be
-undone also has `undo(change, session)` and `UNDO_STATEMENTS`, granted only where undoing is enabled. One
-whose finding does not name what is changed also has `tags_of_changed(change, session)`, called before `apply`
-and `undo` where tags decide, which returns the tags of everything that will be changed, by its id.
+and defines `plan(finding, session) -> Plan` and `apply(plan, session) -> Change`. If it can be undone, it
+also has `undo(change, session)` and `UNDO_STATEMENTS`, which are granted only if undo is enabled. If the finding
+doesn't name what is changed, it also has `tags_of_changed(change, session)`, which returns the tags of
+everything that will be changed, by its ID. It's called before `apply` and `undo` if tags are checked.
 
-One that must be told something, such as which key to encrypt with, also states the literal
-`PARAMETERS`: for each name a dict of `description`, what it is and which values are allowed, and
-`pattern`, a regular expression that an allowed value matches in full. All are required where the module
-is enabled, in the table `[remediation.parameters.MODULE]` of settings.toml, and checked when the app is
-synthesized and at cold start. Such a module defines `plan(finding, session, parameters)` and
-`apply(plan, session, parameters)`; its `undo` is as the others'.
+A module that needs configuration, such as which key to encrypt with, also states the literal `PARAMETERS`:
+for each name a dict of `description`, which says what it is and which values are allowed, and `pattern`, a
+regular expression that an allowed value matches in full. If the module is enabled, all are required, in the
+table `[remediation.parameters.MODULE]` of settings.toml; they are checked when the app is synthesized and at
+cold start. Such a module defines `plan(finding, session, parameters)` and `apply(plan, session, parameters)`;
+its `undo` has no additional parameter.
 
-One that leaves its change to an AWS-owned Automation runbook of Systems Manager calls
+A module that leaves its change to an AWS-owned Automation runbook of Systems Manager calls
 `remediations.runbooks.run_runbook` in `apply`, and also states these:
 
 - `RUNBOOK`: the runbook's name. Starting and following it needs no statement of the module's own.
-- `RUNBOOK_STATEMENTS`: what the runbook's steps call, as its page in AWS's reference says, and of which the
-  automation role is made that is passed to it.
+- `RUNBOOK_STATEMENTS`: the permissions that the runbook's steps need, as its page in AWS's reference says.
+  The automation role that is passed to it consists of them.
 
-What is one read and one write without a judgement needs no module of its own: it is a row of literals in
-`SWITCHES` of its service's module `switches`; see `remediations.switch`.
+A remediation that reads one value and writes another, without a decision, needs no module of its own: it's a
+row of literals in `SWITCHES` of its service's module `switches`; see `remediations.switch`.
 """

@@ -1,4 +1,4 @@
-"""The types that the remediations and those who run them agree on."""
+"""The types that the remediations share with the code that runs them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _PAST: Final = {
 
 
 class CannotRemediateError(Exception):
-    """A finding cannot be remediated, however often it is tried; the message says why and what to do."""
+    """A finding can't be remediated, however often it's tried. The message says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +50,13 @@ class Plan:
     """What a remediation is going to do about one finding. Making it changes nothing.
 
     Attributes:
-        resource: What will be changed, by the ARN or id that the finding has for it. Its tags decide whether
+        resource: What will be changed, by the ARN or ID that the finding has for it. Its tags decide whether
             it may be.
-        description: What will change, in one sentence without a period; what is so already where nothing is
-            needed.
-        prior_state: How it is now, as far as it will change: JSON values only, and enough for `undo`.
-        is_needed: False where the resource is as it should be, or is gone.
-        remains: What the finding objects to as well and is left to do by hand, in one sentence without a
-            period. The finding is not resolved then.
+        description: What will change, in one sentence without a period. If nothing is needed, why not.
+        prior_state: The current state, as far as it will change: JSON values only, and enough for `undo`.
+        is_needed: False if the resource is as it should be, or no longer exists.
+        remains: What else the finding is about and has to be done manually, in one sentence without a period.
+            If there is any, the finding isn't resolved.
     """
 
     resource: str
@@ -71,24 +70,24 @@ class Plan:
         """Make the plan to change nothing.
 
         Args:
-            resource: What is as it should be, or is gone.
-            why: Which of both, in one sentence without a period.
+            resource: What is as it should be, or no longer exists.
+            why: Which of the two, in one sentence without a period.
         """
         return cls(resource=resource, description=why, prior_state={}, is_needed=False)
 
     @classmethod
     def gone(cls, resource: str, what: str) -> Plan:
-        """Make the plan for a resource that the service does not find.
+        """Make the plan for a resource that the service doesn't find.
 
         Args:
-            resource: Its id in the finding.
+            resource: Its ID in the finding.
             what: What it is, such as `The bucket`.
 
         Raises:
-            CannotRemediateError: The id could be that of a resource elsewhere.
+            CannotRemediateError: The ID could be that of a resource elsewhere.
         """
         require_exact(resource, what)
-        return cls.nothing(resource, f"{what} does not exist any more")
+        return cls.nothing(resource, f"{what} no longer exists")
 
     def done(self) -> Change:
         """Return the change that has been made once all of the plan is carried out."""
@@ -105,7 +104,7 @@ class Change:
     Attributes:
         resource: What was changed, as the plan has it.
         description: What was changed, in one sentence without a period.
-        prior_state: How it was before: JSON values only, and enough for `undo`.
+        prior_state: The previous state: JSON values only, and enough for `undo`.
     """
 
     resource: str
@@ -126,15 +125,15 @@ class Remediation:
             finding it can do nothing about, and lets botocore's errors pass.
         apply: Does what the plan says, and nothing else. Called with needed plans only; calling it again
             after an interruption must do no harm.
-        undo: Restores the prior state, also where an interruption has left half of it restored; None where
-            the API does not permit it.
+        undo: Restores the prior state, even if an interruption has left half of it restored. None if the API
+            doesn't permit it.
         statements: `STATEMENTS`, what `plan` and `apply` may call.
-        undo_statements: `UNDO_STATEMENTS`, what `undo` may call; empty where there is none.
-        runbook: `RUNBOOK`, the AWS-owned Automation runbook that it runs; None where it runs none.
-        parameters: `PARAMETERS`, by name. Where there are any, `plan` and `apply` need their values as the
-            argument `parameters` until `enabled_remediations` has given them.
-        tags_of_changed: Reads the tags of everything that is changed, by its id, where the finding does not
-            name it; None where it does.
+        undo_statements: `UNDO_STATEMENTS`, what `undo` may call; empty if there is none.
+        runbook: `RUNBOOK`, the AWS-owned Automation runbook that it runs, or None.
+        parameters: `PARAMETERS`, by name. If there are any, `plan` and `apply` need their values as the
+            argument `parameters`, which `enabled_remediations` provides.
+        tags_of_changed: Reads the tags of everything that is changed, by its ID, if the finding doesn't name
+            it. None if it does.
     """
 
     name: str
@@ -152,24 +151,24 @@ class Remediation:
 
 
 def require_exact(resource: str, what: str) -> None:
-    """Refuse to take a resource for gone unless its id is certainly its own, in the finding's account.
+    """Refuse to conclude that a resource is gone unless the finding identifies it for certain.
 
-    An ARN with an account is, and that of a bucket. A bare id may be of another account or Region, and an ARN
-    with a unique id, which IAM's findings have, does not name the resource as its API does.
+    An ARN with an account does, and so does that of a bucket. A bare ID can belong to another account or
+    Region, and an ARN with a unique ID, as in IAM's findings, doesn't name the resource as its API does.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
 
     Args:
-        resource: Its id in the finding.
+        resource: Its ID in the finding.
         what: What it is, such as `The bucket`.
 
     Raises:
-        CannotRemediateError: The id could be that of a resource elsewhere.
+        CannotRemediateError: The ID could be that of a resource elsewhere.
     """
     if not _EXACT.fullmatch(resource) or _UNIQUE_ID.search(resource):
         raise CannotRemediateError(
-            f"{what} was not found, but {resource!r} does not say for certain which one the finding is "
-            "about. Check it by hand."
+            f"{what} was not found, but {resource!r} doesn't say for certain which one the finding is "
+            "about. Check manually."
         )
 
 
@@ -183,16 +182,16 @@ def only_resource_of(finding: Finding, types: Collection[str]) -> Resource:
     if len(found) != 1:
         raise CannotRemediateError(
             f"The finding names {len(found)} resources of type {' or '.join(sorted(types))}; exactly one is "
-            "required. Remediate it by hand."
+            "required. Remediate the finding manually."
         )
     return found[0]
 
 
 def resource_of(finding: Finding, types: Collection[str]) -> Resource:
-    """Return the one resource of a finding that is of one of the types, in the finding's account and region.
+    """Return the one resource of a finding that is of one of the types, in the finding's account and Region.
 
-    One that is elsewhere, such as the subnet that another account shares, would be missed here and taken to
-    be gone, or be taken for another of the same name.
+    A resource elsewhere, such as a subnet shared by another account, wouldn't be found here and would count
+    as gone, or would be confused with another of the same name.
 
     Raises:
         CannotRemediateError: There is none, or more than one, or it is elsewhere.
@@ -203,7 +202,7 @@ def resource_of(finding: Finding, types: Collection[str]) -> Resource:
         if any(named and named != own[part] for part, named in place.groupdict().items()):
             raise CannotRemediateError(
                 f"The finding's resource is {resource.id!r}, but it must be of the finding's own account and "
-                f"region, {finding.aws_account_id} and {finding.region}. Remediate it by hand."
+                f"Region, {finding.aws_account_id} and {finding.region}. Remediate the finding manually."
             )
     if resource.type == _ACCOUNT_TYPE:
         _require_account(resource, finding.aws_account_id)
@@ -211,7 +210,7 @@ def resource_of(finding: Finding, types: Collection[str]) -> Resource:
 
 
 def _require_account(resource: Resource, account: str) -> None:
-    """Refuse what is reported as an account but is something in it: its state is not that of the account.
+    """Refuse what is reported as an account but is a resource in it, whose state isn't that of the account.
 
     Source: https://docs.aws.amazon.com/securityhub/latest/userguide/asff-resources-attributes.html
     """
@@ -223,5 +222,5 @@ def _require_account(resource: Resource, account: str) -> None:
 
 
 def name_in_arn(resource: Resource) -> str:
-    """Return what follows the last slash or colon of a resource's ARN, or the id where it is none."""
+    """Return what follows the last slash or colon of a resource's ARN, or the ID if it isn't an ARN."""
     return resource.id.rsplit("/", 1)[-1].rsplit(":", 1)[-1]

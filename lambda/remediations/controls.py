@@ -57,6 +57,6 @@ def parameters_of(finding: Finding) -> Mapping[str, Sequence[str]]:
             case _:
                 raise CannotRemediateError(
                     "Compliance.SecurityControlParameters of the finding must be a list of objects of Name "
-                    f"and Value, a list of texts, but has {parameter!r}. Remediate it by hand."
+                    f"and Value, a list of texts, but has {parameter!r}. Remediate the finding manually."
                 )
     return found

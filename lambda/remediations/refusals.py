@@ -1,6 +1,6 @@
-"""Turns the services' own answers for what doesn't exist, or is no identifier, into a refusal to remediate.
+"""Turns the services' errors about what doesn't exist, or isn't an identifier, into a refusal to remediate.
 
-A retry would get the same answer, until the finding ends in the dead-letter queue.
+A retry would get the same error, until the finding reaches the dead-letter queue.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def refusing(plan: Callable[..., Plan]) -> Callable[..., Plan]:
                 raise
             reason = str(error)
         raise CannotRemediateError(
-            f"AWS does not accept what the finding names: {reason} Remediate the finding manually."
+            f"AWS doesn't accept what the finding names: {reason} Remediate the finding manually."
         )
 
     return refuse

@@ -27,11 +27,11 @@ _T = TypeVar("_T")
 def all_remediations() -> Mapping[str, Remediation]:
     """Return every remediation in the service folders of the package `remediations`, by the module's name.
 
-    A module there that states nothing of what a remediation must state is what remediations share.
+    A module there that states nothing that a remediation must state is shared code.
 
     Raises:
         TypeError: A module lacks something that the package's docstring asks for.
-        ValueError: Two modules have one name, or want the same control and resource type.
+        ValueError: Two modules have one name, or serve the same control and resource type.
     """
     found: dict[str, Remediation] = {}
     for module in map(importlib.import_module, _module_names()):
@@ -63,7 +63,7 @@ def _module_names() -> Iterator[str]:
 def _loaded(wanted: Collection[str]) -> Mapping[str, Remediation]:
     """The remediations of those names that there are; a start imports no module of the others.
 
-    A switch is named in its row only, so that the modules with switches are read where a name is no module's.
+    A switch is named only in its row, so the modules with switches are read if a name isn't a module's.
     """
     modules = list(_module_names())
     own = [module for module in modules if module.rpartition(".")[2] in wanted]
@@ -85,14 +85,14 @@ def _name_of(module: ModuleType) -> str:
 def enabled_remediations(
     names: Iterable[str], parameters: Mapping[str, Mapping[str, str]] | None = None
 ) -> Mapping[str, Remediation]:
-    """Return the modules of those names, told their parameters.
+    """Return the remediations of those names, with their parameters.
 
     Args:
         names: The modules' names.
         parameters: Values by module and name, for those that take any.
 
     Raises:
-        ValueError: There is no such module, or a parameter is unknown, missing or not what is allowed.
+        ValueError: There is no such module, or a parameter is unknown, missing, or not allowed.
     """
     wanted = set(names)
     known = _loaded(wanted)
@@ -102,10 +102,10 @@ def enabled_remediations(
     given = parameters or {}
     if unused := sorted(given.keys() - wanted):
         raise ValueError(f"There are parameters for {', '.join(unused)}, which is not enabled. Remove them.")
-    return {name: _told(one, given.get(name, {})) for name, one in known.items()}
+    return {name: _configured(one, given.get(name, {})) for name, one in known.items()}
 
 
-def _told(one: Remediation, given: Mapping[str, str]) -> Remediation:
+def _configured(one: Remediation, given: Mapping[str, str]) -> Remediation:
     if given.keys() != one.parameters.keys() or not all(
         re.fullmatch(one.parameters[name]["pattern"], value) for name, value in given.items()
     ):

@@ -1,8 +1,8 @@
 """Runs AWS-owned Automation runbooks of Systems Manager in a member account, each once, and waits for them.
 
-An invocation may hold many findings and ends after minutes, while a runbook may wait for an hour. So every
-runbook is started, the waiting for all of them together ends in time, and what still runs is an error: the
-retry finds the execution and waits on, or finds that nothing is needed any more.
+An invocation can have many findings and ends after minutes, while a runbook can take an hour. So every
+runbook is started, waiting for all of them together ends in time, and a runbook that is still running is an
+error: the retry finds the execution and continues to wait, or finds that nothing is needed anymore.
 
 Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/systems-manager-automation.html
 Source: https://docs.aws.amazon.com/systems-manager-automation-runbooks/latest/userguide/automation-runbook-reference.html
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ASSUME_ROLE: Final = "AutomationAssumeRole"
 # https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_AutomationExecution.html
-# As many as a filter takes; any status that is neither here nor a success is a failure.
+# As many as a filter accepts. A status that is neither here nor a success is a failure.
 _RUNNING: Final = (
     "Pending",
     "InProgress",
@@ -43,9 +43,9 @@ _SUCCEEDED: Final = ("Success", "CompletedWithSuccess")
 _FAILED_STEP: Final = ("Failed", "TimedOut", "Cancelled")
 _TOKEN_SECONDS: Final = 60
 
-# What the runbooks of all remediations take in a member account. The stacks read these literals.
-# Starting one: AWS's own runbooks exist without an account and are asked for with and without it. Nobody else
-# can have one whose name begins like theirs, so that any account may stand in the ARN.
+# What the runbooks of all remediations need in a member account. The stacks read these literals.
+# To start one: AWS's own runbooks have no account in their ARN, and IAM evaluates them with and without one.
+# No customer can create a runbook with their prefixes, so any account is acceptable in the ARN.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
 # https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateDocument.html
 START_STATEMENTS: Final = (
@@ -57,23 +57,23 @@ START_STATEMENTS: Final = (
         ),
     },
 )
-# Starting and following an execution, whichever runbook it is of.
+# To start and follow an execution of any runbook.
 EXECUTION_STATEMENTS: Final = (
     {
         "Action": ("ssm:GetAutomationExecution", "ssm:StartAutomationExecution"),
         "Resource": ("arn:${Partition}:ssm:${Region}:${Account}:automation-execution/*",),
     },
 )
-# Finding an execution that runs already; there is no narrower resource.
+# To find an execution that is already running. There is no narrower resource.
 SEARCH_STATEMENTS: Final = ({"Action": ("ssm:DescribeAutomationExecutions",), "Resource": ("*",)},)
 
 
 class RunbookError(Exception):
-    """A runbook did not succeed; the message names the execution, the step and what it says."""
+    """A runbook did not succeed. The message names the execution, the step, and its message."""
 
 
 class RunbookStillRunningError(Exception):
-    """A runbook was started, or had been, and has not ended in the time there is."""
+    """A runbook has not ended in the time available."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,12 +88,12 @@ _waiting: ContextVar[_Waiting] = ContextVar("waiting")
 
 @contextmanager
 def waiting_for_runbooks(*, role: str, seconds: float, poll_seconds: float = 5) -> Iterator[None]:
-    """Let runbooks be run inside this context, and waited for until its time is over.
+    """Allow runbooks to run inside this context, and wait for them until the time is over.
 
     Args:
-        role: Path and name of the role with which they act, the same in every account.
-        seconds: How long all of them together are waited for.
-        poll_seconds: How long it is from one look at an execution to the next.
+        role: The path and name of the role that they use, the same in every account.
+        seconds: How long to wait for all of them together.
+        poll_seconds: The interval at which an execution is checked.
     """
     token = _waiting.set(_Waiting(role=role, until=time.monotonic() + seconds, poll_seconds=poll_seconds))
     try:
@@ -103,18 +103,18 @@ def waiting_for_runbooks(*, role: str, seconds: float, poll_seconds: float = 5) 
 
 
 def run_runbook(name: str, plan: Plan, session: Session, *, parameters: Mapping[str, str]) -> str:
-    """Run a runbook in the session's account and region, and return the execution's id once it succeeded.
+    """Run a runbook in the session's account and Region, and return the ID of the successful execution.
 
-    Where an execution with these parameters runs already, that is waited for and no other is started.
+    If an execution with these parameters is already running, this waits for it and starts no other.
 
     Args:
-        name: The runbook.
-        plan: Whose resource's ARN tells partition and account.
-        session: Credentials of that account, and the region.
-        parameters: The runbook's parameters but the role.
+        name: The name of the runbook.
+        plan: The plan, whose resource's ARN contains the partition and the account.
+        session: Credentials of that account, and the Region.
+        parameters: The runbook's parameters, except for the role.
 
     Raises:
-        RunbookError: It failed, timed out or was cancelled.
+        RunbookError: It failed, timed out, or was canceled.
         RunbookStillRunningError: The time for waiting is over.
     """
     client: Any = session.client("ssm")
@@ -125,7 +125,7 @@ def run_runbook(name: str, plan: Plan, session: Session, *, parameters: Mapping[
 
 
 def _running(client: Any, name: str, wanted: Mapping[str, list[str]]) -> str | None:  # noqa: ANN401
-    """Return the id of an execution of the runbook with these parameters that has not ended."""
+    """Return the ID of an execution of the runbook with these parameters that has not ended."""
     filters = [
         {"Key": "DocumentNamePrefix", "Values": [name]},
         {"Key": "ExecutionStatus", "Values": list(_RUNNING)},
@@ -142,10 +142,10 @@ def _running(client: Any, name: str, wanted: Mapping[str, list[str]]) -> str | N
 
 
 def _start(client: Any, name: str, wanted: Mapping[str, list[str]], plan: Plan) -> str:  # noqa: ANN401
-    """Start an execution and return its id.
+    """Start an execution and return its ID.
 
-    The token lets two that start the same within a minute, before either could find the other's, share one
-    execution. For longer it would keep one that failed from being tried again.
+    With the token, two invocations that start the same within a minute, before either can find the other's
+    execution, share one. If it were valid for longer, a failed execution couldn't be retried.
     """
     minute = time.time() // _TOKEN_SECONDS
     token = uuid.uuid5(uuid.NAMESPACE_URL, f"{plan.resource} {name} {sorted(wanted.items())} {minute}")
@@ -163,8 +163,8 @@ def _wait(client: Any, name: str, execution_id: str) -> None:  # noqa: ANN401
         if time.monotonic() + waiting.poll_seconds > waiting.until:
             step = execution.get("CurrentStepName") or "its first step"
             raise RunbookStillRunningError(
-                f"Execution {execution_id} of {name} still runs, at {step}. It goes on; try again later to "
-                "see its end."
+                f"Execution {execution_id} of {name} is still running, at {step}. It continues. Try "
+                "again later to see the result."
             )
         time.sleep(waiting.poll_seconds)
     if execution["AutomationExecutionStatus"] not in _SUCCEEDED:
@@ -192,5 +192,5 @@ def _role_arn(resource: str) -> str:
     """Return the ARN of the role in the account of a resource."""
     place = re.match(r"arn:(aws[a-z-]*):[^:]*:[^:]*:([0-9]{12}):", resource)
     if place is None:
-        raise ValueError(f"{resource!r} is no ARN that has an account.")
+        raise ValueError(f"{resource!r} isn't an ARN with an account.")
     return f"arn:{place[1]}:iam::{place[2]}:role/{_waiting.get().role}"

@@ -1,22 +1,22 @@
-"""Remediations that are one read and one write without a judgement: each is a row of literals.
+"""Remediations that read one value and write another, without a decision: each is a row of literals.
 
-What is planned, done and undone follows from the row, and so do the statements of both, so that they cannot
-differ. The stacks read the same literals. A row, in the tuple `SWITCHES` of a module in the folder of its AWS
+Plan, apply, undo, and their statements follow from the row, so they can't differ. The stacks read the same
+literals. A row, in the tuple `SWITCHES` of a module in the folder of its AWS
 service, is a dict of:
 
 - `name`, `control_ids`, `resource_types`, `description`: as of a module; see the docstring of `remediations`.
 - `service`: the service as boto3 names it, which is also the prefix of its IAM actions.
 - `resource`: what the writes are permitted on, an ARN with placeholders, or `*`.
-- `identifier`: the parameter that names the resource; a regular expression for the resource's id whose group
-  is its value, with `${Region}` and `${Account}` for those of the finding; and in words what such an id is.
-  Empty texts where the setting is the account's.
+- `identifier`: the parameter that names the resource; a regular expression for the resource's ID whose group
+  is its value, with `${Region}` and `${Account}` for those of the finding; and a description of such an ID.
+  Empty strings if the setting is the account's.
 - `read`: the operation that reads, its arguments with `{id}` for the identifier, and what the read is
   permitted on.
 - `at`: the keys and indexes that lead to the value in the answer. An index into an empty list means that the
   resource is gone.
-- `gone`: the error codes that mean the same, and what the resource is, such as `The subnet`.
+- `gone`: the error codes that mean the same, and what kind of resource it is, such as `The subnet`.
 - `wanted`, `other`: the two values, each with the operation that sets it, and its arguments.
-- `plan`, `already`: what is said where the value is the other, and where it is as wanted.
+- `plan`, `already`: the descriptions if the value is the other, and if it's as wanted.
 
 Source: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
@@ -72,29 +72,29 @@ def _write_statement(row: Row, which: str) -> Statement:
 
 
 class _Switch:
-    """What a row says, done."""
+    """Does what a row describes."""
 
     def __init__(self, row: Row) -> None:
         self._row = row
         parameter, self._form, self._example = row["identifier"]
-        # The keys of records that were written before stay what they are.
+        # Existing records have these keys, so they must not change.
         self._keys = tuple(filter(None, (parameter, row["at"][-1])))
 
     def plan(self, finding: Finding, session: Session) -> Plan:
-        """Read the value and compare it with the one that is wanted."""
+        """Read the value and compare it with the wanted one."""
         resource = resource_of(finding, self._row["resource_types"]).id
         identifier = self._identifier(resource, finding)
         value = self._read(identifier, session)
         if value is _GONE:
             return Plan.gone(resource, self._row["gone"][1])
         wanted, other = self._row["wanted"][0], self._row["other"][0]
-        # An answer can leave out what is off. That it is off, as it should be, it has to say.
+        # A response can leave out what is off. Only an explicit value counts as off if off is wanted.
         if value is None and isinstance(wanted, bool):
             value = False if wanted else None
         if value not in (wanted, other):
             raise CannotRemediateError(
                 f"{self._keys[-1]} of {resource} is {value!r}, neither {wanted!r} nor {other!r}. Remediate "
-                "it by hand."
+                "the finding manually."
             )
         is_needed = value != wanted
         said = self._row["plan"] if is_needed else self._row["already"]
@@ -123,7 +123,7 @@ class _Switch:
         if (found := re.fullmatch(form, resource)) is None:
             raise CannotRemediateError(
                 f"The finding's resource is {resource!r}, but it must be {self._example}, of the finding's "
-                "own account and region. Remediate it by hand."
+                "own account and Region. Remediate the finding manually."
             )
         return found[1]
 
@@ -153,7 +153,7 @@ class _Switch:
 
 
 def _filled(value: Any, identifier: str) -> Any:  # noqa: ANN401 - literals
-    """The arguments with the identifier in its places."""
+    """The arguments with the placeholders replaced."""
     if isinstance(value, dict):
         return {key: _filled(item, identifier) for key, item in value.items()}
     if isinstance(value, list):

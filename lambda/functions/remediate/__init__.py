@@ -1,1 +1,1 @@
-"""Lambda function that fixes, in the account and region that a finding names, what the finding is about."""
+"""Lambda function that fixes, in the account and Region that a finding names, what the finding is about."""

@@ -21,7 +21,7 @@ class AccountLists:
     """The accounts in which something may be changed. One that is neither allowed nor denied is not touched.
 
     Attributes:
-        allow: Account ids, ids of organizational units or of the root, which stand for every account anywhere
+        allow: Account IDs, IDs of organizational units or of the root, which stand for every account anywhere
             below, or `ANY`.
         deny: The same; it wins.
 
@@ -36,7 +36,7 @@ class AccountLists:
         for entry in sorted(self.allow | self.deny):
             if entry != ANY and not _ACCOUNT.fullmatch(entry) and not _UNIT.fullmatch(entry):
                 raise ValueError(
-                    f"{entry!r} is no 12-digit account id, no id of an organizational unit, such as "
+                    f"{entry!r} is no 12-digit account ID, no ID of an organizational unit, such as "
                     f"ou-abcd-12345678, or of the root, such as r-abcd, and not {ANY}"
                 )
 
@@ -44,7 +44,7 @@ class AccountLists:
         """Say why nothing may be changed in an account, or None where it may.
 
         Args:
-            account: Its id.
+            account: Its ID.
             containers_of: Finds the units above an account and the root. Only called where they matter; what
                 it raises passes.
         """
@@ -90,7 +90,7 @@ class TagLists:
         """Say why a resource may not be changed, or None where it may.
 
         Args:
-            resource: Its ARN or id.
+            resource: Its ARN or ID.
             tags: Its tags now.
             reported: Its tags in the finding. They can be old, so they deny but do not allow.
             undoes: Whether a remediation is being undone: what was changed can be restored unless denied.

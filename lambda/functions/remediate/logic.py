@@ -37,7 +37,7 @@ class Invocation:
     """What Lambda says about this invocation.
 
     Attributes:
-        request_id: Lambda's request id.
+        request_id: Lambda's request ID.
         function_arn: ARN of the function, the notes' author.
     """
 
@@ -46,7 +46,7 @@ class Invocation:
 
 
 class _NotesNotWrittenError(Exception):
-    """Carries the reasons, by finding id, past the memory of what was written."""
+    """Carries the reasons, by finding ID, past the memory of what was written."""
 
     def __init__(self, reasons: Mapping[str, str]) -> None:
         self.reasons = reasons
@@ -147,7 +147,7 @@ class _Run:
                     self.services.records.delete(report.finding, remediation=part.remediation)
 
     def write(self, reports: Sequence[Report]) -> dict[str, str]:
-        """Write the outcomes to the findings, once, and return why some could not be written, by finding id.
+        """Write the outcomes to the findings, once, and return why some could not be written, by finding ID.
 
         Findings that get the same status and note share a request. Writing to a finding is another import
         event, so what a rule has written about a finding it does not write again, and what it will not touch

@@ -35,9 +35,9 @@ class MemberRoleError(Exception):
 
 
 def create_client(region: str) -> STSClient:
-    """Create the client, once a container, for the endpoint of the function's own region.
+    """Create the client, once a container, for the endpoint of the function's own Region.
 
-    Its tokens are valid in every region, those that an account must opt in to included. The variable
+    Its tokens are valid in every Region, those that an account must opt in to included. The variable
     `AWS_STS_REGIONAL_ENDPOINTS` keeps older SDKs from using the global endpoint, whose tokens are not.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_region-endpoints.html
@@ -55,7 +55,7 @@ class _Kept:
 class MemberSessions:
     """Assumes the members' roles and keeps the sessions until shortly before they expire.
 
-    A session is kept by account and region, by its name, which names action and finding, and by its policy:
+    A session is kept by account and Region, by its name, which names action and finding, and by its policy:
     used for another finding, CloudTrail in the member account would name the wrong one.
 
     Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
@@ -89,10 +89,10 @@ class MemberSessions:
         self._models = clients.one_session().get_component("data_loader")
 
     def session(self, finding: Finding, action: str, policy: str) -> Session:
-        """Return a session in the finding's account and region.
+        """Return a session in the finding's account and Region.
 
         Args:
-            finding: What names account and region.
+            finding: What names account and Region.
             action: What asked for it, for CloudTrail.
             policy: What the session may do, at most, as JSON.
 
@@ -126,7 +126,7 @@ class MemberSessions:
                 ) from error
             raise MemberRoleError(
                 f"The role {role_arn} could not be assumed: {error} Check that the account has the member "
-                "role with this function's role and external id in its trust policy, and that no service "
+                "role with this function's role and external ID in its trust policy, and that no service "
                 "control policy denies it."
             ) from error
         core = botocore.session.Session()
@@ -143,7 +143,7 @@ class MemberSessions:
 
 
 def session_name(finding: Finding, action: str) -> str:
-    """Return the role session's name: the action and the end of the finding's id, as STS allows it."""
+    """Return the role session's name: the action and the end of the finding's ID, as STS allows it."""
     name = f"{action}-{finding.id.rpartition('/')[2]}"
     return _NOT_FOR_SESSION_NAMES.sub("-", name)[:_MAX_SESSION_NAME_CHARACTERS]
 

@@ -51,7 +51,7 @@ class Organization:
         self._kept: dict[str, tuple[datetime, str, bool]] = {}
 
     def containers_of(self, account: str) -> tuple[str, ...]:
-        """Return the ids of the units above an account, its own first, and of the root last.
+        """Return the IDs of the units above an account, its own first, and of the root last.
 
         Raises:
             OrganizationError: Organizations refuses or does not answer, or does not know the account.

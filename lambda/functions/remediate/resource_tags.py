@@ -48,9 +48,9 @@ def read_tags(resource: str, finding: Finding, session: Session) -> dict[str, st
     """Read the tags of a resource.
 
     Args:
-        resource: Its ARN, or its id as Security Hub has it. An account has no tags.
-        finding: What names the account and region that it must be of.
-        session: Credentials in that account, and that region.
+        resource: Its ARN, or its ID as Security Hub has it. An account has no tags.
+        finding: What names the account and Region that it must be of.
+        session: Credentials in that account, and that Region.
 
     Returns:
         The tags; none where it carries none or is gone.
@@ -83,13 +83,13 @@ def _require_readable(resource: str, finding: Finding) -> None:
     if arn is None or not re.fullmatch(_SUPPORTED.get(arn["service"], r"(?!)"), arn["rest"]):
         why = "they cannot be read through the Resource Groups Tagging API"
     elif arn["partition"] != finding.product_arn.split(":")[1] or not _is_here(resource, arn, finding):
-        why = f"it is not in the finding's account and region, {finding.aws_account_id} and {finding.region}"
+        why = f"it is not in the finding's account and Region, {finding.aws_account_id} and {finding.region}"
     if why:
         raise UnreadableTagsError(f"The tags of {resource} decide whether it may be changed, but {why}")
 
 
 def _is_here(resource: str, arn: re.Match[str], finding: Finding) -> bool:
-    if arn["service"] == "s3":  # the ARN of a bucket has neither region nor account
+    if arn["service"] == "s3":  # the ARN of a bucket has neither Region nor account
         regions = {one.region for one in finding.resources if one.id == resource}
         return arn["region"] == arn["account"] == "" and regions <= {None, finding.region}
     return (arn["region"], arn["account"]) == (finding.region, finding.aws_account_id)

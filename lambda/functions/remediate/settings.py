@@ -21,7 +21,7 @@ class Settings:
         remediations: `REMEDIATIONS`, names of the enabled modules, separated by commas.
         parameters: `REMEDIATION_PARAMETERS`, a JSON object of objects: values by module and name, for those
             that take any. By default there are none.
-        accounts: `ALLOWED_ACCOUNTS` and `DENIED_ACCOUNTS`, ids of accounts and organizational units,
+        accounts: `ALLOWED_ACCOUNTS` and `DENIED_ACCOUNTS`, IDs of accounts and organizational units,
             separated by commas, or `ANY`. Without the first no account is touched.
         resource_tags: `ALLOWED_RESOURCE_TAGS` and `DENIED_RESOURCE_TAGS`, JSON objects of tag keys and lists
             of values, such as `{"team": ["payments"]}`. Without them tags do not matter.

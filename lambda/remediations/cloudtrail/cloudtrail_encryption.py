@@ -1,7 +1,7 @@
 """Encrypts a trail's log files with a customer managed KMS key (SSE-KMS).
 
-CloudTrail checks that the key's policy lets it use the key, and refuses otherwise; the role needs no
-permission of KMS for that. Log files from before stay as they are.
+CloudTrail checks that the key's policy lets it use the key, and rejects the key otherwise. The role needs no
+AWS KMS permission for that. Existing log files stay as they are.
 
 Source: https://docs.aws.amazon.com/securityhub/latest/userguide/cloudtrail-controls.html#cloudtrail-2
 Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-kms-works-with-cloudtrail.html
@@ -27,9 +27,9 @@ RESOURCE_TYPES: Final = ("AwsCloudTrailTrail",)
 DESCRIPTION: Final = "Encrypts a trail's log files with a customer managed KMS key"
 PARAMETERS: Final = {
     "kms_key": {
-        "description": "a customer managed key in the region of the trail's bucket, whose policy lets "
-        "CloudTrail use it: 'alias/NAME', where every member has a key of that alias, or a key's id, or an "
-        "ARN of either; no key that AWS manages (alias/aws/...), since nobody can change its policy",
+        "description": "a customer managed key in the Region of the trail's bucket, whose policy lets "
+        "CloudTrail use it: 'alias/NAME', if every member has a key with that alias, or a key ID, or the ARN "
+        "of either; not an AWS managed key (alias/aws/...), because its policy can't be changed",
         "pattern": r"alias/(?!aws/)[A-Za-z0-9/_-]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32}"
         r"|arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias(?!/aws/))/[A-Za-z0-9/_-]+",
     },
@@ -58,13 +58,13 @@ _UNUSABLE_KEY: Final = (
 
 
 def plan(finding: Finding, session: Session, parameters: Mapping[str, str]) -> Plan:
-    """Read whether the trail has a key, whichever."""
+    """Read whether the trail has a key, whichever it is."""
     arn = arn_of_trail(finding)
     trail = read_trail(arn, session)
     if trail is None:
         return Plan.gone(arn, "The trail")
     if key := trail.get("KmsKeyId"):
-        return Plan.nothing(arn, f"The log files are encrypted with {key} already")
+        return Plan.nothing(arn, f"The log files are already encrypted with {key}")
     return Plan(
         resource=arn,
         description=f"Encrypt the log files with {parameters['kms_key']}",
@@ -74,10 +74,10 @@ def plan(finding: Finding, session: Session, parameters: Mapping[str, str]) -> P
 
 
 def apply(plan: Plan, session: Session, parameters: Mapping[str, str]) -> Change:
-    """Give the trail the key.
+    """Set the trail's key.
 
     Raises:
-        CannotRemediateError: CloudTrail cannot use the key, and has changed nothing.
+        CannotRemediateError: CloudTrail can't use the key, and has changed nothing.
     """
     key = parameters["kms_key"]
     try:
@@ -86,8 +86,8 @@ def apply(plan: Plan, session: Session, parameters: Mapping[str, str]) -> Change
         if error.response["Error"]["Code"] not in _UNUSABLE_KEY:
             raise
         raise CannotRemediateError(
-            f"CloudTrail cannot use the key {key} for {plan.resource}: {error.response['Error']['Message']} "
-            "The key must be enabled, in the region of the trail's bucket, and its policy must let "
+            f"CloudTrail can't use the key {key} for {plan.resource}: {error.response['Error']['Message']} "
+            "The key must be enabled, in the Region of the trail's bucket, and its policy must let "
             "cloudtrail.amazonaws.com use it: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/"
             "create-kms-key-policy-for-cloudtrail.html"
         ) from error
@@ -95,5 +95,5 @@ def apply(plan: Plan, session: Session, parameters: Mapping[str, str]) -> Change
 
 
 def undo(change: Change, session: Session) -> None:
-    """Take the key away. Log files that are encrypted already stay so, and need it to be read."""
+    """Remove the key. Log files that are already encrypted stay encrypted, and can be read only with it."""
     update_trail(change.resource, session, KmsKeyId="")

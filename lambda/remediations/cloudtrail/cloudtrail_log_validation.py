@@ -1,4 +1,4 @@
-"""Turns on the validation of a trail's log files, so that it shows when one was altered or deleted.
+"""Turns on the validation of a trail's log files, which shows if one was altered or deleted.
 
 Source: https://docs.aws.amazon.com/securityhub/latest/userguide/cloudtrail-controls.html#cloudtrail-4
 Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-intro.html
@@ -41,7 +41,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     if trail is None:
         return Plan.gone(arn, "The trail")
     if trail.get("LogFileValidationEnabled"):
-        return Plan.nothing(arn, "Log file validation is on already")
+        return Plan.nothing(arn, "Log file validation is already on")
     return Plan(
         resource=arn,
         description="Turn on log file validation",
@@ -51,7 +51,7 @@ def plan(finding: Finding, session: Session) -> Plan:
 
 
 def apply(plan: Plan, session: Session) -> Change:
-    """Turn it on. Log files from before stay without digest."""
+    """Turn it on. Existing log files stay without a digest."""
     update_trail(plan.resource, session, EnableLogFileValidation=True)
     return plan.done()
 

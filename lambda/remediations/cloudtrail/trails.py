@@ -1,4 +1,4 @@
-"""What the remediations of AWS CloudTrail have in common: whose trail it is, and its home region."""
+"""What the remediations for AWS CloudTrail share: the trail's owner, and its home Region."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def arn_of_trail(finding: Finding) -> str:
     """Return the ARN of the trail that a finding names.
 
     Raises:
-        CannotRemediateError: It is no ARN of a trail, or the trail is another account's. Every account of an
-            organization sees the organization's trails, but only their owner can change them.
+        CannotRemediateError: It isn't the ARN of a trail, or the trail belongs to another account. Every
+            account of an organization sees the organization's trails, but only their owner can change them.
 
     Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/creating-trail-organization.html
     """
@@ -32,19 +32,20 @@ def arn_of_trail(finding: Finding) -> str:
     if (found := _TRAIL.fullmatch(resource.id)) is None:
         raise CannotRemediateError(
             f"The finding's resource is {resource.id!r}, but it must be the ARN of a trail, such as "
-            f"arn:aws:cloudtrail:{finding.region}:{finding.aws_account_id}:trail/NAME. Remediate it by hand."
+            f"arn:aws:cloudtrail:{finding.region}:{finding.aws_account_id}:trail/NAME. "
+            "Remediate the finding manually."
         )
     if found[2] != finding.aws_account_id:
         raise CannotRemediateError(
             f"The trail {resource.id} is an organization trail that account {found[2]} owns, so account "
-            f"{finding.aws_account_id} cannot change it. Remediate the finding of account {found[2]}, and "
+            f"{finding.aws_account_id} can't change it. Remediate the finding of account {found[2]}, and "
             "suppress this one."
         )
     return resource.id
 
 
 def read_trail(arn: str, session: Session) -> Mapping[str, Any] | None:
-    """Return how a trail is, or None where it does not exist."""
+    """Return the configuration of a trail, or None if it doesn't exist."""
     client = _client(arn, session)
     try:
         trail: Mapping[str, Any] = client.get_trail(Name=arn)["Trail"]
@@ -54,7 +55,7 @@ def read_trail(arn: str, session: Session) -> Mapping[str, Any] | None:
 
 
 def update_trail(arn: str, session: Session, **settings: object) -> None:
-    """Change these settings of a trail; all that a request leaves out stays.
+    """Change these settings of a trail. What a request leaves out stays as it is.
 
     Source: https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_UpdateTrail.html
     """
@@ -62,5 +63,5 @@ def update_trail(arn: str, session: Session, **settings: object) -> None:
 
 
 def _client(arn: str, session: Session) -> Any:  # noqa: ANN401 - boto3's client
-    """Make a client for the trail's home region; a trail is shown in others, and changed there only."""
+    """Make a client for the trail's home Region; other Regions show the trail, but can't change it."""
     return session.client("cloudtrail", region_name=arn.split(":")[3])

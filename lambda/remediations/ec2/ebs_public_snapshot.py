@@ -1,6 +1,6 @@
-"""Makes the public EBS snapshots of an account and region private; what single accounts may do stays.
+"""Makes the public EBS snapshots of an account and Region private. Permissions of individual accounts stay.
 
-The control's findings are about the account and do not name the snapshots.
+The control's findings are about the account and don't name the snapshots.
 
 Source: https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html#ec2-1
 Source: https://docs.aws.amazon.com/ebs/latest/userguide/ebs-modifying-snapshot-permissions.html
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CONTROL_IDS: Final = ("EC2.1",)
 RESOURCE_TYPES: Final = ("AwsAccount",)
-DESCRIPTION: Final = "Makes the public EBS snapshots of an account and region private"
+DESCRIPTION: Final = "Makes the public EBS snapshots of an account and Region private"
 # Describing has no resource-level permission; a snapshot's ARN has no account.
 STATEMENTS: Final = (
     {"Action": ("ec2:DescribeSnapshots",), "Resource": ("*",)},
@@ -41,7 +41,7 @@ _MAX_FILTER_VALUES: Final = 200
 
 
 def plan(finding: Finding, session: Session) -> Plan:
-    """Find the account's snapshots that everybody may restore."""
+    """Find the account's snapshots that everybody can restore."""
     resource = resource_of(finding, RESOURCE_TYPES)
     pages = (
         session.client("ec2")
@@ -60,7 +60,7 @@ def plan(finding: Finding, session: Session) -> Plan:
 
 
 def tags_of_changed(change: Change, session: Session) -> dict[str, dict[str, str]]:
-    """Read the tags of the snapshots; those that are gone have none."""
+    """Read the tags of the snapshots. Those that no longer exist have none."""
     client = session.client("ec2")
     ids: Any = change.prior_state["SnapshotIds"]
     return {
@@ -74,7 +74,7 @@ def tags_of_changed(change: Change, session: Session) -> dict[str, dict[str, str
 
 
 def apply(plan: Plan, session: Session) -> Change:
-    """Take the permission to create volumes from everybody."""
+    """Remove the permission of everybody to create volumes."""
     _share_with_everybody(plan.prior_state["SnapshotIds"], "remove", session)
     return plan.done()
 
@@ -99,6 +99,6 @@ def _share_with_everybody(
                 GroupNames=["all"],
             )
         except ClientError as error:
-            # One that was deleted meanwhile must not keep the others public.
+            # A snapshot that was deleted meanwhile must not keep the others public.
             if error.response["Error"]["Code"] != "InvalidSnapshot.NotFound":
                 raise

@@ -1,7 +1,7 @@
 """Moves every network interface of an instance into a security group of its VPC that has no rules.
 
 Connections that a security group already tracks continue until they end or time out. Credentials that the
-finding names as well stay valid: they are another resource, and this remediation settles nothing about them.
+finding also names stay valid: they are another resource, and this remediation settles nothing about them.
 
 Source: https://docs.aws.amazon.com/guardduty/latest/ug/compromised-ec2.html
 Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html
@@ -87,7 +87,7 @@ def plan(finding: Finding, session: Session) -> Plan:
         resource=resource.id,
         description=f"Move {', '.join(moving)} into the security group {_GROUP_NAME}, which has no rules"
         if moving
-        else "The instance is isolated already",
+        else "The instance is already isolated",
         prior_state={
             "NetworkInterfaces": moving,
             "VpcIds": {interface: vpc_of[interface] for interface in moving},
@@ -120,16 +120,16 @@ def undo(change: Change, session: Session) -> None:
 
 
 def _instance_id_of(resource: Resource) -> str:
-    """Return the id of the instance that a resource is.
+    """Return the ID of the instance that a resource is.
 
     Raises:
-        CannotRemediateError: The resource's id does not end in one.
+        CannotRemediateError: The resource's ID does not end in one.
     """
     instance_id = name_in_arn(resource)
     if not _INSTANCE_ID.fullmatch(instance_id):
         raise CannotRemediateError(
-            f"{resource.id!r} does not end in the id of an instance, such as i-0123456789abcdef0. Remediate "
-            "it by hand."
+            f"{resource.id!r} does not end in the ID of an instance, such as i-0123456789abcdef0. Remediate "
+            "the finding manually."
         )
     return instance_id
 
@@ -153,7 +153,7 @@ def _isolating(vpc_id: str, session: Session) -> list[str] | None:
 
 
 def _prepare(vpc_id: str, session: Session) -> str:
-    """Return the id of the VPC's group, made where there is none, without rules."""
+    """Return the ID of the VPC's group, made where there is none, without rules."""
     client = session.client("ec2")
     group = _quarantine(vpc_id, session)
     if group is None:

@@ -68,11 +68,11 @@ def plan(finding: Finding, session: Session) -> Plan:
     """Find the rules that the finding's control objects to."""
     resource = resource_of(finding, RESOURCE_TYPES)
     group_id = name_in_arn(resource)
-    # A filter would take `*` for every group, and what is no id for a group that is gone.
+    # A filter would take `*` for every group, and what is no ID for a group that is gone.
     if not _GROUP_ID.fullmatch(group_id):
         raise CannotRemediateError(
-            f"{resource.id!r} does not end in the id of a security group, such as sg-0abc. Remediate it by "
-            "hand."
+            f"{resource.id!r} does not end in the ID of a security group, such as sg-0abc. Remediate "
+            "the finding manually."
         )
     offends = _objection_of(finding)
     group = _find(group_id, session)
@@ -98,12 +98,12 @@ def plan(finding: Finding, session: Session) -> Plan:
         else "No rule of the security group is objectionable",
         prior_state={"GroupId": group_id, "Rules": rules},
         is_needed=bool(rules),
-        remains=f"Decide by hand on {', '.join(others)}" if is_unclear else "",
+        remains=f"Decide manually on {', '.join(others)}" if is_unclear else "",
     )
 
 
 def apply(plan: Plan, session: Session) -> Change:
-    """Revoke the rules by their ids, so that a rule which was added meanwhile stays."""
+    """Revoke the rules by their IDs, so that a rule which was added meanwhile stays."""
     client = session.client("ec2")
     group_id: Any = plan.prior_state["GroupId"]
     ingress, egress = _by_direction(plan.prior_state)
@@ -119,7 +119,7 @@ def apply(plan: Plan, session: Session) -> Change:
 
 
 def undo(change: Change, session: Session) -> None:
-    """Authorize the revoked rules again, one by one, but those that are there. They get new ids."""
+    """Authorize the revoked rules again, one by one, but those that are there. They get new IDs."""
     client = session.client("ec2")
     group_id: Any = change.prior_state["GroupId"]
     ingress, egress = _by_direction(change.prior_state)
@@ -198,7 +198,7 @@ def _objection_of(finding: Finding) -> Callable[[Rule], bool]:
     if control == _OF_AUTHORIZED_PORTS:
         return _opens_other_than(_authorized_ports(finding))
     if control not in _OBJECTIONS:
-        raise CannotRemediateError(f"No security group control has the id {control_of(finding)}.")
+        raise CannotRemediateError(f"No security group control has the ID {control_of(finding)}.")
     return _OBJECTIONS[control]
 
 
@@ -211,7 +211,7 @@ def _authorized_ports(finding: Finding) -> Mapping[str, Collection[int]]:
         if wrong := [port for port in ports if not _PORT.fullmatch(port) or int(port) > _ALL_PORTS[1]]:
             raise CannotRemediateError(
                 f"The finding says that {name} has {', '.join(wrong)}, but ports from 1 to {_ALL_PORTS[1]} "
-                "are allowed. Remediate it by hand."
+                "are allowed. Remediate the finding manually."
             )
         authorized[protocol] = {int(port) for port in ports}
     return authorized

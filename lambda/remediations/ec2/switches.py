@@ -1,7 +1,7 @@
-"""Settings of instances, subnets and accounts that are one way or the other.
+"""Settings of instances, subnets, and accounts that have two values.
 
-Describing instances and subnets, and all about encryption by default, has no resource-level permission. What
-is described is found by a filter, which finds nothing where an id would be an error.
+The actions that describe instances and subnets, and those about encryption by default, have no resource-level
+permissions. Filters are used to describe, because they find nothing where an unknown ID would be an error.
 
 Source: https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html#ec2-7
 Source: https://docs.aws.amazon.com/ebs/latest/userguide/encryption-by-default.html
@@ -19,11 +19,11 @@ from remediations.switch import Row
 
 SWITCHES: Final[tuple[Row, ...]] = (
     {
-        # Volumes that exist stay as they are.
+        # Existing volumes stay as they are.
         "name": "ebs_default_encryption",
         "control_ids": ("EC2.7",),
         "resource_types": ("AwsAccount",),
-        "description": "Turns on EBS encryption by default in the account and region",
+        "description": "Turns on EBS encryption by default in the account and Region",
         "service": "ec2",
         "resource": "*",
         "identifier": ("", "", ""),
@@ -33,27 +33,27 @@ SWITCHES: Final[tuple[Row, ...]] = (
         "wanted": (True, "EnableEbsEncryptionByDefault", {}),
         "other": (False, "DisableEbsEncryptionByDefault", {}),
         "plan": "Turn on EBS encryption by default in {region}",
-        "already": "EBS encryption by default is on already in {region}",
+        "already": "EBS encryption by default is already on in {region}",
     },
     {
-        # What still asks for metadata without a token is refused from then on. The other options stay.
+        # Requests for metadata without a token are rejected from then on. The other options stay.
         "name": "ec2_require_imdsv2",
         "control_ids": ("EC2.8",),
         "resource_types": ("AwsEc2Instance",),
-        "description": "Requires IMDSv2 of an instance, so that its metadata cannot be read without a token",
+        "description": "Requires IMDSv2 on an instance, so that its metadata can't be read without a token",
         "service": "ec2",
         "resource": "arn:${Partition}:ec2:${Region}:${Account}:instance/*",
         "identifier": (
             "InstanceId",
             "(?:arn:.+[:/])?(i-(?:[0-9a-f]{8}|[0-9a-f]{17}))",
-            "the ARN or id of an instance, such as i-0123456789abcdef0",
+            "the ARN or ID of an instance, such as i-0123456789abcdef0",
         ),
         "read": (
             "DescribeInstances",
             {
                 "Filters": [
                     {"Name": "instance-id", "Values": ["{id}"]},
-                    # Those that are shutting down or terminated are as good as gone.
+                    # Those that are shutting down or terminated count as gone.
                     {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]},
                 ]
             },
@@ -72,10 +72,10 @@ SWITCHES: Final[tuple[Row, ...]] = (
             {"InstanceId": "{id}", "HttpTokens": "optional"},
         ),
         "plan": "Require IMDSv2",
-        "already": "IMDSv2 is required already",
+        "already": "IMDSv2 is already required",
     },
     {
-        # Network interfaces that have a public address keep it.
+        # Existing network interfaces keep their public addresses.
         "name": "subnet_public_ip",
         "control_ids": ("EC2.15",),
         "resource_types": ("AwsEc2Subnet",),
@@ -85,7 +85,7 @@ SWITCHES: Final[tuple[Row, ...]] = (
         "identifier": (
             "SubnetId",
             "(?:arn:.+[:/])?(subnet-(?:[0-9a-f]{8}|[0-9a-f]{17}))",
-            "the ARN or id of a subnet, such as subnet-0123456789abcdef0",
+            "the ARN or ID of a subnet, such as subnet-0123456789abcdef0",
         ),
         "read": ("DescribeSubnets", {"Filters": [{"Name": "subnet-id", "Values": ["{id}"]}]}, "*"),
         "at": ("Subnets", 0, "MapPublicIpOnLaunch"),
@@ -101,6 +101,6 @@ SWITCHES: Final[tuple[Row, ...]] = (
             {"SubnetId": "{id}", "MapPublicIpOnLaunch": {"Value": True}},
         ),
         "plan": "Stop the subnet from assigning public IPv4 addresses",
-        "already": "The subnet assigns no public IPv4 addresses already",
+        "already": "The subnet doesn't assign public IPv4 addresses",
     },
 )

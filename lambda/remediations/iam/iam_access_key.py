@@ -1,7 +1,7 @@
 """Deactivates the access keys of an IAM user that are too old or have not been used, and no others.
 
 A key is never deleted, so that one which turns out to be needed can be activated again. IAM.8 also objects to
-a console password that is not used. Removing it could not be undone, so that is left to do by hand.
+a console password that is not used. Removing it could not be undone, so that is left to do manually.
 
 Source: https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-3
 Source: https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-8
@@ -57,10 +57,10 @@ def plan(finding: Finding, session: Session) -> Plan:
     resource = resource_of(finding, RESOURCE_TYPES)
     control = control_of(finding)
     if control not in CONTROL_IDS:
-        raise CannotRemediateError(f"No access key control has the id {control}.")
+        raise CannotRemediateError(f"No access key control has the ID {control}.")
     user = name_of(finding, resource, session)
     if user is None:
-        return Plan.nothing(resource.id, "The user does not exist any more")
+        return Plan.nothing(resource.id, "The user no longer exists")
     client = session.client("iam")
     try:
         active = [

@@ -59,7 +59,7 @@ def plan(finding: Finding, session: Session) -> Plan:
         user = str(owner)
     description = {
         "Active": f"Deactivate the access key {key} of the IAM user {user}",
-    }.get(status, f"The access key {key} of the IAM user {user} is inactive already")
+    }.get(status, f"The access key {key} of the IAM user {user} is already inactive")
     return Plan(
         resource=resource.id,
         description=description,
@@ -101,12 +101,13 @@ def _user(key: str, details: Mapping[str, Any]) -> str:
         )
     if not _LONG_TERM_KEY.fullmatch(key):
         raise CannotRemediateError(
-            f"The finding's resource ends in {key!r}, but it must end in the id of an access key, such as "
-            "AKIAIOSFODNN7EXAMPLE. Remediate it by hand."
+            f"The finding's resource ends in {key!r}, but it must end in the ID of an access key, such as "
+            "AKIAIOSFODNN7EXAMPLE. Remediate the finding manually."
         )
     if not isinstance(name, str) or not name:
         raise CannotRemediateError(
-            f"The finding does not say in PrincipalName whose access key {key} is. Remediate it by hand."
+            f"The finding does not say in PrincipalName whose access key {key} is. Remediate "
+            "the finding manually."
         )
     return name
 

@@ -91,7 +91,7 @@ def plan(finding: Finding, session: Session) -> Plan:
         description=f"Set {', '.join(f'{name}={value}' for name, value in changes.items())} in the account's "
         "password policy"
         if changes
-        else "The account's password policy is as strong as the control asks already",
+        else "The account's password policy is already as strong as the control requires",
         prior_state={"PasswordPolicy": policy, "Changes": changes},
         is_needed=bool(changes),
     )
@@ -131,7 +131,7 @@ def _demands_of(finding: Finding) -> Policy:
     """Return what the control asks, with the values of its parameters that the finding was made with."""
     control = control_of(finding) or ""
     if control not in _DEMANDS:
-        raise CannotRemediateError(f"No password policy control has the id {control_of(finding)}.")
+        raise CannotRemediateError(f"No password policy control has the ID {control_of(finding)}.")
     if control != _CUSTOMIZABLE:
         return _DEMANDS[control]
     given = {
@@ -154,7 +154,7 @@ def _value(name: str, values: Sequence[str]) -> bool | int:
     else:
         allowed = "true or false"
     raise CannotRemediateError(
-        f"The finding says that {name} is {text}, but it must be {allowed}. Remediate it by hand."
+        f"The finding says that {name} is {text}, but it must be {allowed}. Remediate the finding manually."
     )
 
 

@@ -56,7 +56,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     # KMS does not even tell the status of a key that it cannot rotate.
     _check_that_it_rotates(key)
     if client.get_key_rotation_status(KeyId=resource.id)["KeyRotationEnabled"]:
-        return Plan.nothing(resource.id, "Rotation of the key is on already")
+        return Plan.nothing(resource.id, "Rotation of the key is already on")
     _check_that_it_is_no_replica(key)
     return Plan(
         resource=resource.id,
@@ -91,7 +91,7 @@ def _check_that_it_rotates(key: Mapping[str, Any]) -> None:
         if key[field] != required:
             raise CannotRemediateError(
                 f"KMS rotates keys whose {field} is {required} only; this one's is {key[field]}. "
-                "Rotate it by hand, or suppress the finding."
+                "Rotate it manually, or suppress the finding."
             )
 
 

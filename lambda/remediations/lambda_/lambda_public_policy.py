@@ -61,7 +61,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     if not re.fullmatch(rf"arn:aws[a-z-]*:{re.escape(place)}:[A-Za-z0-9_-]+", resource.id):
         raise CannotRemediateError(
             f"The finding's resource is {resource.id!r}, but it must be an ARN such as arn:aws:{place}:NAME, "
-            "of the finding's own account and region. Remediate it by hand."
+            "of the finding's own account and Region. Remediate the finding manually."
         )
     statements, _ = _policy(resource.id, session)
     public = [statement for statement in statements if _is_public(statement)]
@@ -135,7 +135,7 @@ def _conditions(statement: Statement) -> Iterator[tuple[str, str]]:
             if parameter is None or operator not in _OPERATORS or not isinstance(value, str):
                 raise CannotRemediateError(
                     f"The statement {statement['Sid']} has the condition {operator} {key}, which"
-                    " AddPermission cannot bring back. Look at the policy and remove by hand what is public."
+                    " AddPermission cannot bring back. Look at the policy and remove manually what is public."
                 )
             yield parameter, value
 

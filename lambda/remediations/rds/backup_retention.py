@@ -30,7 +30,7 @@ def plan_retention(finding: Finding, session: Session, types: Collection[str], *
 
     Args:
         finding: What names the cluster, and for a customized control the days that it asks for.
-        session: Credentials of its account, and its region.
+        session: Credentials of its account, and its Region.
         types: ASFF types; `AwsRdsDbCluster`.
         engine: What RDS calls the engine whose clusters the runbook changes, such as `docdb`.
     """
@@ -42,14 +42,14 @@ def plan_retention(finding: Finding, session: Session, types: Collection[str], *
     if cluster["Engine"] != engine:
         raise CannotRemediateError(
             f"The cluster's engine is {cluster['Engine']}, but the control is about {engine}. "
-            "Remediate it by hand."
+            "Remediate the finding manually."
         )
     wanted, days = _wanted_days(finding), cluster["BackupRetentionPeriod"]
     return Plan(
         resource=resource.id,
         description=f"Keep backups for {wanted} days instead of {days}"
         if days < wanted
-        else f"Backups are kept for {days} days already",
+        else f"Backups are already retained for {days} days",
         prior_state={
             **place,
             "DbClusterResourceId": cluster["DbClusterResourceId"],
@@ -65,9 +65,9 @@ def apply_retention(plan: Plan, session: Session, *, runbook: str, cluster_param
 
     Args:
         plan: What `plan_retention` returned.
-        session: Credentials of the cluster's account, and its region.
+        session: Credentials of the cluster's account, and its Region.
         runbook: The runbook for the cluster's engine.
-        cluster_parameter: What that runbook calls the cluster's resource id.
+        cluster_parameter: What that runbook calls the cluster's resource ID.
     """
     parameters = {
         cluster_parameter: str(plan.prior_state["DbClusterResourceId"]),
@@ -97,5 +97,5 @@ def _wanted_days(finding: Finding) -> int:
         case given:
             raise CannotRemediateError(
                 f"The finding's control has {_CONTROL_PARAMETER} {given!r}, but the runbook takes one number "
-                f"from {_LEAST_DAYS} to {_MOST_DAYS}. Remediate it by hand."
+                f"from {_LEAST_DAYS} to {_MOST_DAYS}. Remediate the finding manually."
             )

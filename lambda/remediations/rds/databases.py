@@ -25,12 +25,12 @@ _GONE: Final = ("DBInstanceNotFound", "DBClusterNotFoundFault")
 
 
 def identifier_of(finding: Finding, resource: Resource) -> str:
-    """Return by which identifier RDS knows a resource of the account and region of its finding.
+    """Return by which identifier RDS knows a resource of the account and Region of its finding.
 
     It is all that follows the type in the ARN, colons included: `awsbackup:job-1` is a snapshot's.
 
     Raises:
-        CannotRemediateError: The resource's id is no such ARN.
+        CannotRemediateError: The resource's ID is no such ARN.
     """
     kind = _TYPES_IN_ARN[str(resource.type)]
     place = f"rds:{finding.region}:{finding.aws_account_id}:{kind}"
@@ -39,7 +39,7 @@ def identifier_of(finding: Finding, resource: Resource) -> str:
     ) is None:
         raise CannotRemediateError(
             f"The finding's resource is {resource.id!r}, but it must be an ARN such as arn:aws:{place}:NAME, "
-            "of the finding's own account and region. Remediate it by hand."
+            "of the finding's own account and Region. Remediate the finding manually."
         )
     return found[1]
 
@@ -49,7 +49,7 @@ def describe(place: Mapping[str, str], session: Session) -> Mapping[str, Any] | 
 
     Args:
         place: `DBInstanceIdentifier` or `DBClusterIdentifier`, and its value.
-        session: Credentials of its account, and its region.
+        session: Credentials of its account, and its Region.
     """
     client: Any = session.client("rds")
     try:

@@ -55,7 +55,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     if control not in _TYPES:
         raise CannotRemediateError(
             f"The finding is of control {control or 'none'}, but only {' and '.join(CONTROL_IDS)} are about "
-            "deletion protection. Remediate it by hand."
+            "deletion protection. Remediate the finding manually."
         )
     resource = resource_of(finding, (_TYPES[control],))
     place = {_IDENTIFIERS[_TYPES[control]]: identifier_of(finding, resource)}
@@ -63,7 +63,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     if described is None:
         return Plan.gone(resource.id, "The database")
     if described.get(_SETTING):
-        return Plan.nothing(resource.id, f"{_SETTING} is on already")
+        return Plan.nothing(resource.id, f"{_SETTING} is already on")
     _must_stand_alone(described)
     return Plan(
         resource=resource.id,

@@ -51,7 +51,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     if instance is None:
         return Plan.gone(resource.id, "The database")
     if instance.get("MultiAZ"):
-        return Plan.nothing(resource.id, "The instance is a Multi-AZ deployment already")
+        return Plan.nothing(resource.id, "The instance is already a Multi-AZ deployment")
     if instance.get("PendingModifiedValues", {}).get("MultiAZ"):
         return Plan.nothing(
             resource.id, "The instance becomes a Multi-AZ deployment in its maintenance window"

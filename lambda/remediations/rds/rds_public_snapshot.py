@@ -1,4 +1,4 @@
-"""Makes a snapshot of a DB instance or DB cluster private; accounts that it is shared with by id keep it.
+"""Makes a snapshot of a DB instance or DB cluster private; accounts that it is shared with by ID keep it.
 
 Source: https://docs.aws.amazon.com/securityhub/latest/userguide/rds-controls.html#rds-1
 Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ShareSnapshot.html

@@ -40,7 +40,7 @@ SWITCHES: Final[tuple[Row, ...]] = (
         "wanted": (False, "ModifyDBInstance", {"DBInstanceIdentifier": "{id}", "PubliclyAccessible": False}),
         "other": (True, "ModifyDBInstance", {"DBInstanceIdentifier": "{id}", "PubliclyAccessible": True}),
         "plan": "Turn off PubliclyAccessible",
-        "already": "PubliclyAccessible is off already",
+        "already": "PubliclyAccessible is already off",
     },
     {
         # Nothing is upgraded before the next maintenance window. Undoing it reverts no upgrade.
@@ -74,6 +74,6 @@ SWITCHES: Final[tuple[Row, ...]] = (
             {"DBInstanceIdentifier": "{id}", "AutoMinorVersionUpgrade": False},
         ),
         "plan": "Turn on AutoMinorVersionUpgrade",
-        "already": "AutoMinorVersionUpgrade is on already",
+        "already": "AutoMinorVersionUpgrade is already on",
     },
 )

@@ -64,7 +64,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     off = [name for name in _SETTINGS if not (settings or {}).get(name)]
     return Plan(
         resource=resource.id,
-        description=f"Turn on {', '.join(off)}" if off else "All public access is blocked already",
+        description=f"Turn on {', '.join(off)}" if off else "All public access is already blocked",
         prior_state={**place, "PublicAccessBlockConfiguration": settings},
         is_needed=bool(off),
     )

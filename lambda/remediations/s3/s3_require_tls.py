@@ -59,7 +59,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     is_required = any(_requires_tls(statement, resource.id) for statement in _statements(policy))
     return Plan(
         resource=resource.id,
-        description="The bucket policy denies requests without TLS already"
+        description="The bucket policy already denies requests without TLS"
         if is_required
         else "Add a statement to the bucket policy that denies requests without TLS",
         prior_state={**place, "Policy": policy},

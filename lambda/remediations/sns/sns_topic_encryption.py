@@ -31,7 +31,7 @@ DESCRIPTION: Final = "Encrypts a topic at rest with a customer managed KMS key"
 PARAMETERS: Final = {
     "kms_key": {
         "description": "a customer managed key whose policy lets the publishers use it: 'alias/NAME', where "
-        "every member has a key of that alias, or a key's id, or an ARN of either; no key that AWS manages, "
+        "every member has a key of that alias, or a key's ID, or an ARN of either; no key that AWS manages, "
         "such as alias/aws/sns, since AWS services could no longer publish to the topic",
         "pattern": r"alias/(?!aws/)[A-Za-z0-9/_-]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32}"
         r"|arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias(?!/aws/))/[A-Za-z0-9/_-]+",
@@ -43,7 +43,7 @@ STATEMENTS: Final = (
         "Action": ("sns:GetTopicAttributes", "sns:SetTopicAttributes"),
         "Resource": ("arn:${Partition}:sns:${Region}:${Account}:*",),
     },
-    # An alias is as good as the key behind it, which is another in each account and region.
+    # An alias is as good as the key behind it, which is another in each account and Region.
     {"Action": ("kms:DescribeKey",), "Resource": ("arn:${Partition}:kms:${Region}:${Account}:key/*",)},
 )
 UNDO_STATEMENTS: Final = (
@@ -65,7 +65,7 @@ def plan(finding: Finding, session: Session, parameters: Mapping[str, str]) -> P
     except client.exceptions.NotFoundException:
         return Plan.gone(topic, "The topic")
     if key := attributes.get(_KEY_ATTRIBUTE):
-        return Plan.nothing(topic, f"The topic is encrypted with {key} already")
+        return Plan.nothing(topic, f"The topic is already encrypted with {key}")
     # SNS would take any key, and refuse to publish later.
     _check_key(parameters["kms_key"], session)
     description = f"Encrypt the topic with {parameters['kms_key']}"
@@ -99,7 +99,7 @@ def _topic(finding: Finding) -> str:
     if not re.fullmatch(rf"arn:aws[a-z-]*:{re.escape(place)}:[A-Za-z0-9_-]+(\.fifo)?", resource.id):
         raise CannotRemediateError(
             f"The finding's resource is {resource.id!r}, but it must be an ARN such as arn:aws:{place}:NAME, "
-            "of the finding's own account and region. Remediate it by hand."
+            "of the finding's own account and Region. Remediate the finding manually."
         )
     return resource.id
 
@@ -111,7 +111,7 @@ def _check_key(key: str, session: Session) -> None:
     except ClientError as error:
         if error.response["Error"]["Code"] in _NO_SUCH_KEY:
             raise CannotRemediateError(
-                f"There is no key {key} in this account and region. Create it there, or change kms_key in "
+                f"There is no key {key} in this account and Region. Create it there, or change kms_key in "
                 "settings.toml."
             ) from error
         raise

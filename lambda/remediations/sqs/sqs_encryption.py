@@ -52,7 +52,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     encrypted = bool(found.get("KmsMasterKeyId")) or found.get("SqsManagedSseEnabled") == "true"
     return Plan(
         resource=resource.id,
-        description="The queue is encrypted already" if encrypted else "Turn on SqsManagedSseEnabled",
+        description="The queue is already encrypted" if encrypted else "Turn on SqsManagedSseEnabled",
         prior_state={"QueueUrl": url, "SqsManagedSseEnabled": encrypted},
         is_needed=not encrypted,
     )

@@ -89,7 +89,7 @@ def test_a_plan_to_change_nothing_says_why_and_has_nothing_to_restore():
     ],
 )
 def test_what_is_named_for_certain_can_be_gone(exact):
-    assert Plan.gone(exact, "The thing") == Plan.nothing(exact, "The thing does not exist any more")
+    assert Plan.gone(exact, "The thing") == Plan.nothing(exact, "The thing no longer exists")
 
 
 @pytest.mark.parametrize(

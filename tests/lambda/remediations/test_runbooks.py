@@ -111,7 +111,7 @@ def test_it_is_waited_for_until_it_ends(run):
 def test_the_waiting_ends_in_time_and_the_error_says_that_it_goes_on(run):
     automation = Automation("InProgress", CurrentStepName="WaitForIt")
     with pytest.raises(
-        RunbookStillRunningError, match="started-1 of AWS-EnableSomething still runs, at WaitFor"
+        RunbookStillRunningError, match="started-1 of AWS-EnableSomething is still running, at WaitFor"
     ):
         run(automation, seconds=12)
     assert automation.slept == [5, 5]

@@ -91,5 +91,5 @@ def test_the_identifier_is_taken_out_of_the_resources_id(resource_id):
 )
 def test_another_id_is_refused_with_what_it_must_be(resource_id):
     (made,) = remediations_of([ROW])
-    with pytest.raises(CannotRemediateError, match="must be the ARN or id of an instance, such as i-"):
+    with pytest.raises(CannotRemediateError, match="must be the ARN or ID of an instance, such as i-"):
         made.plan(finding(resource_id), session(instance("optional")))

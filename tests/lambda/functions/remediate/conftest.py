@@ -44,7 +44,7 @@ class World:
         requests: findings of each request to Security Hub, oldest first.
         containers: units above each account; one that is missing can't be looked up.
         looked_up: accounts that were looked up.
-        remains: what a plan leaves to do by hand.
+        remains: what a plan leaves to do manually.
         meanwhile: called while something is applied.
         tags_of_changed: reads the tags of what is changed where the finding doesn't name it.
         tags: tags of the resources; None where they can't be known, an error where reading them fails.

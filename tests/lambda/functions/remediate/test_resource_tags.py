@@ -104,7 +104,7 @@ def test_what_the_api_would_leave_out_is_not_taken_for_untagged(session, finding
     ],
 )
 def test_what_is_elsewhere_is_not_taken_for_untagged(session, finding, resource):
-    with pytest.raises(UnreadableTagsError, match=f"not in the finding's account and region, {ACCOUNT}"):
+    with pytest.raises(UnreadableTagsError, match=f"not in the finding's account and Region, {ACCOUNT}"):
         read_tags(resource, finding, session)
 
 
@@ -115,7 +115,7 @@ def test_a_bucket_is_where_the_finding_says(api, session, finding):
 
     answer(api, "arn:aws:s3:::example", ("team", "payments"))
     assert read_tags("arn:aws:s3:::example", about(REGION), session) == {"team": "payments"}
-    with pytest.raises(UnreadableTagsError, match="not in the finding's account and region"):
+    with pytest.raises(UnreadableTagsError, match="not in the finding's account and Region"):
         read_tags("arn:aws:s3:::example", about("us-east-1"), session)
 
 

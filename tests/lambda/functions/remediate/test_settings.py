@@ -15,7 +15,7 @@ TABLE = "_RESOURCE_TAGS must be a JSON object of tag keys and lists of values"
     [
         ("AUTOMATIC_MODE", "yes", "AUTOMATIC_MODE must be one of dry-run, apply, but is 'yes'"),
         ("ALLOWED_ACCOUNTS", "all", "ALLOWED_ACCOUNTS or DENIED_ACCOUNTS is wrong: 'all' is no 12-digit"),
-        ("DENIED_ACCOUNTS", "444455556666,ou-abcd", "'ou-abcd' is no 12-digit account id, no id of an"),
+        ("DENIED_ACCOUNTS", "444455556666,ou-abcd", "'ou-abcd' is no 12-digit account ID, no ID of an"),
         ("DENIED_RESOURCE_TAGS", "team", f"DENIED{TABLE}"),
         ("DENIED_RESOURCE_TAGS", '["team"]', f"DENIED{TABLE}"),
         ("DENIED_RESOURCE_TAGS", '{"team": "payments"}', f"DENIED{TABLE}"),

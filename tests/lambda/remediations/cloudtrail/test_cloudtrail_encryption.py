@@ -45,13 +45,13 @@ def test_a_trail_with_another_key_keeps_it(member, cloudtrail, trail, finding):
     made = plan(finding, member.session, TOLD)
     assert (made.is_needed, made.description) == (
         False,
-        "The log files are encrypted with alias/of-its-own already",
+        "The log files are already encrypted with alias/of-its-own",
     )
 
 
 def test_nothing_is_needed_for_a_trail_that_is_gone(member, finding):
     made = plan(finding, member.session, TOLD)
-    assert (made.is_needed, made.description) == (False, "The trail does not exist any more")
+    assert (made.is_needed, made.description) == (False, "The trail no longer exists")
 
 
 def fail_to_update(member, code):

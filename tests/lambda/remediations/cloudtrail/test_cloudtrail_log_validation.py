@@ -51,7 +51,7 @@ def test_a_plan_changes_nothing(member, cloudtrail, finding):
 def test_a_second_time_nothing_is_needed(member, finding):
     apply(plan(finding, member.session), member.session)
     made = plan(finding, member.session)
-    assert (made.is_needed, made.description) == (False, "Log file validation is on already")
+    assert (made.is_needed, made.description) == (False, "Log file validation is already on")
 
 
 def test_a_trail_is_changed_in_its_home_region_wherever_the_finding_is_from(member, cloudtrail, trail):
@@ -65,7 +65,7 @@ def test_a_trail_is_changed_in_its_home_region_wherever_the_finding_is_from(memb
 
 def test_nothing_is_needed_for_a_trail_that_is_gone(member, finding):
     made = plan(finding, member.session)
-    assert (made.is_needed, made.description) == (False, "The trail does not exist any more")
+    assert (made.is_needed, made.description) == (False, "The trail no longer exists")
 
 
 def test_a_trail_of_the_organization_is_left_to_its_owner(member):

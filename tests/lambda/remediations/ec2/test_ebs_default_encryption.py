@@ -34,7 +34,7 @@ def test_nothing_is_needed_where_it_is_on(member, finding):
     member.client("ec2").enable_ebs_encryption_by_default()
     made = plan(finding, member.session)
     assert not made.is_needed
-    assert made.description == "EBS encryption by default is on already in eu-west-1"
+    assert made.description == "EBS encryption by default is already on in eu-west-1"
 
 
 def test_the_statements_are_what_it_takes(prove_statements, finding):

@@ -113,7 +113,7 @@ def test_a_second_time_nothing_is_needed(member, instance):
     finding = finding_about(member, instance)
     apply(plan(finding, member.session), member.session)
     made = plan(finding, member.session)
-    assert (made.is_needed, made.description) == (False, "The instance is isolated already")
+    assert (made.is_needed, made.description) == (False, "The instance is already isolated")
 
 
 def test_a_group_of_that_name_that_lets_something_in_is_refused(member, ec2, instance):
@@ -132,7 +132,7 @@ def test_nothing_is_needed_for_an_instance_that_is_gone(member):
 
 
 def test_what_is_not_an_instance_is_refused(member):
-    with pytest.raises(CannotRemediateError, match="does not end in the id of an instance"):
+    with pytest.raises(CannotRemediateError, match="does not end in the ID of an instance"):
         plan(finding_about(member, "vol-0abc"), member.session)
 
 

@@ -51,12 +51,12 @@ def test_a_second_time_nothing_is_needed(member, instance):
     finding = finding_about(member, instance)
     apply(plan(finding, member.session), member.session)
     made = plan(finding, member.session)
-    assert (made.is_needed, made.description) == (False, "IMDSv2 is required already")
+    assert (made.is_needed, made.description) == (False, "IMDSv2 is already required")
 
 
 def test_nothing_is_needed_for_an_instance_that_is_gone(member):
     made = plan(finding_about(member, "i-00000000000000000"), member.session)
-    assert (made.is_needed, made.description) == (False, "The instance does not exist any more")
+    assert (made.is_needed, made.description) == (False, "The instance no longer exists")
 
 
 def test_nothing_is_needed_for_an_instance_that_was_terminated(member, ec2, instance):
@@ -74,7 +74,7 @@ def test_a_refusal_is_not_taken_for_an_absence(member, instance):
 
 
 def test_what_is_not_an_instance_is_refused(member):
-    with pytest.raises(CannotRemediateError, match="must be the ARN or id of an instance"):
+    with pytest.raises(CannotRemediateError, match="must be the ARN or ID of an instance"):
         plan(finding_about(member, "vol-0abc"), member.session)
 
 

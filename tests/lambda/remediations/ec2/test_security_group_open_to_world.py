@@ -144,7 +144,7 @@ def test_another_protocol_that_is_open_to_the_world_is_left_to_decide_by_hand(
 ):
     made = plan(finding_about(member, new_group(WEB, ("icmp", 8, 0, WORLD)), control), member.session)
     assert not made.is_needed
-    assert made.remains == ("Decide by hand on ingress icmp 8-0 0.0.0.0/0" if left else "")
+    assert made.remains == ("Decide manually on ingress icmp 8-0 0.0.0.0/0" if left else "")
 
 
 def test_a_plan_names_the_rules_and_changes_nothing(member, ec2, new_group):
@@ -168,7 +168,7 @@ def test_nothing_is_needed_for_a_group_that_is_gone(member, control):
 @pytest.mark.parametrize("group", ["*", "sg-*", "vpc-0abc"])
 def test_what_is_not_a_group_is_refused(member, new_group, group):
     new_group(SSH)
-    with pytest.raises(CannotRemediateError, match="does not end in the id of a security group"):
+    with pytest.raises(CannotRemediateError, match="does not end in the ID of a security group"):
         plan(finding_about(member, group, "EC2.13"), member.session)
 
 
@@ -183,7 +183,7 @@ def test_undoing_brings_back_the_same_rules_with_their_descriptions(member, ec2,
 
 
 def test_a_control_that_is_not_about_security_groups_is_refused(member, new_group):
-    with pytest.raises(CannotRemediateError, match=r"No security group control has the id S3.8"):
+    with pytest.raises(CannotRemediateError, match=r"No security group control has the ID S3.8"):
         plan(finding_about(member, new_group(SSH), "S3.8"), member.session)
 
 

@@ -51,17 +51,17 @@ def test_a_second_time_nothing_is_needed(member, subnet):
     made = plan(finding, member.session)
     assert (made.is_needed, made.description) == (
         False,
-        "The subnet assigns no public IPv4 addresses already",
+        "The subnet doesn't assign public IPv4 addresses",
     )
 
 
 def test_nothing_is_needed_for_a_subnet_that_is_gone(member):
     made = plan(finding_about(member, "subnet-00000000000000000"), member.session)
-    assert (made.is_needed, made.description) == (False, "The subnet does not exist any more")
+    assert (made.is_needed, made.description) == (False, "The subnet no longer exists")
 
 
 def test_what_is_not_a_subnet_is_refused(member):
-    with pytest.raises(CannotRemediateError, match="must be the ARN or id of a subnet"):
+    with pytest.raises(CannotRemediateError, match="must be the ARN or ID of a subnet"):
         plan(finding_about(member, "vpc-0abc"), member.session)
 
 

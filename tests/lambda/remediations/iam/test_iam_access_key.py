@@ -192,7 +192,7 @@ def test_a_user_whom_no_unique_id_of_the_account_is_does_not_exist_any_more(memb
     new_key(OLD)
     answer_ids(**{USER: UNIQUE_ID})
     made = plan(finding_about(member, "IAM.3", OTHER_ID), member.session)
-    assert (made.is_needed, made.description) == (False, "The user does not exist any more")
+    assert (made.is_needed, made.description) == (False, "The user no longer exists")
 
 
 def test_a_user_that_was_renamed_is_found_by_the_unique_id_of_the_details(member, new_key, answer_ids):
@@ -221,7 +221,7 @@ def test_what_is_not_the_arn_of_a_user_is_refused(member, resource):
 
 
 def test_a_control_that_is_not_about_access_keys_is_refused(member):
-    with pytest.raises(CannotRemediateError, match=r"No access key control has the id IAM\.4"):
+    with pytest.raises(CannotRemediateError, match=r"No access key control has the ID IAM\.4"):
         plan(finding_about(member, "IAM.4"), member.session)
 
 

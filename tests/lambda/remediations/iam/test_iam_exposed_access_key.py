@@ -64,7 +64,7 @@ def test_a_second_time_nothing_is_needed(member, keys):
     made = plan(finding, member.session)
     assert (made.is_needed, made.description) == (
         False,
-        f"The access key {keys[0]} of the IAM user {USER} is inactive already",
+        f"The access key {keys[0]} of the IAM user {USER} is already inactive",
     )
 
 
@@ -135,7 +135,7 @@ ROLE = {"PrincipalType": "AssumedRole", "PrincipalName": "app"}
             "is the root user's, .* Sign in as the root user",
         ),
         ("AKIAIOSFODNN7EXAMPLE", {"PrincipalType": "Root"}, "is the root user's"),
-        ("GeneratedFindingAccessKeyId", {}, "must end in the id of an access key"),
+        ("GeneratedFindingAccessKeyId", {}, "must end in the ID of an access key"),
         ("AKIAIOSFODNN7EXAMPLE", {"PrincipalName": ""}, "does not say in PrincipalName whose access key"),
         ("AKIAIOSFODNN7EXAMPLE", {"PrincipalName": 7}, "does not say in PrincipalName whose access key"),
     ],

@@ -216,7 +216,7 @@ def test_a_refusal_is_not_taken_for_an_absence(member):
 
 
 def test_a_control_that_is_not_about_the_password_policy_is_refused(member):
-    with pytest.raises(CannotRemediateError, match=r"No password policy control has the id IAM\.9"):
+    with pytest.raises(CannotRemediateError, match=r"No password policy control has the ID IAM\.9"):
         plan(finding_about(member, "IAM.9"), member.session)
 
 

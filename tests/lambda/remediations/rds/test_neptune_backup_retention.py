@@ -67,7 +67,7 @@ def test_a_second_time_nothing_is_needed(member, finding, with_automation_role):
     with_automation_role("neptune_backup_retention")
     apply(plan(finding, member.session), member.session)
     made = plan(finding, member.session)
-    assert (made.is_needed, made.description) == (False, "Backups are kept for 7 days already")
+    assert (made.is_needed, made.description) == (False, "Backups are already retained for 7 days")
 
 
 def test_the_days_that_a_customized_control_asks_for_are_set(member, rds, customized, with_automation_role):
@@ -92,7 +92,7 @@ def test_a_cluster_that_is_not_available_is_waited_for_and_the_retry_starts_no_s
     with_automation_role("neptune_backup_retention")
     rds.stop_db_cluster(**PLACE)
     for _ in range(2):
-        with pytest.raises(RunbookStillRunningError, match="still runs, at VerifyNeptuneDbStatus"):
+        with pytest.raises(RunbookStillRunningError, match="is still running, at VerifyNeptuneDbStatus"):
             apply(plan(finding, member.session), member.session)
     (execution,) = executions(ssm)
     assert execution["AutomationExecutionStatus"] == "InProgress"

@@ -60,14 +60,14 @@ def test_a_second_time_nothing_is_needed(member, subject):
     finding, _, _ = subject
     apply(plan(finding, member.session), member.session)
     made = plan(finding, member.session)
-    assert (made.is_needed, made.description) == (False, "DeletionProtection is on already")
+    assert (made.is_needed, made.description) == (False, "DeletionProtection is already on")
 
 
 def test_nothing_is_needed_for_what_is_gone(member, subject):
     finding, _, delete = subject
     delete()
     made = plan(finding, member.session)
-    assert (made.is_needed, made.description) == (False, "The database does not exist any more")
+    assert (made.is_needed, made.description) == (False, "The database no longer exists")
 
 
 @pytest.mark.usefixtures("cluster")

@@ -36,7 +36,7 @@ def test_it_is_turned_off_and_on_again(member, rds, finding):
 def test_a_second_time_nothing_is_needed(member, finding):
     apply(plan(finding, member.session), member.session)
     made = plan(finding, member.session)
-    assert (made.is_needed, made.description) == (False, "PubliclyAccessible is off already")
+    assert (made.is_needed, made.description) == (False, "PubliclyAccessible is already off")
 
 
 def test_a_change_that_awaits_the_maintenance_window_goes_on_waiting(member, rds, finding):
@@ -49,7 +49,7 @@ def test_a_change_that_awaits_the_maintenance_window_goes_on_waiting(member, rds
 def test_nothing_is_needed_for_an_instance_that_is_gone(member, rds, finding):
     rds.delete_db_instance(DBInstanceIdentifier="shop", SkipFinalSnapshot=True)
     made = plan(finding, member.session)
-    assert (made.is_needed, made.description) == (False, "The database does not exist any more")
+    assert (made.is_needed, made.description) == (False, "The database no longer exists")
 
 
 def test_a_refusal_is_not_taken_for_an_absence(member, finding):

@@ -36,7 +36,7 @@ def test_it_is_turned_on_and_off_again(member, rds, finding):
 def test_a_second_time_nothing_is_needed(member, finding):
     apply(plan(finding, member.session), member.session)
     made = plan(finding, member.session)
-    assert (made.is_needed, made.description) == (False, "AutoMinorVersionUpgrade is on already")
+    assert (made.is_needed, made.description) == (False, "AutoMinorVersionUpgrade is already on")
 
 
 def test_nothing_is_needed_for_an_instance_that_is_gone(member, rds, finding):

@@ -53,7 +53,7 @@ def test_an_instance_that_is_a_multi_az_deployment_needs_nothing(member, rds, fi
     made = plan(finding, member.session)
     assert (made.is_needed, made.description) == (
         False,
-        "The instance is a Multi-AZ deployment already",
+        "The instance is already a Multi-AZ deployment",
     )
 
 

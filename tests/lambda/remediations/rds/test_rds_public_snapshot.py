@@ -93,7 +93,7 @@ def test_nothing_is_needed_for_a_snapshot_that_is_gone(member, snapshot):
     finding, _, _, delete = snapshot
     delete()
     made = plan(finding, member.session)
-    assert (made.is_needed, made.description) == (False, "The snapshot does not exist any more")
+    assert (made.is_needed, made.description) == (False, "The snapshot no longer exists")
 
 
 def test_a_refusal_is_not_taken_for_an_absence(member, snapshot):

@@ -80,7 +80,7 @@ def test_nothing_is_needed_where_all_are_on(member, subject):
 
 def test_nothing_is_needed_for_a_bucket_that_is_gone(member):
     made = plan(member.finding("S3.2", "AwsS3Bucket", "arn:aws:s3:::gone-bucket"), member.session)
-    assert (made.is_needed, made.description) == (False, "The bucket does not exist any more")
+    assert (made.is_needed, made.description) == (False, "The bucket no longer exists")
 
 
 def test_a_refusal_is_not_taken_for_an_absence(member, bucket):

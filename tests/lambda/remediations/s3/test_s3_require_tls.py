@@ -126,7 +126,7 @@ def test_a_second_time_nothing_is_needed_and_applying_again_adds_nothing(member,
     name = apply(made, member.session).prior_state["Bucket"]
     again = plan(finding, member.session)
     assert not again.is_needed
-    assert again.description == "The bucket policy denies requests without TLS already"
+    assert again.description == "The bucket policy already denies requests without TLS"
     apply(made, member.session)
     assert len(read(s3, name)["Statement"]) == 1
 
@@ -171,7 +171,7 @@ def test_a_weaker_statement_is_not_enough(member, s3, new_bucket, changes):
 
 def test_nothing_is_needed_for_a_bucket_that_is_gone(member):
     made = plan(finding_about(member, "gone-bucket"), member.session)
-    assert (made.is_needed, made.description) == (False, "The bucket does not exist any more")
+    assert (made.is_needed, made.description) == (False, "The bucket no longer exists")
 
 
 def test_a_refusal_is_not_taken_for_an_absence(member, new_bucket):

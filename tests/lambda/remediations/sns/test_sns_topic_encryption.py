@@ -79,18 +79,18 @@ def test_a_plan_says_who_will_need_permissions_of_the_key(member, sns, topic, fi
 def test_a_topic_with_another_key_keeps_it(member, sns, topic, finding):
     sns.set_topic_attributes(TopicArn=topic, AttributeName="KmsMasterKeyId", AttributeValue="alias/aws/sns")
     made = plan(finding, member.session, TOLD)
-    assert (made.is_needed, made.description) == (False, "The topic is encrypted with alias/aws/sns already")
+    assert (made.is_needed, made.description) == (False, "The topic is already encrypted with alias/aws/sns")
 
 
 def test_nothing_is_needed_for_a_topic_that_is_gone(member, finding):
     made = plan(finding, member.session, TOLD)
-    assert (made.is_needed, made.description) == (False, "The topic does not exist any more")
+    assert (made.is_needed, made.description) == (False, "The topic no longer exists")
 
 
 @pytest.mark.usefixtures("topic")
 def test_a_key_that_a_member_does_not_have_is_refused_before_anything_changes(member, finding):
     with pytest.raises(
-        CannotRemediateError, match=r"There is no key alias/topics in this account and region"
+        CannotRemediateError, match=r"There is no key alias/topics in this account and Region"
     ):
         plan(finding, member.session, TOLD)
 

@@ -46,7 +46,7 @@ def test_a_queue_with_a_key_of_its_own_keeps_it(member, sqs, queue, finding):
 
 def test_nothing_is_needed_for_a_queue_that_is_gone(member, finding):
     made = plan(finding, member.session)
-    assert (made.is_needed, made.description) == (False, "The queue does not exist any more")
+    assert (made.is_needed, made.description) == (False, "The queue no longer exists")
 
 
 def test_a_finding_without_a_queue_is_refused(member):
