@@ -14,9 +14,9 @@ A module states these as literals, because the stacks read them without importin
   well. A resource without an account in its ARN needs `aws:ResourceAccount`, or the reason beside it.
 
 and defines `plan(finding, session) -> Plan` and `apply(plan, session) -> Change`. If it can be undone, it
-also has `undo(change, session)` and `UNDO_STATEMENTS`, which are granted only if undo is enabled. If the finding
-doesn't name what is changed, it also has `tags_of_changed(change, session)`, which returns the tags of
-everything that will be changed, by its ID. It's called before `apply` and `undo` if tags are checked.
+also has `undo(change, session)` and `UNDO_STATEMENTS`, which are granted only if undo is enabled. If the
+finding doesn't name what is changed, it also has `tags_of_changed(change, session)`, which returns the tags
+of everything that will be changed, by its ID. It's called before `apply` and `undo` if tags are checked.
 
 A module that needs configuration, such as which key to encrypt with, also states the literal `PARAMETERS`:
 for each name a dict of `description`, which says what it is and which values are allowed, and `pattern`, a

@@ -97,7 +97,7 @@ def plan(finding: Finding, session: Session) -> Plan:
 
 
 def apply(plan: Plan, session: Session) -> Change:
-    """Make the group where a VPC has none, and move the interfaces, which may be in several VPCs."""
+    """Create the group if a VPC has none, and move the interfaces, which can be in several VPCs."""
     client = session.client("ec2")
     vpc_of: Any = plan.prior_state["VpcIds"]
     group_of = {vpc: _prepare(vpc, session) for vpc in sorted(set(vpc_of.values()))}
@@ -107,14 +107,14 @@ def apply(plan: Plan, session: Session) -> Change:
 
 
 def undo(change: Change, session: Session) -> None:
-    """Give the interfaces their groups back. The empty group stays for the next time."""
+    """Restore the groups of the interfaces. The empty group stays for the next time."""
     client = session.client("ec2")
     interfaces: Any = change.prior_state["NetworkInterfaces"]
     for interface, groups in interfaces.items():
         try:
             client.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=groups)
         except ClientError as error:
-            # One that was deleted meanwhile must not keep the others isolated.
+            # An interface that was deleted meanwhile must not keep the others isolated.
             if error.response["Error"]["Code"] != "InvalidNetworkInterfaceID.NotFound":
                 raise
 
@@ -123,19 +123,19 @@ def _instance_id_of(resource: Resource) -> str:
     """Return the ID of the instance that a resource is.
 
     Raises:
-        CannotRemediateError: The resource's ID does not end in one.
+        CannotRemediateError: The resource's ID doesn't end in one.
     """
     instance_id = name_in_arn(resource)
     if not _INSTANCE_ID.fullmatch(instance_id):
         raise CannotRemediateError(
-            f"{resource.id!r} does not end in the ID of an instance, such as i-0123456789abcdef0. Remediate "
+            f"{resource.id!r} doesn't end in the ID of an instance, such as i-0123456789abcdef0. Remediate "
             "the finding manually."
         )
     return instance_id
 
 
 def _describe(instance_id: str, session: Session) -> Any:  # noqa: ANN401 - as boto3 has it
-    """Return what EC2 says of an instance, or None where it is gone, or about to be."""
+    """Return an instance as Amazon EC2 describes it, or None if it's terminated or shutting down."""
     try:
         found = session.client("ec2").describe_instances(InstanceIds=[instance_id])
     except ClientError as error:
@@ -147,24 +147,24 @@ def _describe(instance_id: str, session: Session) -> Any:  # noqa: ANN401 - as b
 
 
 def _isolating(vpc_id: str, session: Session) -> list[str] | None:
-    """Return the groups of an interface that is isolated; None where the VPC has no such group yet."""
+    """Return the groups of an interface that is isolated; None if the VPC has no such group yet."""
     group = _quarantine(vpc_id, session)
     return [group["GroupId"]] if group and not group["IpPermissionsEgress"] else None
 
 
 def _prepare(vpc_id: str, session: Session) -> str:
-    """Return the ID of the VPC's group, made where there is none, without rules."""
+    """Return the ID of the VPC's group, which is created if there is none, without rules."""
     client = session.client("ec2")
     group = _quarantine(vpc_id, session)
     if group is None:
         made = client.create_security_group(
             GroupName=_GROUP_NAME, Description="Isolates instances; has no rules", VpcId=vpc_id
         )["GroupId"]
-        # Requests right after do not always find it yet:
+        # Requests immediately afterwards don't always find it:
         # https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
         client.get_waiter("security_group_exists").wait(GroupIds=[made], WaiterConfig={"Delay": 1})
         group = client.describe_security_groups(GroupIds=[made])["SecurityGroups"][0]
-    # A new group lets everything out.
+    # A new group allows all outbound traffic.
     if group["IpPermissionsEgress"]:
         client.revoke_security_group_egress(
             GroupId=group["GroupId"], IpPermissions=group["IpPermissionsEgress"]
@@ -180,8 +180,8 @@ def _quarantine(vpc_id: str, session: Session) -> Any:  # noqa: ANN401 - as boto
     for group in session.client("ec2").describe_security_groups(Filters=filters)["SecurityGroups"]:
         if group["IpPermissions"]:
             raise CannotRemediateError(
-                f"The security group {group['GroupId']} named {_GROUP_NAME} must not let anything in. Remove "
-                "its ingress rules and try again."
+                f"The security group {group['GroupId']} named {_GROUP_NAME} must not allow inbound traffic. "
+                "Remove its inbound rules and try again."
             )
         return group
     return None

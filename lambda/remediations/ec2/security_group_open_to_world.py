@@ -1,4 +1,4 @@
-"""Revokes the rules of a security group that a control objects to, and no others.
+"""Revokes the rules of a security group that violate a control, and no others.
 
 Source: https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CONTROL_IDS: Final = ("EC2.2", "EC2.13", "EC2.14", "EC2.18", "EC2.19")
 RESOURCE_TYPES: Final = ("AwsEc2SecurityGroup",)
-DESCRIPTION: Final = "Revokes the rules of a security group that let the whole internet in"
+DESCRIPTION: Final = "Revokes the rules of a security group that violate the control, and no others"
 STATEMENTS: Final = (
     # Describing has no resource-level permission.
     {"Action": ("ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups"), "Resource": ("*",)},
@@ -55,7 +55,7 @@ _HIGH_RISK_PORTS: Final = (
     *(20, 21, 22, 23, 25, 110, 135, 143, 445, 1433, 1434, 3000, 3306, 3389, 4333, 5000, 5432, 5500, 5601),
     *(8080, 8088, 8888, 9200, 9300),
 )
-# What AuthorizeSecurityGroupIngress needs to bring a rule back.
+# What AuthorizeSecurityGroupIngress needs to restore a rule.
 _KEPT_FIELDS: Final = (
     *("SecurityGroupRuleId", "IsEgress", "IpProtocol", "FromPort", "ToPort", "CidrIpv4", "CidrIpv6"),
     *("PrefixListId", "ReferencedGroupInfo", "Description"),
@@ -65,13 +65,13 @@ Rule = Mapping[str, Any]
 
 
 def plan(finding: Finding, session: Session) -> Plan:
-    """Find the rules that the finding's control objects to."""
+    """Find the rules that violate the finding's control."""
     resource = resource_of(finding, RESOURCE_TYPES)
     group_id = name_in_arn(resource)
-    # A filter would take `*` for every group, and what is no ID for a group that is gone.
+    # A filter would match every group for `*`, and none for what isn't an ID, as if the group were gone.
     if not _GROUP_ID.fullmatch(group_id):
         raise CannotRemediateError(
-            f"{resource.id!r} does not end in the ID of a security group, such as sg-0abc. Remediate "
+            f"{resource.id!r} doesn't end in the ID of a security group, such as sg-0abc. Remediate "
             "the finding manually."
         )
     offends = _objection_of(finding)
@@ -88,14 +88,14 @@ def plan(finding: Finding, session: Session) -> Plan:
     )
     found = [rule for page in pages for rule in page["SecurityGroupRules"]]
     rules = [{key: rule[key] for key in _KEPT_FIELDS if key in rule} for rule in found if offends(rule)]
-    # The control's documentation does not say whether it objects to these as well.
+    # The control's documentation doesn't say whether these violate it.
     others = [_describe(rule) for rule in found if _is_open(rule) and _protocol(rule) not in _JUDGED]
     is_unclear = others and not rules and control_of(finding) == _OF_AUTHORIZED_PORTS
     return Plan(
         resource=resource.id,
         description=f"Revoke {len(rules)} rule(s): {', '.join(_describe(rule) for rule in rules)}"
         if rules
-        else "No rule of the security group is objectionable",
+        else "No rule of the security group violates the control",
         prior_state={"GroupId": group_id, "Rules": rules},
         is_needed=bool(rules),
         remains=f"Decide manually on {', '.join(others)}" if is_unclear else "",
@@ -103,7 +103,7 @@ def plan(finding: Finding, session: Session) -> Plan:
 
 
 def apply(plan: Plan, session: Session) -> Change:
-    """Revoke the rules by their IDs, so that a rule which was added meanwhile stays."""
+    """Revoke the rules by their IDs, so that a rule that was added meanwhile stays."""
     client = session.client("ec2")
     group_id: Any = plan.prior_state["GroupId"]
     ingress, egress = _by_direction(plan.prior_state)
@@ -119,7 +119,7 @@ def apply(plan: Plan, session: Session) -> Change:
 
 
 def undo(change: Change, session: Session) -> None:
-    """Authorize the revoked rules again, one by one, but those that are there. They get new IDs."""
+    """Authorize the revoked rules again, one by one, except for those that exist. They get new IDs."""
     client = session.client("ec2")
     group_id: Any = change.prior_state["GroupId"]
     ingress, egress = _by_direction(change.prior_state)

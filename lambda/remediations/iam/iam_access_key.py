@@ -1,7 +1,7 @@
 """Deactivates the access keys of an IAM user that are too old or have not been used, and no others.
 
-A key is never deleted, so that one which turns out to be needed can be activated again. IAM.8 also objects to
-a console password that is not used. Removing it could not be undone, so that is left to do manually.
+A key is never deleted, so that one that turns out to be needed can be activated again. IAM.8 is also about a
+console password that isn't used. Removing it can't be undone, so a person has to do it.
 
 Source: https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-3
 Source: https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-8
@@ -47,13 +47,13 @@ UNDO_STATEMENTS: Final = (
     {"Action": ("iam:UpdateAccessKey",), "Resource": ("arn:${Partition}:iam::${Account}:user/*",)},
 )
 
-# Neither control lets its limit be customized.
+# The limit of neither control can be customized.
 _LIMIT: Final = timedelta(days=90)
 _OLD, _UNUSED = "IAM.3", "IAM.8"
 
 
 def plan(finding: Finding, session: Session) -> Plan:
-    """Find the active keys that the finding's control objects to."""
+    """Find the active keys that violate the finding's control."""
     resource = resource_of(finding, RESOURCE_TYPES)
     control = control_of(finding)
     if control not in CONTROL_IDS:
@@ -79,7 +79,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     keys = [
         key["AccessKeyId"]
         for key in active
-        # What is older is no longer compliant, and a key cannot have been unused for longer than it exists.
+        # An older key isn't compliant anymore, and a key can't have been unused for longer than it exists.
         if key["CreateDate"] < latest and (control == _OLD or _last_used(key, client) < latest)
     ]
     objection = {_OLD: "older than 90 days", _UNUSED: "unused for more than 90 days"}[control]
@@ -112,7 +112,7 @@ def _set_status(status: Any, done: Plan | Change, session: Session) -> None:  # 
     user: Any = done.prior_state["UserName"]
     keys: Any = done.prior_state["ActiveAccessKeyIds"]
     for key in keys:
-        # One that was deleted meanwhile must not keep the others as they are.
+        # A key that was deleted meanwhile must not keep the others as they are.
         with contextlib.suppress(client.exceptions.NoSuchEntityException):
             client.update_access_key(UserName=user, AccessKeyId=key, Status=status)
 
@@ -127,7 +127,7 @@ def _password_is_unused(user: str, latest: datetime, client: Any) -> bool:  # no
 
 
 def _last_used(key: Mapping[str, Any], client: Any) -> datetime:  # noqa: ANN401 - boto3's client
-    """Return when a key was last used, or made where it never was."""
+    """Return when a key was last used, or when it was created if it never was."""
     use = client.get_access_key_last_used(AccessKeyId=key["AccessKeyId"])["AccessKeyLastUsed"]
     used: datetime = use.get("LastUsedDate", key["CreateDate"])
     return used

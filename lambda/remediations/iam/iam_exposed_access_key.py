@@ -1,8 +1,8 @@
 """Deactivates the access key of an IAM user that GuardDuty reports.
 
-The key is not deleted, so that one which turns out to be needed can be activated again. Only long-term keys
-(AKIA...) can be deactivated: temporary credentials (ASIA...) end with their session, and the root user's keys
-are its own. The user's other credentials stay.
+The key isn't deleted, so that one that turns out to be needed can be activated again. Only long-term keys
+(AKIA...) can be deactivated: temporary credentials (ASIA...) end with their session, and only the root user
+can change its own keys. The user's other credentials stay.
 
 Source: https://docs.aws.amazon.com/guardduty/latest/ug/compromised-creds.html
 Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsIamAccessKeyDetails.html
@@ -31,7 +31,7 @@ STATEMENTS: Final = (
         "Action": ("iam:ListAccessKeys", "iam:UpdateAccessKey"),
         "Resource": ("arn:${Partition}:iam::${Account}:user/*",),
     },
-    # Finds out what became of a user that was renamed or deleted; there is no narrower resource.
+    # Finds a user that was renamed, or shows that it was deleted; there is no narrower resource.
     {"Action": ("iam:ListUsers",), "Resource": ("*",)},
 )
 UNDO_STATEMENTS: Final = (
@@ -80,23 +80,23 @@ def undo(change: Change, session: Session) -> None:
 
 
 def _user(key: str, details: Mapping[str, Any]) -> str:
-    """Return whose long-term key it is.
+    """Return the name of the user who owns the long-term key.
 
     Raises:
-        CannotRemediateError: It is not an IAM user's, or not a long-term key, or the finding does not say.
+        CannotRemediateError: It isn't an IAM user's, or not a long-term key, or the finding doesn't say.
     """
-    # UserName is what PrincipalName was called before.
+    # UserName is the earlier name of PrincipalName.
     name = details.get("PrincipalName") or details.get("UserName")
     if details.get("PrincipalType") == "Root":
         raise CannotRemediateError(
-            f"The access key {key} is the root user's, and nobody else can deactivate it. Sign in as the "
-            "root user, delete its access keys and change its password: "
+            f"The access key {key} is the root user's, and only the root user can deactivate it. Sign in as "
+            "the root user, delete its access keys and change its password: "
             f"{_GUIDE}/id_root-user_manage_delete-key.html"
         )
     if key.startswith(_TEMPORARY_KEY_PREFIX):
         raise CannotRemediateError(
-            f"The access key {key} of {name or 'a principal that is not named'} is temporary and cannot be "
-            "deactivated. Revoke the sessions of the role, and find out how the credentials got out: "
+            f"The access key {key} of {name or 'an unnamed principal'} is temporary and can't be "
+            "deactivated. Revoke the sessions of the role, and find out how the credentials leaked: "
             f"{_GUIDE}/id_roles_use_revoke-sessions.html"
         )
     if not _LONG_TERM_KEY.fullmatch(key):
@@ -106,7 +106,7 @@ def _user(key: str, details: Mapping[str, Any]) -> str:
         )
     if not isinstance(name, str) or not name:
         raise CannotRemediateError(
-            f"The finding does not say in PrincipalName whose access key {key} is. Remediate "
+            f"PrincipalName in the finding doesn't say whose access key {key} is. Remediate "
             "the finding manually."
         )
     return name
@@ -126,10 +126,10 @@ def _status(user: str, key: str, session: Session) -> str | None:
 
 
 def _owner(user: str, key: str, principal_id: object, session: Session) -> str | None:
-    """Return the present name of the user whose key it is, or None if the user was deleted.
+    """Return the current name of the user who owns the key, or None if the user was deleted.
 
-    A key stays its user's, who can be deleted only after its keys. Somebody who has the key could rename the
-    user, or give its name to another.
+    A key always belongs to the same user, who can be deleted only after the key. Somebody who has the key
+    could rename the user, or give its name to another.
 
     Raises:
         CannotRemediateError: The finding doesn't have the user's unique ID, which alone says whose it is.

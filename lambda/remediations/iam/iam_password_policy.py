@@ -1,4 +1,4 @@
-"""Strengthens the password policy of an account as far as a control asks, and leaves what is stricter.
+"""Strengthens the password policy of an account as far as a control requires, and keeps what is stricter.
 
 Source: https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-7
 Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAccountPasswordPolicy.html
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CONTROL_IDS: Final = ("IAM.7", "IAM.10", "IAM.11", "IAM.12", "IAM.13", "IAM.14", "IAM.15", "IAM.16", "IAM.17")
 RESOURCE_TYPES: Final = ("AwsAccount",)
-DESCRIPTION: Final = "Strengthens the account's password policy for IAM users as far as the control asks"
+DESCRIPTION: Final = "Strengthens the account's password policy for IAM users as far as the control requires"
 # An account has one password policy, which has no ARN.
 STATEMENTS: Final = (
     {"Action": ("iam:GetAccountPasswordPolicy", "iam:UpdateAccountPasswordPolicy"), "Resource": ("*",)},
@@ -62,9 +62,9 @@ _DEMANDS: Mapping[str, Policy] = {
     "IAM.16": {"PasswordReusePrevention": 24},
     "IAM.17": {"MaxPasswordAge": 90},
 }
-# What a request that leaves them out gets.
+# The values if a request leaves them out.
 _DEFAULTS: Policy = {**dict.fromkeys(_STRONG, False), "MinimumPasswordLength": 6}
-# The one control with parameters, and the numbers that they may be; the others are true or false.
+# The one control with parameters, and their allowed numbers. The others are true or false.
 _CUSTOMIZABLE: Final = "IAM.7"
 _NUMBERS: Final = {
     "MinimumPasswordLength": range(8, 129),
@@ -72,17 +72,17 @@ _NUMBERS: Final = {
     "MaxPasswordAge": range(1, 91),
 }
 _BOOLEANS: Final = {"true": True, "false": False}
-# IAM tells it, but derives it from the maximum age.
+# IAM returns it, but derives it from the maximum age.
 _DERIVED: Final = "ExpirePasswords"
 
 
 def plan(finding: Finding, session: Session) -> Plan:
-    """Read the policy and find what is weaker than the finding's control asks."""
+    """Read the policy and find what is weaker than the finding's control requires."""
     resource = resource_of(finding, RESOURCE_TYPES)
     demands = _demands_of(finding)
     policy = _read(session)
     if policy is None:
-        # Then IAM wants eight characters of three kinds. A policy that asks less would be a step back.
+        # IAM's default is eight characters of three kinds. A policy that requires less would be weaker.
         changes: Policy = {**demands, **_strengthened(demands, _STRONG)}
     else:
         changes = _strengthened(policy, demands)
@@ -98,9 +98,9 @@ def plan(finding: Finding, session: Session) -> Plan:
 
 
 def apply(plan: Plan, session: Session) -> Change:
-    """Set it, together with all that stays: what a request leaves out returns to its default.
+    """Set it, together with everything that stays: what a request leaves out returns to its default.
 
-    The policy is read again, because the findings of other controls may have changed it since the plan.
+    The policy is read again, because the findings of other controls can have changed it since the plan.
     """
     changes: Any = plan.prior_state["Changes"]
     now = _read(session) or {}
@@ -177,7 +177,7 @@ def _asks_nothing(policy: Policy) -> bool:
 
 
 def _strengthened(policy: Policy, demands: Policy) -> Policy:
-    """Return the demands that a policy does not meet."""
+    """Return the demands that a policy doesn't meet."""
     return {name: value for name, value in demands.items() if not _meets(name, policy.get(name), value)}
 
 

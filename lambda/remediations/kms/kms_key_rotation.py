@@ -43,7 +43,7 @@ _ROTATABLE: Final = {"KeyState": "Enabled", "KeySpec": "SYMMETRIC_DEFAULT", "Ori
 
 
 def plan(finding: Finding, session: Session) -> Plan:
-    """Read whether the key can be rotated, and is."""
+    """Read whether the key can be rotated, and whether it is."""
     resource = resource_of(finding, RESOURCE_TYPES)
     _require_key(resource.id)
     client = session.client("kms")
@@ -53,7 +53,7 @@ def plan(finding: Finding, session: Session) -> Plan:
         return Plan.gone(resource.id, "The key")
     if key["KeyState"] in _GOING:
         return Plan.nothing(resource.id, "The key is about to be deleted")
-    # KMS does not even tell the status of a key that it cannot rotate.
+    # KMS doesn't return the rotation status of a key that it can't rotate.
     _check_that_it_rotates(key)
     if client.get_key_rotation_status(KeyId=resource.id)["KeyRotationEnabled"]:
         return Plan.nothing(resource.id, "Rotation of the key is already on")
@@ -67,7 +67,7 @@ def plan(finding: Finding, session: Session) -> Plan:
 
 
 def apply(plan: Plan, session: Session) -> Change:
-    """Turn it on. What is encrypted already stays readable."""
+    """Turn it on. Data that is already encrypted stays readable."""
     session.client("kms").enable_key_rotation(KeyId=plan.resource)
     return plan.done()
 

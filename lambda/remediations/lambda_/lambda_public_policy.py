@@ -1,4 +1,4 @@
-"""Removes the statements of a function's policy that let the public in, and no others.
+"""Removes the statements of a function's policy that allow public access, and no others.
 
 Source: https://docs.aws.amazon.com/securityhub/latest/userguide/lambda-controls.html#lambda-1
 Source: https://docs.aws.amazon.com/config/latest/developerguide/lambda-function-public-access-prohibited.html
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CONTROL_IDS: Final = ("Lambda.1",)
 RESOURCE_TYPES: Final = ("AwsLambdaFunction",)
 DESCRIPTION: Final = "Removes the statements of a Lambda function's policy that allow public access"
-# Findings are about any function, therefore the wildcards.
+# Wildcards, because findings can be about any function.
 STATEMENTS: Final = (
     {
         "Action": ("lambda:GetPolicy", "lambda:RemovePermission"),
@@ -39,7 +39,7 @@ UNDO_STATEMENTS: Final = (
 
 _GONE: Final = "ResourceNotFoundException"
 _EXISTS: Final = "ResourceConflictException"
-# Each condition of a statement is a parameter of AddPermission, and there are no other ways to get one.
+# Each condition of a statement is a parameter of AddPermission. There is no other way to add one.
 _PARAMETERS: Final = {
     "aws:sourcearn": "SourceArn",
     "aws:sourceaccount": "SourceAccount",
@@ -75,7 +75,7 @@ def plan(finding: Finding, session: Session) -> Plan:
 
 
 def apply(plan: Plan, session: Session) -> Change:
-    """Remove each statement that is as planned, provided that nobody changes the policy meanwhile."""
+    """Remove each statement that is still as planned, provided that nobody changes the policy meanwhile."""
     client = session.client("lambda")
     planned: Any = plan.prior_state["Statements"]
     for statement in planned:
@@ -88,7 +88,7 @@ def apply(plan: Plan, session: Session) -> Change:
 
 
 def undo(change: Change, session: Session) -> None:
-    """Add the statements again, but those that are there."""
+    """Add the statements again, except for those that exist."""
     client: Any = session.client("lambda")
     removed: Any = change.prior_state["Statements"]
     for statement in removed:
@@ -100,7 +100,7 @@ def undo(change: Change, session: Session) -> None:
 
 
 def _policy(function: str, session: Session) -> tuple[Sequence[Statement], str]:
-    """Return a function's statements and their revision; none where it, or its policy, does not exist."""
+    """Return a function's statements and their revision; none if it, or its policy, doesn't exist."""
     try:
         found = session.client("lambda").get_policy(FunctionName=function)
     except ClientError as error:
@@ -111,9 +111,9 @@ def _policy(function: str, session: Session) -> tuple[Sequence[Statement], str]:
 
 
 def _is_public(statement: Statement) -> bool:
-    """Tell whether everybody may do it, or Amazon S3 on behalf of any account.
+    """Return whether a statement allows everybody, or Amazon S3 on behalf of any account.
 
-    A bucket's ARN does not say whose it is, and a deleted bucket's name is free for others to take.
+    A bucket's ARN doesn't contain its account, and others can take the name of a deleted bucket.
     """
     if statement["Effect"] != "Allow":
         return False
@@ -135,7 +135,7 @@ def _conditions(statement: Statement) -> Iterator[tuple[str, str]]:
             if parameter is None or operator not in _OPERATORS or not isinstance(value, str):
                 raise CannotRemediateError(
                     f"The statement {statement['Sid']} has the condition {operator} {key}, which"
-                    " AddPermission cannot bring back. Look at the policy and remove manually what is public."
+                    " AddPermission can't restore. Check the policy, and remove what is public manually."
                 )
             yield parameter, value
 

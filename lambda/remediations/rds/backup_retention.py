@@ -1,7 +1,7 @@
-"""What the remediations of clusters' backup retention have in common. Their runbooks differ by name only.
+"""What the remediations of clusters' backup retention share. Their runbooks differ only by name.
 
 Each of these runbooks checks the engine, waits until the cluster is available, sets the days, and verifies
-that they are set. The wait may take an hour, for which a Lambda function has no time.
+that they are set. The wait can take an hour, which is longer than a Lambda function runs.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
     from securityhub.events import Finding
 
-# Both are what the runbooks take; the least is also what the controls ask for unless they were customized.
+# What the runbooks accept. The minimum is also what the controls require unless they're customized.
 _LEAST_DAYS: Final = 7
 _MOST_DAYS: Final = 35
 _CONTROL_PARAMETER: Final = "minimumBackupRetentionPeriod"
 
 
 def plan_retention(finding: Finding, session: Session, types: Collection[str], *, engine: str) -> Plan:
-    """Read how long the backups of a cluster are kept.
+    """Read how long the backups of a cluster are retained.
 
     Args:
-        finding: What names the cluster, and for a customized control the days that it asks for.
+        finding: Names the cluster and, for a customized control, the required days.
         session: Credentials of its account, and its Region.
         types: ASFF types; `AwsRdsDbCluster`.
-        engine: What RDS calls the engine whose clusters the runbook changes, such as `docdb`.
+        engine: The engine whose clusters the runbook changes, as Amazon RDS names it, such as `docdb`.
     """
     resource = resource_of(finding, types)
     place = {"DBClusterIdentifier": identifier_of(finding, resource)}
@@ -47,7 +47,7 @@ def plan_retention(finding: Finding, session: Session, types: Collection[str], *
     wanted, days = _wanted_days(finding), cluster["BackupRetentionPeriod"]
     return Plan(
         resource=resource.id,
-        description=f"Keep backups for {wanted} days instead of {days}"
+        description=f"Retain backups for {wanted} days instead of {days}"
         if days < wanted
         else f"Backups are already retained for {days} days",
         prior_state={
@@ -61,13 +61,13 @@ def plan_retention(finding: Finding, session: Session, types: Collection[str], *
 
 
 def apply_retention(plan: Plan, session: Session, *, runbook: str, cluster_parameter: str) -> Change:
-    """Let the runbook set the days.
+    """Have the runbook set the days.
 
     Args:
         plan: What `plan_retention` returned.
         session: Credentials of the cluster's account, and its Region.
         runbook: The runbook for the cluster's engine.
-        cluster_parameter: What that runbook calls the cluster's resource ID.
+        cluster_parameter: The runbook's parameter for the cluster's resource ID.
     """
     parameters = {
         cluster_parameter: str(plan.prior_state["DbClusterResourceId"]),
@@ -82,7 +82,7 @@ def apply_retention(plan: Plan, session: Session, *, runbook: str, cluster_param
 
 
 def undo_retention(change: Change, session: Session) -> None:
-    """Set the days as they were. RDS deletes the backups that are older than that."""
+    """Restore the days. Amazon RDS deletes the backups that are older."""
     client: Any = session.client("rds")
     kept = ("DBClusterIdentifier", "BackupRetentionPeriod")
     client.modify_db_cluster(**{name: change.prior_state[name] for name in kept})
@@ -96,6 +96,6 @@ def _wanted_days(finding: Finding) -> int:
             return int(text)
         case given:
             raise CannotRemediateError(
-                f"The finding's control has {_CONTROL_PARAMETER} {given!r}, but the runbook takes one number "
-                f"from {_LEAST_DAYS} to {_MOST_DAYS}. Remediate the finding manually."
+                f"The finding's control has {_CONTROL_PARAMETER} {given!r}, but the runbook accepts one "
+                f"number from {_LEAST_DAYS} to {_MOST_DAYS}. Remediate the finding manually."
             )

@@ -1,4 +1,4 @@
-"""What the remediations of Amazon RDS have in common: whose ARN it is, and what RDS says of it."""
+"""What the remediations for Amazon RDS share: the identifier in an ARN, and the resource's description."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _GONE: Final = ("DBInstanceNotFound", "DBClusterNotFoundFault")
 
 
 def identifier_of(finding: Finding, resource: Resource) -> str:
-    """Return by which identifier RDS knows a resource of the account and Region of its finding.
+    """Return the identifier in Amazon RDS of a resource in its finding's account and Region.
 
-    It is all that follows the type in the ARN, colons included: `awsbackup:job-1` is a snapshot's.
+    It's everything that follows the type in the ARN, including colons, as in `awsbackup:job-1` of a snapshot.
 
     Raises:
-        CannotRemediateError: The resource's ID is no such ARN.
+        CannotRemediateError: The resource's ID isn't such an ARN.
     """
     kind = _TYPES_IN_ARN[str(resource.type)]
     place = f"rds:{finding.region}:{finding.aws_account_id}:{kind}"
@@ -45,7 +45,7 @@ def identifier_of(finding: Finding, resource: Resource) -> str:
 
 
 def describe(place: Mapping[str, str], session: Session) -> Mapping[str, Any] | None:
-    """Return what RDS says of an instance or cluster, or None where it is gone.
+    """Return an instance or cluster as Amazon RDS describes it, or None if it's gone.
 
     Args:
         place: `DBInstanceIdentifier` or `DBClusterIdentifier`, and its value.

@@ -1,4 +1,4 @@
-"""Keeps the backups of an Amazon Neptune cluster as long as the control asks, by a runbook.
+"""Retains the backups of an Amazon Neptune cluster as long as the control requires, with a runbook.
 
 Source: https://docs.aws.amazon.com/securityhub/latest/userguide/neptune-controls.html#neptune-5
 Source: https://docs.aws.amazon.com/systems-manager-automation-runbooks/latest/userguide/AWS-EnableNeptuneDbBackupRetentionPeriod.html
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 CONTROL_IDS: Final = ("Neptune.5",)
 RESOURCE_TYPES: Final = ("AwsRdsDbCluster",)
 DESCRIPTION: Final = (
-    "Keeps the backups of an Amazon Neptune cluster for 7 days, or as long as a customized control asks"
+    "Retains the backups of an Amazon Neptune cluster for 7 days, or as long as a customized control requires"
 )
-# Findings are about any cluster, therefore the wildcards.
+# Wildcards, because findings can be about any cluster.
 STATEMENTS: Final = (
     {
         "Action": ("rds:DescribeDBClusters",),
@@ -35,7 +35,7 @@ UNDO_STATEMENTS: Final = (
     },
 )
 RUNBOOK: Final = "AWS-EnableNeptuneDbBackupRetentionPeriod"
-# Its page also names actions that begin with `neptune:`. IAM has none: these requests are requests of RDS.
+# Its page also names actions that begin with `neptune:`. IAM has none: these are requests to Amazon RDS.
 RUNBOOK_STATEMENTS: Final = (
     {
         "Action": ("rds:DescribeDBClusters", "rds:ModifyDBCluster"),
@@ -45,15 +45,15 @@ RUNBOOK_STATEMENTS: Final = (
 
 
 def plan(finding: Finding, session: Session) -> Plan:
-    """Read how long the backups are kept."""
+    """Read how long the backups are retained."""
     return plan_retention(finding, session, RESOURCE_TYPES, engine="neptune")
 
 
 def apply(plan: Plan, session: Session) -> Change:
-    """Let the runbook wait until the cluster is available, set the days and verify them."""
+    """Have the runbook wait until the cluster is available, set the days, and verify them."""
     return apply_retention(plan, session, runbook=RUNBOOK, cluster_parameter="DbClusterResourceId")
 
 
 def undo(change: Change, session: Session) -> None:
-    """Set the days as they were. The backups that are older are deleted."""
+    """Restore the days. Older backups are deleted."""
     undo_retention(change, session)

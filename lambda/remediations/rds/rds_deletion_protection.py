@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CONTROL_IDS: Final = ("RDS.7", "RDS.8")
 RESOURCE_TYPES: Final = ("AwsRdsDbCluster", "AwsRdsDbInstance")
 DESCRIPTION: Final = "Turns on deletion protection of a DB instance or DB cluster"
-# Findings are about any instance and any cluster, therefore the wildcards.
+# Wildcards, because findings can be about any instance and any cluster.
 STATEMENTS: Final = (
     {
         "Action": ("rds:DescribeDBInstances", "rds:ModifyDBInstance"),
@@ -80,7 +80,7 @@ def apply(plan: Plan, session: Session) -> Change:
 
 
 def undo(change: Change, session: Session) -> None:
-    """Turn it off again. Nothing is deleted by that."""
+    """Turn it off again. This deletes nothing."""
     _modify(change.prior_state, session)
 
 
@@ -96,8 +96,8 @@ def _must_stand_alone(described: Mapping[str, Any]) -> None:
 def _modify(state: Mapping[str, object], session: Session) -> None:
     """Modify an instance or cluster.
 
-    Without ApplyImmediately: the setting takes effect at once anyway, while it would bring forward, and
-    perhaps with an outage, whatever else awaits the maintenance window.
+    ApplyImmediately isn't set: this setting takes effect immediately anyway, but everything else that is
+    pending until the maintenance window would, too, perhaps with an outage.
     """
     client: Any = session.client("rds")
     modify = client.modify_db_cluster if "DBClusterIdentifier" in state else client.modify_db_instance

@@ -1,4 +1,4 @@
-"""Gives a DB instance a standby in a second Availability Zone, by a runbook.
+"""Adds a standby in a second Availability Zone to a DB instance, with a runbook.
 
 Source: https://docs.aws.amazon.com/securityhub/latest/userguide/rds-controls.html#rds-5
 Source: https://docs.aws.amazon.com/systems-manager-automation-runbooks/latest/userguide/automation-aws-multi-az-rds.html
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 CONTROL_IDS: Final = ("RDS.5",)
 RESOURCE_TYPES: Final = ("AwsRdsDbInstance",)
-DESCRIPTION: Final = "Gives a DB instance a standby in a second Availability Zone, in its maintenance window"
-# Findings are about any instance, therefore the wildcards.
+DESCRIPTION: Final = (
+    "Adds a standby in a second Availability Zone to a DB instance, in its maintenance window"
+)
+# Wildcards, because findings can be about any instance.
 STATEMENTS: Final = (
     {
         "Action": ("rds:DescribeDBInstances",),
@@ -70,10 +72,10 @@ def plan(finding: Finding, session: Session) -> Plan:
 
 
 def apply(plan: Plan, session: Session) -> Change:
-    """Let the runbook check that the instance is available, turn it on and verify that.
+    """Have the runbook check that the instance is available, turn it on, and verify that.
 
-    Without ApplyImmediately, which would bring forward, perhaps with an outage, whatever else awaits the
-    maintenance window.
+    ApplyImmediately isn't set: it would also apply everything else that is pending until the maintenance
+    window, perhaps with an outage.
     """
     resource_id = str(plan.prior_state["DbiResourceId"])
     execution = run_runbook(RUNBOOK, plan, session, parameters={"DbiResourceId": resource_id})
@@ -85,7 +87,7 @@ def apply(plan: Plan, session: Session) -> Change:
 
 
 def undo(change: Change, session: Session) -> None:
-    """Turn it off again, also where it still awaits the maintenance window."""
+    """Turn it off again, even if it's still pending until the maintenance window."""
     client: Any = session.client("rds")
     client.modify_db_instance(
         DBInstanceIdentifier=change.prior_state["DBInstanceIdentifier"], MultiAZ=change.prior_state["MultiAZ"]

@@ -1,4 +1,4 @@
-"""Makes a snapshot of a DB instance or DB cluster private; accounts that it is shared with by ID keep it.
+"""Makes a snapshot of a DB instance or DB cluster private. Accounts that it's shared with by ID keep access.
 
 Source: https://docs.aws.amazon.com/securityhub/latest/userguide/rds-controls.html#rds-1
 Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ShareSnapshot.html
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 CONTROL_IDS: Final = ("RDS.1",)
 RESOURCE_TYPES: Final = ("AwsRdsDbClusterSnapshot", "AwsRdsDbSnapshot")
-DESCRIPTION: Final = "Stops sharing a DB snapshot or DB cluster snapshot with everybody"
-# Findings are about any snapshot, therefore the wildcards.
+DESCRIPTION: Final = "Stops sharing a DB snapshot or DB cluster snapshot publicly"
+# Wildcards, because findings can be about any snapshot.
 STATEMENTS: Final = (
     {
         "Action": ("rds:DescribeDBSnapshotAttributes", "rds:ModifyDBSnapshotAttribute"),
@@ -49,20 +49,20 @@ _IDENTIFIERS: Final = {
     "AwsRdsDbSnapshot": "DBSnapshotIdentifier",
 }
 _GONE: Final = ("DBSnapshotNotFound", "DBClusterSnapshotNotFoundFault")
-# The attribute that lists who may copy or restore a snapshot, and the value for everybody.
+# The attribute that lists who can copy or restore a snapshot, and the value for everybody.
 _ATTRIBUTE: Final = "restore"
 _EVERYBODY: Final = "all"
 
 
 def plan(finding: Finding, session: Session) -> Plan:
-    """Read whom the snapshot is shared with."""
+    """Read with whom the snapshot is shared."""
     resource = resource_of(finding, RESOURCE_TYPES)
     place = {_IDENTIFIERS[str(resource.type)]: identifier_of(finding, resource)}
     shared_with = _shared_with(place, session)
     if shared_with is None:
         return Plan.gone(resource.id, "The snapshot")
     if _EVERYBODY not in shared_with:
-        return Plan.nothing(resource.id, "The snapshot is not shared with everybody")
+        return Plan.nothing(resource.id, "The snapshot isn't shared with everybody")
     return Plan(
         resource=resource.id,
         description="Stop sharing the snapshot with everybody",
@@ -72,7 +72,7 @@ def plan(finding: Finding, session: Session) -> Plan:
 
 
 def apply(plan: Plan, session: Session) -> Change:
-    """Take everybody off the list. What others copied or restored meanwhile stays theirs."""
+    """Remove everybody from the list. Others keep what they have copied or restored."""
     _modify(plan.prior_state, session, ValuesToRemove=[_EVERYBODY])
     return plan.done()
 

@@ -1,7 +1,7 @@
 """Settings of a DB instance that are on or off.
 
-Without ApplyImmediately: these settings take effect at once anyway, while it would bring forward, and perhaps
-with an outage, whatever else awaits the maintenance window.
+ApplyImmediately isn't set: these settings take effect immediately anyway, but everything else that is pending
+until the maintenance window would, too, perhaps with an outage.
 
 Source: https://docs.aws.amazon.com/securityhub/latest/userguide/rds-controls.html#rds-2
 Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_VPC.WorkingWithRDSInstanceinaVPC.html
@@ -17,11 +17,11 @@ from remediations.switch import Row
 
 SWITCHES: Final[tuple[Row, ...]] = (
     {
-        # Who connects over the internet loses the connection; the instance does not restart.
+        # Clients that connect over the internet lose the connection. The instance doesn't restart.
         "name": "rds_instance_public_access",
         "control_ids": ("RDS.2",),
         "resource_types": ("AwsRdsDbInstance",),
-        "description": "Turns off public accessibility of a DB instance, so that its name resolves to a "
+        "description": "Turns off public access to a DB instance, so that its name resolves to a "
         "private address",
         "service": "rds",
         "resource": "arn:${Partition}:rds:${Region}:${Account}:db:*",
@@ -43,7 +43,7 @@ SWITCHES: Final[tuple[Row, ...]] = (
         "already": "PubliclyAccessible is already off",
     },
     {
-        # Nothing is upgraded before the next maintenance window. Undoing it reverts no upgrade.
+        # Nothing is upgraded before the next maintenance window. An undo reverts no upgrade.
         "name": "rds_minor_version_upgrade",
         "control_ids": ("RDS.13",),
         "resource_types": ("AwsRdsDbInstance",),

@@ -1,4 +1,4 @@
-"""What the remediations of Amazon S3 have in common: which bucket a finding is about."""
+"""What the remediations for Amazon S3 share: which bucket a finding is about."""
 
 from __future__ import annotations
 

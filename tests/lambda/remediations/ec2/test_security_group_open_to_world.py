@@ -168,7 +168,7 @@ def test_nothing_is_needed_for_a_group_that_is_gone(member, control):
 @pytest.mark.parametrize("group", ["*", "sg-*", "vpc-0abc"])
 def test_what_is_not_a_group_is_refused(member, new_group, group):
     new_group(SSH)
-    with pytest.raises(CannotRemediateError, match="does not end in the ID of a security group"):
+    with pytest.raises(CannotRemediateError, match="doesn't end in the ID of a security group"):
         plan(finding_about(member, group, "EC2.13"), member.session)
 
 

@@ -21,7 +21,7 @@ def days(rds):
 
 
 def test_a_plan_changes_nothing(member, rds, finding):
-    assert plan(finding, member.session).description == "Keep backups for 7 days instead of 2"
+    assert plan(finding, member.session).description == "Retain backups for 7 days instead of 2"
     assert days(rds) == 2
 
 

@@ -45,7 +45,7 @@ def executions(ssm):
 
 def test_a_plan_changes_nothing_and_starts_nothing(member, rds, ssm, finding):
     made = plan(finding, member.session)
-    assert (made.is_needed, made.description) == (True, "Keep backups for 7 days instead of 1")
+    assert (made.is_needed, made.description) == (True, "Retain backups for 7 days instead of 1")
     assert days(rds) == 1
     assert executions(ssm) == []
 
@@ -57,7 +57,7 @@ def test_the_runbook_sets_the_days_and_undoing_restores_them(member, rds, ssm, f
     (execution,) = executions(ssm)
     assert execution["AutomationExecutionStatus"] == "Success"
     assert change.description == (
-        f"Keep backups for 7 days instead of 1 by {RUNBOOK}, execution {execution['AutomationExecutionId']}"
+        f"Retain backups for 7 days instead of 1 by {RUNBOOK}, execution {execution['AutomationExecutionId']}"
     )
     undo(change, member.session)
     assert days(rds) == 1
@@ -77,7 +77,7 @@ def test_the_days_that_a_customized_control_asks_for_are_set(member, rds, custom
 
 
 def test_a_customized_control_without_a_value_asks_for_the_default(member, customized):
-    assert plan(customized([]), member.session).description == "Keep backups for 7 days instead of 1"
+    assert plan(customized([]), member.session).description == "Retain backups for 7 days instead of 1"
 
 
 @pytest.mark.parametrize("value", [["36"], ["6"], ["many"], ["7", "8"]])

@@ -86,7 +86,7 @@ def test_sharing_with_an_account_needs_nothing(member, snapshot):
     finding, _, share, _ = snapshot
     share(PARTNER)
     made = plan(finding, member.session)
-    assert (made.is_needed, made.description) == (False, "The snapshot is not shared with everybody")
+    assert (made.is_needed, made.description) == (False, "The snapshot isn't shared with everybody")
 
 
 def test_nothing_is_needed_for_a_snapshot_that_is_gone(member, snapshot):
