@@ -38,7 +38,6 @@ UNDO_STATEMENTS: Final = (
 _KEY: Final = re.compile(
     r"(arn:aws[a-z-]*:kms:[^:]+:[0-9]{12}:key/)?([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})"
 )
-_GOING: Final = ("PendingDeletion", "PendingReplicaDeletion")
 _ROTATABLE: Final = {"KeyState": "Enabled", "KeySpec": "SYMMETRIC_DEFAULT", "Origin": "AWS_KMS"}
 
 
@@ -51,9 +50,9 @@ def plan(finding: Finding, session: Session) -> Plan:
         key: Any = client.describe_key(KeyId=resource.id)["KeyMetadata"]
     except client.exceptions.NotFoundException:
         return Plan.gone(resource.id, "The key")
-    if key["KeyState"] in _GOING:
-        return Plan.nothing(resource.id, "The key is about to be deleted")
-    # KMS doesn't return the rotation status of a key that it can't rotate.
+    # KMS doesn't return the rotation status of a key that it can't rotate. One that is pending deletion is
+    # among them: it settles nothing, because the deletion can be canceled.
+    # https://docs.aws.amazon.com/kms/latest/developerguide/deleting-keys.html
     _check_that_it_rotates(key)
     if client.get_key_rotation_status(KeyId=resource.id)["KeyRotationEnabled"]:
         return Plan.nothing(resource.id, "Rotation of the key is already on")

@@ -180,6 +180,6 @@ def test_a_resource_without_an_account_is_refused():
     plan = Plan(resource="shop", description="", prior_state={}, is_needed=True)
     with (
         waiting_for_runbooks(role="Role", seconds=0),
-        pytest.raises(ValueError, match="'shop' is no ARN that has an account"),
+        pytest.raises(ValueError, match="'shop' isn't an ARN with an account"),
     ):
         run_runbook(NAME, plan, Automation("Success"), parameters={})

@@ -127,7 +127,7 @@ ROLE = {"PrincipalType": "AssumedRole", "PrincipalName": "app"}
         (
             "ASIAIOSFODNN7EXAMPLE",
             ROLE,
-            "of app is temporary and cannot be deactivated. Revoke the sessions of",
+            "of app is temporary and can't be deactivated. Revoke the sessions of",
         ),
         (
             "ASIAIOSFODNN7EXAMPLE",
@@ -136,8 +136,16 @@ ROLE = {"PrincipalType": "AssumedRole", "PrincipalName": "app"}
         ),
         ("AKIAIOSFODNN7EXAMPLE", {"PrincipalType": "Root"}, "is the root user's"),
         ("GeneratedFindingAccessKeyId", {}, "must end in the ID of an access key"),
-        ("AKIAIOSFODNN7EXAMPLE", {"PrincipalName": ""}, "does not say in PrincipalName whose access key"),
-        ("AKIAIOSFODNN7EXAMPLE", {"PrincipalName": 7}, "does not say in PrincipalName whose access key"),
+        (
+            "AKIAIOSFODNN7EXAMPLE",
+            {"PrincipalName": ""},
+            "PrincipalName in the finding doesn't say whose access key",
+        ),
+        (
+            "AKIAIOSFODNN7EXAMPLE",
+            {"PrincipalName": 7},
+            "PrincipalName in the finding doesn't say whose access key",
+        ),
     ],
 )
 def test_what_cannot_be_deactivated_is_refused_with_what_to_do(member, key, details, message):
@@ -156,7 +164,7 @@ def test_details_that_are_not_as_documented_are_none(member, resources):
         "AWS::IAM::AccessKey:AKIAIOSFODNN7EXAMPLE",
         raw={"Resources": resources},
     )
-    with pytest.raises(CannotRemediateError, match="does not say in PrincipalName"):
+    with pytest.raises(CannotRemediateError, match="PrincipalName in the finding doesn't say"):
         plan(finding, member.session)
 
 

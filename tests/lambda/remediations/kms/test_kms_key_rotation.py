@@ -40,10 +40,10 @@ def test_a_plan_changes_nothing(member, kms, key):
     assert not rotates(kms, key)
 
 
-def test_nothing_is_needed_for_a_key_that_is_about_to_be_deleted(member, kms, key):
+def test_a_key_that_is_pending_deletion_is_refused_because_the_deletion_can_be_canceled(member, kms, key):
     kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
-    made = plan(finding_about(member, key), member.session)
-    assert (made.is_needed, made.description) == (False, "The key is about to be deleted")
+    with pytest.raises(CannotRemediateError, match="KeyState is Enabled only; this one's is PendingDeletion"):
+        plan(finding_about(member, key), member.session)
 
 
 def test_nothing_is_needed_for_a_key_that_is_gone(member):

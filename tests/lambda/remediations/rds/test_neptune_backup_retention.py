@@ -82,7 +82,7 @@ def test_a_customized_control_without_a_value_asks_for_the_default(member, custo
 
 @pytest.mark.parametrize("value", [["36"], ["6"], ["many"], ["7", "8"]])
 def test_days_that_the_runbook_does_not_take_are_refused(member, customized, value):
-    with pytest.raises(CannotRemediateError, match="takes one number from 7 to 35"):
+    with pytest.raises(CannotRemediateError, match="accepts one number from 7 to 35"):
         plan(customized(value), member.session)
 
 
