@@ -15,6 +15,7 @@ service, is a dict of:
 - `at`: the keys and indexes that lead to the value in the answer. An index into an empty list means that the
   resource is gone.
 - `gone`: the error codes that mean the same, and what kind of resource it is, such as `The subnet`.
+  Empty if a resource that isn't found can live on under another name.
 - `wanted`, `other`: the two values, each with the operation that sets it, and its arguments.
 - `plan`, `already`: the descriptions if the value is the other, and if it's as wanted.
 
@@ -86,7 +87,7 @@ class _Switch:
         identifier = self._identifier(resource, finding)
         value = self._read(identifier, session)
         if value is _GONE:
-            return Plan.gone(resource, self._row["gone"][1])
+            return self._gone(resource)
         wanted, other = self._row["wanted"][0], self._row["other"][0]
         # A response can leave out what is off. Only an explicit value counts as off if off is wanted.
         if value is None and isinstance(wanted, bool):
@@ -114,6 +115,15 @@ class _Switch:
     def undo(self, change: Change, session: Session) -> None:
         """Set the other value again."""
         self._write("other", change.prior_state, session)
+
+    def _gone(self, resource: str) -> Plan:
+        what = self._row["gone"][1]
+        if not what:
+            raise CannotRemediateError(
+                f"{resource} was not found. It was deleted, or renamed. If it was renamed, remediate it "
+                "manually; if it was deleted, suppress the finding."
+            )
+        return Plan.gone(resource, what)
 
     def _identifier(self, resource: str, finding: Finding) -> str:
         if not self._form:

@@ -37,8 +37,6 @@ def plan_retention(finding: Finding, session: Session, types: Collection[str], *
     resource = resource_of(finding, types)
     place = {"DBClusterIdentifier": identifier_of(finding, resource)}
     cluster = describe(place, session)
-    if cluster is None:
-        return Plan.gone(resource.id, "The cluster")
     if cluster["Engine"] != engine:
         raise CannotRemediateError(
             f"The cluster's engine is {cluster['Engine']}, but the control is about {engine}. "

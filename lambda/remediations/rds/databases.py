@@ -21,7 +21,7 @@ _TYPES_IN_ARN: Final = {
     "AwsRdsDbInstance": "db",
     "AwsRdsDbSnapshot": "snapshot",
 }
-_GONE: Final = ("DBInstanceNotFound", "DBClusterNotFoundFault")
+_NOT_FOUND: Final = ("DBInstanceNotFound", "DBClusterNotFoundFault")
 
 
 def identifier_of(finding: Finding, resource: Resource) -> str:
@@ -44,21 +44,34 @@ def identifier_of(finding: Finding, resource: Resource) -> str:
     return found[1]
 
 
-def describe(place: Mapping[str, str], session: Session) -> Mapping[str, Any] | None:
-    """Return an instance or cluster as Amazon RDS describes it, or None if it's gone.
+def describe(place: Mapping[str, str], session: Session) -> Mapping[str, Any]:
+    """Return an instance or cluster as Amazon RDS describes it.
+
+    One that isn't found can have been deleted, or renamed, and then lives on as it was.
+
+    Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_RenameInstance.html
 
     Args:
         place: `DBInstanceIdentifier` or `DBClusterIdentifier`, and its value.
         session: Credentials of its account, and its Region.
+
+    Raises:
+        CannotRemediateError: There is none of that name.
     """
     client: Any = session.client("rds")
+    found: list[Mapping[str, Any]] = []
     try:
         if "DBClusterIdentifier" in place:
-            clusters: list[Mapping[str, Any]] = client.describe_db_clusters(**place)["DBClusters"]
-            return next(iter(clusters), None)
-        instances: list[Mapping[str, Any]] = client.describe_db_instances(**place)["DBInstances"]
-        return next(iter(instances), None)
+            found = client.describe_db_clusters(**place)["DBClusters"]
+        else:
+            found = client.describe_db_instances(**place)["DBInstances"]
     except ClientError as error:
-        if error.response["Error"]["Code"] in _GONE:
-            return None
-        raise
+        if error.response["Error"]["Code"] not in _NOT_FOUND:
+            raise
+    if not found:
+        (name,) = place.values()
+        raise CannotRemediateError(
+            f"There is no database {name}: it was deleted, or renamed. If it was renamed, remediate it "
+            "manually; if it was deleted, suppress the finding."
+        )
+    return found[0]

@@ -60,8 +60,6 @@ def plan(finding: Finding, session: Session) -> Plan:
     resource = resource_of(finding, (_TYPES[control],))
     place = {_IDENTIFIERS[_TYPES[control]]: identifier_of(finding, resource)}
     described = describe(place, session)
-    if described is None:
-        return Plan.gone(resource.id, "The database")
     if described.get(_SETTING):
         return Plan.nothing(resource.id, f"{_SETTING} is already on")
     _must_stand_alone(described)

@@ -50,8 +50,6 @@ def plan(finding: Finding, session: Session) -> Plan:
     resource = resource_of(finding, RESOURCE_TYPES)
     place = {"DBInstanceIdentifier": identifier_of(finding, resource)}
     instance = describe(place, session)
-    if instance is None:
-        return Plan.gone(resource.id, "The database")
     if instance.get("MultiAZ"):
         return Plan.nothing(resource.id, "The instance is already a Multi-AZ deployment")
     if instance.get("PendingModifiedValues", {}).get("MultiAZ"):

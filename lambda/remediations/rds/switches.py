@@ -36,7 +36,9 @@ SWITCHES: Final[tuple[Row, ...]] = (
             "arn:${Partition}:rds:${Region}:${Account}:db:*",
         ),
         "at": ("DBInstances", 0, "PubliclyAccessible"),
-        "gone": (("DBInstanceNotFound",), "The database"),
+        # An instance that isn't found can have been renamed, and then lives on as it was.
+        # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_RenameInstance.html
+        "gone": (("DBInstanceNotFound",), ""),
         "wanted": (False, "ModifyDBInstance", {"DBInstanceIdentifier": "{id}", "PubliclyAccessible": False}),
         "other": (True, "ModifyDBInstance", {"DBInstanceIdentifier": "{id}", "PubliclyAccessible": True}),
         "plan": "Turn off PubliclyAccessible",
@@ -62,7 +64,9 @@ SWITCHES: Final[tuple[Row, ...]] = (
             "arn:${Partition}:rds:${Region}:${Account}:db:*",
         ),
         "at": ("DBInstances", 0, "AutoMinorVersionUpgrade"),
-        "gone": (("DBInstanceNotFound",), "The database"),
+        # An instance that isn't found can have been renamed, and then lives on as it was.
+        # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_RenameInstance.html
+        "gone": (("DBInstanceNotFound",), ""),
         "wanted": (
             True,
             "ModifyDBInstance",

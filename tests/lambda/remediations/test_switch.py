@@ -67,6 +67,13 @@ def test_an_empty_list_on_the_way_to_the_value_means_that_the_resource_is_gone(a
         made.plan(finding("i-0123456789abcdef0"), session(answer))
 
 
+def test_what_can_live_on_under_another_name_is_not_gone_because_it_is_not_found():
+    (made,) = remediations_of([{**ROW, "gone": ((), "")}])
+    arn = "arn:aws:ec2:eu-west-1:444455556666:instance/i-0123456789abcdef0"
+    with pytest.raises(CannotRemediateError, match="It was deleted, or renamed"):
+        made.plan(finding(arn), session({"Reservations": []}))
+
+
 def test_a_value_that_is_neither_is_left_to_a_person():
     (made,) = remediations_of([ROW])
     with pytest.raises(

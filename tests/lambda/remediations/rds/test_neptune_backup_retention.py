@@ -149,9 +149,10 @@ def test_without_the_role_nothing_is_started(member, ssm, finding):
     assert executions(ssm) == []
 
 
-def test_nothing_is_needed_for_a_cluster_that_is_gone(member, rds, finding):
+def test_a_cluster_that_is_not_found_is_not_settled_because_it_can_have_been_renamed(member, rds, finding):
     rds.delete_db_cluster(**PLACE, SkipFinalSnapshot=True)
-    assert not plan(finding, member.session).is_needed
+    with pytest.raises(CannotRemediateError, match="There is no database"):
+        plan(finding, member.session)
 
 
 def test_a_cluster_of_another_engine_is_refused(member, rds):

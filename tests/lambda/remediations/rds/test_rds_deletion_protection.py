@@ -63,11 +63,11 @@ def test_a_second_time_nothing_is_needed(member, subject):
     assert (made.is_needed, made.description) == (False, "DeletionProtection is already on")
 
 
-def test_nothing_is_needed_for_what_is_gone(member, subject):
+def test_a_database_that_is_not_found_is_not_settled_because_it_can_have_been_renamed(member, subject):
     finding, _, delete = subject
     delete()
-    made = plan(finding, member.session)
-    assert (made.is_needed, made.description) == (False, "The database no longer exists")
+    with pytest.raises(CannotRemediateError, match="There is no database"):
+        plan(finding, member.session)
 
 
 @pytest.mark.usefixtures("cluster")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
+from remediations.contract import CannotRemediateError
 from remediations.registry import all_remediations
 
 SWITCH = all_remediations()["rds_instance_public_access"]
@@ -46,10 +47,10 @@ def test_a_change_that_awaits_the_maintenance_window_goes_on_waiting(member, rds
     assert shop(rds)["PendingModifiedValues"] == {"DBInstanceClass": "db.m5.large"}
 
 
-def test_nothing_is_needed_for_an_instance_that_is_gone(member, rds, finding):
+def test_an_instance_that_is_not_found_is_not_settled_because_it_can_have_been_renamed(member, rds, finding):
     rds.delete_db_instance(DBInstanceIdentifier="shop", SkipFinalSnapshot=True)
-    made = plan(finding, member.session)
-    assert (made.is_needed, made.description) == (False, "The database no longer exists")
+    with pytest.raises(CannotRemediateError, match="was deleted, or renamed"):
+        plan(finding, member.session)
 
 
 def test_a_refusal_is_not_taken_for_an_absence(member, finding):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from remediations.contract import CannotRemediateError
 from remediations.registry import all_remediations
 
 SWITCH = all_remediations()["rds_minor_version_upgrade"]
@@ -39,9 +40,10 @@ def test_a_second_time_nothing_is_needed(member, finding):
     assert (made.is_needed, made.description) == (False, "AutoMinorVersionUpgrade is already on")
 
 
-def test_nothing_is_needed_for_an_instance_that_is_gone(member, rds, finding):
+def test_an_instance_that_is_not_found_is_not_settled_because_it_can_have_been_renamed(member, rds, finding):
     rds.delete_db_instance(DBInstanceIdentifier="shop", SkipFinalSnapshot=True)
-    assert not plan(finding, member.session).is_needed
+    with pytest.raises(CannotRemediateError, match="was deleted, or renamed"):
+        plan(finding, member.session)
 
 
 def test_the_statements_are_what_it_takes(prove_statements, finding):

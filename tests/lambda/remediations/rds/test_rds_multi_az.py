@@ -77,9 +77,10 @@ def test_without_one_action_of_its_role_the_runbook_fails(member, rds, finding, 
     assert multi_az(rds) == (False, False)
 
 
-def test_nothing_is_needed_for_an_instance_that_is_gone(member, rds, finding):
+def test_an_instance_that_is_not_found_is_not_settled_because_it_can_have_been_renamed(member, rds, finding):
     rds.delete_db_instance(**PLACE, SkipFinalSnapshot=True)
-    assert not plan(finding, member.session).is_needed
+    with pytest.raises(CannotRemediateError, match="There is no database"):
+        plan(finding, member.session)
 
 
 def test_an_instance_of_a_cluster_is_refused_and_the_cluster_named(member, rds):
