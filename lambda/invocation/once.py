@@ -156,6 +156,14 @@ class RememberedWork:
         for lease in self._leases:
             lease.confirm()
 
+    def let_lapse(self) -> None:
+        """Keep the lease on the work in progress until it lapses if the work fails.
+
+        It's for a step whose outcome is unknown, and of which nothing is to be seen at once.
+        """
+        for lease in self._leases:
+            lease.let_lapse()
+
     def forget(self, key: Mapping[str, str]) -> None:
         """Let completed work be done again. Nothing happens if it was never done.
 
@@ -182,6 +190,7 @@ class Lease:
         self._clock = clock
         self._attempt = uuid.uuid4().hex
         self._ends = 0.0
+        self._lapses = False
 
     def claim(self) -> Record | None:
         """Take the lease, or return what prevents it."""
@@ -227,8 +236,14 @@ class Lease:
         if not self._store.complete(self._key, attempt=self._attempt, result=result, expires=expires):
             raise WorkInProgressError("Another invocation has taken over. Try again when it has ended.")
 
+    def let_lapse(self) -> None:
+        """Let the lease lapse instead of giving it up."""
+        self._lapses = True
+
     def release(self) -> None:
         """Give up the lease. If that fails, it lapses."""
+        if self._lapses:
+            return
         try:
             self._store.release(self._key, attempt=self._attempt)
         except Exception as error:  # noqa: BLE001 - what the work raised matters more; the lease lapses

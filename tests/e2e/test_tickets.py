@@ -226,17 +226,17 @@ def test_tickets_beyond_the_limit_are_held_back_and_opened_when_it_allows(app, v
     app.wait_until(lambda: queued(app) == 0, what="the last message")
 
 
-def test_while_a_tracker_is_down_the_other_has_its_tickets_and_no_finding_is_lost(app, vendors):
-    findings = [finding_of(f"down-{number}") for number in range(2)]
+def test_while_a_tracker_refuses_tickets_the_other_has_its_own_and_no_finding_is_lost(app, vendors):
+    findings = [finding_of(f"refused-{number}") for number in range(2)]
     import_findings(app, findings)
     before = len(vendors.server("pagerduty").incidents)
-    vendors.jira.fail(500, times=1_000, methods=("POST",))
+    vendors.jira.fail(403, times=1_000, methods=("POST",))
     try:
         answer = press(app, "OpenTicket", findings)
     finally:
         vendors.jira.recover()
     assert answer.function_error == "Unhandled"
-    assert "Jira did not open the ticket: HTTP 500" in answer.payload["errorMessage"]
+    assert "Jira did not open the ticket: HTTP 403" in answer.payload["errorMessage"]
     assert len(vendors.server("pagerduty").incidents) == before + 2
     for finding in findings:
         assert issues(vendors, finding) == []

@@ -43,7 +43,12 @@ class TrackerError(Exception):
     """A request to a tracker failed.
 
     The message says what the tracker answered and what to do. It never contains a credential.
+
+    Attributes:
+        is_refusal: Whether the tracker refused the request, so that it surely wasn't carried out.
     """
+
+    is_refusal = False
 
 
 class Tracker(Protocol):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, NoReturn, TypeVar
 
-from functions.tickets.contract import Ticket, Tracker
+from functions.tickets.contract import Draft, Ticket, Tracker, TrackerError
 from functions.tickets.entry import (
     ChangedMeanwhileError,
     Entry,
@@ -197,10 +197,20 @@ class _Run:
             ticket = self._ask(tracker, lambda: tracker.find(draft, entry.since))
         if ticket is None and step is not Step.GIVE_UP:
             self.services.once.confirm()
-            ticket = self._ask(tracker, lambda: tracker.open(draft))
+            ticket = self._ask(tracker, lambda: self._open_once(tracker, draft))
         settled = opened(entry, ticket) if ticket else given_up(entry, sighting)
         tickets.save(finding, tracker.name, settled, replacing=entry)
         return {"ticket": ticket.id if ticket else None}
+
+    def _open_once(self, tracker: Tracker, draft: Draft) -> Ticket:
+        try:
+            return tracker.open(draft)
+        except TrackerError as error:
+            if not error.is_refusal:
+                # The ticket might be open, and some trackers' searches don't find it for some seconds.
+                # Another event for the finding would open a second one.
+                self.services.once.let_lapse()
+            raise
 
     def _require_limit(self, sighting: Sighting, tracker: Tracker, entry: Entry | None) -> None:
         """Hold the ticket back unless an analyst asked for it or the limit allows one more."""

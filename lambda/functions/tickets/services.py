@@ -49,6 +49,9 @@ class Once(Protocol):
     def confirm(self) -> None:
         """Raise an error if another invocation might have taken over the work in progress."""
 
+    def let_lapse(self) -> None:
+        """Let no other invocation take over the work in progress for some time, even if it fails."""
+
 
 class Limits(Protocol):
     """Limits the tickets that are opened without a press."""

@@ -261,6 +261,19 @@ def test_work_inside_work_confirms_both_leases(renewals, memory_store):
         renewals.once.run(KEY, outer)
 
 
+def test_work_that_fails_with_an_unknown_outcome_keeps_its_lease_until_that_lapses(once, memory_store):
+    def work():
+        once.let_lapse()
+        raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        once.run(KEY, work)
+    with pytest.raises(WorkInProgressError):
+        once.run(KEY, dict)
+    memory_store.seconds += LEASE_SECONDS + 1
+    assert once.run(KEY, dict) == ({}, False)
+
+
 def test_outside_of_work_there_is_nothing_to_confirm(once):
     once.run(KEY, done)
     once.confirm()

@@ -88,6 +88,11 @@ class CallFailedError(TrackerError):
 
     def __init__(self, message: str, failure: Failure) -> None:
         self.failure = failure
+        # After an error of the server or of a gateway, the request might have been carried out.
+        self.is_refusal = (
+            failure.status is not None
+            and HTTPStatus.BAD_REQUEST <= failure.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        )
         super().__init__(message)
 
 

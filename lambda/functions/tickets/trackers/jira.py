@@ -128,8 +128,9 @@ class Jira:
     def find(self, draft: Draft, since: datetime) -> Ticket | None:  # noqa: ARG002 - see below
         """Return the issue that has the draft's key as a label.
 
-        Jira's search might not find an issue for some seconds after its creation. Lambda and SQS wait longer
-        than that before they retry. `since` isn't used, because Jira interprets it in the user's time zone.
+        Jira's search might not find an issue for some seconds after its creation. An attempt that failed or
+        was interrupted keeps its lease for longer than that. `since` isn't used, because Jira interprets it
+        in the user's time zone.
         """
         jql = f'project = "{self._project}" AND labels = "{draft.key}" ORDER BY created ASC'
         ids = self._calls("look for the ticket", lambda site: site.search(jql))

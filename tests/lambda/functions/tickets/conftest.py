@@ -98,11 +98,12 @@ class Issue:
     key: str
     finding_id: str
     earlier: Ticket | None
+    opened: float
     is_open: bool = True
 
 
 class MemoryTracker:
-    """A tracker.
+    """A tracker, whose search finds a ticket half a minute after it was opened.
 
     Attributes:
         is_down: whether every call fails.
@@ -112,9 +113,9 @@ class MemoryTracker:
         reasons: the reasons of resolutions, oldest first.
     """
 
-    def __init__(self, name, checkpoint):
+    def __init__(self, name, checkpoint, store):
         self.name = name
-        self.checkpoint = checkpoint
+        self.checkpoint, self.store = checkpoint, store
         self.is_down = self.answers_late = False
         self.issues = {}
         self.calls, self.reasons = [], []
@@ -122,14 +123,15 @@ class MemoryTracker:
     def find(self, draft, since):
         self._called("find")
         assert since <= datetime.now(UTC)
-        return next((self._ticket(id_) for id_, one in self.issues.items() if one.key == draft.key), None)
+        indexed = {id_: one for id_, one in self.issues.items() if self.store.seconds - one.opened >= 30}
+        return next((self._ticket(id_) for id_, one in indexed.items() if one.key == draft.key), None)
 
     def open(self, draft):
         self._called("open")
         assert 0 < len(draft.key) <= 64
         assert draft.earlier is None or not self.issues[draft.earlier.id].is_open
         id_ = f"{self.name.upper()}-{len(self.issues) + 1}"
-        self.issues[id_] = Issue(draft.key, draft.finding.id, draft.earlier)
+        self.issues[id_] = Issue(draft.key, draft.finding.id, draft.earlier, self.store.seconds)
         self.checkpoint()
         if self.answers_late:
             raise TrackerError(f"{self.name} did not answer in time.")
@@ -148,7 +150,9 @@ class MemoryTracker:
         self.checkpoint()
         self.calls.append(name)
         if self.is_down:
-            raise TrackerError(f"{self.name} answered 500.")
+            error = TrackerError(f"{self.name} answered 429.")
+            error.is_refusal = True
+            raise error
 
     def _ticket(self, id_):
         return Ticket(id=id_, link=f"https://{self.name.lower()}.example.com/{id_}")
@@ -187,7 +191,7 @@ class World:
         self.store.items.clear()
         self.tickets = MemoryTickets(self.checkpoint)
         self.limits = MemoryLimits(self.checkpoint)
-        self.trackers = tuple(MemoryTracker(name, self.checkpoint) for name in ("Jira", "Slack"))
+        self.trackers = tuple(MemoryTracker(name, self.checkpoint, self.store) for name in ("Jira", "Slack"))
         self._seconds = itertools.count()
         self.latest = START
         self._numbers = itertools.count(1)
@@ -353,6 +357,7 @@ class World:
     def look_again(self, **invocation):
         """Run the function on the next hour's event, and return what became of the findings."""
         invocation = Invocation(request_id="request-hourly", function_arn=FUNCTION_ARN, **invocation)
+        self.store.seconds += 3600
         return look_again(
             self.tickets,
             services=self.services(),
@@ -384,6 +389,8 @@ class World:
         self._until_death, self._until_intrusion, self._intrude = death_after, intrusion_after, intrude
         delivery = (event["id"], event.get("rule"))
         is_late = delivery in self.tried
+        if is_late:
+            self.store.seconds += 60  # the least time after which a retry comes
         self.tried.add(delivery)
         try:
             summary = self.handle(event, is_late=is_late)

@@ -150,7 +150,7 @@ def test_what_failed_is_in_the_log(handler, imported, lambda_context, world, log
     handler.handle(batch(json.dumps(imported("A"))), lambda_context)
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     (line,) = [line for line in lines if line["message"] == "Tickets incomplete"]
-    assert line["summary"]["findings"][0]["failures"] == {"Jira": "TrackerError: Jira answered 500"}
+    assert line["summary"]["findings"][0]["failures"] == {"Jira": "TrackerError: Jira answered 429"}
 
 
 def test_held_back_tickets_are_in_the_log_line_that_the_alarm_counts_and_opened_by_the_hourly_event(

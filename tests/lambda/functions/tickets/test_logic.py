@@ -323,7 +323,7 @@ def test_a_tracker_that_is_down_keeps_no_other_from_its_ticket_and_gets_its_own_
     jira.is_down = True
     world.import_finding("A")
     first = world.queue[0]
-    assert world.deliver(first).failures == ["A: Jira: TrackerError: Jira answered 500"]
+    assert world.deliver(first).failures == ["A: Jira: TrackerError: Jira answered 429"]
     assert world.open_issues("A") == ["SLACK-1"]
     assert world.findings["A"]["UserDefinedFields"]["Tickets"].startswith("Slack SLACK-1")
     assert first in world.queue
@@ -362,6 +362,19 @@ def test_a_ticket_whose_answer_was_lost_is_found_and_not_opened_again(world, jir
     world.deliver_all()
     assert world.open_issues("A") == ["JIRA-1", "SLACK-1"]
     assert jira.calls == ["open", "find"]
+
+
+def test_a_copy_of_the_event_opens_no_second_ticket_while_the_search_does_not_find_the_first(world, jira):
+    world.import_finding("A")
+    first, copy = world.queue[0], {**world.queue[0], "id": "copy"}
+    jira.answers_late = True
+    assert "in time" in str(world.deliver(first).failures)
+    jira.answers_late = False
+    (failure,) = (one for one in world.deliver(copy).failures if "Jira" in one)
+    assert "Another invocation is working on it" in failure
+    world.store.seconds += LEASE_SECONDS + 1
+    world.deliver_all()
+    assert list(jira.issues) == ["JIRA-1"]
 
 
 def test_a_ticket_is_not_searched_for_before_the_first_attempt(ticketed):
@@ -631,7 +644,7 @@ def test_the_error_names_every_failure(world, jira):
     jira.is_down = True
     world.import_finding("A")
     error = TicketsIncompleteError(world.deliver(world.queue[0]))
-    assert str(error) == "1 failure(s). A: Jira: TrackerError: Jira answered 500"
+    assert str(error) == "1 failure(s). A: Jira: TrackerError: Jira answered 429"
 
 
 def test_the_answer_says_which_tickets_there_are(world):
