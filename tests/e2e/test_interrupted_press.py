@@ -183,7 +183,9 @@ def test_a_press_that_is_killed_anywhere_is_finished_by_the_first_retry(aws, cal
         assert not subnet.assigns
         found = stored(aws, subnet.finding)
         assert found["Workflow"]["Status"] == "RESOLVED"
-        assert found["Note"]["Text"].startswith(MOMENTS[moment])
+        note = found["Note"]["Text"]
+        assert note.startswith(MOMENTS[moment])
+        assert '"MapPublicIpOnLaunch":true' in note, "the state before is not told"
 
     undone = press_each("UndoRemediation")
 
