@@ -64,6 +64,8 @@ def described(value: object, name: str) -> str:
 def _text_of(value: object, *, hide: bool) -> str:
     if value is None or isinstance(value, bool | int | float):
         return repr(value)
+    if isinstance(value, Enum):
+        return f"{_name_of(type(value))}.{value.name}"
     if isinstance(value, str | bytes | list | tuple | dict | set | frozenset) and not hide:
         text = _REPR.repr(value)
         if "\n" not in text and " object at 0x" not in text:

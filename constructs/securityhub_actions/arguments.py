@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
 from functools import cache, wraps
 from typing import Annotated, Any, Final, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -92,11 +93,13 @@ def require(name: str, value: object, hint: object) -> None:
 
 def _advice(name: str, hint: object, value: object) -> str:
     """What to do about a mistake that is easily made, with a leading space."""
+    lists = [one for one in (hint, *get_args(hint)) if get_origin(one) is Sequence]
+    if lists and isinstance(value, Iterable) and not isinstance(value, str | bytes | bytearray | Mapping):
+        return f" Convert it to a list: {name}=list(...)."
     if isinstance(value, type):
         return f" Create an instance: {value.__name__}(...)."
     if hasattr(type(value), "resolve") and hasattr(type(value), "creation_stack"):
         return " Encode the token with Token.as_string, Token.as_number, or Token.as_list."
-    lists = [one for one in (hint, *get_args(hint)) if get_origin(one) is Sequence]
     if any(next(_wrong(name, value, get_args(one)[0]), None) is None for one in lists):
         return f" Put it in a list: {name}=[...]."
     return ""
@@ -155,6 +158,8 @@ def _fits(value: object, hint: Any) -> bool:  # noqa: ANN401 - an annotation
         return is_number or is_number_token(value)
     if getattr(hint, "_is_protocol", False):
         return _implements(value, hint)
+    if isinstance(value, str) and issubclass(hint, StrEnum):
+        return value in set(hint)  # the members are strings themselves, so their values are as good
     return isinstance(value, hint)
 
 

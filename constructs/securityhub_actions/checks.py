@@ -11,17 +11,23 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import jsii
 from aws_cdk import Stack, Token
 from constructs import IConstruct, IValidation
 
-from securityhub_actions.tokens import is_number_token
+from securityhub_actions.tokens import is_number_token, is_token
 
 MAX_ACTION_NAME_LENGTH: Final = 20
 MAX_TARGETS_PER_RULE: Final = 5
 MAX_EVENT_PATTERN_LENGTH: Final = 2048
+MAX_EVENT_PATTERN_QUOTA: Final = 4096
+"""The longest event pattern that PutRule accepts, whatever the quota of the account is.
+
+Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html
+"""
 EVENT_PATTERN_QUOTA: Final = "securityhub-actions:eventPatternQuota"
 """The context value with the size of event patterns, for accounts in which the quota was increased."""
 
@@ -100,20 +106,27 @@ def event_pattern_errors(scope: IConstruct, pattern: Mapping[str, Any]) -> list[
 
 def _length_errors(scope: IConstruct, pattern: Mapping[str, Any]) -> list[str]:
     quota = scope.node.try_get_context(EVENT_PATTERN_QUOTA)
-    if quota is not None and not re.fullmatch(r"[1-9][0-9]{3,5}", str(quota)):
+    if quota is not None and not (
+        re.fullmatch(r"[1-9][0-9]{3}", str(quota)) and int(quota) <= MAX_EVENT_PATTERN_QUOTA
+    ):
         return [
             f"The context value {EVENT_PATTERN_QUOTA!r} is {quota!r}. Specify the number of characters that "
-            "your quota allows, such as 4096."
+            f"your quota allows, up to {MAX_EVENT_PATTERN_QUOTA}, the most that EventBridge accepts."
         ]
     allowed = MAX_EVENT_PATTERN_LENGTH if quota is None else int(quota)
     length = known_length(Stack.of(scope).resolve(pattern))
     if length <= allowed:
         return []
-    return [
+    error = (
         f"The event pattern of {scope.node.path} has {length} characters. EventBridge allows {allowed}. "
-        "Split the rule in two, or filter on fewer values. If the quota 'Event pattern size' was increased "
-        f"for your account and Region, set the context value {EVENT_PATTERN_QUOTA!r} to it."
-    ]
+        "Split the rule in two, or filter on fewer values."
+    )
+    if length <= MAX_EVENT_PATTERN_QUOTA:
+        error += (
+            " If the quota 'Event pattern size' was increased for your account and Region, set the context "
+            f"value {EVENT_PATTERN_QUOTA!r} to it."
+        )
+    return [error]
 
 
 def _number_errors(scope: IConstruct, pattern: object) -> list[str]:
@@ -147,17 +160,32 @@ class Validation:
         return self._errors()
 
 
-def share_environment(one: IConstruct, other: IConstruct) -> bool | None:
-    """Whether two constructs are deployed to the same account and Region; None if that isn't known."""
-    if environment_of(one) == environment_of(other):
-        return True
-    stacks = [Stack.of(one), Stack.of(other)]
-    pairs = zip(*((stack.account, stack.region) for stack in stacks), strict=True)
-    differ = any(
-        here != there and not Token.is_unresolved(here) and not Token.is_unresolved(there)
-        for here, there in pairs
-    )
-    return False if differ else None
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a construct is: its outermost stack, its path in that stack, its account, and its Region."""
+
+    stack: str
+    path: str
+    account: str
+    region: str
+
+    @classmethod
+    def of(cls, construct: IConstruct) -> Location:
+        """Determine the location of a construct."""
+        stack = Stack.of(construct)
+        outermost = _outermost(stack).node.path
+        path = construct.node.path.removeprefix(outermost)
+        return cls(stack=outermost, path=path, account=stack.account, region=stack.region)
+
+    def shares_environment(self, other: Location) -> bool | None:
+        """Whether both are deployed to the same account and Region; None if that isn't known."""
+        if self.stack == other.stack:
+            return True
+        pairs = ((self.account, other.account), (self.region, other.region))
+        known = [pair for pair in pairs if not is_token(list(pair))]
+        if any(here != there for here, there in known):
+            return False
+        return True if len(known) == len(pairs) else None
 
 
 def environment_of(construct: IConstruct) -> str:
@@ -168,6 +196,10 @@ def environment_of(construct: IConstruct) -> str:
     stack = Stack.of(construct)
     if not Token.is_unresolved(stack.account) and not Token.is_unresolved(stack.region):
         return f"account {stack.account} and Region {stack.region}"
+    return f"the account and Region of stack {_outermost(stack).node.path}"
+
+
+def _outermost(stack: Stack) -> Stack:
     while stack.nested_stack_parent is not None:
         stack = stack.nested_stack_parent
-    return f"the account and Region of stack {stack.node.path}"
+    return stack

@@ -7,7 +7,7 @@ You can acknowledge each warning on its rule:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -15,7 +15,7 @@ import jsii
 from aws_cdk import Annotations, Aspects, IAspect, Stack
 from constructs import IConstruct
 
-from securityhub_actions.checks import share_environment
+from securityhub_actions.checks import Location
 from securityhub_actions.filters import FindingFilter, OcsfFindingFilter
 from securityhub_actions.filters.overlap import Overlap, overlap_of
 from securityhub_actions.patterns import EventPattern, subsumes
@@ -39,6 +39,7 @@ class _FilteredRule:
 
     def __init__(self, rule: IConstruct, findings: FindingFilter | OcsfFindingFilter) -> None:
         self.rule = rule
+        self.location = Location.of(rule)
         self.findings = findings
         self.pattern = EventPattern.parse(findings.to_event_pattern())
         self.unreachable_reason = findings.unreachable_reason()
@@ -82,14 +83,24 @@ class _FilteredRule:
     def _overlaps(self) -> Iterator[tuple[_FilteredRule, Overlap]]:
         """The later rules that can match the same finding in the same account and Region, each pair once."""
         rules = _rules_of_app[self.rule.node.root]
+        own_paths = {rule.location.path for rule in rules if rule.location.stack == self.location.stack}
         for other in rules[rules.index(self) + 1 :]:
             if (
                 type(other.findings) is type(self.findings)
-                and share_environment(self.rule, other.rule) is not False
+                and self._can_meet(other, own_paths)
                 and not other.unreachable_reason
                 and (overlap := overlap_of(self.findings, other.findings))
             ):
                 yield other, overlap
+
+    def _can_meet(self, other: _FilteredRule, own_paths: Set[str]) -> bool:
+        """Whether both rules can be in the same account and Region.
+
+        A stack that has a rule at the same path is a copy, such as for another account, unless both are known
+        to be in the same account and Region. Within one copy, the rule at that path is compared.
+        """
+        shared = self.location.shares_environment(other.location)
+        return other.location.path not in own_paths if shared is None else shared
 
     def _told(self, other: _FilteredRule, overlap: Overlap) -> str:
         """What is proven as a fact, and the rest as a possibility."""
@@ -99,7 +110,7 @@ class _FilteredRule:
         else:
             example = json.dumps(readable(Stack.of(self.rule).resolve(overlap.example)), ensure_ascii=False)
             told = f"a finding such as {example} matches {both}, and goes to both."
-        if share_environment(self.rule, other.rule) is None:
+        if self.location.shares_environment(other.location) is None:
             return f"If their stacks are deployed to the same account and Region, {told}"
         return told[0].upper() + told[1:]
 

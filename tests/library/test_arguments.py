@@ -15,10 +15,12 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
+from aws_cdk.assertions import Template
 
 import securityhub_actions
 from securityhub_actions import (
     CustomAction,
+    CustomActionEvent,
     CustomActionRule,
     Delivery,
     FindingFilter,
@@ -186,12 +188,25 @@ def press(stack, queue, **settings):
         (
             {"events": "Security Hub Findings - Custom Action"},
             "events must be a list of which each item is CustomActionEvent.FINDINGS or "
-            "CustomActionEvent.INSIGHT_RESULTS, not 'Security Hub Findings - Custom Action'.",
+            "CustomActionEvent.INSIGHT_RESULTS, not 'Security Hub Findings - Custom Action'. "
+            "Put it in a list: events=[...].",
         ),
         (
             {"events": ["Security Hub Findings"]},
             "events[0] must be CustomActionEvent.FINDINGS or CustomActionEvent.INSIGHT_RESULTS, "
             "not 'Security Hub Findings'.",
+        ),
+        (
+            {"events": CustomActionEvent},
+            "events must be a list of which each item is CustomActionEvent.FINDINGS or "
+            "CustomActionEvent.INSIGHT_RESULTS, not the class CustomActionEvent itself. "
+            "Convert it to a list: events=list(...).",
+        ),
+        (
+            {"events": CustomActionEvent.FINDINGS},
+            "events must be a list of which each item is CustomActionEvent.FINDINGS or "
+            "CustomActionEvent.INSIGHT_RESULTS, not CustomActionEvent.FINDINGS. "
+            "Put it in a list: events=[...].",
         ),
         ({"action_id": 5}, "action_id must be a string or None, not 5."),
         ({"enabled": "yes"}, "enabled must be True or False, not 'yes'."),
@@ -224,6 +239,18 @@ def test_the_error_names_the_construct_that_was_given(queue):
 def test_a_single_target_belongs_into_a_list(stack, queue):
     with pytest.raises(ValueError, match=r"Put it in a list: targets=\[\.\.\.\]\.$"):
         press(stack, queue, targets=targets.SqsQueue(queue))
+
+
+@pytest.mark.parametrize("convert", [set, iter, lambda items: {items[0]: 1}.keys()])
+def test_what_can_become_a_list_belongs_into_one(stack, queue, convert):
+    with pytest.raises(ValueError, match=r"Convert it to a list: targets=list\(\.\.\.\)\.$"):
+        press(stack, queue, targets=convert([targets.SqsQueue(queue)]))
+
+
+def test_the_value_of_a_member_is_as_good_as_the_member(stack, queue):
+    press(stack, queue, events=["Security Hub Findings - Custom Action"])
+    (rule,) = Template.from_stack(stack).find_resources("AWS::Events::Rule").values()
+    assert rule["Properties"]["EventPattern"]["detail-type"] == ["Security Hub Findings - Custom Action"]
 
 
 def test_a_subscription_is_no_target_although_it_can_be_bound(stack, queue):

@@ -136,7 +136,7 @@ def listen_to_many_accounts(context):
     return stack
 
 
-@pytest.mark.parametrize("quota", [4096, "4096", 16_384])
+@pytest.mark.parametrize("quota", [4096, "4096", 4000])
 def test_a_longer_pattern_is_accepted_where_the_quota_was_increased(quota):
     stack = listen_to_many_accounts({"securityhub-actions:eventPatternQuota": quota})
     assert len(rule_of(stack)["EventPattern"]["detail"]["findings"]["AwsAccountId"]) == 140
@@ -147,10 +147,19 @@ def test_the_error_about_a_long_pattern_names_the_context_value():
         listen_to_many_accounts({}).node.root.synth()
 
 
-@pytest.mark.parametrize("quota", ["much", 0, -1, 2.5, True])
+@pytest.mark.parametrize("quota", ["much", "", 0, -1, 2.5, True, 4097, 16_384])
 def test_a_quota_that_is_no_number_of_characters_is_an_error(quota):
     stack = listen_to_many_accounts({"securityhub-actions:eventPatternQuota": quota})
     with pytest.raises(RuntimeError, match="Specify the number of characters that your quota allows"):
+        stack.node.root.synth()
+
+
+def test_no_quota_allows_a_pattern_that_the_api_does_not_accept():
+    accounts = FindingFilter(account_ids=[f"{number:012}" for number in range(300)])
+    stack = Stack(App(context={"securityhub-actions:eventPatternQuota": 4096}), "Stack")
+    inbox = targets.SqsQueue(sqs.Queue(stack, "Inbox", enforce_ssl=True))
+    ImportedFindingsRule(stack, "Findings", findings=accounts, targets=[inbox])
+    with pytest.raises(RuntimeError, match=r"EventBridge allows 4096\. .* fewer values\.$"):
         stack.node.root.synth()
 
 

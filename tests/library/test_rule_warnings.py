@@ -5,7 +5,16 @@ import re
 
 import pytest
 from aws_cdk import Annotations as CdkAnnotations
-from aws_cdk import App, Aws, CfnParameter, Environment, Stack, aws_events_targets
+from aws_cdk import (
+    App,
+    Aws,
+    CfnParameter,
+    Environment,
+    NestedStack,
+    Stack,
+    Stage,
+    aws_events_targets,
+)
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match
 from hypothesis import given
@@ -249,10 +258,24 @@ def test_a_severity_known_only_at_deployment_is_no_contradiction(stack):
 def test_rules_of_stacks_whose_environment_is_unknown_may_overlap(stack, environment):
     other = Stack(stack.node.root, "Other", env=environment)
     listen(stack, "Critical", FindingFilter(severity="CRITICAL"))
-    listen(other, "Critical", FindingFilter(severity="CRITICAL"))
+    listen(other, "OnCall", FindingFilter(severity="CRITICAL"))
     assert message_of(stack).startswith(
         "If their stacks are deployed to the same account and Region, a finding such as"
     )
+
+
+@pytest.mark.parametrize("in_stages", [False, True])
+def test_copies_of_a_stack_without_an_environment_do_not_overlap(in_stages):
+    app = App()
+    stacks = [
+        Stack(Stage(app, name) if in_stages else app, "Stack" if in_stages else name)
+        for name in ("Dev", "Test", "Prod")
+    ]
+    for stack in stacks:
+        listen(stack, "Critical", FindingFilter(severity="CRITICAL"))
+        listen(NestedStack(stack, "Nested"), "OnCall", FindingFilter(severity=["HIGH", "CRITICAL"]))
+    for stack in stacks:
+        assert warnings(stack) == [(f"/{stack.node.path}/Critical", OVERLAPPING)]
 
 
 def test_rules_of_an_unknown_account_in_two_regions_do_not_overlap(stack):

@@ -97,13 +97,13 @@ class PagerDuty(ApiDestination):
 
 def _alert(severity: PagerDutySeverity, event_action: PagerDutyEventAction, finding: FindingPaths) -> Json:
     return {
-        "event_action": event_action.value,
+        "event_action": event_action,
         "dedup_key": finding.finding_id,
         "client": "AWS Security Hub",
         "payload": {
             "summary": finding.title,
             "source": finding.account,
-            "severity": severity.value,
+            "severity": severity,
             "component": finding.resource,
             "class": finding.resource_type,
             "custom_details": {
