@@ -9,6 +9,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/python-handler.html
 from __future__ import annotations
 
 import ast
+import sys
 import zipfile
 from collections.abc import Iterable, Iterator
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -24,6 +25,8 @@ _Place = Path | zipfile.Path
 """A file or folder of the code, which is a folder or a .zip file."""
 _COMPILED: Final = (".pyc", *EXTENSION_SUFFIXES)
 _EVERYTHING: Final = "*"
+_RUNTIME: Final[tuple[int, int]] = (3, 13)
+"""The version of Python that runs the functions."""
 _INLINE: Final = "inline code is the module index"
 
 # Functions that share a code object share the asset, which only the first of them has as its child.
@@ -102,16 +105,18 @@ def _missing_below(root: _Place, names: list[str], function: str, *, has_layers:
     file = "/".join(names)
     for candidate in (place / module / "__init__.py", place / f"{module}.py"):
         if candidate.is_file():
-            return _missing_in(candidate.read_text(encoding="utf-8"), function, f"{file}.py")
+            return _missing_in(candidate.read_bytes(), function, f"{file}.py")
     is_compiled = any((place / f"{module}{suffix}").is_file() for suffix in _COMPILED)
     may_be_in_layer = has_layers and not folders
     return None if is_compiled or may_be_in_layer else f"the code has no file {file}.py"
 
 
-def _missing_in(source: str, function: str, file: str) -> str | None:
+def _missing_in(source: str | bytes, function: str, file: str) -> str | None:
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError) as error:
+        if sys.version_info < _RUNTIME:
+            return None  # it may be syntax that only the runtime knows
         return f"{file} is not valid Python ({error})"
     names = set(_names_of(tree.body))
     if names & {function, _EVERYTHING, "__getattr__"}:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import zipfile
 
 import pytest
@@ -7,7 +8,7 @@ from aws_cdk import App, Aws, Duration, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 
-from securityhub_actions import LoggedFunction
+from securityhub_actions import LoggedFunction, handler_check
 
 HANDLER = "def handle(event, context): ...\n"
 
@@ -113,12 +114,31 @@ def test_every_way_to_define_a_handler_is_known(stack, source):
     stack.node.root.synth()
 
 
+@pytest.mark.parametrize("runtime", [(3, 0), (99, 0)])
+def test_invalid_syntax_is_an_error_unless_the_runtime_may_know_it(stack, monkeypatch, runtime):
+    monkeypatch.setattr(handler_check, "_RUNTIME", runtime)
+    declare(stack, "index.handle", lambda_.Code.from_inline("def handle(:"))
+    if runtime > sys.version_info:
+        stack.node.root.synth()
+    else:
+        with pytest.raises(RuntimeError, match=r"index\.py is not valid Python"):
+            stack.node.root.synth()
+
+
+@pytest.mark.parametrize(
+    "source", [b"\xef\xbb\xbfdef handle(): ...", b"# coding: latin-1\n# \xe9\ndef handle(): ..."]
+)
+def test_the_encoding_of_a_module_is_the_one_that_it_declares(stack, tmp_path, source):
+    (tmp_path / "index.py").write_bytes(source)
+    declare(stack, "index.handle", lambda_.Code.from_asset(str(tmp_path)))
+    stack.node.root.synth()
+
+
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
         ("def other():\n    def handle(): ...", "index.py has no function 'handle'"),
         ("print(handle)", "index.py has no function 'handle'"),
-        ("def handle(:", "index.py is not valid Python"),
     ],
 )
 def test_inline_code_without_the_handler_is_an_error(stack, source, reason):
