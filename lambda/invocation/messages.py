@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from invocation.clients import create_client
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+# A message that another invocation is in the way of is received after 20, 60, and 180 seconds, and then 9
+# minutes, which is longer than an invocation can be in the way, before it goes to the dead-letter queue.
+_FIRST_DELAY_SECONDS: Final = 20
+_DELAY_FACTOR: Final = 3
+
+logger = logging.getLogger(__name__)
+
+
+class IncompleteError(Exception):
+    """A message failed, at least in part.
+
+    Attributes:
+        is_busy: Whether the only reason is that other invocations are working on the same. The message is
+            then retried soon, instead of after the visibility timeout of the queue.
+    """
+
+    is_busy: bool = False
 
 
 def work_on_messages(
@@ -34,8 +55,32 @@ def work_on_messages(
     )
 
     def handle_message(record: SQSRecord) -> None:
-        work(json.loads(record.body), record)
+        try:
+            work(json.loads(record.body), record)
+        except IncompleteError as error:
+            if error.is_busy:
+                _return_soon(record)
+            raise
 
     # A new processor each time, because it keeps the failures of its last batch.
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     return dict(process_partial_response(batch, handle_message, processor, context))
+
+
+def _return_soon(record: SQSRecord) -> None:
+    """Shorten the visibility timeout of a message.
+
+    Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
+    """
+    *_, account, name = record.event_source_arn.split(":")
+    received = int(record.attributes.approximate_receive_count or 1)
+    try:
+        sqs = create_client("sqs")
+        url = sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
+        sqs.change_message_visibility(
+            QueueUrl=url,
+            ReceiptHandle=record.receipt_handle,
+            VisibilityTimeout=_FIRST_DELAY_SECONDS * _DELAY_FACTOR ** (received - 1),
+        )
+    except Exception as error:  # noqa: BLE001 - the message is retried in any case, only later
+        logger.warning("The message is retried only after the queue's visibility timeout: %s", error)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, NotRequired, TypedDict
 
+from invocation.messages import IncompleteError
 from securityhub.events import Finding, FindingsEvent, MalformedItem
 from securityhub.findings.updates import MAX_NOTE_CHARACTERS, asked_by, truncate
 
@@ -247,6 +248,12 @@ class Summary:
             *(f"{item.id or f'finding number {item.index}'}: {item.reason}" for item in self.malformed),
         ]
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether the only reason for failures is that other invocations are working on the findings."""
+        failed = {report.outcome.status for report in self.reports} & {Status.FAILED, Status.BUSY}
+        return failed == {Status.BUSY} and not self.not_written and not self.malformed
+
     def to_json(self) -> dict[str, object]:
         """Return the summary as it appears in the function's response."""
         return {
@@ -256,7 +263,7 @@ class Summary:
         }
 
 
-class FindingsNotRemediatedError(Exception):
+class FindingsNotRemediatedError(IncompleteError):
     """Some findings of the event were not remediated, not reported on, or not readable; all others were.
 
     Raised last, so that the event is kept and retried. A retry does not repeat completed work.
@@ -267,6 +274,7 @@ class FindingsNotRemediatedError(Exception):
 
     def __init__(self, summary: Summary) -> None:
         self.summary = summary
+        self.is_busy = summary.is_busy
         failures = summary.failures
         super().__init__(f"{len(failures)} failure(s). " + " | ".join(failures))
 

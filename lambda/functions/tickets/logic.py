@@ -30,6 +30,7 @@ from functions.tickets.entry import (
 from functions.tickets.outcomes import HELD_BACK, Report, Summary
 from functions.tickets.services import Invocation, Services
 from functions.tickets.write_back import compose_note, fields_to_write, has_links, status_to_write
+from invocation.once import WorkInProgressError
 from securityhub.events import CustomActionEvent, Finding, FindingsEvent
 from securityhub.findings.turns import Update, write_in_turns
 from securityhub.findings.updates import FIELDS, distinct, with_earlier_note
@@ -118,28 +119,27 @@ class _Run:
     def report_of(self, finding: Finding) -> Report:
         """Handle one finding in all trackers, and report every failure."""
         tickets: dict[str, str] = {}
-        failures: dict[str, str] = {}
+        errors: dict[str, Exception] = {}
         try:
             sighting = self._sighting(finding)
             known = self.services.tickets.load_all(finding)
         except Exception as error:  # noqa: BLE001 - a failure must not affect other findings
-            failures[SECURITY_HUB] = f"{type(error).__name__}: {error}".rstrip(". ")
-            return Report(finding=finding, tickets=tickets, failures=failures)
+            return _report(finding, tickets, {SECURITY_HUB: error})
         if not known and not sighting.wants_ticket:
             # Anyone who can write to a finding can make it match a rule. Only the table knows its tickets.
-            return Report(finding=finding, tickets=tickets, failures=failures)
+            return _report(finding, tickets, errors)
         for tracker in self.services.trackers:
             try:
                 tickets[tracker.name] = _described(self._follow(_joining(sighting, tracker, known), tracker))
             except Exception as error:  # noqa: BLE001 - a failure must not affect other trackers
-                failures[tracker.name] = f"{type(error).__name__}: {error}".rstrip(". ")
+                errors[tracker.name] = error
         if _is_old(sighting, known):
-            return Report(finding=finding, tickets=tickets, failures=failures)
+            return _report(finding, tickets, errors)
         try:
             self._tell(sighting.finding)
         except Exception as error:  # noqa: BLE001 - as above
-            failures[SECURITY_HUB] = f"{type(error).__name__}: {error}".rstrip(". ")
-        return Report(finding=finding, tickets=tickets, failures=failures)
+            errors[SECURITY_HUB] = error
+        return _report(finding, tickets, errors)
 
     def _sighting(self, finding: Finding) -> Sighting:
         sighting = Sighting.of(finding, self.event, passes_filter=self.passes_filter, releases=self.releases)
@@ -359,3 +359,13 @@ def _described(entry: Entry | None) -> str:
     if entry is None or entry.ticket is None:
         return "none"
     return f"{entry.state} {entry.ticket.id} {entry.ticket.link}"
+
+
+def _report(finding: Finding, tickets: Mapping[str, str], errors: Mapping[str, Exception]) -> Report:
+    return Report(
+        finding=finding,
+        tickets=tickets,
+        failures={name: f"{type(error).__name__}: {error}".rstrip(". ") for name, error in errors.items()},
+        is_busy=bool(errors)
+        and all(isinstance(error, (WorkInProgressError, ChangedMeanwhileError)) for error in errors.values()),
+    )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Final
 
+from invocation.messages import IncompleteError
 from securityhub.events import Finding, MalformedItem
 
 HELD_BACK: Final = "held back"
@@ -19,11 +20,13 @@ class Report:
         finding: The finding.
         tickets: By tracker, `open SEC-12 https://...`, `resolved ...`, `held back`, or `none`.
         failures: The reasons for failures, by tracker, or by `Security Hub` if the finding wasn't updated.
+        is_busy: Whether the only reason is that other invocations are working on the finding.
     """
 
     finding: Finding
     tickets: Mapping[str, str]
     failures: Mapping[str, str]
+    is_busy: bool = False
 
     def to_json(self) -> dict[str, object]:
         """Return the report as it appears in the log and in the function's response."""
@@ -67,6 +70,12 @@ class Summary:
             *(f"{item.id or f'finding number {item.index}'}: {item.reason}" for item in self.malformed),
         ]
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether the only reason for failures is that other invocations are working on the findings."""
+        failed = [report for report in self.reports if report.failures]
+        return bool(failed) and not self.malformed and all(report.is_busy for report in failed)
+
     def to_json(self) -> dict[str, object]:
         """Return the summary as it appears in the function's response."""
         return {
@@ -75,7 +84,7 @@ class Summary:
         }
 
 
-class TicketsIncompleteError(Exception):
+class TicketsIncompleteError(IncompleteError):
     """Some findings lack tickets, weren't updated, or couldn't be read. All others were handled.
 
     It's raised last, so that the event is kept and retried. A retry doesn't repeat what was done.
@@ -86,5 +95,6 @@ class TicketsIncompleteError(Exception):
 
     def __init__(self, summary: Summary) -> None:
         self.summary = summary
+        self.is_busy = summary.is_busy
         failures = summary.failures
         super().__init__(f"{len(failures)} failure(s). " + " | ".join(failures))

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import json
 
-from invocation.messages import work_on_messages
+import pytest
+
+from invocation import messages
+from invocation.messages import IncompleteError, work_on_messages
 
 
 def batch(*bodies):
@@ -36,4 +39,76 @@ def test_a_body_that_is_no_json_fails_alone(lambda_context):
 
 def test_a_batch_of_which_all_fail_raises_nothing(lambda_context):
     answer = work_on_messages(batch("no json"), lambda_context, lambda *_: None)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "message-0"}]}
+
+
+QUEUE = "arn:aws:sqs:eu-west-1:111122223333:findings"
+
+
+class BusyError(IncompleteError):
+    is_busy = True
+
+
+class Queue:
+    """What the functions ask of SQS."""
+
+    def __init__(self, *, refuses=False):
+        self.refuses = refuses
+        self.changes = []
+
+    def get_queue_url(self, *, QueueName, QueueOwnerAWSAccountId):  # noqa: N803 - as boto3 has them
+        return {"QueueUrl": f"https://sqs.example/{QueueOwnerAWSAccountId}/{QueueName}"}
+
+    def change_message_visibility(self, **change):
+        if self.refuses:
+            raise RuntimeError("AccessDenied")
+        self.changes.append(change)
+
+
+def received(times):
+    """A batch of one message that has been received so often."""
+    event = batch("{}")
+    event["Records"][0] |= {
+        "eventSourceARN": QUEUE,
+        "receiptHandle": "handle",
+        "attributes": {"ApproximateReceiveCount": str(times)},
+    }
+    return event
+
+
+def failing(error):
+    def work(*_):
+        raise error
+
+    return work
+
+
+@pytest.mark.parametrize(("times", "seconds"), [(1, 20), (2, 60), (3, 180), (4, 540)])
+def test_a_message_that_another_invocation_is_in_the_way_of_returns_soon(
+    monkeypatch, lambda_context, times, seconds
+):
+    queue = Queue()
+    monkeypatch.setattr(messages, "create_client", {"sqs": queue}.__getitem__)
+    answer = work_on_messages(received(times), lambda_context, failing(BusyError("another is at it")))
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "message-0"}]}
+    assert queue.changes == [
+        {
+            "QueueUrl": "https://sqs.example/111122223333/findings",
+            "ReceiptHandle": "handle",
+            "VisibilityTimeout": seconds,
+        }
+    ]
+
+
+def test_a_message_that_failed_otherwise_returns_when_the_queue_says(monkeypatch, lambda_context):
+    queue = Queue()
+    monkeypatch.setattr(messages, "create_client", {"sqs": queue}.__getitem__)
+    for error in (IncompleteError("in part"), RuntimeError("whole")):
+        work_on_messages(received(1), lambda_context, failing(error))
+    assert queue.changes == []
+
+
+def test_a_queue_that_refuses_keeps_no_message(monkeypatch, lambda_context):
+    monkeypatch.setattr(messages, "create_client", {"sqs": Queue(refuses=True)}.__getitem__)
+    answer = work_on_messages(received(1), lambda_context, failing(BusyError("another is at it")))
     assert answer == {"batchItemFailures": [{"itemIdentifier": "message-0"}]}

@@ -208,8 +208,10 @@ def test_what_another_invocation_is_doing_is_tried_again_and_not_written_about(r
     assert meanwhile[0].failures == [
         "finding/0: Another invocation is working on it. Try again when it has ended"
     ]
+    assert meanwhile[0].is_busy
+    assert not run(event).is_busy
     assert world.applied == ["resource/0"]
-    assert [status for status, _ in world.notes["finding/0"]] == ["RESOLVED"]
+    assert [status for status, _ in world.notes["finding/0"]][:1] == ["RESOLVED"]
 
 
 def test_an_imported_finding_is_remediated_where_that_is_enabled(run, world, new_event):
@@ -337,6 +339,7 @@ def test_tags_that_could_not_be_read_this_time_fail_that_finding_alone(run, worl
     summary = run(new_event(2), resource_tags=tagged(deny={"keep": ["ANY"]}))
     assert statuses(summary) == [Status.FAILED, Status.APPLIED]
     assert summary.failures == ["finding/0: RuntimeError: Throttled"]
+    assert not summary.is_busy
     assert world.applied == ["resource/1"]
 
 

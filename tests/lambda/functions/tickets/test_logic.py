@@ -481,16 +481,18 @@ def test_a_second_invocation_that_wants_the_same_ticket_meanwhile_is_told_to_com
     world.import_finding("A")
     world.press("A")
     imported, pressed = world.queue
-    opened, failures = jira.open, []
+    opened, meanwhile = jira.open, []
 
     def open_slowly(draft):
         monkeypatch.setattr(jira, "open", opened)
-        failures.extend(world.handle(pressed).failures)
+        meanwhile.append(world.handle(pressed))
         return opened(draft)
 
     monkeypatch.setattr(jira, "open", open_slowly)
     world.deliver(imported)
-    assert failures[0].startswith("A: Jira: WorkInProgressError: ")
+    (summary,) = meanwhile
+    assert summary.failures[0].startswith("A: Jira: WorkInProgressError: ")
+    assert summary.is_busy
     world.deliver_all()
     assert world.open_issues("A") == ["JIRA-1", "SLACK-1"]
 
