@@ -206,32 +206,6 @@ class TestUpdate:
             **changes,
         )
 
-    def test_blank_entries_of_maps_are_stored(self, account):
-        other = {"Type": "Other", "Id": "x", "Details": {"Other": {"Version": ""}}}
-        account.imported(ProductFields={"aws/guardduty/service/additionalInfo/value": ""}, Resources=[other])
-        stored = account.stored()
-        assert stored["ProductFields"]["aws/guardduty/service/additionalInfo/value"] == ""
-        assert stored["Resources"] == [other]
-
-    def test_a_recommendation_of_512_characters_is_taken(self, account):
-        account.imported(Remediation={"Recommendation": {"Text": "x" * 512}})
-        assert len(account.stored()["Remediation"]["Recommendation"]["Text"]) == 512
-
-    def test_a_control_that_passes_is_resolved_and_one_that_fails_again_is_new(self, account):
-        control = {"ProductArn": f"arn:aws:securityhub:{REGION}::product/aws/securityhub"}
-        statuses = []
-        for day, status in enumerate(("PASSED", "FAILED", "PASSED"), start=1):
-            account.imported(**control, Compliance={"Status": status}, UpdatedAt=f"2026-01-0{day}T00:00:00Z")
-            statuses.append(account.stored()["Workflow"]["Status"])
-        assert statuses == ["RESOLVED", "NEW", "RESOLVED"]
-
-    def test_a_suppressed_control_stays_suppressed_when_it_passes(self, account):
-        control = {"ProductArn": f"arn:aws:securityhub:{REGION}::product/aws/securityhub"}
-        finding = account.imported(**control, Compliance={"Status": "FAILED"})
-        account.update(finding, Workflow={"Status": "SUPPRESSED"})
-        account.imported(**control, Compliance={"Status": "PASSED"}, UpdatedAt="2026-01-02T00:00:00Z")
-        assert account.stored()["Workflow"]["Status"] == "SUPPRESSED"
-
     def test_more_than_100_findings_are_refused(self, account):
         finding = account.imported()
         refused(
