@@ -6,9 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
-import boto3
 import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -44,6 +43,17 @@ def create_client(region: str) -> STSClient:
     """
     client: STSClient = clients.create_client("sts", region=region, read_seconds=_READ_SECONDS)
     return client
+
+
+class _ClientsOnly:
+    """The part of boto3's session that remediations use, without the time that importing boto3 takes."""
+
+    def __init__(self, core: botocore.session.Session, region: str) -> None:
+        self._core = core
+        self._region = region
+
+    def client(self, service_name: str, region_name: str | None = None) -> Any:  # noqa: ANN401 - as in boto3
+        return self._core.create_client(service_name, region_name=region_name or self._region)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,13 +142,10 @@ class MemberSessions:
         core = botocore.session.Session()
         core.register_component("data_loader", self._models)
         core.set_default_client_config(clients.client_config(read_seconds=_READ_SECONDS))
-        session = boto3.session.Session(
-            botocore_session=core,
-            region_name=region,
-            aws_access_key_id=credentials["AccessKeyId"],
-            aws_secret_access_key=credentials["SecretAccessKey"],
-            aws_session_token=credentials["SessionToken"],
+        core.set_credentials(
+            credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"]
         )
+        session = cast("Session", _ClientsOnly(core, region))
         return _Kept(session=session, expires=credentials["Expiration"])
 
 

@@ -68,8 +68,10 @@ def test_the_session_is_in_the_findings_account_and_region_and_names_action_and_
 ):
     answer(sts[1], RoleSessionName="Remediate-1")
     session = sessions.session(finding, "Remediate", POLICY)
-    assert session.region_name == "eu-central-1"
-    assert session.get_credentials().access_key == "ASIA0000000000000000"
+    sns = session.client("sns")
+    assert sns.meta.region_name == "eu-central-1"
+    assert "Credential=ASIA0000000000000000%2F" in sns.generate_presigned_url("list_topics")
+    assert session.client("sns", region_name="eu-west-1").meta.region_name == "eu-west-1"
 
 
 def test_it_asks_the_endpoint_of_its_own_region():
