@@ -1,1 +1,1 @@
-"""Lambda function that fixes, in the account and Region that a finding names, what the finding is about."""
+"""Lambda function that remediates findings in the account and Region that they name."""

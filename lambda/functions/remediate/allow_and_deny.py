@@ -1,4 +1,4 @@
-"""Which accounts and resources may be changed. Pure: who is where and carries what, others find out."""
+"""Which accounts and resources may be changed. Pure: other modules look up organizational units and tags."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _UNIT: Final = re.compile(r"ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}|r-[a-z0-9]{4,32}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountLists:
-    """The accounts in which something may be changed. One that is neither allowed nor denied is not touched.
+    """The accounts in which something may be changed. Others aren't changed.
 
     Attributes:
         allow: Account IDs, IDs of organizational units or of the root, which stand for every account anywhere
             below, or `ANY`.
-        deny: The same; it wins.
+        deny: The same. It takes precedence.
 
     Raises:
         ValueError: An entry is none of these.
@@ -41,7 +41,7 @@ class AccountLists:
                 )
 
     def refusal(self, account: str, containers_of: Callable[[str], Collection[str]]) -> str | None:
-        """Say why nothing may be changed in an account, or None where it may.
+        """Return why nothing may be changed in an account, or None if it may.
 
         Args:
             account: Its ID.
@@ -63,17 +63,17 @@ class AccountLists:
 
 
 class UnreadableTagsError(Exception):
-    """Whether a resource carries a tag can't be known, however often it is tried; the message says why."""
+    """There is no way to find out whether a resource has tags. The message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagLists:
-    """The resources that may be changed, by their tags. Keys and values are case-sensitive, as AWS's are.
+    """The resources that may be changed, by their tags. Keys and values are case-sensitive, as in AWS.
 
     Attributes:
         allow: Values by tag key, or `ANY`; with any entry, only a resource that carries one of these tags may
             be changed.
-        deny: The same for the resources that may not; it wins.
+        deny: The same for the resources that may not be changed. It takes precedence.
     """
 
     allow: Mapping[str, frozenset[str]]
@@ -81,13 +81,13 @@ class TagLists:
 
     @property
     def decide(self) -> bool:
-        """Whether tags matter at all."""
+        """Whether tags are checked at all."""
         return bool(self.allow or self.deny)
 
     def refusal(
         self, resource: str, tags: Mapping[str, str], *, reported: Mapping[str, str], undoes: bool
     ) -> str | None:
-        """Say why a resource may not be changed, or None where it may.
+        """Return why a resource may not be changed, or None if it may.
 
         Args:
             resource: Its ARN or ID.
@@ -104,7 +104,7 @@ class TagLists:
 
 
 def reported_tags(resource: str, finding: Finding) -> dict[str, str]:
-    """Return the tags of a resource that its finding holds; they are as old as the finding."""
+    """Return the tags of a resource that its finding contains. They are as old as the finding."""
     reported: dict[str, str] = {}
     resources = finding.raw.get("Resources")
     for one in resources if isinstance(resources, list) else []:

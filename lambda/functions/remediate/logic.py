@@ -34,7 +34,7 @@ from securityhub.findings.updates import distinct, with_earlier_note
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """What Lambda says about this invocation.
+    """Identifies this invocation.
 
     Attributes:
         request_id: Lambda's request ID.
@@ -66,11 +66,11 @@ def remediate_findings(
     Args:
         event: The findings: an analyst pressed a custom action on them, or they were imported.
         settings: What may be done.
-        services: The world outside.
+        services: Access to AWS.
         invocation: For the notes.
 
     Returns:
-        What became of every finding; the caller decides what a failure means.
+        The outcome for every finding. The caller decides what a failure means.
     """
     run = _Run(event=event, settings=settings, services=services, invocation=invocation)
     reports = tuple(
@@ -83,7 +83,7 @@ def remediate_findings(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """One event on its way."""
+    """The handling of one event."""
 
     event: FindingsEvent
     settings: Settings
@@ -109,7 +109,7 @@ class _Run:
         return UNDO if self.undoes else AUTOMATIC if self.action == AUTOMATIC else REMEDIATE
 
     def outcome_of(self, finding: Finding) -> Outcome:
-        """Do what is to be done about one finding, whatever happens."""
+        """Handle one finding, and report every failure."""
         return reported(lambda: self._outcome_of(finding), request_id=self.invocation.request_id)
 
     def _outcome_of(self, finding: Finding) -> Outcome:
@@ -158,7 +158,7 @@ class _Run:
         groups: dict[tuple[Status, str], list[Report]] = {}
         for report in reports:
             if report.outcome.status not in unwritten:
-                # The moments differ; whoever shares a note gets the first of them.
+                # The times differ. Findings that share a note get the first of them.
                 note = self._note(replace(report.outcome, time=""), report.finding)
                 groups.setdefault((report.outcome.status, note), []).append(report)
         return {finding: why for group in groups.values() for finding, why in self._write(group).items()}

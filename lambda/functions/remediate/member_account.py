@@ -1,4 +1,4 @@
-"""Sessions in the accounts of the findings, through the role that each member account has for that."""
+"""Sessions in the accounts of the findings, through the member role of each account."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
     from boto3.session import Session
     from mypy_boto3_sts.client import STSClient
 
-# The shortest that STS permits; one finding needs seconds.
+# The shortest that STS permits. One finding needs seconds.
 _SESSION_SECONDS: Final = 900
 _RENEWED_BEFORE: Final = timedelta(minutes=5)
 _MAX_SESSION_NAME_CHARACTERS: Final = 64
 _NOT_FOR_SESSION_NAMES: Final = re.compile(r"[^\w+=,.@-]", re.ASCII)
 _READ_SECONDS: Final = 20
-# The limit of the packed form, which may be reached below that of 2,048 characters.
+# The limit of the packed form, which can be reached below 2,048 characters.
 _TOO_LARGE: Final = "PackedPolicyTooLarge"
 SOURCE_IDENTITY_PREFIX: Final = "securityhub-"
 
 
 class MemberRoleError(Exception):
-    """The role in a member account is missing or refuses, or STS could not be reached."""
+    """The role in a member account is missing or can't be assumed, or STS could not be reached."""
 
 
 def create_client(region: str) -> STSClient:
-    """Create the client, once a container, for the endpoint of the function's own Region.
+    """Create the client, once per container, for the endpoint of the function's own Region.
 
-    Its tokens are valid in every Region, those that an account must opt in to included. The variable
-    `AWS_STS_REGIONAL_ENDPOINTS` keeps older SDKs from using the global endpoint, whose tokens are not.
+    Its tokens are valid in every Region, including opt-in Regions. The variable `AWS_STS_REGIONAL_ENDPOINTS`
+    keeps older SDKs from using the global endpoint, whose tokens aren't.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_region-endpoints.html
     """
@@ -63,10 +63,10 @@ class _Kept:
 
 
 class MemberSessions:
-    """Assumes the members' roles and keeps the sessions until shortly before they expire.
+    """Assumes the members' roles and caches the sessions until shortly before they expire.
 
-    A session is kept by account and Region, by its name, which names action and finding, and by its policy:
-    used for another finding, CloudTrail in the member account would name the wrong one.
+    A session is cached by account, Region, policy, and name, which contains the action and the finding: if it
+    were used for another finding, CloudTrail in the member account would show the wrong one.
 
     Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
     """
@@ -85,9 +85,9 @@ class MemberSessions:
         Args:
             client: STS.
             partition: The partition of all accounts, such as `aws`.
-            role: Path and name of the role, the same in every account.
-            external_id: What the roles require.
-            now: The time.
+            role: The path and name of the role, the same in every account.
+            external_id: The external ID that the roles require.
+            now: Returns the current time.
         """
         self._client = client
         self._partition = partition
@@ -102,12 +102,12 @@ class MemberSessions:
         """Return a session in the finding's account and Region.
 
         Args:
-            finding: What names account and Region.
-            action: What asked for it, for CloudTrail.
-            policy: What the session may do, at most, as JSON.
+            finding: Names the account and the Region.
+            action: The action that requested it, for CloudTrail.
+            policy: The session policy as JSON.
 
         Raises:
-            MemberRoleError: The role is missing or refuses, or STS could not be reached.
+            MemberRoleError: The role is missing or can't be assumed, or STS could not be reached.
         """
         key = (finding.aws_account_id, finding.region, session_name(finding, action), policy)
         threshold = self._now() + _RENEWED_BEFORE
@@ -131,7 +131,7 @@ class MemberSessions:
             if isinstance(error, ClientError) and error.response["Error"]["Code"] == _TOO_LARGE:
                 raise MemberRoleError(
                     f"The role {role_arn} could not be assumed: {error} The policy of the session has "
-                    f"{len(policy)} characters. Whether STS can pack it, its answer alone tells: shorten the "
+                    f"{len(policy)} characters. Only STS can tell whether it can be packed: shorten the "
                     "statements of the remediation."
                 ) from error
             raise MemberRoleError(

@@ -1,4 +1,4 @@
-"""Where the accounts are in the organization."""
+"""Looks up where accounts are in the organization."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from invocation import clients
 
-# As long as an invocation may take: a batch asks once for each account and unit, which spares the low request
-# rate that the whole organization shares. For so long at most a moved account is taken to be where it was.
+# As long as an invocation can take: a batch looks up each account and unit once, which saves the low request
+# rate that the whole organization shares. For that long, a moved account can count as being in its old place.
 _KEPT_FOR: Final = timedelta(minutes=5)
-# Units are nested five deep; what goes on longer is no tree.
+# Organizational units are nested at most five deep. Anything deeper isn't a tree.
 _MAX_PARENTS: Final = 10
 _ROOT: Final = "ROOT"
 
 
 class OrganizationError(Exception):
-    """It cannot be told where an account is in the organization."""
+    """It couldn't be found out where an account is in the organization."""
 
 
 def create_client(region: str | None = None) -> Any:  # noqa: ANN401 - the stubs have no Organizations
@@ -28,7 +28,7 @@ def create_client(region: str | None = None) -> Any:  # noqa: ANN401 - the stubs
 
 
 class Organization:
-    """Finds the units above an account by walking up, and keeps each step for some minutes.
+    """Finds the organizational units above an account, and caches each step for some minutes.
 
     Source: https://docs.aws.amazon.com/organizations/latest/APIReference/API_ListParents.html
     """
@@ -39,7 +39,7 @@ class Organization:
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Prepare to look accounts up.
+        """Prepare to look up accounts.
 
         Args:
             client: Organizations. Default: a client that is created when it is first needed, which is never

@@ -1,4 +1,4 @@
-"""The tags that resources carry now, as the Resource Groups Tagging API of the member account knows them.
+"""Reads the current tags of resources through the Resource Groups Tagging API of the member account.
 
 It needs one permission for all services. A tag that was set seconds ago can be missing there.
 """
@@ -23,8 +23,8 @@ _ARN: Final = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):(?P<service>[a-z0-9-]+):(?P<region>[a-z0-9-]*):(?P<account>[0-9]*):"
     r"(?P<rest>.+)"
 )
-# GetResources leaves out what it does not support as it leaves out what was never tagged, so only of what it
-# is known to support can it be said that it has no tags. IAM users and roles, for example, it does not:
+# GetResources leaves out what it doesn't support just as it leaves out what was never tagged. Only a resource
+# of a supported type that is missing has no tags. IAM users and roles, for example, aren't supported:
 # https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/supported-services.html
 _SUPPORTED: Final[Mapping[str, str]] = {
     "cloudtrail": r"trail/[^/:]+",
@@ -48,16 +48,16 @@ def read_tags(resource: str, finding: Finding, session: Session) -> dict[str, st
     """Read the tags of a resource.
 
     Args:
-        resource: Its ARN, or its ID as Security Hub has it. An account has no tags.
-        finding: What names the account and Region that it must be of.
+        resource: Its ARN, or its ID in Security Hub. An account has no tags.
+        finding: Names the account and Region that it must be in.
         session: Credentials in that account, and that Region.
 
     Returns:
-        The tags; none where it carries none or is gone.
+        The tags; none if it has none or no longer exists.
 
     Raises:
-        UnreadableTagsError: It can't be known whether it carries any.
-        ResourceTagsError: The API refuses or does not answer.
+        UnreadableTagsError: There is no way to find out whether it has any.
+        ResourceTagsError: The API denies the request or doesn't respond.
 
     Source: https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
     """
@@ -77,7 +77,7 @@ def read_tags(resource: str, finding: Finding, session: Session) -> dict[str, st
 
 
 def _require_readable(resource: str, finding: Finding) -> None:
-    """Refuse what GetResources would leave out although it has tags: what is not supported or elsewhere."""
+    """Refuse what GetResources would leave out even if it has tags: an unsupported type, or another place."""
     arn = _ARN.fullmatch(resource)
     why = ""
     if arn is None or not re.fullmatch(_SUPPORTED.get(arn["service"], r"(?!)"), arn["rest"]):

@@ -30,12 +30,12 @@ def session_policy(
     """Return the policy as JSON without white space.
 
     Args:
-        remediation: What the session is for.
+        remediation: The remediation that uses the session.
         account: The member account.
         partition: The partition of all accounts, such as `aws`.
-        automation_role: Path and name of the role that runbooks act with.
-        undoes: Whether the session undoes what the remediation did, or else does it.
-        reads_tags: Whether tags decide which resources may be changed.
+        automation_role: The path and name of the role that runbooks use.
+        undoes: Whether the session undoes the remediation.
+        reads_tags: Whether tags are checked before resources are changed.
     """
     statements = [*(remediation.undo_statements if undoes else remediation.statements)]
     conditional: list[dict[str, Any]] = []

@@ -15,7 +15,7 @@ _AUTOMATIC_MODES: Final = ("dry-run", "apply")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the function may do, and where it keeps what.
+    """What the function may do, and where it stores data.
 
     Attributes:
         remediations: `REMEDIATIONS`, names of the enabled modules, separated by commas.
@@ -27,13 +27,13 @@ class Settings:
             of values, such as `{"team": ["payments"]}`. Without them tags do not matter.
         automatic_changes: Whether `AUTOMATIC_MODE` is `apply`; by default it is `dry-run`, and imported
             findings are planned for only.
-        undo_action_id: `UNDO_ACTION_ID`, the custom action that undoes; None where undoing is not enabled.
+        undo_action_id: `UNDO_ACTION_ID`, the custom action for undo, or None if undo isn't enabled.
         partition: `PARTITION` of all accounts, by default `aws`.
-        member_role: `MEMBER_ROLE`, path and name of the role in the members, without a leading slash.
-        automation_role: `AUTOMATION_ROLE`, path and name of the role in the members that runbooks act with.
+        member_role: `MEMBER_ROLE`, the path and name of the role in the members, without a leading slash.
+        automation_role: `AUTOMATION_ROLE`, the path and name of the role in the members that runbooks use.
         external_id: `EXTERNAL_ID`, which the members' roles require.
         records_bucket: `RECORDS_BUCKET`, where the prior states are kept.
-        idempotency_table: `IDEMPOTENCY_TABLE`, the DynamoDB table of what has been done.
+        idempotency_table: `IDEMPOTENCY_TABLE`, the DynamoDB table of completed work.
     """
 
     remediations: tuple[str, ...]
@@ -88,7 +88,7 @@ def _accounts(environment: Mapping[str, str]) -> AccountLists:
 
 
 def _tags(environment: Mapping[str, str], name: str) -> dict[str, frozenset[str]]:
-    """Read a table of tags. What is no such table must not pass for one that is empty."""
+    """Read a table of tags. An invalid value must not count as an empty table."""
     text = environment.get(name, "").strip()
     try:
         table = json.loads(text or "{}")
