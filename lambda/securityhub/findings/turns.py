@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
@@ -86,8 +86,7 @@ def write_in_turns(
     with ExitStack() as stack:
         taken = stack.enter_context(turns.take(findings)) if turns else [_Turn(one) for one in findings]
         updates = [(turn, _respecting(compose(turn.now), turn)) for turn in taken]
-        for turn, update in updates:
-            turn.announce(update, note_updated_by)
+        _announce(updates, note_updated_by)
         groups: list[tuple[Update, list[Finding]]] = []
         for turn, update in updates:
             same = next((some for one, some in groups if one == update), None)
@@ -114,6 +113,18 @@ def write_in_turns(
                 turn.retract()
     got = {_identity(turn.now) for turn in taken}
     return [*not_updated, *(_busy(one) for one in findings if _identity(one) not in got)]
+
+
+def _announce(updates: Sequence[tuple[_Turn, Update]], note_updated_by: str) -> None:
+    for position, (turn, update) in enumerate(updates):
+        try:
+            turn.announce(update, note_updated_by)
+        except Exception:
+            # Nothing is written yet, and now nothing will be.
+            for announced, _ in updates[:position]:
+                with suppress(Exception):
+                    announced.retract()
+            raise
 
 
 class Turns:

@@ -152,6 +152,30 @@ def test_what_was_not_written_is_not_left_behind(write, hub, findings):
     assert by_id["finding/1"] == findings[1]
 
 
+def test_nothing_is_left_behind_if_one_of_the_findings_cannot_be_announced(
+    write, hub, findings, memory_store, monkeypatch
+):
+    write(findings[:1], "NOTIFIED", "Before.", by=OTHER)
+    hub.requests.clear()
+    keep, kept = memory_store.keep, []
+
+    def keep_one(key, *arguments, **settings):
+        kept.append(key)
+        if len(kept) == 2:
+            raise RuntimeError("Throttled")
+        keep(key, *arguments, **settings)
+
+    monkeypatch.setattr(memory_store, "keep", keep_one)
+    with pytest.raises(RuntimeError, match="Throttled"):
+        write(findings[:2], "RESOLVED")
+    seen = []
+    write(findings[:2], None, seen=seen)
+    by_id = {one.id: one for one in seen}
+    assert by_id["finding/0"].raw["Note"]["Text"] == "Before."
+    assert by_id["finding/1"] == findings[1]
+    assert status_of(hub) == [None]
+
+
 def test_a_function_that_was_interrupted_leaves_behind_what_it_may_have_written(
     write, hub, findings, memory_store
 ):
