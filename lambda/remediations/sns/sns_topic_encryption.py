@@ -30,9 +30,9 @@ RESOURCE_TYPES: Final = ("AwsSnsTopic",)
 DESCRIPTION: Final = "Encrypts a topic at rest with a customer managed KMS key"
 PARAMETERS: Final = {
     "kms_key": {
-        "description": "a customer managed key whose policy lets the publishers use it: 'alias/NAME', where "
-        "every member has a key of that alias, or a key's ID, or an ARN of either; no key that AWS manages, "
-        "such as alias/aws/sns, since AWS services could no longer publish to the topic",
+        "description": "a customer managed key whose policy lets the publishers use it: 'alias/NAME', if "
+        "every member has a key with that alias, or a key ID, or the ARN of either; not an AWS managed key, "
+        "such as alias/aws/sns, because AWS services couldn't publish to the topic anymore",
         "pattern": r"alias/(?!aws/)[A-Za-z0-9/_-]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32}"
         r"|arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias(?!/aws/))/[A-Za-z0-9/_-]+",
     },

@@ -47,11 +47,11 @@ def test_a_remediation_can_be_told_a_key_in_every_way_that_aws_names_one(module,
     [
         ("kms_key", "security", "kms_key = 'security' is not valid; specify a customer managed key"),
         ("kms_key", "", "kms_key = '' is not valid; specify"),
-        ("kms_key", "alias/aws/sns", "kms_key = .* is not valid; specify .* no key that AWS manages"),
+        ("kms_key", "alias/aws/sns", "kms_key = .* is not valid; specify .* not an AWS managed key"),
         (
             "kms_key",
             "arn:aws:kms:eu-west-1:444455556666:alias/aws/s3",
-            "kms_key = .* no key that AWS manages",
+            "kms_key = .* not an AWS managed key",
         ),
         (
             "key",

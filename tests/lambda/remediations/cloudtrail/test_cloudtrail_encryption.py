@@ -66,7 +66,7 @@ def fail_to_update(member, code):
 def test_a_key_that_cloudtrail_cannot_use_is_named_with_what_to_do(member, finding):
     made = plan(finding, member.session, TOLD)
     fail_to_update(member, "InsufficientEncryptionPolicyException")
-    with pytest.raises(CannotRemediateError, match=r"cannot use the key alias/security .* must let cloudt"):
+    with pytest.raises(CannotRemediateError, match=r"can't use the key alias/security .* must let cloudt"):
         apply(made, member.session, TOLD)
 
 
