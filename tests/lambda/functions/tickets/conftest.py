@@ -197,6 +197,7 @@ class World:
         self._numbers = itertools.count(1)
         self._until_death = self._until_intrusion = None
         self._intrude = None
+        self._under_way = 0
 
     # Time, and what may happen in it
 
@@ -389,9 +390,12 @@ class World:
         self._until_death, self._until_intrusion, self._intrude = death_after, intrusion_after, intrude
         delivery = (event["id"], event.get("rule"))
         is_late = delivery in self.tried
-        if is_late:
-            self.store.seconds += 60  # the least time after which a retry comes
+        # The least time after which a retry comes. None passes for an invocation that another one is in the
+        # middle of, whose lease is renewed.
+        if is_late and not self._under_way:
+            self.store.seconds += 60
         self.tried.add(delivery)
+        self._under_way += 1
         try:
             summary = self.handle(event, is_late=is_late)
         except DiedError:
@@ -399,6 +403,7 @@ class World:
             return None
         finally:
             self._until_death = self._until_intrusion = None
+            self._under_way -= 1
         if not summary.failures and event in self.queue:
             self.queue.remove(event)
         return summary
