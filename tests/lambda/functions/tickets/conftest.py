@@ -103,10 +103,11 @@ class Issue:
 
 
 class MemoryTracker:
-    """A tracker, whose search finds a ticket half a minute after it was opened.
+    """A tracker.
 
     Attributes:
         is_down: whether every call fails.
+        index_seconds: how long after it was opened the search finds a ticket.
         answers_late: whether a ticket is opened and the answer does not arrive.
         issues: the tickets, by id.
         calls: the names of the calls, oldest first.
@@ -117,13 +118,18 @@ class MemoryTracker:
         self.name = name
         self.checkpoint, self.store = checkpoint, store
         self.is_down = self.answers_late = False
+        self.index_seconds = 0
         self.issues = {}
         self.calls, self.reasons = [], []
 
     def find(self, draft, since):
         self._called("find")
         assert since <= datetime.now(UTC)
-        indexed = {id_: one for id_, one in self.issues.items() if self.store.seconds - one.opened >= 30}
+        indexed = {
+            id_: one
+            for id_, one in self.issues.items()
+            if self.store.seconds - one.opened >= self.index_seconds
+        }
         return next((self._ticket(id_) for id_, one in indexed.items() if one.key == draft.key), None)
 
     def open(self, draft):
