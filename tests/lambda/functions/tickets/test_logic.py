@@ -367,7 +367,7 @@ def test_a_ticket_whose_answer_was_lost_is_found_and_not_opened_again(world, jir
 def test_a_copy_of_the_event_opens_no_second_ticket_while_the_search_does_not_find_the_first(world, jira):
     world.import_finding("A")
     first, copy = world.queue[0], {**world.queue[0], "id": "copy"}
-    jira.answers_late, jira.index_seconds = True, 30
+    jira.answers_late = True
     assert "in time" in str(world.deliver(first).failures)
     jira.answers_late = False
     (failure,) = (one for one in world.deliver(copy).failures if "Jira" in one)
