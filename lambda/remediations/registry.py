@@ -74,8 +74,10 @@ def _loaded(wanted: Collection[str]) -> Mapping[str, Remediation]:
 
 def _remediations_in(module: ModuleType) -> list[Remediation]:
     if hasattr(module, "SWITCHES"):
-        return remediations_of(module.SWITCHES)
-    return [_checked(module)] if any(hasattr(module, attribute) for attribute in _REQUIRED) else []
+        found = remediations_of(module.SWITCHES)
+    else:
+        found = [_checked(module)] if any(hasattr(module, attribute) for attribute in _REQUIRED) else []
+    return [replace(one, plan=refusing(one.plan)) for one in found]
 
 
 def _name_of(module: ModuleType) -> str:
@@ -136,7 +138,7 @@ def _checked(module: ModuleType) -> Remediation:
         control_ids=module.CONTROL_IDS,
         resource_types=module.RESOURCE_TYPES,
         description=module.DESCRIPTION,
-        plan=refusing(module.plan),
+        plan=module.plan,
         apply=module.apply,
         undo=getattr(module, "undo", None),
         statements=module.STATEMENTS,

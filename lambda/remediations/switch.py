@@ -32,7 +32,6 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from remediations.contract import CannotRemediateError, Change, Plan, Remediation, Statement, resource_of
-from remediations.refusals import refusing
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -56,7 +55,7 @@ def _remediation(row: Row) -> Remediation:
         control_ids=row["control_ids"],
         resource_types=row["resource_types"],
         description=row["description"],
-        plan=refusing(switch.plan),
+        plan=switch.plan,
         apply=switch.apply,
         undo=switch.undo,
         statements=(_statement(row, row["read"][0], row["read"][2]), _write_statement(row, "wanted")),
