@@ -221,6 +221,31 @@ def _require_account(resource: Resource, account: str) -> None:
         )
 
 
+def name_in_own_arn(
+    resource: Resource, finding: Finding, *, service: str, kind: str = "", pattern: str
+) -> str:
+    """Return the name in the ARN of a resource in its finding's account and Region.
+
+    Args:
+        resource: The resource.
+        finding: Names the account and the Region.
+        service: The service in the ARN, such as `rds`.
+        kind: What comes between the account and the name, such as `db:`. Default: nothing.
+        pattern: A regular expression for the name.
+
+    Raises:
+        CannotRemediateError: The resource's ID isn't such an ARN.
+    """
+    place = f"{service}:{finding.region}:{finding.aws_account_id}:{kind}"
+    found = re.fullmatch(rf"arn:aws[a-z-]*:{re.escape(place)}({pattern})", resource.id)
+    if found is None:
+        raise CannotRemediateError(
+            f"The finding's resource is {resource.id!r}, but it must be an ARN such as arn:aws:{place}NAME, "
+            "of the finding's own account and Region. Remediate the finding manually."
+        )
+    return found[1]
+
+
 def name_in_arn(resource: Resource) -> str:
     """Return what follows the last slash or colon of a resource's ARN, or the ID if it isn't an ARN."""
     return resource.id.rsplit("/", 1)[-1].rsplit(":", 1)[-1]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from remediations.contract import CannotRemediateError, Change, Plan, resource_of
+from remediations.contract import CannotRemediateError, Change, Plan, name_in_own_arn, resource_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -57,12 +57,7 @@ Statement = Mapping[str, Any]
 def plan(finding: Finding, session: Session) -> Plan:
     """Find the statements that allow public access."""
     resource = resource_of(finding, RESOURCE_TYPES)
-    place = f"lambda:{finding.region}:{finding.aws_account_id}:function"
-    if not re.fullmatch(rf"arn:aws[a-z-]*:{re.escape(place)}:[A-Za-z0-9_-]+", resource.id):
-        raise CannotRemediateError(
-            f"The finding's resource is {resource.id!r}, but it must be an ARN such as arn:aws:{place}:NAME, "
-            "of the finding's own account and Region. Remediate the finding manually."
-        )
+    name_in_own_arn(resource, finding, service="lambda", kind="function:", pattern=r"[A-Za-z0-9_-]+")
     statements, _ = _policy(resource.id, session)
     public = [statement for statement in statements if _is_public(statement)]
     names = ", ".join(statement["Sid"] for statement in public)

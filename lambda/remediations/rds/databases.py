@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from remediations.contract import CannotRemediateError
+from remediations.contract import CannotRemediateError, name_in_own_arn
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -32,16 +31,8 @@ def identifier_of(finding: Finding, resource: Resource) -> str:
     Raises:
         CannotRemediateError: The resource's ID isn't such an ARN.
     """
-    kind = _TYPES_IN_ARN[str(resource.type)]
-    place = f"rds:{finding.region}:{finding.aws_account_id}:{kind}"
-    if (
-        found := re.fullmatch(rf"arn:aws[a-z-]*:{re.escape(place)}:([A-Za-z][A-Za-z0-9:-]*)", resource.id)
-    ) is None:
-        raise CannotRemediateError(
-            f"The finding's resource is {resource.id!r}, but it must be an ARN such as arn:aws:{place}:NAME, "
-            "of the finding's own account and Region. Remediate the finding manually."
-        )
-    return found[1]
+    kind = f"{_TYPES_IN_ARN[str(resource.type)]}:"
+    return name_in_own_arn(resource, finding, service="rds", kind=kind, pattern=r"[A-Za-z][A-Za-z0-9:-]*")
 
 
 def describe(place: Mapping[str, str], session: Session) -> Mapping[str, Any]:

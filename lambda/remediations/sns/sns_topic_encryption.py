@@ -11,14 +11,13 @@ Source: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from remediations.contract import CannotRemediateError, Change, Plan, resource_of
+from remediations.contract import CannotRemediateError, Change, Plan, name_in_own_arn, resource_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -95,12 +94,7 @@ def undo(change: Change, session: Session) -> None:
 
 def _topic(finding: Finding) -> str:
     resource = resource_of(finding, RESOURCE_TYPES)
-    place = f"sns:{finding.region}:{finding.aws_account_id}"
-    if not re.fullmatch(rf"arn:aws[a-z-]*:{re.escape(place)}:[A-Za-z0-9_-]+(\.fifo)?", resource.id):
-        raise CannotRemediateError(
-            f"The finding's resource is {resource.id!r}, but it must be an ARN such as arn:aws:{place}:NAME, "
-            "of the finding's own account and Region. Remediate the finding manually."
-        )
+    name_in_own_arn(resource, finding, service="sns", pattern=r"[A-Za-z0-9_-]+(\.fifo)?")
     return resource.id
 
 

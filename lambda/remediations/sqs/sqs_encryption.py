@@ -5,10 +5,9 @@ Source: https://docs.aws.amazon.com/securityhub/latest/userguide/sqs-controls.ht
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
-from remediations.contract import CannotRemediateError, Change, Plan, name_in_arn, resource_of
+from remediations.contract import Change, Plan, name_in_own_arn, resource_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -30,20 +29,16 @@ UNDO_STATEMENTS: Final = (
 )
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html
-_QUEUE: Final = re.compile(r"arn:aws[a-z-]*:sqs:[^:]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?")
+_NAME: Final = r"[A-Za-z0-9_-]{1,80}(\.fifo)?"
 
 
 def plan(finding: Finding, session: Session) -> Plan:
     """Read whether the queue is encrypted, with whatever key."""
     resource = resource_of(finding, RESOURCE_TYPES)
-    if not _QUEUE.fullmatch(resource.id):
-        raise CannotRemediateError(
-            f"{resource.id!r} is not the ARN of a queue, such as arn:aws:sqs:{finding.region}:"
-            f"{finding.aws_account_id}:NAME. Remediate the finding manually."
-        )
+    name = name_in_own_arn(resource, finding, service="sqs", pattern=_NAME)
     client = session.client("sqs")
     try:
-        url = client.get_queue_url(QueueName=name_in_arn(resource))["QueueUrl"]
+        url = client.get_queue_url(QueueName=name)["QueueUrl"]
     except client.exceptions.QueueDoesNotExist:
         return Plan.gone(resource.id, "The queue")
     found = client.get_queue_attributes(
