@@ -77,7 +77,12 @@ class Plan:
 
     @classmethod
     def gone(cls, resource: str, what: str) -> Plan:
-        """Make the plan for a resource that the service doesn't find.
+        """Make the plan for a resource that the service doesn't find, if the finding names it for certain.
+
+        An ARN with an account does, and so does that of a bucket. A bare ID can belong to another account or
+        Region, and an ARN with a unique ID, as in IAM's findings, doesn't name the resource as its API does.
+
+        Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
 
         Args:
             resource: Its ID in the finding.
@@ -86,7 +91,11 @@ class Plan:
         Raises:
             CannotRemediateError: The ID could be that of a resource elsewhere.
         """
-        require_exact(resource, what)
+        if not _EXACT.fullmatch(resource) or _UNIQUE_ID.search(resource):
+            raise CannotRemediateError(
+                f"{what} was not found, but {resource!r} doesn't say for certain which one the finding is "
+                "about. Check manually."
+            )
         return cls.nothing(resource, f"{what} no longer exists")
 
     def done(self) -> Change:
@@ -148,28 +157,6 @@ class Remediation:
     runbook: str | None = None
     parameters: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     tags_of_changed: Callable[[Change, Session], Mapping[str, Mapping[str, str]]] | None = None
-
-
-def require_exact(resource: str, what: str) -> None:
-    """Refuse to conclude that a resource is gone unless the finding identifies it for certain.
-
-    An ARN with an account does, and so does that of a bucket. A bare ID can belong to another account or
-    Region, and an ARN with a unique ID, as in IAM's findings, doesn't name the resource as its API does.
-
-    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
-
-    Args:
-        resource: Its ID in the finding.
-        what: What it is, such as `The bucket`.
-
-    Raises:
-        CannotRemediateError: The ID could be that of a resource elsewhere.
-    """
-    if not _EXACT.fullmatch(resource) or _UNIQUE_ID.search(resource):
-        raise CannotRemediateError(
-            f"{what} was not found, but {resource!r} doesn't say for certain which one the finding is "
-            "about. Check manually."
-        )
 
 
 def only_resource_of(finding: Finding, types: Collection[str]) -> Resource:
