@@ -57,14 +57,14 @@ def plan(finding: Finding, session: Session) -> Plan:
         if status is None:
             return Plan.nothing(resource.id, f"The access key {key} of the IAM user {user} was deleted")
         user = str(owner)
-    description = {
-        "Active": f"Deactivate the access key {key} of the IAM user {user}",
-    }.get(status, f"The access key {key} of the IAM user {user} is already inactive")
+    is_active = status == "Active"
     return Plan(
         resource=resource.id,
-        description=description,
+        description=f"Deactivate the access key {key} of the IAM user {user}"
+        if is_active
+        else f"The access key {key} of the IAM user {user} is already inactive",
         prior_state={"UserName": user, "AccessKeyId": key, "Status": status},
-        is_needed=status == "Active",
+        is_needed=is_active,
     )
 
 
