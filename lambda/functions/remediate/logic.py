@@ -142,7 +142,7 @@ class _Run:
         if not self.undoes:
             return
         for report in reports:
-            for part in report.outcome.parts or (report.outcome,):
+            for part in report.outcome.each:
                 if part.status is Status.UNDONE and part.remediation and report.finding.id not in not_written:
                     self.services.records.delete(report.finding, remediation=part.remediation)
 

@@ -141,7 +141,7 @@ class FindingWork:
         Returns:
             Whether there are any.
         """
-        remembered = {one.remediation for one in outcome.parts or (outcome,) if one.repeated}
+        remembered = {one.remediation for one in outcome.each if one.repeated}
         reopened = [
             one.name
             for one in remediations_for(self.finding, self.services.remediations)

@@ -41,10 +41,13 @@ _WORKFLOW_STATUSES: Final[Mapping[Status, str]] = {
     Status.NOT_NEEDED: RESOLVED,
     Status.UNDONE: "NEW",
 }
-# The outcomes after which a retry or another press has nothing to do, and those of them with a change.
+# The outcomes after which a retry or another press has nothing to do, those of them with a change, and those
+# that leave nothing to do at all.
 _CHANGED: Final = frozenset({Status.APPLIED, Status.PARTIAL, Status.UNDONE})
 _FINAL: Final = _CHANGED | {Status.NOT_NEEDED}
-_SETTLED: Final = frozenset({Status.APPLIED, Status.NOT_NEEDED, Status.UNDONE})
+_SETTLED: Final = _FINAL - {Status.PARTIAL}
+# Those that are retried, the more serious first.
+_RETRIED: Final = (Status.FAILED, Status.BUSY)
 
 
 class OutcomeJson(TypedDict):
@@ -110,9 +113,14 @@ class Outcome:
         )
 
     @property
+    def each(self) -> tuple[Outcome, ...]:
+        """The outcome of each remediation that serves the finding: the parts, or else this one."""
+        return self.parts or (self,)
+
+    @property
     def is_final(self) -> bool:
         """Whether something was changed, and a retry or another press has nothing left to do."""
-        found = {one.status for one in self.parts or (self,)}
+        found = {one.status for one in self.each}
         return found <= _FINAL and bool(found & _CHANGED)
 
     @property
@@ -178,16 +186,14 @@ def combine(parts: Sequence[Outcome]) -> Outcome:
         description="; ".join(_told(one) for one in ordered),
         time=latest.time,
         request_id=latest.request_id,
-        repeated=bool(changed)
-        and all(one.repeated for one in changed)
-        and status not in (Status.FAILED, Status.BUSY),
+        repeated=bool(changed) and all(one.repeated for one in changed) and status not in _RETRIED,
         parts=tuple(ordered),
     )
 
 
 def _status_of(found: set[Status]) -> Status:
     """Return the status of the whole: never one that settles a finding of which something remains."""
-    for status in (Status.FAILED, Status.BUSY):
+    for status in _RETRIED:
         if status in found:
             return status
     if len(found) == 1:
@@ -238,7 +244,7 @@ class Summary:
     @property
     def failures(self) -> list[str]:
         """The findings to retry or investigate, each in a sentence that names the finding."""
-        failed = [report for report in self.reports if report.outcome.status in (Status.FAILED, Status.BUSY)]
+        failed = [report for report in self.reports if report.outcome.status in _RETRIED]
         return [
             *(f"{report.finding.id}: {report.outcome.description}" for report in failed),
             *(
@@ -251,7 +257,7 @@ class Summary:
     @property
     def is_busy(self) -> bool:
         """Whether the only reason for failures is that other invocations are working on the findings."""
-        failed = {report.outcome.status for report in self.reports} & {Status.FAILED, Status.BUSY}
+        failed = {report.outcome.status for report in self.reports}.intersection(_RETRIED)
         return failed == {Status.BUSY} and not self.not_written and not self.malformed
 
     def to_json(self) -> dict[str, object]:
