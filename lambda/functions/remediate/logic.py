@@ -173,7 +173,7 @@ class _Run:
             self.services.once.run(key, lambda: self._write_note(group))
         except _NotesNotWrittenError as error:
             return error.reasons
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - one failure must not stop the others
             return {report.finding.id: str(error) for report in group}
         return {}
 
