@@ -28,8 +28,9 @@ def client_config(*, read_seconds: float = READ_SECONDS) -> Config:
     )
 
 
+@cache
 def create_client(service: str, *, region: str | None = None, read_seconds: float = READ_SECONDS) -> Any:  # noqa: ANN401 - botocore makes its classes at run time
-    """Create a client. Call this once per container, so that connections are reused.
+    """Create a client, or return the one that was created before, so that its connections are reused.
 
     Args:
         service: The name of the service in botocore, such as `sns`.

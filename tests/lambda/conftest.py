@@ -55,6 +55,7 @@ def aws_environment(monkeypatch):
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     # A container has one environment; each test has one of its own.
     clients.one_session.cache_clear()
+    clients.create_client.cache_clear()
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
 
 

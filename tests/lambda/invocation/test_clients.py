@@ -20,6 +20,11 @@ def test_a_client_can_wait_for_another_time():
     assert limits(create_client("sts", read_seconds=20).meta.config) == (5, 20, 4)
 
 
+def test_the_functions_modules_share_a_client_and_its_connections():
+    assert create_client("dynamodb") is create_client("dynamodb")
+    assert create_client("sts") is not create_client("sts", read_seconds=20)
+
+
 def test_a_client_is_of_the_functions_own_region_or_of_the_one_given():
     assert create_client("sns").meta.region_name == "eu-west-1"
     assert (
