@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -133,8 +132,7 @@ def _change_in(record: Mapping[str, Any]) -> Change:
 
 
 def _prefix(finding: Finding) -> str:
-    digest = hashlib.sha256(f"{finding.product_arn}\n{finding.id}".encode()).hexdigest()
-    return f"{finding.aws_account_id}/{finding.region}/{digest}"
+    return f"{finding.aws_account_id}/{finding.region}/{finding.digest}"
 
 
 def _key(finding: Finding, remediation: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, StrEnum, auto
@@ -250,12 +249,7 @@ def remembered(entry: Entry, sighting: Sighting) -> Entry:
 def draft_of(entry: Entry, finding: Finding) -> Draft:
     """Return what a tracker needs to open or find the ticket of an entry."""
     return Draft(
-        key=f"{finding_key(finding)[:_KEY_CHARACTERS]}-{entry.generation}",
+        key=f"{finding.digest[:_KEY_CHARACTERS]}-{entry.generation}",
         finding=finding,
         earlier=entry.earlier,
     )
-
-
-def finding_key(finding: Finding) -> str:
-    """Return 64 hexadecimal digits that identify the finding."""
-    return hashlib.sha256(f"{finding.product_arn}\n{finding.id}".encode()).hexdigest()

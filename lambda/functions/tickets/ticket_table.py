@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from botocore.exceptions import ClientError
 
 from functions.tickets.contract import Ticket
-from functions.tickets.entry import ChangedMeanwhileError, Entry, State, finding_key
+from functions.tickets.entry import ChangedMeanwhileError, Entry, State
 from functions.tickets.hourly import Watched
 from securityhub.events import Finding
 
@@ -39,7 +39,7 @@ class TicketTable:
 
     def load(self, finding: Finding, tracker: str) -> Entry | None:
         """Return the current record of a finding's ticket in a tracker, or None if there is none."""
-        key = _to_attributes({"finding": finding_key(finding), "tracker": tracker})
+        key = _to_attributes({"finding": finding.digest, "tracker": tracker})
         item = self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True).get("Item")
         return _entry(_from_attributes(item)) if item else None
 
@@ -49,7 +49,7 @@ class TicketTable:
         items = self._client.query(
             TableName=self._name,
             KeyConditionExpression="finding = :finding",
-            ExpressionAttributeValues=_to_attributes({":finding": finding_key(finding)}),
+            ExpressionAttributeValues=_to_attributes({":finding": finding.digest}),
             ConsistentRead=True,
         )["Items"]
         return {str(item["tracker"]): _entry(item) for item in map(_from_attributes, items)}
@@ -140,7 +140,7 @@ def _from_attribute(attribute: Mapping[str, Any]) -> object:
 
 def _item(finding: Finding, tracker: str, entry: Entry) -> dict[str, Any]:
     return {
-        "finding": finding_key(finding),
+        "finding": finding.digest,
         "tracker": tracker,
         "findingId": finding.id,
         "productArn": finding.product_arn,

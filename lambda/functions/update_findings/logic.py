@@ -181,11 +181,11 @@ def update_findings(
         turns=turns,
         sleep=sleep,
     )
-    failed = {(item.finding.product_arn, item.finding.id) for item in not_updated}
+    failed = {item.finding.identity for item in not_updated}
     return Summary(
         action=event.action_arn if isinstance(event, CustomActionEvent) else None,
         workflow_status=settings.workflow_status,
-        updated=tuple(item for item in pending if (item.product_arn, item.id) not in failed),
+        updated=tuple(item for item in pending if item.identity not in failed),
         already_updated=tuple(already),
         not_updated=tuple(not_updated),
         malformed=event.malformed_findings,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -61,6 +62,16 @@ class Finding:
     resources: tuple[Resource, ...]
     updated_at: datetime | None
     raw: Mapping[str, object] = field(repr=False, compare=False)
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """`product_arn` and `id`."""
+        return self.product_arn, self.id
+
+    @property
+    def digest(self) -> str:
+        """64 hexadecimal digits that identify the finding where its identity is too long."""
+        return hashlib.sha256("\n".join(self.identity).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

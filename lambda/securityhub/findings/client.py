@@ -73,7 +73,7 @@ class SecurityHub:
             )
         except (ClientError, BotoCoreError) as error:
             raise _refusal(error, "BatchUpdateFindings") from error
-        by_identifier = {(item.product_arn, item.id): item for item in findings}
+        by_identifier = {item.identity: item for item in findings}
         return [
             NotUpdated(
                 finding=by_identifier[

@@ -11,7 +11,6 @@ Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/Welcome.html
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -107,12 +106,12 @@ def write_in_turns(
                 sleep=sleep,
             )
         ]
-        failed = {_identity(item.finding) for item in not_updated if not item.left_out}
+        failed = {item.finding.identity for item in not_updated if not item.left_out}
         for turn in taken:
-            if _identity(turn.now) in failed:
+            if turn.now.identity in failed:
                 turn.retract()
-    got = {_identity(turn.now) for turn in taken}
-    return [*not_updated, *(_busy(one) for one in findings if _identity(one) not in got)]
+    got = {turn.now.identity for turn in taken}
+    return [*not_updated, *(_busy(one) for one in findings if one.identity not in got)]
 
 
 def _announce(updates: Sequence[tuple[_Turn, Update]], note_updated_by: str) -> None:
@@ -176,14 +175,14 @@ class Turns:
         try:
             with self._renewing(renew):
                 # In one order, so that no two functions wait for each other.
-                ordered = sorted(findings, key=_digest)
+                ordered = sorted(findings, key=lambda one: one.digest)
                 yield [turn for one in ordered if (turn := self._wait_for(one, until, leases))]
         finally:
             for lease in leases:
                 lease.release()
 
     def _wait_for(self, finding: Finding, until: float, leases: list[Lease]) -> _Turn | None:
-        lease = Lease(self._store, f"turn#{_digest(finding)}", clock=self._clock)
+        lease = Lease(self._store, f"turn#{finding.digest}", clock=self._clock)
         while lease.claim() is not None:
             if self._clock() >= until:
                 return None
@@ -216,7 +215,7 @@ class _SharedTurn(_Turn):
         self._lease = lease
         self._store = store
         self._clock = clock
-        self._key = f"written#{_digest(finding)}"
+        self._key = f"written#{finding.digest}"
         self._before = store.recall(self._key, now=clock())
         self.now = as_written(finding, self._before)
 
@@ -275,11 +274,3 @@ def _respecting(update: Update, turn: _Turn) -> Update:
 def _busy(finding: Finding) -> NotUpdated:
     message = "Another function of this app is writing to the finding. The event is retried."
     return NotUpdated(finding=finding, error_code="FindingInUse", error_message=message)
-
-
-def _identity(finding: Finding) -> tuple[str, str]:
-    return finding.product_arn, finding.id
-
-
-def _digest(finding: Finding) -> str:
-    return hashlib.sha256(f"{finding.product_arn}\n{finding.id}".encode()).hexdigest()

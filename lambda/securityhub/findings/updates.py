@@ -120,7 +120,7 @@ def write_to_findings(
 
 def distinct(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Return each finding once, because Security Hub refuses both of two equal identifiers in a request."""
-    return tuple({(finding.product_arn, finding.id): finding for finding in findings}.values())
+    return tuple({finding.identity: finding for finding in findings}.values())
 
 
 def asked_by(event: FindingsEvent) -> str:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from functions.tickets.contract import Ticket, TrackerError
-from functions.tickets.entry import ChangedMeanwhileError, finding_key
+from functions.tickets.entry import ChangedMeanwhileError
 from functions.tickets.hourly import Watched, look_again
 from functions.tickets.logic import handle_findings
 from functions.tickets.services import Invocation, Services
@@ -39,11 +39,11 @@ class MemoryTickets:
 
     def load(self, finding, tracker):
         self.checkpoint()
-        return self.entries.get((finding_key(finding), tracker))
+        return self.entries.get((finding.digest, tracker))
 
     def load_all(self, finding):
         self.checkpoint()
-        return {name: entry for (key, name), entry in self.entries.items() if key == finding_key(finding)}
+        return {name: entry for (key, name), entry in self.entries.items() if key == finding.digest}
 
     def watched(self):
         self.checkpoint()
@@ -62,8 +62,8 @@ class MemoryTickets:
 
     def save(self, finding, tracker, entry, *, replacing):
         self.checkpoint()
-        self.findings[finding_key(finding)] = finding
-        key = (finding_key(finding), tracker)
+        self.findings[finding.digest] = finding
+        key = (finding.digest, tracker)
         present = self.entries.get(key)
         if (present and present.revision) != (replacing and replacing.revision):
             raise ChangedMeanwhileError

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from functions.tickets import ticket_table
 from functions.tickets.contract import Ticket
-from functions.tickets.entry import ChangedMeanwhileError, Entry, State, finding_key
+from functions.tickets.entry import ChangedMeanwhileError, Entry, State
 from functions.tickets.hourly import Watched
 from functions.tickets.ticket_table import WATCHED_INDEX, TicketTable
 from invocation.clients import create_client
@@ -102,7 +102,7 @@ def test_an_item_of_an_earlier_version_is_read(table, finding):
     saved = table.save(finding, "Jira", OPEN, replacing=None)
     table._client.update_item(
         TableName=table._name,
-        Key={"finding": {"S": finding_key(finding)}, "tracker": {"S": "Jira"}},
+        Key={"finding": {"S": finding.digest}, "tracker": {"S": "Jira"}},
         UpdateExpression="REMOVE unlinked, account",
     )
     assert table.load(finding, "Jira") == replace(saved, account="")
