@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from functions.tickets.entry import ChangedMeanwhileError, State
 from functions.tickets.logic import handle_findings
-from functions.tickets.outcomes import HELD_BACK, Report, Summary
+from functions.tickets.outcomes import HELD_BACK, SECURITY_HUB, Report, Summary
 from functions.tickets.services import Invocation, Services, Tickets
 from securityhub.events import Finding, ImportedFindingsEvent
 
@@ -135,13 +135,12 @@ def _look_at(
     try:
         finding = services.security_hub.get_finding(remembered)
     except Exception as error:  # noqa: BLE001 - a failure must not affect other findings
-        failures = {"Security Hub": f"{type(error).__name__}: {error}".rstrip(". ")}
-        return Report(finding=remembered, tickets={}, failures=failures)
+        return Report.of(remembered, {}, {SECURITY_HUB: error})
     if finding is None or watched.state is State.OPEN:
         _wait_again(remembered, watched, tickets, now)
     if finding is None:
         # GetFindings might not return it yet, so it stays on the list.
-        return Report(finding=remembered, tickets={watched.tracker: "finding not found"}, failures={})
+        return Report.of(remembered, {watched.tracker: "finding not found"}, {})
     event = ImportedFindingsEvent(
         event_id=invocation.request_id,
         account=finding.aws_account_id,

@@ -27,15 +27,13 @@ from functions.tickets.entry import (
     resolved,
     resolving,
 )
-from functions.tickets.outcomes import HELD_BACK, Report, Summary
+from functions.tickets.outcomes import HELD_BACK, SECURITY_HUB, Report, Summary
 from functions.tickets.services import Invocation, Services
 from functions.tickets.write_back import compose_note, fields_to_write, has_links, status_to_write
-from invocation.once import WorkInProgressError
 from securityhub.events import CustomActionEvent, Finding, FindingsEvent
 from securityhub.findings.turns import Update, write_in_turns
 from securityhub.findings.updates import FIELDS, distinct, with_earlier_note
 
-SECURITY_HUB: Final = "Security Hub"
 # A tracker that always times out must leave time for the others, within the function's 5 minutes.
 _PATIENCE_SECONDS: Final = 60.0
 # A resolution and an opening take 3 steps. The others allow for other invocations that interfere.
@@ -124,22 +122,22 @@ class _Run:
             sighting = self._sighting(finding)
             known = self.services.tickets.load_all(finding)
         except Exception as error:  # noqa: BLE001 - a failure must not affect other findings
-            return _report(finding, tickets, {SECURITY_HUB: error})
+            return Report.of(finding, tickets, {SECURITY_HUB: error})
         if not known and not sighting.wants_ticket:
             # Anyone who can write to a finding can make it match a rule. Only the table knows its tickets.
-            return _report(finding, tickets, errors)
+            return Report.of(finding, tickets, errors)
         for tracker in self.services.trackers:
             try:
                 tickets[tracker.name] = _described(self._follow(_joining(sighting, tracker, known), tracker))
             except Exception as error:  # noqa: BLE001 - a failure must not affect other trackers
                 errors[tracker.name] = error
         if _is_old(sighting, known):
-            return _report(finding, tickets, errors)
+            return Report.of(finding, tickets, errors)
         try:
             self._tell(sighting.finding)
         except Exception as error:  # noqa: BLE001 - as above
             errors[SECURITY_HUB] = error
-        return _report(finding, tickets, errors)
+        return Report.of(finding, tickets, errors)
 
     def _sighting(self, finding: Finding) -> Sighting:
         sighting = Sighting.of(finding, self.event, passes_filter=self.passes_filter, releases=self.releases)
@@ -359,13 +357,3 @@ def _described(entry: Entry | None) -> str:
     if entry is None or entry.ticket is None:
         return "none"
     return f"{entry.state} {entry.ticket.id} {entry.ticket.link}"
-
-
-def _report(finding: Finding, tickets: Mapping[str, str], errors: Mapping[str, Exception]) -> Report:
-    return Report(
-        finding=finding,
-        tickets=tickets,
-        failures={name: f"{type(error).__name__}: {error}".rstrip(". ") for name, error in errors.items()},
-        is_busy=bool(errors)
-        and all(isinstance(error, (WorkInProgressError, ChangedMeanwhileError)) for error in errors.values()),
-    )

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Final
 
+from functions.tickets.entry import ChangedMeanwhileError
 from invocation.messages import IncompleteError
+from invocation.once import WorkInProgressError
 from securityhub.events import Finding, MalformedItem
 
 HELD_BACK: Final = "held back"
+SECURITY_HUB: Final = "Security Hub"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +22,7 @@ class Report:
     Attributes:
         finding: The finding.
         tickets: By tracker, `open SEC-12 https://...`, `resolved ...`, `held back`, or `none`.
-        failures: The reasons for failures, by tracker, or by `Security Hub` if the finding wasn't updated.
+        failures: The reasons for failures, by tracker, or by `SECURITY_HUB` if the finding wasn't updated.
         is_busy: Whether the only reason is that other invocations are working on the finding.
     """
 
@@ -27,6 +30,21 @@ class Report:
     tickets: Mapping[str, str]
     failures: Mapping[str, str]
     is_busy: bool = False
+
+    @classmethod
+    def of(cls, finding: Finding, tickets: Mapping[str, str], errors: Mapping[str, Exception]) -> Report:
+        """Return the report of a finding, given the reasons for failures as errors."""
+        return cls(
+            finding=finding,
+            tickets=tickets,
+            failures={
+                name: f"{type(error).__name__}: {error}".rstrip(". ") for name, error in errors.items()
+            },
+            is_busy=bool(errors)
+            and all(
+                isinstance(error, (WorkInProgressError, ChangedMeanwhileError)) for error in errors.values()
+            ),
+        )
 
     def to_json(self) -> dict[str, object]:
         """Return the report as it appears in the log and in the function's response."""
