@@ -130,6 +130,27 @@ class Entry:
         return is_unfinished or (self.unlinked and self.state is not State.RESOLVED)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A finding to check.
+
+    Attributes:
+        finding_id: The ID of the finding.
+        product_arn: The ARN of its product.
+        account: The ID of the account that it is about.
+        tracker: The tracker whose ticket is the reason.
+        state: The state of that ticket. If it's open, the finding has no field with its links.
+        since: When opening it was first attempted, or since when it waits for its turn, in UTC.
+    """
+
+    finding_id: str
+    product_arn: str
+    account: str
+    tracker: str
+    state: State
+    since: datetime
+
+
 class Step(Enum):
     """The next step.
 

@@ -37,13 +37,12 @@ NEW_FINDINGS_QUEUE: Final = os.environ.get("NEW_FINDINGS_QUEUE", "")
 
 # Created once per container, so that wrong settings fail at cold start and connections are reused.
 dynamodb = create_client("dynamodb")
-tickets = TicketTable(dynamodb, required(os.environ, "TICKET_TABLE"))
 trackers = enabled_trackers(os.environ, Secrets().get)
 done_table = required(os.environ, "IDEMPOTENCY_TABLE")
 services = Services(
     trackers=trackers,
     limits=HourlyLimits(dynamodb, done_table, limits_of(os.environ, trackers)),
-    tickets=tickets,
+    tickets=TicketTable(dynamodb, required(os.environ, "TICKET_TABLE")),
     once=RememberedWork.in_table(dynamodb, done_table),
     security_hub=client.SecurityHub(client.create_client()),
     turns=Turns.from_environment(os.environ),
@@ -69,7 +68,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
     """
     invocation = Invocation(request_id=context.aws_request_id, function_arn=context.invoked_function_arn)
     if event.get("detail-type") == "Scheduled Event":
-        summary = look_again(tickets, services=services, invocation=invocation)
+        summary = look_again(services=services, invocation=invocation)
         return _reported(summary, event_id=str(event.get("id")))
     if "Records" not in event:
         return _handle(event, invocation, None)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
-from typing import Final, Protocol
+from typing import Final
 
-from functions.tickets.entry import ChangedMeanwhileError, State
+from functions.tickets.entry import ChangedMeanwhileError, State, Watched
 from functions.tickets.logic import handle_findings
 from functions.tickets.outcomes import HELD_BACK, SECURITY_HUB, Report, Summary
 from functions.tickets.services import Invocation, Services, Tickets
@@ -24,36 +24,7 @@ _AT_WORK: Final = timedelta(minutes=45)
 _MAX_KEPT: Final = 1_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
-    """A finding to check.
-
-    Attributes:
-        finding_id: The ID of the finding.
-        product_arn: The ARN of its product.
-        account: The ID of the account that it is about.
-        tracker: The tracker whose ticket is the reason.
-        state: The state of that ticket. If it's open, the finding has no field with its links.
-        since: When opening it was first attempted, or since when it waits for its turn, in UTC.
-    """
-
-    finding_id: str
-    product_arn: str
-    account: str
-    tracker: str
-    state: State
-    since: datetime
-
-
-class WatchedTickets(Tickets, Protocol):
-    """Records which finding has which ticket, and which findings to check."""
-
-    def watched(self) -> Iterable[Watched]:
-        """Return the findings to check every hour, those that have waited longest first."""
-
-
 def look_again(
-    tickets: WatchedTickets,
     *,
     services: Services,
     invocation: Invocation,
@@ -66,7 +37,6 @@ def look_again(
     reached a tracker's limit again. Tickets of trackers that are disabled now are left as they are.
 
     Args:
-        tickets: The record of which findings to check.
         services: The services to use.
         invocation: The invocation.
         now: Returns the current time in UTC. Default: the system's clock.
@@ -75,7 +45,7 @@ def look_again(
     reports: list[Report] = []
     full: set[tuple[str, str]] = set()
     done: set[tuple[str, str]] = set()
-    in_turns, waiting = _in_turns(tickets.watched(), {tracker.name for tracker in services.trackers})
+    in_turns, waiting = _in_turns(services.tickets.watched(), {tracker.name for tracker in services.trackers})
     is_over = False
     for watched in in_turns:
         key = (watched.product_arn, watched.finding_id)
@@ -88,7 +58,7 @@ def look_again(
             waiting += watched.state is State.HELD
             continue
         done.add(key)
-        report = _look_at(watched, tickets, services=services, invocation=invocation, now=now())
+        report = _look_at(watched, services=services, invocation=invocation, now=now())
         full |= {
             (watched.account, tracker) for tracker, ticket in report.tickets.items() if ticket == HELD_BACK
         }
@@ -114,9 +84,7 @@ def _in_turns(watched: Iterable[Watched], trackers: set[str]) -> tuple[Sequence[
     return [one for row in zip_longest(*turns.values()) for one in row if one], beyond
 
 
-def _look_at(
-    watched: Watched, tickets: Tickets, *, services: Services, invocation: Invocation, now: datetime
-) -> Report:
+def _look_at(watched: Watched, *, services: Services, invocation: Invocation, now: datetime) -> Report:
     remembered = Finding(
         id=watched.finding_id,
         product_arn=watched.product_arn,
@@ -137,7 +105,7 @@ def _look_at(
     except Exception as error:  # noqa: BLE001 - a failure must not affect other findings
         return Report.of(remembered, {}, {SECURITY_HUB: error})
     if finding is None or watched.state is State.OPEN:
-        _wait_again(remembered, watched, tickets, now)
+        _wait_again(remembered, watched, services.tickets, now)
     if finding is None:
         # GetFindings might not return it yet, so it stays on the list.
         return Report.of(remembered, {watched.tracker: "finding not found"}, {})

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from functions.tickets.contract import Tracker
-from functions.tickets.entry import Entry
+from functions.tickets.entry import Entry, Watched
 from securityhub.events import Finding
 from securityhub.findings.turns import Turns
 from securityhub.findings.updates import FindingsUpdater
@@ -22,6 +22,9 @@ class Tickets(Protocol):
 
     def load_all(self, finding: Finding) -> Mapping[str, Entry]:
         """Return the current records, by tracker."""
+
+    def watched(self) -> Iterable[Watched]:
+        """Return the findings to check every hour, those that have waited longest first."""
 
     def save(self, finding: Finding, tracker: str, entry: Entry, *, replacing: Entry | None) -> Entry:
         """Record an entry in place of another, or of none, and return it as recorded.

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from botocore.exceptions import ClientError
 
 from functions.tickets.contract import Ticket
-from functions.tickets.entry import ChangedMeanwhileError, Entry, State
-from functions.tickets.hourly import Watched
+from functions.tickets.entry import ChangedMeanwhileError, Entry, State, Watched
 from securityhub.events import Finding
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from functions.tickets.contract import Ticket, TrackerError
-from functions.tickets.entry import ChangedMeanwhileError
-from functions.tickets.hourly import Watched, look_again
+from functions.tickets.entry import ChangedMeanwhileError, Watched
+from functions.tickets.hourly import look_again
 from functions.tickets.logic import handle_findings
 from functions.tickets.services import Invocation, Services
 from securityhub.events import parse_event, parse_finding
@@ -362,7 +362,7 @@ class World:
         self.store.seconds += 3600
         # By the clock of the tickets' first attempts. What is sent afterwards is later than that.
         self.start = now = datetime.now(UTC) + timedelta(hours=1)
-        return look_again(self.tickets, services=self.services(), invocation=invocation, now=lambda: now)
+        return look_again(services=self.services(), invocation=invocation, now=lambda: now)
 
     def dies_looking_again(self, *, after):
         """End the process of the next hour's event after so many calls, and say whether it got that far."""

@@ -25,7 +25,6 @@ ENVIRONMENT = {
 def handler(cold_start, monkeypatch, world):
     handler = cold_start("functions.tickets.handler", **ENVIRONMENT)
     monkeypatch.setattr(handler, "services", world.services())
-    monkeypatch.setattr(handler, "tickets", world.tickets)
     return handler
 
 

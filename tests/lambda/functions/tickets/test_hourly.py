@@ -170,7 +170,6 @@ def test_a_ticket_that_no_event_is_left_to_finish_is_finished_within_the_hour(wo
     world.queue.clear()
     world.trackers[0].answers_late = False
     look_again(
-        world.tickets,
         services=world.services(),
         invocation=Invocation(request_id="too-early", function_arn="arn"),
     )

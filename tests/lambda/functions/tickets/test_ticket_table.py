@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from functions.tickets import ticket_table
 from functions.tickets.contract import Ticket
-from functions.tickets.entry import ChangedMeanwhileError, Entry, State
-from functions.tickets.hourly import Watched
+from functions.tickets.entry import ChangedMeanwhileError, Entry, State, Watched
 from functions.tickets.ticket_table import WATCHED_INDEX, TicketTable
 from invocation.clients import create_client
 from securityhub.events import parse_event
