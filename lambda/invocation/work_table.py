@@ -158,7 +158,6 @@ class WorkTable:
             self._client.update_item,
             condition,
             values=values,
-            change=change,
             Key={"id": {"S": key}},
             UpdateExpression=change,
         )
@@ -174,12 +173,12 @@ class WorkTable:
         condition: str,
         *,
         values: Mapping[str, Any],
-        change: str = "",
         **request: object,
     ) -> ClientError | None:
         """Write under a condition, and return DynamoDB's response if the condition isn't met."""
         # DynamoDB refuses names that aren't used.
-        used = {name: attribute for name, attribute in _NAMES.items() if name in f"{change} {condition}"}
+        expressions = f"{request.get('UpdateExpression', '')} {condition}"
+        used = {name: attribute for name, attribute in _NAMES.items() if name in expressions}
         try:
             call(
                 TableName=self._name,
