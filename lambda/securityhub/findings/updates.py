@@ -210,34 +210,11 @@ def _partly_updated(refused: NotUpdated, left_out: tuple[str, ...]) -> NotUpdate
 
 
 def _write(
-    findings: Sequence[Finding],
+    batch: Sequence[Finding],
     values: _Values,
     *,
     security_hub: FindingsUpdater,
     author: str,
-    sleep: Callable[[float], None],
-) -> list[NotUpdated]:
-    return _update_batch(
-        findings,
-        lambda some: security_hub.batch_update_findings(
-            some,
-            workflow_status=values.status,
-            note_text=values.note,
-            note_updated_by=author,
-            user_defined_fields=values.fields,
-        ),
-        sleep,
-    )
-
-
-def _batches(findings: Sequence[Finding]) -> Iterator[Sequence[Finding]]:
-    for start in range(0, len(findings), MAX_FINDINGS_PER_REQUEST):
-        yield findings[start : start + MAX_FINDINGS_PER_REQUEST]
-
-
-def _update_batch(
-    batch: Sequence[Finding],
-    update: Callable[[Sequence[Finding]], Sequence[NotUpdated]],
     sleep: Callable[[float], None],
 ) -> list[NotUpdated]:
     """Update one batch with retries, and return the findings that weren't updated in the end."""
@@ -245,7 +222,13 @@ def _update_batch(
     pauses = iter(BACKOFF_SECONDS)
     while True:
         try:
-            unprocessed = update(batch)
+            unprocessed = security_hub.batch_update_findings(
+                batch,
+                workflow_status=values.status,
+                note_text=values.note,
+                note_updated_by=author,
+                user_defined_fields=values.fields,
+            )
         except RequestRefusedError as error:
             # The other batches continue; the refusal is reported for each finding of this one.
             unprocessed = [
@@ -258,3 +241,8 @@ def _update_batch(
             return final + retryable
         sleep(pause)
         batch = [item.finding for item in retryable]
+
+
+def _batches(findings: Sequence[Finding]) -> Iterator[Sequence[Finding]]:
+    for start in range(0, len(findings), MAX_FINDINGS_PER_REQUEST):
+        yield findings[start : start + MAX_FINDINGS_PER_REQUEST]
