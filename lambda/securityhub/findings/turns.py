@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
@@ -82,8 +82,7 @@ def write_in_turns(
     Returns:
         What was not updated in the end, and why.
     """
-    with ExitStack() as stack:
-        taken = stack.enter_context(turns.take(findings)) if turns else [_Turn(one) for one in findings]
+    with turns.take(findings) if turns else nullcontext([_Turn(one) for one in findings]) as taken:
         updates = [(turn, _respecting(compose(turn.now), turn)) for turn in taken]
         _announce(updates, note_updated_by)
         groups: list[tuple[Update, list[Finding]]] = []
