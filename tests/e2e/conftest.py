@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 
 import pytest
 from aws_cdk import App, Environment, Stack
 
 from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION, EmbeddedAws
-from tests.e2e.stacks import delete_stack, prepare_region
+from tests.e2e.stacks import delete_stack, physical_id, prepare_region, resources_of
 from tools.deploy import run_cdk
 
 _numbers = itertools.count(1)
@@ -111,22 +110,11 @@ class Deployment:
 
     def resources(self, resource_type):
         """The stack's resources of a type: logical id to physical id."""
-        cloudformation = self.aws.client("cloudformation", region=self.region)
-        found = cloudformation.describe_stack_resources(StackName=self.stack_name)["StackResources"]
-        return {
-            resource["LogicalResourceId"]: resource["PhysicalResourceId"]
-            for resource in found
-            if resource["ResourceType"] == resource_type
-        }
+        return resources_of(self.aws, self.stack_name, resource_type, region=self.region)
 
     def physical_id(self, resource_type, construct_id):
         """The physical id of the stack's one resource of a type whose construct has an id."""
-        (found,) = (
-            physical_id
-            for logical_id, physical_id in self.resources(resource_type).items()
-            if re.fullmatch(rf"{construct_id}[0-9A-F]{{8}}", logical_id)
-        )
-        return found
+        return physical_id(self.aws, self.stack_name, resource_type, construct_id, region=self.region)
 
 
 def _deployments(aws, feature_flags, folder):

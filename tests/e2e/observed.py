@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION
+from tests.e2e.stacks import physical_id
 
 
 def press(aws, action_id, findings):
@@ -40,14 +41,14 @@ def stored(aws, finding):
 
 def dead_letter_queue(aws, stack):
     """Return the URL of a stack's dead-letter queue."""
-    resources = aws.client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
-    (url,) = [
-        one["PhysicalResourceId"]
-        for one in resources
-        if one["LogicalResourceId"].startswith("SecurityHubDeadLetterQueue")
-        and one["ResourceType"] == "AWS::SQS::Queue"
-    ]
-    return url
+    return physical_id(aws, stack, "AWS::SQS::Queue", "SecurityHubDeadLetterQueue")
+
+
+def waiting(aws, queue):
+    """Return how many messages wait in the queue with an URL, or are worked on."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = aws.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
+    return sum(int(number) for number in found.values())
 
 
 def dead_letters(aws, stack):

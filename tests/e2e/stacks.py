@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from botocore.exceptions import ClientError
 
 from emulator.server import DEFAULT_REGION
@@ -51,6 +53,26 @@ def stack_of(aws, name, *, region):
             raise
         return None
     return stack
+
+
+def resources_of(aws, name, resource_type, *, region=DEFAULT_REGION):
+    """Return a stack's resources of a type: logical id to physical id."""
+    cloudformation = aws.client("cloudformation", region=region)
+    return {
+        resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+        for resource in cloudformation.describe_stack_resources(StackName=name)["StackResources"]
+        if resource["ResourceType"] == resource_type
+    }
+
+
+def physical_id(aws, name, resource_type, construct_id, *, region=DEFAULT_REGION):
+    """Return the physical id of a stack's one resource of a type whose construct has an id."""
+    (found,) = (
+        physical_id
+        for logical_id, physical_id in resources_of(aws, name, resource_type, region=region).items()
+        if re.fullmatch(rf"{construct_id}[0-9A-F]{{8}}", logical_id)
+    )
+    return found
 
 
 def delete_stack(aws, name, *, region):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.observed import answer_to
-from tests.e2e.stacks import delete_stack
+from tests.e2e.observed import answer_to, dead_letter_queue
+from tests.e2e.stacks import delete_stack, physical_id
 from tests.shipped_settings import SHIPPED_SETTINGS_FILE
 from tools.deploy import deploy
 
@@ -47,8 +47,7 @@ def digests(app):
 @pytest.fixture
 def dead_letters(app):
     """A function that receives what waits in the app's dead-letter queue."""
-    resources = app.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
-    (url,) = [r["PhysicalResourceId"] for r in resources if r["ResourceType"] == "AWS::SQS::Queue"]
+    url = dead_letter_queue(app, STACK)
     sqs = app.client("sqs")
 
     def receive():
@@ -150,13 +149,7 @@ def test_a_finding_that_cannot_be_updated_leaves_the_others_updated_and_its_even
 
 
 def test_a_poison_event_ends_in_the_dead_letter_queue_with_the_reason(app, dead_letters):
-    resources = app.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
-    (function,) = [
-        r["PhysicalResourceId"]
-        for r in resources
-        if r["LogicalResourceId"].startswith("SuppressWithNoteFunction")
-        and r["ResourceType"] == "AWS::Lambda::Function"
-    ]
+    function = physical_id(app, STACK, "AWS::Lambda::Function", "SuppressWithNoteFunction")
     poison = {
         "source": "aws.securityhub",
         "detail-type": "Security Hub Findings - Custom Action",

@@ -13,9 +13,10 @@ from stacks.member_role import MemberRoleStack
 from stacks.remediation import RemediationStack
 from stacks.settings import RemediationSettings, TicketingSettings
 from stacks.ticketing import TicketingStack
+from tests.e2e.findings import import_findings
 from tests.e2e.observed import stored
 from tests.e2e.stacks import delete_stack
-from tests.e2e.test_tickets import HOME, finding_of, import_findings
+from tests.e2e.test_tickets import HOME, finding_of
 from tests.shipped_settings import load_shipped_settings
 from tests.vendor_servers.servers import VendorServers
 from tools.deploy import deploy

@@ -6,7 +6,6 @@ Nothing is faster here than on AWS: a retry follows after a minute, and a lease 
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -18,7 +17,8 @@ from stacks.finding_turns import FindingTurnsStack
 from stacks.member_role import MemberRoleStack
 from stacks.remediation import RemediationStack
 from stacks.settings import RemediationSettings
-from tests.e2e.observed import answer_to, dead_letter_queue, stored
+from tests.e2e.findings import control_finding, import_findings
+from tests.e2e.observed import answer_to, dead_letter_queue, stored, waiting
 from tests.e2e.stacks import prepare_region
 from tests.shipped_settings import load_shipped_settings
 from tools.deploy import deploy
@@ -45,9 +45,6 @@ MOMENTS = {
 # More than the longest pause between two attempts, in which nothing moves.
 PATIENCE_SECONDS = 360
 KILLED = Path(__file__).with_name("interrupted_handler.py")
-TEMPLATE = json.loads(
-    (Path(__file__).resolve().parents[1] / "events" / "custom_action_1_finding.json").read_text()
-)["detail"]["findings"][0]
 
 
 class Calls:
@@ -113,19 +110,8 @@ class Subnet:
         self.id = self._ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{number}.0/24")["Subnet"]["SubnetId"]
         self.assign()
         arn = f"arn:aws:ec2:{HOME}:{DEFAULT_ACCOUNT}:subnet/{self.id}"
-        finding = {
-            **TEMPLATE,
-            "Id": f"arn:aws:securityhub:{HOME}:{DEFAULT_ACCOUNT}:security-control/EC2.15/finding/{moment}",
-            "ProductArn": f"arn:aws:securityhub:{HOME}::product/aws/securityhub",
-            "AwsAccountId": DEFAULT_ACCOUNT,
-            "Region": HOME,
-            "GeneratorId": "security-control/EC2.15",
-            "Compliance": {"Status": "FAILED", "SecurityControlId": "EC2.15"},
-            "Resources": [{"Type": "AwsEc2Subnet", "Id": arn, "Region": HOME}],
-            "Workflow": {"Status": "NEW"},
-        }
-        left_out = {"Note", "FindingProviderFields"}
-        self.finding = {name: value for name, value in finding.items() if name not in left_out}
+        resource = {"Type": "AwsEc2Subnet", "Id": arn, "Region": HOME}
+        self.finding = control_finding("EC2.15", moment, Resources=[resource])
 
     def assign(self):
         self._ec2.modify_subnet_attribute(SubnetId=self.id, MapPublicIpOnLaunch={"Value": True})
@@ -141,17 +127,8 @@ def subnets(aws):
     """A subnet for each moment, whose findings are imported."""
     vpc = aws.client("ec2").create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     made = {moment: Subnet(aws, vpc, number, moment) for number, moment in enumerate(MOMENTS)}
-    findings = [subnet.finding for subnet in made.values()]
-    answer = aws.client("securityhub").batch_import_findings(Findings=findings)
-    assert answer["FailedCount"] == 0, answer
+    import_findings(aws, [subnet.finding for subnet in made.values()])
     return made
-
-
-def letters(aws):
-    url = dead_letter_queue(aws, REMEDIATION)
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    found = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-    return sum(int(number) for number in found.values())
 
 
 @pytest.fixture
@@ -193,4 +170,4 @@ def test_a_press_that_is_killed_anywhere_is_finished_by_the_first_retry(aws, cal
         assert (undone[moment].function_error, undone[moment].attempts) == (None, 1)
         assert subnet.assigns, "the record of the killed attempt was lost"
         assert stored(aws, subnet.finding)["Workflow"]["Status"] == "NEW"
-    assert letters(aws) == 0
+    assert waiting(aws, dead_letter_queue(aws, REMEDIATION)) == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from aws_cdk import App, Environment
@@ -11,6 +10,7 @@ from aws_cdk import App, Environment
 from emulator.server import DEFAULT_ACCOUNT
 from stacks.remediation import RemediationStack
 from stacks.settings import RemediationSettings
+from tests.e2e.findings import control_finding
 from tests.e2e.observed import dead_letters, press, stored
 from tests.e2e.stacks import delete_stack
 from tests.shipped_settings import load_shipped_settings
@@ -21,9 +21,6 @@ HOME, OTHER = "eu-west-1", "us-east-1"
 MEMBERS = ("444455556666", "777788889999")
 # In a unit that is denied, inside the unit that is allowed, and outside of both.
 DENIED, OUTSIDER = "333344445555", "222233334444"
-TEMPLATE = json.loads(
-    (Path(__file__).resolve().parents[1] / "events" / "custom_action_1_finding.json").read_text()
-)["detail"]["findings"][0]
 
 
 class Organization:
@@ -136,20 +133,14 @@ def encrypts_by_default(aws, account, region):
 
 
 def finding_of(control, resource_type, resource_id, account, region, *, severity="HIGH"):
-    number = resource_id[-20:]
-    finding = {
-        **TEMPLATE,
-        "Id": f"arn:aws:securityhub:{region}:{account}:security-control/{control}/finding/{number}",
-        "ProductArn": f"arn:aws:securityhub:{HOME}::product/aws/securityhub",
-        "AwsAccountId": account,
-        "Region": region,
-        "GeneratorId": f"security-control/{control}",
-        "Severity": {"Label": severity},
-        "Compliance": {"Status": "FAILED", "SecurityControlId": control},
-        "Resources": [{"Type": resource_type, "Id": resource_id, "Region": region}],
-        "Workflow": {"Status": "NEW"},
-    }
-    return {name: value for name, value in finding.items() if name not in {"Note", "FindingProviderFields"}}
+    return control_finding(
+        control,
+        resource_id[-20:],
+        account=account,
+        region=region,
+        Severity={"Label": severity},
+        Resources=[{"Type": resource_type, "Id": resource_id, "Region": region}],
+    )
 
 
 def group_finding(group, account, region, **more):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from aws_cdk import App, Environment
@@ -12,8 +11,9 @@ from aws_cdk import App, Environment
 from emulator.server import DEFAULT_ACCOUNT
 from stacks.settings import TicketingSettings
 from stacks.ticketing import TicketingStack
-from tests.e2e.observed import dead_letters, press, stored
-from tests.e2e.stacks import delete_stack
+from tests.e2e.findings import control_finding, import_findings
+from tests.e2e.observed import dead_letters, press, stored, waiting
+from tests.e2e.stacks import delete_stack, physical_id
 from tests.shipped_settings import load_shipped_settings
 from tests.vendor_servers.servers import VendorServers
 from tools.deploy import deploy
@@ -21,9 +21,6 @@ from tools.deploy import deploy
 STACK = "SecurityHubTicketing"
 HOME = "eu-west-1"
 MEMBER = "444455556666"
-TEMPLATE = json.loads(
-    (Path(__file__).resolve().parents[1] / "events" / "custom_action_1_finding.json").read_text()
-)["detail"]["findings"][0]
 SECRETS = {"jira": "securityhub-actions/jira", "pagerduty": "securityhub-actions/pager-duty"}
 
 
@@ -59,23 +56,8 @@ def app(aws, vendors, feature_flags, tmp_path_factory):
 
 
 def finding_of(number, *, severity="MEDIUM", **changes):
-    return {
-        **{name: value for name, value in TEMPLATE.items() if name not in {"Note", "FindingProviderFields"}},
-        "Id": f"arn:aws:securityhub:{HOME}:{DEFAULT_ACCOUNT}:security-control/S3.8/finding/{number}",
-        "ProductArn": f"arn:aws:securityhub:{HOME}::product/aws/securityhub",
-        "AwsAccountId": DEFAULT_ACCOUNT,
-        "Region": HOME,
-        "Severity": {"Label": severity},
-        "Compliance": {"Status": "FAILED", "SecurityControlId": "S3.8"},
-        "Workflow": {"Status": "NEW"},
-        "UserDefinedFields": {"team": "payments"},
-        **changes,
-    }
-
-
-def import_findings(aws, findings):
-    answer = aws.client("securityhub").batch_import_findings(Findings=findings)
-    assert answer["FailedCount"] == 0, answer
+    fields = {"Severity": {"Label": severity}, "UserDefinedFields": {"team": "payments"}}
+    return control_finding("S3.8", number, **fields | changes)
 
 
 def links(aws, finding):
@@ -86,26 +68,10 @@ def issues(vendors, finding):
     return [issue for issue in vendors.jira.issues.values() if finding["Id"] in json.dumps(issue.description)]
 
 
-def resource(aws, construct_id):
-    """The physical ID of one of the stack's resources."""
-    (found,) = (
-        one["PhysicalResourceId"]
-        for one in aws.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
-        if one["LogicalResourceId"][:-8] == construct_id
-    )
-    return found
-
-
 def queued(aws):
     """How many imported findings wait, or are worked on."""
-    sqs = aws.client("sqs")
-    attributes = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    return sum(
-        int(count)
-        for url in sqs.list_queues(QueueNamePrefix=STACK)["QueueUrls"]
-        if "Findings" in url
-        for count in sqs.get_queue_attributes(QueueUrl=url, AttributeNames=attributes)["Attributes"].values()
-    )
+    urls = aws.client("sqs").list_queues(QueueNamePrefix=STACK)["QueueUrls"]
+    return sum(waiting(aws, url) for url in urls if "Findings" in url)
 
 
 def test_twenty_findings_get_one_ticket_each_and_it_is_resolved_with_them(app, vendors):
@@ -202,7 +168,8 @@ def test_tickets_beyond_the_limit_are_held_back_and_opened_when_it_allows(app, v
         f"tickets#PagerDuty#{MEMBER}#{datetime.now(UTC) + timedelta(hours=ahead):%Y-%m-%dT%H}"
         for ahead in (0, 1)
     ]
-    done, function = resource(app, "Done"), resource(app, "Function")
+    done = physical_id(app, STACK, "AWS::DynamoDB::Table", "Done")
+    function = physical_id(app, STACK, "AWS::Lambda::Function", "Function")
     for counter in counters:
         item = {"id": {"S": counter}, "opened": {"N": str(limit)}}
         app.client("dynamodb").put_item(TableName=done, Item=item)

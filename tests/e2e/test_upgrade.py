@@ -21,8 +21,9 @@ from stacks.member_role import member_role_template
 from stacks.remediation import RemediationStack
 from stacks.settings import RemediationSettings, TicketingSettings
 from stacks.ticketing import TicketingStack
+from tests.e2e.findings import control_finding, import_findings
 from tests.e2e.observed import press, stored
-from tests.e2e.stacks import prepare_region
+from tests.e2e.stacks import physical_id, prepare_region
 from tests.shipped_settings import load_shipped_settings
 from tests.vendor_servers.pager_duty import Incident
 from tests.vendor_servers.servers import VendorServers
@@ -46,26 +47,12 @@ REMEDIATIONS = [
     "rds_instance_public_access",
     "rds_minor_version_upgrade",
 ]
-TEMPLATE = json.loads(
-    (Path(__file__).resolve().parents[1] / "events" / "custom_action_1_finding.json").read_text()
-)["detail"]["findings"][0]
 
 
 def finding_of(control, resource_type, resource_id, **changes):
-    finding = {
-        **TEMPLATE,
-        "Id": f"arn:aws:securityhub:{HOME}:{MEMBER}:security-control/{control}/finding/{resource_id[-17:]}",
-        "ProductArn": PRODUCT,
-        "AwsAccountId": MEMBER,
-        "Region": HOME,
-        "GeneratorId": f"security-control/{control}",
-        "Severity": {"Label": "CRITICAL"},
-        "Compliance": {"Status": "FAILED", "SecurityControlId": control},
-        "Resources": [{"Type": resource_type, "Id": resource_id, "Region": HOME}],
-        "Workflow": {"Status": "NEW"},
-        **changes,
-    }
-    return {name: value for name, value in finding.items() if name not in {"Note", "FindingProviderFields"}}
+    resource = {"Type": resource_type, "Id": resource_id, "Region": HOME}
+    fields = {"Severity": {"Label": "CRITICAL"}, "Resources": [resource]}
+    return control_finding(control, resource_id[-17:], account=MEMBER, **fields | changes)
 
 
 class World:
@@ -81,17 +68,6 @@ class World:
 
     def __init__(self, aws, vendors):
         self.aws, self.vendors = aws, vendors
-
-    def resource(self, stack, prefix, resource_type):
-        resources = self.aws.client("cloudformation").describe_stack_resources(StackName=stack)[
-            "StackResources"
-        ]
-        (found,) = [
-            one["PhysicalResourceId"]
-            for one in resources
-            if one["ResourceType"] == resource_type and one["LogicalResourceId"].startswith(prefix)
-        ]
-        return found
 
     def consume(self, *, enabled):
         """Let the functions work on their queues, or not."""
@@ -109,10 +85,6 @@ class World:
     def assigns(self, subnet):
         ec2 = self.aws.client("ec2", account=MEMBER)
         return ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["MapPublicIpOnLaunch"]
-
-    def import_finding(self, finding):
-        answer = self.aws.client("securityhub").batch_import_findings(Findings=[finding])
-        assert answer["FailedCount"] == 0, answer
 
 
 def subnet_finding(subnet):
@@ -165,10 +137,10 @@ def leave_behind(world):
     aws = world.aws
     world.queued, world.undone = world.subnet(assigns=True), world.subnet(assigns=False)
     # An event that waits in the queue.
-    world.import_finding(subnet_finding(world.queued))
+    import_findings(world.aws, [subnet_finding(world.queued)])
     # A record of what was so before, as `RecordsBucket.save` wrote it.
     finding = subnet_finding(world.undone)
-    world.import_finding({**finding, "Severity": {"Label": "LOW"}})
+    import_findings(world.aws, [{**finding, "Severity": {"Label": "LOW"}}])
     digest = hashlib.sha256(f"{PRODUCT}\n{finding['Id']}".encode()).hexdigest()
     record = {
         "finding": finding["Id"],
@@ -180,7 +152,7 @@ def leave_behind(world):
         "priorState": {"SubnetId": world.undone, "MapPublicIpOnLaunch": True},
     }
     aws.client("s3").put_object(
-        Bucket=world.resource(REMEDIATION, "Records", "AWS::S3::Bucket"),
+        Bucket=physical_id(world.aws, REMEDIATION, "AWS::S3::Bucket", "Records"),
         Key=f"{MEMBER}/{HOME}/{digest}.json",
         Body=json.dumps(record),
     )
@@ -200,7 +172,7 @@ def leave_ticket(world):
     link = "https://example.pagerduty.com/incidents/Q1"
     finding = finding_of("S3.8", "AwsS3Bucket", "arn:aws:s3:::an-old-bucket-name")
     world.ticketed = {**finding, "Severity": {"Label": "LOW"}, "Workflow": {"Status": "NOTIFIED"}}
-    world.import_finding(world.ticketed)
+    import_findings(world.aws, [world.ticketed])
     world.aws.client("securityhub").batch_update_findings(
         FindingIdentifiers=[{"Id": finding["Id"], "ProductArn": PRODUCT}],
         UserDefinedFields={"Tickets": f"PagerDuty Q1 {link}"},
@@ -222,7 +194,7 @@ def leave_ticket(world):
         "revision": 3,
     }
     world.aws.client("dynamodb").put_item(
-        TableName=world.resource(TICKETING, "Tickets", "AWS::DynamoDB::Table"),
+        TableName=physical_id(world.aws, TICKETING, "AWS::DynamoDB::Table", "Tickets"),
         Item={name: TypeSerializer().serialize(value) for name, value in row.items()},
     )
 
@@ -294,6 +266,6 @@ def test_the_new_member_role_takes_the_place_of_the_old_one_and_still_works(worl
     assert len(roles.list_attached_role_policies(RoleName=MEMBER_ROLE)["AttachedPolicies"]) == 1
     subnet = world.subnet(assigns=True)
     finding = {**subnet_finding(subnet), "Severity": {"Label": "LOW"}}
-    world.import_finding(finding)
+    import_findings(world.aws, [finding])
     assert press(world.aws, "Remediate", [finding]).function_error is None
     assert not world.assigns(subnet)
