@@ -13,6 +13,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import parse_qs
+from uuid import uuid4
 from xml.sax.saxutils import escape
 
 import boto3
@@ -22,6 +23,7 @@ from botocore.awsrequest import AWSResponse
 from invocation import clients
 from invocation.once import RememberedWork
 from invocation.work_table import Record
+from securityhub.findings.turns import Turns
 
 EVENTS = Path(__file__).parents[1] / "events"
 FUNCTION_ARN = "arn:aws:lambda:eu-west-1:111122223333:function:example"
@@ -57,6 +59,27 @@ def aws_environment(monkeypatch):
     clients.one_session.cache_clear()
     clients.create_client.cache_clear()
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+
+
+@pytest.fixture
+def function_aws(embedded_aws, monkeypatch):
+    """The embedded AWS, to which the clients lead that a function makes."""
+    for name, value in embedded_aws.settings().items():
+        monkeypatch.setenv(name, value)
+    return embedded_aws
+
+
+@pytest.fixture
+def work_table_name(function_aws):
+    """The name of a new table like that of `WorkTable`."""
+    name = f"done-{uuid4().hex[:12]}"
+    function_aws.client("dynamodb").create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return name
 
 
 @pytest.fixture
@@ -214,6 +237,14 @@ class MemoryStore:
     def once(self):
         """What an invocation uses to work once, without a thread that renews leases."""
         return RememberedWork(self, clock=self.clock, renewing=lambda _: nullcontext())
+
+    def turns(self):
+        """What functions use to write to findings in turns: their waiting alone lets time pass."""
+
+        def sleep(seconds):
+            self.seconds += seconds
+
+        return Turns(self, clock=self.clock, renewing=lambda _: nullcontext(), sleep=sleep)
 
     def claim(self, key, *, attempt, now, lease_ends, expires):
         item = self.items.get(key)

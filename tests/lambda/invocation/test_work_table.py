@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import time
 from types import SimpleNamespace
-from uuid import uuid4
 
 import pytest
 from aws_lambda_powertools.utilities.idempotency import (
@@ -21,22 +20,9 @@ RESULT = {"status": "Remediated", "state": {"open": True}, "name": "発見"}
 
 
 @pytest.fixture
-def client(embedded_aws, monkeypatch):
-    for name, value in embedded_aws.settings().items():
-        monkeypatch.setenv(name, value)
+def client(function_aws):
+    assert function_aws
     return create_client("dynamodb")
-
-
-@pytest.fixture
-def table_name(client):
-    name = f"done-{uuid4().hex[:12]}"
-    client.create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    return name
 
 
 @pytest.fixture(params=["DynamoDB", "memory"])
@@ -44,7 +30,7 @@ def table(request):
     """The table, and what the other tests have in its place."""
     if request.param == "memory":
         return request.getfixturevalue("memory_store")
-    return WorkTable(request.getfixturevalue("client"), request.getfixturevalue("table_name"))
+    return WorkTable(request.getfixturevalue("client"), request.getfixturevalue("work_table_name"))
 
 
 def claim(table, attempt, *, at=NOW, seconds=40):
@@ -137,7 +123,7 @@ def test_a_refusal_of_dynamodb_is_an_error(client, call):
 
 @pytest.mark.parametrize("operation", ["PutItem", "UpdateItem", "DeleteItem"])
 @pytest.mark.parametrize("fails", [False, True])
-def test_a_lost_response_is_made_up_for_by_the_repeated_request(client, table_name, operation, fails):
+def test_a_lost_response_is_made_up_for_by_the_repeated_request(client, work_table_name, operation, fails):
     lost = []
 
     def lose(request, **_):
@@ -152,7 +138,7 @@ def test_a_lost_response_is_made_up_for_by_the_repeated_request(client, table_na
             raise RuntimeError("It went wrong")
         return dict(RESULT)
 
-    once = RememberedWork.in_table(client, table_name)
+    once = RememberedWork.in_table(client, work_table_name)
     if operation == "PutItem":
         client.meta.events.register("before-send.dynamodb.PutItem", lose)
     if fails:
@@ -162,7 +148,7 @@ def test_a_lost_response_is_made_up_for_by_the_repeated_request(client, table_na
         assert once.run({"finding": "1"}, work) == (RESULT, False)
     assert (lost != []) == ((operation, fails) not in {("UpdateItem", True), ("DeleteItem", False)})
     client.meta.events.unregister(f"before-send.dynamodb.{operation}", lose)
-    assert RememberedWork.in_table(client, table_name).run({"finding": "1"}, lambda: dict(RESULT)) == (
+    assert RememberedWork.in_table(client, work_table_name).run({"finding": "1"}, lambda: dict(RESULT)) == (
         RESULT,
         not fails,
     )
@@ -172,8 +158,8 @@ class TestWhatAnEarlierVersionLeft:
     """Earlier versions used the idempotency utility of Powertools."""
 
     @pytest.fixture
-    def earlier(self, client, table_name):
-        store = DynamoDBPersistenceLayer(table_name=table_name, boto3_client=client)
+    def earlier(self, client, work_table_name):
+        store = DynamoDBPersistenceLayer(table_name=work_table_name, boto3_client=client)
 
         def run(work, *, milliseconds):
             config = IdempotencyConfig(expires_after_seconds=3600, hash_function="sha256")
@@ -190,8 +176,8 @@ class TestWhatAnEarlierVersionLeft:
         return run
 
     @pytest.fixture
-    def once(self, client, table_name):
-        return RememberedWork.in_table(client, table_name)
+    def once(self, client, work_table_name):
+        return RememberedWork.in_table(client, work_table_name)
 
     def test_what_was_done_counts_as_done(self, earlier, once):
         earlier(lambda: dict(RESULT), milliseconds=300_000)

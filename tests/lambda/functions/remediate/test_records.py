@@ -21,11 +21,9 @@ def finding(load_event):
 
 
 @pytest.fixture
-def bucket(embedded_aws, monkeypatch):
-    for name, value in embedded_aws.settings().items():
-        monkeypatch.setenv(name, value)
+def bucket(function_aws):
     name = f"records-{uuid4().hex[:12]}"
-    embedded_aws.client("s3").create_bucket(
+    function_aws.client("s3").create_bucket(
         Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
     )
     return name

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
@@ -26,17 +25,8 @@ def clock():
 
 
 @pytest.fixture
-def limits(embedded_aws, monkeypatch, clock):
-    for name, value in embedded_aws.settings().items():
-        monkeypatch.setenv(name, value)
-    name = f"done-{uuid4().hex[:12]}"
-    embedded_aws.client("dynamodb").create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    return HourlyLimits(create_client("dynamodb"), name, {"Jira": 2, "Slack": 1}, now=clock)
+def limits(work_table_name, clock):
+    return HourlyLimits(create_client("dynamodb"), work_table_name, {"Jira": 2, "Slack": 1}, now=clock)
 
 
 def test_each_account_and_tracker_has_a_limit_of_its_own_in_each_hour(limits, clock):
@@ -53,9 +43,8 @@ def test_a_count_expires_after_its_hour(limits, embedded_aws):
     assert int(item["expiration"]["N"]) == int((NOON + timedelta(days=1)).timestamp())
 
 
-def test_what_dynamodb_refuses_otherwise_is_no_limit(embedded_aws, monkeypatch, clock):
-    for name, value in embedded_aws.settings().items():
-        monkeypatch.setenv(name, value)
+@pytest.mark.usefixtures("function_aws")
+def test_what_dynamodb_refuses_otherwise_is_no_limit(clock):
     limits = HourlyLimits(create_client("dynamodb"), "no-such-table", {"Jira": 1}, now=clock)
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         limits.take("111122223333", "Jira")

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 from functions.tickets.contract import TrackerError
 from functions.tickets.outcomes import TicketsIncompleteError
 from invocation.once import LEASE_SECONDS
-from securityhub.findings.turns import Turns
 from tests.hypothesis_profiles import examples
 
 CRITICAL, INFORMATIONAL = {"Severity": {"Label": "CRITICAL"}}, {"Severity": {"Label": "INFORMATIONAL"}}
@@ -497,19 +495,10 @@ def test_a_second_invocation_that_wants_the_same_ticket_meanwhile_is_told_to_com
     assert world.open_issues("A") == ["JIRA-1", "SLACK-1"]
 
 
-def shared_turns(world):
-    """The turns of a function that others share findings with."""
-
-    def sleep(seconds):
-        world.store.seconds += seconds
-
-    return Turns(world.store, clock=world.store.clock, renewing=lambda _: nullcontext(), sleep=sleep)
-
-
 @pytest.mark.parametrize("share", [False, True])
 @pytest.mark.parametrize("changes", [FAILED, PASSED])
 def test_wherever_an_invocation_dies_the_next_one_ends_what_it_began(world, changes, share):
-    world.turns = shared_turns(world) if share else None
+    world.turns = world.store.turns() if share else None
     for death_after in range(90):
         world.forget()
         world.import_finding("A")

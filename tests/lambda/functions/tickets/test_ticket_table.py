@@ -38,11 +38,9 @@ def finding(load_event):
 
 
 @pytest.fixture
-def table(embedded_aws, monkeypatch):
-    for name, value in embedded_aws.settings().items():
-        monkeypatch.setenv(name, value)
+def table(function_aws):
     name = f"tickets-{uuid4().hex[:12]}"
-    embedded_aws.client("dynamodb").create_table(
+    function_aws.client("dynamodb").create_table(
         TableName=name,
         KeySchema=[
             {"AttributeName": "finding", "KeyType": "HASH"},
@@ -138,9 +136,8 @@ def test_what_was_changed_meanwhile_is_not_overwritten(table, finding, outdated)
     assert table.load(finding, "Jira") == second
 
 
-def test_any_other_failure_is_not_taken_for_a_change(finding, embedded_aws, monkeypatch):
-    for name, value in embedded_aws.settings().items():
-        monkeypatch.setenv(name, value)
+@pytest.mark.usefixtures("function_aws")
+def test_any_other_failure_is_not_taken_for_a_change(finding):
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         TicketTable(create_client("dynamodb"), "nonsense").save(finding, "Jira", OPEN, replacing=None)
 

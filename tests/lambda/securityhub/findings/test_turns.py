@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -51,10 +51,7 @@ def findings(load_event):
 
 @pytest.fixture
 def turns(memory_store):
-    def sleep(seconds):
-        memory_store.seconds += seconds
-
-    return Turns(memory_store, clock=memory_store.clock, renewing=lambda _: nullcontext(), sleep=sleep)
+    return memory_store.turns()
 
 
 @pytest.fixture
