@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from functions.remediate.allow_and_deny import UnreadableTagsError
-from functions.remediate.logic import Invocation
+from functions.remediate.logic import Invocation, remediate_findings
 from functions.remediate.member_account import MemberRoleError
 from functions.remediate.organization import OrganizationError
 from functions.remediate.services import Services
@@ -189,6 +189,21 @@ def settings():
 @pytest.fixture
 def invocation():
     return Invocation(request_id="request-1", function_arn=FUNCTION_ARN)
+
+
+@pytest.fixture
+def run(world, settings, invocation):
+    """A function that runs the function on an event, with some settings changed."""
+
+    def run_it(event, **changes):
+        return remediate_findings(
+            event,
+            settings=replace(settings, **changes),
+            services=world.services,
+            invocation=invocation,
+        )
+
+    return run_it
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from functions.remediate.logic import remediate_findings
 from functions.remediate.outcomes import Status
 from invocation.once import LEASE_SECONDS
 from remediations.contract import Plan, Remediation
@@ -69,16 +68,13 @@ def interruptions(world, monkeypatch):
 
 
 @pytest.fixture
-def deliver(world, settings, invocation):
+def deliver(world, run):
     """A function that lets Lambda run the function on an event, and retry it as often as it does."""
-
-    def attempt(event):
-        return remediate_findings(event, settings=settings, services=world.services, invocation=invocation)
 
     def deliver(event):
         for pause in (*RETRIES_AFTER_SECONDS, None):
             try:
-                summary = attempt(event)
+                summary = run(event)
             except DiedError:
                 summary = None
             if summary is not None and not summary.failures:
@@ -93,6 +89,7 @@ def deliver(world, settings, invocation):
 def each_interruption(interruptions, deliver, begin):
     """Yield what becomes of an event, with an interruption at one call more each time, until none is left."""
     for number in range(500):
+        interruptions.left = None
         event = begin()
         interruptions.left = number
         yield deliver(event)
@@ -106,7 +103,6 @@ def test_a_press_that_is_interrupted_at_any_call_is_finished_by_a_retry(
     world, new_event, interruptions, deliver
 ):
     def begin():
-        interruptions.left = None
         world.forget()
         return new_event(2)
 
@@ -124,7 +120,6 @@ def test_an_undo_that_is_interrupted_at_any_call_is_finished_by_a_retry(
     world, new_event, interruptions, deliver
 ):
     def begin():
-        interruptions.left = None
         world.forget()
         deliver(new_event(2))
         closed, event = set(world.open), new_event(2, action="UndoRemediation")
@@ -141,12 +136,7 @@ def test_an_undo_that_is_interrupted_at_any_call_is_finished_by_a_retry(
             assert "Remediation undone" in note
 
 
-def test_a_remediation_and_an_undo_of_one_finding_do_not_run_at_the_same_time(
-    world, new_event, settings, invocation
-):
-    def run(event):
-        return remediate_findings(event, settings=settings, services=world.services, invocation=invocation)
-
+def test_a_remediation_and_an_undo_of_one_finding_do_not_run_at_the_same_time(world, new_event, run):
     undo, meanwhile = new_event(1, action="UndoRemediation"), []
     world.meanwhile = lambda: meanwhile.append(run(undo))
     run(new_event(1))
@@ -157,7 +147,7 @@ def test_a_remediation_and_an_undo_of_one_finding_do_not_run_at_the_same_time(
     assert (world.undone, world.kept["finding/0"]) == (["resource/0"], {})
 
 
-def test_nothing_is_changed_after_the_lease_has_lapsed(world, new_event, settings, invocation, monkeypatch):
+def test_nothing_is_changed_after_the_lease_has_lapsed(world, new_event, run, monkeypatch):
     save = world.save
 
     def save_slowly(*arguments, **settings):
@@ -165,9 +155,7 @@ def test_nothing_is_changed_after_the_lease_has_lapsed(world, new_event, setting
         return save(*arguments, **settings)
 
     monkeypatch.setattr(world, "save", save_slowly)
-    (report,) = remediate_findings(
-        new_event(1), settings=settings, services=world.services, invocation=invocation
-    ).reports
+    (report,) = run(new_event(1)).reports
     assert report.outcome.status == Status.BUSY
     assert world.applied == []
 
@@ -206,7 +194,6 @@ def test_all_remediations_of_a_finding_are_done_and_undone_whatever_is_interrupt
     two = Two(world)
 
     def begin():
-        interruptions.left = None
         others = world.others
         world.forget()
         world.others = others

@@ -7,26 +7,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from functions.remediate.allow_and_deny import AccountLists, TagLists
-from functions.remediate.logic import remediate_findings
 from functions.remediate.outcomes import FindingsNotRemediatedError, Status
 from invocation.once import RememberedWork
 from securityhub.events import MalformedItem, Resource
 from tests.hypothesis_profiles import examples
 
 REFUSING = "777788889999"
-
-
-@pytest.fixture
-def run(world, settings, invocation):
-    def run_it(event, **changes):
-        return remediate_findings(
-            event,
-            settings=replace(settings, **changes),
-            services=world.services,
-            invocation=invocation,
-        )
-
-    return run_it
 
 
 def statuses(summary):

@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from functions.remediate.allow_and_deny import TagLists
-from functions.remediate.logic import remediate_findings
 from functions.remediate.outcomes import Outcome, Status, combine, compose_note
 from remediations.contract import CannotRemediateError, Change, Plan, Remediation
 from securityhub.events import Resource, parse_event
@@ -69,7 +68,7 @@ class Part:
 
 
 @pytest.fixture
-def press(world, settings, invocation, new_event):
+def press(world, run, new_event):
     """A function that presses an action on a finding that names a resource for each part."""
 
     def press_it(*parts, action="Remediate", event_id="press", unserved=(), **changes):
@@ -78,12 +77,7 @@ def press(world, settings, invocation, new_event):
         names = [*(part.name for part in parts), *unserved]
         resources = tuple(Resource(type=name, id=f"id-of-{name}", region=None) for name in names)
         finding = replace(event.findings[0], product_arn=GUARD_DUTY, resources=resources)
-        summary = remediate_findings(
-            replace(event, findings=(finding,), event_id=event_id),
-            settings=replace(settings, **changes),
-            services=world.services,
-            invocation=invocation,
-        )
+        summary = run(replace(event, findings=(finding,), event_id=event_id), **changes)
         (report,) = summary.reports
         return report.outcome, summary.failures
 
