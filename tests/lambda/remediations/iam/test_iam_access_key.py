@@ -160,21 +160,6 @@ def test_a_user_that_is_not_found_by_the_name_alone_may_have_been_renamed_and_ke
         plan(finding_about(member, "IAM.3", "gone"), member.session)
 
 
-@pytest.fixture
-def answer_ids(member):
-    """A function that gives the users unique IDs like AWS's."""
-
-    def give(**ids):
-        def tell(parsed, **_):
-            for user in parsed.get("Users", ()):
-                user["UserId"] = ids.get(user["UserName"], user["UserId"])
-
-        member.register("after-call.iam.ListUsers", tell)
-        return ids
-
-    return give
-
-
 UNIQUE_ID, OTHER_ID = "AIDACKCEVSQ6C2EXAMPLE", "AIDACKCEVSQ6C3EXAMPLE"
 
 

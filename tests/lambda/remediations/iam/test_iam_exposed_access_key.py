@@ -76,30 +76,20 @@ def test_a_finding_that_names_the_user_in_the_old_way_is_enough(member, keys):
 UNIQUE_ID = "AIDACKCEVSQ6C2EXAMPLE"
 
 
-def with_unique_id(member, user):
-    """Give one of the users a unique ID like AWS's."""
-
-    def tell(parsed, **_):
-        for one in parsed.get("Users", ()):
-            one["UserId"] = UNIQUE_ID if one["UserName"] == user else one["UserId"]
-
-    member.register("after-call.iam.ListUsers", tell)
-
-
 @pytest.mark.parametrize("named", [USER, "earlier-name"])
 def test_a_key_that_the_named_user_does_not_have_is_looked_for_at_the_user_with_the_unique_id(
-    member, iam, keys, named
+    member, iam, keys, answer_ids, named
 ):
-    with_unique_id(member, OTHER)
+    answer_ids(**{OTHER: UNIQUE_ID})
     made = plan(finding_about(member, keys[2], PrincipalName=named, PrincipalId=UNIQUE_ID), member.session)
     assert made.prior_state["UserName"] == OTHER
     apply(made, member.session)
     assert statuses(iam)[keys[2]] == "Inactive"
 
 
-def test_nothing_is_needed_for_a_key_that_its_user_certainly_has_no_more(member, iam, keys):
+def test_nothing_is_needed_for_a_key_that_its_user_certainly_has_no_more(member, iam, keys, answer_ids):
     iam.delete_access_key(UserName=USER, AccessKeyId=keys[0])
-    with_unique_id(member, USER)
+    answer_ids(**{USER: UNIQUE_ID})
     made = plan(finding_about(member, keys[0], PrincipalId=UNIQUE_ID), member.session)
     assert (made.is_needed, made.description) == (
         False,
@@ -174,7 +164,7 @@ def test_a_finding_with_two_keys_is_refused(member):
         plan(member.finding("none", "", "", resources=two), member.session)
 
 
-def test_the_statements_are_what_it_takes(prove_statements, member, keys):
-    with_unique_id(member, OTHER)
+def test_the_statements_are_what_it_takes(prove_statements, member, keys, answer_ids):
+    answer_ids(**{OTHER: UNIQUE_ID})
     finding = finding_about(member, keys[2], PrincipalId=UNIQUE_ID)
     prove_statements("iam_exposed_access_key", finding)
