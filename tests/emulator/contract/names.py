@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
+SOURCES = tuple(sorted((ROOT / "emulator").rglob("*.py")))
 PACKAGE = "ministack"
 # What a private attribute may hang on besides MiniStack's modules: the object itself.
 OWN = frozenset({"self", "cls"})
@@ -56,7 +57,7 @@ def uses_of(source: str) -> Uses:
 def used_names() -> Mapping[str, frozenset[str]]:
     """Every name of MiniStack that the embedded AWS uses, and the files that do."""
     found: dict[str, set[str]] = {}
-    for path in sorted((ROOT / "emulator").rglob("*.py")):
+    for path in SOURCES:
         for name in uses_of(path.read_text(encoding="utf-8")).names:
             found.setdefault(name, set()).add(str(path.relative_to(ROOT)))
     return {name: frozenset(files) for name, files in found.items()}
@@ -130,7 +131,7 @@ def _is_computed_access(node: ast.Call, imported: Mapping[str, str]) -> bool:
 def replaced_names() -> frozenset[str]:
     """The names of MiniStack that the embedded AWS binds to something else."""
     found: set[str] = set()
-    for path in sorted((ROOT / "emulator").rglob("*.py")):
+    for path in SOURCES:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         imported = dict(_imports(tree))
         for node in ast.walk(tree):

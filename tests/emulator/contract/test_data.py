@@ -79,33 +79,33 @@ def query(**parameters):
     return {name: [value] for name, value in parameters.items()}
 
 
-def run_instance(_account):
+def run_instance():
     ec2._ACTION_MAP["RunInstances"](query(ImageId="ami-1", MinCount="1", MaxCount="1"))
 
 
-def create_interface(_account):
+def create_interface():
     ec2._ACTION_MAP["CreateVpc"](query(CidrBlock="10.0.0.0/16"))
     vpc = list(ec2._vpcs)[-1]
     ec2._ACTION_MAP["CreateSubnet"](query(VpcId=vpc, CidrBlock="10.0.0.0/24"))
     ec2._ACTION_MAP["CreateNetworkInterface"](query(SubnetId=list(ec2._subnets)[-1]))
 
 
-def create_group(_account):
+def create_group():
     ec2._ACTION_MAP["CreateSecurityGroup"](query(GroupName="one", GroupDescription="one"))
 
 
-def create_snapshot(_account):
+def create_snapshot():
     ec2._ACTION_MAP["CreateVolume"](query(AvailabilityZone=f"{REGION}a", Size="1"))
     ec2._ACTION_MAP["CreateSnapshot"](query(VolumeId=next(iter(ec2._volumes))))
 
 
-def create_rule(_account):
+def create_rule():
     eventbridge._ensure_default_bus()
     eventbridge._put_rule({"Name": "one", "EventPattern": '{"source": ["one"]}'})
     eventbridge._put_targets({"Rule": "one", "Targets": [{"Id": "T", "Arn": "arn:aws:sqs:eu-west-1:1:q"}]})
 
 
-def create_destination(_account):
+def create_destination():
     key = {"ApiKeyAuthParameters": {"ApiKeyName": "X-Key", "ApiKeyValue": "secret"}}
     connection = {"Name": "one", "AuthorizationType": "API_KEY", "AuthParameters": key}
     arn = json.loads(eventbridge._create_connection(connection)[2])["ConnectionArn"]
@@ -113,25 +113,25 @@ def create_destination(_account):
     eventbridge._create_api_destination({**destination, "InvocationEndpoint": "https://example.com"})
 
 
-def create_role(_account):
+def create_role():
     iam._create_role(query(RoleName="one", AssumeRolePolicyDocument=POLICY))
 
 
-def create_organization(_account):
+def create_organization():
     organizations._ensure_org()
     root = next(iter(organizations._roots))
     organizations._DISPATCH["CreateOrganizationalUnit"]({"ParentId": root, "Name": "one"})
 
 
 def create_cluster(service):
-    def create(_account):
+    def create():
         engine = "aurora-mysql" if service is rds else "docdb"
         service._ACTION_MAP["CreateDBCluster"](query(DBClusterIdentifier="one", Engine=engine))
 
     return create
 
 
-def put_log_policy(_account):
+def put_log_policy():
     cloudwatch_logs._put_resource_policy({"policyName": "one", "policyDocument": POLICY})
 
 
@@ -166,19 +166,22 @@ RECORDS = [
 
 
 @pytest.mark.parametrize(("name", "create", "members"), RECORDS, ids=[record[0] for record in RECORDS])
-def test_a_record_has_the_members_that_are_used(name, create, members, account):
-    create(account)
+@pytest.mark.usefixtures("account")
+def test_a_record_has_the_members_that_are_used(name, create, members):
+    create()
     record = list(found(name).values())[-1]
     assert {*members.split()} <= record.keys(), f"a record of ministack.{name}"
 
 
-def test_the_targets_of_a_rule_are_kept_as_they_were_put(account):
-    create_rule(account)
+@pytest.mark.usefixtures("account")
+def test_the_targets_of_a_rule_are_kept_as_they_were_put():
+    create_rule()
     assert [target["Id"] for target in eventbridge._targets[eventbridge._rule_key("one", "default")]] == ["T"]
 
 
-def test_tags_are_kept_in_lists_under_the_id(account):
-    run_instance(account)
+@pytest.mark.usefixtures("account")
+def test_tags_are_kept_in_lists_under_the_id():
+    run_instance()
     instance_id = next(iter(ec2._instances))
     ec2._ACTION_MAP["CreateTags"](
         {"ResourceId.1": [instance_id], "Tag.1.Key": ["team"], "Tag.1.Value": ["blue"]}

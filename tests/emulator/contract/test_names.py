@@ -6,10 +6,9 @@ import pytest
 
 from tests.emulator.contract.data import CLASSES, STORES, TABLES
 from tests.emulator.contract.functions import PARAMETERS
-from tests.emulator.contract.names import ROOT, used_names, uses_of
+from tests.emulator.contract.names import ROOT, SOURCES, used_names, uses_of
 
 COVERED = [*PARAMETERS, *TABLES, *STORES, *CLASSES]
-SOURCES = sorted((ROOT / "emulator").rglob("*.py"))
 
 
 def test_each_name_that_is_used_is_in_the_contract():

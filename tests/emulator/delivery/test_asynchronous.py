@@ -6,11 +6,13 @@ import pytest
 
 from tests.emulator.delivery.chain import ACCOUNT, REGION
 
+BROKEN = "def handle(event, context):\n    raise ValueError('broken')\n"
+
 
 def test_a_failing_lambda_is_retried_twice_and_its_record_goes_to_the_on_failure_queue(chain):
     url, arn = chain.queue("failed")
     role = chain.role("sqs:SendMessage", arn, service="lambda.amazonaws.com")
-    function_arn = chain.function("def handle(event, context):\n    raise ValueError('broken')\n", role=role)
+    function_arn = chain.function(BROKEN, role=role)
     chain.aws.client("lambda").put_function_event_invoke_config(
         FunctionName=chain.name, DestinationConfig={"OnFailure": {"Destination": arn}}
     )
@@ -31,7 +33,7 @@ def test_a_failing_lambda_is_retried_twice_and_its_record_goes_to_the_on_failure
 def test_a_lambda_role_without_permission_keeps_the_record_from_its_destination(chain):
     _, arn = chain.queue("failed")
     role = chain.role("sqs:SendMessage", f"{arn}-other", service="lambda.amazonaws.com")
-    function_arn = chain.function("def handle(event, context):\n    raise ValueError('broken')\n", role=role)
+    function_arn = chain.function(BROKEN, role=role)
     chain.aws.client("lambda").put_function_event_invoke_config(
         FunctionName=chain.name, DestinationConfig={"OnFailure": {"Destination": arn}}
     )
@@ -58,7 +60,7 @@ def test_an_on_success_destination_gets_the_answer(chain):
 def test_a_functions_dead_letter_queue_gets_the_event_itself(chain):
     url, arn = chain.queue("failed")
     role = chain.role("sqs:SendMessage", arn, service="lambda.amazonaws.com")
-    chain.target(chain.function("def handle(event, context):\n    raise ValueError('broken')\n", role=role))
+    chain.target(chain.function(BROKEN, role=role))
     chain.aws.client("lambda").update_function_configuration(
         FunctionName=chain.name, DeadLetterConfig={"TargetArn": arn}
     )
@@ -82,9 +84,6 @@ def test_a_function_that_is_throttled_for_too_long_fails_with_its_events_age(cha
     chain.send()
     context = json.loads(chain.received(url)[0]["Body"])["requestContext"]
     assert (context["condition"], context["approximateInvokeCount"]) == ("EventAgeExceeded", 0)
-
-
-BROKEN = "def handle(event, context):\n    raise ValueError('broken')\n"
 
 
 @pytest.mark.parametrize("kind", ["queue", "topic"])

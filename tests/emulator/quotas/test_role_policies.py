@@ -10,15 +10,11 @@ from emulator.quotas.role_policies import size_of
 TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
 
 
-def document(characters, **statement):
+def document(characters):
     """A policy of so many characters, with white space, which doesn't count."""
-    policy = {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": [""], **statement}],
-    }
-    filled = policy["Statement"][0]
-    if filled.get("Resource"):
-        filled["Resource"] = ["arn:aws:s3:::" + "x" * (characters - size_of(policy) - len("arn:aws:s3:::"))]
+    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": ["arn:aws:s3:::"]}
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    statement["Resource"][0] += "x" * (characters - size_of(policy))
     assert size_of(policy) == characters
     return policy
 
@@ -81,6 +77,7 @@ def test_a_role_has_ten_managed_policies(chain, role):
 
 
 def resource_of(kind, chain, **properties):
+    """A resource of a stack that has a role; the policies are created after it."""
     defaults = {
         "Role": {"RoleName": f"{chain.name}-stack", "AssumeRolePolicyDocument": trust(2048)},
         "ManagedPolicy": {"PolicyDocument": document(6144)},
@@ -90,7 +87,8 @@ def resource_of(kind, chain, **properties):
             "Roles": [f"{chain.name}-stack"],
         },
     }
-    return {"Type": f"AWS::IAM::{kind}", "Properties": defaults[kind] | properties}
+    resource = {"Type": f"AWS::IAM::{kind}", "Properties": defaults[kind] | properties}
+    return resource if kind == "Role" else resource | {"DependsOn": "Role"}
 
 
 INLINE = [{"PolicyName": str(number), "PolicyDocument": document(5121)} for number in range(2)]
@@ -107,34 +105,24 @@ INLINE = [{"PolicyName": str(number), "PolicyDocument": document(5121)} for numb
     ],
 )
 def test_a_stack_can_neither_create_nor_change_what_is_too_long(chain, kind, changes, reason):
-    needed = {"Role": resource_of("Role", chain)}
-    tested = {kind: resource_of(kind, chain, **changes)}
-    if kind == "Policy":
-        tested[kind]["DependsOn"] = "Role"
-    status, reasons = chain.deploy(needed | tested)
+    good = {name: resource_of(name, chain) for name in ("Role", kind)}
+    bad = good | {kind: resource_of(kind, chain, **changes)}
+    status, reasons = chain.deploy(bad)
     assert status == "ROLLBACK_COMPLETE"
     assert reason in reasons
     chain.aws.client("cloudformation").delete_stack(StackName=chain.name)
-    assert (
-        chain.deploy(
-            {"Role": resource_of("Role", chain)}
-            | {kind: resource_of(kind, chain)}
-            | ({"Policy": {**resource_of("Policy", chain), "DependsOn": "Role"}} if kind == "Policy" else {})
-        )[0]
-        == "CREATE_COMPLETE"
-    )
-    status, reasons = chain.deploy(needed | tested, operation="update_stack")
+    assert chain.deploy(good)[0] == "CREATE_COMPLETE"
+    status, reasons = chain.deploy(bad, operation="update_stack")
     assert status == "UPDATE_ROLLBACK_COMPLETE"
     assert reason in reasons
 
 
 def test_the_policies_that_stacks_attach_to_a_role_count_together(chain):
     arns = [f"arn:aws:iam::aws:policy/P{number}" for number in range(10)]
-    attached = resource_of("ManagedPolicy", chain, Roles=[f"{chain.name}-stack"])
     status, reasons = chain.deploy(
         {
             "Role": resource_of("Role", chain, ManagedPolicyArns=arns),
-            "Policy": {**attached, "DependsOn": "Role"},
+            "Policy": resource_of("ManagedPolicy", chain, Roles=[f"{chain.name}-stack"]),
         }
     )
     assert status == "ROLLBACK_COMPLETE"

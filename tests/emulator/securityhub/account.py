@@ -13,6 +13,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from tests.emulator.delivery.chain import allow, policy
+
 REGION = "eu-west-1"
 _accounts = count(200000000001)
 
@@ -91,20 +93,11 @@ class Account:
         clients = {"account": self.id, "region": self.region}
         sqs, bus = self.aws.client("sqs", **clients), self.aws.client("events", **clients)
         url = sqs.create_queue(QueueName="events")["QueueUrl"]
-        bus.put_rule(Name="all", EventPattern=json.dumps({"source": ["aws.securityhub"]}))
+        pattern = json.dumps({"source": ["aws.securityhub"]})
+        rule = bus.put_rule(Name="all", EventPattern=pattern)["RuleArn"]
         arn = f"arn:aws:sqs:{self.region}:{self.id}:events"
-        policy = {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Principal": {"Service": "events.amazonaws.com"},
-                    "Action": "sqs:SendMessage",
-                    "Resource": arn,
-                }
-            ],
-        }
-        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
+        statement = allow("sqs:SendMessage", arn, rule)
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy(statement)})
         bus.put_targets(Rule="all", Targets=[{"Id": "queue", "Arn": arn}])
 
         def receive(number):

@@ -38,9 +38,7 @@ CONTROL = {
     "Compliance": {
         "Status": "FAILED",
         "SecurityControlId": "SQS.1",
-        "AssociatedStandards": [
-            {"StandardsId": "standards/aws-foundational-security-best-practices/v/1.0.0"}
-        ],
+        "AssociatedStandards": [{"StandardsId": STANDARD}],
     },
     "ProductFields": {
         "RelatedAWSResources:0/name": "securityhub-sqs-queue-encrypted-1a2b",
