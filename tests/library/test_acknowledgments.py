@@ -19,6 +19,7 @@ from aws_cdk.assertions import Annotations, Match, Template
 
 from securityhub_actions import CustomActionRule, DeadLetterQueue, LoggedFunction, targets
 from securityhub_actions.acknowledgments import acknowledge
+from tests.library.functions import new_function
 
 ROOT = Path(__file__).resolve().parents[2]
 CDK_NAG_2 = "cdk-nag==2.38.2"
@@ -52,13 +53,7 @@ def test_the_finding_of_a_rule_is_named_in_what_it_applies_to(stack):
 
 
 def test_what_another_check_reports_is_no_business_of_cdk_nags(stack):
-    function = lambda_.Function(
-        stack,
-        "Function",
-        runtime=lambda_.Runtime.PYTHON_3_13,
-        handler="index.handle",
-        code=lambda_.Code.from_inline("def handle(event, context): ..."),
-    )
+    function = new_function(stack)
     acknowledge(function, id="cfn-lint::W3005", reason="Why")
     (resource,) = Template.from_stack(stack).find_resources("AWS::Lambda::Function").values()
     assert "cdk_nag" not in resource.get("Metadata", {})

@@ -4,7 +4,6 @@ import pytest
 from aws_cdk import Annotations, App, Environment, Stack, assertions, aws_events_targets
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Match
@@ -12,6 +11,7 @@ from aws_cdk.assertions import Match
 from securityhub_actions import ImportedFindingsRule, targets
 from securityhub_actions.app_quotas import TOO_MANY_RULES
 from securityhub_actions.filters import FindingFilter, Wildcard
+from tests.library.functions import new_function
 
 ACCOUNT = "111122223333"
 WILDCARD = {"detail": {"state": [{"wildcard": "run*"}]}}
@@ -143,13 +143,7 @@ def test_any_number_of_rules_shares_a_queue_with_the_librarys_target(app):
 @pytest.mark.parametrize(("target", "warns"), [(targets, False), (aws_events_targets, True)])
 def test_more_permissions_than_the_policy_of_a_function_can_have_are_a_warning(app, target, warns):
     stack = stack_in(app)
-    function = lambda_.Function(
-        stack,
-        "Function",
-        runtime=lambda_.Runtime.PYTHON_3_13,
-        handler="index.handle",
-        code=lambda_.Code.from_inline("def handle(event, context): ..."),
-    )
+    function = new_function(stack)
     for number in range(41):
         ImportedFindingsRule(stack, f"Rule{number}", targets=[target.LambdaFunction(function)])
     found = assertions.Annotations.from_stack(stack)

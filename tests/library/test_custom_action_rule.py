@@ -4,7 +4,6 @@ from collections import Counter
 
 import pytest
 from aws_cdk import App, Environment, RemovalPolicy, Stack, aws_events, aws_events_targets
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Match, Template
 
@@ -16,6 +15,7 @@ from securityhub_actions import (
     NativeActionTarget,
     targets,
 )
+from tests.library.functions import new_function
 
 ACCOUNT = "111122223333"
 RULE = "AWS::Events::Rule"
@@ -25,16 +25,6 @@ CREATE = {"action_id": "Ticket", "action_name": "Open a ticket", "description": 
 @pytest.fixture
 def stack():
     return Stack(App(), "Stack", env=Environment(account=ACCOUNT, region="us-east-1"))
-
-
-def new_function(stack):
-    return lambda_.Function(
-        stack,
-        "Function",
-        runtime=lambda_.Runtime.PYTHON_3_13,
-        handler="index.handle",
-        code=lambda_.Code.from_inline("def handle(event, context): ..."),
-    )
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from aws_cdk import aws_stepfunctions as stepfunctions
 from aws_cdk.assertions import Template
 
 from securityhub_actions import CustomActionRule, Delivery, ImportedFindingsRule, targets
+from tests.library.functions import new_function
 
 ACCOUNT = "111122223333"
 OTHER_ACCOUNT = "444455556666"
@@ -45,16 +46,8 @@ def send(stack, target, **settings):
     return ImportedFindingsRule(stack, "Findings", targets=[target], **settings)
 
 
-def new_function(stack, **settings):
-    return lambda_.Function(
-        stack,
-        "Resource_",
-        function_name="handler",
-        runtime=lambda_.Runtime.PYTHON_3_13,
-        handler="index.handle",
-        code=lambda_.Code.from_inline("def handle(event, context): ..."),
-        **settings,
-    )
+def named_function(scope, **settings):
+    return new_function(scope, "Resource_", function_name="handler", **settings)
 
 
 def new_queue(scope, **settings):
@@ -71,13 +64,13 @@ def machine(scope):
 
 
 ELSEWHERE = {
-    "Lambda": lambda scope: targets.LambdaFunction(new_function(scope)),
+    "Lambda": lambda scope: targets.LambdaFunction(named_function(scope)),
     "SQS": lambda scope: targets.SqsQueue(new_queue(scope)),
     "SNS": lambda scope: targets.SnsTopic(sns.Topic(scope, "Resource_", topic_name="topic")),
     "Kinesis": lambda scope: targets.KinesisStream(kinesis.Stream(scope, "Resource_", stream_name="stream")),
     "logs": lambda scope: targets.LogGroup(logs.LogGroup(scope, "Resource_", log_group_name="logs")),
     "Step Functions": lambda scope: targets.StateMachine(machine(scope)),
-    "Lambda of the CDK": lambda scope: aws_events_targets.LambdaFunction(new_function(scope)),
+    "Lambda of the CDK": lambda scope: aws_events_targets.LambdaFunction(named_function(scope)),
     "SQS of the CDK": lambda scope: aws_events_targets.SqsQueue(new_queue(scope)),
 }
 
@@ -96,13 +89,13 @@ def test_the_error_of_an_action_with_a_target_elsewhere_is_the_same(stack, elsew
             action_id="Press",
             action_name="Press",
             description="Press",
-            targets=[targets.LambdaFunction(new_function(elsewhere))],
+            targets=[targets.LambdaFunction(named_function(elsewhere))],
         )
 
 
 def test_no_rule_is_created_elsewhere(app, stack, elsewhere):
     with pytest.raises(RuntimeError):
-        send(stack, targets.LambdaFunction(new_function(elsewhere)))
+        send(stack, targets.LambdaFunction(named_function(elsewhere)))
     assert not [
         node for node in app.node.find_all() if isinstance(node, events.CfnRule) and Stack.of(node) != stack
     ]
@@ -211,7 +204,7 @@ FAILED = {
 
 @pytest.mark.parametrize("settings", FAILED.values(), ids=FAILED)
 def test_a_function_that_sends_failed_events_to_a_fifo_queue_or_topic_is_an_error(stack, settings):
-    function = new_function(stack, **settings(stack))
+    function = named_function(stack, **settings(stack))
     with pytest.raises(
         RuntimeError, match=r"Stack/Resource_ sends events .* to Stack/Failed, which is a FIFO"
     ):
@@ -220,6 +213,6 @@ def test_a_function_that_sends_failed_events_to_a_fifo_queue_or_topic_is_an_erro
 
 def test_an_imported_fifo_queue_as_on_failure_destination_is_an_error(stack):
     theirs = sqs.Queue.from_queue_arn(stack, "Theirs", f"arn:aws:sqs:us-east-1:{ACCOUNT}:dead.fifo")
-    function = new_function(stack, on_failure=destinations.SqsDestination(theirs))
+    function = named_function(stack, on_failure=destinations.SqsDestination(theirs))
     with pytest.raises(RuntimeError, match=r"dead\.fifo, which is a FIFO"):
         send(stack, targets.LambdaFunction(function))

@@ -134,16 +134,10 @@ def test_the_encoding_of_a_module_is_the_one_that_it_declares(stack, tmp_path, s
     stack.node.root.synth()
 
 
-@pytest.mark.parametrize(
-    ("source", "reason"),
-    [
-        ("def other():\n    def handle(): ...", "index.py has no function 'handle'"),
-        ("print(handle)", "index.py has no function 'handle'"),
-    ],
-)
-def test_inline_code_without_the_handler_is_an_error(stack, source, reason):
+@pytest.mark.parametrize("source", ["def other():\n    def handle(): ...", "print(handle)"])
+def test_inline_code_without_the_handler_is_an_error(stack, source):
     declare(stack, "index.handle", lambda_.Code.from_inline(source))
-    with pytest.raises(RuntimeError, match=reason):
+    with pytest.raises(RuntimeError, match=r"index\.py has no function 'handle'"):
         stack.node.root.synth()
 
 

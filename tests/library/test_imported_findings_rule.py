@@ -126,13 +126,11 @@ def test_a_filter_whose_pattern_is_above_2048_characters_is_an_error_at_synthesi
         stack.node.root.synth()
 
 
-MANY_ACCOUNTS = FindingFilter(account_ids=[f"{number:012}" for number in range(140)])
-
-
-def listen_to_many_accounts(context):
+def listen_to_many_accounts(context, count=140):
     stack = Stack(App(context=context), "Stack")
     queue = sqs.Queue(stack, "Inbox", enforce_ssl=True)
-    ImportedFindingsRule(stack, "Findings", findings=MANY_ACCOUNTS, targets=[targets.SqsQueue(queue)])
+    many = FindingFilter(account_ids=[f"{number:012}" for number in range(count)])
+    ImportedFindingsRule(stack, "Findings", findings=many, targets=[targets.SqsQueue(queue)])
     return stack
 
 
@@ -155,10 +153,7 @@ def test_a_quota_that_is_no_number_of_characters_is_an_error(quota):
 
 
 def test_no_quota_allows_a_pattern_that_the_api_does_not_accept():
-    accounts = FindingFilter(account_ids=[f"{number:012}" for number in range(300)])
-    stack = Stack(App(context={"securityhub-actions:eventPatternQuota": 4096}), "Stack")
-    inbox = targets.SqsQueue(sqs.Queue(stack, "Inbox", enforce_ssl=True))
-    ImportedFindingsRule(stack, "Findings", findings=accounts, targets=[inbox])
+    stack = listen_to_many_accounts({"securityhub-actions:eventPatternQuota": 4096}, count=300)
     with pytest.raises(RuntimeError, match=r"EventBridge allows 4096\. .* fewer values\.$"):
         stack.node.root.synth()
 

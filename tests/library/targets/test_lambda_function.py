@@ -12,6 +12,7 @@ from aws_cdk.assertions import Annotations, Match, Template
 
 from securityhub_actions import CustomAction, CustomActionRule, Delivery, targets
 from securityhub_actions.rule_access import readable
+from tests.library.functions import new_function
 
 ACCOUNT = "111122223333"
 PERMISSION = "AWS::Lambda::Permission"
@@ -22,17 +23,6 @@ LOST_WARNING = Match.string_like_regexp("Otherwise, events that it fails to hand
 @pytest.fixture
 def stack():
     return Stack(App(), "Stack", env=Environment(account=ACCOUNT, region="us-east-1"))
-
-
-def new_function(stack, **settings):
-    return lambda_.Function(
-        stack,
-        "Function",
-        runtime=lambda_.Runtime.PYTHON_3_13,
-        handler="index.handle",
-        code=lambda_.Code.from_inline("def handle(event, context): ..."),
-        **settings,
-    )
 
 
 def press(stack, target, construct_id="Press", **settings):
