@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final, TypeAlias
 
 from securityhub_actions.filters.fields import Field
 from securityhub_actions.patterns import Condition, EventPattern, Exact, Exists, unreachable_reason
+from securityhub_actions.patterns.conditions import Scalar
 from securityhub_actions.tokens import is_token
 
 Path: TypeAlias = tuple[str, ...]
 """The path to a field in the finding, as a list of names. A tag key is one name even if it contains dots."""
+Conditions: TypeAlias = tuple[Condition, ...]
+"""The conditions for a field, of which one must match."""
+ByPath: TypeAlias = Mapping[Path, Conditions]
 
 FINDINGS: Final = "detail.findings"
 """The path of the findings in an event. Events for imported findings contain one finding each."""
@@ -50,7 +54,7 @@ class BaseFilter(ABC):
             node[name] = [condition.to_json() for condition in conditions]
         return pattern
 
-    def conditions_by_path(self) -> Mapping[Path, tuple[Condition, ...]]:
+    def conditions_by_path(self) -> ByPath:
         """The conditions for each field that the filter matches, by the field's path in the finding."""
         values = {name: getattr(self, name) for name in self.fields}
         return {
@@ -60,7 +64,7 @@ class BaseFilter(ABC):
         } | dict(self._keyed_conditions())
 
     @abstractmethod
-    def _keyed_conditions(self) -> Mapping[Path, tuple[Condition, ...]]:
+    def _keyed_conditions(self) -> ByPath:
         """The conditions for fields with user-defined keys, by their path in the finding."""
 
     def unusual_values(self) -> list[str]:
@@ -80,24 +84,35 @@ class BaseFilter(ABC):
         return unreachable_reason(pattern, known_values=self.known_values()) or self._severity_contradiction()
 
     def _severity_contradiction(self) -> str | None:
-        name, numbers_of = self.severity_numbers
-        wanted_number, wanted_label = getattr(self, name), getattr(self, "severity")  # noqa: B009 - both alike
-        if wanted_number is None:
-            return None
-        numbers = self.fields[name].conditions(name, wanted_number)
-        labels = () if wanted_label is None else self.fields["severity"].conditions("severity", wanted_label)
-        conditions = (*numbers, *labels)
-        if any(isinstance(condition, Exists) or is_token(condition.to_json()) for condition in conditions):
-            return None
-        possible = (
-            number
-            for label, its_numbers in numbers_of.items()
-            if not labels or any(condition.matches(label) for condition in labels)
-            for number in its_numbers
-        )
-        if any(condition.matches(number) for number in possible for condition in numbers):
+        name, _ = self.severity_numbers
+        if getattr(self, name) is None or not self.has_no_severity([self.conditions_by_path()]):
             return None
         return f"no severity that it allows has a {name} that it allows"
+
+    @classmethod
+    def has_no_severity(cls, filters: Sequence[ByPath]) -> bool:
+        """Whether no severity label that all filters allow has a number that all filters allow."""
+        lists = [one for path in cls.severity_paths() for one in lists_at(path, filters)]
+        conditions = [condition for one in lists for condition in one]
+        if any(isinstance(condition, Exists) or is_token(condition.to_json()) for condition in conditions):
+            return False
+        return next(cls.severities(filters), None) is None
+
+    @classmethod
+    def severities(cls, filters: Sequence[ByPath]) -> Iterator[tuple[str, int]]:
+        """The severity labels that all filters allow, with each number of the label that they allow."""
+        of_label, of_number = (lists_at(path, filters) for path in cls.severity_paths())
+        _, numbers_of = cls.severity_numbers
+        for label, numbers in numbers_of.items():
+            if all_meet(of_label, label):
+                yield from ((label, number) for number in numbers if all_meet(of_number, number))
+
+    @classmethod
+    def severity_paths(cls) -> tuple[Path, Path]:
+        """The paths of the severity label and of the numeric severity."""
+        name, _ = cls.severity_numbers
+        label, number = (tuple(cls.fields[one].path.split(".")) for one in ("severity", name))
+        return label, number
 
     def single_valued_paths(self) -> frozenset[str]:
         """The paths in an event that have at most one value, for ``may_overlap``."""
@@ -111,3 +126,13 @@ class BaseFilter(ABC):
             for field in cls.fields.values()
             if field.labels
         }
+
+
+def lists_at(path: Path, filters: Iterable[ByPath]) -> list[Conditions]:
+    """The conditions for a field of each filter that has some."""
+    return [one[path] for one in filters if path in one]
+
+
+def all_meet(lists: Iterable[Conditions], value: Scalar) -> bool:
+    """Whether a value matches one condition of each list."""
+    return all(any(condition.matches(value) for condition in conditions) for conditions in lists)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from securityhub_actions.filters.base import FINDINGS, BaseFilter, Path
-from securityhub_actions.patterns import Condition, EventPattern, Exact, Exists, may_overlap
+from securityhub_actions.filters.base import (
+    FINDINGS,
+    BaseFilter,
+    ByPath,
+    Conditions,
+    Path,
+    all_meet,
+    lists_at,
+)
+from securityhub_actions.patterns import EventPattern, Exact, Exists, may_overlap
 from securityhub_actions.patterns.conditions import Scalar
 from securityhub_actions.patterns.texts import UndecidedError, text_of_both
 from securityhub_actions.tokens import is_token
-
-Conditions: TypeAlias = tuple[Condition, ...]
-_ByPath: TypeAlias = Mapping[Path, Conditions]
 
 _ABSENT: Final = Exists(present=False)
 _PRESENT: Final = Exists(present=True)
@@ -47,9 +52,9 @@ def overlap_of(left: BaseFilter, right: BaseFilter) -> Overlap | None:
     patterns = [EventPattern.parse(one.to_event_pattern()) for one in (left, right)]
     single = left.single_valued_paths() | right.single_valued_paths()
     both = (left.conditions_by_path(), right.conditions_by_path())
-    if not may_overlap(*patterns, single_valued=single) or _severities_differ(left, both):
+    if not may_overlap(*patterns, single_valued=single) or left.has_no_severity(both):
         return None
-    if any(_has_no_common_value(_lists_at(path, both), domain) for path, domain in _domains_of(left).items()):
+    if any(_has_no_common_value(lists_at(path, both), domain) for path, domain in _domains_of(left).items()):
         return None
     try:
         example = _Example(left, both, single).finding()
@@ -73,45 +78,13 @@ def _domains_of(findings: BaseFilter) -> Mapping[Path, Sequence[Scalar]]:
 def _has_no_common_value(lists: Sequence[Conditions], domain: Iterable[Scalar]) -> bool:
     if any(condition == _ABSENT or is_token(condition.to_json()) for one in lists for condition in one):
         return False
-    return not any(_all_meet(lists, value) for value in domain)
-
-
-def _severities_differ(findings: BaseFilter, both: Sequence[_ByPath]) -> bool:
-    """Whether no severity label that both allow has a number that both allow."""
-    of_label, of_number = (_lists_at(path, both) for path in _severity_paths(findings))
-    conditions = [condition for one in (*of_label, *of_number) for condition in one]
-    if any(isinstance(condition, Exists) or is_token(condition.to_json()) for condition in conditions):
-        return False
-    return next(_severities(findings, of_label, of_number), None) is None
-
-
-def _severity_paths(findings: BaseFilter) -> tuple[Path, Path]:
-    name, _ = findings.severity_numbers
-    label, number = (tuple(findings.fields[one].path.split(".")) for one in ("severity", name))
-    return label, number
-
-
-def _severities(
-    findings: BaseFilter, of_label: Sequence[Conditions], of_number: Sequence[Conditions]
-) -> Iterator[tuple[str, int]]:
-    _, numbers_of = findings.severity_numbers
-    for label, numbers in numbers_of.items():
-        if _all_meet(of_label, label):
-            yield from ((label, number) for number in numbers if _all_meet(of_number, number))
-
-
-def _lists_at(path: Path, both: Iterable[_ByPath]) -> list[Conditions]:
-    return [one[path] for one in both if path in one]
-
-
-def _all_meet(lists: Iterable[Conditions], value: Scalar) -> bool:
-    return all(any(condition.matches(value) for condition in conditions) for conditions in lists)
+    return not any(all_meet(lists, value) for value in domain)
 
 
 class _Example:
     """Builds a finding that should match two filters."""
 
-    def __init__(self, findings: BaseFilter, both: Sequence[_ByPath], single: Collection[str]) -> None:
+    def __init__(self, findings: BaseFilter, both: Sequence[ByPath], single: Collection[str]) -> None:
         self._findings = findings
         self._both = both
         self._paths = sorted({path for one in both for path in one})
@@ -126,7 +99,7 @@ class _Example:
             if path in severities:
                 _put(finding, path, severities[path])
             elif f"{FINDINGS}.{'.'.join(path)}" in self._single:
-                lists = _lists_at(path, self._both)
+                lists = lists_at(path, self._both)
                 if not all(_ABSENT in one for one in lists):
                     _put(finding, path, _value_of(lists, _domains_of(self._findings).get(path, ())))
             else:
@@ -137,16 +110,15 @@ class _Example:
 
     def _severities(self) -> Mapping[Path, Scalar]:
         """The label and the number, which belong together, if the filters have both."""
-        paths = _severity_paths(self._findings)
+        paths = self._findings.severity_paths()
         if not set(paths) <= set(self._paths):
             return {}
-        of_label, of_number = (_lists_at(path, self._both) for path in paths)
-        found = next(_severities(self._findings, of_label, of_number), None)
+        found = next(self._findings.severities(self._both), None)
         return dict(zip(paths, found, strict=True)) if found else {}
 
     def _values_in_array(self, path: Path) -> list[Scalar]:
         """One value that meets the conditions of both filters, or else one for each."""
-        lists = _lists_at(path, self._both)
+        lists = lists_at(path, self._both)
         try:
             return [_value_of(lists)]
         except _UnknownValueError:
@@ -163,10 +135,10 @@ class _Example:
         finding[paths[0][0]] = [resource for resource in resources if resource]
 
     @staticmethod
-    def _resource(paths: Iterable[Path], both: Sequence[_ByPath]) -> dict[str, Any]:
+    def _resource(paths: Iterable[Path], both: Sequence[ByPath]) -> dict[str, Any]:
         resource: dict[str, Any] = {}
         for path in paths:
-            if lists := _lists_at(path, both):
+            if lists := lists_at(path, both):
                 _put(resource, path[1:], _value_of(lists))
         return resource
 
@@ -188,13 +160,13 @@ def _value_of(lists: Sequence[Conditions], domain: Collection[Scalar] = ()) -> S
     for conditions in known:
         candidates += [one.value for one in conditions if isinstance(one, Exact)]
     for value in candidates:
-        if _all_meet(known, value):
+        if all_meet(known, value):
             return value
     for left, right in product(known[0], known[1] if len(known) > 1 else (_PRESENT,)):
         try:
             text = text_of_both(left, right)
         except UndecidedError:
             continue
-        if text is not None and _all_meet(known, text):
+        if text is not None and all_meet(known, text):
             return text
     raise _UnknownValueError
