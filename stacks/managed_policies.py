@@ -104,23 +104,15 @@ def length_of(statements: Iterable[Statement]) -> int:
             {
                 "Effect": "Allow",
                 "Action": _one_or_list(one.actions),
-                "Resource": _one_or_list(
-                    [
-                        fill(resource, partition=_LONGEST_PARTITION, account="0" * 12)
-                        for resource in one.resources
-                    ]
-                ),
-                **_condition(one),
+                "Resource": _one_or_list(one.resources),
+                **({"Condition": one.conditions} if one.conditions else {}),
             }
-            for one in statements
+            for one in (
+                statement.filled(partition=_LONGEST_PARTITION, account="0" * 12) for statement in statements
+            )
         ],
     }
     return len(json.dumps(document, separators=(",", ":")))
-
-
-def _condition(statement: Statement) -> Mapping[str, object]:
-    filled = statement.filled_conditions(partition=_LONGEST_PARTITION, account="0" * 12)
-    return {"Condition": filled} if filled else {}
 
 
 def _one_or_list(values: Sequence[str]) -> str | Sequence[str]:

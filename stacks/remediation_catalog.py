@@ -43,22 +43,24 @@ class Statement:
 
     def to_policy_statement(self) -> iam.PolicyStatement:
         """Return the policy statement for the account of its stack."""
+        filled = self.filled(partition=Aws.PARTITION, account=Aws.ACCOUNT_ID)
         return iam.PolicyStatement(
-            actions=list(self.actions),
-            resources=[
-                fill(resource, partition=Aws.PARTITION, account=Aws.ACCOUNT_ID) for resource in self.resources
-            ],
-            conditions=self.filled_conditions(partition=Aws.PARTITION, account=Aws.ACCOUNT_ID),
+            actions=list(filled.actions), resources=list(filled.resources), conditions=filled.conditions
         )
 
-    def filled_conditions(self, *, partition: str, account: str) -> Mapping[str, Mapping[str, str]] | None:
-        """Return the conditions with the placeholders replaced, or None if there are none."""
-        if self.conditions is None:
-            return None
-        return {
+    def filled(self, *, partition: str, account: str) -> Statement:
+        """Return the statement with the placeholders in its resources and conditions replaced."""
+        conditions = self.conditions and {
             operator: {key: fill(value, partition=partition, account=account) for key, value in keys.items()}
             for operator, keys in self.conditions.items()
         }
+        return dataclasses.replace(
+            self,
+            resources=tuple(
+                fill(resource, partition=partition, account=account) for resource in self.resources
+            ),
+            conditions=conditions,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

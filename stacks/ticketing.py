@@ -18,6 +18,7 @@ from constructs import Construct
 from securityhub_actions import CustomActionRule, ImportedFindingsRule, LoggedFunction, targets
 from securityhub_actions.filters import FindingFilter
 from securityhub_actions.patterns import Exists
+from securityhub_actions.rule_warnings import OVERLAPPING
 from stacks.alarms import alarm, watch
 from stacks.app_function import app_function
 from stacks.dependency_layer import ticket_dependency_layer
@@ -132,8 +133,7 @@ class TicketingStack(Stack):
             targets=[targets.SqsQueue(self._queue("ImportedFindings", settings))],
         )
         Annotations.of(rule).acknowledge_warning(
-            "securityhub-actions:OverlappingRules",
-            "A finding that comes back has the field and passes the filter.",
+            OVERLAPPING, "A finding that comes back has the field and passes the filter."
         )
 
     def _queue(self, construct_id: str, settings: TicketingSettings) -> sqs.Queue:
@@ -253,11 +253,11 @@ def _tracker_environment(settings: TicketingSettings) -> Mapping[str, str]:
             "SLACK_SECRET": slack.secret_name,
         },
     }
-    enabled = [name for name, _ in _enabled(settings)]
+    enabled = _enabled(settings)
     return {
-        "TRACKERS": ",".join(enabled),
+        "TRACKERS": ",".join(name for name, _ in enabled),
         "TICKETS_PER_ACCOUNT_AND_HOUR": ",".join(
-            str(tracker.tickets_per_account_and_hour) for _, tracker in _enabled(settings)
+            str(tracker.tickets_per_account_and_hour) for _, tracker in enabled
         ),
-        **{key: value for name in enabled for key, value in variables[name].items()},
+        **{key: value for name, _ in enabled for key, value in variables[name].items()},
     }

@@ -13,7 +13,7 @@ from ministack.core.responses import get_region
 from ministack.services import eventbridge
 from ministack.services.cloudformation import provisioners
 
-from emulator.quotas.wrapping import Document, Refusal, check_before, compact
+from emulator.quotas.wrapping import Document, Refusal, check_before, compact, fail_if_refused
 
 MAX_RULES: Final = 300
 """Rules of an event bus in most Regions."""
@@ -50,10 +50,8 @@ def _create_stack_rule(logical_id: str, properties: Document, stack_name: str) -
     rule = _with_compact_pattern(properties)
     name = rule.get("Name") or provisioners._physical_name(stack_name, logical_id, max_len=64)  # noqa: SLF001
     bus_name = provisioners._eb_rule_bus_name(rule)  # noqa: SLF001
-    refusal = _refusal_of_rule({**rule, "Name": name, "EventBusName": bus_name})
-    refusal = refusal or _refusal_of_targets({}, rule.get("Targets") or [])
-    if refusal is not None:
-        raise ValueError(f"{refusal.message} ({refusal.code})")
+    fail_if_refused(_refusal_of_rule({**rule, "Name": name, "EventBusName": bus_name}))
+    fail_if_refused(_refusal_of_targets({}, rule.get("Targets") or []))
     return _create_rule(logical_id, rule, stack_name)
 
 
@@ -83,9 +81,10 @@ def _refusal_of_rule(request: Document) -> Refusal | None:
     most = MAX_RULES_IN_SMALL_REGIONS if get_region() in SMALL_REGIONS else MAX_RULES
     if len(others) >= most:
         return Refusal(_LIMIT_EXCEEDED, _TOO_MANY)
-    with_wildcard = [rule for rule in others if has_wildcard(rule.get("EventPattern") or "")]
-    if has_wildcard(pattern) and len(with_wildcard) >= MAX_WILDCARD_RULES:
-        return Refusal(_LIMIT_EXCEEDED, _TOO_MANY)
+    if has_wildcard(pattern):
+        with_wildcard = [rule for rule in others if has_wildcard(rule.get("EventPattern") or "")]
+        if len(with_wildcard) >= MAX_WILDCARD_RULES:
+            return Refusal(_LIMIT_EXCEEDED, _TOO_MANY)
     return None
 
 

@@ -62,11 +62,11 @@ def check_resource(resource_type: str, check: Callable[[str, Document, Document]
 
     def checked_create(logical_id: str, properties: Document, stack_name: str) -> Any:  # noqa: ANN401
         name = provisioners._physical_name(stack_name, logical_id, max_len=64)  # noqa: SLF001
-        _fail_if_refused(check(name, {}, properties))
+        fail_if_refused(check(name, {}, properties))
         return create(logical_id, properties, stack_name)
 
     def checked_update(physical_id: str, old: Document, new: Document, *more: Any) -> Any:  # noqa: ANN401
-        _fail_if_refused(check(physical_id, old, new))
+        fail_if_refused(check(physical_id, old, new))
         return update(physical_id, old, new, *more)
 
     provisioners._RESOURCE_HANDLERS[resource_type] = {  # noqa: SLF001
@@ -76,7 +76,8 @@ def check_resource(resource_type: str, check: Callable[[str, Document, Document]
     }
 
 
-def _fail_if_refused(refusal: Refusal | None) -> None:
+def fail_if_refused(refusal: Refusal | None) -> None:
+    """Fail a resource of a stack if there is a reason."""
     if refusal is not None:
         raise ValueError(f"{refusal.message} ({refusal.code})")
 

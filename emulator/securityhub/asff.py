@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from datetime import datetime
 from typing import Final
 
@@ -81,12 +81,11 @@ def moment_of(timestamp: str) -> datetime:
 def completed(finding: Document) -> Document:
     """A new finding with what Security Hub adds: provider fields, product, workflow, record state."""
     product = _PRODUCT_ARN.fullmatch(finding["ProductArn"])
-    is_default = product is not None and product["product"] == "default"
+    name, company = "Default", "Personal"
+    if product and product["product"] != "default":
+        name, company = _PRODUCT_NAMES.get(product["product"], product["product"]), product["company"]
     complete = with_provider_fields(finding)
-    complete.setdefault(
-        "ProductName", "Default" if is_default or not product else name_of(product["product"])
-    )
-    company = "Personal" if is_default or not product else product["company"]
+    complete.setdefault("ProductName", name)
     complete.setdefault("CompanyName", "AWS" if company == "aws" else company)
     if product:
         complete.setdefault("Region", product["region"])
@@ -111,11 +110,6 @@ def passes(finding: Document) -> bool:
     product = _PRODUCT_ARN.fullmatch(finding["ProductArn"])
     is_control = product is not None and (product["company"], product["product"]) == ("aws", "securityhub")
     return is_control and (finding.get("Compliance") or {}).get("Status") == "PASSED"
-
-
-def name_of(product_id: str) -> str:
-    """The name of a product that ARNs identify this way: `GuardDuty` for `guardduty`."""
-    return _PRODUCT_NAMES.get(product_id, product_id)
 
 
 def with_provider_fields(finding: Document) -> Document:
@@ -159,9 +153,8 @@ def _documented_problems(finding: Document) -> Iterator[str]:
     for name, limit in _MAX_CHARACTERS.items():
         if len(finding[name]) > limit:
             yield f"{name} may have up to {limit} characters, but has {len(finding[name])}"
-    for name, limit in _MAX_ENTRIES.items():
-        if len(finding.get(name) or ()) > limit:
-            yield f"{name} may have up to {limit} entries, but has {len(finding[name])}"
+    for name in _MAX_ENTRIES:
+        yield from _entries_problems(name, finding.get(name) or ())
     if not finding["Resources"]:
         yield "Resources must have at least one entry"
     for name in _TIMESTAMPS:
@@ -190,12 +183,15 @@ def user_defined_problems(fields: Mapping[str, str]) -> Iterator[str]:
 
     Source: https://github.com/awsdocs/aws-security-hub-user-guide/blob/00722d4/doc_source/securityhub-findings-format-attributes.md
     """
-    if len(fields) > _MAX_ENTRIES["UserDefinedFields"]:
-        most = _MAX_ENTRIES["UserDefinedFields"]
-        yield f"UserDefinedFields may have up to {most} entries, but has {len(fields)}"
+    yield from _entries_problems("UserDefinedFields", fields)
     for key in fields:
         if not _USER_DEFINED_KEY.fullmatch(key):
             yield f"a key of UserDefinedFields may have letters, digits, and -_=+@./:, but is {key!r}"
+
+
+def _entries_problems(name: str, entries: Sized) -> Iterator[str]:
+    if len(entries) > _MAX_ENTRIES[name]:
+        yield f"{name} may have up to {_MAX_ENTRIES[name]} entries, but has {len(entries)}"
 
 
 def _recommendation_problems(finding: Document) -> Iterator[str]:

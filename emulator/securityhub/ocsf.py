@@ -63,7 +63,7 @@ def finding_of(finding: Document, *, is_new: bool) -> Document:
     Returns:
         The OCSF finding. Times are in milliseconds since the epoch.
     """
-    class_uid, class_name, _type = _class_of(finding)
+    class_uid, class_name, added_type = _class_of(finding)
     activity_id, activity_name = _activity_of(finding, is_new=is_new)
     severity_id, severity = _severity_of(finding, finding.get("Severity", {}))
     status_id, status = _STATUSES.get(finding.get("Workflow", {}).get("Status", ""), _UNKNOWN)
@@ -83,7 +83,7 @@ def finding_of(finding: Document, *, is_new: bool) -> Document:
         "status_id": status_id,
         "status": status,
         "metadata": _metadata(finding),
-        "finding_info": _finding_info(finding),
+        "finding_info": _finding_info(finding, added_type),
         "cloud": {
             "provider": "AWS",
             "region": finding.get("Region", ""),
@@ -145,8 +145,7 @@ def _metadata(finding: Document) -> Document:
     }
 
 
-def _finding_info(finding: Document) -> Document:
-    added_type = _class_of(finding)[2]
+def _finding_info(finding: Document, added_type: str) -> Document:
     translated: Document = {
         "uid": finding["Id"],
         "title": finding["Title"],

@@ -119,7 +119,7 @@ def resource_of(resource: Document, finding: Document) -> Document:
     partition = resource.get("Partition") or (arn and arn["partition"]) or "aws"
     translated: Document = {
         "type": type_of(resource["Type"]),
-        "uid": _uid(resource["Type"], given, region=region, account=account, partition=partition),
+        "uid": _uid(resource["Type"], given, arn, region=region, account=account, partition=partition),
         "cloud_partition": partition,
         "region": _GLOBAL if resource["Type"].startswith("AwsIam") else region,
         "owner": {"account": {**ACCOUNT_TYPE, "uid": account}},
@@ -142,10 +142,12 @@ def type_of(asff_type: str) -> str:
     return f"AWS::{_SERVICES[service]}::{match['service'].removeprefix(service)}"
 
 
-def _uid(asff_type: str, given: str, *, region: str, account: str, partition: str) -> str:
+def _uid(
+    asff_type: str, given: str, arn: re.Match[str] | None, *, region: str, account: str, partition: str
+) -> str:
     """The identifier of a resource in its own service."""
-    arn, typed = _ARN.fullmatch(given), _TYPED_ID.fullmatch(given)
     if arn is None:
+        typed = _TYPED_ID.fullmatch(given)
         return typed["id"] if typed else given
     if asff_type == "AwsSqsQueue":
         suffix = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"

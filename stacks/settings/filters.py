@@ -19,6 +19,7 @@ _FILTER_FIELDS: Final = tuple(field.name for field in dataclasses.fields(Finding
 
 
 _TABLES: Final = {"resource_tags": "tag keys", "user_defined_fields": "keys"}
+_AWS_PRODUCTS: Final = "arn:*:securityhub:*::product/aws/*"
 
 
 class FilterFaultsError(ValueError):
@@ -90,7 +91,7 @@ def _of_aws_products(table: object) -> object:
     """
     if isinstance(table, Mapping) and "product_name" in table:
         return table
-    return _with_defaults(table, product_arn={"wildcard": AWS_PRODUCTS})
+    return _with_defaults(table, product_arn={"wildcard": _AWS_PRODUCTS})
 
 
 def _of_failures(table: object) -> object:
@@ -101,9 +102,6 @@ def _of_failures(table: object) -> object:
     Source: https://docs.aws.amazon.com/securityhub/latest/userguide/controls-overall-status.html
     """
     return _with_defaults(table, compliance_status=["FAILED", {"exists": False}])
-
-
-AWS_PRODUCTS: Final = "arn:*:securityhub:*::product/aws/*"
 
 
 # Of several, the last is applied first.
