@@ -85,34 +85,9 @@ class BaseFilter(ABC):
 
     def _severity_contradiction(self) -> str | None:
         name, _ = self.severity_numbers
-        if getattr(self, name) is None or not self.has_no_severity([self.conditions_by_path()]):
+        if getattr(self, name) is None or not has_no_severity(type(self), [self.conditions_by_path()]):
             return None
         return f"no severity that it allows has a {name} that it allows"
-
-    @classmethod
-    def has_no_severity(cls, filters: Sequence[ByPath]) -> bool:
-        """Whether no severity label that all filters allow has a number that all filters allow."""
-        lists = [one for path in cls.severity_paths() for one in lists_at(path, filters)]
-        conditions = [condition for one in lists for condition in one]
-        if any(isinstance(condition, Exists) or is_token(condition.to_json()) for condition in conditions):
-            return False
-        return next(cls.severities(filters), None) is None
-
-    @classmethod
-    def severities(cls, filters: Sequence[ByPath]) -> Iterator[tuple[str, int]]:
-        """The severity labels that all filters allow, with each number of the label that they allow."""
-        of_label, of_number = (lists_at(path, filters) for path in cls.severity_paths())
-        _, numbers_of = cls.severity_numbers
-        for label, numbers in numbers_of.items():
-            if all_meet(of_label, label):
-                yield from ((label, number) for number in numbers if all_meet(of_number, number))
-
-    @classmethod
-    def severity_paths(cls) -> tuple[Path, Path]:
-        """The paths of the severity label and of the numeric severity."""
-        name, _ = cls.severity_numbers
-        label, number = (tuple(cls.fields[one].path.split(".")) for one in ("severity", name))
-        return label, number
 
     def single_valued_paths(self) -> frozenset[str]:
         """The paths in an event that have at most one value, for ``may_overlap``."""
@@ -136,3 +111,28 @@ def lists_at(path: Path, filters: Iterable[ByPath]) -> list[Conditions]:
 def all_meet(lists: Iterable[Conditions], value: Scalar) -> bool:
     """Whether a value matches one condition of each list."""
     return all(any(condition.matches(value) for condition in conditions) for conditions in lists)
+
+
+def has_no_severity(kind: type[BaseFilter], filters: Sequence[ByPath]) -> bool:
+    """Whether no severity label that all filters allow has a number that all filters allow."""
+    lists = [one for path in severity_paths(kind) for one in lists_at(path, filters)]
+    conditions = [condition for one in lists for condition in one]
+    if any(isinstance(condition, Exists) or is_token(condition.to_json()) for condition in conditions):
+        return False
+    return next(severities(kind, filters), None) is None
+
+
+def severities(kind: type[BaseFilter], filters: Sequence[ByPath]) -> Iterator[tuple[str, int]]:
+    """The severity labels that all filters allow, with each number of the label that they allow."""
+    of_label, of_number = (lists_at(path, filters) for path in severity_paths(kind))
+    _, numbers_of = kind.severity_numbers
+    for label, numbers in numbers_of.items():
+        if all_meet(of_label, label):
+            yield from ((label, number) for number in numbers if all_meet(of_number, number))
+
+
+def severity_paths(kind: type[BaseFilter]) -> tuple[Path, Path]:
+    """The paths of the severity label and of the numeric severity."""
+    name, _ = kind.severity_numbers
+    label, number = (tuple(kind.fields[one].path.split(".")) for one in ("severity", name))
+    return label, number

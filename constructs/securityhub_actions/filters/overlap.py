@@ -14,7 +14,10 @@ from securityhub_actions.filters.base import (
     Conditions,
     Path,
     all_meet,
+    has_no_severity,
     lists_at,
+    severities,
+    severity_paths,
 )
 from securityhub_actions.patterns import EventPattern, Exact, Exists, may_overlap
 from securityhub_actions.patterns.conditions import Scalar
@@ -52,7 +55,7 @@ def overlap_of(left: BaseFilter, right: BaseFilter) -> Overlap | None:
     patterns = [EventPattern.parse(one.to_event_pattern()) for one in (left, right)]
     single = left.single_valued_paths() | right.single_valued_paths()
     both = (left.conditions_by_path(), right.conditions_by_path())
-    if not may_overlap(*patterns, single_valued=single) or left.has_no_severity(both):
+    if not may_overlap(*patterns, single_valued=single) or has_no_severity(type(left), both):
         return None
     if any(_has_no_common_value(lists_at(path, both), domain) for path, domain in _domains_of(left).items()):
         return None
@@ -110,10 +113,10 @@ class _Example:
 
     def _severities(self) -> Mapping[Path, Scalar]:
         """The label and the number, which belong together, if the filters have both."""
-        paths = self._findings.severity_paths()
+        paths = severity_paths(type(self._findings))
         if not set(paths) <= set(self._paths):
             return {}
-        found = next(self._findings.severities(self._both), None)
+        found = next(severities(type(self._findings), self._both), None)
         return dict(zip(paths, found, strict=True)) if found else {}
 
     def _values_in_array(self, path: Path) -> list[Scalar]:
