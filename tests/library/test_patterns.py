@@ -89,6 +89,12 @@ def test_a_mismatch_across_array_elements_names_no_path_that_could_stay():
     assert mismatch.paths == ("c.a", "c.b")
 
 
+def test_a_mismatch_does_not_blame_a_path_that_is_absent_from_the_selected_element():
+    pattern = EventPattern.parse({"a": {"b": ["x"], "c": [{"exists": False}], "d": ["z"]}})
+    mismatch = pattern.explain({"a": [{"b": "x"}, {"c": "1"}, {"d": "z"}]})
+    assert mismatch.paths == ("a.b", "a.d")
+
+
 @pytest.mark.parametrize("text", ["5000000000.0000001", "1e400", "1e-400"])
 def test_a_number_that_python_would_round_equals_no_other(text):
     pattern = EventPattern.parse(f'{{"a": [{text}]}}')

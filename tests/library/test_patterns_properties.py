@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from itertools import product
+from itertools import chain, combinations, product
 
 import pytest
 from hypothesis import assume, event, given
@@ -181,6 +181,32 @@ def test_the_matcher_agrees_with_trying_everything(pair):
     event(f"matches: {expected}")
     assert pattern.matches(happening) is expected
     assert bool(pattern.explain(happening)) is expected
+
+
+def subsets(branch, paths):
+    """The branch with the given paths and each selection of the others."""
+    others = [path for path in branch if path not in paths]
+    chosen = chain.from_iterable(combinations(others, size) for size in range(len(others) + 1))
+    return ({path: branch[path] for path in branch if path in paths or path in more} for more in chosen)
+
+
+def can_match(branches, leaves):
+    return any(fits(branch, way, leaves) for branch in branches for way in ways(branch, leaves))
+
+
+@examples(1.5)
+@given(pairs(with_absence=True, with_arrays=True))
+def test_a_mismatch_names_the_paths_without_which_the_rest_could_match_and_no_other(pair):
+    document, happening = pair
+    pattern = parse(document)
+    mismatch = pattern.explain(happening)
+    assume(not mismatch and len(pattern.branches) == 1)
+    [branch], leaves = pattern.branches, list(flatten(happening))
+    event(f"paths: {len(mismatch.paths)}")
+    assert not can_match(subsets(branch, mismatch.paths), leaves)
+    for path in mismatch.paths:
+        without = {other: conditions for other, conditions in branch.items() if other != path}
+        assert can_match(subsets(without, [other for other in mismatch.paths if other != path]), leaves)
 
 
 def emulator_matches(document, happening):

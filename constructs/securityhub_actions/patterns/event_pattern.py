@@ -12,6 +12,7 @@ from securityhub_actions.argument_words import described
 from securityhub_actions.patterns.conditions import Condition, InexactNumber, Scalar
 from securityhub_actions.patterns.engine_faults import misleads_the_engine
 from securityhub_actions.patterns.errors import EngineFaultWarning, InvalidPatternError
+from securityhub_actions.patterns.leaves import PathReader, has_empty_names
 from securityhub_actions.patterns.matching import BranchMatcher
 from securityhub_actions.patterns.syntax import Branch, parse_branches, parse_json
 
@@ -85,6 +86,7 @@ class EventPattern:
 
     document: Mapping[str, Any]
     branches: tuple[Branch, ...] = field(repr=False, compare=False)
+    _reader: PathReader = field(repr=False, compare=False)
     _matchers: tuple[BranchMatcher, ...] = field(repr=False, compare=False)
 
     @classmethod
@@ -109,9 +111,9 @@ class EventPattern:
             for path, conditions in branch.items():
                 if misleads_the_engine(conditions):
                     _warn_of_order(path)
-        follows_empty_keys = any(_has_empty_step(path) for branch in branches for path in branch)
-        matchers = tuple(BranchMatcher(branch, follows_empty_keys=follows_empty_keys) for branch in branches)
-        return cls(document, branches, matchers)
+        paths = {path for branch in branches for path in branch}
+        reader = PathReader(paths, follows_empty_keys=has_empty_names(paths))
+        return cls(document, branches, reader, tuple(map(BranchMatcher, branches)))
 
     def matches(self, event: dict[str, Any]) -> bool:
         """Whether a rule with this pattern would receive the event.
@@ -119,8 +121,8 @@ class EventPattern:
         Args:
             event: The entire event, decoded from JSON.
         """
-        _require_event(event)
-        return any(matcher.matches(event) for matcher in self._matchers)
+        leaves = self._reader.read(event)
+        return any(matcher.matches(leaves) for matcher in self._matchers)
 
     def explain(self, event: dict[str, Any]) -> Match | Mismatch:
         """Match the event, and return the reason if it doesn't match.
@@ -128,10 +130,10 @@ class EventPattern:
         Args:
             event: The entire event, decoded from JSON.
         """
-        _require_event(event)
+        leaves = self._reader.read(event)
         failures = []
         for matcher in self._matchers:
-            failure = matcher.failure(event)
+            failure = matcher.failure(leaves)
             if failure is None:
                 return Match()
             failures.append(failure)
@@ -149,13 +151,6 @@ class EventPattern:
         return len(_compact(self.document))
 
 
-def _require_event(event: object) -> None:
-    if not isinstance(event, dict):
-        raise ValueError(  # noqa: TRY004 - as for all arguments
-            f"event must be a dict, the event decoded from JSON, not {described(event, 'event')}."
-        )
-
-
 def _warn_of_order(path: str) -> None:
     message = (
         f"EventBridge matches the list at {path} incorrectly: a wildcard that begins with an asterisk is "
@@ -163,12 +158,6 @@ def _warn_of_order(path: str) -> None:
         "to the end of the list."
     )
     warnings.warn(message, EngineFaultWarning, stacklevel=3)
-
-
-def _has_empty_step(path: str) -> bool:
-    """Whether a path has an empty name. The engine ignores empty names at its end."""
-    steps = path.rstrip(".")
-    return not path or (bool(steps) and "" in steps.split("."))
 
 
 def _compact(value: object) -> str:
