@@ -11,7 +11,7 @@ from hypothesis import assume, event, given
 from hypothesis import strategies as st
 from ministack.services import eventbridge
 
-from securityhub_actions.patterns import EventPattern, InvalidPatternError
+from securityhub_actions.patterns import EventPattern, InvalidPatternError, RuleIndex
 from securityhub_actions.patterns.analysis import may_overlap, subsumes, unreachable_reason
 from tests.hypothesis_profiles import examples
 
@@ -181,6 +181,19 @@ def test_the_matcher_agrees_with_trying_everything(pair):
     event(f"matches: {expected}")
     assert pattern.matches(happening) is expected
     assert bool(pattern.explain(happening)) is expected
+
+
+@examples(1.5)
+@given(st.data(), pairs(with_absence=True, with_arrays=True))
+def test_an_index_finds_the_patterns_that_match_by_themselves(data, pair):
+    document, happening = pair
+    fitting = fitting_patterns(happening, with_absence=True)
+    others = st.one_of(fitting, fitting, patterns(with_absence=True))
+    documents = [document, *data.draw(st.lists(others, max_size=8))]
+    rules = {f"rule {at}": parse(one) for at, one in enumerate(documents)}
+    expected = tuple(name for name, pattern in rules.items() if pattern.matches(happening))
+    event(f"matches: {len(expected)}")
+    assert RuleIndex(rules).matches(happening) == expected
 
 
 def subsets(branch, paths):

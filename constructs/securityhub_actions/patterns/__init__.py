@@ -17,6 +17,7 @@ from securityhub_actions.patterns.conditions import (
 )
 from securityhub_actions.patterns.errors import EngineFaultWarning, InvalidPatternError
 from securityhub_actions.patterns.event_pattern import MOST_CHARACTERS, EventPattern, Match, Mismatch
+from securityhub_actions.patterns.rule_index import RuleIndex
 
 __all__ = [
     "MOST_CHARACTERS",
@@ -33,6 +34,7 @@ __all__ = [
     "Mismatch",
     "Numeric",
     "Prefix",
+    "RuleIndex",
     "Suffix",
     "Wildcard",
     "may_overlap",

@@ -401,6 +401,11 @@ class Numeric(Condition):
         above = self._low < value if self._low_open else self._low <= value
         return above and (value < self._high if self._high_open else value <= self._high)
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The lower and the upper bound; infinite if there is none, NaN if known only at deployment."""
+        return self._low, self._high
+
     def contains(self, other: Numeric) -> bool:
         """Whether every number that matches the other condition matches this one."""
         return (other._low, other._low_open) >= (self._low, self._low_open) and (

@@ -12,7 +12,7 @@ from securityhub_actions.argument_words import described
 from securityhub_actions.patterns.conditions import Condition, InexactNumber, Scalar
 from securityhub_actions.patterns.engine_faults import misleads_the_engine
 from securityhub_actions.patterns.errors import EngineFaultWarning, InvalidPatternError
-from securityhub_actions.patterns.leaves import PathReader, has_empty_names
+from securityhub_actions.patterns.leaves import PathReader, has_empty_names, require_event
 from securityhub_actions.patterns.matching import BranchMatcher
 from securityhub_actions.patterns.syntax import Branch, parse_branches, parse_json
 
@@ -121,6 +121,7 @@ class EventPattern:
         Args:
             event: The entire event, decoded from JSON.
         """
+        require_event(event)
         leaves = self._reader.read(event)
         return any(matcher.matches(leaves) for matcher in self._matchers)
 
@@ -130,6 +131,7 @@ class EventPattern:
         Args:
             event: The entire event, decoded from JSON.
         """
+        require_event(event)
         leaves = self._reader.read(event)
         failures = []
         for matcher in self._matchers:

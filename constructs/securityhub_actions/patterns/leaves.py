@@ -83,15 +83,7 @@ class PathReader:
             places[-1].is_end = True
 
     def read(self, event: dict[str, Any]) -> Leaves:
-        """The values of an event at the paths.
-
-        Raises:
-            ValueError: The event isn't a dict.
-        """
-        if not isinstance(event, dict):
-            raise ValueError(  # noqa: TRY004 - as for all arguments
-                f"event must be a dict, the event decoded from JSON, not {described(event, 'event')}."
-            )
+        """The values of an event at the paths."""
         found: dict[str, list[Leaf]] = {}
         pending: list[_Visit] = [(event, self._root, None)]
         for found_node, place, inside in pending:  # grows while it is walked
@@ -133,6 +125,23 @@ class _Place:
 def _items(node: list[Any], place: _Place, inside: Element | None) -> list[_Visit]:
     array = Array(place.path, inside)
     return [(item, place, Element(array) if isinstance(item, dict | list) else inside) for item in node]
+
+
+def require_event(event: object) -> None:
+    """Check that an argument is an event.
+
+    Raises:
+        ValueError: It isn't a dict.
+    """
+    if not isinstance(event, dict):
+        raise ValueError(  # noqa: TRY004 - as for all arguments
+            f"event must be a dict, the event decoded from JSON, not {described(event, 'event')}."
+        )
+
+
+def is_outside(leaves: Iterable[Leaf]) -> bool:
+    """Whether a leaf is outside of all arrays of several elements."""
+    return any(element is None for _, element in leaves)
 
 
 def has_empty_names(paths: Iterable[str]) -> bool:

@@ -21,7 +21,7 @@ from typing import TypeAlias
 
 from securityhub_actions.patterns.acceptance import acceptor
 from securityhub_actions.patterns.conditions import Condition, Exists, Scalar
-from securityhub_actions.patterns.leaves import Array, Element, Leaf, Leaves
+from securityhub_actions.patterns.leaves import Array, Element, Leaf, Leaves, is_outside
 from securityhub_actions.patterns.syntax import Branch
 
 _Selection: TypeAlias = frozenset[Element]
@@ -90,7 +90,7 @@ class BranchMatcher:
             if self._quick:
                 if not accepted:
                     return False
-                if _is_outside(accepted):
+                if is_outside(accepted):
                     continue
             choices.append(_Choice(field, position, accepted, there))
         return (self._quick and len(choices) <= 1) or self._is_consistent(choices)
@@ -206,10 +206,6 @@ class _Elements:
                     pending.extend(elements)
                 elif chosen[array] in elements:
                     pending.append(chosen[array])
-
-
-def _is_outside(leaves: Iterable[Leaf]) -> bool:
-    return any(element is None for _, element in leaves)
 
 
 def _utf_16(field: FieldMatcher) -> bytes:
