@@ -1,7 +1,7 @@
 """The comparison operators of EventBridge event patterns, one class for each.
 
 A condition matches one leaf of an event: a string, a number, a Boolean value, or null. The module
-:mod:`securityhub_actions.patterns.matching` finds the leaves in an event, including those in arrays.
+:mod:`securityhub_actions.patterns.leaves` finds the leaves in an event, including those in arrays.
 
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
 """
