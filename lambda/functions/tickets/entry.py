@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, StrEnum, auto
@@ -38,6 +39,7 @@ class Sighting:
     Attributes:
         finding: The finding.
         moment: The order of the finding's sightings, however late or often they are delivered.
+        verdict: Why the finding needs no more work, or an empty string if it does.
         pressed: Whether an analyst asked for a ticket.
         passes_filter: Whether the finding passes the filter for tickets without a press.
         releases: Whether a ticket that was held back may be opened now, if the limit allows. Default: False.
@@ -45,6 +47,7 @@ class Sighting:
 
     finding: Finding
     moment: Moment
+    verdict: str
     pressed: bool
     passes_filter: bool
     releases: bool = False
@@ -57,6 +60,7 @@ class Sighting:
         return cls(
             finding=finding,
             moment=(finding.updated_at or event.time, event.time),
+            verdict=verdict_of(finding),
             pressed=isinstance(event, CustomActionEvent),
             passes_filter=passes_filter,
             releases=releases,
@@ -68,20 +72,14 @@ class Sighting:
         A ticket that an analyst asked for is no longer needed if the finding was settled after that, or was
         settled in another way.
         """
-        now = replace(self, finding=finding)
+        now = replace(self, finding=finding, verdict=verdict_of(finding))
         return replace(now, pressed=False) if now.verdict and now.verdict != self.verdict else now
 
-    @property
-    def verdict(self) -> str:
-        """Why the finding needs no more work, or an empty string if it does."""
-        finding = self.finding
-        reasons = {
-            "workflow status": finding.workflow_status in ("RESOLVED", "SUPPRESSED")
-            and finding.workflow_status,
-            "compliance status": finding.compliance_status == "PASSED" and finding.compliance_status,
-            "record state": finding.record_state == "ARCHIVED" and finding.record_state,
-        }
-        return ", ".join(f"{name} {value}" for name, value in reasons.items() if value)
+    def that_settled(self, other: Entry) -> Sighting:
+        """Return the sighting by which the ticket in another tracker was resolved."""
+        return replace(
+            self, moment=other.seen, verdict=other.verdict, pressed=False, passes_filter=False, releases=False
+        )
 
     @property
     def wants_ticket(self) -> bool:
@@ -91,6 +89,16 @@ class Sighting:
         Neither is anything else in a finding, because other accounts choose what is in their findings.
         """
         return self.pressed or (self.passes_filter and not self.verdict)
+
+
+def verdict_of(finding: Finding) -> str:
+    """Return why a finding needs no more work, or an empty string if it does."""
+    reasons = {
+        "workflow status": finding.workflow_status in ("RESOLVED", "SUPPRESSED") and finding.workflow_status,
+        "compliance status": finding.compliance_status == "PASSED" and finding.compliance_status,
+        "record state": finding.record_state == "ARCHIVED" and finding.record_state,
+    }
+    return ", ".join(f"{name} {value}" for name, value in reasons.items() if value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +218,24 @@ def next_step(entry: Entry | None, sighting: Sighting) -> Step:
         # If this sighting were recorded, a late event that passes the filter would count as old.
         step = Step.NOTHING
     return step
+
+
+def overlooked(tracker: str, known: Mapping[str, Entry]) -> Entry | None:
+    """Return the newest record of another tracker by which the finding was settled after this one's sighting.
+
+    The invocation was interrupted between the two trackers. Its retry can find the finding as it was before,
+    and would leave a ticket open in one tracker only.
+    """
+    own = known.get(tracker)
+    settled = [
+        entry
+        for entry in known.values()
+        if own
+        and entry.state in (State.RESOLVING, State.RESOLVED)
+        and entry.verdict
+        and entry.seen > own.seen
+    ]
+    return max(settled, key=lambda entry: entry.seen, default=None)
 
 
 def generation_to_open(entry: Entry | None) -> int:

@@ -23,6 +23,7 @@ from functions.tickets.entry import (
     held,
     next_step,
     opened,
+    overlooked,
     remembered,
     resolved,
     resolving,
@@ -128,6 +129,8 @@ class _Run:
             return Report.of(finding, tickets, errors)
         for tracker in self.services.trackers:
             try:
+                if settled := overlooked(tracker.name, known):
+                    self._follow(sighting.that_settled(settled), tracker)
                 tickets[tracker.name] = _described(self._follow(_joining(sighting, tracker, known), tracker))
             except Exception as error:  # noqa: BLE001 - a failure must not affect other trackers
                 errors[tracker.name] = error
@@ -335,10 +338,14 @@ class _Run:
 def _is_old(sighting: Sighting, known: Mapping[str, Entry]) -> bool:
     """Return whether an event neither is, nor was, a reason for any step, so that it has nothing to write.
 
-    It can be a copy of the event that opens the tickets, in the queue of the other rule.
+    It can be a copy of the event that opens the tickets, in the queue of the other rule. A resolution that
+    isn't written yet was interrupted.
     """
     is_reason = sighting.wants_ticket or sighting.releases or bool(sighting.verdict)
-    return not is_reason and all(sighting.moment <= entry.seen for entry in known.values())
+    return not is_reason and all(
+        sighting.moment <= entry.seen and (entry.told or entry.state not in (State.RESOLVING, State.RESOLVED))
+        for entry in known.values()
+    )
 
 
 def _joining(sighting: Sighting, tracker: Tracker, known: Mapping[str, Entry]) -> Sighting:

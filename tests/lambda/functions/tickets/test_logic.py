@@ -664,6 +664,30 @@ def test_no_ticket_is_opened_after_the_lease_has_lapsed(world, jira, monkeypatch
     assert jira.calls == ["find", "open"]
 
 
+@pytest.mark.parametrize("finishes", ["the retry", "the next event"])
+def test_a_resolution_that_is_interrupted_between_two_trackers_is_finished_though_it_was_taken_back(
+    ticketed, finishes
+):
+    for death_after in range(90):
+        ticketed.forget()
+        ticketed.import_finding("A")
+        ticketed.deliver_all()
+        ticketed.set_status("A", "RESOLVED")
+        (resolved,) = ticketed.queue
+        died = ticketed.deliver(resolved, death_after=death_after) is None
+        ticketed.set_status("A", "NOTIFIED")
+        if finishes == "the next event":
+            ticketed.queue.reverse()
+        ticketed.deliver_all()
+        open_issues = ticketed.open_issues("A")
+        assert open_issues in ([], ["JIRA-1", "SLACK-1"])
+        assert ticketed.notes["A"][-1][1].startswith("Ticket opened" if open_issues else "Ticket resolved: J")
+        if not died:
+            assert death_after > 20
+            return
+    pytest.fail("it never came to its end")
+
+
 # Below, random histories of two findings, with deaths and intrusions anywhere.
 
 FINDINGS = st.sampled_from(["A", "B"])
