@@ -75,12 +75,6 @@ class Sighting:
         now = replace(self, finding=finding, verdict=verdict_of(finding))
         return replace(now, pressed=False) if now.verdict and now.verdict != self.verdict else now
 
-    def that_settled(self, other: Entry) -> Sighting:
-        """Return the sighting by which the ticket in another tracker was resolved."""
-        return replace(
-            self, moment=other.seen, verdict=other.verdict, pressed=False, passes_filter=False, releases=False
-        )
-
     @property
     def wants_ticket(self) -> bool:
         """Whether it is a reason to open a ticket: an analyst asks for one, or the finding passes the filter.
@@ -113,6 +107,7 @@ class Entry:
         verdict: The verdict of that sighting.
         ticket: This generation's ticket. None before it's opened, or if it never was.
         earlier: The last ticket of the previous generations.
+        was_held: Whether the ticket was held back before opening it was attempted, as the finding still says.
         told: Whether this state was written to the finding.
         unlinked: Whether Security Hub refused the field with the links, so that no rule matches the finding.
         account: The ID of the account that the finding is about.
@@ -126,6 +121,7 @@ class Entry:
     verdict: str
     ticket: Ticket | None = None
     earlier: Ticket | None = None
+    was_held: bool = False
     told: bool = False
     unlinked: bool = False
     account: str = ""
@@ -220,22 +216,32 @@ def next_step(entry: Entry | None, sighting: Sighting) -> Step:
     return step
 
 
-def overlooked(tracker: str, known: Mapping[str, Entry]) -> Entry | None:
-    """Return the newest record of another tracker by which the finding was settled after this one's sighting.
+def to_follow(sighting: Sighting, tracker: str, known: Mapping[str, Entry]) -> list[Sighting]:
+    """Return what a tracker has to follow: the sighting, and before it the one that settled the finding.
 
-    The invocation was interrupted between the two trackers. Its retry can find the finding as it was before,
-    and would leave a ticket open in one tracker only.
+    An invocation can be interrupted between two trackers, after the finding's ticket in one was resolved, or
+    given up. Its retry can find the finding as it was before, and would leave a ticket in the other one only.
     """
     own = known.get(tracker)
     settled = [
         entry
         for entry in known.values()
-        if own
-        and entry.state in (State.RESOLVING, State.RESOLVED)
-        and entry.verdict
-        and entry.seen > own.seen
+        if entry.state in (State.RESOLVING, State.RESOLVED) and entry.verdict
     ]
-    return max(settled, key=lambda entry: entry.seen, default=None)
+    newest = max(settled, key=lambda entry: entry.seen, default=None)
+    if newest is None or (own and own.seen >= newest.seen):
+        return [sighting]
+    earlier = replace(
+        sighting,
+        moment=newest.seen,
+        verdict=newest.verdict,
+        pressed=False,
+        passes_filter=False,
+        releases=False,
+    )
+    if own is None and sighting.moment <= newest.seen:
+        return [earlier]
+    return [earlier, sighting]
 
 
 def generation_to_open(entry: Entry | None) -> int:
@@ -254,6 +260,7 @@ def begun(entry: Entry | None, sighting: Sighting, now: datetime) -> Entry:
         seen=sighting.moment,
         verdict=sighting.verdict,
         earlier=(entry.ticket or entry.earlier) if entry else None,
+        was_held=entry is not None and entry.state is State.HELD,
         account=sighting.finding.aws_account_id,
     )
 
@@ -274,8 +281,11 @@ def opened(entry: Entry, ticket: Ticket) -> Entry:
 
 
 def given_up(entry: Entry, sighting: Sighting) -> Entry:
-    """Return the entry of a ticket that was never opened and is no longer needed, with nothing to write."""
-    return remembered(replace(entry, state=State.RESOLVED, told=True), sighting)
+    """Return the entry of a ticket that was never opened and is no longer needed.
+
+    There is nothing to write, unless the finding says that it's held back.
+    """
+    return remembered(replace(entry, state=State.RESOLVED, told=not entry.was_held), sighting)
 
 
 def resolving(entry: Entry, sighting: Sighting) -> Entry:

@@ -23,14 +23,14 @@ from functions.tickets.entry import (
     held,
     next_step,
     opened,
-    overlooked,
     remembered,
     resolved,
     resolving,
+    to_follow,
 )
 from functions.tickets.outcomes import HELD_BACK, SECURITY_HUB, Report, Summary
 from functions.tickets.services import Invocation, Services
-from functions.tickets.write_back import compose_note, fields_to_write, has_links, status_to_write
+from functions.tickets.write_back import compose_note, fields_to_write, has_link, status_to_write
 from securityhub.events import CustomActionEvent, Finding, FindingsEvent
 from securityhub.findings.turns import Update, write_in_turns
 from securityhub.findings.updates import FIELDS, distinct, with_earlier_note
@@ -129,15 +129,14 @@ class _Run:
             return Report.of(finding, tickets, errors)
         for tracker in self.services.trackers:
             try:
-                if settled := overlooked(tracker.name, known):
-                    self._follow(sighting.that_settled(settled), tracker)
-                tickets[tracker.name] = _described(self._follow(_joining(sighting, tracker, known), tracker))
+                for one in to_follow(_joining(sighting, tracker, known), tracker.name, known):
+                    tickets[tracker.name] = _described(self._follow(one, tracker))
             except Exception as error:  # noqa: BLE001 - a failure must not affect other trackers
                 errors[tracker.name] = error
         if _is_old(sighting, known):
             return Report.of(finding, tickets, errors)
         try:
-            self._tell(sighting.finding)
+            self._tell(sighting)
         except Exception as error:  # noqa: BLE001 - as above
             errors[SECURITY_HUB] = error
         return Report.of(finding, tickets, errors)
@@ -241,30 +240,32 @@ class _Run:
             lost[tracker.name] = lost.get(tracker.name, 0.0) + clock() - began
             raise
 
-    def _tell(self, finding: Finding) -> None:
+    def _tell(self, sighting: Sighting) -> None:
         """Write to the finding what it doesn't say yet, once, and one invocation at a time.
 
         Two invocations at the same time could each write links without those of the other.
         """
-        if not self._untold(finding, self.services.tickets.load_all(finding)):
+        finding = sighting.finding
+        if not self._untold(sighting, self.services.tickets.load_all(finding)):
             return
         key = {"product": finding.product_arn, "finding": finding.id, "tells": "tickets"}
         with suppress(_ToldError):
-            self.services.once.run(key, lambda: self._write(finding))
+            self.services.once.run(key, lambda: self._write(sighting))
 
-    def _untold(self, finding: Finding, entries: Mapping[str, Entry]) -> dict[str, Entry]:
+    def _untold(self, sighting: Sighting, entries: Mapping[str, Entry]) -> dict[str, Entry]:
         """Return what the finding doesn't say yet, or no longer says when an analyst presses the action."""
-        seen_without = isinstance(self.event, CustomActionEvent) and not has_links(finding)
+        is_press = isinstance(self.event, CustomActionEvent)
         return {
             name: entry
             for name, entry in entries.items()
             if (entry.state in (State.HELD, State.OPEN, State.RESOLVED) and not entry.told)
-            or (entry.state is State.OPEN and seen_without)
+            or (is_press and entry.state is State.OPEN and _lacks_link(sighting, name, entry))
         }
 
-    def _write(self, finding: Finding) -> NoReturn:
+    def _write(self, sighting: Sighting) -> NoReturn:
+        finding = sighting.finding
         entries = self.services.tickets.load_all(finding)
-        news = self._untold(finding, entries)
+        news = self._untold(sighting, entries)
         if not news:
             raise _ToldError
         resolves = any(entry.state is State.RESOLVED for entry in news.values())
@@ -333,6 +334,11 @@ class _Run:
                 continue
             return
         raise ChangedMeanwhileError("Other invocations keep changing the record of the ticket")
+
+
+def _lacks_link(sighting: Sighting, tracker: str, entry: Entry) -> bool:
+    """Return whether the finding lost the link to a ticket. An older event shows it before it had one."""
+    return sighting.moment > entry.seen and not has_link(sighting.finding, tracker, entry)
 
 
 def _is_old(sighting: Sighting, known: Mapping[str, Entry]) -> bool:

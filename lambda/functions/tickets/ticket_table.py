@@ -151,6 +151,7 @@ def _item(finding: Finding, tracker: str, entry: Entry) -> dict[str, Any]:
         "verdict": entry.verdict,
         "ticket": _from_ticket(entry.ticket),
         "earlier": _from_ticket(entry.earlier),
+        "wasHeld": entry.was_held,
         "told": entry.told,
         "unlinked": entry.unlinked,
         "account": entry.account or finding.aws_account_id,
@@ -170,7 +171,8 @@ def _entry(item: Mapping[str, Any]) -> Entry:
         ticket=_to_ticket(item["ticket"]),
         earlier=_to_ticket(item["earlier"]),
         told=item["told"],
-        # Items of earlier versions lack both.
+        # Items of earlier versions lack these.
+        was_held=item.get("wasHeld", False),
         unlinked=item.get("unlinked", False),
         account=item.get("account", ""),
         revision=int(item["revision"]),

@@ -37,9 +37,9 @@ def has_field(finding: Finding) -> bool:
     return FIELD in _fields(finding)
 
 
-def has_links(finding: Finding) -> bool:
-    """Return whether the event shows the finding with links from this function."""
-    return any(_OWN_PART.fullmatch(part) for part in _parts(finding))
+def has_link(finding: Finding, tracker: str, entry: Entry) -> bool:
+    """Return whether the event shows the finding with the link to a tracker's ticket."""
+    return set(_links({tracker: entry})) <= set(_parts(finding))
 
 
 def compose_note(

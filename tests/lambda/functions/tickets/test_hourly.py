@@ -100,6 +100,29 @@ def test_a_held_back_ticket_of_a_finding_that_is_settled_is_dropped_and_the_find
     assert len(flooded.open_issues("C")) == 2
 
 
+def test_a_finding_that_is_settled_while_its_held_back_ticket_opens_no_longer_says_held_back(world):
+    for death_after in range(90):
+        world.forget()
+        world.trackers = world.trackers[:1]
+        world.allow(0)
+        world.import_finding("C")
+        world.deliver_all()
+        world.press("C")
+        died = world.deliver(world.queue[-1], death_after=death_after) is None
+        world.queue.clear()
+        world.import_finding("C", **PASSED)
+        world.deliver_all()
+        world.look_again()
+        assert world.open_issues("C") == []
+        assert "held back" not in field(world, "C")
+        note = world.notes["C"][-1][1]
+        assert note.startswith(("Ticket resolved: ", "Ticket no longer held back, because the finding is"))
+        if not died:
+            assert death_after > 15
+            return
+    pytest.fail("it never came to its end")
+
+
 def test_the_next_ticket_of_a_finding_that_comes_back_may_be_held_back_and_knows_the_earlier_one(flooded):
     flooded.import_finding("A", **PASSED)
     flooded.import_finding("A", **FAILED)

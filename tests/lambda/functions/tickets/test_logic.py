@@ -73,11 +73,19 @@ def test_a_second_press_opens_nothing_and_writes_nothing(ticketed):
     assert len(ticketed.notes["A"]) == 1
 
 
-def test_a_press_writes_the_links_again_that_somebody_has_removed(ticketed):
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"owner": "ann"},
+        {"Tickets": "Jira SEC-7 https://jira.example.com/SEC-7"},
+        {"Tickets": "Slack SLACK-1 https://slack.example.com/SLACK-1"},
+    ],
+)
+def test_a_press_writes_the_links_again_that_somebody_has_removed_or_replaced(ticketed, fields):
     links = links_of(ticketed, "A")
-    ticketed._store({**ticketed.findings["A"], "UserDefinedFields": {"owner": "ann"}})
+    ticketed._store({**ticketed.findings["A"], "UserDefinedFields": fields})
     ticketed.deliver_all()
-    assert not links_of(ticketed, "A")
+    assert links_of(ticketed, "A") == fields.get("Tickets", "")
     ticketed.press("A")
     ticketed.deliver_all()
     assert links_of(ticketed, "A") == links
@@ -686,6 +694,20 @@ def test_a_resolution_that_is_interrupted_between_two_trackers_is_finished_thoug
             assert death_after > 20
             return
     pytest.fail("it never came to its end")
+
+
+def test_a_copy_opens_no_ticket_in_one_tracker_after_those_in_the_others_were_given_up(world, jira):
+    world.import_finding("A")
+    (imported,) = world.queue
+    jira.is_down = True
+    world.deliver(imported, death_after=8)
+    jira.is_down = False
+    world.set_status("A", "RESOLVED")
+    world.deliver(imported)
+    assert jira.calls[-1] == "find"
+    world.set_status("A", "NOTIFIED")
+    world.handle(imported, is_late=True)
+    assert world.open_issues("A") == []
 
 
 # Below, random histories of two findings, with deaths and intrusions anywhere.
