@@ -16,6 +16,8 @@ service, is a dict of:
   resource is gone.
 - `gone`: the error codes that mean the same, and what kind of resource it is, such as `The subnet`.
   Empty if a resource that isn't found can live on under another name.
+- `unique`: if the identifier is a name that can pass on to another resource while the first one lives on, the
+  field with the unique ID, beside the value in the answer and in the finding's details. Default: none.
 - `wanted`, `other`: the two values, each with the operation that sets it, and its arguments.
 - `plan`, `already`: the descriptions if the value is the other, and if it's as wanted.
 
@@ -32,6 +34,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from remediations.contract import CannotRemediateError, Change, Plan, Remediation, Statement, resource_of
+from remediations.details import require_same
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -82,11 +85,14 @@ class _Switch:
 
     def plan(self, finding: Finding, session: Session) -> Plan:
         """Read the value and compare it with the wanted one."""
-        resource = resource_of(finding, self._row["resource_types"]).id
+        named = resource_of(finding, self._row["resource_types"])
+        resource = named.id
         identifier = self._identifier(resource, finding)
-        value = self._read(identifier, session)
+        value, beside = self._read(identifier, session)
         if value is _GONE:
             return self._gone(resource)
+        if unique := self._row.get("unique"):
+            require_same(finding, named, beside, field=unique)
         wanted, other = self._row["wanted"][0], self._row["other"][0]
         # A response can leave out what is off. Only an explicit value counts as off if off is wanted.
         if value is None and isinstance(wanted, bool):
@@ -136,19 +142,22 @@ class _Switch:
             )
         return found[1]
 
-    def _read(self, identifier: str, session: Session) -> object:
+    def _read(self, identifier: str, session: Session) -> tuple[object, Mapping[str, Any]]:
+        """Return the value, and what stands beside it in the answer."""
         operation, arguments, _ = self._row["read"]
         try:
             answer: Any = self._call(operation, arguments, identifier, session)
         except ClientError as error:
             if error.response["Error"]["Code"] in self._row["gone"][0]:
-                return _GONE
+                return _GONE, {}
             raise
+        beside: Any = {}
         for step in self._row["at"]:
             if isinstance(step, int) and not answer:
-                return _GONE
+                return _GONE, {}
+            beside = answer
             answer = answer[step] if isinstance(step, int) else (answer or {}).get(step)
-        return answer
+        return answer, beside or {}
 
     def _write(self, which: str, state: Mapping[str, object], session: Session) -> None:
         _, operation, arguments = self._row[which]

@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from remediations.contract import CannotRemediateError, Change, Plan, name_in_arn, resource_of
-from remediations.iam.users import details_of, is_unique_id, name_by_id
+from remediations.details import details_of
+from remediations.iam.users import is_unique_id, name_by_id
 
 if TYPE_CHECKING:
     from boto3.session import Session

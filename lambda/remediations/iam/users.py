@@ -6,10 +6,10 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.h
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeGuard
+from typing import TYPE_CHECKING, Final, TypeGuard
 
 from remediations.contract import CannotRemediateError
+from remediations.details import details_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -20,17 +20,6 @@ if TYPE_CHECKING:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
 _USER: Final = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:user/(?:[!-~]*/)?([A-Za-z0-9_+=,.@-]{1,64})")
 _UNIQUE_ID: Final = re.compile(r"AIDA[A-Z0-9]{12,124}")
-
-
-def details_of(finding: Finding, resource: Resource) -> Mapping[str, Any]:
-    """Return what the finding says about a resource of its type; nothing if it isn't as documented."""
-    resources: Any = finding.raw.get("Resources")
-    for one in resources if isinstance(resources, list) else []:
-        if isinstance(one, Mapping) and one.get("Id") == resource.id:
-            details = one.get("Details")
-            found = details.get(resource.type) if isinstance(details, Mapping) else None
-            return found if isinstance(found, Mapping) else {}
-    return {}
 
 
 def name_of(finding: Finding, resource: Resource, session: Session) -> str | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from remediations.contract import CannotRemediateError, Change, Plan, resource_of
 from remediations.controls import parameters_of
-from remediations.rds.databases import describe, identifier_of
+from remediations.rds.databases import find_database
 from remediations.runbooks import run_runbook
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ def plan_retention(finding: Finding, session: Session, types: Collection[str], *
         engine: The engine whose clusters the runbook changes, as Amazon RDS names it, such as `docdb`.
     """
     resource = resource_of(finding, types)
-    place = {"DBClusterIdentifier": identifier_of(finding, resource)}
-    cluster = describe(place, session)
+    place, cluster = find_database(finding, resource, session)
     if cluster["Engine"] != engine:
         raise CannotRemediateError(
             f"The cluster's engine is {cluster['Engine']}, but the control is about {engine}. "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from remediations.contract import CannotRemediateError, name_in_own_arn
+from remediations.details import require_same
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -20,6 +21,10 @@ _TYPES_IN_ARN: Final = {
     "AwsRdsDbInstance": "db",
     "AwsRdsDbSnapshot": "snapshot",
 }
+_IDENTIFIERS: Final = {"AwsRdsDbCluster": "DBClusterIdentifier", "AwsRdsDbInstance": "DBInstanceIdentifier"}
+# https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsRdsDbClusterDetails.html
+# https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsRdsDbInstanceDetails.html
+_UNIQUE_IDS: Final = {"AwsRdsDbCluster": "DbClusterResourceId", "AwsRdsDbInstance": "DbiResourceId"}
 _NOT_FOUND: Final = ("DBInstanceNotFound", "DBClusterNotFoundFault")
 
 
@@ -35,20 +40,37 @@ def identifier_of(finding: Finding, resource: Resource) -> str:
     return name_in_own_arn(resource, finding, service="rds", kind=kind, pattern=r"[A-Za-z][A-Za-z0-9:-]*")
 
 
-def describe(place: Mapping[str, str], session: Session) -> Mapping[str, Any]:
-    """Return an instance or cluster as Amazon RDS describes it.
+def find_database(
+    finding: Finding, resource: Resource, session: Session
+) -> tuple[dict[str, str], Mapping[str, Any]]:
+    """Return the parameter that names an instance or cluster, and what Amazon RDS says about it.
 
-    One that isn't found can have been deleted, or renamed, and then lives on as it was.
+    One that isn't found can have been deleted, or renamed, and then lives on as it was. One that is found can
+    be another one, to which the name has passed on.
 
     Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_RenameInstance.html
 
     Args:
-        place: `DBInstanceIdentifier` or `DBClusterIdentifier`, and its value.
+        finding: The finding.
+        resource: Its instance or cluster.
         session: Credentials of its account, and its Region.
 
     Raises:
-        CannotRemediateError: There is none of that name.
+        CannotRemediateError: There is none of that name, or it's another one.
     """
+    type_ = str(resource.type)
+    name = identifier_of(finding, resource)
+    place = {_IDENTIFIERS[type_]: name}
+    if not (found := _described(place, session)):
+        raise CannotRemediateError(
+            f"There is no database {name}: it was deleted, or renamed. If it was renamed, remediate it "
+            "manually; if it was deleted, suppress the finding."
+        )
+    require_same(finding, resource, found[0], field=_UNIQUE_IDS[type_])
+    return place, found[0]
+
+
+def _described(place: Mapping[str, str], session: Session) -> list[Mapping[str, Any]]:
     client: Any = session.client("rds")
     found: list[Mapping[str, Any]] = []
     try:
@@ -59,10 +81,4 @@ def describe(place: Mapping[str, str], session: Session) -> Mapping[str, Any]:
     except ClientError as error:
         if error.response["Error"]["Code"] not in _NOT_FOUND:
             raise
-    if not found:
-        (name,) = place.values()
-        raise CannotRemediateError(
-            f"There is no database {name}: it was deleted, or renamed. If it was renamed, remediate it "
-            "manually; if it was deleted, suppress the finding."
-        )
-    return found[0]
+    return found

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from remediations.contract import CannotRemediateError, Change, Plan, resource_of
 from remediations.controls import control_of
-from remediations.rds.databases import describe, identifier_of
+from remediations.rds.databases import find_database
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -45,7 +45,6 @@ UNDO_STATEMENTS: Final = (
 )
 
 _TYPES: Final = {"RDS.7": "AwsRdsDbCluster", "RDS.8": "AwsRdsDbInstance"}
-_IDENTIFIERS: Final = {"AwsRdsDbCluster": "DBClusterIdentifier", "AwsRdsDbInstance": "DBInstanceIdentifier"}
 _SETTING: Final = "DeletionProtection"
 
 
@@ -58,8 +57,7 @@ def plan(finding: Finding, session: Session) -> Plan:
             "deletion protection. Remediate the finding manually."
         )
     resource = resource_of(finding, (_TYPES[control],))
-    place = {_IDENTIFIERS[_TYPES[control]]: identifier_of(finding, resource)}
-    described = describe(place, session)
+    place, described = find_database(finding, resource, session)
     if described.get(_SETTING):
         return Plan.nothing(resource.id, f"{_SETTING} is already on")
     _must_stand_alone(described)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from remediations.contract import CannotRemediateError, Change, Plan, resource_of
-from remediations.rds.databases import describe, identifier_of
+from remediations.rds.databases import find_database
 from remediations.runbooks import run_runbook
 
 if TYPE_CHECKING:
@@ -48,8 +48,7 @@ RUNBOOK_STATEMENTS: Final = (
 def plan(finding: Finding, session: Session) -> Plan:
     """Read whether the instance is a Multi-AZ deployment, or will be after its maintenance window."""
     resource = resource_of(finding, RESOURCE_TYPES)
-    place = {"DBInstanceIdentifier": identifier_of(finding, resource)}
-    instance = describe(place, session)
+    place, instance = find_database(finding, resource, session)
     if instance.get("MultiAZ"):
         return Plan.nothing(resource.id, "The instance is already a Multi-AZ deployment")
     if instance.get("PendingModifiedValues", {}).get("MultiAZ"):

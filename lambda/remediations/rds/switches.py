@@ -39,6 +39,7 @@ SWITCHES: Final[tuple[Row, ...]] = (
         # An instance that isn't found can have been renamed, and then lives on as it was.
         # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_RenameInstance.html
         "gone": (("DBInstanceNotFound",), ""),
+        "unique": "DbiResourceId",
         "wanted": (False, "ModifyDBInstance", {"DBInstanceIdentifier": "{id}", "PubliclyAccessible": False}),
         "other": (True, "ModifyDBInstance", {"DBInstanceIdentifier": "{id}", "PubliclyAccessible": True}),
         "plan": "Turn off PubliclyAccessible",
@@ -67,6 +68,7 @@ SWITCHES: Final[tuple[Row, ...]] = (
         # An instance that isn't found can have been renamed, and then lives on as it was.
         # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_RenameInstance.html
         "gone": (("DBInstanceNotFound",), ""),
+        "unique": "DbiResourceId",
         "wanted": (
             True,
             "ModifyDBInstance",
