@@ -55,8 +55,8 @@ class Plan:
         description: What will change, in one sentence without a period. If nothing is needed, why not.
         prior_state: The current state, as far as it will change: JSON values only, and enough for `undo`.
         is_needed: False if the resource is as it should be, or no longer exists.
-        remains: What else the finding is about and has to be done manually, in one sentence without a period.
-            If there is any, the finding isn't resolved.
+        remains: What else the finding is about and has to be done manually, or what is pending and can be
+            canceled or fail, in one sentence without a period. If there is any, the finding isn't resolved.
     """
 
     resource: str

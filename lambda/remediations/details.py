@@ -41,6 +41,6 @@ def require_same(finding: Finding, resource: Resource, found: Mapping[str, Any],
     if own and own != found.get(field):
         raise CannotRemediateError(
             f"{resource.id} is another resource by now: its {field} is {found.get(field)}, and in the "
-            f"finding it's {own}. The finding's resource was renamed, or deleted. If it was renamed, remediate it "
-            "manually; if it was deleted, suppress the finding."
+            f"finding it's {own}. The finding's resource was renamed, or deleted. If it was renamed, "
+            "remediate it manually; if it was deleted, suppress the finding."
         )

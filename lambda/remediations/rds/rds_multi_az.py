@@ -7,6 +7,7 @@ Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.MultiAZ.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from remediations.contract import CannotRemediateError, Change, Plan, resource_of
@@ -45,6 +46,14 @@ RUNBOOK_STATEMENTS: Final = (
 )
 
 
+# Neither what is pending settles a finding, nor that it was requested.
+# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ModifyInstance.ApplyImmediately.html
+_PENDING: Final = (
+    "The instance becomes a Multi-AZ deployment in its maintenance window, and that can be canceled or fail "
+    "until then"
+)
+
+
 def plan(finding: Finding, session: Session) -> Plan:
     """Read whether the instance is a Multi-AZ deployment, or will be after its maintenance window."""
     resource = resource_of(finding, RESOURCE_TYPES)
@@ -52,9 +61,8 @@ def plan(finding: Finding, session: Session) -> Plan:
     if instance.get("MultiAZ"):
         return Plan.nothing(resource.id, "The instance is already a Multi-AZ deployment")
     if instance.get("PendingModifiedValues", {}).get("MultiAZ"):
-        return Plan.nothing(
-            resource.id, "The instance becomes a Multi-AZ deployment in its maintenance window"
-        )
+        nothing = Plan.nothing(resource.id, "MultiAZ is already pending")
+        return replace(nothing, remains=_PENDING)
     if cluster := instance.get("DBClusterIdentifier"):
         raise CannotRemediateError(
             f"The DB instance belongs to the DB cluster {cluster}, whose standbys are instances themselves. "
@@ -65,6 +73,7 @@ def plan(finding: Finding, session: Session) -> Plan:
         description="Turn on MultiAZ",
         prior_state={**place, "MultiAZ": False, "DbiResourceId": instance["DbiResourceId"]},
         is_needed=True,
+        remains=_PENDING,
     )
 
 

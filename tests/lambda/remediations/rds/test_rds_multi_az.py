@@ -24,6 +24,7 @@ def multi_az(rds):
 def test_a_plan_changes_nothing(member, rds, finding):
     made = plan(finding, member.session)
     assert (made.is_needed, made.description) == (True, "Turn on MultiAZ")
+    assert "can be canceled or fail until then" in made.remains
     assert multi_az(rds) == (False, False)
 
 
@@ -40,20 +41,27 @@ def test_the_runbook_has_it_turned_on_in_the_maintenance_window_until_it_is_undo
     assert multi_az(rds) == (False, False)
 
 
-def test_while_it_awaits_the_maintenance_window_nothing_is_needed(member, finding, with_automation_role):
+def test_while_it_awaits_the_maintenance_window_nothing_is_needed_but_it_is_not_settled(
+    member, finding, with_automation_role
+):
     with_automation_role("rds_multi_az")
     apply(plan(finding, member.session), member.session)
     made = plan(finding, member.session)
     assert not made.is_needed
-    assert made.description == "The instance becomes a Multi-AZ deployment in its maintenance window"
+    assert made.description == "MultiAZ is already pending"
+    assert made.remains == (
+        "The instance becomes a Multi-AZ deployment in its maintenance window, and that can be canceled or "
+        "fail until then"
+    )
 
 
 def test_an_instance_that_is_a_multi_az_deployment_needs_nothing(member, rds, finding):
     rds.modify_db_instance(**PLACE, MultiAZ=True, ApplyImmediately=True)
     made = plan(finding, member.session)
-    assert (made.is_needed, made.description) == (
+    assert (made.is_needed, made.description, made.remains) == (
         False,
         "The instance is already a Multi-AZ deployment",
+        "",
     )
 
 
