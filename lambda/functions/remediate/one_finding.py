@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from functions.remediate.allow_and_deny import UnreadableTagsError, reported_tags
 from functions.remediate.outcomes import Outcome, Status, combine, to_time
-from functions.remediate.services import Once, Services
+from functions.remediate.services import Once, Saved, Services
 from functions.remediate.session_policy import session_policy
 from functions.remediate.settings import Settings
+from functions.remediate.watched_session import WatchedSession
 from invocation.once import WorkInProgressError
 from remediations.contract import CannotRemediateError, Change, Plan, Remediation
 from remediations.controls import control_of
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 AUTOMATIC: Final = "automatic"
 REMEDIATE: Final = "remediate"
 UNDO: Final = "undo"
+
+logger = logging.getLogger(__name__)
 
 
 class _NotFinalError(Exception):
@@ -192,17 +197,58 @@ class FindingWork:
                 prior_state=plan.prior_state,
             )
         self._forget(UNDO, remediation.name)
-        # Before anything changes: what happens next may be the end of this process.
-        record = self.services.records.save(self.finding, remediation=remediation.name, change=intended)
-        self.services.once.confirm()
-        change = remediation.apply(plan, session)
-        return self._outcome(
-            Status.PARTIAL if plan.remains else Status.APPLIED,
-            _with_remains(plan, change.description),
-            remediation=remediation.name,
-            prior_state=change.prior_state,
-            record=record,
-        )
+        return self._change(remediation, plan, intended, session)
+
+    def _change(self, remediation: Remediation, plan: Plan, intended: Change, session: Session) -> Outcome:
+        """Save the record and change the resource, one invocation at a time.
+
+        A rule and a press work on a finding independently of each other, but share the record.
+        """
+        key = {
+            "product": self.finding.product_arn,
+            "finding": self.finding.id,
+            "changes": remediation.name,
+        }
+
+        outcomes: list[Outcome] = []
+
+        def change() -> NoReturn:
+            # Before anything changes: what happens next may be the end of this process.
+            saved = self.services.records.save(self.finding, remediation=remediation.name, change=intended)
+            self.services.once.confirm()
+            made = self._apply(remediation, plan, session, saved)
+            outcome = self._outcome(
+                Status.PARTIAL if plan.remains else Status.APPLIED,
+                _with_remains(plan, made.description),
+                remediation=remediation.name,
+                prior_state=made.prior_state,
+                record=saved.place,
+            )
+            outcomes.append(outcome)
+            # The lease is given up, and what is remembered is decided elsewhere.
+            raise _NotFinalError(outcome)
+
+        with suppress(_NotFinalError):
+            self.services.once.run(key, change)
+        return outcomes[0]
+
+    def _apply(self, remediation: Remediation, plan: Plan, session: Session, saved: Saved) -> Change:
+        """Change the resource. If it certainly wasn't changed, its record doesn't stay."""
+        watched = WatchedSession(session)
+        try:
+            return remediation.apply(plan, cast("Session", watched))
+        except Exception:
+            if not watched.may_have_changed:
+                self._discard(remediation.name, saved)
+            raise
+
+    def _discard(self, name: str, saved: Saved) -> None:
+        try:
+            # Another attempt that has taken over relies on the record.
+            self.services.once.confirm()
+            self.services.records.discard(self.finding, remediation=name, saved=saved)
+        except Exception as error:  # noqa: BLE001 - why nothing was changed matters more
+            logger.warning("The record %s of a change that failed was not discarded: %s", saved.place, error)
 
     def _unchanged(self, name: str, plan: Plan) -> Outcome:
         """Return the outcome where nothing is left to change, perhaps because of an interrupted attempt.

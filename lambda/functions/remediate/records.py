@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from functions.remediate.services import Saved
 from invocation import clients
 from remediations.contract import CannotRemediateError, Change
 from securityhub.events import Finding
@@ -32,15 +33,15 @@ class RecordsBucket:
         self._client = client
         self._bucket = bucket
 
-    def save(self, finding: Finding, *, remediation: str, change: Change) -> str:
-        """Store what is about to be changed, and return where, as `s3://BUCKET/KEY`.
+    def save(self, finding: Finding, *, remediation: str, change: Change) -> Saved:
+        """Store what is about to be changed, at `s3://BUCKET/KEY`.
 
         The first record of a remediation for a finding as it was last updated stays: when a remediation
         stopped halfway, the next try sees only what is left to change, and undoing that alone would restore
         half of it.
         """
         if (kept := self.find(finding, remediation=remediation)) is not None:
-            return kept[1]
+            return Saved(place=kept[1], is_new=False)
         record = {
             "finding": finding.id,
             "product": finding.product_arn,
@@ -51,13 +52,21 @@ class RecordsBucket:
             "priorState": change.prior_state,
         }
         key = _key(finding, remediation)
-        self._client.put_object(
-            Bucket=self._bucket,
-            Key=key,
-            Body=json.dumps(record).encode(),
-            ContentType="application/json",
-        )
-        return self._place(key)
+        replaced = self._read(key)
+        self._write(key, record)
+        return Saved(place=self._place(key), replaced=replaced)
+
+    def discard(self, finding: Finding, *, remediation: str, saved: Saved) -> None:
+        """Put things back as they were before `save`, because the attempt certainly changed nothing.
+
+        Otherwise, an undo after a later attempt would restore what somebody has replaced in the meantime. The
+        record of an earlier attempt stays.
+        """
+        key = _key(finding, remediation)
+        if isinstance(saved.replaced, Mapping):
+            self._write(key, saved.replaced)
+        elif saved.is_new:
+            self._client.delete_object(Bucket=self._bucket, Key=key)
 
     def find(self, finding: Finding, *, remediation: str) -> tuple[Change, str] | None:
         """Return what `save` stored for a finding as it was last updated, and where, or None.
@@ -113,6 +122,14 @@ class RecordsBucket:
 
     def _place(self, key: str) -> str:
         return f"s3://{self._bucket}/{key}"
+
+    def _write(self, key: str, record: Mapping[str, Any]) -> None:
+        self._client.put_object(
+            Bucket=self._bucket,
+            Key=key,
+            Body=json.dumps(record).encode(),
+            ContentType="application/json",
+        )
 
     def _read(self, key: str) -> dict[str, Any] | None:
         try:

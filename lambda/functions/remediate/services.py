@@ -50,11 +50,29 @@ class TagReader(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """A record of what is about to be changed.
+
+    Attributes:
+        place: The location.
+        is_new: False if it's the record of an earlier attempt, which stays.
+        replaced: The record of an earlier update of the finding whose place it took.
+    """
+
+    place: str
+    is_new: bool = True
+    replaced: object = None
+
+
 class Records(Protocol):
     """Where the previous states are kept, one record for each finding and remediation."""
 
-    def save(self, finding: Finding, *, remediation: str, change: Change) -> str:
-        """Store what is about to be changed, and return the location."""
+    def save(self, finding: Finding, *, remediation: str, change: Change) -> Saved:
+        """Store what is about to be changed."""
+
+    def discard(self, finding: Finding, *, remediation: str, saved: Saved) -> None:
+        """Put things back as they were before a record was saved, because nothing was changed."""
 
     def find(self, finding: Finding, *, remediation: str) -> tuple[Change, str] | None:
         """Return what was about to be changed for the finding as it was last updated, and the location."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,7 +12,7 @@ from functions.remediate.allow_and_deny import UnreadableTagsError
 from functions.remediate.logic import Invocation, remediate_findings
 from functions.remediate.member_account import MemberRoleError
 from functions.remediate.organization import OrganizationError
-from functions.remediate.services import Services
+from functions.remediate.services import Saved, Services
 from functions.remediate.settings import Settings
 from remediations.contract import Change, Plan, Remediation
 from securityhub.events import Resource, parse_event
@@ -30,6 +31,21 @@ ENVIRONMENT = {
 }
 
 
+class Client:
+    """What a remediation calls, as far as botocore tells those who ask about calls."""
+
+    def __init__(self):
+        self._handlers = {}
+        self.meta = SimpleNamespace(events=SimpleNamespace(register=self._handlers.__setitem__))
+
+    def begin(self):
+        self._handlers["before-call"](model=SimpleNamespace(name="CloseExample"))
+
+    def end(self, status):
+        parsed = {"ResponseMetadata": {"HTTPStatusCode": status}}
+        self._handlers["after-call"](model=SimpleNamespace(name="CloseExample"), parsed=parsed)
+
+
 class World:
     """Everything that remediation touches, in memory.
 
@@ -38,7 +54,7 @@ class World:
         applied: resources in the order in which they were changed.
         undone: resources in the order in which they were restored.
         refusing: accounts whose role refuses.
-        failing: resources on which applying fails.
+        failing: resources on which applying is refused.
         notes: what was written, by finding id: (status, text), oldest first.
         unwritable: findings that Security Hub does not update.
         requests: findings of each request to Security Hub, oldest first.
@@ -73,7 +89,7 @@ class World:
         self.policies.append(json.loads(policy))
         if finding.aws_account_id in self.refusing:
             raise MemberRoleError(f"The role of {finding.aws_account_id} could not be assumed for {action}")
-        return object()
+        return SimpleNamespace(client=lambda _: Client())
 
     # Organization
     def containers_of(self, account):
@@ -93,9 +109,19 @@ class World:
 
     # Records
     def save(self, finding, *, remediation, change):
+        kept = self.find(finding, remediation=remediation)
+        if kept is not None:
+            return Saved(place=kept[1], is_new=False)
+        replaced = self.kept.get(finding.id, {}).get(remediation)
         self.kept.setdefault(finding.id, {})[remediation] = change
         self.kept_for[finding.id, remediation] = finding.updated_at
-        return f"s3://records/{finding.id}/{remediation}"
+        return Saved(place=f"s3://records/{finding.id}/{remediation}", replaced=replaced)
+
+    def discard(self, finding, *, remediation, saved):
+        if saved.replaced:
+            self.kept[finding.id][remediation] = saved.replaced
+        elif saved.is_new:
+            self.delete(finding, remediation=remediation)
 
     def find(self, finding, *, remediation):
         change = self.kept.get(finding.id, {}).get(remediation)
@@ -137,10 +163,14 @@ class World:
             remains=self.remains,
         )
 
-    def apply(self, plan, _session):
+    def apply(self, plan, session):
+        client = session.client("example")
+        client.begin()
         if plan.resource in self.failing:
+            client.end(403)
             raise RuntimeError("The service is in pieces")
         self.meanwhile()
+        client.end(200)
         self.open.discard(plan.resource)
         self.applied.append(plan.resource)
         return Change(resource=plan.resource, description="Closed it", prior_state=plan.prior_state)

@@ -26,6 +26,7 @@ class Interruptions:
     CALLS = (
         ("world", "session"),
         ("world", "save"),
+        ("world", "discard"),
         ("world", "find"),
         ("world", "load"),
         ("world", "delete"),

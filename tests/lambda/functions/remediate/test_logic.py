@@ -453,10 +453,65 @@ def test_a_finding_of_somebodys_product_is_reported_with_the_product(run, world,
 
 
 def test_the_record_is_there_before_anything_changes(run, world, new_event):
-    world.failing = {"resource/0"}
+    kept = []
+    world.meanwhile = lambda: kept.extend(world.kept["finding/0"].items())
     run(new_event(1))
-    ((name, change),) = world.kept["finding/0"].items()
+    ((name, change),) = kept
     assert (name, change.prior_state) == ("example", {"open": True})
+
+
+def test_a_refused_attempt_leaves_no_record_so_that_the_next_one_saves_the_state_as_it_is_then(
+    run, world, new_event
+):
+    event = new_event(1)
+    world.failing = {"resource/0"}
+    assert statuses(run(event)) == [Status.FAILED]
+    assert world.kept["finding/0"] == {}
+    world.failing = set()
+    assert statuses(run(event)) == [Status.APPLIED]
+    assert world.kept["finding/0"]["example"].prior_state == {"open": True}
+
+
+def test_a_refused_attempt_keeps_the_record_of_an_attempt_that_may_have_changed_something(
+    run, world, new_event
+):
+    def die():
+        raise TimeoutError
+
+    event, world.meanwhile = new_event(1), die
+    run(event)
+    world.failing = {"resource/0"}
+    run(event)
+    assert set(world.kept["finding/0"]) == {"example"}
+
+
+def test_a_refused_attempt_about_an_updated_finding_brings_back_the_record_of_the_earlier_one(
+    run, world, new_event
+):
+    event = new_event(1)
+    run(event)
+    (finding,) = event.findings
+    earlier = world.kept["finding/0"]["example"]
+    world.open, world.failing = {"resource/0"}, {"resource/0"}
+    run(replace(event, findings=(replace(finding, updated_at=None),)))
+    assert world.kept["finding/0"] == {"example": earlier}
+
+
+def test_a_record_that_cannot_be_discarded_does_not_hide_why_nothing_was_changed(
+    run, world, new_event, monkeypatch
+):
+    monkeypatch.setattr(world, "discard", lambda *_, **__: 1 / 0)
+    world.failing = {"resource/0"}
+    (report,) = run(new_event(1)).reports
+    assert report.outcome.description == "RuntimeError: The service is in pieces"
+
+
+def test_a_rule_and_a_press_do_not_change_the_resource_of_a_finding_at_the_same_time(run, world, new_event):
+    event, meanwhile = new_event(1), []
+    imported = replace(new_event(1, automatic=True), findings=event.findings)
+    world.meanwhile = lambda: meanwhile.append(run(imported, automatic_changes=True))
+    assert statuses(run(event)) == [Status.APPLIED]
+    assert [statuses(summary) for summary in meanwhile] == [[Status.BUSY]]
 
 
 def test_what_an_attempt_did_before_it_failed_is_told_by_the_next(run, world, new_event):

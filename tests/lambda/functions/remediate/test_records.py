@@ -40,7 +40,7 @@ def test_what_is_kept_comes_back_unchanged(records, finding):
 
 
 def test_it_says_where_by_account_and_region(records, bucket, finding):
-    place = records.save(finding, remediation="example", change=CHANGE)
+    place = records.save(finding, remediation="example", change=CHANGE).place
     assert place.startswith(f"s3://{bucket}/{finding.aws_account_id}/{finding.region}/")
 
 
@@ -56,6 +56,32 @@ def test_the_rest_of_a_remediation_that_stopped_halfway_does_not_replace_the_fir
     assert records.load(finding) == {"example": CHANGE}
 
 
+def test_a_discarded_record_is_gone(records, finding):
+    saved = records.save(finding, remediation="example", change=CHANGE)
+    records.discard(finding, remediation="example", saved=saved)
+    assert records.load(finding) == {}
+    records.save(
+        finding, remediation="example", change=(swapped := replace(CHANGE, prior_state={"open": []}))
+    )
+    assert records.load(finding) == {"example": swapped}
+
+
+def test_the_record_of_an_earlier_attempt_is_not_discarded(records, finding):
+    records.save(finding, remediation="example", change=CHANGE)
+    again = records.save(finding, remediation="example", change=CHANGE)
+    records.discard(finding, remediation="example", saved=again)
+    assert records.load(finding) == {"example": CHANGE}
+
+
+def test_a_discarded_record_makes_room_for_the_one_that_it_replaced(records, finding):
+    records.save(finding, remediation="example", change=CHANGE)
+    later = replace(finding, updated_at=None)
+    saved = records.save(later, remediation="example", change=replace(CHANGE, prior_state={"open": []}))
+    records.discard(later, remediation="example", saved=saved)
+    assert records.load(finding) == {"example": CHANGE}
+    assert records.find(finding, remediation="example") is not None
+
+
 def test_a_finding_that_was_updated_since_gets_a_new_record(records, finding):
     records.save(finding, remediation="example", change=CHANGE)
     later = replace(CHANGE, prior_state={"open": []})
@@ -65,7 +91,7 @@ def test_a_finding_that_was_updated_since_gets_a_new_record(records, finding):
 
 def test_a_record_is_found_for_the_finding_as_it_was_last_updated_only(records, finding):
     assert records.find(finding, remediation="example") is None
-    place = records.save(finding, remediation="example", change=CHANGE)
+    place = records.save(finding, remediation="example", change=CHANGE).place
     assert records.find(finding, remediation="example") == (CHANGE, place)
     assert records.find(finding, remediation="other") is None
     assert records.find(replace(finding, updated_at=None), remediation="example") is None
@@ -74,8 +100,8 @@ def test_a_record_is_found_for_the_finding_as_it_was_last_updated_only(records, 
 def test_each_remediation_of_a_finding_has_its_own_record(records, finding):
     other = replace(CHANGE, resource="arn:other")
     places = {
-        records.save(finding, remediation="example", change=CHANGE),
-        records.save(finding, remediation="other", change=other),
+        records.save(finding, remediation="example", change=CHANGE).place,
+        records.save(finding, remediation="other", change=other).place,
     }
     assert len(places) == 2
     assert records.load(finding) == {"example": CHANGE, "other": other}
@@ -97,7 +123,7 @@ def forge(embedded_aws, bucket, place, **differences):
 def test_a_record_of_another_finding_or_remediation_is_not_undone(
     embedded_aws, bucket, records, finding, difference
 ):
-    place = records.save(finding, remediation="example", change=CHANGE)
+    place = records.save(finding, remediation="example", change=CHANGE).place
     forge(embedded_aws, bucket, place, **difference)
     with pytest.raises(CannotRemediateError, match=rf"The record {place} is not as this function writes it"):
         records.load(finding)
@@ -105,7 +131,7 @@ def test_a_record_of_another_finding_or_remediation_is_not_undone(
 
 @pytest.mark.parametrize("body", ["", "[]", "{}", "null", '"text"', "\ufeff{"])
 def test_what_is_no_record_is_not_undone(embedded_aws, bucket, records, finding, body):
-    key = records.save(finding, remediation="example", change=CHANGE).removeprefix(f"s3://{bucket}/")
+    key = records.save(finding, remediation="example", change=CHANGE).place.removeprefix(f"s3://{bucket}/")
     embedded_aws.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
     with pytest.raises(CannotRemediateError, match="is not as this function writes it"):
         records.load(finding)
@@ -140,7 +166,7 @@ class TestEarlierFormat:
 
     def test_the_rest_of_a_remediation_does_not_replace_it(self, records, earlier, finding):
         rest = replace(CHANGE, prior_state={"open": [7]})
-        place = records.save(finding, remediation="example", change=rest)
+        place = records.save(finding, remediation="example", change=rest).place
         assert place == f"s3://{earlier['Bucket']}/{earlier['Key']}"
         assert records.load(finding) == {"example": CHANGE}
 

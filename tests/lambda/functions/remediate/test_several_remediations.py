@@ -23,7 +23,8 @@ class Part:
     """A remediation of one type of resource.
 
     Attributes:
-        does: What it meets: "change", "nothing", "impossible", "fail" when applying, or "fail to undo".
+        does: What it meets: "change", "nothing", "impossible", "refuse" or "fail" when applying, or "fail to
+            undo".
         applied: How often it has changed something.
         undone: How often it has restored something.
     """
@@ -42,8 +43,12 @@ class Part:
             is_needed=self.does != "nothing" and self.applied == self.undone,
         )
 
-    def apply(self, plan, _session):
-        if self.does == "fail":
+    def apply(self, plan, session):
+        client = session.client("example")
+        client.begin()
+        if self.does == "refuse":
+            client.end(403)
+        if self.does in {"refuse", "fail"}:
             raise RuntimeError(f"{self.name} is in pieces")
         self.applied += 1
         return Change(resource=plan.resource, description=f"Closed {self.name}", prior_state=plan.prior_state)
@@ -216,7 +221,7 @@ def test_each_part_acts_in_a_session_of_its_own(world, press):
     assert len(world.policies) == 2
 
 
-OUTCOMES = st.sampled_from(["change", "nothing", "impossible", "fail"])
+OUTCOMES = st.sampled_from(["change", "nothing", "impossible", "refuse", "fail"])
 
 
 @given(does=st.lists(OUTCOMES, min_size=1, max_size=4))
@@ -227,7 +232,7 @@ def test_a_finding_is_resolved_only_if_nothing_of_it_remains(world, press, does)
     outcome, failures = press(*parts)
     status, note = note_of(world)
     assert (status == "RESOLVED") == (set(does) <= {"change", "nothing"})
-    assert bool(failures) == ("fail" in does)
+    assert bool(failures) == bool({"refuse", "fail"} & set(does))
     assert len(note) <= 512
     assert [part.applied for part in parts] == [int(one == "change") for one in does]
     if len(does) > 1:
@@ -236,7 +241,7 @@ def test_a_finding_is_resolved_only_if_nothing_of_it_remains(world, press, does)
     press(*parts, event_id="later")
     assert [part.applied for part in parts] == [int(one == "change") for one in does]
     press(*parts, action="UndoRemediation")
-    # One that fails can have changed a part of it.
+    # One that fails can have changed a part of it, unless it was refused.
     assert [part.undone for part in parts] == [int(one in {"change", "fail"}) for one in does]
 
 
