@@ -201,7 +201,7 @@ def next_step(entry: Entry | None, sighting: Sighting) -> Step:
     elif entry.state is State.OPENING:
         # An attempt was interrupted. Any newer event finishes it, or cleans up if it's no longer needed.
         unfinished = Step.GIVE_UP if settles else Step.NOTHING
-        is_wanted = sighting.wants_ticket or (is_newer and not sighting.verdict)
+        is_wanted = sighting.wants_ticket or (is_newer and not settles)
         step = Step.FINISH if is_wanted else unfinished
     elif entry.state is State.RESOLVING:
         # Decided, and perhaps done. Any event closes the ticket before there can be another one.

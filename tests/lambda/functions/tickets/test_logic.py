@@ -710,6 +710,22 @@ def test_a_copy_opens_no_ticket_in_one_tracker_after_those_in_the_others_were_gi
     assert world.open_issues("A") == []
 
 
+def test_a_ticket_for_a_settled_finding_whose_press_is_lost_while_it_opens_is_finished_by_the_hourly_run(
+    world, jira
+):
+    world.import_finding("A", **PASSED)
+    world.press("A")
+    jira.answers_late = True
+    world.deliver(world.queue[0])
+    world.queue.clear()
+    jira.answers_late = False
+    world.look_again()
+    world.deliver_all()
+    assert world.open_issues("A") == ["JIRA-1", "SLACK-1"]
+    assert " JIRA-1 " in links_of(world, "A")
+    assert world.tickets.watched() == []
+
+
 # Below, random histories of two findings, with deaths and intrusions anywhere.
 
 FINDINGS = st.sampled_from(["A", "B"])

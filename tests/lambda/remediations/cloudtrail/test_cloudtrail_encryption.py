@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
+from functions.remediate.watched_session import WatchedSession
 from remediations.cloudtrail.cloudtrail_encryption import apply, plan, undo
 from remediations.contract import CannotRemediateError
 
@@ -68,6 +69,15 @@ def test_a_key_that_cloudtrail_cannot_use_is_named_with_what_to_do(member, findi
     fail_to_update(member, "InsufficientEncryptionPolicyException")
     with pytest.raises(CannotRemediateError, match=r"can't use the key alias/security .* must let cloudt"):
         apply(made, member.session, TOLD)
+
+
+@pytest.mark.usefixtures("trail")
+def test_a_change_through_a_watched_session_is_seen(member, finding):
+    watched = WatchedSession(member.session)
+    made = plan(finding, watched, TOLD)
+    assert not watched.may_have_changed
+    apply(made, watched, TOLD)
+    assert watched.may_have_changed
 
 
 @pytest.mark.usefixtures("trail")
