@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import pytest
 
 from functions.remediate import logic as remediation
-from functions.remediate.services import Services
+from functions.remediate.services import Saved, Services
 from functions.remediate.settings import Settings
 from functions.update_findings import logic as update_findings
 from remediations.contract import Change, Plan, Remediation
@@ -124,7 +124,7 @@ class Remediated:
         return ()
 
     def save(self, *_, **__):
-        return "s3://records/1"
+        return Saved(place="s3://records/1")
 
     def find(self, *_, **__):
         return None
