@@ -270,7 +270,7 @@ def test_an_account_whose_role_refuses_stops_no_other_and_its_findings_are_repor
 
 def test_an_account_that_is_not_allowed_or_in_a_unit_that_is_denied_is_not_touched(app, new_group):
     accounts = {
-        OUTSIDER: f"Account {OUTSIDER} is not on the allow list, nor is a unit above it. ",
+        OUTSIDER: f"Account {OUTSIDER} is not on the allow list, and neither is a unit above it. ",
         DENIED: f"Account {DENIED} is in ou-",
     }
     groups = {account: new_group(account, HOME) for account in accounts}
@@ -295,7 +295,7 @@ def test_a_resource_with_a_tag_that_is_denied_is_not_touched_and_others_are(app,
     assert ingress(app, MEMBERS[1], OTHER, other) == CLOSED
     status, note = written_to(app, findings[0])
     assert status == "NEW"
-    assert "carries the tag protected=by the network team, which is on the deny list" in note
+    assert "has the tag protected=by the network team, which is on the deny list" in note
 
 
 def test_an_imported_finding_is_planned_for_once_and_nothing_changes(app, new_group):

@@ -1,4 +1,7 @@
-"""Which accounts and resources may be changed. Pure: other modules look up organizational units and tags."""
+"""Decides which accounts and resources may be changed.
+
+The decisions use no AWS API. Other modules look up organizational units and tags.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,12 @@ _UNIT: Final = re.compile(r"ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}|r-[a-z0-9]{4,32}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountLists:
-    """The accounts in which something may be changed. Others aren't changed.
+    """The accounts in which resources may be changed.
 
     Attributes:
         allow: Account IDs, IDs of organizational units or of the root, which stand for every account anywhere
             below, or `ANY`.
-        deny: The same. It takes precedence.
+        deny: The same for accounts in which nothing may be changed. Takes precedence over `allow`.
 
     Raises:
         ValueError: An entry is none of these.
@@ -36,17 +39,17 @@ class AccountLists:
         for entry in sorted(self.allow | self.deny):
             if entry != ANY and not _ACCOUNT.fullmatch(entry) and not _UNIT.fullmatch(entry):
                 raise ValueError(
-                    f"{entry!r} is no 12-digit account ID, no ID of an organizational unit, such as "
-                    f"ou-abcd-12345678, or of the root, such as r-abcd, and not {ANY}"
+                    f"{entry!r} is not a 12-digit account ID, the ID of an organizational unit (such as "
+                    f"ou-abcd-12345678) or of the root (such as r-abcd), or {ANY}"
                 )
 
     def refusal(self, account: str, containers_of: Callable[[str], Collection[str]]) -> str | None:
         """Return why nothing may be changed in an account, or None if it may.
 
         Args:
-            account: Its ID.
-            containers_of: Finds the units above an account and the root. Only called where they matter; what
-                it raises passes.
+            account: The ID of the account.
+            containers_of: Returns the IDs of the units above an account and of the root. It's only called if
+                they matter, and its errors aren't caught.
         """
         if self.deny & {ANY, account}:
             return f"Account {account} is on the deny list"
@@ -58,22 +61,22 @@ class AccountLists:
         if is_allowed or self.allow & containers:
             return None
         return f"Account {account} is not on the allow list" + (
-            ", nor is a unit above it" if units_decide else ""
+            ", and neither is a unit above it" if units_decide else ""
         )
 
 
 class UnreadableTagsError(Exception):
-    """There is no way to find out whether a resource has tags. The message says why."""
+    """The tags of a resource can't be determined. The message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagLists:
-    """The resources that may be changed, by their tags. Keys and values are case-sensitive, as in AWS.
+    """The resources that may be changed, by their tags. Keys and values are case-sensitive, as on AWS.
 
     Attributes:
-        allow: Values by tag key, or `ANY`; with any entry, only a resource that carries one of these tags may
-            be changed.
-        deny: The same for the resources that may not be changed. It takes precedence.
+        allow: Values by tag key, or `ANY`. If there is an entry, only resources that have one of these tags
+            may be changed.
+        deny: The same for resources that may not be changed. Takes precedence over `allow`.
     """
 
     allow: Mapping[str, frozenset[str]]
@@ -90,21 +93,21 @@ class TagLists:
         """Return why a resource may not be changed, or None if it may.
 
         Args:
-            resource: Its ARN or ID.
-            tags: Its tags now.
-            reported: Its tags in the finding. They can be old, so they deny but do not allow.
-            undoes: Whether a remediation is being undone: what was changed can be restored unless denied.
+            resource: The ARN or ID of the resource.
+            tags: The current tags.
+            reported: The tags in the finding. They can be outdated, so they can deny, but not allow.
+            undoes: Whether a remediation is being undone. The previous state can be restored unless denied.
         """
         for key, value in (*tags.items(), *reported.items()):
             if _lists(self.deny, key, value):
-                return f"{resource} carries the tag {key}={value}, which is on the deny list"
+                return f"{resource} has the tag {key}={value}, which is on the deny list"
         if undoes or not self.allow or any(_lists(self.allow, *tag) for tag in tags.items()):
             return None
-        return f"{resource} carries no tag of the allow list"
+        return f"{resource} has no tag that is on the allow list"
 
 
 def reported_tags(resource: str, finding: Finding) -> dict[str, str]:
-    """Return the tags of a resource that its finding contains. They are as old as the finding."""
+    """Return the tags of a resource in its finding, which are as old as the finding."""
     reported: dict[str, str] = {}
     resources = finding.raw.get("Resources")
     for one in resources if isinstance(resources, list) else []:

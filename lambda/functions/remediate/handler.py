@@ -1,4 +1,4 @@
-"""Entry point `functions.remediate.handler.handle`: an event of a press, or a batch of imported findings."""
+"""Entry point `functions.remediate.handler.handle`: a custom action's event, or imported findings from SQS."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from securityhub.events import FindingsEvent, explain_no_findings, parse_event
 from securityhub.findings import client
 from securityhub.findings.turns import Turns
 
-# What is left for the other findings and for the notes once runbooks are not waited for any longer.
+# Reserved for the other findings and for the notes after waiting for runbooks.
 _SECONDS_AFTER_RUNBOOKS: Final = 90
 
 logger = Logger(service="remediate")
 
-# Made once a container, so that wrong settings show at cold start and connections are reused.
+# Created once per container, so that invalid settings fail the cold start, and connections are reused.
 settings = Settings.from_environment(os.environ)
 services = Services(
     members=member_account.MemberSessions(
@@ -53,11 +53,11 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
     """Remediate the findings of a custom action's event, or of a batch of imported findings.
 
     Args:
-        event: The EventBridge event as sent, or an SQS event with such events as messages.
-        context: Lambda's context.
+        event: The event as EventBridge sends it, or an SQS event whose messages are such events.
+        context: The context of the invocation.
 
     Returns:
-        What became of every finding; for SQS, `batchItemFailures` with the messages to deliver again.
+        The outcome for each finding; for SQS, `batchItemFailures` with the messages to deliver again.
 
     Raises:
         MalformedEventError: The event as a whole can't be read.

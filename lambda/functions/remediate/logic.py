@@ -1,4 +1,4 @@
-"""Which finding gets which remediation, once, and what is written to it. Knows neither boto3 nor Lambda."""
+"""Remediates each finding of an event once, and writes the outcome to it. Uses neither boto3 nor Lambda."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Invocation:
 
 
 class _NotesNotWrittenError(Exception):
-    """Carries the reasons, by finding ID, past the memory of what was written."""
+    """Carries the reasons, by finding ID, so that the notes aren't remembered as written."""
 
     def __init__(self, reasons: Mapping[str, str]) -> None:
         self.reasons = reasons
@@ -56,21 +56,21 @@ class _NotesNotWrittenError(Exception):
 def remediate_findings(
     event: FindingsEvent, *, settings: Settings, services: Services, invocation: Invocation
 ) -> Summary:
-    """Remediate every finding of an event, or plan to, and write to each what happened.
+    """Remediate, or plan to remediate, each finding of an event, and write the outcome to it.
 
-    A finding that fails stops no other. What was changed is remembered by finding, action and the finding's
-    time of update, so that a retry, a duplicate and a second press change nothing more, unless the resource
-    needs it again. What was undone can be done again: by a press at once, by a rule when the finding was
-    updated.
+    If a finding fails, the others are still handled. Changes are remembered by finding, action, and the time
+    at which the finding was updated, so that a retry, a duplicate, or a second press changes nothing more
+    unless the resource needs it again. What was undone can be remediated again: by a press immediately, by a
+    rule after the finding is updated.
 
     Args:
-        event: The findings: an analyst pressed a custom action on them, or they were imported.
-        settings: What may be done.
-        services: Access to AWS.
-        invocation: For the notes.
+        event: The findings on which an analyst pressed a custom action, or that were imported.
+        settings: The settings.
+        services: The services to use.
+        invocation: The invocation, which the notes name.
 
     Returns:
-        The outcome for every finding. The caller decides what a failure means.
+        The outcome for each finding. The caller decides how to report failures.
     """
     run = _Run(event=event, settings=settings, services=services, invocation=invocation)
     reports = tuple(
@@ -109,7 +109,7 @@ class _Run:
         return UNDO if self.undoes else AUTOMATIC if self.action == AUTOMATIC else REMEDIATE
 
     def outcome_of(self, finding: Finding) -> Outcome:
-        """Handle one finding, and report every failure."""
+        """Handle a finding, and turn any failure into an outcome."""
         return reported(lambda: self._outcome_of(finding), request_id=self.invocation.request_id)
 
     def _outcome_of(self, finding: Finding) -> Outcome:
@@ -136,8 +136,9 @@ class _Run:
     def forget_undone(self, reports: Sequence[Report], not_written: Collection[str]) -> None:
         """Delete the records of what was undone.
 
-        This comes last: an attempt that follows an interrupted one needs them, to report what was undone. A
-        rule only remembers that something was undone, and by now there can be a record of the next time.
+        This is the last step, because an attempt after an interrupted one needs the records to report what
+        was undone. Not for a rule: it only remembers that something was undone, and there can already be the
+        record of the next remediation.
         """
         if not self.undoes:
             return
@@ -149,16 +150,17 @@ class _Run:
     def write(self, reports: Sequence[Report]) -> dict[str, str]:
         """Write the outcomes to the findings, once, and return why some could not be written, by finding ID.
 
-        Findings that get the same status and note share a request. Writing to a finding is another import
-        event, so what a rule has written about a finding it does not write again, and what it will not touch
-        it does not write to at all: that would never end. Who remediates a finding right now writes to it.
+        Findings that get the same status and note share a request. Each update of a finding causes another
+        event for imported findings. To avoid a loop, a rule doesn't write the same note again, and doesn't
+        write to findings that it refuses. If another invocation is remediating a finding, that invocation
+        writes to it.
         """
         automatic = self.action == AUTOMATIC
         unwritten = {Status.BUSY, *((Status.REFUSED, Status.IMPOSSIBLE, Status.UNDONE) if automatic else ())}
         groups: dict[tuple[Status, str], list[Report]] = {}
         for report in reports:
             if report.outcome.status not in unwritten:
-                # The times differ. Findings that share a note get the first of them.
+                # The times differ. Findings that share a note get the time of the first one.
                 note = self._note(replace(report.outcome, time=""), report.finding)
                 groups.setdefault((report.outcome.status, note), []).append(report)
         return {finding: why for group in groups.values() for finding, why in self._write(group).items()}

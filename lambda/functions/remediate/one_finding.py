@@ -1,4 +1,4 @@
-"""What is done about one finding: by each remediation that serves it, once, whatever the others meet."""
+"""Remediates one finding with each remediation that serves it, once, even if others of them fail."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 class _NotFinalError(Exception):
-    """Carries an outcome past the memory of what was done, so that the next try checks again."""
+    """Carries an outcome that isn't remembered, so that the next attempt checks again."""
 
     def __init__(self, outcome: Outcome) -> None:
         self.outcome = outcome
@@ -76,7 +76,7 @@ def done_once(once: Once, key: Mapping[str, str], work: Callable[[], Outcome]) -
 
 
 def reported(work: Callable[[], Outcome], *, request_id: str, remediation: str | None = None) -> Outcome:
-    """Return the outcome of work, also where it raises: one failure must not stop or hide the others."""
+    """Return the outcome of work, also if it raises an error, which must neither stop nor hide the others."""
     try:
         return work()
     except WorkInProgressError as error:
@@ -111,7 +111,7 @@ class FindingWork:
     request_id: str
 
     def remediate(self) -> Outcome:
-        """Let every enabled remediation that serves the finding do its part.
+        """Run each enabled remediation that serves the finding.
 
         Raises:
             CannotRemediateError: No enabled remediation serves the finding, or it names no Region.
@@ -138,7 +138,7 @@ class FindingWork:
         return combine([*parts, *unserved])
 
     def forget_reopened(self, outcome: Outcome) -> bool:
-        """Let the remembered parts of an outcome be done again whose resources need it again by now.
+        """Allow the remembered parts of an outcome to be done again if their resources need it again.
 
         Somebody can have opened a resource again, and the finding isn't updated before its control is checked
         again, which can take a day.
@@ -175,7 +175,7 @@ class FindingWork:
         )
 
     def _part(self, name: str, work: Callable[[], Outcome], *, is_only: bool) -> Outcome:
-        """Do what one remediation does. One of several is remembered by itself, so no retry repeats it."""
+        """Run one remediation. If there are several, each is remembered, so no retry repeats it."""
         if not is_only:
             key = key_of(self.finding, self.kind, remediation=name)
             work = partial(done_once, self.services.once, key, work)
@@ -213,7 +213,7 @@ class FindingWork:
         outcomes: list[Outcome] = []
 
         def change() -> NoReturn:
-            # Before anything changes: what happens next may be the end of this process.
+            # Before anything changes, because the process can end at any time.
             saved = self.services.records.save(self.finding, remediation=remediation.name, change=intended)
             self.services.once.confirm()
             made = self._apply(remediation, plan, session, saved)
@@ -292,7 +292,7 @@ class FindingWork:
         return undone
 
     def _forget(self, kind: str, remediation: str) -> None:
-        """Let work be done again. It refuses while that is under way."""
+        """Allow work to be done again, unless it's being done right now."""
         self.services.once.forget(key_of(self.finding, kind))
         self.services.once.forget(key_of(self.finding, kind, remediation=remediation))
 
@@ -315,7 +315,7 @@ class FindingWork:
         return self.services.members.session(self.finding, self.action, policy)
 
     def _refusal(self, remediation: Remediation, change: Change, session: Session) -> Outcome | None:
-        """Refuse unless the tags of everything that is about to be changed, or restored, permit it."""
+        """Refuse unless the tags of all resources to be changed or restored allow it."""
         lists = self.settings.resource_tags
         if not lists.decide:
             return None

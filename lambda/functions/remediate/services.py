@@ -1,4 +1,4 @@
-"""What the logic needs of the world outside, which adapters provide. Knows neither boto3 nor Lambda."""
+"""The interfaces of the adapters that the logic uses. Depends on neither boto3 nor Lambda."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class MemberAccounts(Protocol):
-    """How the accounts of the findings are reached."""
+    """Provides sessions in the accounts of the findings."""
 
     def session(self, finding: Finding, action: str, policy: str) -> Session:
         """Return a session in the finding's account and Region, limited to what a policy allows.
@@ -28,7 +28,7 @@ class MemberAccounts(Protocol):
 
 
 class Organization(Protocol):
-    """Where the accounts are in the organization."""
+    """Knows where accounts are in the organization."""
 
     def containers_of(self, account: str) -> Collection[str]:
         """Return the IDs of the organizational units above an account, and of the root.
@@ -45,8 +45,8 @@ class TagReader(Protocol):
         """Return the tags of a resource.
 
         Raises:
-            UnreadableTagsError: There is no way to find out whether it has any.
-            ResourceTagsError: They could not be read this time.
+            UnreadableTagsError: The tags can't be determined.
+            ResourceTagsError: The tags could not be read. A retry can succeed.
         """
 
 
@@ -66,13 +66,13 @@ class Saved:
 
 
 class Records(Protocol):
-    """Where the previous states are kept, one record for each finding and remediation."""
+    """Stores the previous states, one record for each finding and remediation."""
 
     def save(self, finding: Finding, *, remediation: str, change: Change) -> Saved:
         """Store what is about to be changed."""
 
     def discard(self, finding: Finding, *, remediation: str, saved: Saved) -> None:
-        """Put things back as they were before a record was saved, because nothing was changed."""
+        """Restore the state before a record was saved, because nothing was changed."""
 
     def find(self, finding: Finding, *, remediation: str) -> tuple[Change, str] | None:
         """Return what was about to be changed for the finding as it was last updated, and the location."""
@@ -85,10 +85,10 @@ class Records(Protocol):
 
 
 class Once(Protocol):
-    """Does a piece of work once for each key."""
+    """Does work once for each key."""
 
     def run(self, key: Mapping[str, str], work: Callable[[], OutcomeJson]) -> tuple[OutcomeJson, bool]:
-        """Return the work's result, and whether it had been done before. Work that raises is not done.
+        """Return the result, and whether the work was done before. Work that raises an error isn't done.
 
         Raises:
             WorkInProgressError: Another invocation is doing it.
@@ -102,7 +102,7 @@ class Once(Protocol):
         """
 
     def forget(self, key: Mapping[str, str]) -> None:
-        """Let the work be done again.
+        """Allow the work to be done again.
 
         Raises:
             WorkInProgressError: Another invocation is doing it.

@@ -1,7 +1,7 @@
-"""The policy of one session in a member account: what one remediation needs there, and nothing else.
+"""The session policy in a member account, which allows what one remediation needs and nothing else.
 
-The member role may do what all enabled remediations need. A session may do what both its role and its policy
-allow, so that one for a finding about a bucket cannot touch IAM.
+The member role allows what all enabled remediations need. A session has the permissions that both its role
+and its policy allow, so a session for a finding about a bucket can't change IAM.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session
 """
@@ -59,7 +59,7 @@ def session_policy(
 
 
 def _joined(statements: Iterable[Statement]) -> Iterable[Statement]:
-    """The statements, joined if resources and conditions are equal: a session policy has little room."""
+    """Join statements with equal resources and conditions, because session policies are short."""
     joined: dict[tuple[tuple[str, ...], str], Statement] = {}
     for statement in statements:
         key = (statement["Resource"], json.dumps(statement.get("Condition")))

@@ -15,24 +15,24 @@ _AUTOMATIC_MODES: Final = ("dry-run", "apply")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the function may do, and where it stores data.
+    """The settings of the function.
 
     Attributes:
-        remediations: `REMEDIATIONS`, names of the enabled modules, separated by commas.
-        parameters: `REMEDIATION_PARAMETERS`, a JSON object of objects: values by module and name, for those
-            that take any. By default there are none.
-        accounts: `ALLOWED_ACCOUNTS` and `DENIED_ACCOUNTS`, IDs of accounts and organizational units,
-            separated by commas, or `ANY`. Without the first no account is touched.
+        remediations: `REMEDIATIONS`, the names of the enabled modules, separated by commas.
+        parameters: `REMEDIATION_PARAMETERS`, a JSON object of objects: the values by module and parameter
+            name. Default: none.
+        accounts: `ALLOWED_ACCOUNTS` and `DENIED_ACCOUNTS`, the IDs of accounts and organizational units,
+            separated by commas, or `ANY`. If no accounts are allowed, nothing is changed.
         resource_tags: `ALLOWED_RESOURCE_TAGS` and `DENIED_RESOURCE_TAGS`, JSON objects of tag keys and lists
-            of values, such as `{"team": ["payments"]}`. Without them tags do not matter.
-        automatic_changes: Whether `AUTOMATIC_MODE` is `apply`; by default it is `dry-run`, and imported
-            findings are planned for only.
+            of values, such as `{"team": ["payments"]}`. Default: tags aren't checked.
+        automatic_changes: Whether `AUTOMATIC_MODE` is `apply`. The default, `dry-run`, only plans the
+            remediation of imported findings.
         undo_action_id: `UNDO_ACTION_ID`, the custom action for undo, or None if undo isn't enabled.
-        partition: `PARTITION` of all accounts, by default `aws`.
-        member_role: `MEMBER_ROLE`, the path and name of the role in the members, without a leading slash.
-        automation_role: `AUTOMATION_ROLE`, the path and name of the role in the members that runbooks use.
-        external_id: `EXTERNAL_ID`, which the members' roles require.
-        records_bucket: `RECORDS_BUCKET`, where the prior states are kept.
+        partition: `PARTITION`, the partition of all accounts. Default: `aws`.
+        member_role: `MEMBER_ROLE`, the path and name of the member role, without a leading slash.
+        automation_role: `AUTOMATION_ROLE`, the path and name of the role that runbooks assume in members.
+        external_id: `EXTERNAL_ID`, the external ID that the member roles require.
+        records_bucket: `RECORDS_BUCKET`, the bucket for previous states.
         idempotency_table: `IDEMPOTENCY_TABLE`, the DynamoDB table of completed work.
     """
 
@@ -54,7 +54,7 @@ class Settings:
         """Read the settings.
 
         Raises:
-            ValueError: A variable is missing or not what is allowed.
+            ValueError: A variable is missing or invalid.
         """
         mode = one_of(environment, "AUTOMATIC_MODE", _AUTOMATIC_MODES, default=_AUTOMATIC_MODES[0])
         return cls(
@@ -88,7 +88,7 @@ def _accounts(environment: Mapping[str, str]) -> AccountLists:
 
 
 def _tags(environment: Mapping[str, str], name: str) -> dict[str, frozenset[str]]:
-    """Read a table of tags. An invalid value must not count as an empty table."""
+    """Read a table of tags. An invalid value isn't treated as an empty table, which allows everything."""
     text = environment.get(name, "").strip()
     try:
         table = json.loads(text or "{}")
@@ -114,5 +114,5 @@ def _parameters(environment: Mapping[str, str], name: str) -> Mapping[str, Mappi
         isinstance(table, dict) and all(isinstance(value, str) for value in table.values())
         for table in values.values()
     ):
-        raise wrong(name, given, "a JSON object of objects of texts")
+        raise wrong(name, given, "a JSON object of objects of strings")
     return values

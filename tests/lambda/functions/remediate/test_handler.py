@@ -166,5 +166,7 @@ def test_what_remediations_are_told_is_checked_at_cold_start(cold_start):
 
 @pytest.mark.parametrize("given", ["kms_key", "[]", '{"one": "alias/key"}', '{"one": {"kms_key": 1}}'])
 def test_parameters_that_cannot_be_read_show_at_cold_start(cold_start, given):
-    with pytest.raises(ValueError, match="REMEDIATION_PARAMETERS must be a JSON object of objects of texts"):
+    with pytest.raises(
+        ValueError, match="REMEDIATION_PARAMETERS must be a JSON object of objects of strings"
+    ):
         cold_start("functions.remediate.handler", **ENVIRONMENT | {"REMEDIATION_PARAMETERS": given})

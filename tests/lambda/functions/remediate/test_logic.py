@@ -239,7 +239,7 @@ def tagged(*, allow=None, deny=None):
         (accounts(allow=["111122223333"]), "is not on the allow list"),
         (accounts(deny=["444455556666"]), "Account 444455556666 is on the deny list"),
         (accounts(deny=["ANY"]), "Account 444455556666 is on the deny list"),
-        (accounts(allow=[INNER]), "is not on the allow list, nor is a unit above it"),
+        (accounts(allow=[INNER]), "is not on the allow list, and neither is a unit above it"),
         (
             accounts(allow=[UNIT], deny=[ROOT]),
             f"Account 444455556666 is in {ROOT}, which is on the deny list",
@@ -292,11 +292,11 @@ def test_nothing_is_looked_up_where_no_unit_decides(run, world, new_event):
 @pytest.mark.parametrize(
     ("lists", "tags", "why"),
     [
-        (tagged(deny={"keep": ["ANY"]}), {"keep": "", "team": "a"}, "resource/0 carries the tag keep="),
+        (tagged(deny={"keep": ["ANY"]}), {"keep": "", "team": "a"}, "resource/0 has the tag keep="),
         (tagged(deny={"team": ["b", "a"]}, allow={"team": ["a"]}), {"team": "a"}, "on the deny list"),
-        (tagged(allow={"team": ["a"]}), {"team": "b"}, "resource/0 carries no tag of the allow list"),
-        (tagged(allow={"team": ["a"]}), {"Team": "a"}, "carries no tag of the allow list"),
-        (tagged(allow={"team": ["a"]}), {}, "carries no tag of the allow list"),
+        (tagged(allow={"team": ["a"]}), {"team": "b"}, "resource/0 has no tag that is on the allow list"),
+        (tagged(allow={"team": ["a"]}), {"Team": "a"}, "has no tag that is on the allow list"),
+        (tagged(allow={"team": ["a"]}), {}, "has no tag that is on the allow list"),
         (tagged(deny={"team": ["a"]}), None, "The tags of resource/0 cannot be read"),
     ],
 )
@@ -354,7 +354,7 @@ def test_the_tags_of_what_is_changed_decide_where_the_finding_does_not_name_it(r
     world.tags = {"resource/1": {"keep": "yes"}}
     summary = run(new_event(2), resource_tags=tagged(deny={"keep": ["ANY"]}))
     assert statuses(summary) == [Status.REFUSED, Status.APPLIED]
-    assert "inner/1 carries the tag keep=yes" in summary.reports[0].outcome.description
+    assert "inner/1 has the tag keep=yes" in summary.reports[0].outcome.description
 
 
 def test_what_was_changed_can_be_undone_without_a_tag_that_allows_it_but_not_with_one_that_denies_it(

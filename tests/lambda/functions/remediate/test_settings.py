@@ -14,8 +14,8 @@ TABLE = "_RESOURCE_TAGS must be a JSON object of tag keys and lists of values"
     ("name", "value", "message"),
     [
         ("AUTOMATIC_MODE", "yes", "AUTOMATIC_MODE must be one of dry-run, apply, but is 'yes'"),
-        ("ALLOWED_ACCOUNTS", "all", "ALLOWED_ACCOUNTS or DENIED_ACCOUNTS is wrong: 'all' is no 12-digit"),
-        ("DENIED_ACCOUNTS", "444455556666,ou-abcd", "'ou-abcd' is no 12-digit account ID, no ID of an"),
+        ("ALLOWED_ACCOUNTS", "all", "ALLOWED_ACCOUNTS or DENIED_ACCOUNTS is wrong: 'all' is not a 12-digit"),
+        ("DENIED_ACCOUNTS", "444455556666,ou-abcd", "'ou-abcd' is not a 12-digit account ID, the ID of an"),
         ("DENIED_RESOURCE_TAGS", "team", f"DENIED{TABLE}"),
         ("DENIED_RESOURCE_TAGS", '["team"]', f"DENIED{TABLE}"),
         ("DENIED_RESOURCE_TAGS", '{"team": "payments"}', f"DENIED{TABLE}"),

@@ -213,7 +213,7 @@ def test_what_is_denied_undoing_by_its_tags_stays_while_the_rest_is_undone(world
     assert (one.undone, two.undone) == (0, 1)
     status, note = note_of(world)
     assert status == "NEW"
-    assert note.startswith("Remediation undone in part: Not allowed, nothing changed: id-of-One carries")
+    assert note.startswith("Remediation undone in part: Not allowed, nothing changed: id-of-One has the tag")
 
 
 def test_each_part_acts_in_a_session_of_its_own(world, press):
