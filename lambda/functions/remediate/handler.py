@@ -1,4 +1,4 @@
-"""Entry point `functions.remediate.handler.handle`: a custom action's event, or imported findings from SQS."""
+"""Entry point `functions.remediate.handler.handle`: an event of a press, or imported findings from SQS."""
 
 from __future__ import annotations
 
