@@ -831,7 +831,10 @@ def test_whatever_dies_or_repeats_there_is_one_open_ticket_for_each_finding_that
         if world.passes_filter(finding):
             assert numbers == [1, 1]
         elif not any(verdict(finding)):
-            assert numbers in ([1, 1], [0, 0])
+            # A press on a settled finding asks each tracker by itself. If one of them is down, a copy of the
+            # event that settled the finding can come between, and end what was asked of that one only.
+            was_pressed_although_settled = any(map(any, history.pressed_although.get(finding_id, ())))
+            assert numbers in ([1, 1], [0, 0]) or was_pressed_although_settled
         elif verdict(finding) not in history.pressed_although.get(finding_id, ()):
             assert numbers == [0, 0]
         assert all(f" {id_} " in links for id_ in world.open_issues(finding_id))
