@@ -2,6 +2,9 @@
 
 The CDK CLI asks every 5 seconds how far a stack is. Here most stacks need less than one, and the CLI would
 wait for the rest in vain.
+
+A Lambda function is answered at once, as on AWS: that of a custom resource may ask for the status of its own
+stack, which waits for that function.
 """
 
 from __future__ import annotations
@@ -12,7 +15,10 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 
 from ministack import app
+from ministack.core.router import extract_access_key_id
 from ministack.services.cloudformation import handlers
+
+from emulator.iam.requests_of_roles import is_of_a_checked_role
 
 # Less than the read timeout of SDKs, and enough for a stack on a busy machine.
 _LONGEST_SECONDS: Final = 30.0
@@ -26,7 +32,8 @@ def register() -> None:
     async def handle_patiently(
         method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, Any]
     ) -> Any:  # noqa: ANN401 - MiniStack is untyped
-        if name := _described_stack(body, query_params):
+        name = _described_stack(body, query_params)
+        if name and not is_of_a_checked_role(extract_access_key_id(headers, query_params)):
             deadline = time.monotonic() + _LONGEST_SECONDS
             while _is_moving(name) and time.monotonic() < deadline:
                 await asyncio.sleep(_POLL_SECONDS)

@@ -82,10 +82,15 @@ def register() -> None:
     app._dispatch_service_request = checked  # noqa: SLF001
 
 
+def is_of_a_checked_role(access_key: str) -> bool:
+    """Return whether an access key is of a session of a role, other than those of CDK's bootstrapping."""
+    session = sts._sessions.get(access_key)  # noqa: SLF001
+    return session is not None and _BOOTSTRAP_ROLES not in session["Arn"]
+
+
 def _role_behind(access_key: str) -> Any:  # noqa: ANN401
     """The role of a session's access key, with its policies, or None if the request isn't to be checked."""
-    session = sts._sessions.get(access_key)  # noqa: SLF001
-    if session is None or _BOOTSTRAP_ROLES in session["Arn"]:
+    if not is_of_a_checked_role(access_key):
         return None
     principal = iam_evaluator.resolve_principal(access_key, get_account_id())
     # MiniStack has the right answer to a session that has expired.
