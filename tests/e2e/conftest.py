@@ -9,7 +9,7 @@ import pytest
 from aws_cdk import App, Environment, Stack
 
 from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION, EmbeddedAws
-from tests.e2e.stacks import delete_stack, physical_id, prepare_region, resources_of
+from tests.e2e.stacks import delete_stack, deploy_synthesized, physical_id, prepare_region, resources_of
 from tools.deploy import run_cdk
 
 _numbers = itertools.count(1)
@@ -57,6 +57,14 @@ class Deployment:
         return outdir
 
     def deploy(self, declare):
+        """Do what `cdk deploy` does, in a tenth of the time: publish the assets and deploy the template.
+
+        Raises:
+            DeploymentFailedError: The stack failed; the message holds the reasons.
+        """
+        deploy_synthesized(self.aws, self.synthesize(declare), self.stack_name, region=self.region)
+
+    def deploy_with_cli(self, declare):
         """Run `cdk deploy` and return what it printed, warnings of the app included.
 
         Without change sets it takes two thirds of the time. The app's own stacks are deployed with them.

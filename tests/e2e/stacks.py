@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
+import zipfile
 
 from botocore.exceptions import ClientError
 
 from emulator.server import DEFAULT_REGION
-from tools.deploy import bootstrap
+from tools.deploy import DeploymentFailedError, bootstrap
 
 _TOOLKIT = "CDKToolkit"
 
@@ -86,3 +89,63 @@ def delete_stack(aws, name, *, region):
         return status == "DELETE_COMPLETE"
 
     aws.wait_until(is_gone, what=f"the deletion of the stack {name}")
+
+
+def deploy_synthesized(aws, folder, name, *, region):
+    """Deploy a stack of a synthesized app to a prepared region, as `cdk deploy` does but without the CLI.
+
+    Raises:
+        DeploymentFailedError: The stack failed. The message holds its last status and the reasons.
+    """
+    _publish(aws, folder, name, region)
+    cloudformation = aws.client("cloudformation", region=region)
+    request = {
+        "StackName": name,
+        "TemplateBody": (folder / f"{name}.template.json").read_text(),
+        "Capabilities": ["CAPABILITY_NAMED_IAM"],
+    }
+    before = {event["EventId"] for event in _events(cloudformation, name)}
+    if before:
+        cloudformation.update_stack(**request)
+    else:
+        cloudformation.create_stack(**request)
+
+    def settled():
+        status = stack_of(aws, name, region=region)["StackStatus"]
+        return None if status.endswith("_IN_PROGRESS") else status
+
+    status = aws.wait_until(settled, what=f"the deployment of the stack {name}")
+    if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+        reasons = [
+            event.get("ResourceStatusReason", "")
+            for event in _events(cloudformation, name)
+            if event["EventId"] not in before and event["ResourceStatus"].endswith("_FAILED")
+        ]
+        raise DeploymentFailedError("\n".join([status, *reasons]))
+
+
+def _events(cloudformation, name):
+    try:
+        return cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+    except ClientError as error:
+        if "does not exist" not in str(error):
+            raise
+        return []
+
+
+def _publish(aws, folder, name, region):
+    s3 = aws.client("s3", region=region)
+    assets = json.loads((folder / f"{name}.assets.json").read_text())["files"].values()
+    for asset in assets:
+        source = folder / asset["source"]["path"]
+        content = _zipped(source) if asset["source"]["packaging"] == "zip" else source.read_bytes()
+        for destination in asset["destinations"].values():
+            s3.put_object(Bucket=destination["bucketName"], Key=destination["objectKey"], Body=content)
+
+
+def _zipped(folder):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for file in sorted(folder.rglob("*")):
+            archive.write(file, file.relative_to(folder))
+    return content.getvalue()
