@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 from pathlib import Path
@@ -33,6 +34,11 @@ ROOT = Path(__file__).resolve().parent.parent
 def pytest_collection_modifyitems(items):
     """Order the folders of tests, and keep the order within each."""
     items.sort(key=lambda item: rank(item.path))
+
+
+def pytest_collection_finish():
+    """Let the garbage collector skip what is there by now: the CDK alone has very many objects."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -522,7 +522,7 @@ def scene(aws, new_module_deployment):
     scene.client("securityhub").enable_security_hub_v2()
     scene.instances = start_instances(scene)
     scene.deployment.context = {**scene.deployment.context, "instance": scene.instances[CommandById]}
-    prepare_other_account(scene, statement_in(scene.deployment.deploy(declare)))
+    prepare_other_account(scene, statement_in(scene.deployment.deploy_with_cli(declare)))
     return scene
 
 

@@ -31,6 +31,8 @@ from securityhub_actions import (
 )
 from securityhub_actions.patterns import EventPattern, Numeric, Prefix
 
+pytestmark = pytest.mark.long
+
 # Of its own, so that no other test's findings come along; it has the native type of the action.
 REGION = "ap-south-1"
 ACTION = f"arn:aws:securityhub:{REGION}:{DEFAULT_ACCOUNT}:action/custom/Escalate"

@@ -135,12 +135,14 @@ def test_any_number_of_rules_shares_a_queue_with_the_librarys_target(app):
             principals=[iam.AccountRootPrincipal()], actions=["sqs:SendMessage"], resources=[queue.queue_arn]
         )
     )
-    for number in range(25):
+    for number in range(21):
         ImportedFindingsRule(stack, f"Rule{number}", targets=[targets.SqsQueue(queue)])
     app.synth()
 
 
-@pytest.mark.parametrize(("target", "warns"), [(targets, False), (aws_events_targets, True)])
+@pytest.mark.parametrize(
+    ("target", "warns"), [pytest.param(targets, False, marks=pytest.mark.long), (aws_events_targets, True)]
+)
 def test_more_permissions_than_the_policy_of_a_function_can_have_are_a_warning(app, target, warns):
     stack = stack_in(app)
     function = new_function(stack)

@@ -147,7 +147,7 @@ def test_the_error_about_a_long_pattern_names_the_context_value():
 
 @pytest.mark.parametrize("quota", ["much", "", 0, -1, 2.5, True, 4097, 16_384])
 def test_a_quota_that_is_no_number_of_characters_is_an_error(quota):
-    stack = listen_to_many_accounts({"securityhub-actions:eventPatternQuota": quota})
+    stack = listen_to_many_accounts({"securityhub-actions:eventPatternQuota": quota}, count=1)
     with pytest.raises(RuntimeError, match="Specify the number of characters that your quota allows"):
         stack.node.root.synth()
 

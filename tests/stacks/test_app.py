@@ -1,4 +1,7 @@
-"""The app as a whole: once as the CDK CLI runs it, and for other places in this process, which is faster."""
+"""The app as a whole: once as the CDK CLI runs it, and for other places in this process, which is faster.
+
+The CLI also runs it where `tests/e2e/test_analyst_actions.py` deploys it.
+"""
 
 from __future__ import annotations
 
@@ -50,6 +53,7 @@ def without_aws_settings():
     return {**kept, **nothing, "AWS_EC2_METADATA_DISABLED": "true"}
 
 
+@pytest.mark.long
 def test_the_cli_synthesizes_it_clean(tmp_path):
     # cdk.json names .venv, where another Python may run the tests.
     command = f"{Path(sys.executable)} app.py"

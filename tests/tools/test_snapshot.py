@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tools import snapshot
 from tools.snapshot import differences, main, reviewed_settings, snapshot_folder, write
 
 # Complete where it matters, so that the stacks are the same however settings.toml is configured.
@@ -49,6 +50,7 @@ def test_a_snapshot_is_a_template_for_each_stack_without_the_hashes_of_assets(re
     assert "ASSET-HASH" in "".join(files.values())
 
 
+@pytest.mark.long
 def test_a_snapshot_is_equal_to_what_it_was_made_of(reviewed):
     assert differences(reviewed) == ""
 
@@ -61,8 +63,8 @@ def test_a_changed_setting_shows_in_the_differences(copied):
     assert '"arn:aws:sns:eu-west-1:111122223333:ops"' in added
 
 
-def test_a_stack_that_is_gone_leaves_the_next_snapshot(copied):
-    copied.write_text(SETTINGS.replace("high = { enabled = true }", "high = { enabled = false }"))
+def test_a_stack_that_is_gone_leaves_the_next_snapshot(copied, monkeypatch):
+    monkeypatch.setattr(snapshot, "synthesize", lambda _: {"SecurityHubAnalystActions": "{}"})
     write(copied)
     assert not (snapshot_folder(copied) / ROUTING).exists()
 

@@ -71,7 +71,9 @@ def policy_characters(statements):
     return len(json.dumps(policy, separators=(",", ":")))
 
 
-@pytest.mark.parametrize(("rules", "permissions"), [(30, 30), (31, 1), (50, 1)])
+@pytest.mark.parametrize(
+    ("rules", "permissions"), [(30, 30), (31, 1), pytest.param(50, 1, marks=pytest.mark.long)]
+)
 def test_the_resource_policy_of_a_function_stays_within_its_limit(stack, rules, permissions):
     function = new_function(stack)
     for number in range(rules):

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from securityhub_actions.filters import FindingFilter
 from stacks.settings import SettingsError, check_settings
-from tests.hypothesis_profiles import examples
 from tests.stacks.settings.documents import REST, VALID
 
 
@@ -56,7 +55,6 @@ def documents(draw):
     return document
 
 
-@examples(2)
 @given(document=documents())
 def test_any_document_gives_usable_settings_or_a_settingserror(document):
     try:
