@@ -1,0 +1,47 @@
+"""What a target of a rule is, in AWS's words.
+
+Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+_ARN: Final = re.compile(r"arn:[^:]*:(?P<service>[^:]*):[^:]*:[^:]*:(?P<resource>.*)", re.DOTALL)
+_BY_RESOURCE: Final = (
+    ("ssm", "automation-definition/", "Systems Manager Automation"),
+    ("ssm", "document/", "Systems Manager Run Command"),
+    ("events", "api-destination/", "API destination"),
+    ("events", "event-bus/", "event bus"),
+)
+_BY_SERVICE: Final = {
+    "apigateway": "API Gateway REST API",
+    "appsync": "AppSync API",
+    "batch": "Batch job queue",
+    "codebuild": "CodeBuild project",
+    "codepipeline": "CodePipeline pipeline",
+    "ecs": "ECS task",
+    "execute-api": "API Gateway REST API",
+    "firehose": "Firehose stream",
+    "kinesis": "Kinesis data stream",
+    "lambda": "Lambda function",
+    "logs": "CloudWatch log group",
+    "redshift": "Redshift cluster",
+    "redshift-serverless": "Redshift Serverless workgroup",
+    "sns": "SNS topic",
+    "sqs": "SQS queue",
+    "states": "Step Functions state machine",
+}
+
+
+def kind_of(target: Mapping[str, Any]) -> str:
+    """Return what a target is, such as `Lambda function`."""
+    match = _ARN.fullmatch(str(target.get("Arn", "")))
+    if match is None:
+        return "target"
+    for service, prefix, kind in _BY_RESOURCE:
+        if match["service"] == service and match["resource"].startswith(prefix):
+            return kind
+    return _BY_SERVICE.get(match["service"], f"{match['service']} target")

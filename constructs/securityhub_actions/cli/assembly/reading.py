@@ -1,0 +1,208 @@
+"""Reads the stacks of a synthesized app from its templates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from securityhub_actions.cli.assembly.attributes import CUSTOM_ACTION_TYPES, arn_of
+from securityhub_actions.cli.assembly.folder import SourceTemplate, nested_template, read_templates
+from securityhub_actions.cli.assembly.kinds import kind_of
+from securityhub_actions.cli.assembly.model import DEFAULT_BUS, Action, App, Rule, Stack, Target
+from securityhub_actions.cli.assembly.values import Values, unknown
+
+_RULE: Final = "AWS::Events::Rule"
+_NESTED_STACK: Final = "AWS::CloudFormation::Stack"
+
+
+def read_app(path: Path, *, account: str | None = None, region: str | None = None) -> App:
+    """Read a synthesized app.
+
+    Args:
+        path: The folder that `cdk synth` writes, another folder with templates in JSON, or one template.
+        account: The account of environment-agnostic stacks. Default: unknown.
+        region: The Region of environment-agnostic stacks. Default: unknown.
+
+    Raises:
+        AssemblyError: There are no templates, or one of the files isn't what it should be.
+    """
+    return App(stacks=_Reader(read_templates(path), account=account, region=region).stacks())
+
+
+class _Reader:
+    """Reads the templates of one app, which can import values from each other."""
+
+    def __init__(
+        self, templates: Sequence[SourceTemplate], *, account: str | None, region: str | None
+    ) -> None:
+        self._templates = templates
+        self._account = account
+        self._region = region
+        self._importing: set[str] = set()
+
+    def stacks(self) -> list[Stack]:
+        return [stack for template in self._templates for stack in self._with_nested(template)]
+
+    def _with_nested(
+        self, template: SourceTemplate, parameters: Mapping[str, Any] | None = None
+    ) -> list[Stack]:
+        values = self._values(template, parameters)
+        stacks = [_stack(template, values, self._environment(template))]
+        for logical_id, resource in _resources(template.document).items():
+            nested = nested_template(template, logical_id) if resource["Type"] == _NESTED_STACK else None
+            if nested is not None:
+                given = values.resolve(resource.get("Properties", {}).get("Parameters") or {})
+                stacks += self._with_nested(nested, given)
+        return stacks
+
+    def _environment(self, template: SourceTemplate) -> tuple[str | None, str | None]:
+        return template.account or self._account, template.region or self._region
+
+    def _values(self, template: SourceTemplate, parameters: Mapping[str, Any] | None) -> Values:
+        account, region = self._environment(template)
+
+        def nested_output(logical_id: str, name: str) -> Any:  # noqa: ANN401 - any JSON value
+            nested = nested_template(template, logical_id)
+            output = nested.document.get("Outputs", {}).get(name) if nested else None
+            if nested is None or output is None:
+                return None
+            given = _resources(template.document)[logical_id].get("Properties", {}).get("Parameters") or {}
+            return self._values(nested, values.resolve(given)).resolve(output["Value"])
+
+        values = Values(
+            template.document,
+            stack=template.stack,
+            account=account,
+            region=region,
+            parameters=parameters,
+            exports=lambda name: self._export(name, self._environment(template)),
+            nested_output=nested_output,
+        )
+        return values
+
+    def _export(self, name: str, environment: tuple[str | None, str | None]) -> Any:  # noqa: ANN401
+        """The value of an export; exports are of one account and Region."""
+        if name in self._importing:
+            return None
+        self._importing.add(name)
+        try:
+            for template in self._templates:
+                if self._environment(template) != environment:
+                    continue
+                values = self._values(template, None)
+                for output in template.document.get("Outputs", {}).values():
+                    if "Export" in output and values.resolve(output["Export"]["Name"]) == name:
+                        return values.resolve(output["Value"])
+            return None
+        finally:
+            self._importing.remove(name)
+
+
+def _stack(template: SourceTemplate, values: Values, environment: tuple[str | None, str | None]) -> Stack:
+    created = {
+        logical_id: resource
+        for logical_id, resource in _resources(template.document).items()
+        if values.has_condition(resource)
+    }
+    resolved = {
+        logical_id: values.resolve(resource.get("Properties") or {})
+        for logical_id, resource in created.items()
+    }
+    contents = _Contents(template.stack, created, resolved, values, environment)
+    account, region = environment
+    return Stack(
+        name=template.stack,
+        account=account,
+        region=region,
+        template=template.document,
+        resources=resolved,
+        actions=[contents.action(one) for one in created if created[one]["Type"] in CUSTOM_ACTION_TYPES],
+        rules=[contents.rule(one) for one in created if created[one]["Type"] == _RULE],
+    )
+
+
+class _Contents:
+    """The resources of a stack."""
+
+    def __init__(
+        self,
+        stack: str,
+        resources: Mapping[str, Mapping[str, Any]],
+        resolved: Mapping[str, Mapping[str, Any]],
+        values: Values,
+        environment: tuple[str | None, str | None],
+    ) -> None:
+        self._stack = stack
+        self._resources = resources
+        self._resolved = resolved
+        self._values = values
+        self._environment = environment
+        self._owners = {self._arn(logical_id): logical_id for logical_id in resources}
+
+    def action(self, logical_id: str) -> Action:
+        properties = self._resolved[logical_id]
+        return Action(
+            stack=self._stack,
+            logical_id=logical_id,
+            path=self._path(logical_id),
+            id=str(properties.get("Id", "")),
+            name=str(properties.get("Name", "")),
+            description=str(properties.get("Description", "")),
+            arn=str(self._arn(logical_id)),
+        )
+
+    def rule(self, logical_id: str) -> Rule:
+        properties = self._resolved[logical_id]
+        account, region = self._environment
+        return Rule(
+            stack=self._stack,
+            logical_id=logical_id,
+            path=self._path(logical_id),
+            name=str(properties.get("Name") or unknown(logical_id)),
+            description=str(properties.get("Description", "")),
+            enabled=not str(properties.get("State", "ENABLED")).startswith("DISABLED"),
+            bus=str(properties.get("EventBusName") or DEFAULT_BUS),
+            pattern=_pattern(properties.get("EventPattern")),
+            schedule=properties.get("ScheduleExpression"),
+            targets=[self._target(target) for target in properties.get("Targets") or []],
+            account=account,
+            region=region,
+        )
+
+    def _target(self, properties: Mapping[str, Any]) -> Target:
+        arn = str(properties.get("Arn", ""))
+        owner = self._owners.get(arn)
+        return Target(
+            id=str(properties.get("Id", "")),
+            arn=arn,
+            kind=kind_of(properties),
+            path=None if owner is None else self._path(owner),
+            properties=properties,
+        )
+
+    def _arn(self, logical_id: str) -> str | None:
+        return arn_of(
+            self._resources[logical_id]["Type"],
+            self._resolved[logical_id],
+            unknown(logical_id),
+            self._values.environment,
+        )
+
+    def _path(self, logical_id: str) -> str:
+        metadata = self._resources[logical_id].get("Metadata") or {}
+        path = str(metadata.get("aws:cdk:path") or logical_id)
+        return path.removesuffix("/Resource").removesuffix("/Default")
+
+
+def _pattern(value: object) -> Mapping[str, Any] | None:
+    """A pattern, which templates have as an object or as its JSON text."""
+    if isinstance(value, str):
+        value = json.loads(value)
+    return value if isinstance(value, Mapping) else None
+
+
+def _resources(template: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    resources: Mapping[str, Mapping[str, Any]] = template.get("Resources") or {}
+    return resources

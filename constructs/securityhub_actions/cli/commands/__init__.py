@@ -1,0 +1,76 @@
+"""The commands, one file each."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import click
+
+from securityhub_actions import __version__
+from securityhub_actions.cli.errors import CommandError, ExitCode
+
+_COMMANDS: Final[Mapping[str, str]] = {
+    "explain": "Say which rules match an event, and what their targets receive",
+}
+"""The commands in the order of the help, with their summaries.
+
+Each is in the module of its name, which is imported only if it's used.
+"""
+
+
+class _Commands(click.Group):
+    """Imports a command when it's used, so that none waits for what another one needs."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="securityhub-actions")
+def cli() -> None:
+    """See what an app for AWS Security Hub does before it's deployed, and operate it afterwards."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code.
+
+    An error is one line on the standard error, never a traceback.
+    """
+    try:
+        code = cli.main(arguments, prog_name="securityhub-actions", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else "", err=True)
+        return ExitCode.USAGE
+    except click.ClickException as error:
+        return _failed(error.format_message(), ExitCode.USAGE)
+    except CommandError as error:
+        return _failed(str(error), error.code)
+    except (click.Abort, KeyboardInterrupt):
+        return _failed("interrupted", ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # Python would complain about what it can't flush at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.CLOSED_PIPE
+    return code if isinstance(code, int) else ExitCode.SUCCESS
+
+
+def _failed(message: str, code: ExitCode) -> int:
+    one_line = " ".join(message.split())
+    click.echo(f"error: {one_line}", err=True)
+    return code

@@ -1,0 +1,71 @@
+"""Arguments and options that several commands have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from securityhub_actions.cli.assembly import App, AssemblyError, read_app
+from securityhub_actions.cli.errors import CommandError
+
+_ACCOUNT: Final = re.compile(r"\d{12}")
+
+template_option: Callable[..., Any] = click.option(
+    "--template",
+    type=click.Path(path_type=Path),
+    default=Path("cdk.out"),
+    show_default=True,
+    help="The synthesized app: the folder that `cdk synth` writes, or a template in JSON.",
+)
+
+
+def _account(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not _ACCOUNT.fullmatch(value):
+        raise click.BadParameter(f"{value!r} is not an account ID, which has 12 digits.")
+    return value
+
+
+account_option: Callable[..., Any] = click.option(
+    "--account", callback=_account, metavar="ID", help="The account of stacks and events that name none."
+)
+region_option: Callable[..., Any] = click.option(
+    "--region", metavar="REGION", help="The Region of stacks and events that name none."
+)
+
+
+class Template:
+    """A synthesized app, whose environment-agnostic stacks can be anywhere.
+
+    Args:
+        path: The folder that `cdk synth` writes, or a template.
+
+    Raises:
+        CommandError: It can't be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._apps: dict[tuple[str | None, str | None], App] = {}
+
+    def app(self, *, account: str | None = None, region: str | None = None) -> App:
+        """Return the app with its environment-agnostic stacks in an account and a Region."""
+        key = (account, region)
+        if key not in self._apps:
+            try:
+                self._apps[key] = read_app(self._path, account=account, region=region)
+            except AssemblyError as error:
+                raise CommandError(str(error)) from error
+        return self._apps[key]
+
+    def only_place(self) -> tuple[str | None, str | None]:
+        """Return the account and the Region that all stacks name; None where they name none or several."""
+        stacks = self.app().stacks
+        accounts, regions = {one.account for one in stacks}, {one.region for one in stacks}
+        return (
+            accounts.pop() if len(accounts) == 1 else None,
+            regions.pop() if len(regions) == 1 else None,
+        )

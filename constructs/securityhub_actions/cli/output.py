@@ -1,0 +1,95 @@
+"""Prints for people, or JSON for scripts."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+import click
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+_Item = TypeVar("_Item")
+_DEFAULT_WIDTH: Final = 100
+_LABEL_WIDTH: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """Where a command prints.
+
+    Attributes:
+        as_json: Whether scripts read the output.
+        console: Prints the result to the standard output.
+        notes: Prints progress and remarks to the standard error, so that the output can be piped.
+    """
+
+    as_json: bool
+    console: Console = field(default_factory=lambda: _console(stderr=False))
+    notes: Console = field(default_factory=lambda: _console(stderr=True))
+
+    def show(self, document: object, *readable: RenderableType) -> None:
+        """Print a result: the document as JSON, or else what is readable."""
+        if self.as_json:
+            click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+            return
+        for one in readable:
+            self.console.print(one)
+
+    def note(self, text: str) -> None:
+        """Print a remark that isn't part of the result."""
+        self.notes.print(Text(text))
+
+    @contextmanager
+    def waiting(self, text: str) -> Iterator[None]:
+        """Show that something goes on, if a person is watching."""
+        with self.notes.status(Text(text)):
+            yield
+
+    def track(self, items: Iterable[_Item], text: str, *, total: int | None = None) -> Iterator[_Item]:
+        """Show the progress over items, if a person is watching."""
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        with Progress(*columns, console=self.notes, transient=True) as progress:
+            yield from progress.track(items, total=total, description=text)
+
+
+def with_output(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option `--json` and the argument `output`."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+    @functools.wraps(command)
+    def wrapped(*args: Any, as_json: bool, **kwargs: Any) -> Any:  # noqa: ANN401 - passed on
+        return command(*args, output=Output(as_json=as_json), **kwargs)
+
+    return wrapped
+
+
+def entries(*labeled: tuple[str, object], indent: int = 2) -> RenderableType:
+    """Return labeled values, each wrapped beside its label."""
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, value in labeled:
+        grid.add_row(label.ljust(_LABEL_WIDTH), value if isinstance(value, Text) else Text(str(value)))
+    return indented(grid, indent)
+
+
+def indented(value: RenderableType, by: int) -> RenderableType:
+    """Return something that is printed further to the right."""
+    return Padding(value, (0, 0, 0, by), expand=False)
+
+
+def _console(*, stderr: bool) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    # Without a terminal nothing says how wide a page is. Of 80, ARNs would need two lines each.
+    width = None if stream.isatty() or os.environ.get("COLUMNS") else _DEFAULT_WIDTH
+    return Console(file=stream, width=width, highlight=False, soft_wrap=False, emoji=False, markup=False)

@@ -1,0 +1,121 @@
+"""What the target of a rule receives.
+
+Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+_STEP: Final = re.compile(
+    r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+|\*)\]|\[(?P<quote>['\"])(?P<quoted>.+?)(?P=quote)\]"
+)
+_STRING_OR_VARIABLE: Final = re.compile(r'"(?:\\.|[^"\\])*"|<[^<>]*>')
+_VARIABLE: Final = re.compile(r"<([^<>]*)>")
+_MISSING: Final = object()
+INGESTION_TIME: Final = "<aws.events.event.ingestion-time>"
+
+
+def target_input(
+    target: Mapping[str, Any], event: Mapping[str, Any], *, rule_name: str, rule_arn: str, ingested: str
+) -> str:
+    """Return what a target receives.
+
+    Args:
+        target: The properties of the target in the template.
+        event: The event.
+        rule_name: The name of the rule, for `<aws.events.rule-name>`.
+        rule_arn: The ARN of the rule, for `<aws.events.rule-arn>`.
+        ingested: The time at which EventBridge received the event, for `<aws.events.event.ingestion-time>`.
+
+    Returns:
+        JSON, or plain text if the input template is plain text.
+    """
+    if target.get("InputTransformer"):
+        variables = {
+            "aws.events.rule-name": rule_name,
+            "aws.events.rule-arn": rule_arn,
+            "aws.events.event.ingestion-time": ingested,
+            "aws.events.event": {key: value for key, value in event.items() if key != "detail"},
+            "aws.events.event.json": event,
+        }
+        return _transformed(target["InputTransformer"], event, variables)
+    if target.get("Input"):
+        return str(target["Input"])
+    if target.get("InputPath"):
+        found = value_at(target["InputPath"], event)
+        return json.dumps(event if found is None else found[0])
+    return json.dumps(event)
+
+
+def value_at(path: str, event: object) -> tuple[Any] | None:
+    """Return the value at a JSON path such as `$.detail.findings[0].Id`, or None if there is none.
+
+    `[*]` collects a list. A path that EventBridge doesn't accept has no value.
+    """
+    found = _walk(list(_steps(path)), event)
+    return None if found is _MISSING else (found,)
+
+
+def _steps(path: str) -> Iterator[str | int | None]:
+    """The names and the indexes of a path, and None for `*`."""
+    position = 1
+    while position < len(path):
+        match = _STEP.match(path, position)
+        if match is None:
+            yield path[position:]
+            return
+        position = match.end()
+        if match["index"]:
+            yield None if match["index"] == "*" else int(match["index"])
+        else:
+            yield match["name"] or match["quoted"]
+
+
+def _walk(steps: list[str | int | None], value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    for position, step in enumerate(steps):
+        if step is None:
+            if not isinstance(value, list):
+                return _MISSING
+            found = (_walk(steps[position + 1 :], element) for element in value)
+            return [element for element in found if element is not _MISSING]
+        there = step in value if isinstance(value, dict) else isinstance(value, list) and _has(value, step)
+        if not there:
+            return _MISSING
+        value = value[step]
+    return value
+
+
+def _has(items: list[Any], step: object) -> bool:
+    return isinstance(step, int) and step < len(items)
+
+
+def _transformed(
+    transformer: Mapping[str, Any], event: Mapping[str, Any], variables: Mapping[str, Any]
+) -> str:
+    paths = transformer.get("InputPathsMap") or {}
+    found = {name: value_at(str(path), event) for name, path in paths.items()}
+    values = {**variables, **{name: "" if one is None else one[0] for name, one in found.items()}}
+    template = str(transformer.get("InputTemplate", ""))
+    if '"' not in template and "{" not in template:
+        # A template without quotes is text, into which strings go as they are.
+        return _VARIABLE.sub(lambda match: _in_text(match, values), template)
+    return _STRING_OR_VARIABLE.sub(lambda match: _in_json(match, values), template)
+
+
+def _in_json(match: re.Match[str], values: Mapping[str, Any]) -> str:
+    part = match[0]
+    if part.startswith('"'):
+        return _VARIABLE.sub(lambda inner: _in_text(inner, values), part)
+    return json.dumps(values[part[1:-1]]) if part[1:-1] in values else part
+
+
+def _in_text(match: re.Match[str], values: Mapping[str, Any]) -> str:
+    if match[1] not in values:
+        return match[0]
+    value = values[match[1]]
+    # EventBridge omits the quotes of an object or a list in the text around it.
+    return value if isinstance(value, str) else json.dumps(value).replace('"', "")
