@@ -12,6 +12,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
+from botocore.exceptions import ClientError
+
 from emulator.delivery import Delivery
 from emulator.launching import EmulatorError
 from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION, EmbeddedAws
@@ -28,6 +30,10 @@ Every AWS CLI, SDK, and CDK command in that terminal, and the other commands her
 """
 
 
+# As shells report a process that SIGPIPE ended.
+_CLOSED_PIPE: Final = 128 + signal.SIGPIPE
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
     parser = _parser()
@@ -40,10 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "no server specified: run `.venv/bin/python -m emulator start` and paste its export lines "
                 "here, or specify --endpoint http://127.0.0.1:PORT"
             )
-        print(_COMMANDS[options.command](EmbeddedAws.connect(options.endpoint), options))
+        print(_COMMANDS[options.command](EmbeddedAws.connect(options.endpoint), options), flush=True)
     except (EmulatorError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # What read the output, such as `head`, ended. Python would complain about what it can't flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _CLOSED_PIPE
     return 0
 
 
@@ -84,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 _ENDS: Final = {signal.SIGINT, signal.SIGTERM}
+_SECONDS_BETWEEN_LOOKS: Final = 1.0
 
 
 def _start(options: argparse.Namespace) -> int:
@@ -97,7 +108,8 @@ def _start(options: argparse.Namespace) -> int:
             # Blocked, so that a second Ctrl-C does not interrupt the shutdown that the first one started.
             signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
             print("\nPress Ctrl-C to stop it and discard its state.", flush=True)
-            signal.sigwait(_ENDS)
+            while signal.sigtimedwait(_ENDS, _SECONDS_BETWEEN_LOOKS) is None:
+                aws.require_running()
     except KeyboardInterrupt:
         pass
     print("\nStopped.")
@@ -107,7 +119,7 @@ def _start(options: argparse.Namespace) -> int:
 def _press(aws: EmbeddedAws, options: argparse.Namespace) -> str:
     action = options.action
     if not action.startswith("arn:"):
-        action = f"arn:aws:securityhub:{options.region}:{options.account}:action/custom/{action}"
+        action = _arn_of(aws, action, options)
     events = aws.press(
         action,
         finding_ids=options.finding_ids,
@@ -121,11 +133,41 @@ def _press(aws: EmbeddedAws, options: argparse.Namespace) -> str:
     )
 
 
+def _arn_of(aws: EmbeddedAws, action_id: str, options: argparse.Namespace) -> str:
+    """The ARN of a custom action, which says what there is if the action doesn't exist."""
+    hub = aws.client("securityhub", account=options.account, region=options.region)
+    try:
+        pages = hub.get_paginator("describe_action_targets").paginate()
+        arns = [action["ActionTargetArn"] for page in pages for action in page["ActionTargets"]]
+    except ClientError as error:
+        raise EmulatorError(f"The custom actions of {_place(options)} can't be listed: {error}") from error
+    by_id = {arn.rpartition("/")[2]: arn for arn in arns}
+    if action_id not in by_id:
+        known = ", ".join(sorted(by_id)) or "none"
+        raise EmulatorError(
+            f"There is no custom action {action_id!r} in {_place(options)}. The actions there are: {known}."
+        )
+    return str(by_id[action_id])
+
+
+def _place(options: argparse.Namespace) -> str:
+    return f"{options.account}, {options.region}"
+
+
 def _events(aws: EmbeddedAws, options: argparse.Namespace) -> str:
     events = aws.events(account=options.account, region=options.region)
     if options.json:
         return json.dumps(events, indent=2)
-    return "\n".join(_event_lines(events)) or f"No events in {options.account}, {options.region}."
+    if not events:
+        raise EmulatorError(f"There are no events in {_place(options)}. {_elsewhere(aws)}")
+    return "\n".join(_event_lines(events))
+
+
+def _elsewhere(aws: EmbeddedAws) -> str:
+    """Where events did match rules: a wrong account or Region is the usual reason for finding nothing."""
+    arns = [delivery.rule_arn.split(":") for delivery in aws.deliveries()]
+    places = sorted({f"{arn[4]}, {arn[3]}" for arn in arns})
+    return f"Rules matched events in: {'; '.join(places)}." if places else "No event matched a rule anywhere."
 
 
 def _event_lines(events: Sequence[dict[str, Any]]) -> list[str]:
@@ -140,15 +182,18 @@ def _deliveries(aws: EmbeddedAws, options: argparse.Namespace) -> str:
     deliveries = aws.deliveries(account=options.account, region=options.region)
     if options.json:
         return json.dumps([dataclasses.asdict(delivery) for delivery in deliveries], indent=2)
-    none = f"No event matched a rule in {options.account}, {options.region}."
-    return "\n".join(map(describe, deliveries)) or none
+    if not deliveries:
+        raise EmulatorError(f"No event matched a rule in {_place(options)}. {_elsewhere(aws)}")
+    return "\n".join(map(describe, deliveries))
 
 
 def describe(delivery: Delivery) -> str:
     """Return a short, readable description of a delivery."""
     tries = "1 attempt" if delivery.attempts == 1 else f"{delivery.attempts} attempts"
+    has_failed = delivery.answer is not None and delivery.answer.function_error is not None
+    outcome = f"{delivery.outcome}, but the function failed" if has_failed else delivery.outcome
     lines = [
-        f"{delivery.event_id}  {delivery.outcome} ({tries})",
+        f"{delivery.event_id}  {outcome} ({tries})",
         f"  rule    {delivery.rule_arn}",
         f"  target  {delivery.target_arn}",
     ]

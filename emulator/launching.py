@@ -89,8 +89,13 @@ def await_port(process: subprocess.Popen[str], folder: Path) -> int:
         reason = f"was not ready after {START_TIMEOUT_SECONDS:g} s"
     if answer:
         return int(json.loads(answer)["port"])
+    raise EmulatorError(f"The embedded AWS {reason}. {end_of_log(folder)}")
+
+
+def end_of_log(folder: Path) -> str:
+    """Return the end of the server's log, for error messages."""
     tail = "\n".join((folder / "server.log").read_text().splitlines()[-_LOG_TAIL_LINES:])
-    raise EmulatorError(f"The embedded AWS {reason}. The end of its log:\n{tail}")
+    return f"The end of its log:\n{tail}" if tail else "Its log is empty."
 
 
 def _pipe(stream: IO[str] | None) -> IO[str]:

@@ -28,7 +28,7 @@ from botocore.config import Config
 from botocore.loaders import create_loader
 
 from emulator.delivery.log import Delivery
-from emulator.launching import EmulatorError, await_port, remove, spawn, stop
+from emulator.launching import EmulatorError, await_port, end_of_log, remove, spawn, stop
 from emulator.waiting import PATIENCE_SECONDS, wait_for
 
 DEFAULT_ACCOUNT: Final = "111122223333"
@@ -58,8 +58,9 @@ class EmbeddedAws:
         endpoint_url: Where every service answers, ``http://127.0.0.1:PORT``.
     """
 
-    def __init__(self, endpoint_url: str) -> None:
+    def __init__(self, endpoint_url: str, started: tuple[subprocess.Popen[str], Path] | None = None) -> None:
         self.endpoint_url = endpoint_url
+        self._started = started
         self._clients: dict[tuple[str, str, str], Any] = {}
 
     @classmethod
@@ -85,7 +86,7 @@ class EmbeddedAws:
         process: subprocess.Popen[str] | None = None
         try:
             process = spawn(folder, retry_second)
-            yield cls(f"http://127.0.0.1:{await_port(process, folder)}")
+            yield cls(f"http://127.0.0.1:{await_port(process, folder)}", (process, folder))
         finally:
             if process is not None:
                 stop(process)
@@ -104,6 +105,17 @@ class EmbeddedAws:
         aws = cls(endpoint_url)
         aws.request("GET", "/_emulator/events?account=000000000000&region=us-east-1")
         return aws
+
+    def require_running(self) -> None:
+        """Make sure that the server that `start` started still runs.
+
+        Raises:
+            EmulatorError: It ended by itself; the message holds the end of its log.
+        """
+        if self._started is not None and (code := self._started[0].poll()) is not None:
+            raise EmulatorError(
+                f"The embedded AWS ended by itself with exit code {code}. {end_of_log(self._started[1])}"
+            )
 
     def environment(self, *, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> dict[str, str]:
         """The environment for a subprocess that uses this server and none of the user's AWS settings.

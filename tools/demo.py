@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import sys
 import tempfile
 import textwrap
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,10 +27,11 @@ from tools.deploy import DeploymentFailedError, bootstrap, deploy
 
 _FINDINGS: Final = ROOT / "examples" / "findings.json"
 _STACK: Final = "SecurityHubAnalystActions"
-_WIDTH: Final = 100
+_WIDEST: Final = 100
 _LONGEST_ANSWER: Final = 400
 _MEMBER: Final = "444455556666"
 _EXPOSED: Final = "tcp 3306 from 0.0.0.0/0"
+_SECONDS_BETWEEN_TICKS: Final = 0.5
 _SETTINGS: Final = Path(__file__).with_suffix(".toml")
 
 
@@ -280,36 +283,76 @@ def describe_message(message: dict[str, Any]) -> list[str]:
     """Show the message as a subscriber of the topic gets it."""
     return [
         *field("subject", message["Subject"]),
-        *(f"    | {line}" for line in message["Message"].splitlines()),
+        *(wrapped for line in message["Message"].splitlines() for wrapped in _quoted(line)),
     ]
+
+
+def _quoted(line: str) -> list[str]:
+    return textwrap.wrap(
+        line, width(), initial_indent="    | ", subsequent_indent="    | ", drop_whitespace=False
+    ) or ["    |"]
 
 
 def field(name: str, value: str) -> list[str]:
     """Format one named value, wrapped below itself."""
     return textwrap.wrap(
         value,
-        _WIDTH,
+        width(),
         initial_indent=f"  {name:<9}",
         subsequent_indent=" " * 11,
         break_on_hyphens=False,
-        break_long_words=False,
     )
 
 
 @contextlib.contextmanager
 def step(title: str) -> Iterator[None]:
     """Announce a step, then say how long it took."""
-    say(f"  {title} ...")
+    say("\n".join(textwrap.wrap(f"{title} ...", width(), initial_indent="  ", subsequent_indent="  ")))
     started = time.monotonic()
-    yield
-    progress("")
+    with _Clock():
+        yield
     say(f"    done in {time.monotonic() - started:.1f} s")
 
 
+class _Clock:
+    """Shows on a terminal what a step is doing and for how long; elsewhere it would only fill the log."""
+
+    current: _Clock | None = None
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._started = time.monotonic()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> None:
+        if sys.stdout.isatty():
+            _Clock.current = self
+            self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        _Clock.current = None
+        if self._thread.is_alive():
+            self._ended.set()
+            self._thread.join()
+            print("\r\033[K", end="", flush=True)
+
+    def _run(self) -> None:
+        while not self._ended.wait(_SECONDS_BETWEEN_TICKS):
+            line = f"    {time.monotonic() - self._started:3.0f} s  {self.text}"
+            # Without the last column: a line that fills it wraps, and can't be erased any more.
+            print(f"\r\033[K{line[: width() - 1]}", end="", flush=True)
+
+
 def progress(text: str) -> None:
-    """Show a passing state on a terminal; elsewhere it would only fill the log."""
-    if sys.stdout.isatty():
-        print(f"\r\033[K{text[:_WIDTH]}", end="", flush=True)
+    """Show on a terminal what the present step is doing."""
+    if _Clock.current is not None:
+        _Clock.current.text = text.strip()
+
+
+def width() -> int:
+    """Return how wide lines can be: as the terminal, but not wider than can be read."""
+    return min(shutil.get_terminal_size((_WIDEST, 24)).columns, _WIDEST)
 
 
 def say(text: str) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 import click
 
 from securityhub_actions import __version__
+from securityhub_actions.cli.checkout import checkout_command, checkout_commands
 from securityhub_actions.cli.errors import CommandError, ExitCode
 
 _COMMANDS: Final[Mapping[str, str]] = {
@@ -26,9 +27,11 @@ class _Commands(click.Group):
     """Imports a command when it's used, so that none waits for what another one needs."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return [*_COMMANDS, *checkout_commands()]
 
     def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        if name in checkout_commands():
+            return checkout_command(name)
         if name not in _COMMANDS:
             return None
         module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
@@ -37,7 +40,7 @@ class _Commands(click.Group):
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+            formatter.write_dl(list({**_COMMANDS, **checkout_commands()}.items()))
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
