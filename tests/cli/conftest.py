@@ -6,7 +6,12 @@ import json
 from dataclasses import dataclass
 
 import pytest
+from aws_cdk import App, Environment, Stack
+from aws_cdk.aws_events import EventField, RuleTargetInput
+from aws_cdk.aws_sns import Topic
+from aws_cdk.aws_sqs import Queue
 
+from securityhub_actions import CustomActionRule, FindingFilter, ImportedFindingsRule, targets
 from securityhub_actions.cli.commands import run
 
 
@@ -43,3 +48,28 @@ def of_account(embedded_aws, monkeypatch):
     for name, value in embedded_aws.settings().items():
         monkeypatch.setenv(name, value)
     return embedded_aws
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory):
+    """The folder of a synthesized app: an action with a queue, and a rule with a topic and a transformer."""
+    folder = tmp_path_factory.mktemp("app") / "cdk.out"
+    app = App(analytics_reporting=False, outdir=str(folder))
+    stack = Stack(app, "Security", env=Environment(account="111122223333", region="eu-west-1"))
+    CustomActionRule(
+        stack,
+        "Ticket",
+        action_id="Ticket",
+        action_name="Open ticket",
+        description="Open a ticket",
+        targets=[targets.SqsQueue(Queue(stack, "Tickets"))],
+    )
+    message = RuleTargetInput.from_text(f"About {EventField.from_path('$.detail.findings[0].Title')}")
+    ImportedFindingsRule(
+        stack,
+        "Critical",
+        findings=FindingFilter(severity="CRITICAL", resource_type="AwsS3Bucket"),
+        targets=[targets.SnsTopic(Topic(stack, "Alerts"), message=message)],
+    )
+    app.synth()
+    return folder

@@ -5,7 +5,7 @@ Source: https://docs.aws.amazon.com/service-authorization/latest/reference/refer
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -66,6 +66,15 @@ _FORMS: Final[Mapping[str, _Form]] = {
 }
 _ARN_ATTRIBUTES: Final = frozenset({"Arn", "ActionTargetArn", "TopicArn"})
 _QUEUE: Final = "AWS::SQS::Queue"
+_RULE: Final = "AWS::Events::Rule"
+
+
+def identifying_properties(resource_type: str) -> Sequence[str]:
+    """Return the names of the properties on which the identifiers and ARNs of resources depend."""
+    form = _FORMS.get(resource_type)
+    if form is None:
+        return ()
+    return (form.name, "EventBusName") if resource_type == _RULE else (form.name,)
 
 
 def identifier_of(
@@ -75,7 +84,7 @@ def identifier_of(
     form = _FORMS.get(resource_type)
     if resource_type == _QUEUE:
         name = properties.get("QueueName", unknown_name)
-        return "https://sqs.{region}.amazonaws.com/{account}/".format(**environment) + str(name)
+        return "https://sqs.{region}.{suffix}/{account}/".format(**environment) + str(name)
     if form is None:
         return None
     if form.ref_is_arn:
@@ -106,6 +115,6 @@ def arn_of(
     if form is None:
         return None
     name = str(properties.get(form.name, unknown_name))
-    if resource_type == "AWS::Events::Rule" and properties.get("EventBusName", "default") != "default":
+    if resource_type == _RULE and properties.get("EventBusName", "default") != "default":
         name = f"{str(properties['EventBusName']).rpartition('/')[2]}/{name}"
     return form.arn.format(**environment, name=name)

@@ -5,11 +5,12 @@ Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-_ARN: Final = re.compile(r"arn:[^:]*:(?P<service>[^:]*):[^:]*:[^:]*:(?P<resource>.*)", re.DOTALL)
+from securityhub_actions.cli.assembly.values import split
+
+_ARN_PARTS: Final = 6
 _BY_RESOURCE: Final = (
     ("ssm", "automation-definition/", "Systems Manager Automation"),
     ("ssm", "document/", "Systems Manager Run Command"),
@@ -38,10 +39,11 @@ _BY_SERVICE: Final = {
 
 def kind_of(target: Mapping[str, Any]) -> str:
     """Return what a target is, such as `Lambda function`."""
-    match = _ARN.fullmatch(str(target.get("Arn", "")))
-    if match is None:
+    parts = split(str(target.get("Arn", "")), ":")
+    if len(parts) < _ARN_PARTS:
         return "target"
-    for service, prefix, kind in _BY_RESOURCE:
-        if match["service"] == service and match["resource"].startswith(prefix):
+    service, resource = parts[2], ":".join(parts[5:])
+    for its_service, prefix, kind in _BY_RESOURCE:
+        if service == its_service and resource.startswith(prefix):
             return kind
-    return _BY_SERVICE.get(match["service"], f"{match['service']} target")
+    return _BY_SERVICE.get(service, f"{service} target")

@@ -35,7 +35,8 @@ class Target:
     @property
     def dead_letter_arn(self) -> str | None:
         """The ARN of the dead-letter queue, or None if there is none."""
-        arn = (self.properties.get("DeadLetterConfig") or {}).get("Arn")
+        config = self.properties.get("DeadLetterConfig")
+        arn = config.get("Arn") if isinstance(config, Mapping) else None
         return None if arn is None else str(arn)
 
 
@@ -51,7 +52,8 @@ class Rule:
         description: The description, or an empty string.
         enabled: Whether the rule is enabled.
         bus: The name or ARN of the event bus.
-        pattern: The event pattern, resolved, or None if the rule only has a schedule.
+        pattern: The event pattern, resolved, or None if the rule only has a schedule. If only a deployment
+            determines the entire pattern, it's an object whose one key is unknown.
         schedule: The schedule, or None.
         targets: The targets in the order of the template.
         account: The account of the stack, or None if the stack is environment-agnostic.

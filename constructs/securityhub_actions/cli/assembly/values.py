@@ -12,23 +12,31 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
-from securityhub_actions.cli.assembly.attributes import attribute_of, identifier_of
+from securityhub_actions.cli.assembly.attributes import (
+    attribute_of,
+    identifier_of,
+    identifying_properties,
+)
 
 _UNKNOWN: Final = re.compile("\ue000(?P<name>[^\ue001]*)\ue001")
 _PLACEHOLDER: Final = re.compile(r"\$\{(?P<literal>!)?(?P<name>[^}]*)\}")
+# Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
+_DYNAMIC_REFERENCE: Final = re.compile(r"\{\{(?P<name>resolve:[^{}]*)\}\}")
 _NO_VALUE: Final = object()
 _PARTITIONS: Final = (
     # Source: https://github.com/boto/botocore/blob/develop/botocore/data/partitions.json
-    ("cn-", "aws-cn"),
-    ("us-gov-", "aws-us-gov"),
-    ("us-isob-", "aws-iso-b"),
-    ("us-isof-", "aws-iso-f"),
-    ("us-iso-", "aws-iso"),
-    ("eu-isoe-", "aws-iso-e"),
-    ("eusc-", "aws-eusc"),
+    ("cn-", "aws-cn", "amazonaws.com.cn"),
+    ("us-gov-", "aws-us-gov", "amazonaws.com"),
+    ("us-isob-", "aws-iso-b", "sc2s.sgov.gov"),
+    ("us-isof-", "aws-iso-f", "csp.hci.ic.gov"),
+    ("us-iso-", "aws-iso", "c2s.ic.gov"),
+    ("eu-isoe-", "aws-iso-e", "cloud.adc-e.uk"),
+    ("eusc-", "aws-eusc", "amazonaws.eu"),
+    ("", "aws", "amazonaws.com"),
 )
 
 
@@ -70,7 +78,26 @@ def partition_of(region: str | None) -> str:
     """Return the partition of a Region."""
     if region is None or not is_known(region):
         return unknown("AWS::Partition")
-    return next((partition for prefix, partition in _PARTITIONS if region.startswith(prefix)), "aws")
+    return next(partition for prefix, partition, _ in _PARTITIONS if region.startswith(prefix))
+
+
+def _domain_of(region: str | None) -> str:
+    """Return the domain of a Region's endpoints."""
+    if region is None or not is_known(region):
+        return unknown("AWS::URLSuffix")
+    return next(domain for prefix, _, domain in _PARTITIONS if region.startswith(prefix))
+
+
+def split(text: str, separator: str) -> list[str]:
+    """Split a text, but none of its unknown parts."""
+    names: list[str] = []
+
+    def hidden(match: re.Match[str]) -> str:
+        names.append(match["name"])
+        return unknown(str(len(names) - 1))
+
+    parts = _UNKNOWN.sub(hidden, text).split(separator)
+    return [_UNKNOWN.sub(lambda match: unknown(names[int(match["name"])]), part) for part in parts]
 
 
 class Values:
@@ -78,7 +105,7 @@ class Values:
 
     Args:
         template: The template.
-        stack: The name of the stack.
+        stack: The name of the stack, or None if CloudFormation generates it.
         account: The account, or None if it's unknown.
         region: The Region, or None if it's unknown.
         parameters: The values of parameters, which take precedence over their defaults.
@@ -90,7 +117,7 @@ class Values:
         self,
         template: Mapping[str, Any],
         *,
-        stack: str,
+        stack: str | None,
         account: str | None,
         region: str | None,
         parameters: Mapping[str, Any] | None = None,
@@ -105,29 +132,40 @@ class Values:
             "AWS::AccountId": account or unknown("AWS::AccountId"),
             "AWS::Region": region or unknown("AWS::Region"),
             "AWS::Partition": partition_of(region),
-            "AWS::StackName": stack,
+            "AWS::StackName": stack or unknown("AWS::StackName"),
             "AWS::NoValue": _NO_VALUE,
-            "AWS::URLSuffix": "amazonaws.com.cn" if (region or "").startswith("cn-") else "amazonaws.com",
+            "AWS::URLSuffix": _domain_of(region),
         }
         self._parameters = parameters or {}
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """The partition, the account, and the Region, for ARNs."""
-        names = {"partition": "AWS::Partition", "account": "AWS::AccountId", "region": "AWS::Region"}
+        """The partition, the account, and the Region, for ARNs, and the domain, for URLs."""
+        names = {
+            "partition": "AWS::Partition",
+            "account": "AWS::AccountId",
+            "region": "AWS::Region",
+            "suffix": "AWS::URLSuffix",
+        }
         return {name: self._pseudo_parameters[pseudo] for name, pseudo in names.items()}
 
     def resolve(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
-        """Return a value without intrinsic functions."""
+        """Return a value without intrinsic functions.
+
+        A function whose arguments aren't as documented has an unknown value.
+        """
         resolved = self._resolve(value)
         return None if resolved is _NO_VALUE else resolved
 
     def _resolve(self, value: Any) -> Any:  # noqa: ANN401
+        if isinstance(value, str):
+            return _DYNAMIC_REFERENCE.sub(lambda match: unknown(match["name"]), value)
         if isinstance(value, list):
             items = map(self._resolve, value)
             return [item for item in items if item is not _NO_VALUE]
-        if not isinstance(value, dict):
-            return value
+        return self._of_object(value) if isinstance(value, dict) else value
+
+    def _of_object(self, value: dict[str, Any]) -> Any:  # noqa: ANN401
         if len(value) == 1:
             ((name, argument),) = value.items()
             if name == "Ref" and isinstance(argument, str):
@@ -139,50 +177,84 @@ class Values:
         resolved = ((key, self._resolve(item)) for key, item in value.items())
         return {key: item for key, item in resolved if item is not _NO_VALUE}
 
+    def _section(self, name: str) -> Mapping[str, Any]:
+        section: Mapping[str, Any] = self._template.get(name) or {}
+        return section
+
     def _ref(self, name: str) -> Any:  # noqa: ANN401
         if name in self._pseudo_parameters:
             return self._pseudo_parameters[name]
-        if name in self._parameters:
-            return self._parameters[name]
-        if name in self._template.get("Parameters", {}):
-            parameter = self._template["Parameters"][name]
-            # The value of a parameter of Systems Manager is not its default, which is a name.
-            is_stored = str(parameter.get("Type", "")).startswith("AWS::SSM::Parameter::Value")
-            return unknown(name) if is_stored else parameter.get("Default", unknown(name))
-        return self._of_resource(name, identifier_of, name)
+        if name not in self._section("Parameters"):
+            return self._of_resource(name, identifier_of, name)
+        parameter = self._section("Parameters")[name]
+        kind = str(parameter.get("Type", ""))
+        # The value of a parameter of Systems Manager is not its default, which is a name.
+        default = unknown(name) if kind.startswith("AWS::SSM::Parameter::Value") else parameter.get("Default")
+        value = self._parameters.get(name, default)
+        if value is None:
+            return unknown(name)
+        is_list = kind == "CommaDelimitedList" or kind.startswith("List<")
+        return [part.strip() for part in split(value, ",")] if is_list and isinstance(value, str) else value
 
     def _get_att(self, argument: Any) -> Any:  # noqa: ANN401
-        logical_id, _, attribute = argument.partition(".") if isinstance(argument, str) else ("", "", "")
-        if isinstance(argument, list):
-            logical_id, attribute = str(argument[0]), str(self._resolve(argument[1]))
+        match argument:
+            case str():
+                logical_id, _, attribute = argument.partition(".")
+            case [str(logical_id), given]:
+                attribute = str(self.resolve(given))
+            case _:
+                return unknown("Fn::GetAtt")
         if attribute.startswith("Outputs."):
-            found = self._nested_output(logical_id, attribute.removeprefix("Outputs."))
-            return unknown(f"{logical_id}.{attribute}") if found is None else found
+            return self._of_nested_stack(logical_id, attribute)
         name = f"{logical_id}.{attribute}"
         return self._of_resource(logical_id, lambda *given: attribute_of(attribute, *given), name)
 
-    def _of_resource(self, logical_id: str, choose: Callable[..., str | None], name: str) -> str:
-        resource = self._template.get("Resources", {}).get(logical_id)
-        # A property that refers to its own resource, by way of others, has no value before a deployment.
-        if resource is None or name in self._resolving:
+    def _of_nested_stack(self, logical_id: str, attribute: str) -> Any:  # noqa: ANN401
+        name = f"{logical_id}.{attribute}"
+        if name in self._resolving:
             return unknown(name)
-        self._resolving.add(name)
-        try:
-            properties = self._resolve(resource.get("Properties") or {})
-        finally:
-            self._resolving.remove(name)
-        found = choose(resource["Type"], properties, unknown(logical_id), self.environment)
+        with self._while_resolving(name):
+            found = self._nested_output(logical_id, attribute.removeprefix("Outputs."))
         return unknown(name) if found is None else found
 
+    def _of_resource(self, logical_id: str, choose: Callable[..., str | None], name: str) -> str:
+        resource = self._section("Resources").get(logical_id)
+        # A property that refers to its own resource, by way of others, has no value before a deployment.
+        if not isinstance(resource, dict) or name in self._resolving:
+            return unknown(name)
+        properties = resource.get("Properties") or {}
+        needed = {
+            one: properties[one] for one in identifying_properties(resource["Type"]) if one in properties
+        }
+        with self._while_resolving(name):
+            resolved = self._resolve(needed)
+        found = choose(resource["Type"], resolved, unknown(logical_id), self.environment)
+        return unknown(name) if found is None else found
+
+    @contextmanager
+    def _while_resolving(self, name: str) -> Iterator[None]:
+        self._resolving.add(name)
+        try:
+            yield
+        finally:
+            self._resolving.remove(name)
+
     def _join(self, argument: Any) -> str:  # noqa: ANN401
-        separator, parts = argument
-        resolved = self._resolve(parts)
-        if isinstance(resolved, str):
-            return resolved
-        return str(separator).join(_text(part) for part in resolved)
+        match argument:
+            case [str(separator), parts]:
+                resolved = self._resolve(parts)
+                if isinstance(resolved, list):
+                    return separator.join(map(_text, resolved))
+                if isinstance(resolved, str) and not is_known(resolved):
+                    return resolved
+        return unknown("Fn::Join")
 
     def _sub(self, argument: Any) -> str:  # noqa: ANN401
-        template, variables = (argument, {}) if isinstance(argument, str) else argument
+        match [argument, {}] if isinstance(argument, str) else argument:
+            case [str(template), dict(variables)]:
+                pass
+            case _:
+                return unknown("Fn::Sub")
         known = {name: self._resolve(value) for name, value in variables.items()}
 
         def value_of(match: re.Match[str]) -> str:
@@ -193,64 +265,81 @@ class Values:
                 return _text(known[name])
             return _text(self._get_att(name) if "." in name else self._ref(name))
 
-        return _PLACEHOLDER.sub(value_of, template)
+        return _PLACEHOLDER.sub(value_of, str(self._resolve(template)))
 
     def _select(self, argument: Any) -> Any:  # noqa: ANN401
-        index, items = self._resolve(argument[0]), self._resolve(argument[1])
-        if isinstance(items, list) and str(index).isdigit() and int(index) < len(items):
-            return items[int(index)]
-        return unknown(f"Fn::Select {index}")
+        match self._resolve(argument):
+            case [int() | str() as index, list(items)] if str(index).isdecimal() and int(index) < len(items):
+                return items[int(index)]
+            case [str() | int() as index, *_]:
+                return unknown(f"Fn::Select {shown(str(index))}")
+        return unknown("Fn::Select")
 
     def _split(self, argument: Any) -> Any:  # noqa: ANN401
-        separator, text = argument[0], _text(self._resolve(argument[1]))
-        if _UNKNOWN.fullmatch(text):
-            return text
-        return text.split(separator)
+        match self._resolve(argument):
+            case [str(separator), str(text)] if separator:
+                return text if _UNKNOWN.fullmatch(text) else split(text, separator)
+        return unknown("Fn::Split")
 
     def _find_in_map(self, argument: Any) -> Any:  # noqa: ANN401
-        name, first, second = (self._resolve(part) for part in argument[:3])
-        found = self._template.get("Mappings", {}).get(name, {}).get(first, {}).get(second)
-        return unknown(f"Fn::FindInMap {name}") if found is None else found
+        match self._resolve(argument):
+            case [str(name), str(first), str(second), *more]:
+                found = self._section("Mappings").get(name)
+                for key in (first, second):
+                    found = found.get(key) if isinstance(found, dict) else None
+                if found is None and is_known([name, first, second]) and more:
+                    found = more[0].get("DefaultValue") if isinstance(more[0], dict) else None
+                return unknown(f"Fn::FindInMap {shown(name)}") if found is None else found
+        return unknown("Fn::FindInMap")
 
     def _if(self, argument: Any) -> Any:  # noqa: ANN401
-        name, yes, no = argument
-        verdict = self._condition({"Condition": name})
-        return unknown(f"Fn::If {name}") if verdict is None else self._resolve(yes if verdict else no)
+        match argument:
+            case [str(name), yes, no]:
+                verdict = self._named_condition(name)
+                return unknown(f"Fn::If {name}") if verdict is None else self._resolve(yes if verdict else no)
+        return unknown("Fn::If")
 
     def has_condition(self, resource: Mapping[str, Any]) -> bool:
         """Whether a resource is created, as far as that's known."""
         name = resource.get("Condition")
-        return name is None or self._condition({"Condition": name}) is not False
+        return name is None or self._named_condition(name) is not False
+
+    def _named_condition(self, name: Any) -> bool | None:  # noqa: ANN401
+        key = f"Condition {name}"
+        if not isinstance(name, str) or key in self._resolving:
+            return None
+        with self._while_resolving(key):
+            return self._condition(self._section("Conditions").get(name))
 
     def _condition(self, value: Any) -> bool | None:  # noqa: ANN401
         """Whether a condition is met; None if only a deployment determines that."""
-        if not isinstance(value, dict) or len(value) != 1:
-            return None
-        ((name, argument),) = value.items()
-        if name == "Condition":
-            return self._condition(self._template.get("Conditions", {}).get(argument))
-        if name == "Fn::Equals":
-            left, right = (self._resolve(one) for one in argument)
-            return str(left) == str(right) if is_known([left, right]) else None
-        verdicts = [self._condition(one) for one in argument]
-        if name == "Fn::Not":
-            return None if verdicts[0] is None else not verdicts[0]
-        decisive = name == "Fn::Or"
-        if decisive in verdicts or None not in verdicts:
-            return decisive if decisive in verdicts else not decisive
+        match value:
+            case {"Condition": name}:
+                return self._named_condition(name)
+            case {"Fn::Equals": [left, right]}:
+                texts = [_text(self._resolve(one)) for one in (left, right)]
+                return texts[0] == texts[1] if is_known(texts) else None
+            case {"Fn::Not": [one]}:
+                verdict = self._condition(one)
+                return None if verdict is None else not verdict
+            case {"Fn::And": list(several)}:
+                return _combined([self._condition(one) for one in several], decisive=False)
+            case {"Fn::Or": list(several)}:
+                return _combined([self._condition(one) for one in several], decisive=True)
         return None
 
     def _import(self, argument: Any) -> Any:  # noqa: ANN401
         name = self._resolve(argument)
         found = self._exports(name) if isinstance(name, str) else None
-        return unknown(f"Fn::ImportValue {shown(name)}") if found is None else found
+        return unknown(f"Fn::ImportValue {_text(shown(name))}") if found is None else found
 
     def _base64(self, argument: Any) -> str:  # noqa: ANN401
         text = _text(self._resolve(argument))
-        return base64.b64encode(text.encode()).decode() if is_known(text) else unknown("Fn::Base64")
+        encoded = base64.b64encode(text.encode(errors="replace")).decode()
+        return encoded if is_known(text) else unknown("Fn::Base64")
 
     def _to_json(self, argument: Any) -> str:  # noqa: ANN401
-        return json.dumps(self._resolve(argument), separators=(",", ":"), ensure_ascii=False)
+        return json.dumps(self.resolve(argument), separators=(",", ":"), ensure_ascii=False)
 
 
 _FUNCTIONS: Final[Mapping[str, Callable[[Values, Any], Any]]] = {
@@ -267,5 +356,14 @@ _FUNCTIONS: Final[Mapping[str, Callable[[Values, Any], Any]]] = {
 }
 
 
+def _combined(verdicts: Sequence[bool | None], *, decisive: bool) -> bool | None:
+    """Return what conditions are together, of which one with the decisive verdict is enough."""
+    if decisive in verdicts:
+        return decisive
+    return None if None in verdicts else not decisive
+
+
 def _text(value: Any) -> str:  # noqa: ANN401
+    if value is _NO_VALUE:
+        return ""
     return value if isinstance(value, str) else json.dumps(value)
