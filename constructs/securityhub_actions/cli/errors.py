@@ -16,6 +16,8 @@ class ExitCode(IntEnum):
     """The arguments or the input are wrong. Nothing was done."""
     FAILED = 3
     """AWS refused, or something that was tried didn't succeed."""
+    UNDECIDED = 4
+    """Of a question, neither: only a deployment determines the answer."""
     INTERRUPTED = 130
     """Ctrl-C."""
     CLOSED_PIPE = 141

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 from securityhub_actions.cli import envelopes
 from securityhub_actions.cli.assembly import Action
 from securityhub_actions.cli.errors import CommandError
+from securityhub_actions.cli.target_input import value_at
 
 STANDARD_INPUT: Final = "-"
 _ALLOWED: Final = (
@@ -30,6 +31,56 @@ class ActionsIn(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """An event or a finding, and where it comes from.
+
+    Attributes:
+        origin: The file; with the position in it, if it has several.
+        document: The event or the finding.
+    """
+
+    origin: str
+    document: dict[str, Any]
+
+    @property
+    def is_event(self) -> bool:
+        """Whether it's an event."""
+        return "detail-type" in self.document and isinstance(self.document.get("detail"), dict)
+
+    @property
+    def is_ocsf(self) -> bool:
+        """Whether it's a finding in OCSF."""
+        return "class_uid" in self.document and isinstance(self.document.get("metadata"), dict)
+
+    @property
+    def finding_id(self) -> str:
+        """The ID of the finding."""
+        if not self.is_ocsf:
+            return str(self.document["Id"])
+        uid = value_at("$.finding_info.uid", self.document) or value_at("$.metadata.uid", self.document)
+        return str(uid[0]) if uid else ""
+
+    def place(self, *, account: str | None, region: str | None) -> dict[str, str]:
+        """Return the account and the Region of the finding's events.
+
+        Args:
+            account: The account. Default: the one that the finding is about.
+            region: The Region. Default: the one that the finding is about.
+        """
+        paths = ("$.cloud.account.uid", "$.cloud.region") if self.is_ocsf else ("$.AwsAccountId", "$.Region")
+        own_account, own_region = (value_at(path, self.document) for path in paths)
+        return {
+            "account": account or (str(own_account[0]) if own_account else _DEFAULT_ACCOUNT),
+            "region": region or (str(own_region[0]) if own_region else _DEFAULT_REGION),
+        }
+
+    def imported(self, *, account: str, region: str) -> dict[str, Any]:
+        """Return the event that Security Hub sends when the finding is imported or updated."""
+        event = envelopes.imported_v2 if self.is_ocsf else envelopes.imported
+        return event(self.document, account=account, region=region)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GivenEvent:
     """An event, and where it comes from.
 
@@ -44,72 +95,59 @@ class GivenEvent:
     made_from: str | None = None
 
 
-def read_events(
-    given: str, *, actions_in: ActionsIn, account: str | None = None, region: str | None = None
-) -> Iterator[GivenEvent]:
-    """Read events.
-
-    A finding becomes each event that it can be in: in ASFF, the event for imported findings and one for each
-    custom action; in OCSF, the event for imported findings of the new Security Hub.
+def read_given(path: str) -> Iterator[Given]:
+    """Read events and findings.
 
     Args:
-        given: A file, a folder with JSON files, or `-` for the standard input.
-        actions_in: Returns the custom actions of an account and a Region.
-        account: The account of events made from findings. Default: the one that the finding is about.
-        region: The Region of events made from findings. Default: the one that the finding is about.
+        path: A file, a folder with JSON files, or `-` for the standard input.
 
     Raises:
         CommandError: A file can't be read, or contains something else.
     """
-    for origin, document in _documents(given):
-        for one_origin, one in _unpacked(origin, document):
-            if "detail-type" in one and isinstance(one.get("detail"), dict):
-                yield GivenEvent(origin=one_origin, event=one)
-            else:
-                yield from events_of(one, one_origin, actions_in=actions_in, account=account, region=region)
+    for origin, document in _documents(path):
+        yield from _unpacked(origin, document)
 
 
 def events_of(
-    finding: Mapping[str, Any],
-    origin: str,
-    *,
-    actions_in: ActionsIn,
-    account: str | None = None,
-    region: str | None = None,
+    given: Given, *, actions_in: ActionsIn, account: str | None = None, region: str | None = None
 ) -> Iterator[GivenEvent]:
-    """Return each event that a finding can be in.
+    """Return an event, or each event that a finding can be in.
 
-    Raises:
-        CommandError: It's neither a finding in ASFF nor in OCSF.
+    A finding in ASFF can be in the event for imported findings and in one for each custom action; a finding
+    in OCSF, in the event for imported findings of the new Security Hub.
+
+    Args:
+        given: The event or the finding.
+        actions_in: Returns the custom actions of an account and a Region.
+        account: The account of events made from findings. Default: the one that the finding is about.
+        region: The Region of events made from findings. Default: the one that the finding is about.
     """
-    if "class_uid" in finding and isinstance(finding.get("metadata"), dict):
-        cloud = finding.get("cloud") or {}
-        place = {
-            "account": account or (cloud.get("account") or {}).get("uid") or _DEFAULT_ACCOUNT,
-            "region": region or cloud.get("region") or _DEFAULT_REGION,
-        }
-        uid = str((finding.get("finding_info") or {}).get("uid") or finding["metadata"].get("uid"))
-        yield GivenEvent(origin=origin, event=envelopes.imported_v2(finding, **place), made_from=uid)
+    if given.is_event:
+        yield GivenEvent(origin=given.origin, event=given.document)
         return
-    if "ProductArn" not in finding or "Id" not in finding:
-        names = ", ".join(list(finding)[:5]) or "no fields"
-        raise CommandError(f"{origin} has an object with {names}. Allowed is {_ALLOWED}.")
-    place = {
-        "account": account or finding.get("AwsAccountId") or _DEFAULT_ACCOUNT,
-        "region": region or finding.get("Region") or _DEFAULT_REGION,
-    }
-    identifier = str(finding["Id"])
-    yield GivenEvent(origin=origin, event=envelopes.imported(finding, **place), made_from=identifier)
-    for action in actions_in(**place):
-        event = envelopes.custom_action(
-            [finding], arn=action.arn, name=action.name, description=action.description, **place
-        )
-        yield GivenEvent(origin=origin, event=event, made_from=identifier)
+    place = given.place(account=account, region=region)
+    made = [given.imported(**place)]
+    if not given.is_ocsf:
+        made += [press_of(action, given.document, **place) for action in actions_in(**place)]
+    for event in made:
+        yield GivenEvent(origin=given.origin, event=event, made_from=given.finding_id)
+
+
+def press_of(action: Action, *findings: Mapping[str, Any], account: str, region: str) -> dict[str, Any]:
+    """Return the event for a custom action that was chosen for findings."""
+    return envelopes.custom_action(
+        findings,
+        arn=action.arn,
+        name=action.name,
+        description=action.description,
+        account=account,
+        region=region,
+    )
 
 
 def _documents(given: str) -> Iterator[tuple[str, object]]:
     if given == STANDARD_INPUT:
-        yield "the standard input", _decoded("the standard input", sys.stdin.read())
+        yield "the standard input", _decoded("the standard input", _read(sys.stdin.buffer.read, given))
         return
     path = Path(given)
     if path.is_dir():
@@ -119,25 +157,31 @@ def _documents(given: str) -> Iterator[tuple[str, object]]:
     else:
         files = [path]
     for file in files:
-        try:
-            text = file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            raise CommandError(
-                f"{file} can't be read: {reason}. Specify a file, a folder, or `-` for the standard input."
-            ) from error
-        yield str(file), _decoded(str(file), text)
+        yield str(file), _decoded(str(file), _read(file.read_bytes, str(file)))
+
+
+def _read(read: Callable[[], bytes], origin: str) -> str:
+    try:
+        # Windows PowerShell writes a byte order mark.
+        return read().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise CommandError(
+            f"{origin} can't be read: {reason}. Specify a file, a folder, or `-` for the standard input."
+        ) from error
 
 
 def _decoded(origin: str, text: str) -> object:
     try:
         return json.loads(text)
+    except RecursionError as error:
+        raise CommandError(f"{origin} is nested too deeply. Allowed is {_ALLOWED}.") from error
     except ValueError as error:
         lines = [line for line in text.splitlines() if line.strip()]
         try:
             # As Firehose delivers them to S3.
             return [json.loads(line) for line in lines] if len(lines) > 1 else _fail(origin, error)
-        except ValueError:
+        except (ValueError, RecursionError):
             return _fail(origin, error)
 
 
@@ -145,13 +189,16 @@ def _fail(origin: str, error: Exception) -> object:
     raise CommandError(f"{origin} is not JSON: {error}. Allowed is {_ALLOWED}.") from error
 
 
-def _unpacked(origin: str, document: object) -> Iterator[tuple[str, dict[str, Any]]]:
-    items: Iterable[object] = document if isinstance(document, list) else [document]
+def _unpacked(origin: str, document: object) -> Iterator[Given]:
+    items = document if isinstance(document, list) else [document]
     if isinstance(document, dict) and isinstance(document.get("Findings"), list):
         items = document["Findings"]
-    items = list(items)
     for number, item in enumerate(items, start=1):
         name = origin if len(items) == 1 else f"{origin} [{number}]"
         if not isinstance(item, dict):
             raise CommandError(f"{name} is not a JSON object. Allowed is {_ALLOWED}.")
-        yield name, item
+        given = Given(origin=name, document=item)
+        if not (given.is_event or given.is_ocsf or {"ProductArn", "Id"} <= item.keys()):
+            names = ", ".join(list(item)[:5]) or "no fields"
+            raise CommandError(f"{name} has an object with {names}. Allowed is {_ALLOWED}.")
+        yield given

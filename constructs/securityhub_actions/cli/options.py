@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from securityhub_actions.cli.assembly import App, AssemblyError, read_app
+from securityhub_actions.cli.assembly import App, AssemblyError, app_of, read_templates
 from securityhub_actions.cli.errors import CommandError
 
 _ACCOUNT: Final = re.compile(r"\d{12}")
@@ -48,15 +48,19 @@ class Template:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        try:
+            self._templates = read_templates(path)
+        except AssemblyError as error:
+            raise CommandError(str(error)) from error
+        self._is_fixed = all(one.account and one.region for one in self._templates)
         self._apps: dict[tuple[str | None, str | None], App] = {}
 
     def app(self, *, account: str | None = None, region: str | None = None) -> App:
         """Return the app with its environment-agnostic stacks in an account and a Region."""
-        key = (account, region)
+        key = (None, None) if self._is_fixed else (account, region)
         if key not in self._apps:
             try:
-                self._apps[key] = read_app(self._path, account=account, region=region)
+                self._apps[key] = app_of(self._templates, account=account, region=region)
             except AssemblyError as error:
                 raise CommandError(str(error)) from error
         return self._apps[key]

@@ -40,10 +40,15 @@ class Output:
     def show(self, document: object, *readable: RenderableType) -> None:
         """Print a result: the document as JSON, or else what is readable."""
         if self.as_json:
-            click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+            is_unicode = (getattr(sys.stdout, "encoding", None) or "").lower().startswith("utf")
+            click.echo(json.dumps(document, indent=2, ensure_ascii=not is_unicode))
             return
-        for one in readable:
-            self.console.print(one)
+        if self.console.is_terminal:
+            self.console.print(*readable, sep="\n")
+            return
+        with self.console.capture() as captured:
+            self.console.print(*readable, sep="\n")
+        click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
     def note(self, text: str) -> None:
         """Print a remark that isn't part of the result."""
@@ -52,11 +57,17 @@ class Output:
     @contextmanager
     def waiting(self, text: str) -> Iterator[None]:
         """Show that something goes on, if a person is watching."""
+        if not self.notes.is_terminal:
+            yield
+            return
         with self.notes.status(Text(text)):
             yield
 
     def track(self, items: Iterable[_Item], text: str, *, total: int | None = None) -> Iterator[_Item]:
         """Show the progress over items, if a person is watching."""
+        if not self.notes.is_terminal:
+            yield from items
+            return
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, console=self.notes, transient=True) as progress:
             yield from progress.track(items, total=total, description=text)

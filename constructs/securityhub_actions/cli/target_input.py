@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 _STEP: Final = re.compile(
-    r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+|\*)\]|\[(?P<quote>['\"])(?P<quoted>.+?)(?P=quote)\]"
+    r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d{1,9}|\*)\]|\[(?P<quote>['\"])(?P<quoted>.+?)(?P=quote)\]"
 )
 _STRING_OR_VARIABLE: Final = re.compile(r'"(?:\\.|[^"\\])*"|<[^<>]*>')
 _VARIABLE: Final = re.compile(r"<([^<>]*)>")
@@ -34,7 +34,8 @@ def target_input(
     Returns:
         JSON, or plain text if the input template is plain text.
     """
-    if target.get("InputTransformer"):
+    transformer = target.get("InputTransformer")
+    if isinstance(transformer, Mapping) and transformer:
         variables = {
             "aws.events.rule-name": rule_name,
             "aws.events.rule-arn": rule_arn,
@@ -42,13 +43,13 @@ def target_input(
             "aws.events.event": {key: value for key, value in event.items() if key != "detail"},
             "aws.events.event.json": event,
         }
-        return _transformed(target["InputTransformer"], event, variables)
+        return _transformed(transformer, event, variables)
     if target.get("Input"):
-        return str(target["Input"])
+        return _text(target["Input"])
     if target.get("InputPath"):
-        found = value_at(target["InputPath"], event)
-        return json.dumps(event if found is None else found[0])
-    return json.dumps(event)
+        found = value_at(_text(target["InputPath"]), event)
+        return _json(event if found is None else found[0])
+    return _json(event)
 
 
 def value_at(path: str, event: object) -> tuple[Any] | None:
@@ -96,10 +97,11 @@ def _has(items: list[Any], step: object) -> bool:
 def _transformed(
     transformer: Mapping[str, Any], event: Mapping[str, Any], variables: Mapping[str, Any]
 ) -> str:
-    paths = transformer.get("InputPathsMap") or {}
-    found = {name: value_at(str(path), event) for name, path in paths.items()}
+    paths = transformer.get("InputPathsMap")
+    given = paths.items() if isinstance(paths, Mapping) else ()
+    found = {name: value_at(_text(path), event) for name, path in given}
     values = {**variables, **{name: "" if one is None else one[0] for name, one in found.items()}}
-    template = str(transformer.get("InputTemplate", ""))
+    template = _text(transformer.get("InputTemplate", ""))
     if '"' not in template and "{" not in template:
         # A template without quotes is text, into which strings go as they are.
         return _VARIABLE.sub(lambda match: _in_text(match, values), template)
@@ -110,7 +112,7 @@ def _in_json(match: re.Match[str], values: Mapping[str, Any]) -> str:
     part = match[0]
     if part.startswith('"'):
         return _VARIABLE.sub(lambda inner: _in_text(inner, values), part)
-    return json.dumps(values[part[1:-1]]) if part[1:-1] in values else part
+    return _json(values[part[1:-1]]) if part[1:-1] in values else part
 
 
 def _in_text(match: re.Match[str], values: Mapping[str, Any]) -> str:
@@ -118,4 +120,13 @@ def _in_text(match: re.Match[str], values: Mapping[str, Any]) -> str:
         return match[0]
     value = values[match[1]]
     # EventBridge omits the quotes of an object or a list in the text around it.
-    return value if isinstance(value, str) else json.dumps(value).replace('"', "")
+    return value if isinstance(value, str) else _json(value).replace('"', "")
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else _json(value)
+
+
+def _json(value: object) -> str:
+    # Unknown parts of texts must stay what they are.
+    return json.dumps(value, ensure_ascii=False)

@@ -59,8 +59,10 @@ def _excluded(document: Any) -> str:  # noqa: ANN401 - any JSON value
         values = value if isinstance(value, list) else [value]
         words = {"prefix": "what starts with", "suffix": "what ends with", "wildcard": "what is like"}
         case = " in any case" if operator == "equals-ignore-case" else ""
-        return f"{words.get(operator, '')} {' or '.join(map(value_in_words, values))}{case}".strip()
-    return " or ".join(map(value_in_words, argument if isinstance(argument, list) else [argument]))
+        listed = " or ".join(map(value_in_words, values))
+        return " ".join(filter(None, ("anything but", words.get(operator), f"{listed}{case}")))
+    excluded = argument if isinstance(argument, list) else [argument]
+    return f"anything but {' or '.join(map(value_in_words, excluded))}"
 
 
 _WORDS: Final[Mapping[type[Condition], Callable[[Any], str]]] = {

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -21,6 +22,10 @@ _COMMANDS: Final[Mapping[str, str]] = {
 
 Each is in the module of its name, which is imported only if it's used.
 """
+
+
+class _ClosedPipeError(Exception):
+    """What reads the output ended."""
 
 
 class _Commands(click.Group):
@@ -38,6 +43,13 @@ class _Commands(click.Group):
         command: click.Command = module.command
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - what a command returns
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            # Click would exit with 0 or 1, by its version.
+            raise _ClosedPipeError from error
+
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list({**_COMMANDS, **checkout_commands()}.items()))
@@ -54,8 +66,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
     An error is one line on the standard error, never a traceback.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that can't show a character shows its number.
+            stream.reconfigure(errors="backslashreplace")
     try:
-        code = cli.main(arguments, prog_name="securityhub-actions", standalone_mode=False)
+        code = _main(arguments)
         sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else "", err=True)
@@ -66,11 +82,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _failed(str(error), error.code)
     except (click.Abort, KeyboardInterrupt):
         return _failed("interrupted", ExitCode.INTERRUPTED)
-    except BrokenPipeError:
+    except (_ClosedPipeError, BrokenPipeError):
         # Python would complain about what it can't flush at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.CLOSED_PIPE
     return code if isinstance(code, int) else ExitCode.SUCCESS
+
+
+def _main(arguments: Sequence[str] | None) -> object:
+    try:
+        return cli.main(arguments, prog_name="securityhub-actions", standalone_mode=False)
+    except RecursionError as error:
+        raise CommandError("The input is nested too deeply.") from error
 
 
 def _failed(message: str, code: ExitCode) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,95 +14,129 @@ from rich.text import Text
 
 from securityhub_actions.cli.assembly import shown
 from securityhub_actions.cli.errors import CommandError, ExitCode
-from securityhub_actions.cli.explanation import CompiledRule, Explanation, Received, decoded
-from securityhub_actions.cli.given_events import GivenEvent, read_events
+from securityhub_actions.cli.explanation import Explanation, Received, Verdict, decoded
+from securityhub_actions.cli.given_events import Given, GivenEvent, events_of, read_given
 from securityhub_actions.cli.options import Template, account_option, region_option, template_option
 from securityhub_actions.cli.output import Output, entries, indented, with_output
+from securityhub_actions.cli.rules import Rules
+from securityhub_actions.cli.stored_findings import findings_by_id
+from securityhub_actions.cli.tally import Tally
 
+_NOTHING: Final = "There are no events or findings to explain."
+_STYLES: Final = {
+    Verdict.MATCH: "bold green",
+    Verdict.NO_MATCH: "yellow",
+    Verdict.UNDECIDED: "bold yellow",
+}
 _MOST_IN_FULL: Final = 20
 """So many events are explained one by one; more are counted by rule."""
 
 
 @click.command()
-@click.argument("event")
+@click.argument("event", required=False)
+@click.option("--finding", metavar="ARN|ID", help="A finding of the account instead of EVENT.")
 @template_option
 @account_option
 @region_option
+@click.option("--profile", help="The AWS profile for --finding. Default: that of the environment.")
 @click.option("--rule", help="Only rules whose construct path contains this text.")
 @click.option("--full", is_flag=True, help="Print the event for each target that receives it as it is.")
+@click.option("--summary", is_flag=True, help="Only count the events that each rule matches.")
 @with_output
 def command(
     *,
-    event: str,
+    event: str | None,
+    finding: str | None,
     template: Path,
     account: str | None,
     region: str | None,
+    profile: str | None,
     rule: str | None,
     full: bool,
+    summary: bool,
     output: Output,
 ) -> int:
     """Say for each rule of the app whether it matches EVENT, and why not, or what its targets receive.
 
     EVENT is a file, a folder of JSON files, or `-` for the standard input. It contains events, or findings in
-    ASFF or OCSF; a finding is explained as each event that it can be in.
+    ASFF or OCSF; a finding is explained as each event that it can be in. Of more than 20 events, those that
+    each rule matches are only counted, except with --json.
 
-    The exit code is 0 if a rule matches, and 1 if none does.
+    The exit code is 0 if a rule matches an event, 1 if none does, and 4 if only a deployment determines that.
     """
+    if (event is None) == (finding is None):
+        raise click.UsageError("Specify either EVENT, which is a file, a folder, or `-`, or --finding.")
     source = Template(template)
+    rules = Rules(source, only=rule)
     its_account, its_region = source.only_place()
-    events = read_events(
-        event,
-        actions_in=lambda **place: source.app(**place).actions,
-        account=account or its_account,
-        region=region or its_region,
-    )
-    return explain(events, Rules(source, only=rule), full=full, output=output)
-
-
-class Rules:
-    """The rules of an app, in the account and the Region of an event."""
-
-    def __init__(self, source: Template, *, only: str | None) -> None:
-        self._source = source
-        self._only = only
-        self._compiled: dict[tuple[str, str], list[CompiledRule]] = {}
-        paths = [rule.path for rule in source.app().rules]
-        self.paths = [path for path in paths if only is None or only in path]
-        if not self.paths:
-            listed = ", ".join(paths) or "none"
-            text = "The app has no rules." if only is None else f"No rule has {only!r} in its path."
-            raise CommandError(f"{text} Its rules are: {listed}.")
-
-    def of(self, event: Mapping[str, Any]) -> list[CompiledRule]:
-        """Return the rules, as they are where the event is."""
-        account, region = str(event.get("account", "")), str(event.get("region", ""))
-        if (account, region) not in self._compiled:
-            app = self._source.app(account=account, region=region)
-            self._compiled[account, region] = [
-                CompiledRule(rule) for rule in app.rules if self._only is None or self._only in rule.path
-            ]
-        return self._compiled[account, region]
-
-
-def explain(events: Iterable[GivenEvent], rules: Rules, *, full: bool, output: Output) -> int:
-    """Print explanations of events and return the exit code."""
-    first: list[tuple[GivenEvent, list[Explanation]]] = []
-    matched: Counter[str] = Counter()
-    total = 0
-    for given in output.track(events, "events"):
-        total += 1
-        explanations = [rule.explain(given.event) for rule in rules.of(given.event)]
-        matched.update(one.rule.path for one in explanations if one.matches)
-        if output.as_json or total <= _MOST_IN_FULL:
-            first.append((given, explanations))
-    if not total:
-        raise CommandError("There are no events or findings to explain.")
-    if total <= _MOST_IN_FULL:
-        readable = [line for one in first for line in _readable(*one, full=full)]
+    place = {"account": account or its_account, "region": region or its_region}
+    if finding is None:
+        given = read_given(str(event))
     else:
-        readable = _summary(rules.paths, matched, total)
-    output.show([_document(*one) for one in first], *readable)
-    return ExitCode.SUCCESS if matched else ExitCode.NO
+        with output.waiting("Reading the finding"):
+            given = iter(findings_by_id(finding, profile=profile, region=place["region"]))
+    if summary:
+        return _print_tally(given, rules, place, output=output)
+    if output.as_json:
+        events = (one for each in given for one in events_of(each, actions_in=rules.actions, **place))
+        return _print_explanations(output.track(events, "events"), rules, full=full, output=output)
+    return _print_readable(given, rules, place, full=full, output=output)
+
+
+def _print_readable(
+    given: Iterator[Given], rules: Rules, place: Mapping[str, str | None], *, full: bool, output: Output
+) -> int:
+    first: list[Given] = []
+    events: list[GivenEvent] = []
+    for one in given:
+        first.append(one)
+        events += events_of(one, actions_in=rules.actions, **place)
+        if len(events) > _MOST_IN_FULL:
+            return _print_tally(chain(first, given), rules, place, output=output)
+    return _print_explanations(events, rules, full=full, output=output)
+
+
+def _print_explanations(events: Iterable[GivenEvent], rules: Rules, *, full: bool, output: Output) -> int:
+    explained = [
+        (given, [rule.explain(given.event) for rule in rules.at(**_place(given))]) for given in events
+    ]
+    if not explained:
+        raise CommandError(_NOTHING)
+    readable: list[RenderableType] = []
+    if not output.as_json:
+        readable = [line for one in explained for line in _readable(*one, full=full)]
+    output.show([_document(*one) for one in explained], *readable)
+    return _exit_code({one.verdict for _, explanations in explained for one in explanations})
+
+
+def _print_tally(
+    given: Iterable[Given], rules: Rules, place: Mapping[str, str | None], *, output: Output
+) -> int:
+    tally = Tally(rules, **place)
+    for one in output.track(given, "events and findings"):
+        tally.add(one)
+    if not tally.events:
+        raise CommandError(_NOTHING)
+    document = {
+        "events": tally.events,
+        "rules": [
+            {"rule": path, "matches": tally.matched[path], "undecided": tally.undecided[path]}
+            for path in rules.paths
+        ],
+    }
+    output.show(document, *_summary(rules.paths, tally))
+    counted = {Verdict.MATCH: tally.matched, Verdict.UNDECIDED: tally.undecided}
+    return _exit_code({verdict for verdict, counter in counted.items() if counter})
+
+
+def _exit_code(verdicts: Collection[Verdict]) -> ExitCode:
+    if Verdict.MATCH in verdicts:
+        return ExitCode.SUCCESS
+    return ExitCode.UNDECIDED if Verdict.UNDECIDED in verdicts else ExitCode.NO
+
+
+def _place(given: GivenEvent) -> dict[str, str]:
+    return {name: str(given.event.get(name, "")) for name in ("account", "region")}
 
 
 def _readable(given: GivenEvent, explanations: Sequence[Explanation], *, full: bool) -> list[RenderableType]:
@@ -111,7 +145,8 @@ def _readable(given: GivenEvent, explanations: Sequence[Explanation], *, full: b
     about: list[tuple[str, object]] = [("from", given.origin)]
     if given.made_from:
         about.append(("finding", given.made_from))
-    about += [("resource", resource) for resource in (event.get("resources") or ())[:1]]
+    resources = event.get("resources")
+    about += [("resource", one) for one in (resources[:1] if isinstance(resources, list) else ())]
     lines += [entries(*about), Text("")]
     for one in explanations:
         lines += [*_of_rule(one, full=full), Text("")]
@@ -119,14 +154,18 @@ def _readable(given: GivenEvent, explanations: Sequence[Explanation], *, full: b
 
 
 def _of_rule(explanation: Explanation, *, full: bool) -> list[RenderableType]:
-    verdict, style = ("matches", "bold green") if explanation.matches else ("no match", "yellow")
-    if explanation.reason.startswith("the pattern has"):
-        verdict, style = "undecided", "bold yellow"
     lines: list[RenderableType] = [
-        Text.assemble("  ", (verdict.ljust(10), style), " ", (explanation.rule.path, "bold"))
+        Text.assemble(
+            "  ",
+            (explanation.verdict.value.ljust(10), _STYLES[explanation.verdict]),
+            " ",
+            (explanation.rule.path, "bold"),
+        )
     ]
     if explanation.reason:
         lines.append(entries(("because", explanation.reason), indent=13))
+    if explanation.warning:
+        lines.append(entries(("warning", explanation.warning), indent=13))
     for failure in explanation.failures:
         labeled: list[tuple[str, object]] = [
             ("path", ", ".join(failure.paths)),
@@ -145,7 +184,7 @@ def _of_target(received: Received, *, full: bool) -> list[RenderableType]:
     parameters = {name: one for name, one in target.properties.items() if name.endswith("Parameters")}
     about += [("with", json.dumps(shown({name: value}))) for name, value in parameters.items()]
     what = "the event as it is, " if received.is_event else ""
-    about.append(("receives", f"{what}{len(received.body.encode()):,} bytes"))
+    about.append(("receives", f"{what}{len(received.body.encode(errors='replace')):,} bytes"))
     lines = [entries(*about, indent=13)]
     if full or not received.is_event:
         body = decoded(received.body)
@@ -154,12 +193,15 @@ def _of_target(received: Received, *, full: bool) -> list[RenderableType]:
     return lines
 
 
-def _summary(paths: Sequence[str], matched: Counter[str], total: int) -> list[RenderableType]:
-    width = len(f"{total:,}")
-    lines: list[RenderableType] = [Text(f"{total:,} events, and how many of them each rule matches:")]
+def _summary(paths: Sequence[str], tally: Tally) -> list[RenderableType]:
+    width = len(f"{tally.events:,}")
+    lines: list[RenderableType] = [Text(f"{tally.events:,} events, and how many of them each rule matches:")]
     for path in paths:
-        style = "bold green" if matched[path] else "yellow"
-        lines.append(Text.assemble("  ", (f"{matched[path]:,}".rjust(width), style), f" {path}"))
+        style = "bold green" if tally.matched[path] else "yellow"
+        line = Text.assemble("  ", (f"{tally.matched[path]:,}".rjust(width), style), f" {path}")
+        if tally.undecided[path]:
+            line.append(f" ({tally.undecided[path]:,} undecided)", style="bold yellow")
+        lines.append(line)
     return lines
 
 
@@ -172,8 +214,10 @@ def _document(given: GivenEvent, explanations: Sequence[Explanation]) -> dict[st
             {
                 "rule": one.rule.path,
                 "stack": one.rule.stack,
-                "matches": one.matches,
+                "verdict": one.verdict.value,
+                "matches": one.verdict is Verdict.MATCH,
                 "reason": one.reason or None,
+                "warning": one.warning or None,
                 "failures": [
                     {"paths": list(failure.paths), "seen": failure.seen, "wanted": failure.wanted}
                     for failure in one.failures
