@@ -17,6 +17,7 @@ from securityhub_actions.cli.errors import CommandError, ExitCode
 
 _COMMANDS: Final[Mapping[str, str]] = {
     "explain": "Say which rules match an event, and what their targets receive",
+    "events": "Make events to try an app with",
 }
 """The commands in the order of the help, with their summaries.
 
