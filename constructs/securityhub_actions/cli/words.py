@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from securityhub_actions.patterns import (
@@ -59,10 +59,12 @@ def _excluded(document: Any) -> str:  # noqa: ANN401 - any JSON value
         values = value if isinstance(value, list) else [value]
         words = {"prefix": "what starts with", "suffix": "what ends with", "wildcard": "what is like"}
         case = " in any case" if operator == "equals-ignore-case" else ""
-        listed = " or ".join(map(value_in_words, values))
-        return " ".join(filter(None, ("anything but", words.get(operator), f"{listed}{case}")))
-    excluded = argument if isinstance(argument, list) else [argument]
-    return f"anything but {' or '.join(map(value_in_words, excluded))}"
+        return " ".join(filter(None, ("anything but", words.get(operator), f"{_any_of(values)}{case}")))
+    return f"anything but {_any_of(argument if isinstance(argument, list) else [argument])}"
+
+
+def _any_of(values: Iterable[object]) -> str:
+    return " or ".join(map(value_in_words, values))
 
 
 _WORDS: Final[Mapping[type[Condition], Callable[[Any], str]]] = {

@@ -77,6 +77,12 @@ def identifying_properties(resource_type: str) -> Sequence[str]:
     return (form.name, "EventBusName") if resource_type == _RULE else (form.name,)
 
 
+def name_property_of(resource_type: str) -> str | None:
+    """Return the property with the name of a resource, or None if its type is unknown."""
+    form = _FORMS.get(resource_type)
+    return None if form is None else form.name
+
+
 def identifier_of(
     resource_type: str, properties: Mapping[str, Any], unknown_name: str, environment: Mapping[str, str]
 ) -> str | None:

@@ -173,13 +173,17 @@ class Values:
             if name in _FUNCTIONS:
                 return _FUNCTIONS[name](self, argument)
             if name.startswith("Fn::"):
-                return unknown(name)
+                return self._unknown_function(name, argument)
         resolved = ((key, self._resolve(item)) for key, item in value.items())
         return {key: item for key, item in resolved if item is not _NO_VALUE}
 
     def _section(self, name: str) -> Mapping[str, Any]:
         section: Mapping[str, Any] = self._template.get(name) or {}
         return section
+
+    def _unknown_function(self, name: str, argument: Any) -> str:  # noqa: ANN401
+        """The result of a function that only a deployment can call, which differs with its arguments."""
+        return unknown(f"{name} {_text(shown(self._resolve(argument)))}")
 
     def _ref(self, name: str) -> Any:  # noqa: ANN401
         if name in self._pseudo_parameters:

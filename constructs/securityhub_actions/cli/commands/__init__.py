@@ -18,6 +18,7 @@ from securityhub_actions.cli.errors import CommandError, ExitCode
 _COMMANDS: Final[Mapping[str, str]] = {
     "explain": "Say which rules match an event, and what their targets receive",
     "events": "Make events to try an app with",
+    "review": "Say what a reviewer must know of an app, or of what changed in it",
 }
 """The commands in the order of the help, with their summaries.
 

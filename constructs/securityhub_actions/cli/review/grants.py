@@ -1,0 +1,195 @@
+"""Who may do what on what, according to the policies of an app.
+
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from securityhub_actions.cli.review.resources import Resource
+
+_TRUST: Final = "AssumeRolePolicyDocument"
+_IDENTITY_POLICIES: Final = frozenset({"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"})
+_PRINCIPAL_TYPES: Final = frozenset({"AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group"})
+_PERMISSION: Final = "AWS::Lambda::Permission"
+_NO_CONDITION: Final = "{}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """One action that one principal may take on one resource, or may not.
+
+    Attributes:
+        who: The principal: a reference to a role, an AWS service, an account, or `*`.
+        action: The action; with `not ` before it, every other action.
+        resource: The resource; with `not ` before it, every other resource.
+        condition: The condition, as JSON.
+        allows: Whether it's allowed, not denied.
+        path: The construct path of the policy.
+        stack: The name of the stack.
+    """
+
+    who: str
+    action: str
+    resource: str
+    condition: str
+    allows: bool
+    path: str
+    stack: str
+
+    @property
+    def has_wildcard(self) -> bool:
+        """Whether it covers any resource, any principal, or all actions of a service."""
+        return self.resource == "*" or self.action == "*" or self.action.endswith(":*") or self.who == "*"
+
+    @property
+    def key(self) -> tuple[str, str, str, bool]:
+        """What it's about, without its condition."""
+        return (self.who, self.action, self.resource, self.allows)
+
+    def covers(self, other: Grant) -> bool:
+        """Whether it includes everything of the other grant."""
+        return (
+            self.allows == other.allows
+            and self.condition in {other.condition, _NO_CONDITION}
+            and self.who in {other.who, "*"}
+            and _includes(self.action.lower(), other.action.lower())
+            and _includes(self.resource, other.resource)
+        )
+
+
+def _includes(pattern: str, text: str) -> bool:
+    if pattern == text:
+        return True
+    # Only asterisks and question marks are wildcards in IAM.
+    return not pattern.startswith("not ") and fnmatchcase(text, pattern.replace("[", "[[]"))
+
+
+def grants_of(resources: Iterable[Resource]) -> Iterator[Grant]:
+    """Return the grants in the policies of resources."""
+    for one in resources:
+        if one.type in _IDENTITY_POLICIES:
+            yield from _of_identity_policy(one)
+        elif one.type in _PRINCIPAL_TYPES:
+            yield from _of_principal(one)
+        elif one.type == _PERMISSION:
+            yield _of_permission(one)
+        else:
+            for document in _documents(one.properties):
+                yield from _of_document(document, one)
+
+
+def _of_identity_policy(one: Resource) -> Iterator[Grant]:
+    holders = [
+        holder for name in ("Roles", "Users", "Groups") for holder in one.properties.get(name) or []
+    ] or [_reference(one)]
+    for holder in holders:
+        yield from _of_document(one.properties.get("PolicyDocument"), one, who=str(holder))
+
+
+def _of_principal(one: Resource) -> Iterator[Grant]:
+    me = _reference(one)
+    yield from _of_document(one.properties.get(_TRUST), one, resource=me)
+    for policy in one.properties.get("Policies") or []:
+        yield from _of_document(policy.get("PolicyDocument"), one, who=me)
+    for arn in one.properties.get("ManagedPolicyArns") or []:
+        yield Grant(
+            who=me,
+            action=f"all that {arn} allows",
+            resource="as there",
+            condition=_NO_CONDITION,
+            allows=True,
+            path=one.path,
+            stack=one.stack,
+        )
+
+
+def _reference(one: Resource) -> str:
+    name = one.properties.get("RoleName") if one.type == "AWS::IAM::Role" else None
+    return str(name) if name else f"${{{one.logical_id}}}"
+
+
+def _of_permission(one: Resource) -> Grant:
+    properties = one.properties
+    condition = {
+        name: properties[name]
+        for name in ("SourceArn", "SourceAccount", "PrincipalOrgID", "FunctionUrlAuthType")
+        if name in properties
+    }
+    return Grant(
+        who=str(properties.get("Principal")),
+        action=str(properties.get("Action")),
+        resource=str(properties.get("FunctionName")),
+        condition=json.dumps(condition, sort_keys=True),
+        allows=True,
+        path=one.path,
+        stack=one.stack,
+    )
+
+
+def _documents(value: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - any JSON value
+    """Return the policy documents in properties, of which some are JSON texts."""
+    if isinstance(value, str) and '"Statement"' in value:
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return
+    if isinstance(value, Mapping):
+        if "Statement" in value:
+            yield value
+        else:
+            for item in value.values():
+                yield from _documents(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _documents(item)
+
+
+def _of_document(
+    document: object, one: Resource, *, who: str | None = None, resource: str | None = None
+) -> Iterator[Grant]:
+    statements = document.get("Statement") if isinstance(document, Mapping) else None
+    for statement in _list(statements):
+        if not isinstance(statement, Mapping):
+            continue
+        principals = [who] if who else list(_principals(statement)) or [_reference(one)]
+        for principal in principals:
+            for action in _elements(statement, "Action"):
+                for target in [resource] if resource else _elements(statement, "Resource") or ["itself"]:
+                    yield Grant(
+                        who=principal,
+                        action=action,
+                        resource=f"${{{one.logical_id}}}" if target == "itself" else target,
+                        condition=json.dumps(statement.get("Condition") or {}, sort_keys=True),
+                        allows=statement.get("Effect") != "Deny",
+                        path=one.path,
+                        stack=one.stack,
+                    )
+
+
+def _elements(statement: Mapping[str, Any], name: str) -> list[str]:
+    """Return the values of an element or, with `not ` before them, those of its negation."""
+    if f"Not{name}" in statement:
+        return [f"not {' or '.join(map(str, sorted(_list(statement[f'Not{name}']), key=str)))}"]
+    return [str(one) for one in _list(statement.get(name))]
+
+
+def _principals(statement: Mapping[str, Any]) -> Iterator[str]:
+    negated = "not " if "NotPrincipal" in statement else ""
+    principal = statement.get("NotPrincipal" if negated else "Principal")
+    if isinstance(principal, str):
+        yield f"{negated}{principal}"
+    elif isinstance(principal, Mapping):
+        for kind in principal:
+            yield from (f"{negated}{one}" for one in _list(principal[kind]))
+
+
+def _list(value: object) -> list[Any]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,30 @@
+"""Small questions about JSON values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def mentions(value: object, text: str) -> bool:
+    """Whether a value contains a string."""
+    return text in texts_in(value)
+
+
+def texts_in(value: object) -> Iterator[str]:
+    """Return the strings in a value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from texts_in(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from texts_in(item)
+
+
+def at(value: Any, path: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Return what is at a dotted path of objects, or None."""
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
