@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from securityhub_actions.cli.review.markdown import MARKER
+
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 WORKFLOWS = {path.name: yaml.safe_load(path.read_text()) for path in FILES}
@@ -86,3 +88,18 @@ def test_every_make_command_of_a_workflow_is_in_the_makefile():
     named = {name for path in FILES for name in re.findall(r"run: make ([a-z-]+)", path.read_text())}
     assert named
     assert named <= commands
+
+
+def test_no_workflow_runs_the_code_of_a_fork_with_the_permissions_of_the_repository():
+    assert [name for name, workflow in WORKFLOWS.items() if "pull_request_target" in workflow[True]] == []
+
+
+def test_what_comments_on_a_pull_request_checks_nothing_out():
+    assert jobs_that_may("pull-requests") == ["review.yml:comment"]
+    steps = WORKFLOWS["review.yml"]["jobs"]["comment"]["steps"]
+    assert not any("actions/checkout" in step.get("uses", "") for step in steps)
+
+
+def test_a_workflow_finds_the_comment_that_the_review_begins_with():
+    (_, step) = WORKFLOWS["review.yml"]["jobs"]["comment"]["steps"]
+    assert f'startswith("{MARKER}")' in step["run"]

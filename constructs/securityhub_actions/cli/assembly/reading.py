@@ -99,8 +99,25 @@ class _Reader:
             parameters=parameters,
             exports=lambda name: self._export(name, self._environment(template)),
             nested_output=nested_output,
+            stack_output=self._stack_output,
         )
         return values
+
+    def _stack_output(self, stack: str, region: str, name: str) -> Any:  # noqa: ANN401 - any JSON value
+        """The value of an output of another stack."""
+        key = f"{stack} {region} {name}"
+        if key in self._importing:
+            return None
+        self._importing.add(key)
+        try:
+            for template in self._templates:
+                values = self._values(template, None)
+                output = template.document.get("Outputs", {}).get(name)
+                if template.stack == stack and output and values.environment["region"] == region:
+                    return values.resolve(output["Value"])
+            return None
+        finally:
+            self._importing.remove(key)
 
     def _export(self, name: str, environment: tuple[str | None, str | None]) -> Any:  # noqa: ANN401
         """The value of an export; exports are of one account and Region."""

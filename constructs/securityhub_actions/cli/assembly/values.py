@@ -111,6 +111,7 @@ class Values:
         parameters: The values of parameters, which take precedence over their defaults.
         exports: Returns the value of an export, or None if no template of the app has it.
         nested_output: Returns the value of an output of a nested stack, or None.
+        stack_output: Returns the value of an output of another stack in a Region, or None.
     """
 
     def __init__(
@@ -123,10 +124,12 @@ class Values:
         parameters: Mapping[str, Any] | None = None,
         exports: Callable[[str], Any] = lambda _: None,
         nested_output: Callable[[str, str], Any] = lambda _id, _name: None,
+        stack_output: Callable[[str, str, str], Any] = lambda _stack, _region, _name: None,
     ) -> None:
         self._template = template
         self._exports = exports
         self._nested_output = nested_output
+        self._stack_output = stack_output
         self._resolving: set[str] = set()
         self._pseudo_parameters: dict[str, Any] = {
             "AWS::AccountId": account or unknown("AWS::AccountId"),
@@ -337,6 +340,13 @@ class Values:
         found = self._exports(name) if isinstance(name, str) else None
         return unknown(f"Fn::ImportValue {_text(shown(name))}") if found is None else found
 
+    def _get_stack_output(self, argument: Any) -> Any:  # noqa: ANN401
+        given = self._resolve(argument)
+        stack, name = str(given.get("StackName")), str(given.get("OutputName"))
+        region = given.get("Region") or self._pseudo_parameters["AWS::Region"]
+        found = self._stack_output(stack, str(region), name)
+        return unknown(f"{stack}.{name}") if found is None else found
+
     def _base64(self, argument: Any) -> str:  # noqa: ANN401
         text = _text(self._resolve(argument))
         encoded = base64.b64encode(text.encode(errors="replace")).decode()
@@ -351,6 +361,7 @@ _FUNCTIONS: Final[Mapping[str, Callable[[Values, Any], Any]]] = {
     "Fn::FindInMap": Values._find_in_map,  # noqa: SLF001
     "Fn::GetAtt": Values._get_att,  # noqa: SLF001
     "Fn::If": Values._if,  # noqa: SLF001
+    "Fn::GetStackOutput": Values._get_stack_output,  # noqa: SLF001
     "Fn::ImportValue": Values._import,  # noqa: SLF001
     "Fn::Join": Values._join,  # noqa: SLF001
     "Fn::Select": Values._select,  # noqa: SLF001

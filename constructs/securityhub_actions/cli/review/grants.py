@@ -45,6 +45,8 @@ class Grant:
     @property
     def has_wildcard(self) -> bool:
         """Whether it covers any resource, any principal, or all actions of a service."""
+        if self.action == "kms:*" and self.who.endswith(":root"):
+            return False  # in a key policy, lets the account's own policies decide
         return self.resource == "*" or self.action == "*" or self.action.endswith(":*") or self.who == "*"
 
     @property
@@ -164,12 +166,17 @@ def _of_document(
                     yield Grant(
                         who=principal,
                         action=action,
-                        resource=f"${{{one.logical_id}}}" if target == "itself" else target,
+                        resource=f"${{{one.logical_id}}}" if _is_itself(target, one) else target,
                         condition=json.dumps(statement.get("Condition") or {}, sort_keys=True),
                         allows=statement.get("Effect") != "Deny",
                         path=one.path,
                         stack=one.stack,
                     )
+
+
+def _is_itself(resource: str, one: Resource) -> bool:
+    """Whether a resource policy means what it's attached to. In key policies, an asterisk does."""
+    return resource == "itself" or (resource == "*" and one.type == "AWS::KMS::Key")
 
 
 def _elements(statement: Mapping[str, Any], name: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -13,9 +14,8 @@ from securityhub_actions.cli.review.names import Names
 from securityhub_actions.cli.review.notes import Attention, Note, Topic
 from securityhub_actions.cli.review.pairs import StackPair
 
-_MOST_IN_ESSENCE: Final = 2
+_PRINCIPAL: Final = re.compile(r"^arn:|^\d{12}$")
 _NEGATED: Final = "Not"
-_RuleArns = Mapping[str, str]
 
 
 def permission_notes(pair: StackPair, names: Names) -> Iterator[Note]:
@@ -52,6 +52,8 @@ class _Report:
     def __init__(self, names: Names, known: set[str], pair: StackPair) -> None:
         self._names = names
         self._stack = pair.name
+        stack = pair.after or pair.before
+        self._account = (stack.account if stack else None) or "${AWS::AccountId}"
         self._known = known
         self._paths = {one.after.path for one in pair.pairs if one.after}
         self._new_paths = {one.any.path for one in pair.pairs if one.before is None}
@@ -93,10 +95,13 @@ class _Report:
         is_new = all(one.path in self._new_paths for one in members) or members[0].who not in self._known
         if is_new and not wide and all(_lets_a_service_in(one) for one in members):
             return Attention.LOW
-        outside = any(one.who == "*" or one.who.startswith("arn:") for one in members)
+        outside = any(self._is_outside(one.who) for one in members)
         if wide or not allows or outside or not is_new:
             return Attention.HIGH
         return Attention.MEDIUM
+
+    def _is_outside(self, who: str) -> bool:
+        return who == "*" or bool(_PRINCIPAL.search(who) and self._account not in who)
 
     def of_conditions(self, changed: Iterable[tuple[Grant, Grant]]) -> Iterator[Note]:
         groups: dict[tuple[str, str, str, bool], list[tuple[Grant, Grant]]] = defaultdict(list)
@@ -104,20 +109,13 @@ class _Report:
             groups[old.who, old.condition, new.condition, old.allows].append((old, new))
         for (who, before, after, allows), members in groups.items():
             how, lines = condition_change(json.loads(before), json.loads(after))
-            wider = how if allows else {"widened": "narrowed", "narrowed": "widened"}.get(how, how)
             what = self._lines([replace(new, condition="{}") for _, new in members])
-            title = {
-                "removed": "Condition removed",
-                "added": "Condition added",
-                "narrowed": "Condition narrowed",
-                "widened": "Condition widened",
-            }.get(wider, "Condition changed")
-            harmless = wider in ({"added", "narrowed"} if allows else {"removed", "narrowed"})
-            follows = wider == "widened" and self._only_new_resources(lines)
+            harmless = how in ({"added", "narrowed"} if allows else {"removed", "widened"})
+            follows = how == "widened" and self._are_new_resources(json.loads(before), json.loads(after))
             yield Note(
                 attention=Attention.LOW if harmless or follows else Attention.HIGH,
                 topic=Topic.PERMISSION,
-                title=title,
+                title=f"Condition {'' if allows else 'of a denial '}{how}",
                 subject=self._readable(who),
                 essence=self._readable("; ".join(lines)),
                 details=[*what, *(self._readable(line) for line in lines), f"policy: {members[0][1].path}"],
@@ -125,9 +123,11 @@ class _Report:
                 after=json.loads(after),
             )
 
-    def _only_new_resources(self, lines: Sequence[str]) -> bool:
+    def _are_new_resources(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
         """Whether a condition only lets in what the stack creates itself, such as a new rule."""
-        return all(any(path in self._readable(line) for path in self._new_paths) for line in lines)
+        old, new = _flat(before), _flat(after)
+        come = [value for key in new for value in new[key] if value not in old.get(key, ())]
+        return bool(come) and all(self._readable(value) in self._new_paths for value in come)
 
     def _lines(self, members: Iterable[Grant]) -> list[str]:
         return grants_in_words(members, self._names, stack=self._stack)

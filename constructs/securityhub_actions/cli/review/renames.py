@@ -87,7 +87,7 @@ def _without(resources: Iterable[Resource], ids: Iterable[str]) -> list[Resource
 
 def _same_paths(removed: Iterable[Resource], added: Iterable[Resource]) -> dict[str, str]:
     """Constructs whose path is the same, but not the logical ID."""
-    by_path = {(one.type, one.path): one.logical_id for one in added if one.path != one.logical_id}
+    by_path = {(one.type, one.path): one.logical_id for one in added}
     return {
         one.logical_id: by_path.pop((one.type, one.path))
         for one in removed

@@ -21,7 +21,7 @@ class Resource:
         stack: The name of the stack.
         logical_id: The logical ID.
         type: The CloudFormation type.
-        path: The construct path or, if there is none, the logical ID.
+        path: The construct path or, if there is none, the stack's name and the logical ID.
         properties: The properties with their intrinsic functions resolved, and without hashes of assets.
         deletion_policy: What CloudFormation does with it when it's removed from the stack.
         replace_policy: What CloudFormation does with it when it's replaced.
@@ -48,7 +48,7 @@ def resources_of(stack: Stack) -> list[Resource]:
                 stack=stack.name,
                 logical_id=logical_id,
                 type=definition["Type"],
-                path=_path(definition, logical_id),
+                path=_path(definition, f"{stack.name}/{logical_id}"),
                 properties=settled(shown(properties)),
                 deletion_policy=str(definition.get("DeletionPolicy", "Delete")),
                 replace_policy=str(definition.get("UpdateReplacePolicy", "Delete")),
@@ -57,6 +57,6 @@ def resources_of(stack: Stack) -> list[Resource]:
     return found
 
 
-def _path(definition: Mapping[str, Any], logical_id: str) -> str:
-    path = str((definition.get("Metadata") or {}).get("aws:cdk:path") or logical_id)
+def _path(definition: Mapping[str, Any], default: str) -> str:
+    path = str((definition.get("Metadata") or {}).get("aws:cdk:path") or default)
     return re.sub(r"/(Resource|Default)$", "", path)

@@ -87,18 +87,14 @@ def _compiled(app: App) -> list[CompiledRule]:
 
 
 def _matching(rules: Sequence[CompiledRule], event: dict[str, Any]) -> list[str]:
+    return [short_path(one.rule.path) for one in rules if _matches(one, event)]
+
+
+def _matches(one: CompiledRule, event: dict[str, Any]) -> bool:
     # Events are where the rule is: a stack of another Region has them there.
-    return [
-        short_path(one.rule.path)
-        for one in rules
-        if one.explain(
-            {
-                **event,
-                "account": one.rule.account or event["account"],
-                "region": one.rule.region or event["region"],
-            }
-        ).matches
-    ]
+    place = {"account": one.rule.account, "region": one.rule.region}
+    there = {**event, **{name: value for name, value in place.items() if value}}
+    return not one.elsewhere(there) and one.pattern is not None and one.pattern.matches(there)
 
 
 def samples(apps: Sequence[App], *, account: str, region: str) -> Iterator[Sample]:

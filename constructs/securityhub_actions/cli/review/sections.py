@@ -52,7 +52,7 @@ def sections_of(review: Review) -> list[Section]:
 def _of_difference(review: Review) -> Iterator[Section]:
     by_topic: dict[str, list[Entry]] = defaultdict(list)
     for note in sorted(review.notes, key=lambda one: list(Topic).index(one.topic)):
-        also = [f"also: {', '.join(note.also)}"] if note.also else []
+        also = [f"also: {subject}" for subject in note.also]
         by_topic[note.topic.value].append(Entry(title=note.headline, lines=[*also, *note.details]))
     for topic, entries in by_topic.items():
         yield Section(title=topic, entries=entries)
