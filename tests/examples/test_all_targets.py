@@ -1,14 +1,26 @@
-"""Each class of `securityhub_actions.targets` is in the example, and gets what its rule is for."""
+"""Each class of `securityhub_actions.targets` is in the example, and gets what its rule is for.
+
+The command `explain` agrees: with what is delivered, and with what the embedded AWS, whose matching and whose
+input transformers are of their own, would deliver.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from collections import Counter
+from random import Random
 
 import pytest
+from ministack.services import eventbridge
 
+from emulator.delivery.inputs import target_input
 from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION
+from securityhub_actions.cli.explanation import Verdict, decoded
+from securityhub_actions.cli.options import Template
+from securityhub_actions.cli.rules import Rules
 from tests.emulator.local_server import local_server
+from tests.examples.generated_events import corpus, generated
 from tests.examples.running import EXAMPLES, deploy, outputs, received
 from tests.target_classes import TARGETS
 
@@ -76,13 +88,19 @@ def server():
 
 
 @pytest.fixture(scope="module")
-def deployed(aws, server, tmp_path_factory):
+def assembly(tmp_path_factory):
+    """Where the app is synthesized."""
+    return tmp_path_factory.mktemp("assembly")
+
+
+@pytest.fixture(scope="module")
+def deployed(aws, server, assembly):
     aws.client("secretsmanager").create_secret(Name="all-targets", SecretString=json.dumps(SECRET))
     hosts = (host for host, _ in (*CRITICAL.values(), *HIGH.values()))
     aws.request("POST", "/_emulator/hosts", dict.fromkeys(hosts, server.url))
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "PatchOnFinding", "Value": "yes"}]}]
     aws.client("ec2").run_instances(ImageId="ami-12345678", MinCount=1, MaxCount=1, TagSpecifications=tags)
-    deploy(aws, "all_targets", tmp_path_factory.mktemp("assembly"))
+    deploy(aws, "all_targets", assembly)
     return aws
 
 
@@ -136,3 +154,80 @@ def test_an_imported_finding_is_sent_to_each_service_for_its_severity(
 
     deployed.wait_until(lambda: arrived() >= set(vendors.values()), what="the requests")
     assert arrived() == set(vendors.values())
+
+
+@pytest.fixture(scope="module")
+def explained(deployed, assembly):
+    """A function that returns what the command says the targets receive: by ID of the rule and the target."""
+    source = Template(assembly)
+    rules = Rules(source)
+    found = deployed.client("cloudformation").describe_stack_resources(StackName="AllTargets")
+    names = {
+        one["LogicalResourceId"]: re.split("[:/]", one["PhysicalResourceId"])[-1]
+        for one in found["StackResources"]
+    }
+
+    def with_names(body):
+        return re.sub(r"\$\{(\w+)\}", lambda match: names.get(match[1], match[0]), body)
+
+    def explain(event):
+        place = {"account": DEFAULT_ACCOUNT, "region": DEFAULT_REGION}
+        explanations = [rule.explain(event) for rule in rules.at(**place)]
+        return {
+            (names[one.rule.logical_id], received.target.id): decoded(with_names(received.body))
+            for one in explanations
+            if one.verdict is Verdict.MATCH
+            for received in one.received
+        }
+
+    return explain
+
+
+def sent_like(aws, event):
+    """Let Security Hub send events like one of the corpus; return them."""
+    hub = aws.client("securityhub")
+    action = f"arn:aws:securityhub:{DEFAULT_REGION}:{DEFAULT_ACCOUNT}:action/custom/Everywhere"
+    findings = event["detail"].get("findings")
+    if "insightName" in event["detail"]:
+        grouped = {"Name": event["detail"]["insightName"], "GroupByAttribute": event["detail"]["resultType"]}
+        insight = hub.create_insight(Filters={}, **grouped)["InsightArn"]
+        return aws.press(action, insight_arn=insight)
+    if "class_uid" in findings[0]:
+        hub.enable_security_hub_v2()
+        findings = corpus()["findings_imported"]["detail"]["findings"]
+    # A finding that is there already would be updated, of which there is an event only if it changed.
+    findings = [{**finding, "Id": f"{finding['Id']}-{event['id']}"} for finding in findings]
+    before = {one["id"] for one in aws.events()}
+    assert hub.batch_import_findings(Findings=findings)["FailedFindings"] == []
+    if "actionName" in event["detail"]:
+        return aws.press(action, findings=findings)
+    return [one for one in aws.events() if one["id"] not in before and one["source"] == "aws.securityhub"]
+
+
+@pytest.mark.parametrize("name", corpus())
+def test_the_command_says_what_is_delivered(name, deployed, explained):
+    sent = sent_like(deployed, corpus()[name])
+    assert any(event["detail-type"] == corpus()[name]["detail-type"] for event in sent)
+    for event in sent:
+        delivered = deployed.deliveries(event_id=event["id"])
+        found = {(one.rule_arn.rpartition("/")[2], one.target_id): decoded(one.input) for one in delivered}
+        assert explained(event) == found
+
+
+def test_the_command_says_what_the_embedded_aws_would_deliver(deployed, explained):
+    client = deployed.client("events")
+    rules = {rule["Name"]: rule for rule in client.list_rules()["Rules"] if "AllTargets" in rule["Name"]}
+    targets = {name: client.list_targets_by_rule(Rule=name)["Targets"] for name in rules}
+    matched = Counter()
+    for event in generated(1000, Random(0)):  # noqa: S311 - not secret
+        envelope = {name: value for name, value in event.items() if name != "detail"}
+        view = eventbridge._EventView(envelope, event["detail"])
+        found = {
+            (name, target["Id"]): decoded(target_input(target, event, rule_name=name, rule_arn=rule["Arn"]))
+            for name, rule in rules.items()
+            if eventbridge._matches_pattern_view(rule["EventPattern"], view)
+            for target in targets[name]
+        }
+        assert explained(event) == found
+        matched.update(name for name, _ in found)
+    assert matched.keys() == rules.keys()
