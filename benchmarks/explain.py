@@ -29,7 +29,7 @@ _ARN: Final = "arn:aws:securityhub:eu-west-1:111122223333:action/custom"
 
 
 def _template() -> dict[str, Any]:
-    """An app as `cdk synth` writes it: actions with their rules and queues, and rules for imported findings."""
+    """An app as `cdk synth` writes it: actions with rules and queues, and rules for imported findings."""
     resources: dict[str, Any] = {}
     for at in range(_ACTIONS):
         properties = {"Id": f"Action{at}", "Name": f"Action {at}", "Description": "An action"}
