@@ -81,7 +81,7 @@ def partition_of(region: str | None) -> str:
     return next(partition for prefix, partition, _ in _PARTITIONS if region.startswith(prefix))
 
 
-def _domain_of(region: str | None) -> str:
+def domain_of(region: str | None) -> str:
     """Return the domain of a Region's endpoints."""
     if region is None or not is_known(region):
         return unknown("AWS::URLSuffix")
@@ -137,7 +137,7 @@ class Values:
             "AWS::Partition": partition_of(region),
             "AWS::StackName": stack or unknown("AWS::StackName"),
             "AWS::NoValue": _NO_VALUE,
-            "AWS::URLSuffix": _domain_of(region),
+            "AWS::URLSuffix": domain_of(region),
         }
         self._parameters = parameters or {}
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from securityhub_actions.cli import envelopes
 from securityhub_actions.cli.assembly import App
-from securityhub_actions.cli.explanation import CompiledRule
+from securityhub_actions.cli.explanation import CompiledRule, Verdict
 from securityhub_actions.cli.review.names import short_path
-from securityhub_actions.patterns import InvalidPatternError
 
 _ACCOUNT: Final = "111122223333"
 _REGION: Final = "us-east-1"
@@ -62,8 +60,8 @@ def outcomes(
         region: The Region of the events, which is that of all stacks, or None.
     """
     place = {"account": account or _ACCOUNT, "region": region or _REGION}
-    old = _compiled(before) if before else []
-    new = _compiled(after)
+    old = [CompiledRule(rule) for rule in before.rules] if before else []
+    new = [CompiledRule(rule) for rule in after.rules]
     found = []
     for sample in samples([before, after] if before else [after], **place):
         outcome = SampleOutcome(
@@ -74,18 +72,6 @@ def outcomes(
     return found
 
 
-def _compiled(app: App) -> list[CompiledRule]:
-    rules = []
-    for rule in app.rules:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                rules.append(CompiledRule(rule))
-            except InvalidPatternError:
-                continue  # it has a note
-    return rules
-
-
 def _matching(rules: Sequence[CompiledRule], event: dict[str, Any]) -> list[str]:
     return [short_path(one.rule.path) for one in rules if _matches(one, event)]
 
@@ -94,7 +80,7 @@ def _matches(one: CompiledRule, event: dict[str, Any]) -> bool:
     # Events are where the rule is: a stack of another Region has them there.
     place = {"account": one.rule.account, "region": one.rule.region}
     there = {**event, **{name: value for name, value in place.items() if value}}
-    return not one.elsewhere(there) and one.pattern is not None and one.pattern.matches(there)
+    return one.verdict(there) is Verdict.MATCH
 
 
 def samples(apps: Sequence[App], *, account: str, region: str) -> Iterator[Sample]:
