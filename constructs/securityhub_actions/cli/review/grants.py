@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from securityhub_actions.cli.review.resources import Resource
+from securityhub_actions.cli.review.texts import items_of, mappings_of
 
 _TRUST: Final = "AssumeRolePolicyDocument"
 _IDENTITY_POLICIES: Final = frozenset({"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"})
@@ -88,7 +89,7 @@ def grants_of(resources: Iterable[Resource]) -> Iterator[Grant]:
 
 def _of_identity_policy(one: Resource) -> Iterator[Grant]:
     holders = [
-        holder for name in ("Roles", "Users", "Groups") for holder in one.properties.get(name) or []
+        holder for name in ("Roles", "Users", "Groups") for holder in items_of(one.properties.get(name))
     ] or [_reference(one)]
     for holder in holders:
         yield from _of_document(one.properties.get("PolicyDocument"), one, who=str(holder))
@@ -97,9 +98,9 @@ def _of_identity_policy(one: Resource) -> Iterator[Grant]:
 def _of_principal(one: Resource) -> Iterator[Grant]:
     me = _reference(one)
     yield from _of_document(one.properties.get(_TRUST), one, resource=me)
-    for policy in one.properties.get("Policies") or []:
+    for policy in mappings_of(one.properties.get("Policies")):
         yield from _of_document(policy.get("PolicyDocument"), one, who=me)
-    for arn in one.properties.get("ManagedPolicyArns") or []:
+    for arn in items_of(one.properties.get("ManagedPolicyArns")):
         yield Grant(
             who=me,
             action=f"all that {arn} allows",
@@ -156,7 +157,7 @@ def _of_document(
     document: object, one: Resource, *, who: str | None = None, resource: str | None = None
 ) -> Iterator[Grant]:
     statements = document.get("Statement") if isinstance(document, Mapping) else None
-    for statement in _list(statements):
+    for statement in items_of(statements):
         if not isinstance(statement, Mapping):
             continue
         principals = [who] if who else list(_principals(statement)) or [_reference(one)]
@@ -182,8 +183,8 @@ def _is_itself(resource: str, one: Resource) -> bool:
 def _elements(statement: Mapping[str, Any], name: str) -> list[str]:
     """Return the values of an element or, with `not ` before them, those of its negation."""
     if f"Not{name}" in statement:
-        return [f"not {' or '.join(map(str, sorted(_list(statement[f'Not{name}']), key=str)))}"]
-    return [str(one) for one in _list(statement.get(name))]
+        return [f"not {' or '.join(map(str, sorted(items_of(statement[f'Not{name}']), key=str)))}"]
+    return [str(one) for one in items_of(statement.get(name))]
 
 
 def _principals(statement: Mapping[str, Any]) -> Iterator[str]:
@@ -193,10 +194,4 @@ def _principals(statement: Mapping[str, Any]) -> Iterator[str]:
         yield f"{negated}{principal}"
     elif isinstance(principal, Mapping):
         for kind in principal:
-            yield from (f"{negated}{one}" for one in _list(principal[kind]))
-
-
-def _list(value: object) -> list[Any]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
+            yield from (f"{negated}{one}" for one in items_of(principal[kind]))

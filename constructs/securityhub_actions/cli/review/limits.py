@@ -23,6 +23,7 @@ from securityhub_actions.cli.review.filter_words import parsed
 from securityhub_actions.cli.review.names import short_path
 from securityhub_actions.cli.review.notes import Attention, Note, Topic
 from securityhub_actions.cli.review.resources import Resource, resources_of
+from securityhub_actions.cli.review.texts import at, items_of, mappings_of
 from securityhub_actions.patterns import MOST_CHARACTERS, AnythingBut, Condition, Wildcard
 
 _SMALL_REGIONS: Final = frozenset({"af-south-1", "eu-south-1"})
@@ -143,8 +144,7 @@ def _queue_statements(resources: Sequence[Resource]) -> dict[str, int]:
     found = {}
     for one in resources:
         if one.type == "AWS::SQS::QueuePolicy":
-            statements = (one.properties.get("PolicyDocument") or {}).get("Statement") or []
-            found[one.path] = len(statements) if isinstance(statements, list) else 1
+            found[one.path] = len(items_of(at(one.properties, "PolicyDocument.Statement")))
     return found
 
 
@@ -152,11 +152,11 @@ def _inline_policies(resources: Sequence[Resource]) -> dict[str, int]:
     sizes: Counter[str] = Counter()
     for one in resources:
         if one.type == "AWS::IAM::Policy":
-            for role in one.properties.get("Roles") or []:
+            for role in items_of(one.properties.get("Roles")):
                 sizes[str(role)] += len(_compact(one.properties.get("PolicyDocument")))
         elif one.type == "AWS::IAM::Role":
             role = str(one.properties.get("RoleName") or f"${{{one.logical_id}}}")
-            for policy in one.properties.get("Policies") or []:
+            for policy in mappings_of(one.properties.get("Policies")):
                 sizes[role] += len(_compact(policy.get("PolicyDocument")))
     return dict(sizes)
 

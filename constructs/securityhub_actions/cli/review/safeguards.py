@@ -11,7 +11,7 @@ from typing import Any, Final
 from securityhub_actions.cli.review.notes import Attention, Note, Topic
 from securityhub_actions.cli.review.pairs import Pair
 from securityhub_actions.cli.review.replacement import word_for
-from securityhub_actions.cli.review.texts import at
+from securityhub_actions.cli.review.texts import at, mappings_of
 
 _DAY: Final = 86_400
 
@@ -142,10 +142,9 @@ def safeguard_notes(pair: Pair) -> Iterator[tuple[str, Note]]:
 
 def _expiration(lifecycle: object) -> float | None:
     """Return after how many days the first objects expire."""
-    rules = lifecycle.get("Rules") if isinstance(lifecycle, Mapping) else None
     days = [
         float(rule["ExpirationInDays"])
-        for rule in rules or []
+        for rule in mappings_of(at(lifecycle, "Rules"))
         if rule.get("Status") == "Enabled" and str(rule.get("ExpirationInDays", "")).isdigit()
     ]
     return min(days, default=None)

@@ -23,6 +23,18 @@ def texts_in(value: object) -> Iterator[str]:
             yield from texts_in(item)
 
 
+def items_of(value: object) -> list[Any]:
+    """Return the items of a list, or a single value as the only item."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def mappings_of(value: object) -> list[Mapping[str, Any]]:
+    """Return the objects of a list; a template can have a function instead, which has no items yet."""
+    return [item for item in items_of(value) if isinstance(item, Mapping)]
+
+
 def at(value: Any, path: str) -> Any:  # noqa: ANN401 - any JSON value
     """Return what is at a dotted path of objects, or None."""
     for name in path.split("."):
