@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import random
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from securityhub_actions.cli import envelopes
 from securityhub_actions.cli.assembly import App
+from securityhub_actions.cli.assembly.values import partition_of
 from securityhub_actions.cli.explanation import CompiledRule, Verdict
 from securityhub_actions.cli.review.names import short_path
+from securityhub_actions.cli.sample_findings import SEVERITIES, WORKFLOW_STATUSES, Sample, in_asff, in_ocsf
 
 _ACCOUNT: Final = "111122223333"
 _REGION: Final = "us-east-1"
+_NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class SampleEvent:
     """An event.
 
     Attributes:
@@ -60,8 +65,8 @@ def outcomes(
         region: The Region of the events, which is that of all stacks, or None.
     """
     place = {"account": account or _ACCOUNT, "region": region or _REGION}
-    old = [CompiledRule(rule) for rule in before.rules] if before else []
-    new = [CompiledRule(rule) for rule in after.rules]
+    old = _compiled(before) if before else []
+    new = _compiled(after)
     found = []
     for sample in samples([before, after] if before else [after], **place):
         outcome = SampleOutcome(
@@ -70,6 +75,10 @@ def outcomes(
         if outcome.before or outcome.after:
             found.append(outcome)
     return found
+
+
+def _compiled(app: App) -> list[CompiledRule]:
+    return [CompiledRule(rule) for rule in app.rules]
 
 
 def _matching(rules: Sequence[CompiledRule], event: dict[str, Any]) -> list[str]:
@@ -83,79 +92,70 @@ def _matches(one: CompiledRule, event: dict[str, Any]) -> bool:
     return one.verdict(there) is Verdict.MATCH
 
 
-def samples(apps: Sequence[App], *, account: str, region: str) -> Iterator[Sample]:
+def samples(apps: Sequence[App], *, account: str, region: str) -> Iterator[SampleEvent]:
     """Return findings of each severity, workflow status, and product, and a press of each action."""
     place = {"account": account, "region": region}
     for name, finding in _findings(**place):
-        yield Sample(name=f"imported: {name}", event=envelopes.imported(finding, **place))
+        yield SampleEvent(name=f"imported: {name}", event=envelopes.imported(finding, **place))
+    for severity in ("CRITICAL", "HIGH", "MEDIUM"):
+        finding = in_ocsf(_sample(severity, **place), random.Random(0))  # noqa: S311 - IDs of samples
+        event = envelopes.imported_v2(finding, **place)
+        yield SampleEvent(name=f"imported (OCSF): {severity} control, failed", event=event)
     ((_, pressed), *_) = _findings(**place)
     arns = {action.arn: action for app in apps for action in app.actions}
     for arn, action in arns.items():
         event = envelopes.custom_action(
             [pressed], arn=arn, name=action.name, description=action.description, **place
         )
-        yield Sample(name=f"press: {action.id}", event=event)
+        yield SampleEvent(name=f"press: {action.id}", event=event)
 
 
 def _findings(*, account: str, region: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for severity in ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL"):
-        yield f"{severity} control, failed", _finding({}, severity, account, region)
-    passed = {
-        "Compliance": {"Status": "PASSED", "SecurityControlId": "S3.8"},
-        "Workflow": {"Status": "RESOLVED"},
-    }
-    yield "control, passed", _finding(passed, "INFORMATIONAL", account, region)
-    for status in ("NOTIFIED", "RESOLVED", "SUPPRESSED"):
-        yield f"HIGH control, {status}", _finding({"Workflow": {"Status": status}}, "HIGH", account, region)
-    yield "HIGH control, archived", _finding({"RecordState": "ARCHIVED"}, "HIGH", account, region)
-    for product, kind in (
-        ("GuardDuty", "TTPs/Command and Control/Backdoor:EC2-C&CActivity.B"),
-        ("Inspector", "Software and Configuration Checks/Vulnerabilities/CVE"),
-        ("Macie", "Sensitive Data Identifications/Personal Information"),
-    ):
-        own = _product(product, kind, region, owner="aws", account="")
-        yield f"HIGH of {product}", _finding(own, "HIGH", account, region)
-    third = _product("Scanner", "Software and Configuration Checks", region, owner="example", account="")
-    yield "HIGH of another vendor", _finding(third, "HIGH", account, region)
+    place = {"account": account, "region": region}
+    for severity in reversed(SEVERITIES):
+        yield f"{severity} control, failed", _finding(_sample(severity, **place))
+    passed = _sample("INFORMATIONAL", workflow="RESOLVED", compliance="PASSED", **place)
+    yield "control, passed", _finding(passed)
+    for workflow in WORKFLOW_STATUSES:
+        if workflow != "NEW":
+            yield f"HIGH control, {workflow}", _finding(_sample("HIGH", workflow=workflow, **place))
+    yield "HIGH control, archived", {**_finding(_sample("HIGH", **place)), "RecordState": "ARCHIVED"}
+    for control in ("EC2.19", "IAM.3"):
+        yield f"HIGH control {control}, failed", _finding(_sample("HIGH", control=control, **place))
+    for product, owner in (("GuardDuty", "aws"), ("Inspector", "aws"), ("Scanner", "example")):
+        finding = _finding(_sample("HIGH", **place))
+        del finding["Compliance"]
+        yield f"HIGH of {product}", {**finding, **_product(product, owner, region)}
 
 
-def _product(name: str, kind: str, region: str, *, owner: str, account: str) -> dict[str, Any]:
+def _product(name: str, owner: str, region: str) -> dict[str, Any]:
     return {
-        "ProductArn": f"arn:aws:securityhub:{region}:{account}:product/{owner}/{name.lower()}",
+        "ProductArn": f"arn:{partition_of(region)}:securityhub:{region}::product/{owner}/{name.lower()}",
         "ProductName": name,
         "GeneratorId": name.lower(),
-        "Types": [kind],
-        "Compliance": None,
+        "Types": ["Software and Configuration Checks"],
     }
 
 
-def _finding(changes: Mapping[str, Any], severity: str, account: str, region: str) -> dict[str, Any]:
-    """Return a finding in ASFF.
+def _sample(
+    severity: str,
+    *,
+    account: str,
+    region: str,
+    control: str = "S3.8",
+    workflow: str = "NEW",
+    compliance: str = "FAILED",
+) -> Sample:
+    return Sample(
+        severity=severity,
+        control=control,
+        account=account,
+        region=region,
+        workflow=workflow,
+        compliance=compliance,
+        now=_NOW,
+    )
 
-    Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings-format-syntax.html
-    """
-    finding = {
-        "SchemaVersion": "2018-10-08",
-        "Id": f"arn:aws:securityhub:{region}:{account}:security-control/S3.8/finding/sample",
-        "ProductArn": f"arn:aws:securityhub:{region}::product/aws/securityhub",
-        "ProductName": "Security Hub",
-        "CompanyName": "AWS",
-        "Region": region,
-        "GeneratorId": "security-control/S3.8",
-        "AwsAccountId": account,
-        "Types": ["Software and Configuration Checks/Industry and Regulatory Standards"],
-        "Severity": {"Label": severity},
-        "Title": "S3 general purpose buckets should block public access",
-        "Compliance": {
-            "Status": "FAILED",
-            "SecurityControlId": "S3.8",
-            "AssociatedStandards": [
-                {"StandardsId": "standards/aws-foundational-security-best-practices/v/1.0.0"}
-            ],
-        },
-        "Workflow": {"Status": "NEW"},
-        "RecordState": "ACTIVE",
-        "Resources": [{"Type": "AwsS3Bucket", "Id": "arn:aws:s3:::amzn-s3-demo-bucket", "Region": region}],
-        **changes,
-    }
-    return {name: value for name, value in finding.items() if value is not None}
+
+def _finding(sample: Sample) -> dict[str, Any]:
+    return in_asff(sample, random.Random(0))  # noqa: S311 - IDs of samples, the same in each review
