@@ -8,7 +8,7 @@ from itertools import zip_longest
 
 from securityhub_actions.cli.assembly import App, Rule, Stack, shown
 from securityhub_actions.cli.assembly.attributes import arn_of, attribute_of, identifier_of, name_property_of
-from securityhub_actions.cli.assembly.values import domain_of, partition_of
+from securityhub_actions.cli.assembly.values import Values
 from securityhub_actions.cli.review.renames import Renames
 from securityhub_actions.cli.review.resources import Resource, resources_of
 
@@ -121,12 +121,8 @@ def _new_addresses(
 
 
 def _addresses(resource: Resource, stack: Stack) -> list[str]:
-    place = {
-        "account": stack.account or "${AWS::AccountId}",
-        "region": stack.region or "${AWS::Region}",
-        "partition": shown(partition_of(stack.region)),
-        "suffix": shown(domain_of(stack.region)),
-    }
+    values = Values(stack.template, stack=stack.name, account=stack.account, region=stack.region)
+    place = shown(values.environment)
     given = (resource.type, resource.properties, f"${{{resource.logical_id}}}", place)
     name = attribute_of("QueueName", *given) if resource.type == "AWS::SQS::Queue" else None
     return [str(one) for one in (arn_of(*given), identifier_of(*given), name)]
