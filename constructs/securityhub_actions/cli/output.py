@@ -6,7 +6,7 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -61,7 +61,9 @@ class Output:
         with self.notes.status(Text(text)):
             yield
 
-    def track(self, items: Iterable[_Item], text: str, *, total: int | None = None) -> Iterator[_Item]:
+    def track(
+        self, items: Iterable[_Item], text: str, *, total: int | None = None
+    ) -> Generator[_Item, None, None]:
         """Show the progress over items, if a person is watching."""
         if not self.notes.is_terminal:
             yield from items

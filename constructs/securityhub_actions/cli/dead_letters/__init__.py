@@ -1,0 +1,1 @@
+"""Reads the dead-letter queues of stacks, and sends their messages to where they were going."""
