@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from securityhub_actions.filters import FindingFilter, OcsfFindingFilter
     from securityhub_actions.imported_findings_rule import ImportedFindingsRule, ImportedFindingsV2Rule
     from securityhub_actions.logged_function import LoggedFunction
+    from securityhub_actions.press_bus import PressBus
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
@@ -42,6 +43,7 @@ else:
             "ImportedFindingsRule": "imported_findings_rule",
             "ImportedFindingsV2Rule": "imported_findings_rule",
             "LoggedFunction": "logged_function",
+            "PressBus": "press_bus",
         },
     )
 
@@ -62,6 +64,7 @@ __all__ = [
     "LoggedFunction",
     "NativeActionTarget",
     "OcsfFindingFilter",
+    "PressBus",
     "__version__",
     "targets",
 ]

@@ -12,7 +12,9 @@ from securityhub_actions.action_target_providers import ActionTargetProvider
 from securityhub_actions.arguments import checked
 from securityhub_actions.custom_action import CustomAction, ICustomAction
 from securityhub_actions.delivery import Delivery
+from securityhub_actions.press_bus import PRESS_SOURCE, PressBus
 from securityhub_actions.security_hub_rule import SecurityHubRule
+from securityhub_actions.targets.event_bus import EventBus
 
 
 class CustomActionEvent(StrEnum):
@@ -65,6 +67,7 @@ class CustomActionRule(SecurityHubRule):
         events: Sequence[CustomActionEvent] = tuple(CustomActionEvent),
         delivery: Delivery | None = None,
         enabled: bool = True,
+        press_bus: PressBus | None = None,
     ) -> None:
         """Create a rule that sends the events of a custom action to targets.
 
@@ -84,6 +87,9 @@ class CustomActionRule(SecurityHubRule):
             delivery: The retry policy and dead-letter queue for targets that don't define their own.
                 Default: 185 retries within 24 hours, then the stack's dead-letter queue.
             enabled: Whether the rule is enabled. Default: True.
+            press_bus: A bus on which its principals can use the action without the console, with any finding.
+                A second rule on it has the same targets. They receive the same event, but with the source
+                `securityhub-actions.press`. Default: the action can be used only in Security Hub.
 
         Raises:
             ValueError: Both `action` and settings for a new action are given, or neither is; `events` is
@@ -111,12 +117,42 @@ class CustomActionRule(SecurityHubRule):
             adopt_existing=adopt_existing,
             removal_policy=removal_policy,
         )
+        pattern = {"detail-type": sorted(set(events)), "resources": [self.action.action_arn]}
+        self._press_bus = press_bus
+        if press_bus is not None:
+            self._new_rule(
+                "PressRule",
+                PRESS_SOURCE,
+                pattern,
+                description=f"Presses of the custom action {self.action.action_id} without the console",
+                enabled=enabled,
+                event_bus=press_bus.event_bus,
+            )
         self._listen(
-            {"detail-type": sorted(set(events)), "resources": [self.action.action_arn]},
+            pattern,
             description=description or f"Events of the custom action {self.action.action_id}",
             targets=targets,
             enabled=enabled,
         )
+
+    @checked
+    def add_target(self, target: aws_events.IRuleTarget) -> None:
+        """Add a target to the rule, and to the rule on the press bus if there is one.
+
+        Args:
+            target: A target from `securityhub_actions.targets`, or any other `aws_events.IRuleTarget`.
+
+        Raises:
+            ValueError: The rule already has 5 targets, or has this one; or the target is an event bus, and
+                the rule has a press bus.
+        """
+        if self._press_bus is not None and isinstance(target, EventBus):
+            raise ValueError(
+                f"{self.node.path} has press_bus=... and an event bus as a target. Rules there match the "
+                f"source aws.securityhub, and presses have {PRESS_SOURCE}. Omit press_bus, or use the "
+                "targets of those rules."
+            )
+        super().add_target(target)
 
     def _create_action(
         self,

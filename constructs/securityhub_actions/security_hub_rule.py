@@ -35,6 +35,7 @@ class SecurityHubRule(Construct):
         super().__init__(scope, construct_id)
         self._delivery = delivery or Delivery()
         self._targets: list[aws_events.IRuleTarget] = []
+        self._rules: list[aws_events.Rule] = []
 
     def _listen(
         self,
@@ -52,18 +53,7 @@ class SecurityHubRule(Construct):
             targets: The targets that receive matching events.
             enabled: Whether the rule is enabled.
         """
-        rule = aws_events.Rule(
-            self,
-            "Rule",
-            description=description,
-            enabled=enabled,
-            event_pattern=aws_events.EventPattern(
-                source=[EVENT_SOURCE],
-                detail_type=pattern["detail-type"],
-                resources=pattern.get("resources"),
-                detail=pattern.get("detail"),
-            ),
-        )
+        rule = self._new_rule("Rule", EVENT_SOURCE, pattern, description=description, enabled=enabled)
         self.rule = rule
         self.node.add_validation(
             Validation(lambda: event_pattern_errors(self, {"source": [EVENT_SOURCE], **pattern}))
@@ -73,6 +63,33 @@ class SecurityHubRule(Construct):
         self.node.add_validation(Validation(self._duplicate_target_errors))
         for target in targets:
             self.add_target(target)
+        return rule
+
+    def _new_rule(
+        self,
+        construct_id: str,
+        source: str,
+        pattern: Mapping[str, Any],
+        *,
+        description: str | None,
+        enabled: bool,
+        event_bus: aws_events.IEventBus | None = None,
+    ) -> aws_events.Rule:
+        """Create an EventBridge rule that gets all targets which are added from now on."""
+        rule = aws_events.Rule(
+            self,
+            construct_id,
+            description=description,
+            enabled=enabled,
+            event_bus=event_bus,
+            event_pattern=aws_events.EventPattern(
+                source=[source],
+                detail_type=pattern["detail-type"],
+                resources=pattern.get("resources"),
+                detail=pattern.get("detail"),
+            ),
+        )
+        self._rules.append(rule)
         return rule
 
     @checked
@@ -92,7 +109,8 @@ class SecurityHubRule(Construct):
             )
         check_target_count(self.node.path, len(self._targets) + 1)
         self._targets.append(target)
-        self.rule.add_target(DeliveredTarget(target, self._delivery))
+        for rule in self._rules:
+            rule.add_target(DeliveredTarget(target, self._delivery))
 
     def _duplicate_target_errors(self) -> list[str]:
         resource = self.rule.node.default_child

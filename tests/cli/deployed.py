@@ -100,6 +100,6 @@ def enable_security_hub(aws):
 def findings_of(control, number, **changes):
     """So many new findings of a control, each with a title of its own."""
     return [
-        control_finding(control, f"{control}-{next(_numbers)}", Title=f"Finding {index}", **changes)
+        control_finding(control, f"{control}-{next(_numbers)}", **{"Title": f"Finding {index}", **changes})
         for index in range(number)
     ]

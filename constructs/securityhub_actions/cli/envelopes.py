@@ -17,6 +17,8 @@ IMPORTED_V2: Final = "Findings Imported V2"
 CUSTOM_ACTION: Final = "Security Hub Findings - Custom Action"
 INSIGHT_RESULTS: Final = "Security Hub Insight Results"
 SOURCE: Final = "aws.securityhub"
+PRESS_SOURCE: Final = "securityhub-actions.press"
+"""The source of what this command sends to a press bus, which must not start with `aws.`."""
 
 Document = Mapping[str, Any]
 

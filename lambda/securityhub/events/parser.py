@@ -38,6 +38,10 @@ from securityhub.events.model import (
 SecurityHubEvent = CustomActionEvent | InsightResultsEvent | ImportedFindingsEvent | ImportedFindingsV2Event
 
 _SOURCE: Final = "aws.securityhub"
+# What `securityhub-actions press` sends to a bus whose policy says who may: EventBridge accepts sources that
+# start with `aws.` only from AWS services. Only a rule on such a bus matches it. The findings in it are what
+# that principal sent, and no more trustworthy than those that any account can import.
+_PRESS_SOURCE: Final = "securityhub-actions.press"
 # It doesn't match `global` and `aws-global`, which resources without a Region have.
 _REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]+")
 _ACTION_ARN: Final = re.compile(r"arn:[^:\s]+:securityhub:[^:\s]+:[0-9]{12}:action/custom/\S+")
@@ -65,12 +69,13 @@ def parse_event(event: object) -> SecurityHubEvent:
     """
     envelope = as_object(event, "$")
     source = required_text(envelope, "source", "$")
-    if source != _SOURCE:
-        raise MalformedEventError(path="$.source", given=source, allowed=f"'{_SOURCE}'")
+    builders = {_SOURCE: _BUILDERS, _PRESS_SOURCE: _BUILDERS_OF_PRESSES}.get(source)
+    if builders is None:
+        raise MalformedEventError(path="$.source", given=source, allowed=f"'{_SOURCE}' or '{_PRESS_SOURCE}'")
     detail_type = required_text(envelope, "detail-type", "$")
-    build = _BUILDERS.get(detail_type)
+    build = builders.get(detail_type)
     if build is None:
-        allowed = "one of " + ", ".join(f"'{known}'" for known in _BUILDERS)
+        allowed = "one of " + ", ".join(f"'{known}'" for known in builders)
         raise MalformedEventError(path="$.detail-type", given=detail_type, allowed=allowed)
     return build(_parse_envelope(envelope), required_object(envelope, "detail", "$"))
 
@@ -156,6 +161,10 @@ _BUILDERS: Mapping[str, Callable[[_Envelope, Mapping[str, object]], SecurityHubE
     "Security Hub Insight Results": _parse_insight_results,
     "Security Hub Findings - Imported": _parse_imported,
     "Findings Imported V2": _parse_imported_v2,
+}
+_BUILDERS_OF_PRESSES: Final = {
+    detail_type: _BUILDERS[detail_type]
+    for detail_type in ("Security Hub Findings - Custom Action", "Security Hub Insight Results")
 }
 
 

@@ -19,6 +19,7 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "explain": "Say which rules match an event, and what their targets receive",
     "events": "Make events to try an app with",
     "review": "Say what a reviewer must know of an app, or of what changed in it",
+    "press": "Choose a custom action for findings, as in the console",
     "dead-letters": "Look at what could not be delivered or handled, and send it again",
 }
 """The commands in the order of the help, with their summaries.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -66,6 +66,19 @@ def dead_letter_queues(aws: Aws, stacks: tuple[str, ...]) -> list[DeadLetterQueu
     return [_described(aws, arn, tuple(senders[arn]), functions.get(arn, [])) for arn in queues]
 
 
+def queues_behind(aws: Aws, targets: Sequence[Mapping[str, Any]]) -> list[DeadLetterQueue]:
+    """Return the dead-letter queues of a rule's targets, and of the functions among them."""
+    found = [
+        _Found(str(target["DeadLetterConfig"]["Arn"])) for target in targets if target.get("DeadLetterConfig")
+    ]
+    for target in targets:
+        if target["Arn"].split(":")[2] == "lambda":
+            found += _of_function(aws, target["Arn"])
+    functions = {one.arn: [one.function] for one in found if one.function}
+    arns = dict.fromkeys(one.arn for one in found if one.arn.split(":")[2] == "sqs")
+    return [_described(aws, arn, (), functions.get(arn, [])) for arn in arns]
+
+
 @dataclass(frozen=True, slots=True)
 class _Found:
     arn: str
@@ -95,27 +108,27 @@ def _of_rule(aws: Aws, resource: StackResource) -> Iterator[_Found]:
                 yield _Found(str(arn))
 
 
-def _of_function(aws: Aws, resource: StackResource) -> Iterator[_Found]:
+def _of_function(aws: Aws, name: str) -> Iterator[_Found]:
     client = aws.client("lambda")
     pages = client.get_paginator("list_function_event_invoke_configs").paginate
-    for page in pages(FunctionName=resource.physical_id):
+    for page in pages(FunctionName=name):
         for config in page["FunctionEventInvokeConfigs"]:
             failure = (config.get("DestinationConfig") or {}).get("OnFailure") or {}
             if failure.get("Destination"):
                 yield _Found(str(failure["Destination"]))
-    configuration = client.get_function_configuration(FunctionName=resource.physical_id)
+    configuration = client.get_function_configuration(FunctionName=name)
     if arn := (configuration.get("DeadLetterConfig") or {}).get("TargetArn"):
         yield _Found(str(arn), configuration["FunctionArn"])
 
 
-_FINDERS: Final = {
+_FINDERS: Final[Mapping[str, Callable[[Aws, StackResource], Iterator[_Found]]]] = {
     "AWS::SQS::Queue": _of_queue,
     "AWS::Events::Rule": _of_rule,
-    "AWS::Lambda::Function": _of_function,
+    "AWS::Lambda::Function": lambda aws, resource: _of_function(aws, resource.physical_id),
 }
 
 
-def _described(aws: Aws, arn: str, stacks: tuple[str, ...], functions: list[str]) -> DeadLetterQueue:
+def _described(aws: Aws, arn: str, stacks: tuple[str, ...], functions: Sequence[str]) -> DeadLetterQueue:
     _, _, _, region, account, name = arn.split(":", 5)
     client = aws.client("sqs", region=region)
     try:
@@ -124,8 +137,9 @@ def _described(aws: Aws, arn: str, stacks: tuple[str, ...], functions: list[str]
     except client.exceptions.ClientError as error:
         if "NonExistentQueue" not in code_of(error) and "QueueDoesNotExist" not in code_of(error):
             raise
+        sender = stacks[0] if stacks else "The rule"
         raise CommandError(
-            f"{stacks[0]} sends dead letters to {arn}, which doesn't exist: they are lost. Deploy the stack "
+            f"{sender} sends dead letters to {arn}, which doesn't exist: they are lost. Deploy the stack "
             "again, or restore the queue."
         ) from error
     moves_on = _redrive_policy(found).get("maxReceiveCount")

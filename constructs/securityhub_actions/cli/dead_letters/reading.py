@@ -19,7 +19,7 @@ HIDDEN_SECONDS: Final = 120
 """How long a message is hidden after it's received. If the command is killed, it takes so long to return."""
 _NEEDED_SECONDS: Final = 70
 """How long one message takes at most: a call that times out."""
-WAIT_SECONDS = 1
+WAIT_SECONDS: Final = 1
 """A long poll asks all servers of the queue; a short one can miss messages."""
 _BATCH: Final = 10
 _RECEIVES_WITHOUT_NEWS: Final = 3

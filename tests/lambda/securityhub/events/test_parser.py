@@ -295,7 +295,11 @@ def test_an_action_arn_of_any_partition_is_found_among_the_resources(load_event,
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("source", "custom.app", "$.source must be 'aws.securityhub', but is 'custom.app'."),
+        (
+            "source",
+            "custom.app",
+            "$.source must be 'aws.securityhub' or 'securityhub-actions.press', but is 'custom.app'.",
+        ),
         (
             "detail-type",
             "EC2 Instance State-change Notification",

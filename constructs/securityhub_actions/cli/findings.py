@@ -1,0 +1,98 @@
+"""Findings, custom actions, and insights of an account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from securityhub_actions.cli.aws import Aws, code_of
+from securityhub_actions.cli.errors import CommandError
+
+_IDS_PER_CALL: Final = 20
+"""How many values a filter of GetFindings can have for one field."""
+_PAGE: Final = 100
+
+Finding = Mapping[str, Any]
+
+
+def findings_like(aws: Aws, filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Return the findings that match the filters of GetFindings."""
+    pages = aws.client("securityhub").get_paginator("get_findings").paginate
+    for page in pages(Filters=filters, PaginationConfig={"PageSize": _PAGE}):
+        yield from page["Findings"]
+
+
+def findings_with_ids(aws: Aws, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the findings with IDs, in their order.
+
+    Raises:
+        CommandError: A finding doesn't exist, or several products have one with the ID.
+    """
+    found: dict[str, list[dict[str, Any]]] = {identifier: [] for identifier in ids}
+    wanted = list(found)
+    for start in range(0, len(wanted), _IDS_PER_CALL):
+        values = [{"Value": one, "Comparison": "EQUALS"} for one in wanted[start : start + _IDS_PER_CALL]]
+        for finding in findings_like(aws, {"Id": values}):
+            found[finding["Id"]].append(finding)
+    for identifier, findings in found.items():
+        if not findings:
+            raise CommandError(
+                f"There is no finding {identifier} in {aws.region}. Specify the ID that the finding has in "
+                "Security Hub, or another --region or --profile."
+            )
+        if len(findings) > 1:
+            products = ", ".join(str(finding["ProductArn"]) for finding in findings)
+            raise CommandError(f"Several products have a finding {identifier}: {products}. Use the console.")
+    return [findings[0] for findings in found.values()]
+
+
+def custom_action(aws: Aws, given: str) -> dict[str, Any]:
+    """Return a custom action, by its ID or ARN.
+
+    Raises:
+        CommandError: It doesn't exist.
+    """
+    arn = given
+    if not given.startswith("arn:"):
+        arn = f"arn:{aws.partition}:securityhub:{aws.region}:{aws.account}:action/custom/{given}"
+    client = aws.client("securityhub")
+    try:
+        found = client.describe_action_targets(ActionTargetArns=[arn])["ActionTargets"]
+    except client.exceptions.ResourceNotFoundException:
+        found = []
+    if not found:
+        pages = client.get_paginator("describe_action_targets").paginate()
+        all_ = [
+            action["ActionTargetArn"].rpartition("/")[2] for page in pages for action in page["ActionTargets"]
+        ]
+        raise CommandError(
+            f"There is no custom action {given!r} in {aws.region}. Actions are: {', '.join(all_) or 'none'}."
+        )
+    action: dict[str, Any] = found[0]
+    return action
+
+
+def insight_with_results(
+    aws: Aws, arn: str, chosen: Sequence[str]
+) -> tuple[dict[str, Any], list[dict[str, int]]]:
+    """Return an insight, and its results with their numbers of findings; only the chosen, if any.
+
+    Raises:
+        CommandError: The insight, or one of the results, doesn't exist.
+    """
+    client = aws.client("securityhub")
+    try:
+        (insight,) = client.get_insights(InsightArns=[arn])["Insights"]
+        answer = client.get_insight_results(InsightArn=arn)["InsightResults"]
+    except (client.exceptions.ClientError, ValueError) as error:
+        if code_of(error) not in {"ResourceNotFoundException", "InvalidInputException", "ValueError"}:
+            raise
+        raise CommandError(f"There is no insight {arn} in {aws.region}. Specify its ARN.") from error
+    counts = {one["GroupByAttributeValue"]: one["Count"] for one in answer["ResultValues"]}
+    if not counts:
+        raise CommandError(f"The insight {insight['Name']} has no results, so there is nothing to choose.")
+    for value in chosen:
+        if value not in counts:
+            listed = ", ".join(counts)
+            raise CommandError(f"The insight has no result {value!r}. Its results are: {listed}.")
+    return insight, [{value: counts[value]} for value in chosen or counts]

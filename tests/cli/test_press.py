@@ -1,0 +1,211 @@
+"""A custom action is used from a terminal: what its targets receive, and what becomes of it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import pytest
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+
+from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION
+from securityhub.events import CustomActionEvent, InsightResultsEvent, parse_event
+from securityhub_actions import CustomAction, CustomActionRule, PressBus, press_bus, targets
+from securityhub_actions.cli import envelopes, watching
+from tests.cli.deployed import deploy, destroy, enable_security_hub, findings_of
+from tests.e2e.findings import import_findings
+
+FUNCTION = """
+import boto3
+def handle(event, context):
+    for finding in event["detail"].get("findings", []):
+        if "broken" in finding["Title"]:
+            raise ValueError("It is broken")
+        boto3.client("securityhub").batch_update_findings(
+            FindingIdentifiers=[{"Id": finding["Id"], "ProductArn": finding["ProductArn"]}],
+            Workflow={"Status": "NOTIFIED"}, Note={"Text": "Told them", "UpdatedBy": "test"})
+"""
+NAMES = itertools.count(1)
+FUNCTION_ROLE = "arn:aws:iam::111122223333:role/SecurityResponder"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _soon():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(watching, "INTERVAL_SECONDS", 0.2)
+        yield
+
+
+@pytest.fixture(scope="module")
+def stack(embedded_aws, tmp_path_factory):
+    """A stack with an action that can be pressed from a terminal, and one that can't."""
+    enable_security_hub(embedded_aws)
+    hub, number = embedded_aws.client("securityhub"), next(NAMES)
+    ids = [f"Terminal{number}", f"Console{number}"]
+    for action_id in ids:
+        hub.create_action_target(Name=action_id, Description="Tells them", Id=action_id)
+
+    def declare(stack):
+        function = lambda_.Function(
+            stack,
+            "Function",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            handler="index.handle",
+            code=lambda_.Code.from_inline(FUNCTION),
+        )
+        function.add_to_role_policy(
+            iam.PolicyStatement(actions=["securityhub:BatchUpdateFindings"], resources=["*"])
+        )
+        chosen = [targets.LambdaFunction(function), targets.SqsQueue(sqs.Queue(stack, "Target"))]
+        buses = [PressBus(stack, "PressBus", principal_arns=[FUNCTION_ROLE]), None]
+        for action_id, bus in zip(ids, buses, strict=True):
+            action = CustomAction.from_action_id(stack, f"{action_id}Action", action_id)
+            CustomActionRule(stack, action_id, action=action, targets=chosen, press_bus=bus)
+
+    deployed = deploy(embedded_aws, declare, tmp_path_factory.mktemp("app"))
+    deployed.action, deployed.console_action = ids
+    yield deployed
+    destroy(deployed)
+    for action_id in ids:
+        hub.delete_action_target(ActionTargetArn=arn_of(action_id))
+
+
+@pytest.fixture(autouse=True)
+def _empty_queues(stack):
+    yield
+    for url in (stack.queue("Target"), stack.dead_letter_queue):
+        stack.aws.client("sqs").purge_queue(QueueUrl=url)
+
+
+def arn_of(action_id):
+    return f"arn:aws:securityhub:{DEFAULT_REGION}:{DEFAULT_ACCOUNT}:action/custom/{action_id}"
+
+
+def imported(stack, number=1, **changes):
+    findings = findings_of("EC2.8", number, **changes)
+    import_findings(stack.aws, findings)
+    return findings
+
+
+def received(stack, number):
+    stack.wait_for(stack.queue("Target"), number)
+    return [json.loads(body) for body in stack.taken_from(stack.queue("Target"))]
+
+
+def without_identity(event):
+    return {name: value for name, value in event.items() if name not in {"id", "time", "source"}}
+
+
+@pytest.mark.usefixtures("of_account")
+def test_a_target_receives_what_the_console_sends_but_for_the_source(cli, stack):
+    (finding,) = imported(stack)
+    assert cli("press", stack.action, finding["Id"]).code == 0
+    (from_terminal,) = received(stack, 1)
+    import_findings(stack.aws, [finding])
+    stack.aws.press(arn_of(stack.action), findings=[finding])
+    (from_console,) = received(stack, 1)
+    assert from_terminal["source"] == "securityhub-actions.press"
+    volatile = {"Workflow", "Note", "UpdatedAt", "LastObservedAt", "ProcessedAt"}
+    for event in (from_terminal, from_console):
+        for one in event["detail"]["findings"]:
+            for name in volatile:
+                one.pop(name, None)
+    assert without_identity(from_terminal) == without_identity(from_console)
+
+
+@pytest.mark.usefixtures("of_account")
+def test_each_finding_becomes_an_event_of_its_own_that_the_functions_understand(cli, stack):
+    findings = imported(stack, 3)
+    assert cli("press", arn_of(stack.action), *(one["Id"] for one in findings)).code == 0
+    events = [parse_event(event) for event in received(stack, 3)]
+    assert {type(event) for event in events} == {CustomActionEvent}
+    assert sorted(event.findings[0].id for event in events) == sorted(one["Id"] for one in findings)
+
+
+@pytest.mark.usefixtures("of_account")
+def test_results_of_an_insight_are_sent_with_their_numbers(cli, stack):
+    (finding,) = imported(stack)
+    insight = stack.aws.client("securityhub").create_insight(
+        Name="Mine",
+        Filters={"Id": [{"Value": finding["Id"], "Comparison": "EQUALS"}]},
+        GroupByAttribute="ComplianceStatus",
+    )["InsightArn"]
+    assert cli("press", stack.action, "--insight", insight, "--result", "FAILED").code == 0
+    (event,) = received(stack, 1)
+    assert event["detail"]["insightResults"] == [{"FAILED": 1}]
+    assert isinstance(parse_event(event), InsightResultsEvent)
+
+
+@pytest.mark.usefixtures("of_account")
+def test_waiting_says_what_was_changed(cli, stack):
+    (finding,) = imported(stack)
+    ran = cli("press", stack.action, finding["Id"], "--wait", "--json")
+    (pressed,) = ran.document
+    assert (ran.code, pressed["changes"]["Workflow"]) == (0, {"Status": "NOTIFIED"})
+    assert pressed["changes"]["Note"]["Text"] == "Told them"
+
+
+@pytest.mark.usefixtures("of_account")
+def test_waiting_says_what_became_a_dead_letter_and_leaves_it_there(cli, stack):
+    (finding,) = imported(stack, Title="A broken one")
+    ran = cli("press", stack.action, finding["Id"], "--wait")
+    assert (ran.code, "It is broken" in ran.out) == (3, True)
+    assert stack.number_in(stack.dead_letter_queue, hidden=False) == 1
+
+
+@pytest.mark.usefixtures("of_account")
+def test_a_dead_letter_of_a_press_is_replayed_with_the_same_event_id(cli, stack):
+    (finding,) = imported(stack, Title="A broken one")
+    (pressed,) = cli("press", stack.action, finding["Id"], "--wait", "--json").document
+    (replayed,) = cli("dead-letters", "replay", stack.name, "--json").document
+    assert (replayed["outcome"], replayed["event_id"]) == ("sent", pressed["event_id"])
+
+
+@pytest.mark.usefixtures("of_account")
+def test_nothing_known_after_the_timeout_is_a_no(cli, stack, monkeypatch):
+    (finding,) = imported(stack)
+    monkeypatch.setattr(watching.Watch, "_look_at_findings", lambda *_: None)
+    ran = cli("press", stack.action, finding["Id"], "--wait", "--timeout", "1s")
+    assert (ran.code, "nothing known yet" in ran.out) == (1, True)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.usefixtures("of_account")
+def test_what_it_says_fits_the_page(cli, stack, columns):
+    (finding,) = imported(stack)
+    ran = cli("press", stack.action, finding["Id"], columns=columns)
+    assert max(map(len, ran.out.splitlines())) <= columns
+
+
+@pytest.mark.usefixtures("of_account")
+def test_an_action_without_a_press_bus_is_refused_with_what_to_do(cli, stack):
+    (finding,) = imported(stack)
+    ran = cli("press", stack.console_action, finding["Id"])
+    assert (ran.code, "press_bus=PressBus" in ran.err) == (2, True)
+    assert stack.number_in(stack.queue("Target")) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("NoSuchAction", "x"), "Actions are:"),
+        (("ACTION", "no-such-finding"), "There is no finding no-such-finding"),
+        (("ACTION",), "Specify either IDs of findings"),
+        (("ACTION", "x", "--insight", "y"), "Specify either IDs of findings"),
+        (("ACTION", "--insight", "arn:aws:securityhub:::insight/none"), "There is no insight"),
+        (("ACTION", "x", "--bus", "elsewhere"), "on the bus elsewhere"),
+        (("ACTION", "x", "--timeout", "soon"), "not an age"),
+    ],
+)
+@pytest.mark.usefixtures("of_account")
+def test_wrong_input_is_refused_in_one_line_and_nothing_is_pressed(cli, stack, arguments, said):
+    ran = cli("press", *(stack.action if one == "ACTION" else one for one in arguments))
+    assert (ran.code, said in ran.err, ran.err.count("\n")) == (2, True, 1), ran
+    assert stack.number_in(stack.queue("Target")) == 0
+
+
+def test_the_command_and_the_construct_agree_on_source_and_kinds_of_events():
+    assert envelopes.PRESS_SOURCE == press_bus.PRESS_SOURCE
+    assert set(press_bus.DETAIL_TYPES) == {envelopes.CUSTOM_ACTION, envelopes.INSIGHT_RESULTS}
