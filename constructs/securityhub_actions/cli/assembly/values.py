@@ -186,7 +186,7 @@ class Values:
 
     def _unknown_function(self, name: str, argument: Any) -> str:  # noqa: ANN401
         """The result of a function that only a deployment can call, which differs with its arguments."""
-        return unknown(f"{name} {_text(shown(self._resolve(argument)))}")
+        return unknown(f"{name} {_text(shown(self._resolve(argument)))}".rstrip())
 
     def _ref(self, name: str) -> Any:  # noqa: ANN401
         if name in self._pseudo_parameters:
