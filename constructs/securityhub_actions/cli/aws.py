@@ -194,3 +194,12 @@ def _in_the_answer(error: Exception, operation: str) -> str:
             "or specify another --profile or --region."
         )
     return f"{operation} failed with {code}: {message}."
+
+
+def denied_action(error: Exception) -> str | None:
+    """Return the action that AWS denied, such as `securityhub:DescribeHub`, or None if it's another error."""
+    if code_of(error) not in _DENIED:
+        return None
+    message = str(getattr(error, "response", {}).get("Error", {}).get("Message") or "")
+    found = _PERFORMED.search(message)
+    return found["action"] if found else str(getattr(error, "operation_name", "an action"))
