@@ -24,8 +24,8 @@ from securityhub_actions.cli.backfilling import (
     unsent,
 )
 from securityhub_actions.cli.errors import CommandError, ExitCode
+from securityhub_actions.cli.live_rules import LiveRules
 from securityhub_actions.cli.output import Output, entries, indented, with_output
-from securityhub_actions.cli.rules import LiveRules
 from securityhub_actions.cli.sending import NotSentError, parcel_of, refusal_of, send
 
 _LISTED: Final = 10
