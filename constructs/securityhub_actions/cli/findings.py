@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from securityhub_actions.cli.errors import CommandError
 _IDS_PER_CALL: Final = 20
 """How many values a filter of GetFindings can have for one field."""
 _PAGE: Final = 100
+_OF_EVENT: Final = re.compile(r"(?P<product>arn:[^:]+:securityhub:[^:]*:\d*:product/[^/]+/[^/]+)/(?P<id>.+)")
 
 Finding = Mapping[str, Any]
 
@@ -25,25 +27,35 @@ def findings_like(aws: Aws, filters: Mapping[str, Any]) -> Iterator[dict[str, An
 def findings_with_ids(aws: Aws, ids: Sequence[str]) -> list[dict[str, Any]]:
     """Return the findings with IDs, in their order.
 
+    Args:
+        aws: The account.
+        ids: The `Id` of each finding, or `ProductArn/Id` as in the resources of events.
+
     Raises:
         CommandError: A finding doesn't exist, or several products have one with the ID.
     """
-    found: dict[str, list[dict[str, Any]]] = {identifier: [] for identifier in ids}
-    wanted = list(found)
-    for start in range(0, len(wanted), _IDS_PER_CALL):
-        values = [{"Value": one, "Comparison": "EQUALS"} for one in wanted[start : start + _IDS_PER_CALL]]
+    wanted = {one: (match["id"] if (match := _OF_EVENT.fullmatch(one)) else one) for one in ids}
+    stored: dict[str, list[dict[str, Any]]] = {}
+    unique = list(dict.fromkeys(wanted.values()))
+    for start in range(0, len(unique), _IDS_PER_CALL):
+        values = [{"Value": one, "Comparison": "EQUALS"} for one in unique[start : start + _IDS_PER_CALL]]
         for finding in findings_like(aws, {"Id": values}):
-            found[finding["Id"]].append(finding)
-    for identifier, findings in found.items():
-        if not findings:
-            raise CommandError(
-                f"There is no finding {identifier} in {aws.region}. Specify the ID that the finding has in "
-                "Security Hub, or another --region or --profile."
-            )
-        if len(findings) > 1:
-            products = ", ".join(str(finding["ProductArn"]) for finding in findings)
-            raise CommandError(f"Several products have a finding {identifier}: {products}. Use the console.")
-    return [findings[0] for findings in found.values()]
+            stored.setdefault(finding["Id"], []).append(finding)
+    return [_only(aws, given, stored.get(identifier, [])) for given, identifier in wanted.items()]
+
+
+def _only(aws: Aws, given: str, findings: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    if match := _OF_EVENT.fullmatch(given):
+        findings = [finding for finding in findings if finding["ProductArn"] == match["product"]]
+    if not findings:
+        raise CommandError(
+            f"There is no finding {given} in {aws.region}. Specify the ID that the finding has in Security "
+            "Hub, or another --region or --profile."
+        )
+    if len(findings) > 1:
+        named = ", ".join(f"{finding['ProductArn']}/{finding['Id']}" for finding in findings)
+        raise CommandError(f"Several products have a finding {given}. Specify one of {named}.")
+    return findings[0]
 
 
 def custom_action(aws: Aws, given: str) -> dict[str, Any]:

@@ -98,9 +98,9 @@ class Watch:
             self._sleep(min(INTERVAL_SECONDS, max(0.0, ends - self._clock())))
 
     def _look_at_findings(self, pressed: Sequence[Pressed]) -> None:
-        by_id = {one.finding["Id"]: one for one in pressed if one.finding}
+        by_id = {_name(one.finding): one for one in pressed if one.finding}
         for finding in findings_with_ids(self._aws, list(by_id)):
-            one = by_id[finding["Id"]]
+            one = by_id[_name(finding)]
             before = one.finding or {}
             one.changes = {
                 name: finding.get(name) for name in _WRITTEN_TO if finding.get(name) != before.get(name)
@@ -117,6 +117,10 @@ class Watch:
                     one = pressed.get(letter.event_id or "")
                     if one and letter.id not in {known.id for known in one.letters}:
                         one.letters.append(letter)
+
+
+def _name(finding: Mapping[str, Any]) -> str:
+    return f"{finding['ProductArn']}/{finding['Id']}"
 
 
 def _number_in(aws: Aws, queue: DeadLetterQueue) -> int:

@@ -271,7 +271,8 @@ def _report(outcomes: Sequence[Outcome], output: Output) -> int:
     lines: list[RenderableType] = []
     for fate, number in Counter(one.fate for one in outcomes).items():
         style = "bold green" if fate in _DONE else "bold yellow"
-        lines.append(Text.assemble((f"{number:,} {fate}", style)))
+        words = "still in the queue" if fate == Fate.STAYS else fate
+        lines.append(Text.assemble((f"{number:,} {words}", style)))
         lines += _reasons([one for one in outcomes if one.fate == fate])
     output.show(documents, *(lines or [Text("There are no such dead letters.")]))
     return ExitCode.FAILED if any(one.fate == Fate.STAYS for one in outcomes) else ExitCode.SUCCESS

@@ -125,6 +125,14 @@ def test_each_finding_becomes_an_event_of_its_own_that_the_functions_understand(
 
 
 @pytest.mark.usefixtures("of_account")
+def test_a_finding_can_be_named_as_in_the_resources_of_events(cli, stack):
+    (finding,) = imported(stack)
+    assert cli("press", stack.action, f"{finding['ProductArn']}/{finding['Id']}").code == 0
+    (event,) = received(stack, 1)
+    assert event["detail"]["findings"][0]["Id"] == finding["Id"]
+
+
+@pytest.mark.usefixtures("of_account")
 def test_results_of_an_insight_are_sent_with_their_numbers(cli, stack):
     (finding,) = imported(stack)
     insight = stack.aws.client("securityhub").create_insight(
