@@ -22,6 +22,7 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "press": "Choose a custom action for findings, as in the console",
     "dead-letters": "Look at what could not be delivered or handled, and send it again",
     "doctor": "Say whether an account and Region are ready for the app, and whether it works there",
+    "report": "Write an HTML page about the app, action by action",
     "backfill": "Send findings that were there before a rule was to its targets",
 }
 """The commands in the order of the help, with their summaries.
