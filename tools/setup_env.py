@@ -21,7 +21,7 @@ VENV: Final = ROOT / ".venv"
 PYTHON: Final = VENV / "bin" / "python"
 STAMP: Final = VENV / ".installed"
 UV_VERSION: Final = "0.13.9"
-INPUTS: Final = ("requirements-dev.lock", "package-lock.json", "tools/setup_env.py")
+INPUTS: Final = ("requirements-dev.lock", "package-lock.json", "pyproject.toml", "tools/setup_env.py")
 
 
 def cache_folder() -> Path:
