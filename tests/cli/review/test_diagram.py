@@ -6,12 +6,13 @@ import json
 import subprocess
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from securityhub_actions.cli.assembly import read_app
 from securityhub_actions.cli.review.diagram import diagram
 from tests.cli.review import changes
+from tests.hypothesis_profiles import examples
 from tools.cdk import NODE, ROOT
 
 PARSER = Path(__file__).with_name("parse_mermaid.js")
@@ -36,7 +37,7 @@ def test_a_rule_that_is_disabled_says_so(synthesized, version):
     assert '["Routing/High (disabled)"]' in diagram(read_app(synthesized), read_app(version.folder))
 
 
-@settings(max_examples=20, deadline=None)
+@examples(0.2)
 @given(st.lists(st.text(min_size=1, max_size=80), min_size=1, max_size=5, unique=True))
 def test_any_name_can_be_in_a_diagram(tmp_path_factory, names):
     folder = tmp_path_factory.mktemp("app")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from securityhub_actions.cli.assembly import read_app
 from securityhub_actions.cli.review.difference import review
 from securityhub_actions.cli.review.markdown import MARKER, MOST_CHARACTERS, markdown
 from tests.cli.review import changes
+from tests.hypothesis_profiles import examples
 
 LARGE = st.builds(
     lambda count, text, severities: {
@@ -37,7 +38,7 @@ def app_of(folder, resources):
     return read_app(folder)
 
 
-@settings(max_examples=15, deadline=None)
+@examples(0.15)
 @given(old=LARGE, new=LARGE)
 def test_a_comment_is_never_too_long_and_always_complete_markup(tmp_path_factory, old, new):
     folder = tmp_path_factory.mktemp("apps")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 
-from hypothesis import given, reject, settings
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from securityhub_actions.cli.assembly import AssemblyError, read_app
 from securityhub_actions.cli.review.difference import review
 from securityhub_actions.cli.review.markdown import markdown
+from tests.hypothesis_profiles import examples
 
 NAMES = {
     "AWS::CloudWatch::Alarm": ["AlarmActions", "ActionsEnabled", "Dimensions"],
@@ -57,7 +58,7 @@ def read_or_discard(path):
         reject()
 
 
-@settings(max_examples=300, deadline=None)
+@examples(3)
 @given(RESOURCES, RESOURCES)
 def test_any_template_can_be_reviewed(tmp_path_factory, old, new):
     apps = []
@@ -69,7 +70,7 @@ def test_any_template_can_be_reviewed(tmp_path_factory, old, new):
     markdown(review(None, apps[1]), title="title")
 
 
-@settings(max_examples=50, deadline=None)
+@examples(0.5)
 @given(RESOURCES)
 def test_a_template_does_not_differ_from_itself(tmp_path_factory, resources):
     path = tmp_path_factory.mktemp("app") / "S.template.json"
