@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from hypothesis import given, reject
+from hypothesis import example, given, reject
 from hypothesis import strategies as st
 
 from securityhub_actions.cli.assembly import AssemblyError, read_app
@@ -58,8 +58,16 @@ def read_or_discard(path):
         reject()
 
 
+def with_condition(condition):
+    statement = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*", "Condition": condition}
+    properties = {"PolicyDocument": {"Statement": [statement]}, "Roles": ["A"]}
+    return {"A": {"Type": "AWS::IAM::Policy", "Properties": properties}}
+
+
 @examples(3)
 @given(RESOURCES, RESOURCES)
+@example({}, with_condition(condition=True))
+@example(with_condition(condition={"Fn::Unheard": "A"}), with_condition(condition=[1]))
 def test_any_template_can_be_reviewed(tmp_path_factory, old, new):
     apps = []
     for resources in (old, new):

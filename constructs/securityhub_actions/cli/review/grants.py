@@ -168,11 +168,19 @@ def _of_document(
                         who=principal,
                         action=action,
                         resource=f"${{{one.logical_id}}}" if _is_itself(target, one) else target,
-                        condition=json.dumps(statement.get("Condition") or {}, sort_keys=True),
+                        condition=_condition(statement),
                         allows=statement.get("Effect") != "Deny",
                         path=one.path,
                         stack=one.stack,
                     )
+
+
+def _condition(statement: Mapping[str, Any]) -> str:
+    """The condition as JSON. One that only a deployment determines is a text instead of an object."""
+    condition = statement.get("Condition") or {}
+    if not isinstance(condition, Mapping):
+        condition = {"Condition": condition}
+    return json.dumps(condition, sort_keys=True)
 
 
 def _is_itself(resource: str, one: Resource) -> bool:
