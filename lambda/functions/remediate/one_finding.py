@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from functions.remediate.allow_and_deny import UnreadableTagsError, reported_tags
 from functions.remediate.outcomes import Outcome, Status, combine, to_time
@@ -31,7 +30,7 @@ UNDO: Final = "undo"
 logger = logging.getLogger(__name__)
 
 
-class _NotFinalError(Exception):
+class _NotRememberedError(Exception):
     """Carries an outcome that isn't remembered, so that the next attempt checks again."""
 
     def __init__(self, outcome: Outcome) -> None:
@@ -56,20 +55,29 @@ def key_of(finding: Finding, kind: str, *, remediation: str | None = None) -> di
     return key | {"remediation": remediation} if remediation else key
 
 
-def done_once(once: Once, key: Mapping[str, str], work: Callable[[], Outcome]) -> Outcome:
-    """Return the outcome of work, or the one that is remembered. Only a final outcome is remembered."""
+def done_once(
+    once: Once, key: Mapping[str, str], work: Callable[[], Outcome], *, remembers: bool = True
+) -> Outcome:
+    """Return the outcome of work, or the one that is remembered.
+
+    Args:
+        once: Lets one invocation at a time do the work.
+        key: Identifies the work.
+        work: Does the work.
+        remembers: Whether a final outcome is remembered. Others never are. Default: True.
+    """
     outcomes: list[Outcome] = []
 
     def final() -> Any:  # noqa: ANN401 - the TypedDict of an outcome
         outcome = work()
-        if not outcome.is_final:
-            raise _NotFinalError(outcome)
+        if not (remembers and outcome.is_final):
+            raise _NotRememberedError(outcome)
         outcomes.append(outcome)
         return outcome.to_json()
 
     try:
         remembered, _ = once.run(key, final)
-    except _NotFinalError as error:
+    except _NotRememberedError as error:
         return error.outcome
     # What is remembered doesn't say which of its parts had been remembered before.
     return outcomes[0] if outcomes else Outcome.from_json(remembered, repeated=True)
@@ -210,27 +218,21 @@ class FindingWork:
             "changes": remediation.name,
         }
 
-        outcomes: list[Outcome] = []
-
-        def change() -> NoReturn:
+        def change() -> Outcome:
             # Before anything changes, because the process can end at any time.
             saved = self.services.records.save(self.finding, remediation=remediation.name, change=intended)
             self.services.once.confirm()
             made = self._apply(remediation, plan, session, saved)
-            outcome = self._outcome(
+            return self._outcome(
                 Status.PARTIAL if plan.remains else Status.APPLIED,
                 _with_remains(plan, made.description),
                 remediation=remediation.name,
                 prior_state=made.prior_state,
                 record=saved.place,
             )
-            outcomes.append(outcome)
-            # The lease is given up, and what is remembered is decided elsewhere.
-            raise _NotFinalError(outcome)
 
-        with suppress(_NotFinalError):
-            self.services.once.run(key, change)
-        return outcomes[0]
+        # What is remembered is decided for the remediation as a whole.
+        return done_once(self.services.once, key, change, remembers=False)
 
     def _apply(self, remediation: Remediation, plan: Plan, session: Session, saved: Saved) -> Change:
         """Change the resource. If it certainly wasn't changed, its record doesn't stay."""
