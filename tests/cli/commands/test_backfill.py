@@ -14,6 +14,7 @@ from securityhub.events import ImportedFindingsEvent, parse_event
 from securityhub_actions import FindingFilter, ImportedFindingsRule, targets
 from securityhub_actions.patterns import Wildcard
 from tests.cli.deployed import deploy, destroy, enable_security_hub, findings_of
+from tests.cli.killed import KILLING
 from tests.e2e.findings import import_findings
 
 MATCHING = 6
@@ -96,21 +97,11 @@ def test_one_of_several_targets_can_be_chosen(cli, stack, state):
     assert len(stack.taken_from(stack.queue("Titles"))) == MATCHING
 
 
-KILLED = """
-import os, signal, sys
+KILLED = f"""{KILLING}
 from securityhub_actions.cli import backfilling
 from securityhub_actions.cli.commands import backfill, run
 
-calls = 0
-def killing(inner):
-    def call(*arguments, **named):
-        global calls
-        calls += 1
-        if calls == 4:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return inner(*arguments, **named)
-    return call
-owner, name = {"send": (backfill, "send"), "remember": (backfilling.Sent, "add")}[sys.argv[1]]
+owner, name = {{"send": (backfill, "send"), "remember": (backfilling.Sent, "add")}}[sys.argv[1]]
 setattr(owner, name, killing(getattr(owner, name)))
 run(["backfill", sys.argv[2], "--target", "Target", "--yes", "--state", sys.argv[3]])
 """

@@ -15,6 +15,7 @@ from securityhub_actions import FindingFilter, ImportedFindingsRule, targets
 from securityhub_actions.cli.dead_letters import reading
 from securityhub_actions.cli.dead_letters.reading import Reader
 from tests.cli.deployed import deploy, destroy, enable_security_hub, findings_of
+from tests.cli.killed import KILLING
 from tests.e2e.findings import import_findings
 
 FUNCTION = """
@@ -299,22 +300,12 @@ def test_what_the_rule_no_longer_has_stays_with_the_reason(cli, stack, letters):
     assert stack.number_in(url, hidden=False) == 1
 
 
-KILLED = """
-import os, signal, sys
+KILLED = f"""{KILLING}
 from securityhub_actions.cli.commands import run
 from securityhub_actions.cli.dead_letters import reading, replaying
 
 reading.HIDDEN_SECONDS = 3
-calls = 0
-def killing(inner):
-    def call(*arguments, **named):
-        global calls
-        calls += 1
-        if calls == 4:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return inner(*arguments, **named)
-    return call
-owner, name = {"send": (replaying, "send"), "delete": (reading.Reader, "delete")}[sys.argv[1]]
+owner, name = {{"send": (replaying, "send"), "delete": (reading.Reader, "delete")}}[sys.argv[1]]
 setattr(owner, name, killing(getattr(owner, name)))
 run(["dead-letters", "replay", sys.argv[2]])
 """
