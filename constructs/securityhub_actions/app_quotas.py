@@ -25,14 +25,14 @@ from aws_cdk import aws_sqs as sqs
 from constructs import IConstruct
 
 from securityhub_actions.checks import Validation, environment_of
+from securityhub_actions.quotas import (
+    MAX_LOG_POLICIES,
+    MAX_QUEUE_POLICY_STATEMENTS,
+    MAX_WILDCARD_RULES_PER_BUS,
+    max_rules_per_bus,
+)
 from securityhub_actions.rule_access import readable
 
-MAX_RULES_PER_BUS: Final = 300
-MAX_RULES_PER_BUS_IN_SMALL_REGIONS: Final = 100
-SMALL_REGIONS: Final = frozenset({"af-south-1", "eu-south-1"})
-MAX_WILDCARD_RULES_PER_BUS: Final = 30
-MAX_LOG_POLICIES: Final = 10
-MAX_QUEUE_POLICY_STATEMENTS: Final = 20
 MAX_FUNCTION_PERMISSIONS: Final = 40
 """So many permissions with the longest names fit into the 20,480 characters of a function's policy."""
 TOO_MANY_RULES: Final = "securityhub-actions:TooManyRules"
@@ -99,8 +99,7 @@ def _rules_by_bus(root: IConstruct) -> Mapping[_Bus, Sequence[events.CfnRule]]:
 
 def _rule_warnings(rules_by_bus: Mapping[_Bus, Sequence[events.CfnRule]]) -> Iterator[str]:
     for (environment, bus), rules in rules_by_bus.items():
-        small = Stack.of(rules[0]).region in SMALL_REGIONS
-        allowed = MAX_RULES_PER_BUS_IN_SMALL_REGIONS if small else MAX_RULES_PER_BUS
+        allowed = max_rules_per_bus(Stack.of(rules[0]).region)
         if len(rules) > allowed:
             yield (
                 f"{len(rules)} rules are created on the event bus {bus} in {environment}. By default, "

@@ -12,7 +12,8 @@ from securityhub_actions.action_target_providers import ActionTargetProvider
 from securityhub_actions.arguments import checked
 from securityhub_actions.custom_action import CustomAction, ICustomAction
 from securityhub_actions.delivery import Delivery
-from securityhub_actions.press_bus import PRESS_SOURCE, PressBus
+from securityhub_actions.event_names import CUSTOM_ACTION, INSIGHT_RESULTS, PRESS_SOURCE
+from securityhub_actions.press_bus import PressBus
 from securityhub_actions.security_hub_rule import SecurityHubRule
 from securityhub_actions.targets.event_bus import EventBus
 
@@ -23,10 +24,10 @@ class CustomActionEvent(StrEnum):
     Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-integration-types.html
     """
 
-    FINDINGS = "Security Hub Findings - Custom Action"
+    FINDINGS = CUSTOM_ACTION
     """The custom action was pressed on findings."""
 
-    INSIGHT_RESULTS = "Security Hub Insight Results"
+    INSIGHT_RESULTS = INSIGHT_RESULTS
     """The custom action was pressed on the results of an insight."""
 
 

@@ -11,10 +11,9 @@ from aws_cdk import aws_events as events
 from constructs import Construct
 
 from securityhub_actions.arguments import checked
+from securityhub_actions.event_names import CUSTOM_ACTION, INSIGHT_RESULTS, PRESS_SOURCE
 
-PRESS_SOURCE: Final = "securityhub-actions.press"
-"""The source of these events: EventBridge accepts sources that start with `aws.` only from AWS services."""
-DETAIL_TYPES: Final = ("Security Hub Findings - Custom Action", "Security Hub Insight Results")
+DETAIL_TYPES: Final = (CUSTOM_ACTION, INSIGHT_RESULTS)
 
 # A wildcard in the name is for the roles of IAM Identity Center, whose names end in a generated text.
 _PRINCIPAL: Final = re.compile(r"arn:[\w-]+:iam::\d{12}:(role|user)/(?=.*[^*/?])[\w+=,.@/*?-]+")

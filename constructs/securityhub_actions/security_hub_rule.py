@@ -13,8 +13,8 @@ from securityhub_actions.app_quotas import check_quotas_of_app
 from securityhub_actions.arguments import checked
 from securityhub_actions.checks import Validation, check_target_count, event_pattern_errors
 from securityhub_actions.delivery import DeliveredTarget, Delivery
+from securityhub_actions.event_names import EVENT_SOURCE
 
-EVENT_SOURCE: Final = "aws.securityhub"
 _OF_DELIVERY: Final = frozenset({"id", "roleArn", "retryPolicy", "deadLetterConfig"})
 
 

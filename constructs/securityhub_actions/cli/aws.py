@@ -178,14 +178,12 @@ def _before_an_answer(error: Exception) -> str:
 
 def _in_the_answer(error: Exception, operation: str) -> str:
     code = code_of(error)
-    message = str(getattr(error, "response", {}).get("Error", {}).get("Message") or error).rstrip(".")
+    message = _message_of(error, str(error)).rstrip(".")
     if code in _EXPIRED:
         return f"The AWS credentials have expired. {_SIGN_IN}"
     if code in _UNKNOWN_CREDENTIALS:
         return f"AWS doesn't know the credentials ({code}). {_SIGN_IN}"
-    if code in _DENIED:
-        found = _PERFORMED.search(message)
-        action = found["action"] if found else operation
+    if action := denied_action(error):
         return f"AWS denied {action}: {message}. Allow it, or specify another --profile."
     if code == "InvalidAccessException":
         # Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_GetFindings.html
@@ -196,10 +194,13 @@ def _in_the_answer(error: Exception, operation: str) -> str:
     return f"{operation} failed with {code}: {message}."
 
 
+def _message_of(error: Exception, default: str) -> str:
+    return str(getattr(error, "response", {}).get("Error", {}).get("Message") or default)
+
+
 def denied_action(error: Exception) -> str | None:
     """Return the action that AWS denied, such as `securityhub:DescribeHub`, or None if it's another error."""
     if code_of(error) not in _DENIED:
         return None
-    message = str(getattr(error, "response", {}).get("Error", {}).get("Message") or "")
-    found = _PERFORMED.search(message)
+    found = _PERFORMED.search(_message_of(error, ""))
     return found["action"] if found else str(getattr(error, "operation_name", "an action"))

@@ -16,6 +16,7 @@ from securityhub_actions.cli.aws import Aws
 from securityhub_actions.cli.errors import CommandError
 from securityhub_actions.cli.finding_filters import filters_of
 from securityhub_actions.cli.findings import findings_like
+from securityhub_actions.event_names import EVENT_SOURCE, IMPORTED
 from securityhub_actions.patterns import EventPattern
 
 _NAMESPACE: Final = uuid.UUID("6f1c7c52-8f5f-4d0c-9c56-0b1a4a2f5f5e")
@@ -57,7 +58,7 @@ def _rules_for_findings(aws: Aws) -> Iterator[BackfillRule]:
         for rule in page["Rules"]:
             pattern = json.loads(rule.get("EventPattern") or "{}")
             kinds = pattern.get("detail-type", [])
-            if envelopes.SOURCE in pattern.get("source", []) and envelopes.IMPORTED in kinds:
+            if EVENT_SOURCE in pattern.get("source", []) and IMPORTED in kinds:
                 yield BackfillRule(name=rule["Name"], arn=rule["Arn"], pattern=EventPattern.parse(pattern))
 
 

@@ -10,15 +10,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
-IMPORTED: Final = "Security Hub Findings - Imported"
-IMPORTED_V2: Final = "Findings Imported V2"
-CUSTOM_ACTION: Final = "Security Hub Findings - Custom Action"
-INSIGHT_RESULTS: Final = "Security Hub Insight Results"
-SOURCE: Final = "aws.securityhub"
-PRESS_SOURCE: Final = "securityhub-actions.press"
-"""The source of what this command sends to a press bus, which must not start with `aws.`."""
+from securityhub_actions.event_names import (
+    CUSTOM_ACTION,
+    EVENT_SOURCE,
+    IMPORTED,
+    IMPORTED_V2,
+    INSIGHT_RESULTS,
+)
 
 Document = Mapping[str, Any]
 
@@ -82,7 +82,7 @@ def _event(
         "version": "0",
         "id": str(uuid.uuid4()),
         "detail-type": detail_type,
-        "source": SOURCE,
+        "source": EVENT_SOURCE,
         "account": account,
         "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "region": region,

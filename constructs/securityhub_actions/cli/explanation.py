@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 from securityhub_actions.cli.assembly import Rule, Target, is_known, shown, unknown_names
 from securityhub_actions.cli.assembly.model import DEFAULT_BUS
 from securityhub_actions.cli.assembly.values import partition_of
-from securityhub_actions.cli.target_input import target_input
+from securityhub_actions.cli.target_input import has_own_input, target_input
 from securityhub_actions.cli.words import condition_in_words, value_in_words
 from securityhub_actions.patterns import (
     Condition,
@@ -25,7 +25,6 @@ from securityhub_actions.patterns import (
 
 UNDECIDED: Final = "the pattern has values that only a deployment determines"
 _Split: TypeAlias = tuple[EventPattern | None, EventPattern | None]
-_OWN_INPUTS: Final = ("Input", "InputPath", "InputTransformer")
 
 
 class Verdict(Enum):
@@ -247,8 +246,7 @@ def received_by(target: Target, rule: Rule, event: Mapping[str, Any]) -> Receive
         rule_arn=f"arn:{partition_of(region)}:events:{region}:{account}:{rule.arn_resource}",
         ingested=str(event.get("time", "")),
     )
-    has_own_input = any(target.properties.get(name) for name in _OWN_INPUTS)
-    return Received(target=target, body=str(shown(body)), is_event=not has_own_input)
+    return Received(target=target, body=str(shown(body)), is_event=not has_own_input(target.properties))
 
 
 def decoded(body: str) -> Any:  # noqa: ANN401 - any JSON value

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from securityhub_actions.cli.aws import Aws, code_of
-from securityhub_actions.cli.errors import CommandError
+from securityhub_actions.cli.aws import Aws, code_of, explained
+from securityhub_actions.cli.errors import CommandError, ExitCode
+from securityhub_actions.cli.given_events import Given
 
 _IDS_PER_CALL: Final = 20
 """How many values a filter of GetFindings can have for one field."""
@@ -56,6 +57,36 @@ def _only(aws: Aws, given: str, findings: Sequence[dict[str, Any]]) -> dict[str,
         named = ", ".join(f"{finding['ProductArn']}/{finding['Id']}" for finding in findings)
         raise CommandError(f"Several products have a finding {given}. Specify one of {named}.")
     return findings[0]
+
+
+def findings_by_id(identifier: str, *, profile: str | None, region: str | None) -> list[Given]:
+    """Return the findings of an account that have an ID, of which each product can have one.
+
+    Args:
+        identifier: The `Id`, or `ProductArn/Id` as in the resources of events.
+        profile: The AWS profile, or None for that of the environment.
+        region: The Region, or None for that of the environment.
+
+    Raises:
+        CommandError: There is no such finding, or AWS refuses.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - takes long to import
+
+    match = _OF_EVENT.fullmatch(identifier)
+    wanted = {"Id": match["id"], "ProductArn": match["product"]} if match else {"Id": identifier}
+    filters = {name: [{"Value": value, "Comparison": "EQUALS"}] for name, value in wanted.items()}
+    aws = Aws(profile=profile, region=region)
+    try:
+        found = list(findings_like(aws, filters))
+    except (BotoCoreError, ClientError) as error:
+        raise explained(error) from error
+    if not found:
+        raise CommandError(
+            f"No finding in {aws.region} has the ID {identifier}. Specify the finding's `Id`, or another "
+            "--region or --profile.",
+            code=ExitCode.FAILED,
+        )
+    return [Given(origin=f"Security Hub in {aws.region}", document=finding) for finding in found]
 
 
 def custom_action(aws: Aws, given: str) -> dict[str, Any]:

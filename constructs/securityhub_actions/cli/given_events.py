@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 from securityhub_actions.cli import envelopes
 from securityhub_actions.cli.assembly import Action
 from securityhub_actions.cli.errors import CommandError
+from securityhub_actions.cli.sample_findings import ACCOUNT, REGION
 from securityhub_actions.cli.target_input import value_at
 
 STANDARD_INPUT: Final = "-"
@@ -19,8 +20,6 @@ _ALLOWED: Final = (
     "an event (with `detail-type` and `detail`), a finding in ASFF (with `ProductArn` and `Id`) or in OCSF "
     "(with `class_uid` and `metadata`), a list of them, one in each line, or an object with `Findings`"
 )
-_DEFAULT_ACCOUNT: Final = "111122223333"
-_DEFAULT_REGION: Final = "us-east-1"
 
 
 class ActionsIn(Protocol):
@@ -70,8 +69,8 @@ class Given:
         paths = ("$.cloud.account.uid", "$.cloud.region") if self.is_ocsf else ("$.AwsAccountId", "$.Region")
         own_account, own_region = (value_at(path, self.document) for path in paths)
         return {
-            "account": account or (str(own_account[0]) if own_account else _DEFAULT_ACCOUNT),
-            "region": region or (str(own_region[0]) if own_region else _DEFAULT_REGION),
+            "account": account or (str(own_account[0]) if own_account else ACCOUNT),
+            "region": region or (str(own_region[0]) if own_region else REGION),
         }
 
     def imported(self, *, account: str, region: str) -> dict[str, Any]:

@@ -12,8 +12,6 @@ import click
 from securityhub_actions.cli.assembly import App, AssemblyError, app_of, read_templates
 from securityhub_actions.cli.errors import CommandError
 
-_ACCOUNT: Final = re.compile(r"\d{12}")
-
 template_option: Callable[..., Any] = click.option(
     "--template",
     type=click.Path(path_type=Path),
@@ -23,14 +21,20 @@ template_option: Callable[..., Any] = click.option(
 )
 
 
-def _account(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    if value is not None and not _ACCOUNT.fullmatch(value):
-        raise click.BadParameter(f"{value!r} is not an account ID, which has 12 digits.")
-    return value
+def matching(form: re.Pattern[str], allowed: str) -> Callable[..., str | None]:
+    """Return the check of an option whose whole value must match a form."""
+
+    def check(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+        if value is not None and not form.fullmatch(value):
+            raise click.BadParameter(f"{value!r} is not {allowed}.")
+        return value
+
+    return check
 
 
+an_account: Final = matching(re.compile(r"\d{12}"), "an account ID, which has 12 digits")
 account_option: Callable[..., Any] = click.option(
-    "--account", callback=_account, metavar="ID", help="The account of stacks and events that name none."
+    "--account", callback=an_account, metavar="ID", help="The account of stacks and events that name none."
 )
 region_option: Callable[..., Any] = click.option(
     "--region", metavar="REGION", help="The Region of stacks and events that name none."

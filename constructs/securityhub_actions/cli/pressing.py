@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from securityhub_actions.cli.aws import Aws
-from securityhub_actions.cli.envelopes import PRESS_SOURCE
 from securityhub_actions.cli.errors import CommandError, ExitCode
 from securityhub_actions.cli.sending import NotSentError, put_event
+from securityhub_actions.event_names import PRESS_SOURCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,9 @@ from typing import Any, Final
 
 from securityhub_actions.cli.assembly.values import partition_of
 
+ACCOUNT: Final = "111122223333"
+REGION: Final = "us-east-1"
+"""Where samples are from, unless something says otherwise."""
 SEVERITIES: Final = {"INFORMATIONAL": 0, "LOW": 1, "MEDIUM": 40, "HIGH": 70, "CRITICAL": 90}
 """The labels in their order, each with its lowest normalized score."""
 WORKFLOW_STATUSES: Final = {

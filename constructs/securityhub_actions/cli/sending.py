@@ -16,9 +16,8 @@ from typing import Any, Final, TypeVar
 
 from securityhub_actions.cli.assembly.kinds import kind_of
 from securityhub_actions.cli.aws import Aws, code_of
-from securityhub_actions.cli.target_input import target_input, value_at
+from securityhub_actions.cli.target_input import has_own_input, target_input, value_at
 
-_OWN_INPUTS: Final = ("Input", "InputPath", "InputTransformer")
 _THROTTLING: Final = frozenset(
     {
         "LimitExceededException",
@@ -74,7 +73,7 @@ class Parcel:
     @property
     def has_own_input(self) -> bool:
         """Whether the target has an input of its own instead of the event."""
-        return any(self.target.get(name) for name in _OWN_INPUTS)
+        return has_own_input(self.target)
 
 
 def parcel_of(event: Mapping[str, Any], target: Mapping[str, Any], *, rule_arn: str, key: str) -> Parcel:

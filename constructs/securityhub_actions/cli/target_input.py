@@ -19,6 +19,11 @@ _MISSING: Final = object()
 INGESTION_TIME: Final = "<aws.events.event.ingestion-time>"
 
 
+def has_own_input(target: Mapping[str, Any]) -> bool:
+    """Whether a target has an input of its own instead of the event."""
+    return any(target.get(name) for name in ("Input", "InputPath", "InputTransformer"))
+
+
 def target_input(
     target: Mapping[str, Any], event: Mapping[str, Any], *, rule_name: str, rule_arn: str, ingested: str
 ) -> str:

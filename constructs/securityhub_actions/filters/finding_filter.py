@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from securityhub_actions.arguments import require
+from securityhub_actions.event_names import IMPORTED
 from securityhub_actions.filters.base import FINDINGS, BaseFilter, Path
 from securityhub_actions.filters.fields import Field, Labels, Numbers, TagValue, Texts
 from securityhub_actions.filters.forms import (
@@ -82,7 +83,7 @@ class FindingFilter(BaseFilter):
     resource_tags: Mapping[str, TagValue] = field(default_factory=dict)
     user_defined_fields: Mapping[str, TagValue] = field(default_factory=dict)
 
-    detail_type: ClassVar[str] = "Security Hub Findings - Imported"
+    detail_type: ClassVar[str] = IMPORTED
     # https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_Severity.html
     severity_numbers: ClassVar[tuple[str, Mapping[str, range]]] = (
         "severity_score",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from securityhub_actions.arguments import require
+from securityhub_actions.event_names import IMPORTED_V2
 from securityhub_actions.filters.base import BaseFilter, Path
 from securityhub_actions.filters.fields import Field, Labels, Numbers, TagValue, Texts
 from securityhub_actions.filters.forms import (
@@ -86,7 +87,7 @@ class OcsfFindingFilter(BaseFilter):
     resource_id: Texts = None
     resource_tags: Mapping[str, TagValue] = field(default_factory=dict)
 
-    detail_type: ClassVar[str] = "Findings Imported V2"
+    detail_type: ClassVar[str] = IMPORTED_V2
     # https://schema.ocsf.io/1.6.0/classes/detection_finding (severity_id)
     severity_numbers: ClassVar[tuple[str, Mapping[str, range]]] = (
         "severity_id",

@@ -14,13 +14,11 @@ from aws_cdk import aws_sqs as sqs
 from securityhub_actions.arguments import checked
 from securityhub_actions.checks import Validation
 from securityhub_actions.delivery import Delivery, Target
+from securityhub_actions.event_names import CUSTOM_ACTION, IMPORTED, IMPORTED_V2
 from securityhub_actions.targets.events_role import EventsRole
 from securityhub_actions.targets.finding_paths import ASFF, OCSF, FindingPaths
 from securityhub_actions.targets.json_input import Json, JsonInput, check_json, input_paths
 
-_IMPORTED: Final = "Security Hub Findings - Imported"
-_IMPORTED_V2: Final = "Findings Imported V2"
-_CUSTOM_ACTION: Final = "Security Hub Findings - Custom Action"
 _ONE_FINDING: Final = re.compile(r"\$\.detail\.findings\[\d+\](?:\.(?P<attribute>.*))?")
 _ALL_FINDINGS: Final = frozenset({"$", "$.detail", "$.detail.findings"})
 
@@ -83,7 +81,7 @@ class ApiDestination(Target):
         """Allow rules in this account and Region to invoke the destination."""
         body = self._body
         if callable(body):
-            body = body(OCSF if _detail_types(rule) == {_IMPORTED_V2} else ASFF)
+            body = body(OCSF if _detail_types(rule) == {IMPORTED_V2} else ASFF)
         rule.node.add_validation(Validation(lambda: self._lost_findings(rule, body)))
         arn = self.destination.api_destination_arn
         role = EventsRole.shared(
@@ -121,8 +119,8 @@ class ApiDestination(Target):
             return []
         matched = _detail_types(rule)
         allowed = set.intersection(*map(_imported_with, of_one))
-        if _IMPORTED in allowed and _ALL_FINDINGS.intersection(paths):
-            allowed.add(_CUSTOM_ACTION)
+        if IMPORTED in allowed and _ALL_FINDINGS.intersection(paths):
+            allowed.add(CUSTOM_ACTION)
         if matched and matched <= allowed:
             return []
         return [
@@ -153,8 +151,8 @@ def _imported_with(path: str) -> set[str]:
     match = _ONE_FINDING.fullmatch(path)
     attribute = match["attribute"] if match else None
     if not attribute:
-        return {_IMPORTED, _IMPORTED_V2}
-    return {_IMPORTED} if attribute[0].isupper() else {_IMPORTED_V2}
+        return {IMPORTED, IMPORTED_V2}
+    return {IMPORTED} if attribute[0].isupper() else {IMPORTED_V2}
 
 
 def _listed(names: set[str]) -> str:

@@ -9,8 +9,8 @@ from aws_cdk import aws_sqs as sqs
 
 from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery, Target
+from securityhub_actions.event_names import EVENT_SOURCE
 from securityhub_actions.rule_access import warn_of_foreign_policy
-from securityhub_actions.security_hub_rule import EVENT_SOURCE
 from securityhub_actions.targets.events_role import EventsRole
 
 

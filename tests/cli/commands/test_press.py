@@ -13,7 +13,7 @@ from aws_cdk import aws_sqs as sqs
 from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION
 from securityhub.events import CustomActionEvent, InsightResultsEvent, parse_event
 from securityhub_actions import CustomAction, CustomActionRule, PressBus, press_bus, targets
-from securityhub_actions.cli import envelopes, watching
+from securityhub_actions.cli import envelopes, pressing, watching
 from tests.cli.deployed import deploy, destroy, enable_security_hub, findings_of
 from tests.e2e.findings import import_findings
 
@@ -215,5 +215,5 @@ def test_wrong_input_is_refused_in_one_line_and_nothing_is_pressed(cli, stack, a
 
 
 def test_the_command_and_the_construct_agree_on_source_and_kinds_of_events():
-    assert envelopes.PRESS_SOURCE == press_bus.PRESS_SOURCE
+    assert pressing.PRESS_SOURCE == press_bus.PRESS_SOURCE
     assert set(press_bus.DETAIL_TYPES) == {envelopes.CUSTOM_ACTION, envelopes.INSIGHT_RESULTS}

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
 import click
 
+from securityhub_actions.cli.options import an_account, matching
 from securityhub_actions.cli.output import Output, with_output
 from securityhub_actions.cli.sample_events import KINDS, MOST, sample_events
 from securityhub_actions.cli.sample_findings import (
+    ACCOUNT,
     COMPLIANCE_STATUSES,
+    REGION,
     SEVERITIES,
     WORKFLOW_STATUSES,
     Sample,
@@ -25,24 +27,12 @@ _ACTION: Final = re.compile(r"[A-Za-z0-9_-]{1,20}|arn:[^:\s]+:securityhub:[^:\s]
 _EXAMPLE: Final = (
     "securityhub-actions events new imported --severity CRITICAL | securityhub-actions explain -"
 )
-_ACCOUNT: Final = re.compile(r"\d{12}")
 _TIME_OF_SEEDED: Final = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)
 
 
 @click.group()
 def command() -> None:
     """Make events to try an app with."""
-
-
-def _matching(form: re.Pattern[str], allowed: str) -> Callable[..., str | None]:
-    """Return the check of an option."""
-
-    def check(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-        if value is not None and not form.fullmatch(value):
-            raise click.BadParameter(f"{value!r} is not {allowed}.")
-        return value
-
-    return check
 
 
 @command.command(epilog=f"Example: {_EXAMPLE}")
@@ -54,7 +44,7 @@ def _matching(form: re.Pattern[str], allowed: str) -> Callable[..., str | None]:
 )
 @click.option(
     "--control",
-    callback=_matching(_CONTROL, "the ID of a control, such as S3.8"),
+    callback=matching(_CONTROL, "the ID of a control, such as S3.8"),
     default="S3.8",
     metavar="ID",
     show_default=True,
@@ -62,16 +52,16 @@ def _matching(form: re.Pattern[str], allowed: str) -> Callable[..., str | None]:
 )
 @click.option(
     "--account",
-    callback=_matching(_ACCOUNT, "an account ID, which has 12 digits"),
-    default="111122223333",
+    callback=an_account,
+    default=ACCOUNT,
     metavar="ID",
     show_default=True,
     help="The account of the event and the findings.",
 )
 @click.option(
     "--region",
-    callback=_matching(_REGION, "a Region, such as eu-west-1"),
-    default="us-east-1",
+    callback=matching(_REGION, "a Region, such as eu-west-1"),
+    default=REGION,
     metavar="REGION",
     show_default=True,
     help="The Region of the event and the findings.",
@@ -98,9 +88,7 @@ def _matching(form: re.Pattern[str], allowed: str) -> Callable[..., str | None]:
 )
 @click.option(
     "--action",
-    callback=_matching(
-        _ACTION, "the ID of a custom action, of up to 20 letters, digits, - and _, or its ARN"
-    ),
+    callback=matching(_ACTION, "the ID of a custom action, of up to 20 letters, digits, - and _, or its ARN"),
     metavar="ID|ARN",
     help="The custom action of the kinds custom-action and insight-results. Default: Sample.",
 )

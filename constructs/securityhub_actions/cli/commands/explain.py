@@ -15,11 +15,11 @@ from rich.text import Text
 from securityhub_actions.cli.assembly import shown
 from securityhub_actions.cli.errors import CommandError, ExitCode
 from securityhub_actions.cli.explanation import Explanation, Received, Verdict, decoded
+from securityhub_actions.cli.findings import findings_by_id
 from securityhub_actions.cli.given_events import Given, GivenEvent, events_of, read_given
 from securityhub_actions.cli.options import Template, account_option, region_option, template_option
 from securityhub_actions.cli.output import Output, entries, indented, with_output
 from securityhub_actions.cli.rules import Rules
-from securityhub_actions.cli.stored_findings import findings_by_id
 from securityhub_actions.cli.tally import Tally
 
 _NOTHING: Final = "There are no events or findings to explain."

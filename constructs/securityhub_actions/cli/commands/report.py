@@ -12,9 +12,8 @@ from securityhub_actions.cli.errors import CommandError
 from securityhub_actions.cli.options import Template, account_option, region_option, template_option
 from securityhub_actions.cli.output import Output, with_output
 from securityhub_actions.cli.report.page import page_of
+from securityhub_actions.cli.sample_findings import ACCOUNT, REGION
 
-_ACCOUNT: Final = "111122223333"
-_REGION: Final = "us-east-1"
 _STDOUT: Final = "-"
 
 
@@ -40,7 +39,7 @@ def command(*, template: Path, file: str, account: str | None, region: str | Non
     page each time.
     """
     source = Template(template)
-    app = source.app(account=account or _ACCOUNT, region=region or _REGION)
+    app = source.app(account=account or ACCOUNT, region=region or REGION)
     with output.waiting("Writing the page"):
         page = page_of(app, remark=_remark(source, account=account, region=region))
     if file == _STDOUT:
@@ -61,8 +60,8 @@ def _remark(source: Template, *, account: str | None, region: str | None) -> str
     open_ones = [
         (what, shown)
         for what, shown, is_open in (
-            ("account", _ACCOUNT, account is None and any(stack.account is None for stack in stacks)),
-            ("Region", _REGION, region is None and any(stack.region is None for stack in stacks)),
+            ("account", ACCOUNT, account is None and any(stack.account is None for stack in stacks)),
+            ("Region", REGION, region is None and any(stack.region is None for stack in stacks)),
         )
         if is_open
     ]

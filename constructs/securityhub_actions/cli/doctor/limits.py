@@ -14,10 +14,8 @@ from securityhub_actions.cli.assembly import is_known
 from securityhub_actions.cli.assembly.model import DEFAULT_BUS
 from securityhub_actions.cli.doctor.model import Check, fault, ok, warning
 from securityhub_actions.cli.doctor.patient import Patient
+from securityhub_actions.quotas import MAX_ACTIONS, max_rules_per_bus
 
-_MAX_ACTIONS: Final = 50
-_MAX_RULES: Final = 300
-_MAX_RULES_OF_REGIONS: Final = {"af-south-1": 100, "eu-south-1": 100}
 _QUOTA_OF_RULES: Final = "L-244521F2"
 _NEARLY: Final = 0.9
 
@@ -30,7 +28,7 @@ def actions(patient: Patient) -> Iterator[Check]:
         f"{patient.aws.region} has {{number}} custom actions",
         existing=len(patient.custom_actions),
         added=added,
-        limit=_MAX_ACTIONS,
+        limit=MAX_ACTIONS,
         cure="Delete custom actions that nobody uses, with `aws securityhub delete-action-target`.",
     )
 
@@ -75,7 +73,7 @@ def _rules_allowed(patient: Patient) -> int:
         quota = client.get_service_quota(ServiceCode="events", QuotaCode=_QUOTA_OF_RULES)["Quota"]
         return int(quota["Value"])
     except (BotoCoreError, ClientError):
-        return _MAX_RULES_OF_REGIONS.get(patient.aws.region, _MAX_RULES)
+        return max_rules_per_bus(patient.aws.region)
 
 
 def _compared(text: str, *, existing: int, added: int, limit: int, cure: str) -> Check:

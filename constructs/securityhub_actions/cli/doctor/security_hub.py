@@ -13,7 +13,7 @@ from typing import Any, Final
 from securityhub_actions.cli.aws import code_of
 from securityhub_actions.cli.doctor.model import Check, fault, ok, skipped, warning
 from securityhub_actions.cli.doctor.patient import Patient
-from securityhub_actions.cli.envelopes import IMPORTED_V2
+from securityhub_actions.event_names import IMPORTED_V2
 
 _NOT_ENABLED: Final = frozenset({"InvalidAccessException", "ResourceNotFoundException"})
 _NO_REGIONS: Final = "NO_REGIONS"

@@ -19,8 +19,6 @@ _OF_ACTIONS: Final = ("custom-action", "insight-results")
 _OF_FINDINGS: Final = ("imported", "imported-v2")
 # The same app has the same page each time.
 _TIME: Final = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)
-_ACCOUNT: Final = "111122223333"
-_REGION: Final = "us-east-1"
 _STATUSES: Final = (
     ("NEW", "FAILED"),
     ("NOTIFIED", "FAILED"),
@@ -85,8 +83,8 @@ def _findings(rule: Rule) -> Iterator[sample_findings.Sample]:
         yield sample_findings.Sample(
             severity=severity,
             control=control,
-            account=rule.account if rule.account and is_known(rule.account) else _ACCOUNT,
-            region=rule.region if rule.region and is_known(rule.region) else _REGION,
+            account=rule.account if rule.account and is_known(rule.account) else sample_findings.ACCOUNT,
+            region=rule.region if rule.region and is_known(rule.region) else sample_findings.REGION,
             workflow=workflow,
             compliance=compliance,
             now=_TIME,

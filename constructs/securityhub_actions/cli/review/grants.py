@@ -18,7 +18,8 @@ _TRUST: Final = "AssumeRolePolicyDocument"
 _IDENTITY_POLICIES: Final = frozenset({"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"})
 _PRINCIPAL_TYPES: Final = frozenset({"AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group"})
 _PERMISSION: Final = "AWS::Lambda::Permission"
-_NO_CONDITION: Final = "{}"
+NO_CONDITION: Final = "{}"
+"""The condition of a grant without one, as JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ class Grant:
         """Whether it includes everything of the other grant."""
         return (
             self.allows == other.allows
-            and self.condition in {other.condition, _NO_CONDITION}
+            and self.condition in {other.condition, NO_CONDITION}
             and self.who in {other.who, "*"}
             and _includes(self.action.lower(), other.action.lower())
             and _includes(self.resource, other.resource)
@@ -105,7 +106,7 @@ def _of_principal(one: Resource) -> Iterator[Grant]:
             who=me,
             action=f"all that {arn} allows",
             resource="as there",
-            condition=_NO_CONDITION,
+            condition=NO_CONDITION,
             allows=True,
             path=one.path,
             stack=one.stack,

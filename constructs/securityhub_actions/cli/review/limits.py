@@ -25,8 +25,14 @@ from securityhub_actions.cli.review.notes import Attention, Note, Topic
 from securityhub_actions.cli.review.resources import Resource, resources_of
 from securityhub_actions.cli.review.texts import at, items_of, mappings_of
 from securityhub_actions.patterns import MOST_CHARACTERS, AnythingBut, Condition, Wildcard
+from securityhub_actions.quotas import (
+    MAX_ACTIONS,
+    MAX_LOG_POLICIES,
+    MAX_QUEUE_POLICY_STATEMENTS,
+    MAX_WILDCARD_RULES_PER_BUS,
+    max_rules_per_bus,
+)
 
-_SMALL_REGIONS: Final = frozenset({"af-south-1", "eu-south-1"})
 _NEARLY: Final = 0.8
 
 
@@ -51,11 +57,11 @@ def usages(app: App) -> list[Usage]:
     """Return how much an app uses of each quota, where it uses most."""
     resources = [one for stack in app.stacks for one in resources_of(stack)]
     return [
-        _most("Custom actions", 50, Counter(_place(one) for one in _stacks_of_actions(app))),
+        _most("Custom actions", MAX_ACTIONS, Counter(_place(one) for one in _stacks_of_actions(app))),
         *_rule_usages(app.rules),
         _most("Characters of a function's resource policy", 20_480, _function_policies(resources)),
-        _most("Resource policies of CloudWatch Logs", 10, _log_policies(app)),
-        _most("Statements of a queue policy", 20, _queue_statements(resources)),
+        _most("Resource policies of CloudWatch Logs", MAX_LOG_POLICIES, _log_policies(app)),
+        _most("Statements of a queue policy", MAX_QUEUE_POLICY_STATEMENTS, _queue_statements(resources)),
         _most("Characters of a role's inline policies", 10_240, _inline_policies(resources)),
         _most(
             "Bytes of a template", 1_000_000, {one.name: len(_compact(one.template)) for one in app.stacks}
@@ -96,10 +102,10 @@ def _stacks_of_actions(app: App) -> Iterator[Stack]:
 
 
 def _rule_usages(rules: Sequence[Rule]) -> Iterator[Usage]:
-    small = any(rule.region in _SMALL_REGIONS for rule in rules)
+    allowed = min((max_rules_per_bus(rule.region) for rule in rules), default=max_rules_per_bus(None))
     wildcards = [rule for rule in rules if _has_wildcard(rule)]
-    yield _most("Rules of a bus", 100 if small else 300, Counter(map(_bus, rules)))
-    yield _most("Rules with wildcards of a bus", 30, Counter(map(_bus, wildcards)))
+    yield _most("Rules of a bus", allowed, Counter(map(_bus, rules)))
+    yield _most("Rules with wildcards of a bus", MAX_WILDCARD_RULES_PER_BUS, Counter(map(_bus, wildcards)))
     yield _most("Targets of a rule", 5, {short_path(rule.path): len(rule.targets) for rule in rules})
     sizes = {short_path(rule.path): len(_compact(shown(rule.pattern))) for rule in rules if rule.pattern}
     yield _most("Characters of a pattern", MOST_CHARACTERS, sizes)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from securityhub_actions.cli.review.grants import Grant, grants_of
+from securityhub_actions.cli.review.grants import NO_CONDITION, Grant, grants_of
 from securityhub_actions.cli.review.names import Names
 from securityhub_actions.cli.review.notes import Attention, Note, Topic
 from securityhub_actions.cli.review.pairs import StackPair
@@ -109,7 +109,7 @@ class _Report:
             groups[old.who, old.condition, new.condition, old.allows].append((old, new))
         for (who, before, after, allows), members in groups.items():
             how, lines = condition_change(json.loads(before), json.loads(after))
-            what = self._lines([replace(new, condition="{}") for _, new in members])
+            what = self._lines([replace(new, condition=NO_CONDITION) for _, new in members])
             harmless = how in ({"added", "narrowed"} if allows else {"removed", "widened"})
             follows = how == "widened" and self._are_new_resources(json.loads(before), json.loads(after))
             yield Note(
@@ -143,7 +143,7 @@ def grants_in_words(grants: Iterable[Grant], names: Names, *, stack: str) -> lis
         by_place[one.resource, one.condition, one.allows].append(one.action)
     lines = []
     for (resource, condition, allows), actions in by_place.items():
-        only_if = f" if {condition_in_words(json.loads(condition))}" if condition != "{}" else ""
+        only_if = f" if {condition_in_words(json.loads(condition))}" if condition != NO_CONDITION else ""
         line = f"{', '.join(sorted(set(actions)))} on {resource}{only_if}"
         lines.append(("" if allows else "denied: ") + names.readable(line, stack=stack))
     return lines
@@ -151,7 +151,7 @@ def grants_in_words(grants: Iterable[Grant], names: Names, *, stack: str) -> lis
 
 def _lets_a_service_in(grant: Grant) -> bool:
     """Whether an AWS service is allowed something under a condition, as every rule does for its targets."""
-    return grant.allows and grant.who.endswith(".amazonaws.com") and grant.condition != "{}"
+    return grant.allows and grant.who.endswith(".amazonaws.com") and grant.condition != NO_CONDITION
 
 
 def condition_in_words(condition: Mapping[str, Any]) -> str:

@@ -13,10 +13,16 @@ from securityhub_actions.cli.assembly import App
 from securityhub_actions.cli.assembly.values import partition_of
 from securityhub_actions.cli.explanation import CompiledRule, Verdict
 from securityhub_actions.cli.review.names import short_path
-from securityhub_actions.cli.sample_findings import SEVERITIES, WORKFLOW_STATUSES, Sample, in_asff, in_ocsf
+from securityhub_actions.cli.sample_findings import (
+    ACCOUNT,
+    REGION,
+    SEVERITIES,
+    WORKFLOW_STATUSES,
+    Sample,
+    in_asff,
+    in_ocsf,
+)
 
-_ACCOUNT: Final = "111122223333"
-_REGION: Final = "us-east-1"
 _NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -64,7 +70,7 @@ def outcomes(
         account: The account of the events, which is that of all stacks, or None.
         region: The Region of the events, which is that of all stacks, or None.
     """
-    place = {"account": account or _ACCOUNT, "region": region or _REGION}
+    place = {"account": account or ACCOUNT, "region": region or REGION}
     old = _compiled(before) if before else []
     new = _compiled(after)
     found = []

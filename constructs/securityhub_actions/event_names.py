@@ -1,0 +1,16 @@
+"""The sources and detail types of the events that rules match.
+
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-event-formats.html
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+EVENT_SOURCE: Final = "aws.securityhub"
+PRESS_SOURCE: Final = "securityhub-actions.press"
+"""The source of events on a `PressBus`. EventBridge accepts sources with `aws.` only from AWS services."""
+IMPORTED: Final = "Security Hub Findings - Imported"
+IMPORTED_V2: Final = "Findings Imported V2"
+CUSTOM_ACTION: Final = "Security Hub Findings - Custom Action"
+INSIGHT_RESULTS: Final = "Security Hub Insight Results"
