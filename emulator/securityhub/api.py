@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Any, Final
 
@@ -13,7 +14,16 @@ from botocore.model import OperationModel
 from ministack.core import router
 from ministack.core.responses import error_response_json, json_response
 
-from emulator.securityhub import action_targets, faults, findings, hub, insights, state
+from emulator.securityhub import (
+    action_targets,
+    automation_rules_v2,
+    faults,
+    findings,
+    findings_v2,
+    hub,
+    insights,
+    state,
+)
 from emulator.securityhub.model import Document, SecurityHubError, check, service_model
 
 SERVICE: Final = "securityhub"
@@ -42,10 +52,19 @@ _OPERATIONS: Mapping[str, Callable[[Document], Document]] = {
     "DeleteInsight": insights.delete,
     "GetInsights": insights.get,
     "GetInsightResults": insights.get_results,
+    "GetFindingsV2": findings_v2.get,
+    "BatchUpdateFindingsV2": findings_v2.batch_update,
+    "CreateAutomationRuleV2": automation_rules_v2.create,
+    "UpdateAutomationRuleV2": automation_rules_v2.update,
+    "DeleteAutomationRuleV2": automation_rules_v2.delete,
+    "GetAutomationRuleV2": automation_rules_v2.get,
+    "ListAutomationRulesV2": automation_rules_v2.list_all,
 }
 _WITHOUT_HUB: Final = frozenset(
     {"EnableSecurityHub", "EnableSecurityHubV2", "DescribeSecurityHubV2", "DisableSecurityHubV2"}
 )
+_OF_V2: Final = "V2"
+_INVALID: Final = "InvalidInputException"
 # BatchImportFindings reports what is wrong inside each finding in its answer instead of failing the call.
 _CHECKED_BY_OPERATION: Final = frozenset({"BatchImportFindings"})
 
@@ -84,10 +103,11 @@ async def handle_request(
         message = f"{name} is not emulated; emulated are {', '.join(sorted(_OPERATIONS))}"
         return _error("NotImplemented", message, _NOT_IMPLEMENTED)
     try:
-        query = {name: values[0] for name, values in query_params.items()}
+        query = _from_query(operation, query_params)
         answer = call(operation.name, {**_parse(body), **query, **uri_parameters})
     except SecurityHubError as error:
-        return _error(error.code, error.message, error.status)
+        known = _as_the_operation_answers(operation, error)
+        return _error(known.code, known.message, known.status)
     response: Response = json_response(answer, content_type=_CONTENT_TYPE)
     return response
 
@@ -107,7 +127,7 @@ def call(operation: str, request: Document) -> Document:
     """
     faults.raise_due(operation)
     if operation not in _WITHOUT_HUB:
-        hub.require()
+        _ = hub.require_v2() if operation.endswith(_OF_V2) else hub.require()
     shape = service_model().operation_model(operation).input_shape
     if operation in _CHECKED_BY_OPERATION:
         _check_batch(request)
@@ -133,7 +153,9 @@ def _routes() -> list[tuple[str, re.Pattern[str], OperationModel]]:
     """The method, path, and operation of the whole model, the most literal paths first."""
     model = service_model()
     operations = [model.operation_model(name) for name in model.operation_names]
-    operations.sort(key=lambda operation: operation.http["requestUri"].count("{"))
+    operations.sort(
+        key=lambda operation: (operation.http["requestUri"].count("{"), -_literal_characters(operation))
+    )
     return [
         (operation.http["method"], _path_pattern(operation.http["requestUri"]), operation)
         for operation in operations
@@ -141,12 +163,17 @@ def _routes() -> list[tuple[str, re.Pattern[str], OperationModel]]:
 
 
 def _path_pattern(uri: str) -> re.Pattern[str]:
-    parts = re.split(r"\{(\w+)(\+?)\}", uri.partition("?")[0])
-    literals, names, greedy = parts[::3], parts[1::3], parts[2::3]
+    # The path is decoded, so a label that takes one segment may have slashes too: those of an ARN.
+    parts = re.split(r"\{(\w+)\+?\}", uri.partition("?")[0])
+    literals, names = parts[::2], parts[1::2]
     pattern = re.escape(literals[0])
-    for name, plus, literal in zip(names, greedy, literals[1:], strict=True):
-        pattern += f"(?P<{name}>{'.+' if plus else '[^/]+'}){re.escape(literal)}"
+    for name, literal in zip(names, literals[1:], strict=True):
+        pattern += f"(?P<{name}>.+){re.escape(literal)}"
     return re.compile(pattern)
+
+
+def _literal_characters(operation: OperationModel) -> int:
+    return len(re.sub(r"\{.*?\}", "", operation.http["requestUri"]))
 
 
 def _route(method: str, path: str) -> tuple[OperationModel | None, dict[str, str]]:
@@ -155,6 +182,25 @@ def _route(method: str, path: str) -> tuple[OperationModel | None, dict[str, str
         if match:
             return operation, match.groupdict()
     return None, {}
+
+
+def _from_query(operation: OperationModel, query_params: Mapping[str, list[str]]) -> Document:
+    """The parameters of the query string, of the types that the model gives them."""
+    shape = operation.input_shape
+    query: Document = {name: values[0] for name, values in query_params.items()}
+    for name, member in shape.members.items() if shape else ():
+        if member.type_name == "integer" and name in query:
+            with suppress(ValueError):  # what isn't a number stays a text, which the model refuses
+                query[name] = int(query[name])
+    return query
+
+
+def _as_the_operation_answers(operation: OperationModel, error: SecurityHubError) -> SecurityHubError:
+    """Invalid input by the name that the operation has for it: another in the operations of V2."""
+    named = {shape.name for shape in operation.error_shapes}
+    if error.code == _INVALID and _INVALID not in named:
+        return SecurityHubError("ValidationException", error.message)
+    return error
 
 
 def _parse(body: bytes) -> dict[str, Any]:

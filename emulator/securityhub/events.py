@@ -13,7 +13,7 @@ from ministack.services import eventbridge
 
 from emulator.securityhub import ocsf, state
 from emulator.securityhub.model import Document, SecurityHubError
-from emulator.securityhub.state import HUB_KEY
+from emulator.securityhub.state import HUB_KEY, Finding
 
 SOURCE: Final = "aws.securityhub"
 IMPORTED: Final = "Security Hub Findings - Imported"
@@ -22,19 +22,17 @@ CUSTOM_ACTION: Final = "Security Hub Findings - Custom Action"
 INSIGHT_RESULTS: Final = "Security Hub Insight Results"
 
 
-def finding_imported(finding: Document, *, is_new: bool) -> None:
-    """Send the Imported event of a finding, and another in OCSF if Security Hub V2 is enabled.
-
-    Args:
-        finding: The finding as it is stored now.
-        is_new: Whether it was created rather than updated, which only OCSF tells apart.
-    """
-    arn = f"{finding['ProductArn']}/{finding['Id']}"
-    send(IMPORTED, [arn], {"findings": [finding]})
+def finding_imported(finding: Finding) -> None:
+    """Send the Imported event of a finding as it is stored now, and another in OCSF if V2 is enabled."""
+    arn = f"{finding.document['ProductArn']}/{finding.document['Id']}"
+    send(IMPORTED, [arn], {"findings": [finding.document]})
     if HUB_KEY in state.hubs_v2:
-        send(
-            IMPORTED_V2, [ocsf.metadata_uid(finding)], {"findings": [ocsf.finding_of(finding, is_new=is_new)]}
-        )
+        finding_imported_v2(finding)
+
+
+def finding_imported_v2(finding: Finding) -> None:
+    """Send the event of the new Security Hub alone about a finding as it is stored now."""
+    send(IMPORTED_V2, [ocsf.metadata_uid(finding.document)], {"findings": [ocsf.stored(finding)]})
 
 
 def send(detail_type: str, resources: Sequence[str], detail: Document) -> Document:

@@ -138,8 +138,13 @@ _NUMBER: dict[str, Callable[[float, float], bool]] = {
 
 def values_of(finding: Document, attribute: str) -> list[object]:
     """The values of a filter attribute in a finding: several if the path leads through a list."""
+    return values_at(finding, _PATHS.get(attribute, (attribute,)))
+
+
+def values_at(finding: Document, path: Iterable[str]) -> list[object]:
+    """The values at a path in a finding of either format, with the entries of lists one by one."""
     nodes: list[object] = [finding]
-    for key in _PATHS.get(attribute, (attribute,)):
+    for key in path:
         children = [node[key] for node in nodes if isinstance(node, dict) and key in node]
         nodes = [leaf for child in children for leaf in (child if isinstance(child, list) else [child])]
     return nodes
@@ -165,20 +170,20 @@ def check(filters: Document) -> None:
     for attribute, conditions in filters.items():
         if attribute not in kinds:
             raise _invalid(f"Filters.{attribute} is not an attribute to filter by")
-        if kinds[attribute] not in _KINDS:
+        if kinds[attribute] not in KINDS:
             raise _invalid(f"Filters.{attribute} is deprecated and not emulated: filter by another attribute")
         if not 1 <= len(conditions) <= MAX_VALUES:
             raise _invalid(
                 f"Filters.{attribute} must have 1 to {MAX_VALUES} values, but has {len(conditions)}"
             )
-        _KINDS[kinds[attribute]].check(f"Filters.{attribute}", conditions)
+        KINDS[kinds[attribute]].check(f"Filters.{attribute}", conditions)
 
 
 def matches(finding: Document, filters: Document) -> bool:
     """Whether a finding passes every attribute of a filter that `check` has accepted."""
     kinds = _kinds()
     return all(
-        _KINDS[kinds[attribute]].matches(values_of(finding, attribute), conditions)
+        KINDS[kinds[attribute]].matches(values_of(finding, attribute), conditions)
         for attribute, conditions in filters.items()
     )
 
@@ -195,13 +200,14 @@ def sort(findings: Sequence[Document], criteria: Iterable[Document]) -> list[Doc
         if field not in _kinds():
             raise _invalid(f"SortCriteria Field must be an attribute to filter by, but is {field!r}")
         ordered.sort(
-            key=lambda finding, field=field: _sort_key(values_of(finding, field)),  # type: ignore[misc]
+            key=lambda finding, field=field: sort_key(values_of(finding, field)),  # type: ignore[misc]
             reverse=criterion.get("SortOrder") == "desc",
         )
     return ordered
 
 
-def _sort_key(values: list[object]) -> tuple[int, float, str]:
+def sort_key(values: list[object]) -> tuple[int, float, str]:
+    """What a finding is sorted by, from the values of an attribute."""
     if not values:
         return (0, 0.0, "")
     first = values[0]
@@ -343,21 +349,22 @@ def _matches_addresses(values: list[object], conditions: list[Document]) -> bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Kind:
+class Kind:
     """How the filters of one kind are checked and matched."""
 
     check: Callable[[str, list[Document]], None]
     matches: Callable[[list[object], list[Document]], bool]
 
 
-_KINDS: Final = {
-    "StringFilter": _Kind(check=_check_strings, matches=_matches_strings),
-    "NumberFilter": _Kind(check=_check_numbers, matches=_matches_numbers),
-    "DateFilter": _Kind(check=_check_dates, matches=_matches_dates),
-    "BooleanFilter": _Kind(check=_check_booleans, matches=_matches_booleans),
-    "MapFilter": _Kind(check=_check_maps, matches=_matches_maps),
-    "IpFilter": _Kind(check=_check_addresses, matches=_matches_addresses),
+KINDS: Final = {
+    "StringFilter": Kind(check=_check_strings, matches=_matches_strings),
+    "NumberFilter": Kind(check=_check_numbers, matches=_matches_numbers),
+    "DateFilter": Kind(check=_check_dates, matches=_matches_dates),
+    "BooleanFilter": Kind(check=_check_booleans, matches=_matches_booleans),
+    "MapFilter": Kind(check=_check_maps, matches=_matches_maps),
+    "IpFilter": Kind(check=_check_addresses, matches=_matches_addresses),
 }
+"""The kinds of filters, by their names in the model."""
 
 
 def _moment(timestamp: str, where: str) -> datetime:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from ministack.core.responses import now_iso
 
-from emulator.securityhub import asff, events, faults, finding_filters, paging, state
+from emulator.securityhub import asff, automation_rules_v2, events, faults, finding_filters, paging, state
 from emulator.securityhub.model import Document, SecurityHubError
 from emulator.securityhub.state import Finding
 
@@ -26,6 +28,9 @@ _UPDATABLE: Final = (
     "VerificationState",
 )
 _MAX_NOTE_CHARACTERS: Final = 512
+# What of OCSF the attributes of the format are, so that the later of two changes holds. AWS documents no
+# way from a change in the new Security Hub back to Security Hub CSPM, and here there is none.
+_V2_COUNTERPARTS: Final = {"Note": "comment", "Severity": "severity_id", "Workflow": "status_id"}
 
 
 def batch_import(request: Document) -> Document:
@@ -43,7 +48,7 @@ def batch_import(request: Document) -> Document:
         `SuccessCount`, `FailedCount` and `FailedFindings`, each with `Id`, `ErrorCode` and `ErrorMessage`.
     """
     failed: list[Document] = []
-    stored: list[tuple[Document, bool]] = []
+    stored: list[Finding] = []
     for finding in request["Findings"]:
         rejection = asff.rejection_of(finding)
         if rejection:
@@ -51,11 +56,10 @@ def batch_import(request: Document) -> Document:
                 {"Id": str(finding.get("Id", "")), "ErrorCode": "InvalidInput", "ErrorMessage": rejection}
             )
             continue
-        is_new = (finding["ProductArn"], finding["Id"]) not in state.findings
-        if document := _import(finding):
-            stored.append((document, is_new))
-    for document, is_new in stored:
-        events.finding_imported(document, is_new=is_new)
+        if imported := _import(finding):
+            stored.append(imported)
+    for imported in stored:
+        events.finding_imported(imported)
     return {
         "FailedCount": len(failed),
         "SuccessCount": len(request["Findings"]) - len(failed),
@@ -96,7 +100,7 @@ def batch_update(request: Document) -> Document:
     changes = _changes(request)
     processed: list[Document] = []
     unprocessed: list[Document] = []
-    updated: list[Document] = []
+    updated: list[Finding] = []
     for identifier in identifiers:
         key = (identifier["ProductArn"], identifier["Id"])
         problem = faults.of_finding(key) or (None if key in state.findings else _not_found(identifier["Id"]))
@@ -104,14 +108,18 @@ def batch_update(request: Document) -> Document:
             unprocessed.append({"FindingIdentifier": identifier, **problem})
             continue
         finding: Finding = state.findings[key]
-        document = {**finding.document, **changes}
-        state.findings[key] = Finding(
-            document=document, customer_attributes=finding.customer_attributes | changes.keys()
+        changed = replace(
+            finding,
+            document={**finding.document, **changes},
+            customer_attributes=finding.customer_attributes | changes.keys(),
+            is_new=False,
+            v2_changes=_without(finding.v2_changes, changes.keys()),
         )
+        state.findings[key] = changed
         processed.append(identifier)
-        updated.append(document)
-    for document in updated:
-        events.finding_imported(document, is_new=False)
+        updated.append(changed)
+    for changed in updated:
+        events.finding_imported(changed)
     return {"ProcessedFindings": processed, "UnprocessedFindings": unprocessed}
 
 
@@ -129,19 +137,27 @@ def matching(filters: Document) -> list[Document]:
     ]
 
 
-def _import(finding: Document) -> Document | None:
+def _import(finding: Document) -> Finding | None:
     """Store one valid finding and return it, or None if it's older than the stored one."""
     key = (finding["ProductArn"], finding["Id"])
     existing: Finding | None = state.findings.get(key)
     if existing is None:
-        document = asff.completed(finding)
-        state.findings[key] = Finding(document=document)
-        return document
-    if asff.moment_of(finding["UpdatedAt"]) <= asff.moment_of(existing.document["UpdatedAt"]):
+        imported = Finding(document=asff.completed(finding))
+    elif asff.moment_of(finding["UpdatedAt"]) <= asff.moment_of(existing.document["UpdatedAt"]):
         return None
-    document = _merged(existing, finding)
-    state.findings[key] = Finding(document=document, customer_attributes=existing.customer_attributes)
-    return document
+    else:
+        document = _merged(existing, finding)
+        changed = {"Workflow"} if document["Workflow"] != existing.document["Workflow"] else set()
+        v2_changes = _without(existing.v2_changes, changed)
+        imported = replace(existing, document=document, is_new=False, v2_changes=v2_changes)
+    state.findings[key] = automation_rules_v2.applied(imported)
+    return state.findings[key]  # type: ignore[no-any-return]
+
+
+def _without(v2_changes: Document, attributes: Iterable[str]) -> Document:
+    """What the new Security Hub changed, without what Security Hub CSPM has changed after it."""
+    taken_over = {_V2_COUNTERPARTS.get(attribute) for attribute in attributes}
+    return {name: value for name, value in v2_changes.items() if name not in taken_over}
 
 
 def _merged(existing: Finding, update: Document) -> Document:

@@ -25,6 +25,22 @@ def require() -> Hub:
     return hub
 
 
+def require_v2() -> Hub:
+    """The account's and Region's hub of the new Security Hub.
+
+    Raises:
+        SecurityHubError: AccessDeniedException if it isn't enabled. AWS documents no error for this; among
+            those that the model gives the operations on findings, this one comes closest.
+    """
+    hub: Hub | None = state.hubs_v2.get(HUB_KEY)
+    if hub is None:
+        raise SecurityHubError(
+            "AccessDeniedException",
+            f"Account {get_account_id()} has not enabled Security Hub V2: call EnableSecurityHubV2",
+        )
+    return hub
+
+
 def enable(request: Document) -> Document:
     """EnableSecurityHub.
 

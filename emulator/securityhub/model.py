@@ -121,6 +121,8 @@ def _structure_problems(
         yield f"{where} must be an object, but is {_shown(value)}"
         return
     prefix = f"{path}." if path else ""
+    if shape.is_tagged_union and len(value.keys() & shape.members.keys()) != 1:
+        yield f"{where} must have exactly one of {', '.join(shape.members)}"
     for name in shape.required_members:
         if value.get(name) is None:
             yield f"{prefix}{name} is required"

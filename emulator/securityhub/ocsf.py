@@ -18,6 +18,7 @@ from typing import Final
 from emulator.securityhub import asff
 from emulator.securityhub.model import Document
 from emulator.securityhub.ocsf_resources import ACCOUNT_TYPE, resource_of
+from emulator.securityhub.state import Finding
 
 VERSION: Final = "1.6.0"
 _FINDINGS_CATEGORY: Final = 2
@@ -43,6 +44,16 @@ _STATUSES: Final = {
     "SUPPRESSED": (3, "Suppressed"),
     "RESOLVED": (4, "Resolved"),
 }
+# By the identifiers that BatchUpdateFindingsV2 takes.
+# Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchUpdateFindingsV2.html
+# Source: https://schema.ocsf.io/1.6.0/classes/detection_finding
+SEVERITY_NAMES: Final = {
+    0: "Unknown",
+    **dict(_SEVERITIES.values()),
+    6: "Fatal",
+    99: "Other",
+}
+STATUS_NAMES: Final = {0: "Unknown", **dict(_STATUSES.values()), 5: "Archived", 99: "Other"}
 _COMPLIANCE_STATUSES: Final = {"PASSED": (1, "Pass"), "WARNING": (2, "Warning"), "FAILED": (3, "Fail")}
 _TIMES: Final = {
     "created_time": "CreatedAt",
@@ -94,6 +105,14 @@ def finding_of(finding: Document, *, is_new: bool) -> Document:
         "vendor_attributes": _vendor_attributes(finding),
     }
     return translated | dict(_optional_attributes(finding))
+
+
+def stored(finding: Finding) -> Document:
+    """A stored finding with what the new Security Hub alone has changed in it."""
+    translated = finding_of(finding.document, is_new=finding.is_new) | finding.v2_changes
+    translated["severity"] = SEVERITY_NAMES[translated["severity_id"]]
+    translated["status"] = STATUS_NAMES[translated["status_id"]]
+    return translated
 
 
 def metadata_uid(finding: Document) -> str:

@@ -35,6 +35,10 @@ class Finding:
 
     document: Document
     customer_attributes: frozenset[str] = field(default_factory=frozenset)
+    is_new: bool = True
+    """Whether nothing has changed since the finding was created, which only OCSF tells."""
+    v2_changes: Document = field(default_factory=dict)
+    """What only the new Security Hub has changed: `comment`, `severity_id`, and `status_id` in OCSF."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,20 @@ class Insight:
     group_by_attribute: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutomationRuleV2:
+    """An automation rule of the new Security Hub."""
+
+    arn: str
+    rule_id: str
+    created_at: str
+    updated_at: str
+    settings: Document
+    """RuleName, RuleStatus, Description, RuleOrder, Criteria, and Actions as requests give them."""
+    client_token: str | None = None
+    tags: Document = field(default_factory=dict)
+
+
 HUB_KEY: Final = "hub"
 """The only key of `hubs` and `hubs_v2`: there is one hub an account and Region."""
 
@@ -55,13 +73,24 @@ hubs_v2 = AccountRegionScopedDict()
 action_targets = AccountRegionScopedDict()
 findings = AccountRegionScopedDict()
 insights = AccountRegionScopedDict()
+automation_rules_v2 = AccountRegionScopedDict()
 call_faults = AccountRegionScopedDict()
 finding_faults = AccountRegionScopedDict()
+_STORES: Final = (
+    hubs,
+    hubs_v2,
+    action_targets,
+    findings,
+    insights,
+    automation_rules_v2,
+    call_faults,
+    finding_faults,
+)
 
 
 def reset() -> None:
     """Delete everything in every account and Region. `POST /_ministack/reset` calls it."""
-    for store in (hubs, hubs_v2, action_targets, findings, insights, call_faults, finding_faults):
+    for store in _STORES:
         store.clear()
 
 

@@ -4,51 +4,20 @@ import asyncio
 import json
 
 import pytest
+from botocore.validate import ParamValidator
 from hypothesis import given
-from hypothesis import strategies as st
 from ministack.core.responses import request_scope
 
 from emulator.securityhub import api, state
 from emulator.securityhub.model import service_model
+from tests.emulator.securityhub.shapes import ACCOUNT, JSON_VALUES, REGION, values_of
 from tests.hypothesis_profiles import examples
 
-ACCOUNT, REGION = "500000000001", "eu-west-1"
-TEXTS = (
-    "2026-01-01T00:00:00Z",
-    "2018-10-08",
-    ACCOUNT,
-    f"arn:aws:securityhub:{REGION}:{ACCOUNT}:product/{ACCOUNT}/default",
-    "ResourceId",
-    "10.0.0.0/8",
-    "",
-)
-JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),
-    lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(max_size=8), values, max_size=3),
-    max_leaves=5,
-)
-DEEPEST = 4
 
-
-def values_of(shape, depth=0):
-    """Requests that look right, so that they get past the first check."""
-    if depth > DEEPEST:
-        return JSON_VALUES
-    kinds = {
-        "structure": lambda: structures_of(shape, depth),
-        "list": lambda: st.lists(values_of(shape.member, depth + 1), max_size=2),
-        "map": lambda: st.dictionaries(st.text(max_size=8), values_of(shape.value, depth + 1), max_size=2),
-        "string": lambda: st.sampled_from([*shape.enum, *TEXTS]),
-        "boolean": st.booleans,
-    }
-    return kinds.get(shape.type_name, st.integers)()
-
-
-def structures_of(shape, depth):
-    members = {name: values_of(member, depth + 1) for name, member in shape.members.items()}
-    required = {name: members[name] for name in shape.required_members}
-    optional = {name: values | JSON_VALUES for name, values in members.items() if name not in required}
-    return st.fixed_dictionaries(required, optional=optional)
+def assert_model_has(operation, answer):
+    """The answer is what the output of the operation allows, with no member more."""
+    report = ParamValidator().validate(answer, service_model().operation_model(operation).output_shape)
+    assert not report.has_errors(), report.generate_report()
 
 
 def answer_to(method, path, body):
@@ -59,13 +28,24 @@ def answer_to(method, path, body):
 @pytest.fixture(autouse=True)
 def hub():
     answer_to("POST", "/accounts", b"{}")
+    answer_to("POST", "/hubv2", b"{}")
     yield
     state.reset()
 
 
 @pytest.mark.parametrize(
     "operation",
-    ["CreateActionTarget", "BatchImportFindings", "BatchUpdateFindings", "GetFindings", "CreateInsight"],
+    [
+        "CreateActionTarget",
+        "BatchImportFindings",
+        "BatchUpdateFindings",
+        "GetFindings",
+        "CreateInsight",
+        "BatchUpdateFindingsV2",
+        "GetFindingsV2",
+        "CreateAutomationRuleV2",
+        "EnableSecurityHubV2",
+    ],
 )
 def test_whatever_is_sent_is_taken_or_refused_with_an_error_of_the_model(operation):
     model = service_model().operation_model(operation)
@@ -81,6 +61,8 @@ def test_whatever_is_sent_is_taken_or_refused_with_an_error_of_the_model(operati
             error = headers["x-amzn-errortype"]
             assert error in {shape.name for shape in model.error_shapes}
             assert json.loads(body)["Message"]
+        else:
+            assert_model_has(operation, json.loads(body))
 
     answered()
 
@@ -115,3 +97,64 @@ def test_an_arn_in_a_path_reaches_the_operation_whole():
     status, _, body = answer_to("DELETE", f"/actionTargets/{arn}", b"")
     assert status == 404
     assert json.loads(body)["Message"] == f"Action target {arn} does not exist"
+
+
+PRODUCT = f"arn:aws:securityhub:{REGION}:{ACCOUNT}:product/{ACCOUNT}/default"
+IMPORTED = {
+    "SchemaVersion": "2018-10-08",
+    "Id": "finding-1",
+    "ProductArn": PRODUCT,
+    "GeneratorId": "scanner",
+    "AwsAccountId": ACCOUNT,
+    "Types": ["TTPs"],
+    "CreatedAt": "2026-01-01T00:00:00Z",
+    "UpdatedAt": "2026-01-01T00:00:00Z",
+    "Severity": {"Label": "HIGH"},
+    "Title": "Port open",
+    "Description": "A port is open",
+    "Resources": [{"Type": "AwsS3Bucket", "Id": "arn:aws:s3:::logs"}],
+}
+RULE = {
+    "RuleName": "rule",
+    "Description": "Comment on everything",
+    "RuleOrder": 1,
+    "Criteria": {"OcsfFindingCriteria": {}},
+    "Actions": [{"Type": "FINDING_FIELDS_UPDATE", "FindingFieldsUpdate": {"Comment": "Seen"}}],
+}
+
+
+def test_what_is_answered_is_in_the_model_too():
+    answers = {}
+
+    def answered(operation, **request):
+        with request_scope(ACCOUNT, REGION):
+            answers[operation] = api.call(operation, request)
+        assert_model_has(operation, answers[operation])
+        return answers[operation]
+
+    answered("CreateActionTarget", Name="n", Description="d", Id="a")
+    answered("DescribeActionTargets")
+    answered("DescribeHub")
+    answered("BatchImportFindings", Findings=[IMPORTED, {"Id": "no finding"}])
+    answered("GetFindings")
+    identifier = {"Id": "finding-1", "ProductArn": PRODUCT}
+    missing = identifier | {"Id": "missing"}
+    answered("BatchUpdateFindings", FindingIdentifiers=[identifier, missing], Confidence=1)
+    insight = answered("CreateInsight", Name="n", Filters={}, GroupByAttribute="Id")["InsightArn"]
+    answered("GetInsights")
+    answered("GetInsightResults", InsightArn=insight)
+    answered("DescribeSecurityHubV2")
+    (finding,) = answered("GetFindingsV2", MaxResults=1)["Findings"]
+    uids = [finding["metadata"]["uid"], "missing"]
+    answered("BatchUpdateFindingsV2", MetadataUids=uids, Comment="Seen")
+    identifiers = [
+        {"CloudAccountUid": ACCOUNT, "FindingInfoUid": one, "MetadataProductUid": one} for one in uids
+    ]
+    answered("BatchUpdateFindingsV2", FindingIdentifiers=identifiers, StatusId=4)
+    rule = answered("CreateAutomationRuleV2", **RULE)["RuleArn"]
+    answered("GetAutomationRuleV2", Identifier=rule)
+    answered("ListAutomationRulesV2")
+    answered("UpdateAutomationRuleV2", Identifier=rule, RuleStatus="DISABLED")
+    answered("DeleteAutomationRuleV2", Identifier=rule)
+    assert answers["BatchUpdateFindings"]["UnprocessedFindings"]
+    assert answers["BatchUpdateFindingsV2"]["UnprocessedFindings"]
