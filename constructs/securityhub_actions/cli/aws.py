@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import click
@@ -142,14 +143,21 @@ def with_aws(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--region", metavar="REGION", help="The Region. Default: that of the environment.")
     @functools.wraps(command)
     def wrapped(*args: Any, profile: str | None, region: str | None, **kwargs: Any) -> Any:  # noqa: ANN401 - passed on
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - takes long to import
-
-        try:
+        with refusals_in_one_line():
             return command(*args, aws=Aws(profile=profile, region=region), **kwargs)
-        except (BotoCoreError, ClientError) as error:
-            raise explained(error) from error
 
     return wrapped
+
+
+@contextmanager
+def refusals_in_one_line() -> Iterator[None]:
+    """Raise what AWS refuses as the error that ends a command with one line."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - takes long to import
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise explained(error) from error
 
 
 def code_of(error: Exception) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from securityhub_actions.cli.aws import Aws, code_of, explained
+from securityhub_actions.cli.aws import Aws, code_of, refusals_in_one_line
 from securityhub_actions.cli.errors import CommandError, ExitCode
 from securityhub_actions.cli.given_events import Given
 
@@ -18,10 +18,18 @@ _OF_EVENT: Final = re.compile(r"(?P<product>arn:[^:]+:securityhub:[^:]*:\d*:prod
 Finding = Mapping[str, Any]
 
 
-def findings_like(aws: Aws, filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Return the findings that match the filters of GetFindings."""
+def findings_like(
+    aws: Aws, filters: Mapping[str, Any], *, sort: Sequence[Mapping[str, str]] = ()
+) -> Iterator[dict[str, Any]]:
+    """Return the findings that match the filters of GetFindings.
+
+    Args:
+        aws: The account.
+        filters: The filters.
+        sort: The `SortCriteria`, the first criterion first. Default: in no order.
+    """
     pages = aws.client("securityhub").get_paginator("get_findings").paginate
-    for page in pages(Filters=filters, PaginationConfig={"PageSize": _PAGE}):
+    for page in pages(Filters=filters, SortCriteria=list(sort), PaginationConfig={"PageSize": _PAGE}):
         yield from page["Findings"]
 
 
@@ -70,16 +78,12 @@ def findings_by_id(identifier: str, *, profile: str | None, region: str | None) 
     Raises:
         CommandError: There is no such finding, or AWS refuses.
     """
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - takes long to import
-
     match = _OF_EVENT.fullmatch(identifier)
     wanted = {"Id": match["id"], "ProductArn": match["product"]} if match else {"Id": identifier}
     filters = {name: [{"Value": value, "Comparison": "EQUALS"}] for name, value in wanted.items()}
     aws = Aws(profile=profile, region=region)
-    try:
+    with refusals_in_one_line():
         found = list(findings_like(aws, filters))
-    except (BotoCoreError, ClientError) as error:
-        raise explained(error) from error
     if not found:
         raise CommandError(
             f"No finding in {aws.region} has the ID {identifier}. Specify the finding's `Id`, or another "

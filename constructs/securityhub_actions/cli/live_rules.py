@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from securityhub_actions.cli.aws import Aws
 from securityhub_actions.cli.sending import NotSentError
 
 _NOT_WHAT_IT_RECEIVES: Final = frozenset({"Id", "RoleArn", "RetryPolicy", "DeadLetterConfig"})
+
+
+def event_buses(aws: Aws) -> Iterator[Mapping[str, Any]]:
+    """Return the event buses of an account, the default bus included. Boto3 doesn't page them."""
+    client = aws.client("events")
+    answer = client.list_event_buses()
+    yield from answer["EventBuses"]
+    while answer.get("NextToken"):
+        answer = client.list_event_buses(NextToken=answer["NextToken"])
+        yield from answer["EventBuses"]
+
+
+def rules_on(aws: Aws, bus: str) -> Iterator[Mapping[str, Any]]:
+    """Return the rules of an event bus, without their targets."""
+    for page in aws.client("events").get_paginator("list_rules").paginate(EventBusName=bus):
+        yield from page["Rules"]
 
 
 class LiveRules:

@@ -11,8 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from securityhub_actions.cli.assembly.model import DEFAULT_BUS
 from securityhub_actions.cli.aws import Aws
 from securityhub_actions.cli.errors import CommandError, ExitCode
+from securityhub_actions.cli.live_rules import event_buses, rules_on
 from securityhub_actions.cli.sending import NotSentError, put_event
 from securityhub_actions.event_names import PRESS_SOURCE
 
@@ -73,24 +75,14 @@ def press(aws: Aws, rule: PressRule, event: Mapping[str, Any]) -> str:
 
 
 def _press_rules(aws: Aws, action_arn: str) -> Iterator[PressRule]:
-    client = aws.client("events")
-    for bus in _pages(client.list_event_buses, "EventBuses"):
-        if bus["Name"] == "default":
+    for bus in event_buses(aws):
+        if bus["Name"] == DEFAULT_BUS:
             continue
-        for rule in _pages(client.list_rules, "Rules", EventBusName=bus["Name"]):
+        for rule in rules_on(aws, bus["Name"]):
             pattern = json.loads(rule.get("EventPattern") or "{}")
             matches = pattern.get("source") == [PRESS_SOURCE] and action_arn in pattern.get("resources", [])
             if matches and rule.get("State") == "ENABLED":
                 yield PressRule(bus=bus["Arn"], arn=rule["Arn"])
-
-
-def _pages(call: Any, key: str, **given: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - boto3's
-    while True:
-        answer = call(**given)
-        yield from answer[key]
-        if not answer.get("NextToken"):
-            return
-        given["NextToken"] = answer["NextToken"]
 
 
 def _name(bus: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from securityhub_actions import __version__
 from securityhub_actions.cli.checkout import checkout_command, checkout_commands
@@ -19,11 +20,15 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "explain": "Say which rules match an event, and what their targets receive",
     "events": "Make events to try an app with",
     "review": "Say what a reviewer must know of an app, or of what changed in it",
+    "actions": "List the custom actions, with their rules and targets",
+    "rules": "List the rules, with their filters in words and their targets",
+    "findings": "List findings of the account",
     "press": "Choose a custom action for findings, as in the console",
     "dead-letters": "Look at what could not be delivered or handled, and send it again",
     "doctor": "Say whether an account and Region are ready for the app, and whether it works there",
     "report": "Write an HTML page about the app, action by action",
     "backfill": "Send findings that were there before a rule was to its targets",
+    "completion": "Complete commands, options, and names in your shell",
 }
 """The commands in the order of the help, with their summaries.
 
@@ -49,6 +54,14 @@ class _Commands(click.Group):
         module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
         command: click.Command = module.command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        summaries = {**_COMMANDS, **checkout_commands()}
+        return [
+            CompletionItem(name, help=summaries[name]) for name in summaries if name.startswith(incomplete)
+        ]
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - what a command returns
         try:

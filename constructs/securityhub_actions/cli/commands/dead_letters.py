@@ -16,6 +16,7 @@ import click
 from rich.console import RenderableType
 from rich.text import Text
 
+from securityhub_actions.cli import completion
 from securityhub_actions.cli.ages import age, age_in_words, time_in_words
 from securityhub_actions.cli.aws import Aws, with_aws
 from securityhub_actions.cli.dead_letters.choosing import Choice
@@ -42,7 +43,7 @@ def command() -> None:
 def _of_letters(wrapped: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the stacks, and the options that choose dead letters."""
 
-    @click.argument("stacks", nargs=-1, required=True, metavar="STACK...")
+    @click.argument("stacks", nargs=-1, required=True, metavar="STACK...", shell_complete=completion.stacks)
     @click.option(
         "--id", "ids", multiple=True, help="Only the message, or the event, with this ID. Repeatable."
     )

@@ -12,6 +12,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from securityhub_actions.cli import completion
 from securityhub_actions.cli.aws import Aws, with_aws
 from securityhub_actions.cli.doctor import Check, State, examine, number_of_checks, patient_of
 from securityhub_actions.cli.errors import ExitCode
@@ -30,7 +31,7 @@ Results = Sequence[tuple[str, Check]]
 
 
 @click.command()
-@click.argument("stacks", nargs=-1, metavar="[STACK]...")
+@click.argument("stacks", nargs=-1, metavar="[STACK]...", shell_complete=completion.stacks)
 @click.option(
     "--template",
     type=click.Path(path_type=Path),

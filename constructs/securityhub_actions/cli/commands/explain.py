@@ -12,6 +12,7 @@ import click
 from rich.console import RenderableType
 from rich.text import Text
 
+from securityhub_actions.cli import completion
 from securityhub_actions.cli.assembly import shown
 from securityhub_actions.cli.errors import CommandError, ExitCode
 from securityhub_actions.cli.explanation import Explanation, Received, Verdict, decoded
@@ -39,7 +40,9 @@ _MOST_IN_FULL: Final = 20
 @account_option
 @region_option
 @click.option("--profile", help="The AWS profile for --finding. Default: that of the environment.")
-@click.option("--rule", help="Only rules whose construct path contains this text.")
+@click.option(
+    "--rule", shell_complete=completion.rules, help="Only rules whose construct path contains this text."
+)
 @click.option("--full", is_flag=True, help="Print the event for each target that receives it as it is.")
 @click.option("--summary", is_flag=True, help="Only count the events that each rule matches.")
 @with_output

@@ -11,7 +11,7 @@ import click
 from rich.console import RenderableType
 from rich.text import Text
 
-from securityhub_actions.cli import envelopes
+from securityhub_actions.cli import completion, envelopes
 from securityhub_actions.cli.ages import age
 from securityhub_actions.cli.aws import Aws, with_aws
 from securityhub_actions.cli.errors import CommandError, ExitCode
@@ -22,7 +22,7 @@ from securityhub_actions.cli.watching import Pressed, Watch
 
 
 @click.command()
-@click.argument("action")
+@click.argument("action", shell_complete=completion.actions)
 @click.argument("findings", nargs=-1, metavar="[FINDING]...")
 @click.option("--insight", metavar="ARN", help="Choose the action for results of this insight.")
 @click.option("--result", "results", multiple=True, help="Only this result of the insight. Repeatable.")
