@@ -7,7 +7,6 @@ docs/providers.md explains how to move from one to the other.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Protocol
 
 from aws_cdk import (
@@ -15,7 +14,6 @@ from aws_cdk import (
     CfnResource,
     CustomResource,
     Duration,
-    IgnoreMode,
     RemovalPolicy,
     Stack,
     Token,
@@ -25,6 +23,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from securityhub_actions.handler_code import handler_code
 from securityhub_actions.logged_function import LoggedFunction
 
 NATIVE_REGIONS: Final = frozenset(
@@ -152,11 +151,7 @@ def _handler_of(stack: Stack) -> lambda_.IFunction:
         stack,
         _HANDLER_ID,
         description="Creates, updates and deletes Security Hub custom actions for CloudFormation",
-        code=lambda_.Code.from_asset(
-            str(Path(__file__).parent),
-            exclude=["/*", "!/action_target_handler/", "__pycache__"],
-            ignore_mode=IgnoreMode.GIT,
-        ),
+        code=handler_code("action_target_handler"),
         handler="action_target_handler.handler.handle",
         timeout=_FUNCTION_TIMEOUT,
     )

@@ -6,11 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from aws_cdk import Stack, Token
+from aws_cdk import Token
 from aws_cdk import aws_events as events
 from constructs import Construct
 
 from securityhub_actions.arguments import checked
+from securityhub_actions.bus_policies import close_bus
 from securityhub_actions.event_names import CUSTOM_ACTION, INSIGHT_RESULTS, PRESS_SOURCE
 
 DETAIL_TYPES: Final = (CUSTOM_ACTION, INSIGHT_RESULTS)
@@ -59,48 +60,9 @@ class PressBus(Construct):
         self.event_bus = events.EventBus(
             self, "Bus", description="Events of custom actions that are used without the console"
         )
-        resource = self.event_bus.node.default_child
-        if isinstance(resource, events.CfnEventBus):
-            # Part of the bus, so that there is never a bus without its policy. The ARN of the bus would be a
-            # reference to itself.
-            bus_arn = Stack.of(self).format_arn(
-                service="events", resource="event-bus", resource_name=resource.name
-            )
-            resource.policy = _policy(bus_arn, list(principal_arns))
-
-
-def _policy(bus_arn: str, principal_arns: Sequence[str]) -> dict[str, object]:
-    """Allow the principals to put the events of custom actions, and nobody to do anything else.
-
-    In the account of the bus, a principal's own policy would be enough to put events, so others are denied.
-    Of an assumed role, `aws:PrincipalArn` is the ARN of the role.
-
-    Sources:
-        https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
-        https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
-        https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
-    """
-    put = {"Action": "events:PutEvents", "Resource": bus_arn, "Principal": "*"}
-    named = {"aws:PrincipalArn": list(principal_arns)}
-    of_actions = {"events:source": PRESS_SOURCE, "events:detail-type": list(DETAIL_TYPES)}
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "NamedPrincipals",
-                "Effect": "Allow",
-                **put,
-                "Condition": {"ArnLike": named, "StringEquals": of_actions},
-            },
-            {"Sid": "NobodyElse", "Effect": "Deny", **put, "Condition": {"ArnNotLike": named}},
-            {
-                "Sid": "OnlyCustomActions",
-                "Effect": "Deny",
-                **put,
-                "Condition": {"StringNotEquals": {"events:source": PRESS_SOURCE}},
-            },
-        ],
-    }
+        close_bus(
+            self.event_bus, principal_arns=principal_arns, source=PRESS_SOURCE, detail_types=DETAIL_TYPES
+        )
 
 
 def _check(principal_arns: Sequence[str]) -> None:
