@@ -142,6 +142,17 @@ class Target:
         """
         raise NotImplementedError(f"{type(self).__name__} does not implement connect")
 
+    def attach(self, rule: events.IRule, delivery: Delivery) -> events.RuleTargetConfig:
+        """Connect the target with the settings that hold for it.
+
+        A target that passes events on to another target overrides this, because they hold for both.
+
+        Args:
+            rule: The rule that the target is added to.
+            delivery: The target's own settings, or else those of the rule.
+        """
+        return self.connect(rule, queue_of(delivery, rule))
+
     def bind(self, rule: IRuleRef, id: str | None = None) -> events.RuleTargetConfig:  # noqa: A002
         """Attach the target to a rule; called by CDK, which names the arguments."""
         return DeliveredTarget(self, Delivery()).bind(rule, id)
@@ -167,7 +178,7 @@ class DeliveredTarget:
             return self._complete(self._target.bind(rule, id), rule, self._delivery)
         delivery = self._target.delivery or self._delivery
         # The CDK declares the narrower reference but passes the rule itself.
-        config = self._target.connect(cast("events.IRule", rule), _queue_of(delivery, rule))
+        config = self._target.attach(cast("events.IRule", rule), delivery)
         return self._complete(config, rule, delivery)
 
     @staticmethod
@@ -183,7 +194,7 @@ class DeliveredTarget:
         if config.dead_letter_config is not None:
             check_dead_letter_queue(rule, getattr(config.dead_letter_config, "arn", None) or "")
         else:
-            queue = _queue_of(delivery, rule)
+            queue = queue_of(delivery, rule)
             check_dead_letter_queue(rule, queue.queue_arn, queue)
             allow_queue(queue, rule, sid="EventBridgeDeadLetters")
             settings["dead_letter_config"] = events.CfnRule.DeadLetterConfigProperty(arn=queue.queue_arn)
@@ -195,5 +206,6 @@ class DeliveredTarget:
         return events.RuleTargetConfig(**settings)
 
 
-def _queue_of(delivery: Delivery, rule: IRuleRef) -> sqs.IQueue:
+def queue_of(delivery: Delivery, rule: IConstruct) -> sqs.IQueue:
+    """Return the dead-letter queue of delivery settings, which is that of the rule's stack by default."""
     return delivery.dead_letter_queue or dead_letter_queue_of(rule)

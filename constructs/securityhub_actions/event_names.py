@@ -10,6 +10,8 @@ from typing import Final
 EVENT_SOURCE: Final = "aws.securityhub"
 PRESS_SOURCE: Final = "securityhub-actions.press"
 """The source of events on a `PressBus`. EventBridge accepts sources with `aws.` only from AWS services."""
+EACH_FINDING_SOURCE: Final = "securityhub-actions.each-finding"
+"""The source of events on the bus of `targets.EachFinding`."""
 IMPORTED: Final = "Security Hub Findings - Imported"
 IMPORTED_V2: Final = "Findings Imported V2"
 CUSTOM_ACTION: Final = "Security Hub Findings - Custom Action"

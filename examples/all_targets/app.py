@@ -46,7 +46,7 @@ class AllTargetsStack(Stack):
         CustomActionRule(self, "ActionNotify", action=action, targets=notify)
         stream = [self._kinesis_stream(), self._firehose_stream(), self._event_bus()]
         CustomActionRule(self, "ActionStream", action=action, targets=stream)
-        run = [self._state_machine(), self._command(), self._automation()]
+        run = [self._state_machine(), self._command(), self._automation(), self._each_finding()]
         CustomActionRule(self, "ActionRun", action=action, targets=run)
         critical = FindingFilter(severity="CRITICAL")
         alert = [self._pager_duty(), self._splunk(), self._webhook(), self._api_destination()]
@@ -105,6 +105,17 @@ class AllTargetsStack(Stack):
             parameters={"TopicArn": self._topic.topic_arn, "Message": events.EventField.from_path(TITLE)},
             assume_role=role,
         )
+
+    def _each_finding(self) -> targets.EachFinding:
+        """Send a request for each selected finding."""
+        chat = targets.Webhook(
+            self,
+            "Chat",
+            endpoint="https://chat.example.com/messages",
+            authorization=self._api_key(),
+            body=lambda finding: {"text": finding.title, "link": finding.link},
+        )
+        return targets.EachFinding(chat)
 
     def _pager_duty(self) -> targets.PagerDuty:
         return targets.PagerDuty(

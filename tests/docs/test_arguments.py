@@ -27,7 +27,7 @@ CDK_MODULES = {
     "ssm": "aws_ssm",
     "stepfunctions": "aws_stepfunctions",
 }
-TARGET_PAGES = ("aws-services", "systems-manager", "saas")
+TARGET_PAGES = ("aws-services", "systems-manager", "saas", "each-finding")
 SECTIONS = {
     heading.strip("`"): text
     for page in TARGET_PAGES

@@ -58,6 +58,7 @@ NEW_TARGET = {
         )
     ),
     "Automation": lambda _: targets.Automation("AWS-StopEC2Instance"),
+    "EachFinding": lambda stack: targets.EachFinding(targets.SqsQueue(sqs.Queue(stack, "Queue"))),
     "EventBus": lambda stack: targets.EventBus(events.EventBus(stack, "Bus")),
     "FirehoseStream": lambda stack: targets.FirehoseStream(
         firehose.DeliveryStream.from_delivery_stream_attributes(
@@ -118,8 +119,10 @@ NEW_TARGET = {
 
 
 def rule_properties(stack):
-    (rule,) = Template.from_stack(stack).find_resources("AWS::Events::Rule").values()
-    return rule["Properties"]
+    """The properties of the one rule on the default bus."""
+    rules = Template.from_stack(stack).find_resources("AWS::Events::Rule").values()
+    (found,) = (rule["Properties"] for rule in rules if "EventBusName" not in rule["Properties"])
+    return found
 
 
 def test_the_documents_have_a_row_for_every_rule_and_target():

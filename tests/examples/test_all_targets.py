@@ -40,10 +40,11 @@ SECRET = {
 }
 ON_PRESS = {
     "Automation": ":automation-definition/AWS-PublishSNSNotification:",
+    "EachFinding": ":function:AllTargets-SecurityHubEachFinding",
     "EventBus": ":event-bus/",
     "FirehoseStream": ":firehose:",
     "KinesisStream": ":kinesis:",
-    "LambdaFunction": ":lambda:",
+    "LambdaFunction": ":function:AllTargets-Function",
     "LogGroup": ":logs:",
     "RunCommand": ":document/AWS-RunPatchBaseline",
     "SnsTopic": ":sns:",
@@ -65,6 +66,8 @@ HIGH = {
     "ServiceNow": ("example.service-now.com", "/api/now/table/incident"),
     "Slack": ("slack.com", "/api/chat.postMessage"),
 }
+
+CHAT = ("chat.example.com", "/messages")
 
 
 def test_the_example_makes_each_target_of_the_library_and_this_test_looks_at_each():
@@ -96,7 +99,7 @@ def assembly(tmp_path_factory):
 @pytest.fixture(scope="module")
 def deployed(aws, server, assembly):
     aws.client("secretsmanager").create_secret(Name="all-targets", SecretString=json.dumps(SECRET))
-    hosts = (host for host, _ in (*CRITICAL.values(), *HIGH.values()))
+    hosts = (host for host, _ in (*CRITICAL.values(), *HIGH.values(), CHAT))
     aws.request("POST", "/_emulator/hosts", dict.fromkeys(hosts, server.url))
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "PatchOnFinding", "Value": "yes"}]}]
     aws.client("ec2").run_instances(ImageId="ami-12345678", MinCount=1, MaxCount=1, TagSpecifications=tags)
@@ -128,6 +131,20 @@ def test_a_pressed_finding_is_delivered_to_an_aws_target(target, pressed):
     _, found = pressed
     (delivery,) = (one for one in found if ON_PRESS[target] in one.target_arn)
     assert (delivery.outcome, delivery.error_code) == ("delivered", None)
+
+
+def test_the_pressed_finding_is_sent_to_the_chat_by_itself(deployed, server, pressed):
+    event, _ = pressed
+    (finding,) = event["detail"]["findings"]
+
+    def arrived():
+        return [
+            json.loads(request.body)["text"]
+            for request in server.requests
+            if (request.headers["Host"], request.path) == CHAT
+        ]
+
+    assert deployed.wait_until(arrived, what="the request") == [finding["Title"]]
 
 
 def test_the_queue_holds_the_event_of_the_press(deployed, pressed):

@@ -12,6 +12,7 @@ from securityhub_actions.lazy_names import lazy_names
 if TYPE_CHECKING:
     from securityhub_actions.targets.api_destination import ApiDestination
     from securityhub_actions.targets.automation import Automation
+    from securityhub_actions.targets.each_finding import EachFinding
     from securityhub_actions.targets.event_bus import EventBus
     from securityhub_actions.targets.finding_paths import FindingPaths
     from securityhub_actions.targets.firehose_stream import FirehoseStream
@@ -41,6 +42,7 @@ else:
         {
             "ApiDestination": "api_destination",
             "Automation": "automation",
+            "EachFinding": "each_finding",
             "EventBus": "event_bus",
             "FindingPaths": "finding_paths",
             "FirehoseStream": "firehose_stream",
@@ -69,6 +71,7 @@ else:
 __all__ = [
     "ApiDestination",
     "Automation",
+    "EachFinding",
     "EventBus",
     "FindingPaths",
     "FirehoseStream",

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
-from aws_cdk import Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
@@ -15,8 +14,9 @@ from securityhub_actions.arguments import checked
 from securityhub_actions.checks import Validation
 from securityhub_actions.delivery import Delivery, Target
 from securityhub_actions.event_names import CUSTOM_ACTION, IMPORTED, IMPORTED_V2
+from securityhub_actions.targets.event_kinds import detail_types, is_taken_apart
 from securityhub_actions.targets.events_role import EventsRole
-from securityhub_actions.targets.finding_paths import ASFF, OCSF, FindingPaths
+from securityhub_actions.targets.finding_paths import ASFF, OCSF, SUMMARY, TAKEN_APART, FindingPaths
 from securityhub_actions.targets.json_input import Json, JsonInput, check_json, input_paths
 
 _ONE_FINDING: Final = re.compile(r"\$\.detail\.findings\[\d+\](?:\.(?P<attribute>.*))?")
@@ -38,7 +38,8 @@ class ApiDestination(Target):
 
     EventBridge can't iterate, so a body refers to a finding by its index. If a rule's events can contain
     several findings or none, a body that refers to the first finding is an error at synthesis, unless the
-    request also contains the whole event, `$.detail`, or `$.detail.findings`.
+    request also contains the whole event, `$.detail`, or `$.detail.findings`. `EachFinding` sends a request
+    for each finding, and for each result of an insight.
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinations.html
     """
@@ -81,7 +82,7 @@ class ApiDestination(Target):
         """Allow rules in this account and Region to invoke the destination."""
         body = self._body
         if callable(body):
-            body = body(OCSF if _detail_types(rule) == {IMPORTED_V2} else ASFF)
+            body = body(_finding_paths(rule))
         rule.node.add_validation(Validation(lambda: self._lost_findings(rule, body)))
         arn = self.destination.api_destination_arn
         role = EventsRole.shared(
@@ -114,36 +115,47 @@ class ApiDestination(Target):
             *self._query_string_parameters.values(),
             *self._path_parameter_values,
         ]
+        apart = is_taken_apart(rule)
+        if not apart and any(path.startswith(f"{SUMMARY}.") for path in paths):
+            return [
+                f"The request to {self.destination.node.path} contains {SUMMARY}, which only events of "
+                "targets.EachFinding have. Wrap the target: targets.EachFinding(...)."
+            ]
         of_one = sorted({path for path in paths if _ONE_FINDING.fullmatch(path)})
         if not of_one:
             return []
-        matched = _detail_types(rule)
+        matched = detail_types(rule)
         allowed = set.intersection(*map(_imported_with, of_one))
-        if IMPORTED in allowed and _ALL_FINDINGS.intersection(paths):
+        if IMPORTED in allowed and (apart or _ALL_FINDINGS.intersection(paths)):
             allowed.add(CUSTOM_ACTION)
         if matched and matched <= allowed:
             return []
-        return [
+        does = (
             f"The rule {rule.node.path} matches {_listed(matched) or 'events of any detail-type'}, but the "
             f"request to {self.destination.node.path} contains {of_one[0]}, which works only with "
-            f"{_listed(allowed) or 'one finding format at a time'}. If an event contains several findings, "
-            "all but one would be lost, and if it contains none, the request would be invalid. Use this "
-            "target on a rule for imported findings in one format, or send the event to a Lambda function "
-            "that sends a request for each finding."
+            f"{_listed(allowed) or 'one finding format at a time'}."
+        )
+        if apart:
+            return [
+                f"{does} Otherwise, the request would be invalid. Use attributes of the summary, which all "
+                f"events of targets.EachFinding have, such as {SUMMARY}.title, or limit the rule."
+            ]
+        return [
+            f"{does} If an event contains several findings, all but one would be lost, and if it contains "
+            "none, the request would be invalid. Wrap the target, which then gets one finding at a time: "
+            "targets.EachFinding(...). Or use it on a rule for imported findings in one format."
         ]
+
+
+def _finding_paths(rule: events.IRule) -> FindingPaths:
+    if is_taken_apart(rule):
+        return TAKEN_APART
+    return OCSF if detail_types(rule) == {IMPORTED_V2} else ASFF
 
 
 def _check_body(name: str, body: object) -> None:
     if isinstance(body, type) or not callable(body):
         check_json(name, body)
-
-
-def _detail_types(rule: events.IRule) -> set[str]:
-    """The detail-types that a rule matches; empty if it isn't limited to a list of them."""
-    resource = rule.node.default_child
-    pattern = Stack.of(rule).resolve(resource.event_pattern) if isinstance(resource, events.CfnRule) else None
-    names = (pattern or {}).get("detail-type", [])
-    return set(names) if all(isinstance(name, str) for name in names) else set()
 
 
 def _imported_with(path: str) -> set[str]:

@@ -24,7 +24,7 @@ class Automation(Target):
     """Starts an Automation runbook.
 
     Each event starts the runbook once. If a custom action event contains several findings, a path such as
-    `$.detail.findings[0]` refers only to the first. To process all of them, use a Lambda function.
+    `$.detail.findings[0]` refers only to the first. `EachFinding` starts the runbook for each of them.
 
     Delivery succeeds when the automation starts. If a step fails later, look for it in the automation's
     execution history. Each rule gets a role that can only start this runbook and pass the assume role.

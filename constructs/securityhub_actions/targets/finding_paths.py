@@ -1,4 +1,7 @@
-"""The paths of the main attributes of an event's first finding, in both Security Hub finding formats."""
+"""The paths of the main attributes of an event's first finding, in both Security Hub finding formats.
+
+The events of `EachFinding` have a summary with the same attributes for all kinds of events.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from securityhub_actions.arguments import checked_fields
 from securityhub_actions.targets.json_input import InputPath
 
 _FIRST: Final = "$.detail.findings[0]"
+SUMMARY: Final = "$.detail.summary"
 
 
 @checked_fields
@@ -28,6 +32,13 @@ class FindingPaths:
         product: The ARN of the product that generated the finding.
         resource_type: The type of the first resource.
         resource: The identifier of the first resource.
+        event_key: What identifies the event, the same if it is sent again.
+        issue_key: What identifies the finding in up to 255 characters. None: `finding_id`.
+        account_name: The name of the account, or `-`. Only with `EachFinding`, as the following are.
+        region: The Region of the finding.
+        control: The ID of the security control, such as `S3.8`, or `-`.
+        link: The URL of the finding in the console of Security Hub CSPM.
+        text: All of this in lines, such as `Severity: CRITICAL`.
     """
 
     title: InputPath
@@ -38,6 +49,23 @@ class FindingPaths:
     product: InputPath
     resource_type: InputPath
     resource: InputPath
+    event_key: InputPath = InputPath("$.id")  # noqa: RUF009 - it's immutable
+    issue_key: InputPath | None = None
+    account_name: InputPath | None = None
+    region: InputPath | None = None
+    control: InputPath | None = None
+    link: InputPath | None = None
+    text: InputPath | None = None
+
+    @property
+    def facts(self) -> list[tuple[str, InputPath]]:
+        """Labels and values of the attributes that not every event has, except for the link and the text."""
+        named = (
+            ("Account name", self.account_name),
+            ("Region", self.region),
+            ("Control", self.control),
+        )
+        return [(label, path) for label, path in named if path is not None]
 
 
 ASFF: Final = FindingPaths(
@@ -63,3 +91,22 @@ OCSF: Final = FindingPaths(
     resource=InputPath(f"{_FIRST}.resources[0].uid"),
 )
 """Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-ocsf-findings.html"""
+
+TAKEN_APART: Final = FindingPaths(
+    title=InputPath(f"{SUMMARY}.title"),
+    description=InputPath(f"{SUMMARY}.description"),
+    severity=InputPath(f"{SUMMARY}.severity"),
+    account=InputPath(f"{SUMMARY}.account"),
+    finding_id=InputPath(f"{SUMMARY}.findingId"),
+    product=InputPath(f"{SUMMARY}.product"),
+    resource_type=InputPath(f"{SUMMARY}.resourceType"),
+    resource=InputPath(f"{SUMMARY}.resource"),
+    event_key=InputPath(f"{SUMMARY}.key"),
+    issue_key=InputPath(f"{SUMMARY}.issue"),
+    account_name=InputPath(f"{SUMMARY}.accountName"),
+    region=InputPath(f"{SUMMARY}.region"),
+    control=InputPath(f"{SUMMARY}.control"),
+    link=InputPath(f"{SUMMARY}.link"),
+    text=InputPath(f"{SUMMARY}.text"),
+)
+"""The summary in the events of `EachFinding`, which has each member as a text that isn't empty."""

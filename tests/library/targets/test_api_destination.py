@@ -107,7 +107,7 @@ def test_a_body_made_from_the_first_finding_is_an_error_where_others_could_be_lo
     new_rule(stack, *detail_types).add_target(ApiDestination(destination, body={"text": TITLE}))
     error = synth_error(stack)
     assert "the request to Stack/Destination contains $.detail.findings[0].Title" in error
-    assert "send the event to a Lambda function" in error
+    assert "targets.EachFinding(...)" in error
 
 
 @pytest.mark.parametrize(

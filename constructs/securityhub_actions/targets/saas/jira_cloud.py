@@ -95,15 +95,28 @@ def _document(finding: FindingPaths) -> Json:
 
     Source: https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/
     """
+    facts: list[list[Json]] = [[f"{label}: ", value] for label, value in finding.facts]
     paragraphs: list[list[Json]] = [
         [finding.description],
         ["Severity: ", finding.severity],
         ["Account: ", finding.account],
+        *facts,
         ["Resource: ", finding.resource_type, " ", finding.resource],
         ["Finding: ", finding.finding_id],
     ]
-    return {"type": "doc", "version": 1, "content": [_paragraph(texts) for texts in paragraphs]}
+    content = [_paragraph([_text(text) for text in texts]) for texts in paragraphs]
+    if finding.link is not None:
+        content.append(_paragraph([_text("Console: "), _link(finding.link)]))
+    return {"type": "doc", "version": 1, "content": content}
 
 
 def _paragraph(texts: Sequence[Json]) -> Json:
-    return {"type": "paragraph", "content": [{"type": "text", "text": text} for text in texts]}
+    return {"type": "paragraph", "content": list(texts)}
+
+
+def _text(text: Json) -> Json:
+    return {"type": "text", "text": text}
+
+
+def _link(url: Json) -> Json:
+    return {"type": "text", "text": url, "marks": [{"type": "link", "attrs": {"href": url}}]}

@@ -80,7 +80,7 @@ def _check_unsigned(workflow_url: str) -> None:
 
 
 def _message(finding: FindingPaths) -> Json:
-    card = {
+    card: dict[str, Json] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
@@ -89,11 +89,15 @@ def _message(finding: FindingPaths) -> Json:
             _paragraph({"text": finding.description}),
             _fact("Severity", finding.severity),
             _fact("Account", finding.account),
+            *(_fact(label, value) for label, value in finding.facts),
             _fact("Resource type", finding.resource_type),
             _fact("Resource", finding.resource),
             _fact("Finding", finding.finding_id),
         ],
     }
+    if finding.link is not None:
+        open_url: Json = {"type": "Action.OpenUrl", "title": "Open in Security Hub", "url": finding.link}
+        card["actions"] = [open_url]
     attachment: Json = {"contentType": "application/vnd.microsoft.card.adaptive", "content": card}
     return {"type": "message", "attachments": [attachment]}
 

@@ -43,7 +43,7 @@ class PagerDuty(ApiDestination):
     The finding's ID is the deduplication key, so updates to a finding are added to its alert. To resolve the
     alert, use another rule for resolved findings with `event_action=PagerDutyEventAction.RESOLVE`. PagerDuty
     allows 255 characters in the key. It rejects a finding with a longer ID, and the event goes to the
-    dead-letter queue.
+    dead-letter queue; with `EachFinding`, the key of such a finding is a hash of its ID.
 
     Source: https://developer.pagerduty.com/docs/send-alert-event
     """
@@ -96,9 +96,15 @@ class PagerDuty(ApiDestination):
 
 
 def _alert(severity: PagerDutySeverity, event_action: PagerDutyEventAction, finding: FindingPaths) -> Json:
-    return {
+    details: dict[str, Json] = {
+        "description": finding.description,
+        "severity": finding.severity,
+        "product": finding.product,
+        **{label.lower().replace(" ", "_"): value for label, value in finding.facts},
+    }
+    alert: dict[str, Json] = {
         "event_action": event_action,
-        "dedup_key": finding.finding_id,
+        "dedup_key": finding.issue_key or finding.finding_id,
         "client": "AWS Security Hub",
         "payload": {
             "summary": finding.title,
@@ -106,10 +112,9 @@ def _alert(severity: PagerDutySeverity, event_action: PagerDutyEventAction, find
             "severity": severity,
             "component": finding.resource,
             "class": finding.resource_type,
-            "custom_details": {
-                "description": finding.description,
-                "severity": finding.severity,
-                "product": finding.product,
-            },
+            "custom_details": details,
         },
     }
+    if finding.link is not None:
+        alert["links"] = [{"href": finding.link, "text": "Open in Security Hub"}]
+    return alert

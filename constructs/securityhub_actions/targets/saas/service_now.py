@@ -12,7 +12,7 @@ from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery
 from securityhub_actions.targets.api_destination import ApiDestination
 from securityhub_actions.targets.finding_paths import FindingPaths
-from securityhub_actions.targets.json_input import InputPath, Json
+from securityhub_actions.targets.json_input import Json
 from securityhub_actions.targets.saas.connection import joined_url, new_api_destination
 
 
@@ -27,8 +27,9 @@ class ServiceNowLevel(IntEnum):
 class ServiceNow(ApiDestination):
     """Creates an incident with the ServiceNow Table API.
 
-    Every event creates an incident, whose correlation ID is the ID of the event. ServiceNow truncates values
-    that are too long: it keeps 160 characters of a title as the short description.
+    Every event creates an incident, whose correlation ID is the ID of the event; with `EachFinding`, it's the
+    key of the finding in the event. ServiceNow truncates values that are too long: it keeps 160 characters of
+    a title as the short description.
 
     Source: https://www.servicenow.com/docs/bundle/zurich-api-reference/page/integrate/inbound-rest/concept/c_TableAPI.html
     """
@@ -87,10 +88,10 @@ class ServiceNow(ApiDestination):
 def _incident(urgency: ServiceNowLevel, impact: ServiceNowLevel, finding: FindingPaths) -> Json:
     return {
         "short_description": finding.title,
-        "description": finding.description,
+        "description": finding.text or finding.description,
         "urgency": str(urgency.value),
         "impact": str(impact.value),
-        "correlation_id": InputPath("$.id"),
+        "correlation_id": finding.event_key,
         "correlation_display": "AWS Security Hub",
         "comments": finding.resource,
         "work_notes": finding.finding_id,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
@@ -15,6 +17,9 @@ from securityhub_actions.targets.saas.connection import (
     new_api_destination,
     secret_header,
 )
+
+_PAIRS_OF_FIELDS: Final = 5
+"""A section has up to 10 fields. Source: https://docs.slack.dev/reference/block-kit/blocks/section-block"""
 
 
 class Slack(ApiDestination):
@@ -72,11 +77,16 @@ class Slack(ApiDestination):
 def _message(channel: str, finding: FindingPaths) -> Json:
     # plain_text, so that text in a finding can't mention people or create links.
     facts: list[tuple[Json, Json]] = [
-        ("Severity", finding.severity),
-        ("Account", finding.account),
-        (finding.resource_type, finding.resource),
-        ("Finding", finding.finding_id),
+        ("Severity", _plain(finding.severity)),
+        ("Account", _plain(finding.account)),
+        *((label, _plain(value)) for label, value in finding.facts),
+        (finding.resource_type, _plain(finding.resource)),
+        ("Finding", _plain(finding.finding_id)),
     ]
+    if finding.link is not None:
+        # Slack makes a link of a URL only here, and this one has no characters of the findings' texts.
+        facts.append(("Console", {"type": "mrkdwn", "text": finding.link}))
+    fields = [(_plain(label), value) for label, value in facts]
     return {
         "channel": channel,
         "text": finding.title,
@@ -84,7 +94,13 @@ def _message(channel: str, finding: FindingPaths) -> Json:
         "blocks": [
             {"type": "section", "text": _plain(finding.title)},
             {"type": "section", "text": _plain(finding.description)},
-            {"type": "section", "fields": [_plain(text) for fact in facts for text in fact]},
+            *(
+                {
+                    "type": "section",
+                    "fields": [text for pair in fields[start : start + _PAIRS_OF_FIELDS] for text in pair],
+                }
+                for start in range(0, len(fields), _PAIRS_OF_FIELDS)
+            ),
         ],
     }
 

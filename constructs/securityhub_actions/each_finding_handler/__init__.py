@@ -1,0 +1,1 @@
+"""The Lambda function of `targets.EachFinding`. Its entry point is `handler.handle`."""
