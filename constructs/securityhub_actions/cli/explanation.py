@@ -15,6 +15,7 @@ from securityhub_actions.cli.assembly.model import DEFAULT_BUS
 from securityhub_actions.cli.assembly.values import partition_of
 from securityhub_actions.cli.target_input import has_own_input, target_input
 from securityhub_actions.cli.words import condition_in_words, value_in_words
+from securityhub_actions.event_names import EACH_FINDING_SOURCE
 from securityhub_actions.patterns import (
     Condition,
     EngineFaultWarning,
@@ -73,7 +74,8 @@ class Explanation:
     Attributes:
         rule: The rule.
         verdict: Whether the rule matches the event and is enabled.
-        reason: Why the pattern isn't what decides, such as a disabled rule; or an empty string.
+        reason: Why the pattern isn't what decides, such as a disabled rule, or where the event comes from; or
+            an empty string.
         warning: What EventBridge doesn't do as documented; or an empty string.
         failures: The conditions that aren't met. If the pattern has `$or`, those of the closest alternative.
         received: What each target receives.
@@ -131,7 +133,8 @@ class CompiledRule:
             return "the rule is disabled"
         if rule.pattern is None:
             return f"the rule has no event pattern, only the schedule {rule.schedule}"
-        if rule.bus.rpartition("/")[2] != DEFAULT_BUS:
+        is_taken_apart = event.get("source") == EACH_FINDING_SOURCE
+        if rule.bus.rpartition("/")[2] != DEFAULT_BUS and not is_taken_apart:
             return f"the rule is on the bus {shown(rule.bus)}; Security Hub sends to the default bus"
         for word, wanted, got in (
             ("account", rule.account, event.get("account")),

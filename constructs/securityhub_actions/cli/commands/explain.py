@@ -14,6 +14,7 @@ from rich.text import Text
 
 from securityhub_actions.cli import completion
 from securityhub_actions.cli.assembly import shown
+from securityhub_actions.cli.each_finding import explain_all
 from securityhub_actions.cli.errors import CommandError, ExitCode
 from securityhub_actions.cli.explanation import Explanation, Received, Verdict, decoded
 from securityhub_actions.cli.findings import findings_by_id
@@ -100,9 +101,7 @@ def _print_readable(
 
 
 def _print_explanations(events: Iterable[GivenEvent], rules: Rules, *, full: bool, output: Output) -> int:
-    explained = [
-        (given, [rule.explain(given.event) for rule in rules.at(**_place(given))]) for given in events
-    ]
+    explained = [(given, explain_all(rules.at(**_place(given)), given.event)) for given in events]
     if not explained:
         raise CommandError(_NOTHING)
     readable: list[RenderableType] = []

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from securityhub_actions.cli.assembly import Action, App, Rule, Stack, Target, shown
+from securityhub_actions.cli.each_finding import origin_of
 from securityhub_actions.cli.explanation import Received, received_by
 from securityhub_actions.cli.report.permissions import Permissions
 from securityhub_actions.cli.report.samples import Sample, samples_for
@@ -88,7 +89,9 @@ def entries_of(app: App) -> list[Entry]:
     rules_of: dict[str, list[Rule]] = defaultdict(list)
     others = []
     for rule in app.rules:
-        actions = [action for action in app.actions if mentions(rule.pattern, action.arn)]
+        origin = origin_of(rule, app.rules)
+        pattern = rule.pattern if origin is None else origin[0].pattern
+        actions = [action for action in app.actions if mentions(pattern, action.arn)]
         for action in actions:
             rules_of[action.arn].append(rule)
         if not actions:

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from securityhub_actions.cli.assembly import App, Rule, Stack, shown
+from securityhub_actions.cli.assembly import App, Rule, Stack, Target, shown
+from securityhub_actions.cli.each_finding import origin_of
 from securityhub_actions.cli.review.names import Names, short_path
 from securityhub_actions.cli.review.target_changes import target_in_words
 from securityhub_actions.cli.review.texts import mentions
@@ -69,19 +70,25 @@ def _graph(app: App, names: Names) -> _Graph:
         for rule in stack.rules:
             key = f"rule {rule.stack} {rule.path}"
             graph.nodes[key] = ("[|]", short_path(rule.path) + ("" if rule.enabled else " (disabled)"))
-            for source, node in _sources(rule, stack):
+            for source, node in _sources(rule, stack, names):
                 graph.nodes[source] = node
                 graph.edges[source, key] = None
             for target in rule.targets:
-                label = target_in_words(target, names, stack=stack.name)
-                end = f"target {stack.name} {label}"
-                graph.nodes[end] = ("(|)", label)
+                end, node = _end(target, stack, names)
+                graph.nodes[end] = node
                 graph.edges[key, end] = None
     return graph
 
 
-def _sources(rule: Rule, stack: Stack) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Return what the rule listens to: custom actions, a schedule, or a type of events."""
+def _end(target: Target, stack: Stack, names: Names) -> tuple[str, tuple[str, str]]:
+    label = target_in_words(target, names, stack=stack.name)
+    return f"target {stack.name} {label}", ("(|)", label)
+
+
+def _sources(rule: Rule, stack: Stack, names: Names) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Return what the rule listens to: custom actions, a schedule, a type of events, or another target."""
+    if (origin := origin_of(rule, stack.rules)) is not None:
+        yield _end(origin[1], stack, names)
     if rule.schedule:
         yield f"schedule {rule.schedule}", ("{{|}}", rule.schedule)
     pattern = rule.pattern or {}
