@@ -20,6 +20,8 @@ from securityhub_actions import CustomActionRule, LoggedFunction, targets
 from stacks.alarms import watch
 from stacks.app_function import app_function
 from stacks.finding_turns import share_turns
+from stacks.settings import PressSettings
+from stacks.terminal_presses import press_bus
 
 
 class AnalystActionsStack(Stack):
@@ -31,6 +33,7 @@ class AnalystActionsStack(Stack):
         construct_id: str,
         *,
         turns: dynamodb.Table | None = None,
+        press: PressSettings | None = None,
         tracing: bool = False,
         **stack_settings: Any,  # noqa: ANN401 - Stack's
     ) -> None:
@@ -41,6 +44,8 @@ class AnalystActionsStack(Stack):
             construct_id: The construct ID, which is also the stack's name.
             turns: The table through which the functions and others take turns at writing to findings.
                 Default: no other function writes to findings.
+            press: Who may use which of the actions from a terminal. Default: they can be used only in
+                Security Hub.
             tracing: Whether Lambda sends traces of the functions to AWS X-Ray. Default: False.
             stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
         """
@@ -54,6 +59,7 @@ class AnalystActionsStack(Stack):
             action_name="Mark as notified",
             description="Set the workflow status of the selected findings to NOTIFIED and add a note",
             targets=[targets.LambdaFunction(self._update_findings("MarkAsNotifiedFunction", "NOTIFIED"))],
+            press_bus=press_bus(self, press, "MarkAsNotified"),
         )
         CustomActionRule(
             self,
@@ -62,6 +68,7 @@ class AnalystActionsStack(Stack):
             action_name="Suppress with note",
             description="Set the workflow status of the selected findings to SUPPRESSED and add a note",
             targets=[targets.LambdaFunction(self._update_findings("SuppressWithNoteFunction", "SUPPRESSED"))],
+            press_bus=press_bus(self, press, "SuppressWithNote"),
         )
         CustomActionRule(
             self,
@@ -70,6 +77,7 @@ class AnalystActionsStack(Stack):
             action_name="Send digest",
             description="Send a summary of the selected insight results or findings to the digest topic",
             targets=[targets.LambdaFunction(self._insight_digest())],
+            press_bus=press_bus(self, press, "InsightDigest"),
         )
         watch(self)
 

@@ -27,8 +27,9 @@ from stacks.finding_turns import share_turns
 from stacks.findings_queue import findings_queue
 from stacks.logged_bucket import logged_bucket
 from stacks.member_role import member_role_arns, member_role_template
-from stacks.settings import RemediationSettings
+from stacks.settings import PressSettings, RemediationSettings
 from stacks.template_checks import logical_id_of
+from stacks.terminal_presses import press_bus
 
 _UNDO_ACTION_ID: Final = "UndoRemediation"
 _TIMEOUT: Final = Duration.minutes(5)
@@ -44,6 +45,7 @@ class RemediationStack(Stack):
         *,
         settings: RemediationSettings,
         turns: dynamodb.Table | None = None,
+        press: PressSettings | None = None,
         tracing: bool = False,
         **stack_settings: Any,  # noqa: ANN401 - Stack's
     ) -> None:
@@ -55,6 +57,8 @@ class RemediationStack(Stack):
             settings: Which remediations are enabled, and where.
             turns: The table through which the function and others take turns at writing to findings.
                 Default: no other function writes to findings.
+            press: Who may use which of the actions from a terminal. Default: they can be used only in
+                Security Hub.
             tracing: Whether Lambda sends traces of the functions to AWS X-Ray. Default: False.
             stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
         """
@@ -70,6 +74,7 @@ class RemediationStack(Stack):
             action_name="Remediate",
             description="Fix what the selected findings are about, in their accounts, and note what was done",
             targets=[targets.LambdaFunction(function)],
+            press_bus=press_bus(self, press, "Remediate"),
         )
         if settings.undo:
             CustomActionRule(
@@ -79,6 +84,7 @@ class RemediationStack(Stack):
                 action_name="Undo remediation",
                 description="Restore what Remediate changed for the selected findings",
                 targets=[targets.LambdaFunction(function)],
+                press_bus=press_bus(self, press, _UNDO_ACTION_ID),
             )
         if settings.automatic.enabled:
             self._remediate_automatically(function)

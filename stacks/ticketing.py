@@ -25,8 +25,9 @@ from stacks.dependency_layer import ticket_dependency_layer
 from stacks.done_table import done_table, done_table_statement
 from stacks.finding_turns import share_turns
 from stacks.findings_queue import findings_queue
-from stacks.settings import TicketingSettings
+from stacks.settings import PressSettings, TicketingSettings
 from stacks.settings.ticketing import TrackerSettings
+from stacks.terminal_presses import press_bus
 
 _TIMEOUT: Final = Duration.minutes(5)
 _FIELD: Final = "Tickets"
@@ -44,6 +45,7 @@ class TicketingStack(Stack):
         *,
         settings: TicketingSettings,
         turns: dynamodb.Table | None = None,
+        press: PressSettings | None = None,
         tracing: bool = False,
         **stack_settings: Any,  # noqa: ANN401 - Stack's
     ) -> None:
@@ -55,6 +57,8 @@ class TicketingStack(Stack):
             settings: Where tickets are opened, and for which findings.
             turns: The table through which the function and others take turns at writing to findings.
                 Default: no other function writes to findings.
+            press: Who may use which of the actions from a terminal. Default: they can be used only in
+                Security Hub.
             tracing: Whether Lambda sends traces of the functions to AWS X-Ray. Default: False.
             stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
         """
@@ -68,6 +72,7 @@ class TicketingStack(Stack):
             action_name="Open ticket",
             description="Open a ticket for each of the selected findings, and write its link to the finding",
             targets=[targets.LambdaFunction(self.function)],
+            press_bus=press_bus(self, press, "OpenTicket"),
         )
         self._resolve_tickets(settings)
         if settings.automatic.enabled:

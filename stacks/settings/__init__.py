@@ -8,6 +8,7 @@ from __future__ import annotations
 from stacks.settings.app import AlarmsSettings, Settings
 from stacks.settings.faults import SettingsError
 from stacks.settings.loading import SETTINGS_FILE, check_settings, load_settings
+from stacks.settings.press import PressSettings
 from stacks.settings.remediation import RemediationSettings
 from stacks.settings.routing import RoutingSettings
 from stacks.settings.ticketing import TicketingSettings
@@ -15,6 +16,7 @@ from stacks.settings.ticketing import TicketingSettings
 __all__ = [
     "SETTINGS_FILE",
     "AlarmsSettings",
+    "PressSettings",
     "RemediationSettings",
     "RoutingSettings",
     "Settings",

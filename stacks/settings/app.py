@@ -7,6 +7,7 @@ from pydantic import (
 )
 
 from stacks.settings.forms import Section
+from stacks.settings.press import PressSettings
 from stacks.settings.remediation import RemediationSettings
 from stacks.settings.routing import RoutingSettings
 from stacks.settings.ticketing import TicketingSettings
@@ -36,5 +37,6 @@ class Settings(Section):
     routing: RoutingSettings
     remediation: RemediationSettings
     ticketing: TicketingSettings
+    press: PressSettings
     alarms: AlarmsSettings
     tracing: TracingSettings

@@ -15,6 +15,7 @@ import pytest
 from aws_cdk import App
 
 import app
+from stacks.settings.press import ACTIONS
 from tests.shipped_settings import SHIPPED_SETTINGS_FILE, load_shipped_settings
 from tools.cdk import ROOT, cdk_command
 
@@ -106,6 +107,56 @@ def test_the_apps_functions_are_traced_where_the_settings_say_so(synthesize, tmp
     }
     functions = ("insight_digest", "remediate", "tickets", "update_findings")
     assert traced == ({f"functions.{name}.handler.handle" for name in functions} if enabled else set())
+
+
+ALL_STACKS = "[remediation]\nenabled = true\n[ticketing]\nenabled = true\n[ticketing.jira]\nenabled = true\n"
+ROLE = "arn:aws:iam::111122223333:role/SecurityResponder"
+
+
+def press_rules(templates):
+    """The stack and the custom action of each rule on a press bus."""
+    found = set()
+    for stack, template in templates.items():
+        resources = json.loads(template)["Resources"]
+        for resource in resources.values():
+            if resource["Type"] == "AWS::Events::Rule" and "EventBusName" in resource["Properties"]:
+                pattern = resource["Properties"]["EventPattern"]
+                assert pattern["source"] == ["securityhub-actions.press"]
+                action = pattern["resources"][0]["Fn::GetAtt"][0]
+                found.add((stack, resources[action]["Properties"]["Id"]))
+    return found
+
+
+def test_as_shipped_no_action_can_be_used_from_a_terminal(synthesize, tmp_path):
+    file = tmp_path / "production.toml"
+    file.write_text(ALL_STACKS)
+    assert "AWS::Events::EventBus" not in "".join(synthesize("us-east-1", settings=str(file)).values())
+
+
+@pytest.mark.parametrize(
+    "actions",
+    [ACTIONS, ("MarkAsNotified", "UndoRemediation")],
+    ids=["all", "some"],
+)
+def test_the_actions_that_the_settings_name_can_be_used_from_a_terminal(synthesize, tmp_path, actions):
+    file = tmp_path / "production.toml"
+    file.write_text(
+        f'{ALL_STACKS}[press]\nenabled = true\nprincipals = ["{ROLE}"]\nactions = {json.dumps(actions)}'
+    )
+    templates = synthesize("us-east-1", settings=str(file), checked=True)
+    rules = press_rules(templates)
+    assert {action for _, action in rules} == set(actions)
+    for stack in {stack for stack, _ in rules}:
+        (bus,) = (
+            one["Properties"]
+            for one in json.loads(templates[stack])["Resources"].values()
+            if one["Type"] == "AWS::Events::EventBus"
+        )
+        assert bus["Policy"]["Statement"][0]["Condition"]["ArnLike"] == {"aws:PrincipalArn": [ROLE]}
+    assert all(
+        "AWS::Events::EventBus" not in templates[stack]
+        for stack in set(templates) - {one for one, _ in rules}
+    )
 
 
 def test_no_template_names_a_partition_account_or_region_when_none_is_known(synthesize):
