@@ -75,6 +75,24 @@ def test_a_rule_that_never_gets_the_event_says_why(more, reason):
     assert reason in found.reason
 
 
+PRESS = {**EVENT, "source": "securityhub-actions.press"}
+OF_PRESSES = {"source": ["securityhub-actions.press"]}
+
+
+@pytest.mark.parametrize(
+    ("event", "bus", "pattern", "reason"),
+    [
+        (EVENT, "own", OF_PRESSES, "for presses from a terminal; Security Hub sends to the default bus"),
+        (PRESS, "default", {"source": ["aws.securityhub"]}, "such events are on a bus of their own"),
+        (PRESS, "own", OF_PRESSES, None),
+    ],
+)
+def test_presses_from_a_terminal_reach_the_rules_on_a_press_bus_and_no_others(event, bus, pattern, reason):
+    found = explained(pattern, event, bus=bus)
+    assert found.verdict is (Verdict.MATCH if reason is None else Verdict.NO_MATCH)
+    assert (reason or "") in found.reason
+
+
 def test_a_rule_with_only_a_schedule_matches_no_event():
     assert "only the schedule rate(1 hour)" in explained(None, schedule="rate(1 hour)").reason
 

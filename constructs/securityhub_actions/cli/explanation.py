@@ -15,7 +15,7 @@ from securityhub_actions.cli.assembly.model import DEFAULT_BUS
 from securityhub_actions.cli.assembly.values import partition_of
 from securityhub_actions.cli.target_input import has_own_input, target_input
 from securityhub_actions.cli.words import condition_in_words, value_in_words
-from securityhub_actions.event_names import EACH_FINDING_SOURCE
+from securityhub_actions.event_names import EACH_FINDING_SOURCE, PRESS_SOURCE
 from securityhub_actions.patterns import (
     Condition,
     EngineFaultWarning,
@@ -25,6 +25,7 @@ from securityhub_actions.patterns import (
 )
 
 UNDECIDED: Final = "the pattern has values that only a deployment determines"
+_ON_OWN_BUSES: Final = frozenset({EACH_FINDING_SOURCE, PRESS_SOURCE})
 _Split: TypeAlias = tuple[EventPattern | None, EventPattern | None]
 
 
@@ -105,6 +106,7 @@ class CompiledRule:
         self.warning = ""
         self.branches: Sequence[Branch] = ()
         self._rejected = ""
+        self._is_on_default_bus = rule.bus.rpartition("/")[2] == DEFAULT_BUS
         names = unknown_names(rule.pattern)
         self.undecided = f"{UNDECIDED}: {', '.join(names)}" if names else ""
         if rule.pattern is not None:
@@ -133,9 +135,8 @@ class CompiledRule:
             return "the rule is disabled"
         if rule.pattern is None:
             return f"the rule has no event pattern, only the schedule {rule.schedule}"
-        is_taken_apart = event.get("source") == EACH_FINDING_SOURCE
-        if rule.bus.rpartition("/")[2] != DEFAULT_BUS and not is_taken_apart:
-            return f"the rule is on the bus {shown(rule.bus)}; Security Hub sends to the default bus"
+        if self._is_on_default_bus == (event.get("source") in _ON_OWN_BUSES):
+            return self._other_bus()
         for word, wanted, got in (
             ("account", rule.account, event.get("account")),
             ("Region", rule.region, event.get("region")),
@@ -144,24 +145,34 @@ class CompiledRule:
                 return f"the rule is in the {word} {wanted}, the event in {got}"
         return self._rejected
 
-    def verdict(self, event: dict[str, Any]) -> Verdict:
-        """Say whether the rule matches."""
-        if self.elsewhere(event):
-            return Verdict.NO_MATCH
-        if self.branches and not any(branch.pattern.matches(event) for branch in self.branches):
-            return Verdict.NO_MATCH
-        return Verdict.UNDECIDED if self.undecided else Verdict.MATCH
+    def _other_bus(self) -> str:
+        if self._is_on_default_bus:
+            return "the rule is on the default bus; such events are on a bus of their own"
+        where = f"the rule is on the bus {shown(self.rule.bus)}"
+        if PRESS_SOURCE in ((self.rule.pattern or {}).get("source") or ()):
+            return f"{where}, for presses from a terminal; Security Hub sends to the default bus"
+        return f"{where}; Security Hub sends to the default bus"
 
     def explain(self, event: dict[str, Any]) -> Explanation:
         """Say whether the rule matches, and why not, or what its targets receive."""
-        verdict = self.verdict(event)
+        reason = self.elsewhere(event)
+        verdict = Verdict.NO_MATCH if reason else self._verdict(event)
         explained = partial(Explanation, rule=self.rule, verdict=verdict, warning=self.warning)
         if verdict is Verdict.MATCH:
             return explained(received=[received_by(target, self.rule, event) for target in self.rule.targets])
         if verdict is Verdict.UNDECIDED:
             return explained(reason=self.undecided)
-        reason = self.elsewhere(event)
         return explained(reason=reason, failures=() if reason else self._failures(event))
+
+    def verdict(self, event: dict[str, Any]) -> Verdict:
+        """Say whether the rule matches."""
+        return Verdict.NO_MATCH if self.elsewhere(event) else self._verdict(event)
+
+    def _verdict(self, event: dict[str, Any]) -> Verdict:
+        """Whether the pattern matches an event that the rule receives."""
+        if self.branches and not any(branch.pattern.matches(event) for branch in self.branches):
+            return Verdict.NO_MATCH
+        return Verdict.UNDECIDED if self.undecided else Verdict.MATCH
 
     def _failures(self, event: dict[str, Any]) -> Sequence[Failure]:
         """Return each condition of the closest alternative that the event doesn't meet by itself.

@@ -85,3 +85,84 @@ def test_another_account_that_is_let_in_is_urgent(titles):
     assert titles([statement()], [statement(), statement(Principal={"AWS": arn})]) == [
         ("HIGH", "Permission granted")
     ]
+
+
+ROLE, SECOND = (f"arn:aws:iam::111122223333:role/{name}" for name in ("Responder", "Second"))
+OTHER_ACCOUNT = "arn:aws:iam::444455556666:role/Responder"
+
+
+def put_events(*principals, effect="Allow", operator="ArnLike"):
+    condition = {operator: {"aws:PrincipalArn": list(principals)}}
+    return {"Effect": effect, "Principal": "*", "Action": "events:PutEvents", "Condition": condition,
+            "Resource": "arn:aws:events:us-east-1:111122223333:event-bus/Presses"}  # fmt: skip
+
+
+def bus(*statements):
+    return {"Bus": {"Type": "AWS::Events::EventBus",
+                    "Properties": {"Name": "Presses", "Policy": {"Statement": list(statements)}}}}  # fmt: skip
+
+
+def bus_policy(*statements):
+    return {"Policy": {"Type": "AWS::Events::EventBusPolicy",
+                       "Properties": {"StatementId": "One", "Statement": list(statements)}}}  # fmt: skip
+
+
+def old_bus_policy(principal):
+    properties = {"StatementId": "One", "Action": "events:PutEvents", "Principal": principal}
+    return {"Policy": {"Type": "AWS::Events::EventBusPolicy", "Properties": properties}}
+
+
+@pytest.fixture
+def named(tmp_path):
+    """A function that returns what is named between two versions of a template's resources."""
+
+    def notes_of(before, after):
+        apps = []
+        for name, resources in (("before", before), ("after", after)):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "S.template.json").write_text(json.dumps({"Resources": resources}))
+            apps.append(read_app(tmp_path / name))
+        return [(note.attention.name, note.title, note.subject) for note in review(*apps).notes]
+
+    return notes_of
+
+
+@pytest.mark.parametrize("resource", [bus, bus_policy])
+@pytest.mark.parametrize("operator", ["ArnLike", "ArnEquals", "StringEquals", "StringLike"])
+def test_whom_a_bus_lets_in_and_no_longer_does_is_named(named, resource, operator):
+    before = resource(put_events(ROLE, operator=operator))
+    after = resource(put_events(OTHER_ACCOUNT, operator=operator))
+    assert set(named(before, after)) == {
+        ("HIGH", "Permission granted", OTHER_ACCOUNT),
+        ("MEDIUM", "Permission removed", ROLE),
+    }
+
+
+def test_a_new_bus_says_whom_it_lets_in(named):
+    assert ("HIGH", "Permission granted", OTHER_ACCOUNT) in named({}, bus(put_events(OTHER_ACCOUNT)))
+
+
+def test_whom_a_bus_no_longer_keeps_out_is_named(named):
+    denial = {"effect": "Deny", "operator": "ArnNotLike"}
+    before = bus(put_events(ROLE), put_events(ROLE, **denial))
+    after = bus(put_events(ROLE, SECOND), put_events(ROLE, SECOND, **denial))
+    assert set(named(before, after)) == {
+        ("HIGH", "Permission granted", SECOND),
+        ("HIGH", "Condition of a denial narrowed", "*"),
+    }
+
+
+def test_that_a_bus_no_longer_keeps_others_out_is_named(named):
+    denial = put_events(ROLE, effect="Deny", operator="ArnNotLike")
+    found = named(bus(put_events(ROLE), denial), bus(put_events(ROLE)))
+    assert found == [("HIGH", "Denial removed", "*")]
+
+
+def test_an_account_that_a_bus_lets_in_without_a_statement_is_named(named):
+    found = named(old_bus_policy("444455556666"), old_bus_policy("999900001111"))
+    assert ("HIGH", "Permission granted", "999900001111") in found
+    assert ("MEDIUM", "Permission removed", "444455556666") in found
+
+
+def test_everyone_who_is_let_into_a_bus_is_a_wildcard(named):
+    assert ("HIGH", "Wildcard granted", "*") in named(old_bus_policy("444455556666"), old_bus_policy("*"))

@@ -14,6 +14,7 @@ from securityhub_actions.cli.assembly import Action, Rule, is_known
 from securityhub_actions.cli.explanation import CompiledRule, Verdict
 from securityhub_actions.cli.review.texts import at
 from securityhub_actions.cli.sample_events import sample_events
+from securityhub_actions.event_names import PRESS_SOURCE
 
 _OF_ACTIONS: Final = ("custom-action", "insight-results")
 _OF_FINDINGS: Final = ("imported", "imported-v2")
@@ -66,6 +67,8 @@ def _first(compiled: CompiledRule, kind: str, action: Action | None) -> Sample |
             identifiers=random.Random(0),  # noqa: S311 - not secret
         )
         if action is not None:
+            if PRESS_SOURCE in (at(compiled.rule.pattern, "source") or ()):
+                event["source"] = PRESS_SOURCE
             event["detail"] |= {"actionName": action.name, "actionDescription": action.description}
         verdict = compiled.verdict(event)
         if verdict is not Verdict.NO_MATCH:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
+from securityhub_actions.cli.review.names import as_mapping
 from securityhub_actions.cli.review.resources import Resource
 from securityhub_actions.cli.review.texts import items_of, mappings_of
 
@@ -18,6 +19,9 @@ _TRUST: Final = "AssumeRolePolicyDocument"
 _IDENTITY_POLICIES: Final = frozenset({"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"})
 _PRINCIPAL_TYPES: Final = frozenset({"AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group"})
 _PERMISSION: Final = "AWS::Lambda::Permission"
+_BUS_POLICY: Final = "AWS::Events::EventBusPolicy"
+_PRINCIPAL_ARN: Final = "aws:PrincipalArn"
+_NAMING: Final = ("ArnEquals", "ArnLike", "StringEquals", "StringLike")
 NO_CONDITION: Final = "{}"
 """The condition of a grant without one, as JSON."""
 
@@ -83,6 +87,8 @@ def grants_of(resources: Iterable[Resource]) -> Iterator[Grant]:
             yield from _of_principal(one)
         elif one.type == _PERMISSION:
             yield _of_permission(one)
+        elif one.type == _BUS_POLICY and "Statement" not in one.properties:
+            yield _of_bus_policy(one)
         else:
             for document in _documents(one.properties):
                 yield from _of_document(document, one)
@@ -136,6 +142,26 @@ def _of_permission(one: Resource) -> Grant:
     )
 
 
+def _of_bus_policy(one: Resource) -> Grant:
+    """The older way to let somebody put events, without a statement.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-events-eventbuspolicy.html
+    """
+    condition = as_mapping(one.properties.get("Condition"))
+    named = (
+        {str(condition.get("Type")): {str(condition.get("Key")): condition.get("Value")}} if condition else {}
+    )
+    return Grant(
+        who=str(one.properties.get("Principal")),
+        action=str(one.properties.get("Action")),
+        resource=f"event bus {one.properties.get('EventBusName', 'default')}",
+        condition=json.dumps(named, sort_keys=True),
+        allows=True,
+        path=one.path,
+        stack=one.stack,
+    )
+
+
 def _documents(value: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - any JSON value
     """Return the policy documents in properties, of which some are JSON texts."""
     if isinstance(value, str) and '"Statement"' in value:
@@ -161,7 +187,8 @@ def _of_document(
     for statement in items_of(statements):
         if not isinstance(statement, Mapping):
             continue
-        principals = [who] if who else list(_principals(statement)) or [_reference(one)]
+        named, condition = _named_in_condition(statement)
+        principals = [who] if who else named or list(_principals(statement)) or [_reference(one)]
         for principal in principals:
             for action in _elements(statement, "Action"):
                 for target in [resource] if resource else _elements(statement, "Resource") or ["itself"]:
@@ -169,24 +196,46 @@ def _of_document(
                         who=principal,
                         action=action,
                         resource=f"${{{one.logical_id}}}" if _is_itself(target, one) else target,
-                        condition=_condition(statement),
+                        condition=json.dumps(condition, sort_keys=True),
                         allows=statement.get("Effect") != "Deny",
                         path=one.path,
                         stack=one.stack,
                     )
 
 
-def _condition(statement: Mapping[str, Any]) -> str:
-    """The condition as JSON. One that only a deployment determines is a text instead of an object."""
+def _named_in_condition(statement: Mapping[str, Any]) -> tuple[list[str], Mapping[str, Any]]:
+    """The principals that a condition names where the statement allows anyone, and the rest of the condition.
+
+    A condition that only a deployment determines is a text instead of an object.
+
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+    """
     condition = statement.get("Condition") or {}
     if not isinstance(condition, Mapping):
-        condition = {"Condition": condition}
-    return json.dumps(condition, sort_keys=True)
+        return [], {"Condition": condition}
+    if statement.get("Effect") == "Deny" or list(_principals(statement)) != ["*"]:
+        return [], condition
+    for operator in _NAMING:
+        keys = as_mapping(condition.get(operator))
+        if _PRINCIPAL_ARN in keys:
+            rest = {name: value for name, value in keys.items() if name != _PRINCIPAL_ARN}
+            others = {name: value for name, value in condition.items() if name != operator}
+            named = [str(arn) for arn in items_of(keys[_PRINCIPAL_ARN])]
+            return named, {**others, **({operator: rest} if rest else {})}
+    return [], condition
 
 
 def _is_itself(resource: str, one: Resource) -> bool:
-    """Whether a resource policy means what it's attached to. In key policies, an asterisk does."""
-    return resource == "itself" or (resource == "*" and one.type == "AWS::KMS::Key")
+    """Whether a resource policy means what it's attached to. In key policies, an asterisk does.
+
+    A bus whose policy is one of its own properties can't refer to itself, and has its name in the policy.
+    """
+    own_name = f":event-bus/{one.properties.get('Name')}" if one.type == "AWS::Events::EventBus" else "itself"
+    return (
+        resource == "itself"
+        or resource.endswith(own_name)
+        or (resource == "*" and one.type == "AWS::KMS::Key")
+    )
 
 
 def _elements(statement: Mapping[str, Any], name: str) -> list[str]:

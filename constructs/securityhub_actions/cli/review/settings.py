@@ -17,6 +17,7 @@ from securityhub_actions.cli.review.safeguards import safeguard_notes
 from securityhub_actions.cli.review.texts import at, texts_in
 
 _ALARM: Final = "AWS::CloudWatch::Alarm"
+_BUS: Final = "AWS::Events::EventBus"
 _FUNCTION: Final = "AWS::Lambda::Function"
 _INVOCATION: Final = "AWS::Lambda::EventInvokeConfig"
 _EVENT_SOURCE: Final = "AWS::Lambda::EventSourceMapping"
@@ -62,7 +63,8 @@ def setting_notes(pair: StackPair, names: Names) -> Iterator[Note]:
         if one.any.type in _NAMED_ELSEWHERE:
             continue
         replacing, certain = replacing_properties(one)
-        named = {*safeguards, *_POLICIES, *(replacing if certain else ())}
+        policies = {*_POLICIES, "Policy"} if one.any.type == _BUS else _POLICIES
+        named = {*safeguards, *policies, *(replacing if certain else ())}
         changed = changed_names(one.before.properties, one.after.properties)
         for name in sorted(changed - named):
             yield from _changed(one, name, names)
