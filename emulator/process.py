@@ -42,7 +42,7 @@ def plugged_app() -> AsgiApp:
         rds,
         securityhub,
     )
-    from emulator.cloudformation import keys, security_hub, stack_sets, waits  # noqa: PLC0415
+    from emulator.cloudformation import event_buses, keys, security_hub, stack_sets, waits  # noqa: PLC0415
     from emulator.ec2 import interfaces, metadata, security_groups, snapshots, tags  # noqa: PLC0415
     from emulator.iam import assume_role, requests_of_roles  # noqa: PLC0415
 
@@ -55,6 +55,7 @@ def plugged_app() -> AsgiApp:
         api_destinations,
         firehose,
         keys,
+        event_buses,
         assume_role,
         requests_of_roles,
         account_settings,

@@ -30,6 +30,7 @@ def register(log: DeliveryLog) -> None:
     eventbridge._dispatch_event = engine.dispatch  # noqa: SLF001 - the point of this module
     eventbridge._invoke_target = engine.deliver  # noqa: SLF001
     eventbridge._put_permission = buses.put_permission  # noqa: SLF001
+    eventbridge._delete_event_bus = buses.delete_event_bus  # noqa: SLF001
     eventbridge.reset = _reset_also(eventbridge.reset, log.clear, automations.clear)
     lambda_svc.invoke_async_with_retry = asynchronous.invoke
     automations.register()

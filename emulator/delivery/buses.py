@@ -1,4 +1,7 @@
-"""PutPermission with a whole policy, which MiniStack mistakes for a statement that allows everybody.
+"""The policies of event buses.
+
+MiniStack mistakes a whole policy in PutPermission for a statement that allows everybody, and keeps the policy
+of a bus that is deleted for the next one of that name.
 
 Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPermission.html
 """
@@ -13,6 +16,7 @@ from ministack.core.responses import error_response_json, json_response
 from ministack.services import eventbridge
 
 _put_statement = eventbridge._put_permission  # noqa: SLF001 - see tests/emulator/contract
+_delete_bus = eventbridge._delete_event_bus  # noqa: SLF001
 
 
 def put_permission(request: dict[str, Any]) -> Any:  # noqa: ANN401 - MiniStack's answers have no common type
@@ -26,5 +30,46 @@ def put_permission(request: dict[str, Any]) -> Any:  # noqa: ANN401 - MiniStack'
     problem = validate_policy_document(request["Policy"])
     if problem:
         return error_response_json("ValidationException", problem, 400)
-    eventbridge._event_bus_policies[bus_name] = json.loads(request["Policy"])  # noqa: SLF001
+    set_policy(bus_name, request["Policy"])
     return json_response({})
+
+
+def delete_event_bus(request: dict[str, Any]) -> Any:  # noqa: ANN401
+    """Delete a bus with its policy. Replaces `eventbridge._delete_event_bus`."""
+    answer = _delete_bus(request)
+    if request.get("Name") not in eventbridge._event_buses:  # noqa: SLF001
+        set_policy(str(request.get("Name")), None)
+    return answer
+
+
+def policy_of(bus_name: str) -> dict[str, Any] | None:
+    """Return the policy of a bus, or None."""
+    policy: dict[str, Any] | None = eventbridge._event_bus_policies.get(bus_name)  # noqa: SLF001
+    return policy
+
+
+def set_policy(bus_name: str, policy: str | dict[str, Any] | None) -> None:
+    """Replace the policy of a bus, or remove it with None."""
+    policies = eventbridge._event_bus_policies  # noqa: SLF001
+    policies.pop(bus_name, None)
+    if policy:
+        policies[bus_name] = json.loads(policy) if isinstance(policy, str) else dict(policy)
+
+
+def put_statement(bus_name: str, statement_id: str, statement: dict[str, Any]) -> None:
+    """Add a statement to the policy of a bus, or replace the one with its ID."""
+    others = _other_statements(bus_name, statement_id)
+    set_policy(
+        bus_name, {"Version": "2012-10-17", "Statement": [*others, {**statement, "Sid": statement_id}]}
+    )
+
+
+def remove_statement(bus_name: str, statement_id: str) -> None:
+    """Remove a statement from the policy of a bus, and the policy with its last one."""
+    others = _other_statements(bus_name, statement_id)
+    set_policy(bus_name, {"Version": "2012-10-17", "Statement": others} if others else None)
+
+
+def _other_statements(bus_name: str, statement_id: str) -> list[dict[str, Any]]:
+    statements = (policy_of(bus_name) or {}).get("Statement", [])
+    return [one for one in statements if one.get("Sid") != statement_id]

@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from ministack.core.router import detect_service, extract_access_key_id
 from ministack.services import kms, sts
 
 from emulator import organizations
+from emulator.iam import put_events
 
 _BOOTSTRAP_ROLES: Final = ":assumed-role/cdk-"
 _SECURITY_HUB: Final = "securityhub"
@@ -34,6 +36,7 @@ _HUB_ACTIONS: Final = (
     "securityhub:GetFindings",
 )
 _START_AUTOMATION: Final = "ssm:StartAutomationExecution"
+_PUT_EVENTS: Final = "AWSEvents.PutEvents"
 _UNKNOWN: Final = "*"
 _EC2_WITHOUT_ACCOUNT: Final = re.compile(r"^(arn:aws:ec2:[a-z0-9-]+):[0-9]{12}:((?:image|snapshot)/)")
 
@@ -64,7 +67,21 @@ def register() -> None:
         query_params: dict[str, Any],
         request_id: str,
     ) -> Any:  # noqa: ANN401 - MiniStack is untyped
-        principal = _role_behind(extract_access_key_id(headers, query_params))
+        async def forward(changed: bytes) -> Any:  # noqa: ANN401
+            return await dispatch(method, path, headers, changed, query_params, request_id)
+
+        access_key = extract_access_key_id(headers, query_params)
+        principal = _role_behind(access_key)
+        if headers.get("x-amz-target") == _PUT_EVENTS:
+            request = _Request(
+                service="events",
+                method=method,
+                path=path,
+                headers=headers,
+                body=body,
+                parameters=query_params,
+            )
+            return await _put_events(principal, access_key, request, request_id, forward)
         if principal is not None:
             parameters = app._routing_params(method, path, headers, body, query_params)  # noqa: SLF001
             request = _Request(
@@ -80,6 +97,56 @@ def register() -> None:
         return await dispatch(method, path, headers, body, query_params, request_id)
 
     app._dispatch_service_request = checked  # noqa: SLF001
+
+
+async def _put_events(
+    principal: Any,  # noqa: ANN401
+    access_key: str,
+    request: _Request,
+    request_id: str,
+    forward: Callable[[bytes], Awaitable[Any]],
+) -> Any:  # noqa: ANN401
+    """Put the events that their buses take from the caller, and refuse the others."""
+
+    def own(resource: str, keys: dict[str, str]) -> str:
+        if principal is None:
+            return "Allow"  # the administrator of the account
+        return _decision(principal, put_events.ACTION, resource, keys)
+
+    session, caller = _caller_arns(access_key)
+    try:
+        refused = put_events.refused_entries(request.body, caller_arn=caller, allows=own)
+    except put_events.NotAuthorizedError as error:
+        reason = (
+            "with an explicit deny in a resource-based policy"
+            if error.explicit
+            else f"because no identity-based policy allows the {put_events.ACTION} action"
+        )
+        return iam_actions.access_denied_response(
+            "events",
+            put_events.ACTION,
+            session,
+            request_id,
+            headers=request.headers,
+            message=f"User: {session} is not authorized to perform: {put_events.ACTION} on resource: "
+            f"{error.resource} {reason}",
+            resource_arn=error.resource,
+        )
+    if not refused:
+        return await forward(request.body)
+    status, answer_headers, answer = await forward(put_events.without(request.body, refused))
+    merged = put_events.merged(json.loads(answer), refused)
+    return status, answer_headers, json.dumps(merged).encode()
+
+
+def _caller_arns(access_key: str) -> tuple[str, str]:
+    """The ARN of the caller; and of a session that of its role, else the same again."""
+    session = sts._sessions.get(access_key)  # noqa: SLF001
+    if session is None:
+        account = f"arn:aws:iam::{get_account_id()}:root"
+        return account, account
+    arn = str(session["Arn"])
+    return arn, put_events.role_arn(arn, arn.split("/")[1])
 
 
 def is_of_a_checked_role(access_key: str) -> bool:
@@ -162,7 +229,12 @@ def _resource(request: _Request, action: str) -> str:
 
 
 def _is_allowed(principal: Any, action: str, resource: str, keys: dict[str, str]) -> bool:  # noqa: ANN401
-    """Whether the policies and the limits of a principal allow an action on a resource.
+    """Whether the policies and the limits of a principal allow an action on a resource."""
+    return _decision(principal, action, resource, keys) == "Allow"
+
+
+def _decision(principal: Any, action: str, resource: str, keys: dict[str, str]) -> str:  # noqa: ANN401
+    """Return `Allow`, `Deny`, or `ImplicitDeny`.
 
     Args:
         principal: The caller.
@@ -184,7 +256,7 @@ def _is_allowed(principal: Any, action: str, resource: str, keys: dict[str, str]
     layers = (principal.policies, *principal.limits)
     if resource == _UNKNOWN:
         layers = tuple([[_on_any(statement) for statement in policy] for policy in one] for one in layers)
-    return bool(iam_evaluator.evaluate(context, *layers).decision == "Allow")
+    return str(iam_evaluator.evaluate(context, *layers).decision)
 
 
 def _on_any(statement: Any) -> Any:  # noqa: ANN401

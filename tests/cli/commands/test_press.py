@@ -14,6 +14,8 @@ from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION
 from securityhub.events import CustomActionEvent, InsightResultsEvent, parse_event
 from securityhub_actions import CustomAction, CustomActionRule, PressBus, press_bus, targets
 from securityhub_actions.cli import envelopes, pressing, watching
+from securityhub_actions.cli.aws import Aws
+from securityhub_actions.cli.commands import press as press_command
 from tests.cli.deployed import deploy, destroy, enable_security_hub, findings_of
 from tests.e2e.findings import import_findings
 
@@ -28,7 +30,25 @@ def handle(event, context):
             Workflow={"Status": "NOTIFIED"}, Note={"Text": "Told them", "UpdatedBy": "test"})
 """
 NAMES = itertools.count(1)
-FUNCTION_ROLE = "arn:aws:iam::111122223333:role/SecurityResponder"
+RESPONDER, OTHER = "SecurityResponder", "SomebodyElse"
+# What `press` calls, and --wait besides.
+NEEDED = [
+    "events:ListEventBuses",
+    "events:ListRules",
+    "events:ListTargetsByRule",
+    "events:PutEvents",
+    "lambda:GetFunction",  # for which the embedded AWS takes ListFunctionEventInvokeConfigs
+    "lambda:GetFunctionConfiguration",
+    "lambda:ListFunctionEventInvokeConfigs",
+    "securityhub:DescribeActionTargets",
+    "securityhub:GetFindings",
+    "securityhub:GetInsightResults",
+    "securityhub:GetInsights",
+    "sqs:ChangeMessageVisibility",
+    "sqs:GetQueueAttributes",
+    "sqs:GetQueueUrl",
+    "sqs:ReceiveMessage",
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -36,6 +56,46 @@ def _soon():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(watching, "INTERVAL_SECONDS", 0.2)
         yield
+
+
+@pytest.fixture(scope="module")
+def roles(embedded_aws):
+    """The credentials of two roles that may do what the command does, as far as their own policies say."""
+    iam, sts = embedded_aws.client("iam"), embedded_aws.client("sts")
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": DEFAULT_ACCOUNT}}
+    statement = {"Effect": "Allow", "Action": NEEDED, "Resource": "*"}
+    credentials = {}
+    for name in (RESPONDER, OTHER):
+        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust))["Role"]["Arn"]
+        iam.put_role_policy(RoleName=name, PolicyName="press", PolicyDocument=document(statement))
+        credentials[name] = sts.assume_role(RoleArn=arn, RoleSessionName="analyst")["Credentials"]
+    return credentials
+
+
+def document(*statements):
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+@pytest.fixture
+def as_role(of_account, roles, monkeypatch):
+    """A function after which commands go to the embedded AWS as a role."""
+
+    def become(name, patch=monkeypatch):
+        for variable, member in (
+            ("AWS_ACCESS_KEY_ID", "AccessKeyId"),
+            ("AWS_SECRET_ACCESS_KEY", "SecretAccessKey"),
+            ("AWS_SESSION_TOKEN", "SessionToken"),
+        ):
+            patch.setenv(variable, roles[name][member])
+
+    assert of_account
+    return become
+
+
+@pytest.fixture
+def as_responder(as_role):
+    """Commands go to the embedded AWS as the principal of the press bus."""
+    as_role(RESPONDER)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +119,10 @@ def stack(embedded_aws, tmp_path_factory):
             iam.PolicyStatement(actions=["securityhub:BatchUpdateFindings"], resources=["*"])
         )
         chosen = [targets.LambdaFunction(function), targets.SqsQueue(sqs.Queue(stack, "Target"))]
-        buses = [PressBus(stack, "PressBus", principal_arns=[FUNCTION_ROLE]), None]
+        buses = [
+            PressBus(stack, "PressBus", principal_arns=[f"arn:aws:iam::{DEFAULT_ACCOUNT}:role/{RESPONDER}"]),
+            None,
+        ]
         for action_id, bus in zip(ids, buses, strict=True):
             action = CustomAction.from_action_id(stack, f"{action_id}Action", action_id)
             CustomActionRule(stack, action_id, action=action, targets=chosen, press_bus=bus)
@@ -98,7 +161,7 @@ def without_identity(event):
     return {name: value for name, value in event.items() if name not in {"id", "time", "source"}}
 
 
-@pytest.mark.usefixtures("of_account")
+@pytest.mark.usefixtures("as_responder")
 def test_a_target_receives_what_the_console_sends_but_for_the_source(cli, stack):
     (finding,) = imported(stack)
     assert cli("press", stack.action, finding["Id"]).code == 0
@@ -115,7 +178,7 @@ def test_a_target_receives_what_the_console_sends_but_for_the_source(cli, stack)
     assert without_identity(from_terminal) == without_identity(from_console)
 
 
-@pytest.mark.usefixtures("of_account")
+@pytest.mark.usefixtures("as_responder")
 def test_each_finding_becomes_an_event_of_its_own_that_the_functions_understand(cli, stack):
     findings = imported(stack, 3)
     assert cli("press", arn_of(stack.action), *(one["Id"] for one in findings)).code == 0
@@ -124,7 +187,7 @@ def test_each_finding_becomes_an_event_of_its_own_that_the_functions_understand(
     assert sorted(event.findings[0].id for event in events) == sorted(one["Id"] for one in findings)
 
 
-@pytest.mark.usefixtures("of_account")
+@pytest.mark.usefixtures("as_responder")
 def test_a_finding_can_be_named_as_in_the_resources_of_events(cli, stack):
     (finding,) = imported(stack)
     assert cli("press", stack.action, f"{finding['ProductArn']}/{finding['Id']}").code == 0
@@ -132,7 +195,7 @@ def test_a_finding_can_be_named_as_in_the_resources_of_events(cli, stack):
     assert event["detail"]["findings"][0]["Id"] == finding["Id"]
 
 
-@pytest.mark.usefixtures("of_account")
+@pytest.mark.usefixtures("as_responder")
 def test_results_of_an_insight_are_sent_with_their_numbers(cli, stack):
     (finding,) = imported(stack)
     insight = stack.aws.client("securityhub").create_insight(
@@ -146,7 +209,7 @@ def test_results_of_an_insight_are_sent_with_their_numbers(cli, stack):
     assert isinstance(parse_event(event), InsightResultsEvent)
 
 
-@pytest.mark.usefixtures("of_account")
+@pytest.mark.usefixtures("as_responder")
 def test_waiting_says_what_was_changed(cli, stack):
     (finding,) = imported(stack)
     ran = cli("press", stack.action, finding["Id"], "--wait", "--json")
@@ -155,7 +218,7 @@ def test_waiting_says_what_was_changed(cli, stack):
     assert pressed["changes"]["Note"]["Text"] == "Told them"
 
 
-@pytest.mark.usefixtures("of_account")
+@pytest.mark.usefixtures("as_responder")
 def test_waiting_says_what_became_a_dead_letter_and_leaves_it_there(cli, stack):
     (finding,) = imported(stack, Title="A broken one")
     ran = cli("press", stack.action, finding["Id"], "--wait")
@@ -163,36 +226,64 @@ def test_waiting_says_what_became_a_dead_letter_and_leaves_it_there(cli, stack):
     assert stack.number_in(stack.dead_letter_queue, hidden=False) == 1
 
 
-@pytest.mark.usefixtures("of_account")
-def test_a_dead_letter_of_a_press_is_replayed_with_the_same_event_id(cli, stack):
+def test_a_dead_letter_of_a_press_is_replayed_with_the_same_event_id(cli, stack, as_role, of_account):
     (finding,) = imported(stack, Title="A broken one")
-    (pressed,) = cli("press", stack.action, finding["Id"], "--wait", "--json").document
+    with pytest.MonkeyPatch.context() as patch:
+        as_role(RESPONDER, patch)
+        (pressed,) = cli("press", stack.action, finding["Id"], "--wait", "--json").document
+    assert of_account
     (replayed,) = cli("dead-letters", "replay", stack.name, "--json").document
     assert (replayed["outcome"], replayed["event_id"]) == ("sent", pressed["event_id"])
 
 
-@pytest.mark.usefixtures("of_account")
+@pytest.mark.usefixtures("as_responder")
 def test_nothing_known_after_the_timeout_is_a_no(cli, stack, monkeypatch):
     (finding,) = imported(stack)
     monkeypatch.setattr(watching.Watch, "_look_at_findings", lambda *_: None)
     ran = cli("press", stack.action, finding["Id"], "--wait", "--timeout", "1s")
-    assert (ran.code, "nothing known yet" in ran.out) == (1, True)
+    assert (ran.code, "nothing known yet" in ran.out) == (1, True), ran
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120])
-@pytest.mark.usefixtures("of_account")
+@pytest.mark.usefixtures("as_responder")
 def test_what_it_says_fits_the_page(cli, stack, columns):
     (finding,) = imported(stack)
     ran = cli("press", stack.action, finding["Id"], columns=columns)
     assert max(map(len, ran.out.splitlines())) <= columns
 
 
-@pytest.mark.usefixtures("of_account")
+@pytest.mark.usefixtures("as_responder")
 def test_an_action_without_a_press_bus_is_refused_with_what_to_do(cli, stack):
     (finding,) = imported(stack)
     ran = cli("press", stack.console_action, finding["Id"])
     assert (ran.code, "press_bus=PressBus" in ran.err) == (2, True)
     assert stack.number_in(stack.queue("Target")) == 0
+
+
+def test_whoever_is_not_named_in_the_bus_is_denied_whatever_their_own_policies_allow(cli, stack, as_role):
+    (finding,) = imported(stack)
+    as_role(OTHER)
+    ran = cli("press", stack.action, finding["Id"])
+    assert (ran.code, ran.err.count("\n")) == (3, 1)
+    assert "AWS denied events:PutEvents" in ran.err
+    assert stack.number_in(stack.queue("Target")) == 0
+
+
+@pytest.mark.usefixtures("of_account")
+def test_the_administrator_of_the_account_is_denied_as_well(cli, stack):
+    (finding,) = imported(stack)
+    assert "AWS denied events:PutEvents" in cli("press", stack.action, finding["Id"]).err
+    assert stack.number_in(stack.queue("Target")) == 0
+
+
+@pytest.mark.usefixtures("as_responder")
+def test_a_principal_can_put_nothing_else_on_the_bus_than_presses(cli, stack, monkeypatch):
+    (finding,) = imported(stack)
+    rule = pressing.press_rule(Aws(), arn_of(stack.action))
+    monkeypatch.setattr(pressing, "PRESS_SOURCE", "somebody.else")
+    monkeypatch.setattr(press_command, "press_rule", lambda *_, **__: rule)
+    ran = cli("press", stack.action, finding["Id"])
+    assert (ran.code, "NotAuthorizedForSourceException" in ran.err) == (3, True)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +298,7 @@ def test_an_action_without_a_press_bus_is_refused_with_what_to_do(cli, stack):
         (("ACTION", "x", "--timeout", "soon"), "not an age"),
     ],
 )
-@pytest.mark.usefixtures("of_account")
+@pytest.mark.usefixtures("as_responder")
 def test_wrong_input_is_refused_in_one_line_and_nothing_is_pressed(cli, stack, arguments, said):
     ran = cli("press", *(stack.action if one == "ACTION" else one for one in arguments))
     assert (ran.code, said in ran.err, ran.err.count("\n")) == (2, True, 1), ran

@@ -98,13 +98,13 @@ def put_events(*principals, effect="Allow", operator="ArnLike"):
 
 
 def bus(*statements):
-    return {"Bus": {"Type": "AWS::Events::EventBus",
-                    "Properties": {"Name": "Presses", "Policy": {"Statement": list(statements)}}}}  # fmt: skip
+    properties = {"Name": "Presses", "Policy": {"Statement": list(statements)}}
+    return {"Bus": {"Type": "AWS::Events::EventBus", "Properties": properties}}
 
 
 def bus_policy(*statements):
-    return {"Policy": {"Type": "AWS::Events::EventBusPolicy",
-                       "Properties": {"StatementId": "One", "Statement": list(statements)}}}  # fmt: skip
+    properties = {"StatementId": "One", "Statement": list(statements)}
+    return {"Policy": {"Type": "AWS::Events::EventBusPolicy", "Properties": properties}}
 
 
 def old_bus_policy(principal):
