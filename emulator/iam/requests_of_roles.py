@@ -36,6 +36,12 @@ _HUB_ACTIONS: Final = (
     "securityhub:GetFindings",
 )
 _START_AUTOMATION: Final = "ssm:StartAutomationExecution"
+_IN_BATCHES: Final = {
+    # The permission for one message is also that for several.
+    # Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
+    f"sqs:{name}Batch": f"sqs:{name}"
+    for name in ("ChangeMessageVisibility", "DeleteMessage", "SendMessage")
+}
 _PUT_EVENTS: Final = "AWSEvents.PutEvents"
 _UNKNOWN: Final = "*"
 _EC2_WITHOUT_ACCOUNT: Final = re.compile(r"^(arn:aws:ec2:[a-z0-9-]+):[0-9]{12}:((?:image|snapshot)/)")
@@ -168,6 +174,7 @@ def _refusal(request: _Request, principal: Any, request_id: str) -> Any:  # noqa
     action = iam_actions.extract_iam_action(
         request.service, request.method, request.path, request.headers, request.body, request.parameters
     )
+    action = _IN_BATCHES.get(action, action)
     if action is None or action in iam_evaluator._ALWAYS_ALLOWED_ACTIONS:  # noqa: SLF001
         return None
     # MiniStack keeps the resources of each account apart, so that a request is about the caller's own.

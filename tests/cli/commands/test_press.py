@@ -230,7 +230,9 @@ def test_a_dead_letter_of_a_press_is_replayed_with_the_same_event_id(cli, stack,
     (finding,) = imported(stack, Title="A broken one")
     with pytest.MonkeyPatch.context() as patch:
         as_role(RESPONDER, patch)
-        (pressed,) = cli("press", stack.action, finding["Id"], "--wait", "--json").document
+        ran = cli("press", stack.action, finding["Id"], "--wait", "--json")
+
+    (pressed,) = ran.document
     assert of_account
     (replayed,) = cli("dead-letters", "replay", stack.name, "--json").document
     assert (replayed["outcome"], replayed["event_id"]) == ("sent", pressed["event_id"])

@@ -173,3 +173,13 @@ def test_tags_of_all_services_may_be_read_with_one_action(as_role):
     assert reader.get_resources(ResourceARNList=arns)["ResourceTagMappingList"] == []
     nobody = as_role(allow("ec2:DescribeTags"))("resourcegroupstaggingapi")
     assert "tag:GetResources" in refused(nobody.get_resources, ResourceARNList=arns)["Message"]
+
+
+def test_the_permission_for_one_message_is_that_for_several(embedded_aws, as_role):
+    queue = embedded_aws.client("sqs", account=ACCOUNT, region=REGION)
+    url = queue.create_queue(QueueName=f"queue-{uuid4().hex[:8]}")["QueueUrl"]
+    entries = [{"Id": "0", "MessageBody": "x"}]
+    assert as_role(allow("sqs:SendMessage"))("sqs").send_message_batch(QueueUrl=url, Entries=entries)[
+        "Successful"
+    ]
+    refused(as_role(allow("sqs:DeleteMessage"))("sqs").send_message_batch, QueueUrl=url, Entries=entries)
