@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _FIRST_DELAY_SECONDS: Final = 20
 _DELAY_FACTOR: Final = 3
 
+# A message that waits for another one gives up before it would go to the dead-letter queue.
+_LAST_WAIT: Final = 4
+
 logger = logging.getLogger(__name__)
 
 
@@ -65,6 +68,11 @@ def work_on_messages(
     # A new processor each time, because it keeps the failures of its last batch.
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     return dict(process_partial_response(batch, handle_message, processor, context))
+
+
+def may_wait(record: SQSRecord) -> bool:
+    """Whether a message may be retried for something that may never come: three times, over 4 minutes."""
+    return int(record.attributes.approximate_receive_count or 1) < _LAST_WAIT
 
 
 def _return_soon(record: SQSRecord) -> None:

@@ -29,11 +29,7 @@ def control_of(finding: Finding) -> str | None:
     found = _PRODUCT_OF_AWS.fullmatch(finding.product_arn)
     if found is None or found[1] != _SECURITY_HUB:
         return found and found[1]
-    compliance = finding.raw.get("Compliance")
-    control = compliance.get("SecurityControlId") if isinstance(compliance, Mapping) else None
-    if isinstance(control, str):
-        return control
-    return control_of_generator(finding.generator_id or "")
+    return finding.control or control_of_generator(finding.generator_id or "")
 
 
 def parameters_of(finding: Finding) -> Mapping[str, Sequence[str]]:
@@ -47,8 +43,7 @@ def parameters_of(finding: Finding) -> Mapping[str, Sequence[str]]:
 
     Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_SecurityControlParameter.html
     """
-    compliance = finding.raw.get("Compliance")
-    given = compliance.get("SecurityControlParameters") if isinstance(compliance, Mapping) else None
+    given = finding.control_parameters
     found: dict[str, Sequence[str]] = {}
     for parameter in given if isinstance(given, list) else [given] if given else ():
         match parameter:

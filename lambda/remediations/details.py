@@ -1,4 +1,4 @@
-"""What a finding says about a resource besides its ID, which another resource can have by now."""
+"""Compares a resource with what its finding says besides its ID, which another resource can have by now."""
 
 from __future__ import annotations
 
@@ -9,17 +9,6 @@ from remediations.contract import CannotRemediateError
 
 if TYPE_CHECKING:
     from securityhub.events import Finding, Resource
-
-
-def details_of(finding: Finding, resource: Resource) -> Mapping[str, Any]:
-    """Return what the finding says about a resource of its type; nothing if it isn't as documented."""
-    resources: Any = finding.raw.get("Resources")
-    for one in resources if isinstance(resources, list) else []:
-        if isinstance(one, Mapping) and one.get("Id") == resource.id:
-            details = one.get("Details")
-            found = details.get(resource.type) if isinstance(details, Mapping) else None
-            return found if isinstance(found, Mapping) else {}
-    return {}
 
 
 def require_same(finding: Finding, resource: Resource, found: Mapping[str, Any], *, field: str) -> None:
@@ -37,7 +26,7 @@ def require_same(finding: Finding, resource: Resource, found: Mapping[str, Any],
     Raises:
         CannotRemediateError: It's another resource.
     """
-    own = details_of(finding, resource).get(field)
+    own = finding.details_of(resource).get(field)
     if own and own != found.get(field):
         raise CannotRemediateError(
             f"{resource.id} is another resource by now: its {field} is {found.get(field)}, and in the "

@@ -15,7 +15,6 @@ from securityhub.events import (
     Finding,
     InsightResultsEvent,
     MalformedItem,
-    OcsfFinding,
     SecurityHubEvent,
 )
 
@@ -76,7 +75,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """A finding, in either format, as the digest shows it."""
+    """A finding as the digest shows it."""
 
     severity: str
     account: str
@@ -146,20 +145,16 @@ def _digest_findings(event: SecurityHubEvent) -> Message:
     return Message(subject=fit_subject(subject), body=fit_body(head + lines))
 
 
-def _findings(event: SecurityHubEvent) -> Sequence[Finding | OcsfFinding]:
+def _findings(event: SecurityHubEvent) -> Sequence[Finding]:
     return () if isinstance(event, InsightResultsEvent) else event.findings
 
 
-def _row(finding: Finding | OcsfFinding) -> _Row:
-    if isinstance(finding, Finding):
-        severity, account, finding_id = finding.severity_label, finding.aws_account_id, finding.id
-    else:
-        severity, account, finding_id = finding.severity, finding.account_uid, finding.finding_info_uid
+def _row(finding: Finding) -> _Row:
     return _Row(
-        severity=_one_line(severity or "UNKNOWN").upper(),
-        account=account,
+        severity=_one_line(finding.severity_label or "UNKNOWN").upper(),
+        account=finding.aws_account_id,
         region=_one_line(finding.region),
-        title=_one_line(finding.title or finding_id),
+        title=_one_line(finding.title or finding.id),
         resource=_one_line(finding.resources[0].id if finding.resources else "no resource")
         + (f" and {len(finding.resources) - 1} more" if len(finding.resources) > 1 else ""),
     )

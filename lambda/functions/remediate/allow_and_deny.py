@@ -8,10 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from securityhub.events import Finding
+from typing import Final
 
 ANY: Final = "ANY"
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
@@ -104,16 +101,6 @@ class TagLists:
         if undoes or not self.allow or any(_lists(self.allow, *tag) for tag in tags.items()):
             return None
         return f"{resource} has no tag that is on the allow list"
-
-
-def reported_tags(resource: str, finding: Finding) -> dict[str, str]:
-    """Return the tags of a resource in its finding, which are as old as the finding."""
-    reported: dict[str, str] = {}
-    resources = finding.raw.get("Resources")
-    for one in resources if isinstance(resources, list) else []:
-        if isinstance(one, Mapping) and one.get("Id") == resource and isinstance(one.get("Tags"), Mapping):
-            reported |= {str(key): str(value) for key, value in one["Tags"].items()}
-    return reported
 
 
 def _name_units(entries: Collection[str]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging import correlation_paths
@@ -16,13 +16,17 @@ from functions.remediate.resource_tags import read_tags
 from functions.remediate.services import Services
 from functions.remediate.settings import Settings
 from invocation.clients import create_client
-from invocation.messages import work_on_messages
+from invocation.messages import may_wait, work_on_messages
 from invocation.once import RememberedWork
 from remediations.registry import enabled_remediations
 from remediations.runbooks import waiting_for_runbooks
-from securityhub.events import FindingsEvent, explain_no_findings, parse_event
+from securityhub.events import FindingsEvent, ImportedFindingsV2Event, explain_no_findings, parse_event
 from securityhub.findings import client
+from securityhub.findings.comments import Comments
 from securityhub.findings.turns import Turns
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 # Reserved for the other findings and for the notes after waiting for runbooks.
 _SECONDS_AFTER_RUNBOOKS: Final = 90
@@ -46,6 +50,7 @@ services = Services(
     turns=Turns.from_environment(os.environ),
     remediations=enabled_remediations(settings.remediations, settings.parameters),
 )
+comments = Comments.from_environment(os.environ, turns=services.turns, security_hub=services.security_hub)
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.EVENT_BRIDGE)
@@ -61,21 +66,27 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
 
     Raises:
         MalformedEventError: The event as a whole can't be read.
+        CommentsIncompleteError: Some findings didn't get their comment. All others did.
         FindingsNotRemediatedError: Some findings failed. All others were remediated and reported on.
     """
     seconds = context.get_remaining_time_in_millis() / 1000 - _SECONDS_AFTER_RUNBOOKS
     with waiting_for_runbooks(role=settings.automation_role, seconds=seconds):
         if "Records" in event:
-            return work_on_messages(event, context, lambda body, _: _remediate(body, context))
+            return work_on_messages(event, context, lambda body, record: _remediate(body, context, record))
         return _remediate(event, context)
 
 
-def _remediate(event: object, context: LambdaContext) -> dict[str, object]:
+def _remediate(event: object, context: LambdaContext, record: SQSRecord | None = None) -> dict[str, object]:
     parsed = parse_event(event)
     if not isinstance(parsed, FindingsEvent):
         reason = explain_no_findings(parsed, not_done="nothing was remediated")
         logger.warning(reason)
         return {"skipped": reason}
+    if comments and isinstance(parsed, ImportedFindingsV2Event):
+        waits = record is not None and may_wait(record)
+        outcome = comments.write(parsed, note_updated_by=context.invoked_function_arn, waits=waits)
+        logger.info("Findings commented", extra={"event_id": parsed.event_id, "outcome": outcome})
+        return outcome
     summary = remediate_findings(
         parsed,
         settings=settings,

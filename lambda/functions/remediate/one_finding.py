@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from functions.remediate.allow_and_deny import UnreadableTagsError, reported_tags
+from functions.remediate.allow_and_deny import UnreadableTagsError
 from functions.remediate.outcomes import Outcome, Status, combine, to_time
 from functions.remediate.services import Once, Saved, Services
 from functions.remediate.session_policy import session_policy
@@ -334,7 +334,7 @@ class FindingWork:
                 lists.refusal(
                     one,
                     carried,
-                    reported=reported_tags(one, self.finding),
+                    reported=self.finding.tags_of(one),
                     undoes=self.kind == UNDO,
                 )
                 for one, carried in tags.items()

@@ -140,7 +140,7 @@ class Watched:
 
     Attributes:
         finding_id: The ID of the finding.
-        product_arn: The ARN of its product.
+        product_arn: The ARN of its product; of a finding in OCSF, that of OCSF.
         account: The ID of the account that it is about.
         tracker: The tracker whose ticket is the reason.
         state: The state of that ticket. If it's open, the finding has no field with its links.

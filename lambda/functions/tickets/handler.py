@@ -19,11 +19,12 @@ from functions.tickets.trackers import enabled_trackers
 from functions.tickets.write_back import has_field
 from invocation.clients import create_client
 from invocation.environment import required
-from invocation.messages import work_on_messages
+from invocation.messages import may_wait, work_on_messages
 from invocation.once import RememberedWork
 from invocation.secrets import Secrets
-from securityhub.events import FindingsEvent, explain_no_findings, parse_event
+from securityhub.events import FindingsEvent, ImportedFindingsV2Event, explain_no_findings, parse_event
 from securityhub.findings import client
+from securityhub.findings.comments import Comments
 from securityhub.findings.turns import Turns
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ services = Services(
     security_hub=client.SecurityHub(client.create_client()),
     turns=Turns.from_environment(os.environ),
 )
+comments = Comments.from_environment(os.environ, turns=services.turns, security_hub=services.security_hub)
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.EVENT_BRIDGE)
@@ -64,6 +66,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
 
     Raises:
         MalformedEventError: The event as a whole can't be read.
+        CommentsIncompleteError: Some findings didn't get their comment. All others did.
         TicketsIncompleteError: Something failed for some findings. All others were handled.
     """
     invocation = Invocation(request_id=context.aws_request_id, function_arn=context.invoked_function_arn)
@@ -82,11 +85,13 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
 def _passes_filter(parsed: FindingsEvent, record: SQSRecord) -> bool:
     """Return whether the rule for new findings queued a message, because the finding passes the filter.
 
-    The other rule matches only findings with the field. A message in its queue without the field was queued
-    by the rule for new findings, before that rule had a queue of its own.
+    The other rule for findings of Security Hub CSPM matches only those with the field. A message in its queue
+    without the field was queued by the rule for new findings, before that rule had a queue of its own.
     """
     if record.event_source_arn == NEW_FINDINGS_QUEUE:
         return True
+    if isinstance(parsed, ImportedFindingsV2Event):
+        return False
     return not any(has_field(finding) for finding in parsed.findings)
 
 
@@ -96,11 +101,18 @@ def _handle(event: object, invocation: Invocation, record: SQSRecord | None) -> 
         reason = explain_no_findings(parsed, not_done="no ticket was opened")
         logger.warning(reason)
         return {"skipped": reason}
+    passes_filter = record is not None and _passes_filter(parsed, record)
+    if comments and isinstance(parsed, ImportedFindingsV2Event):
+        # Most findings that are settled never had a ticket, so nothing is to be expected for those.
+        waits = passes_filter and record is not None and may_wait(record)
+        outcome = comments.write(parsed, note_updated_by=invocation.function_arn, waits=waits)
+        logger.info("Findings commented", extra={"event_id": parsed.event_id, "outcome": outcome})
+        return outcome
     summary = handle_findings(
         parsed,
         services=services,
         invocation=invocation,
-        passes_filter=record is not None and _passes_filter(parsed, record),
+        passes_filter=passes_filter,
         is_late=record is not None and int(record.attributes.approximate_receive_count or 1) > 1,
     )
     return _reported(summary, event_id=parsed.event_id)

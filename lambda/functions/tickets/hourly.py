@@ -85,20 +85,8 @@ def _in_turns(watched: Iterable[Watched], trackers: set[str]) -> tuple[Sequence[
 
 
 def _look_at(watched: Watched, *, services: Services, invocation: Invocation, now: datetime) -> Report:
-    remembered = Finding(
-        id=watched.finding_id,
-        product_arn=watched.product_arn,
-        aws_account_id=watched.account,
-        region="",
-        generator_id=None,
-        title=None,
-        severity_label=None,
-        workflow_status=None,
-        record_state=None,
-        compliance_status=None,
-        resources=(),
-        updated_at=None,
-        raw={},
+    remembered = Finding.identified(
+        id_=watched.finding_id, product=watched.product_arn, account=watched.account
     )
     try:
         finding = services.security_hub.get_finding(remembered)

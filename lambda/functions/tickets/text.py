@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from functions.tickets.contract import Draft
-from securityhub.events import Finding
+from securityhub.events import Finding, VulnerablePackage
 from securityhub.findings.updates import truncate
 
 MAX_BODY_CHARACTERS: Final = 4_000
@@ -50,7 +50,7 @@ def body(draft: Draft) -> str:
 
 def _lines(draft: Draft) -> Iterator[str]:
     finding = draft.finding
-    recommendation = _object(_object(finding.raw.get("Remediation")).get("Recommendation"))
+    remediation, instructions = finding.recommendation
     before = {
         "Severity": finding.severity_label,
         "Account": finding.aws_account_id,
@@ -60,11 +60,11 @@ def _lines(draft: Draft) -> Iterator[str]:
         "Product": finding.product_arn,
     }
     after = {
-        "Remediation": recommendation.get("Text"),
-        "Instructions": _link(recommendation.get("Url")),
+        "Remediation": remediation,
+        "Instructions": _link(instructions),
         "Earlier ticket": draft.earlier.link if draft.earlier else None,
     }
-    if description := _line(finding.raw.get("Description")):
+    if description := _line(finding.description):
         yield truncate(description, _MAX_PARAGRAPH)
     yield from _named(before)
     # Amazon Inspector's remediation refers to the fixed versions in the vulnerability details above it.
@@ -86,13 +86,8 @@ def _named(values: Mapping[str, object]) -> Iterator[str]:
 def _origin(finding: Finding) -> Mapping[str, object]:
     """Return where the finding comes from. Only Security Hub's own findings are about controls."""
     if not finding.product_arn.endswith(_SECURITY_HUB):
-        types = finding.raw.get("Types")
-        return {
-            "Type": types[0] if isinstance(types, list) and types else None,
-            "Generator": finding.generator_id,
-        }
-    control = _object(finding.raw.get("Compliance")).get("SecurityControlId")
-    return {"Control": control or finding.generator_id}
+        return {"Type": finding.first_type, "Generator": finding.generator_id}
+    return {"Control": finding.control or finding.generator_id}
 
 
 def _vulnerabilities(finding: Finding) -> Iterator[str]:
@@ -100,33 +95,20 @@ def _vulnerabilities(finding: Finding) -> Iterator[str]:
 
     Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_SoftwarePackage.html
     """
-    lines = [
-        _vulnerable(vulnerability, package)
-        for vulnerability in _objects(finding.raw.get("Vulnerabilities"))
-        for package in _objects(vulnerability.get("VulnerablePackages")) or [{}]
-    ]
-    lines = [line for line in lines if line]
+    lines = [line for package in finding.vulnerable_packages if (line := _vulnerable(package))]
     yield from (f"Vulnerability: {truncate(line, _MAX_IDENTIFIER)}" for line in lines[:_MAX_PACKAGES])
     if (more := len(lines) - _MAX_PACKAGES) > 0:
         yield f"And {more} more vulnerable packages."
 
 
-def _vulnerable(vulnerability: Mapping[str, object], package: Mapping[str, object]) -> str:
-    parts = [_line(part) for part in (vulnerability.get("Id"), package.get("Name"), package.get("Version"))]
-    path, fixed = _line(package.get("FilePath")), _line(package.get("FixedInVersion"))
+def _vulnerable(package: VulnerablePackage) -> str:
+    parts = [_line(part) for part in (package.vulnerability, package.name, package.version)]
+    path, fixed = _line(package.path), _line(package.fixed_in)
     if path:
         parts.append(f"in {path}")
     if fixed and fixed != _NOT_FIXED:
         parts.append(f"(fixed version: {fixed})")
     return " ".join(part for part in parts if part)
-
-
-def _objects(value: object) -> list[Mapping[str, object]]:
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
-
-
-def _object(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _link(value: object) -> str:

@@ -142,7 +142,8 @@ def _item(finding: Finding, tracker: str, entry: Entry) -> dict[str, Any]:
         "finding": finding.digest,
         "tracker": tracker,
         "findingId": finding.id,
-        "productArn": finding.product_arn,
+        # Of the finding as Security Hub has it, so that it can be read there.
+        "productArn": finding.product_uid or finding.product_arn,
         "generation": entry.generation,
         "state": entry.state.value,
         "since": entry.since.isoformat(),

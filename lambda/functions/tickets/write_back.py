@@ -24,8 +24,11 @@ def fields_to_write(finding: Finding, entries: Mapping[str, Entry]) -> dict[str,
     """Return the finding's user-defined fields with the links, or None if the finding already has them.
 
     An update replaces all fields, so it includes the other fields as the event shows them. Text that others
-    wrote into the field follows the links, as far as it fits.
+    wrote into the field follows the links, as far as it fits. A finding in OCSF has no such fields: its links
+    are in the table of tickets, and its comment names them.
     """
+    if finding.is_ocsf:
+        return None
     foreign = [part for part in _parts(finding) if not _OWN_PART.fullmatch(part)]
     value = truncate(_SEPARATOR.join([*_links(entries), *foreign]), MAX_FIELD_CHARACTERS)
     fields = _fields(finding)
@@ -83,8 +86,7 @@ def status_to_write(finding: Finding, entries: Mapping[str, Entry]) -> str | Non
 
 
 def _fields(finding: Finding) -> dict[str, str]:
-    present = finding.raw.get("UserDefinedFields")
-    return {str(key): str(value) for key, value in present.items()} if isinstance(present, Mapping) else {}
+    return dict(finding.user_defined_fields)
 
 
 def _parts(finding: Finding) -> list[str]:

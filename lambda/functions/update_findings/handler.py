@@ -16,11 +16,12 @@ from functions.update_findings.logic import (
 )
 from securityhub.events import (
     FindingsEvent,
-    InsightResultsEvent,
+    ImportedFindingsV2Event,
     explain_no_findings,
     parse_event,
 )
 from securityhub.findings.client import SecurityHub, create_client
+from securityhub.findings.comments import Comments
 from securityhub.findings.turns import Turns
 
 logger = Logger(service="update_findings")
@@ -29,6 +30,7 @@ logger = Logger(service="update_findings")
 settings = Settings.from_environment(os.environ)
 security_hub = SecurityHub(create_client())
 turns = Turns.from_environment(os.environ)
+comments = Comments.from_environment(os.environ, turns=turns, security_hub=security_hub)
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.EVENT_BRIDGE)
@@ -41,21 +43,23 @@ def handle(event: dict[str, object], context: LambdaContext) -> dict[str, object
 
     Returns:
         `action`, `workflowStatus`, and the IDs in `updated`, `alreadyUpdated`, `notUpdated`, `malformed`.
-        For an event without ASFF findings, `skipped` says why nothing was changed. It isn't an error, because
-        a retry wouldn't help.
+        For an event without findings, `skipped` says why nothing was changed. It isn't an error, because a
+        retry wouldn't help. For an event of the new Security Hub that is only commented, the outcome of that.
 
     Raises:
         MalformedEventError: The event as a whole can't be read.
         FindingsNotUpdatedError: Some findings weren't updated. All others were.
+        CommentsIncompleteError: Some findings didn't get their comment. All others did.
     """
     logger.debug("Event received", extra={"event": event})
     parsed = parse_event(event)
     if not isinstance(parsed, FindingsEvent):
         reason = explain_no_findings(parsed, not_done="no workflow status was changed")
         logger.warning(reason)
-        action_arn = parsed.action_arn if isinstance(parsed, InsightResultsEvent) else None
-        nothing = Summary(action=action_arn, workflow_status=settings.workflow_status)
+        nothing = Summary(action=parsed.action_arn, workflow_status=settings.workflow_status)
         return {**nothing.to_json(), "skipped": reason}
+    if comments and isinstance(parsed, ImportedFindingsV2Event):
+        return comments.write(parsed, note_updated_by=context.invoked_function_arn)
     summary = update_findings(
         parsed,
         settings=settings,

@@ -13,7 +13,6 @@ from securityhub.events import (
     CustomActionEvent,
     Finding,
     FindingsEvent,
-    ImportedFindingsEvent,
     MalformedItem,
 )
 from securityhub.findings.turns import Turns, Update, write_in_turns
@@ -166,7 +165,7 @@ def update_findings(
     Source: https://docs.aws.amazon.com/securityhub/latest/userguide/findings-workflow-status.html
     """
     findings = distinct(event.findings)
-    imported = isinstance(event, ImportedFindingsEvent)
+    imported = not isinstance(event, CustomActionEvent)
     already = [item for item in findings if imported and item.workflow_status == settings.workflow_status]
     pending = [item for item in findings if not imported or item.workflow_status != settings.workflow_status]
     note = compose_note(event, settings, request_id)

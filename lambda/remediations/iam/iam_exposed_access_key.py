@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from remediations.contract import CannotRemediateError, Change, Plan, name_in_arn, resource_of
-from remediations.details import details_of
 from remediations.iam.users import is_unique_id, name_by_id
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     """Read whether the key is active."""
     resource = resource_of(finding, RESOURCE_TYPES)
     key = name_in_arn(resource)
-    details = details_of(finding, resource)
+    details = finding.details_of(resource)
     user = _user(key, details)
     status = _status(user, key, session)
     if status is None:

@@ -9,7 +9,6 @@ import re
 from typing import TYPE_CHECKING, Final, TypeGuard
 
 from remediations.contract import CannotRemediateError
-from remediations.details import details_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -37,7 +36,7 @@ def name_of(finding: Finding, resource: Resource, session: Session) -> str | Non
             f"{resource.id!r} is not the ARN of an IAM user, such as arn:aws:iam::{finding.aws_account_id}:"
             "user/NAME. Remediate the finding manually."
         )
-    unique_id = details_of(finding, resource).get("UserId")
+    unique_id = finding.details_of(resource).get("UserId")
     if is_unique_id(unique_id):
         return name_by_id(unique_id, session)
     if is_unique_id(arn[1]):

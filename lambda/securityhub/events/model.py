@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum, auto
+from typing import Any, Final
+
+from securityhub.events import asff_contents, ocsf_contents
+from securityhub.events.contents import Note, VulnerablePackage
+
+_PRODUCT_V2: Final = re.compile(r"^(arn:[^:]+:securityhub:[^:]*:[^:]*:)productv2/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +22,7 @@ class Resource:
 
     Attributes:
         type: The resource type, such as `AwsS3Bucket`; None if the provider omitted it.
-        id: The ARN or another canonical identifier of the resource.
+        id: The ARN or another canonical identifier of the resource, as in ASFF.
         region: The Region of the resource, or None if it has none.
     """
 
@@ -23,30 +31,51 @@ class Resource:
     region: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """A finding in the AWS Security Finding Format (ASFF).
-
-    `id` and `product_arn` together identify it, as in BatchUpdateFindings. Only those two and
-    `aws_account_id` are required; a finding that lacks a descriptive field can still be acted on.
+class Format(StrEnum):
+    """The format of a finding, and so the Security Hub that has it.
 
     Attributes:
-        id: `Id`.
-        product_arn: `ProductArn`.
-        aws_account_id: `AwsAccountId`, the account of the finding, which can differ from the event's.
-        region: `Region`. If the finding has none, the Region of its resources or of its product; empty if
-            these have none either.
-        generator_id: `GeneratorId`.
-        title: `Title`.
-        severity_label: `Severity.Label`, such as `CRITICAL`.
-        workflow_status: `Workflow.Status` when the event was sent, such as `NEW`.
-        record_state: `RecordState`, `ACTIVE` or `ARCHIVED`.
+        ASFF: The AWS Security Finding Format, of Security Hub CSPM.
+        OCSF: The Open Cybersecurity Schema Framework, of the new Security Hub.
+    """
+
+    ASFF = auto()
+    OCSF = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A finding of Security Hub CSPM (ASFF) or of the new Security Hub (OCSF), in the terms of ASFF.
+
+    `id` and `product_arn` together identify it, in both formats alike: what both hubs report about one issue
+    is one finding here, with one `identity`. Only those two and `aws_account_id` are required (in OCSF also
+    `metadata.uid`); a finding that lacks a descriptive field can still be acted on.
+
+    Attributes:
+        id: `Id`; in OCSF `finding_info.uid`, which is the same.
+        product_arn: `ProductArn`; in OCSF, what follows from `metadata.product.uid`.
+        aws_account_id: `AwsAccountId`, the account of the finding, which can differ from the event's; in OCSF
+            `cloud.account.uid`.
+        region: `Region` or `cloud.region`. If the finding has none, the Region of its resources or of its
+            product; empty if these have none either.
+        generator_id: `GeneratorId`; in OCSF the name or ID of `finding_info.analytic`.
+        title: `Title` or `finding_info.title`.
+        severity_label: `Severity.Label`, such as `CRITICAL`, which stands for OCSF's Fatal, too.
+        workflow_status: `Workflow.Status` when the event was sent, such as `NEW`; in OCSF, what `status`
+            stands for. None for an OCSF status without counterpart.
+        record_state: `RecordState`, `ACTIVE` or `ARCHIVED`, which is a closed finding in OCSF.
         compliance_status: `Compliance.Status`, such as `FAILED`.
         resources: `Resources`, in their order.
-        updated_at: `UpdatedAt`, with its time zone.
+        updated_at: `UpdatedAt` or `finding_info.modified_time_dt`, with its time zone. Only the provider of
+            the finding changes it.
         raw: The whole finding as received; not in `repr`, so that it isn't logged by accident.
+        format: The format of `raw`. Default: ASFF.
+        product_uid: `metadata.product.uid` in OCSF, else None.
+        metadata_uid: `metadata.uid` in OCSF, by which BatchUpdateFindingsV2 identifies the finding.
+        written_note: The note that was written to the finding since it was received, if it's known.
 
     Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsSecurityFinding.html
+    Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-ocsf-findings.html
     """
 
     id: str
@@ -62,6 +91,39 @@ class Finding:
     resources: tuple[Resource, ...]
     updated_at: datetime | None
     raw: Mapping[str, object] = field(repr=False, compare=False)
+    format: Format = Format.ASFF
+    product_uid: str | None = None
+    metadata_uid: str | None = None
+    written_note: Note | None = field(default=None, repr=False)
+
+    @classmethod
+    def identified(cls, *, id_: str, product: str, account: str) -> Finding:
+        """Return a finding of which no more is known than what identifies it, to be read from Security Hub.
+
+        Args:
+            id_: Its ID.
+            product: The `ProductArn` of a finding in ASFF, or the `metadata.product.uid` of one in OCSF.
+            account: The account of the finding.
+        """
+        product_arn = asff_product_arn(product)
+        is_ocsf = product_arn != product
+        return cls(
+            id=id_,
+            product_arn=product_arn,
+            aws_account_id=account,
+            region="",
+            generator_id=None,
+            title=None,
+            severity_label=None,
+            workflow_status=None,
+            record_state=None,
+            compliance_status=None,
+            resources=(),
+            updated_at=None,
+            raw={},
+            format=Format.OCSF if is_ocsf else Format.ASFF,
+            product_uid=product if is_ocsf else None,
+        )
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -73,34 +135,80 @@ class Finding:
         """64 hexadecimal digits that identify the finding where its identity is too long."""
         return hashlib.sha256("\n".join(self.identity).encode()).hexdigest()
 
+    @property
+    def is_ocsf(self) -> bool:
+        """Whether it's a finding of the new Security Hub."""
+        return self.format is Format.OCSF
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OcsfFinding:
-    """A finding in the Open Cybersecurity Schema Framework (OCSF), as in `Findings Imported V2`.
+    @property
+    def control(self) -> str | None:
+        """The ID of the security control that it names, such as `S3.8`."""
+        return self._contents.control(self.raw)
 
-    Attributes:
-        metadata_uid: `metadata.uid`, by which BatchUpdateFindingsV2 identifies the finding.
-        finding_info_uid: `finding_info.uid`.
-        title: `finding_info.title`.
-        severity: `severity`, such as `High`.
-        status: `status`, such as `New`.
-        account_uid: `cloud.account.uid`, the account that the finding is about.
-        region: `cloud.region`, or the Region of the event if the finding has none.
-        resources: `resources`, in their order.
-        raw: The whole finding as received; not in `repr`, so that it isn't logged by accident.
+    @property
+    def control_parameters(self) -> object:
+        """The parameters of the control as ASFF has them, if they are as documented."""
+        return self._contents.control_parameters(self.raw)
 
-    Source: https://docs.aws.amazon.com/securityhub/latest/userguide/security-hub-adv-ocsf-findings.html
+    @property
+    def description(self) -> str | None:
+        """The description."""
+        return self._contents.description(self.raw)
+
+    @property
+    def first_type(self) -> str | None:
+        """The first of the finding types."""
+        return self._contents.first_type(self.raw)
+
+    @property
+    def recommendation(self) -> tuple[str | None, str | None]:
+        """What to do about it, and the link to instructions."""
+        return self._contents.recommendation(self.raw)
+
+    @property
+    def note(self) -> Note | None:
+        """The note, or the comment in OCSF."""
+        return self.written_note or self._contents.note(self.raw)
+
+    @property
+    def user_defined_fields(self) -> Mapping[str, str]:
+        """The user-defined fields, which OCSF doesn't have."""
+        return self._contents.user_defined_fields(self.raw)
+
+    @property
+    def vulnerable_packages(self) -> list[VulnerablePackage]:
+        """The vulnerabilities, each with one of the packages that have it."""
+        return self._contents.vulnerable_packages(self.raw)
+
+    def tags_of(self, resource: str) -> dict[str, str]:
+        """Return the tags of a resource by its ID, which are as old as the finding."""
+        found: dict[str, str] = {}
+        for one in self._resources(resource):
+            found |= self._contents.tags(one)
+        return found
+
+    def details_of(self, resource: Resource) -> Mapping[str, Any]:
+        """Return the details of a resource as ASFF has them for its type, as far as the finding has them."""
+        found = next(iter(self._resources(resource.id)), {})
+        return self._contents.details(found, resource.type)
+
+    def _resources(self, id_: str) -> list[Mapping[str, object]]:
+        ids = [one.id for one in self.resources]
+        return [one for own, one in self._contents.resources(self.raw, ids) if own == id_]
+
+    @property
+    def _contents(self) -> Any:  # noqa: ANN401 - a module: asff_contents or ocsf_contents
+        return ocsf_contents if self.is_ocsf else asff_contents
+
+
+def asff_product_arn(product: str) -> str:
+    """Return the `ProductArn` in ASFF for a `metadata.product.uid` in OCSF, and everything else as it is.
+
+    The two differ only in `productv2`. AWS's own Automated Security Response converts them the same way.
+
+    Source: https://github.com/aws-solutions/automated-security-response-on-aws
     """
-
-    metadata_uid: str
-    finding_info_uid: str
-    title: str | None
-    severity: str | None
-    status: str | None
-    account_uid: str
-    region: str
-    resources: tuple[Resource, ...]
-    raw: Mapping[str, object] = field(repr=False, compare=False)
+    return _PRODUCT_V2.sub(r"\1product/", product)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,22 +323,22 @@ class ImportedFindingsV2Event(EventBridgeEvent):
         malformed_findings: The findings that can't.
     """
 
-    findings: tuple[OcsfFinding, ...]
+    findings: tuple[Finding, ...]
     malformed_findings: tuple[MalformedItem, ...]
 
 
-FindingsEvent = CustomActionEvent | ImportedFindingsEvent
-"""The events that contain findings in the AWS Security Finding Format."""
+FindingsEvent = CustomActionEvent | ImportedFindingsEvent | ImportedFindingsV2Event
+"""The events that contain findings."""
 
 
-def explain_no_findings(event: InsightResultsEvent | ImportedFindingsV2Event, *, not_done: str) -> str:
-    """Return why an event without findings in the AWS Security Finding Format changes nothing.
+def explain_no_findings(event: InsightResultsEvent, *, not_done: str) -> str:
+    """Return why an event without findings changes nothing.
 
     Args:
         event: The event.
         not_done: The consequence, such as `no ticket was opened`.
     """
     return (
-        f"{type(event).__name__} has no findings in the AWS Security Finding Format, so {not_done}. In "
-        "Security Hub, select findings, not insight results, and press the custom action on those."
+        f"{type(event).__name__} has no findings, so {not_done}. In Security Hub, select findings, not "
+        "insight results, and press the custom action on those."
     )

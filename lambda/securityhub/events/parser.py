@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Final, TypedDict, TypeVar
 
+from securityhub.events.asff import parse_asff
 from securityhub.events.fields import (
     MalformedEventError,
     as_count,
     as_object,
     as_text,
-    optional_array,
-    optional_object,
     optional_text,
-    optional_timestamp,
     required_account,
     required_array,
     required_object,
@@ -31,9 +28,8 @@ from securityhub.events.model import (
     InsightResult,
     InsightResultsEvent,
     MalformedItem,
-    OcsfFinding,
-    Resource,
 )
+from securityhub.events.ocsf import parse_ocsf
 
 SecurityHubEvent = CustomActionEvent | InsightResultsEvent | ImportedFindingsEvent | ImportedFindingsV2Event
 
@@ -42,8 +38,6 @@ _SOURCE: Final = "aws.securityhub"
 # start with `aws.` only from AWS services. Only a rule on such a bus matches it. The findings in it are what
 # that principal sent, and no more trustworthy than those that any account can import.
 _PRESS_SOURCE: Final = "securityhub-actions.press"
-# It doesn't match `global` and `aws-global`, which resources without a Region have.
-_REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]+")
 _ACTION_ARN: Final = re.compile(r"arn:[^:\s]+:securityhub:[^:\s]+:[0-9]{12}:action/custom/\S+")
 
 _Item = TypeVar("_Item")
@@ -86,7 +80,16 @@ def parse_finding(finding: object) -> Finding:
     Raises:
         MalformedEventError: A required field is missing or invalid.
     """
-    return _parse_asff(as_object(finding, "$"), "$")
+    return parse_asff(as_object(finding, "$"), "$")
+
+
+def parse_finding_v2(finding: object) -> Finding:
+    """Parse one finding in the Open Cybersecurity Schema Framework, as GetFindingsV2 returns it.
+
+    Raises:
+        MalformedEventError: A required field is missing or invalid.
+    """
+    return parse_ocsf(as_object(finding, "$"), "$")
 
 
 class _Envelope(TypedDict):
@@ -116,7 +119,7 @@ def _parse_custom_action(envelope: _Envelope, detail: Mapping[str, object]) -> C
             given=envelope["resources"],
             allowed="an array with a custom action's ARN (arn:PARTITION:securityhub:...:action/custom/ID)",
         )
-    findings, malformed = _parse_findings(detail, _parse_asff)
+    findings, malformed = _parse_findings(detail, parse_asff)
     return CustomActionEvent(
         **envelope,
         action_arn=action_arn,
@@ -146,13 +149,12 @@ def _parse_insight_results(envelope: _Envelope, detail: Mapping[str, object]) ->
 
 
 def _parse_imported(envelope: _Envelope, detail: Mapping[str, object]) -> ImportedFindingsEvent:
-    findings, malformed = _parse_findings(detail, _parse_asff)
+    findings, malformed = _parse_findings(detail, parse_asff)
     return ImportedFindingsEvent(**envelope, findings=findings, malformed_findings=malformed)
 
 
 def _parse_imported_v2(envelope: _Envelope, detail: Mapping[str, object]) -> ImportedFindingsV2Event:
-    parse = partial(_parse_ocsf, event_region=envelope["region"])
-    findings, malformed = _parse_findings(detail, parse)
+    findings, malformed = _parse_findings(detail, parse_ocsf)
     return ImportedFindingsV2Event(**envelope, findings=findings, malformed_findings=malformed)
 
 
@@ -204,83 +206,6 @@ def _recognize(item: object) -> str | None:
     metadata = item.get("metadata")
     candidates = (item.get("Id"), metadata.get("uid") if isinstance(metadata, Mapping) else None)
     return next((candidate for candidate in candidates if isinstance(candidate, str)), None)
-
-
-def _parse_asff(finding: Mapping[str, object], path: str) -> Finding:
-    severity = optional_object(finding, "Severity", path)
-    workflow = optional_object(finding, "Workflow", path)
-    compliance = optional_object(finding, "Compliance", path)
-    product_arn = required_text(finding, "ProductArn", path)
-    resources = _parse_resources(
-        finding, "Resources", path, type_key="Type", id_key="Id", region_key="Region"
-    )
-    return Finding(
-        id=required_text(finding, "Id", path),
-        product_arn=product_arn,
-        aws_account_id=required_account(finding, "AwsAccountId", path),
-        region=optional_text(finding, "Region", path) or _region_of(resources, product_arn),
-        generator_id=optional_text(finding, "GeneratorId", path),
-        title=optional_text(finding, "Title", path),
-        severity_label=optional_text(severity, "Label", f"{path}.Severity"),
-        workflow_status=optional_text(workflow, "Status", f"{path}.Workflow"),
-        record_state=optional_text(finding, "RecordState", path),
-        compliance_status=optional_text(compliance, "Status", f"{path}.Compliance"),
-        resources=resources,
-        updated_at=optional_timestamp(finding, "UpdatedAt", path),
-        raw=finding,
-    )
-
-
-def _region_of(resources: Iterable[Resource], product_arn: str) -> str:
-    """Return the Region of a finding without one: the Region of its resources, or that of its product.
-
-    It's never the Region of the event, because findings can be aggregated from another Region.
-    """
-    named = {resource.region or _region_in(resource.id) for resource in resources}
-    regional = {region for region in named if _REGION.fullmatch(region)}
-    return regional.pop() if len(regional) == 1 else _region_in(product_arn)
-
-
-def _region_in(arn: str) -> str:
-    parts = arn.split(":")
-    return parts[3] if len(parts) > 5 and parts[0] == "arn" else ""  # noqa: PLR2004 - an ARN has six parts
-
-
-def _parse_ocsf(finding: Mapping[str, object], path: str, *, event_region: str) -> OcsfFinding:
-    metadata = required_object(finding, "metadata", path)
-    finding_info = required_object(finding, "finding_info", path)
-    cloud = required_object(finding, "cloud", path)
-    account = required_object(cloud, "account", f"{path}.cloud")
-    return OcsfFinding(
-        metadata_uid=required_text(metadata, "uid", f"{path}.metadata"),
-        finding_info_uid=required_text(finding_info, "uid", f"{path}.finding_info"),
-        title=optional_text(finding_info, "title", f"{path}.finding_info"),
-        severity=optional_text(finding, "severity", path),
-        status=optional_text(finding, "status", path),
-        account_uid=required_account(account, "uid", f"{path}.cloud.account"),
-        region=optional_text(cloud, "region", f"{path}.cloud") or event_region,
-        resources=_parse_resources(
-            finding, "resources", path, type_key="type", id_key="uid", region_key="region"
-        ),
-        raw=finding,
-    )
-
-
-def _parse_resources(
-    finding: Mapping[str, object], key: str, path: str, *, type_key: str, id_key: str, region_key: str
-) -> tuple[Resource, ...]:
-    resources = []
-    for index, item in enumerate(optional_array(finding, key, path)):
-        item_path = f"{path}.{key}[{index}]"
-        resource = as_object(item, item_path)
-        resources.append(
-            Resource(
-                type=optional_text(resource, type_key, item_path),
-                id=required_text(resource, id_key, item_path),
-                region=optional_text(resource, region_key, item_path),
-            )
-        )
-    return tuple(resources)
 
 
 def _parse_insight_result(item: object, path: str) -> InsightResult:

@@ -1,28 +1,20 @@
-"""The Security Hub API in the terms of `updates`. The only module here that knows boto3."""
+"""The Security Hub API in the terms of `updates`. With `client_v2`, the only module here that knows boto3."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from invocation import clients
 from securityhub.events import Finding, parse_finding
-from securityhub.findings.updates import NotUpdated, RequestRefusedError
+from securityhub.findings import client_v2
+from securityhub.findings.refusals import refusal
+from securityhub.findings.updates import NotUpdated
 
 if TYPE_CHECKING:
     from mypy_boto3_securityhub.client import SecurityHubClient
-
-_CURES: Final = {
-    "AccessDeniedException": "Allow securityhub:{operation} in the function's role.",
-    "InvalidAccessException": (
-        "Enable Security Hub in this account and Region, and allow securityhub:{operation} in the "
-        "function's role. Only the administrator account can update findings of other accounts."
-    ),
-    "InvalidInputException": "Check the text of the note and the findings named here.",
-    "LimitExceededException": "Security Hub throttles the account; the event is retried later.",
-}
 
 
 def create_client() -> SecurityHubClient:
@@ -54,11 +46,15 @@ class SecurityHub:
         note_updated_by: str,
         user_defined_fields: Mapping[str, str] | None = None,
     ) -> Sequence[NotUpdated]:
-        """Update up to 100 distinct findings, and return those that weren't updated.
+        """Update up to 100 distinct findings of one format, and return those that weren't updated.
 
         Raises:
             RequestRefusedError: Security Hub refused the request or couldn't be reached.
         """
+        if findings and findings[0].is_ocsf:
+            return client_v2.update_findings(
+                self._client, findings, workflow_status=workflow_status, comment=note_text
+            )
         more: dict[str, Any] = {}
         if note_text is not None:
             more["Note"] = {"Text": note_text, "UpdatedBy": note_updated_by}
@@ -72,7 +68,7 @@ class SecurityHub:
                 **more,
             )
         except (ClientError, BotoCoreError) as error:
-            raise _refusal(error, "BatchUpdateFindings") from error
+            raise refusal(error, "BatchUpdateFindings") from error
         by_identifier = {item.identity: item for item in findings}
         return [
             NotUpdated(
@@ -94,6 +90,8 @@ class SecurityHub:
             RequestRefusedError: Security Hub refused the request or couldn't be reached.
             MalformedEventError: The finding can't be read.
         """
+        if finding.is_ocsf:
+            return client_v2.get_finding(self._client, finding)
         try:
             found = self._client.get_findings(
                 Filters={
@@ -103,13 +101,5 @@ class SecurityHub:
                 MaxResults=1,
             )["Findings"]
         except (ClientError, BotoCoreError) as error:
-            raise _refusal(error, "GetFindings") from error
+            raise refusal(error, "GetFindings") from error
         return parse_finding(found[0]) if found else None
-
-
-def _refusal(error: ClientError | BotoCoreError, operation: str) -> RequestRefusedError:
-    if isinstance(error, ClientError):
-        code = error.response["Error"]["Code"]
-        cure = _CURES.get(code, "").format(operation=operation)
-        return RequestRefusedError(code, f"{error} {cure}".rstrip())
-    return RequestRefusedError(type(error).__name__, f"Security Hub could not be reached: {error}")

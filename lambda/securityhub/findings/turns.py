@@ -22,12 +22,14 @@ from invocation.clients import create_client
 from invocation.environment import Environment
 from invocation.once import LEASE_SECONDS, REMEMBERED_SECONDS, Lease, Renewing, Store, renewing_in_background
 from invocation.work_table import WorkTable
-from securityhub.events import Finding
+from securityhub.events import Finding, Note
 from securityhub.findings.updates import FindingsUpdater, NotUpdated, write_to_findings
 
 # The turn of a function that was interrupted lasts for that long.
 _PATIENCE_SECONDS: Final = LEASE_SECONDS + 5
 _PAUSE_SECONDS: Final = 0.5
+_WRITTEN: Final = "written"
+_WRITTEN_V2: Final = "written-v2"
 
 
 class TurnStore(Store, Protocol):
@@ -155,6 +157,24 @@ class Turns:
         name = environment.get("FINDING_TURNS_TABLE")
         return cls(WorkTable(create_client("dynamodb"), name)) if name else None
 
+    def note_in_cspm(self, finding: Finding) -> str | None:
+        """Return what was last written to the finding of Security Hub CSPM about the same issue.
+
+        None if nothing was in the last 24 hours.
+        """
+        kept = self._store.recall(f"{_WRITTEN}#{finding.digest}", now=self._clock())
+        return str(kept["note"]) if kept else None
+
+    def last_comment(self, finding: Finding) -> str | None:
+        """Return the note that `remember_comment` last remembered for a finding, within 24 hours."""
+        kept = self._store.recall(f"commented#{finding.digest}", now=self._clock())
+        return str(kept["note"]) if kept else None
+
+    def remember_comment(self, finding: Finding, note: str) -> None:
+        """Remember that a note in Security Hub CSPM was copied to the finding of the new Security Hub."""
+        expires = self._clock() + REMEMBERED_SECONDS
+        self._store.keep(f"commented#{finding.digest}", {"note": note}, expires=expires)
+
     @contextmanager
     def take(self, findings: Sequence[Finding]) -> Iterator[list[_Turn]]:
         """Let nobody else write to findings within the context.
@@ -214,7 +234,7 @@ class _SharedTurn(_Turn):
         self._lease = lease
         self._store = store
         self._clock = clock
-        self._key = f"written#{finding.digest}"
+        self._key = _written_key(finding)
         self._before = store.recall(self._key, now=clock())
         self.now = as_written(finding, self._before)
 
@@ -226,6 +246,7 @@ class _SharedTurn(_Turn):
                 "note": update.note_text,
                 "by": note_updated_by,
                 "at": datetime.fromtimestamp(self._clock(), UTC).isoformat(),
+                "replaced": self.now.note.text if self.now.note else None,
             }
         )
 
@@ -242,24 +263,27 @@ class _SharedTurn(_Turn):
 def as_written(finding: Finding, written: Mapping[str, Any] | None) -> Finding:
     """Return a finding with what was last written to it, unless it shows that, or something later, already.
 
-    Each update of this app writes a note, and Security Hub dates notes.
+    Each update of this app writes a note. Security Hub CSPM dates notes. The comments of the new Security Hub
+    have no date: one that is neither what was written nor what that replaced is somebody else's, and later.
     """
-    if written is None or _shows(finding, written):
+    if written is None:
         return finding
-    note = {"Text": written["note"], "UpdatedBy": written["by"], "UpdatedAt": written["at"]}
-    return replace(finding, workflow_status=written["workflow_status"], raw={**finding.raw, "Note": note})
+    note = Note(text=written["note"], updated_by=written["by"], updated_at=written["at"])
+    seen = finding.note
+    if seen is not None and seen.text == note.text:
+        return replace(finding, written_note=note) if finding.is_ocsf else finding
+    if finding.is_ocsf:
+        is_later = seen is not None and seen.text != written.get("replaced")
+    else:
+        is_later = seen is not None and seen.is_later_than(written["at"])
+    if is_later:
+        return finding
+    return replace(finding, workflow_status=written["workflow_status"], written_note=note)
 
 
-def _shows(finding: Finding, written: Mapping[str, Any]) -> bool:
-    note = finding.raw.get("Note")
-    if not isinstance(note, Mapping):
-        return False
-    if note.get("Text") == written["note"]:
-        return True
-    try:
-        return datetime.fromisoformat(str(note.get("UpdatedAt"))) > datetime.fromisoformat(written["at"])
-    except (ValueError, TypeError):  # no time, or one without a time zone
-        return False
+def _written_key(finding: Finding) -> str:
+    """Return the key of what was last written to a finding, of which each hub has its own."""
+    return f"{_WRITTEN_V2 if finding.is_ocsf else _WRITTEN}#{finding.digest}"
 
 
 def _respecting(update: Update, turn: _Turn) -> Update:

@@ -8,16 +8,22 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol
 
-from securityhub.events import CustomActionEvent, Finding, FindingsEvent
+from securityhub.events import CustomActionEvent, Finding, FindingsEvent, Format
 
 MAX_FINDINGS_PER_REQUEST: Final = 100
 MAX_NOTE_CHARACTERS: Final = 512
 _EARLIER_NOTE: Final = " Earlier note: "
-# The two codes of BatchUpdateFindingsUnprocessedFinding that are worth a retry; the others are final.
-RETRYABLE_ERROR_CODES: Final = frozenset({"ConcurrentUpdateError", "InternalFailure"})
+# The codes of unprocessed findings that are worth a retry, two each of BatchUpdateFindings and of
+# BatchUpdateFindingsV2; the others are final.
+RETRYABLE_ERROR_CODES: Final = frozenset(
+    {"ConcurrentUpdateError", "InternalFailure", "ConflictException", "InternalServerException"}
+)
 # The codes that can be caused by the values. Without the refused values, the rest can be accepted.
 # https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchUpdateFindingsUnprocessedFinding.html
-_REFUSALS_OF_REQUESTS: Final = frozenset({"InvalidInputException", "ParamValidationError"})
+# https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchUpdateFindingsV2UnprocessedFinding.html
+_REFUSALS_OF_REQUESTS: Final = frozenset(
+    {"InvalidInputException", "ParamValidationError", "ValidationException"}
+)
 _REFUSALS_OF_VALUES: Final = frozenset({"FindingSizeExceeded", "InvalidInput"}) | _REFUSALS_OF_REQUESTS
 FIELDS: Final = "user-defined fields"
 NOTE: Final = "note"
@@ -66,7 +72,10 @@ class FindingsUpdater(Protocol):
         note_updated_by: str,
         user_defined_fields: Mapping[str, str] | None = None,
     ) -> Sequence[NotUpdated]:
-        """Update up to 100 distinct findings, and return those that weren't. None leaves a value unchanged.
+        """Update up to 100 distinct findings of one format, and return those that weren't updated.
+
+        None leaves a value unchanged. In OCSF, the note becomes the comment, and there are no user-defined
+        fields.
 
         Raises:
             RequestRefusedError: None of them was updated.
@@ -84,7 +93,7 @@ def write_to_findings(
     note_without_fields: str | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[NotUpdated]:
-    """Write the same to any number of findings, and retry where that can help.
+    """Write the same to any number of findings of either format, and retry where that can help.
 
     If Security Hub refuses the values for a finding, such as a 51st user-defined field, what it accepts is
     written all the same: first everything but the fields, then everything but the note, then only the status.
@@ -143,11 +152,10 @@ def with_earlier_note(text: str, finding: Finding, *, author: str) -> str:
         finding: The finding with the note that is replaced.
         author: Who writes the new note. Of a note of the same author, only the earlier note in it is kept.
     """
-    note = finding.raw.get("Note")
-    earlier = note.get("Text") if isinstance(note, Mapping) else None
-    if not isinstance(earlier, str):
+    if (note := finding.note) is None:
         return truncate(text, MAX_NOTE_CHARACTERS)
-    if isinstance(note, Mapping) and note.get("UpdatedBy") == author:
+    earlier = note.text
+    if note.updated_by == author:
         earlier = earlier.partition(_EARLIER_NOTE)[2]
     following = f"{_EARLIER_NOTE}{earlier.strip()}" if earlier.strip() else ""
     return truncate(text + following, MAX_NOTE_CHARACTERS)
@@ -244,5 +252,8 @@ def _write(
 
 
 def _batches(findings: Sequence[Finding]) -> Iterator[Sequence[Finding]]:
-    for start in range(0, len(findings), MAX_FINDINGS_PER_REQUEST):
-        yield findings[start : start + MAX_FINDINGS_PER_REQUEST]
+    """Return what fits into a request: of one format, because each has an operation of its own."""
+    for format_ in Format:
+        alike = [finding for finding in findings if finding.format is format_]
+        for start in range(0, len(alike), MAX_FINDINGS_PER_REQUEST):
+            yield alike[start : start + MAX_FINDINGS_PER_REQUEST]

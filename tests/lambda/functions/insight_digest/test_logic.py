@@ -142,7 +142,7 @@ def test_ocsf_findings_are_told_like_the_others(load_event):
     assert message.subject == "Security Hub: 1 finding (1 HIGH)"
     assert message.body.endswith(
         "\n  [HIGH] S3 general purpose buckets should block public access: "
-        "example-reports-42 (444455556666, eu-west-1)"
+        "arn:aws:s3:::example-reports-42 (444455556666, eu-west-1)"
     )
 
 

@@ -2,19 +2,30 @@ from __future__ import annotations
 
 import pytest
 
-from securityhub.events import FindingsEvent, explain_no_findings, parse_event
+from securityhub.events import Finding, FindingsEvent, Format, explain_no_findings, parse_event
 
 
-@pytest.mark.parametrize("name", ["insight_results_few", "findings_imported_v2"])
-def test_an_event_without_asff_findings_is_explained_with_what_was_not_done(load_event, name):
-    event = parse_event(load_event(name))
+def test_insight_results_are_explained_with_what_was_not_done(load_event):
+    event = parse_event(load_event("insight_results_few"))
     assert not isinstance(event, FindingsEvent)
     said = explain_no_findings(event, not_done="no ticket was opened")
-    assert said.startswith(
-        f"{type(event).__name__} has no findings in the AWS Security Finding Format, so no ticket"
-    )
+    assert said.startswith("InsightResultsEvent has no findings, so no ticket was opened.")
 
 
-@pytest.mark.parametrize("name", ["custom_action_1_finding", "findings_imported"])
+@pytest.mark.parametrize("name", ["custom_action_1_finding", "findings_imported", "findings_imported_v2"])
 def test_the_other_events_carry_findings(load_event, name):
     assert isinstance(parse_event(load_event(name)), FindingsEvent)
+
+
+@pytest.mark.parametrize(
+    ("product", "format_"),
+    [
+        ("arn:aws:securityhub:eu-west-1::product/aws/securityhub", Format.ASFF),
+        ("arn:aws:securityhub:eu-west-1::productv2/aws/securityhub", Format.OCSF),
+    ],
+)
+def test_a_finding_is_identified_alike_by_its_product_in_either_format(product, format_):
+    finding = Finding.identified(id_="finding/1", product=product, account="111122223333")
+    assert finding.identity == ("arn:aws:securityhub:eu-west-1::product/aws/securityhub", "finding/1")
+    assert finding.format is format_
+    assert finding.product_uid == (product if finding.is_ocsf else None)

@@ -53,7 +53,9 @@ ASFF = st.fixed_dictionaries(
 )
 OCSF = st.fixed_dictionaries(
     {
-        "metadata": maybe({"uid": "e516"}),
+        "metadata": maybe(
+            {"uid": "e516", "product": {"uid": "arn:aws:securityhub:eu-west-1::productv2/a/b"}}
+        ),
         "finding_info": maybe({"uid": "finding/1", "title": "A title"}),
         "cloud": maybe({"account": {"uid": "111122223333"}, "region": "eu-west-1"}),
     },
@@ -135,10 +137,10 @@ def test_a_v2_event_carries_its_ocsf_finding(load_event):
     assert isinstance(event, ImportedFindingsV2Event)
     (finding,) = event.findings
     assert finding.metadata_uid == "e51603d1054aad9d9f498d82d6e81acf4cf6bc88140e8ad2273123c73b810844"
-    assert finding.finding_info_uid.endswith("/finding/5a3d0042-0f1e-4c2d-9b3a-7c9e01000042")
-    assert (finding.severity, finding.status) == ("High", "New")
-    assert (finding.account_uid, finding.region) == ("444455556666", "eu-west-1")
-    assert [item.id for item in finding.resources] == ["example-reports-42"]
+    assert finding.id.endswith("/finding/5a3d0042-0f1e-4c2d-9b3a-7c9e01000042")
+    assert (finding.severity_label, finding.workflow_status) == ("HIGH", "NEW")
+    assert (finding.aws_account_id, finding.region) == ("444455556666", "eu-west-1")
+    assert [item.id for item in finding.resources] == ["arn:aws:s3:::example-reports-42"]
 
 
 def test_insight_results_are_read_in_their_order(load_event):

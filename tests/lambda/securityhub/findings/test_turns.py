@@ -86,7 +86,7 @@ def test_what_one_function_wrote_another_sees_although_its_event_is_older(write,
     seen = []
     write(findings[:1], None, seen=seen)
     (now,) = seen
-    assert (now.workflow_status, now.raw["Note"]["Text"], now.raw["Note"]["UpdatedBy"]) == (
+    assert (now.workflow_status, now.note.text, now.note.updated_by) == (
         "RESOLVED",
         "Remediated.",
         OTHER,
@@ -98,7 +98,7 @@ def test_what_was_written_to_one_finding_is_not_seen_in_another(write, findings)
     seen = []
     write(findings[1:2], None, seen=seen)
     assert seen == [findings[1]]
-    assert "Note" not in seen[0].raw
+    assert seen[0].note is None
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_what_was_not_written_is_not_left_behind(write, hub, findings):
     seen = []
     write(findings[:2], None, seen=seen)
     by_id = {one.id: one for one in seen}
-    assert by_id["finding/0"].raw["Note"]["Text"] == "Before."
+    assert by_id["finding/0"].note.text == "Before."
     assert by_id["finding/1"] == findings[1]
 
 
@@ -168,7 +168,7 @@ def test_nothing_is_left_behind_if_one_of_the_findings_cannot_be_announced(
     seen = []
     write(findings[:2], None, seen=seen)
     by_id = {one.id: one for one in seen}
-    assert by_id["finding/0"].raw["Note"]["Text"] == "Before."
+    assert by_id["finding/0"].note.text == "Before."
     assert by_id["finding/1"] == findings[1]
     assert status_of(hub) == [None]
 
@@ -191,7 +191,7 @@ def test_a_function_that_was_interrupted_leaves_behind_what_it_may_have_written(
     hub.meanwhile = lambda: None
     began, seen = memory_store.seconds, []
     assert write(findings[:1], "NOTIFIED", seen=seen) == {}
-    assert seen[0].raw["Note"]["Text"] == "Remediated."
+    assert seen[0].note.text == "Remediated."
     assert status_of(hub) == [None]
     assert LEASE_SECONDS <= memory_store.seconds - began <= LEASE_SECONDS + 2
 
