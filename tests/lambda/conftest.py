@@ -185,6 +185,91 @@ class FakeSecurityHub:
         return response
 
 
+class FakeSecurityHubV2:
+    """BatchUpdateFindingsV2 and GetFindingsV2 on findings in memory, by metadata UID.
+
+    Attributes:
+        requests: the bodies of updates, oldest first.
+        refusals: status, code and message of requests to refuse.
+        unprocessed: by metadata UID, the codes with which the next updates of a finding fail.
+    """
+
+    def __init__(self):
+        self.findings = {}
+        self.requests = []
+        self.refusals = []
+        self.unprocessed = {}
+
+    def attach(self, client):
+        client.meta.events.register("before-send.securityhub.BatchUpdateFindingsV2", self._receive)
+        client.meta.events.register("before-send.securityhub.GetFindingsV2", self._find)
+        return client
+
+    def send(self, *findings):
+        """Keep findings as the hub has them."""
+        for finding in findings:
+            self.findings[finding["metadata"]["uid"]] = json.loads(json.dumps(finding))
+
+    def _receive(self, request, **_):
+        body = json.loads(request.body)
+        self.requests.append(body)
+        assert request.method == "PATCH"
+        if self.refusals:
+            return self._refuse(request, *self.refusals.pop(0))
+        if ("MetadataUids" in body) == ("FindingIdentifiers" in body) or len(body["MetadataUids"]) > 100:
+            return self._refuse(request, 400, "ValidationException", "Identify up to 100 in one way")
+        if not 1 <= len(body.get("Comment", "one")) <= 512:
+            return self._refuse(request, 400, "ValidationException", "Comment is too long")
+        processed, unprocessed = [], []
+        for uid in body["MetadataUids"]:
+            code = self._update(uid, body)
+            if code is None:
+                processed.append({"MetadataUid": uid})
+            else:
+                unprocessed.append(
+                    {"MetadataUid": uid, "ErrorCode": code, "ErrorMessage": f"Because: {code}"}
+                )
+        answer = {"ProcessedFindings": processed, "UnprocessedFindings": unprocessed}
+        return _answer(request, 200, json.dumps(answer), "application/json")
+
+    def _update(self, uid, body):
+        if uid not in self.findings:
+            return "ResourceNotFoundException"
+        if self.unprocessed.get(uid):
+            return self.unprocessed[uid].pop(0)
+        names = {1: "New", 2: "In Progress", 3: "Suppressed", 4: "Resolved"}
+        changes = {"comment": body["Comment"]} if "Comment" in body else {}
+        if "StatusId" in body:
+            changes |= {"status_id": body["StatusId"], "status": names[body["StatusId"]]}
+        self.findings[uid] |= changes
+        return None
+
+    def _find(self, request, **_):
+        if self.refusals:
+            return self._refuse(request, *self.refusals.pop(0))
+        (composite,) = json.loads(request.body)["Filters"]["CompositeFilters"]
+        assert composite["Operator"] == "AND"
+        wanted = {one["FieldName"]: one["Filter"]["Value"] for one in composite["StringFilters"]}
+        found = [
+            finding
+            for finding in self.findings.values()
+            if wanted
+            == {
+                "finding_info.uid": finding["finding_info"]["uid"],
+                "metadata.product.uid": finding["metadata"]["product"]["uid"],
+                "cloud.account.uid": finding["cloud"]["account"]["uid"],
+            }
+        ]
+        return _answer(request, 200, json.dumps({"Findings": found}), "application/json")
+
+    def _refuse(self, request, status, code, message):
+        response = _answer(
+            request, status, json.dumps({"Code": code, "Message": message}), "application/json"
+        )
+        response.headers["x-amzn-errortype"] = code
+        return response
+
+
 class FakeTopic:
     """Publish on one SNS topic in memory, with SNS's limits on subject and message."""
 
@@ -304,6 +389,11 @@ def memory_store():
 @pytest.fixture
 def fake_security_hub():
     return FakeSecurityHub()
+
+
+@pytest.fixture
+def fake_security_hub_v2():
+    return FakeSecurityHubV2()
 
 
 @pytest.fixture

@@ -5,18 +5,17 @@ Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsSecurity
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from securityhub.events.contents import (
     Note,
+    Raw,
     VulnerablePackage,
     as_mapping,
     first_text_in,
     mappings_in,
     text_or_none,
 )
-
-Raw = Mapping[str, object]
 
 
 def control(raw: Raw) -> str | None:

@@ -6,9 +6,13 @@ isn't as documented is as good as missing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
+
+Raw = Mapping[str, object]
+"""A finding, or a resource in it, as it was received."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +54,43 @@ class VulnerablePackage:
     version: object = None
     path: object = None
     fixed_in: object = None
+
+
+class Contents(Protocol):
+    """What the modules for the two formats have in common."""
+
+    def control(self, raw: Raw, /) -> str | None:
+        """Return the ID of the security control."""
+
+    def control_parameters(self, raw: Raw, /) -> object:
+        """Return the parameters of the control, as ASFF has them."""
+
+    def description(self, raw: Raw, /) -> str | None:
+        """Return the description."""
+
+    def first_type(self, raw: Raw, /) -> str | None:
+        """Return the first of the finding types."""
+
+    def recommendation(self, raw: Raw, /) -> tuple[str | None, str | None]:
+        """Return what to do, and a link to instructions."""
+
+    def note(self, raw: Raw, /) -> Note | None:
+        """Return the note."""
+
+    def user_defined_fields(self, raw: Raw, /) -> dict[str, str]:
+        """Return the user-defined fields."""
+
+    def vulnerable_packages(self, raw: Raw, /) -> list[VulnerablePackage]:
+        """Return the vulnerabilities, each with one of its packages."""
+
+    def resources(self, raw: Raw, ids: Sequence[str], /) -> list[tuple[str, Raw]]:
+        """Return the resources with their IDs, given the IDs that were read from the finding."""
+
+    def tags(self, resource: Raw, /) -> dict[str, str]:
+        """Return the tags of a resource."""
+
+    def details(self, resource: Raw, type_: str | None, /) -> Raw:
+        """Return the details of a resource of a type, as ASFF has them."""
 
 
 def as_mapping(value: object) -> Mapping[str, object]:

@@ -11,7 +11,7 @@ from enum import StrEnum, auto
 from typing import Any, Final
 
 from securityhub.events import asff_contents, ocsf_contents
-from securityhub.events.contents import Note, VulnerablePackage
+from securityhub.events.contents import Contents, Note, VulnerablePackage
 
 _PRODUCT_V2: Final = re.compile(r"^(arn:[^:]+:securityhub:[^:]*:[^:]*:)productv2/")
 
@@ -197,7 +197,7 @@ class Finding:
         return [one for own, one in self._contents.resources(self.raw, ids) if own == id_]
 
     @property
-    def _contents(self) -> Any:  # noqa: ANN401 - a module: asff_contents or ocsf_contents
+    def _contents(self) -> Contents:
         return ocsf_contents if self.is_ocsf else asff_contents
 
 

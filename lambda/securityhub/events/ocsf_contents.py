@@ -11,14 +11,13 @@ from typing import Final
 
 from securityhub.events.contents import (
     Note,
+    Raw,
     VulnerablePackage,
     as_mapping,
     first_text_in,
     mappings_in,
     text_or_none,
 )
-
-Raw = Mapping[str, object]
 
 # The unique IDs by which remediations tell a resource from a later one of the same name, by the resource's
 # type: the field of ASFF's details that has the ID, and its form. OCSF has it in `uid`, if anywhere.

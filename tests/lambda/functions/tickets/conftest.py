@@ -50,7 +50,7 @@ class MemoryTickets:
         return [
             Watched(
                 finding_id=self.findings[key].id,
-                product_arn=self.findings[key].product_arn,
+                product_arn=self.findings[key].product_uid or self.findings[key].product_arn,
                 account=entry.account,
                 tracker=name,
                 state=entry.state,

@@ -15,7 +15,8 @@ from functions.tickets.contract import Ticket
 from functions.tickets.entry import ChangedMeanwhileError, Entry, State, Watched
 from functions.tickets.ticket_table import WATCHED_INDEX, TicketTable
 from invocation.clients import create_client
-from securityhub.events import parse_event
+from securityhub.events import parse_event, parse_finding, parse_finding_v2
+from tests.both_formats import asff_finding, ocsf_finding
 
 NOW = datetime(2026, 1, 31, 9, 2, 41, 229_000, tzinfo=UTC)
 OPENING = Entry(
@@ -163,3 +164,21 @@ def test_a_value_that_no_item_has_is_refused(value):
         ticket_table._to_attributes({"a": value})
     with pytest.raises(TypeError, match="not SS"):
         ticket_table._from_attributes({"a": {"SS": ["x"]}})
+
+
+@pytest.mark.parametrize(
+    ("finding", "product"),
+    [(parse_finding(asff_finding(1)), "product"), (parse_finding_v2(ocsf_finding(1)), "productv2")],
+)
+def test_what_has_to_be_looked_at_is_named_as_its_own_hub_does(table, finding, product):
+    table.save(finding, "Jira", OPENING, replacing=None)
+    (watched,) = table.watched()
+    assert watched.product_arn == f"arn:aws:securityhub:eu-west-1::{product}/aws/securityhub"
+
+
+def test_findings_of_both_hubs_about_one_issue_have_one_record(table):
+    asff, ocsf = parse_finding(asff_finding(1)), parse_finding_v2(ocsf_finding(1))
+    saved = table.save(ocsf, "Jira", OPENING, replacing=None)
+    assert table.load(asff, "Jira") == saved
+    with pytest.raises(ChangedMeanwhileError):
+        table.save(asff, "Jira", OPENING, replacing=None)

@@ -6,14 +6,16 @@ import json
 import pytest
 
 from securityhub.events import MalformedEventError
+from securityhub.findings.comments import Comments
+from tests.both_formats import asff_finding, finding_id, imported, ocsf_finding
 
 MODULE = "functions.update_findings.handler"
 
 
 @pytest.fixture
-def handler(cold_start, fake_security_hub):
+def handler(cold_start, fake_security_hub, fake_security_hub_v2):
     module = cold_start(MODULE, WORKFLOW_STATUS="SUPPRESSED")
-    fake_security_hub.attach(module.security_hub._client)
+    fake_security_hub.attach(fake_security_hub_v2.attach(module.security_hub._client))
     return module
 
 
@@ -95,13 +97,59 @@ def test_insight_results_change_nothing_and_the_answer_says_what_to_select(
     assert [line["level"] for line in logged()] == ["WARNING"]
 
 
-def test_a_v2_event_changes_nothing_and_the_answer_says_so(
-    handler, fake_security_hub, load_event, lambda_context
+def test_a_finding_of_the_new_hub_is_updated_like_an_imported_one(
+    handler, fake_security_hub, fake_security_hub_v2, load_event, lambda_context
 ):
-    answer = handler.handle(load_event("findings_imported_v2"), lambda_context)
+    event = load_event("findings_imported_v2")
+    (finding,) = event["detail"]["findings"]
+    fake_security_hub_v2.send(finding)
 
-    assert "skipped" in answer
+    answer = handler.handle(event, lambda_context)
+
+    assert (answer["action"], answer["updated"]) == (None, [finding["finding_info"]["uid"]])
+    stored = fake_security_hub_v2.findings[finding["metadata"]["uid"]]
+    assert stored["status"] == "Suppressed"
+    assert f"Event {event['id']}" in stored["comment"]
     assert fake_security_hub.requests == []
+
+
+def test_the_event_that_an_update_of_the_new_hub_causes_changes_nothing(
+    handler, fake_security_hub_v2, load_event, lambda_context
+):
+    event = load_event("findings_imported_v2")
+    (finding,) = event["detail"]["findings"]
+    fake_security_hub_v2.send(finding)
+    handler.handle(event, lambda_context)
+
+    event["detail"]["findings"] = [fake_security_hub_v2.findings[finding["metadata"]["uid"]]]
+    answer = handler.handle(event, lambda_context)
+
+    assert answer["alreadyUpdated"] == [finding["finding_info"]["uid"]]
+    assert len(fake_security_hub_v2.requests) == 1
+
+
+@pytest.fixture
+def commenting(handler, memory_store, monkeypatch):
+    """The handler with the setting by which findings of the new Security Hub are only commented."""
+    turns = memory_store.turns()
+    monkeypatch.setattr(handler, "turns", turns)
+    monkeypatch.setattr(handler, "comments", Comments(turns, handler.security_hub))
+    return handler
+
+
+def test_a_finding_of_the_new_hub_that_is_only_commented_keeps_its_status(
+    commenting, fake_security_hub, fake_security_hub_v2, lambda_context
+):
+    fake_security_hub.import_findings([asff_finding(1)])
+    fake_security_hub_v2.send(ocsf_finding(1))
+
+    commenting.handle(imported(asff_finding(1)), lambda_context)
+    answer = commenting.handle(imported(ocsf_finding(1)), lambda_context)
+
+    assert answer["commented"] == [finding_id(1)]
+    (body,) = fake_security_hub_v2.requests
+    assert "StatusId" not in body
+    assert body["Comment"] == fake_security_hub.finding(asff_finding(1))["Note"]["Text"]
 
 
 def test_a_malformed_event_fails_so_that_it_is_kept(handler, lambda_context):

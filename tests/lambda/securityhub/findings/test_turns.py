@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 
 from invocation.once import LEASE_SECONDS, WorkInProgressError
-from securityhub.events import parse_event
+from securityhub.events import parse_event, parse_finding_v2
 from securityhub.findings.turns import Turns, Update, as_written, write_in_turns
 from securityhub.findings.updates import NotUpdated
+from tests.both_formats import ocsf_finding
 
 AUTHOR = "arn:aws:lambda:eu-west-1:111122223333:function:one"
 OTHER = "arn:aws:lambda:eu-west-1:111122223333:function:other"
@@ -280,3 +281,36 @@ def test_a_finding_shows_what_was_written_if_it_has_that_note_or_a_later_one(fin
     finding = replace(findings[0], raw={**findings[0].raw, "Note": note})
     assert (as_written(finding, WRITTEN).workflow_status == "RESOLVED") == is_old
     assert as_written(finding, None) is finding
+
+
+class TestComments:
+    """Of the new Security Hub, which have neither an author nor a time."""
+
+    @pytest.fixture
+    def finding(self):
+        return parse_finding_v2(ocsf_finding(1))
+
+    def seen_after(self, write, finding, comment):
+        write([finding], "NOTIFIED", "Ticket opened.", by=OTHER)
+        seen = []
+        write([parse_finding_v2(ocsf_finding(1, **comment))], None, seen=seen)
+        return seen[0]
+
+    @pytest.mark.parametrize("comment", [{}, {"comment": "Ticket opened."}])
+    def test_an_event_before_or_after_an_update_shows_it_with_its_author(self, write, finding, comment):
+        now = self.seen_after(write, finding, comment)
+        assert (now.note.text, now.note.updated_by) == ("Ticket opened.", OTHER)
+
+    def test_an_event_before_an_update_that_replaced_a_comment_shows_the_update(self, write):
+        before = ocsf_finding(1, comment="Ann is on it")
+        now = self.seen_after(write, parse_finding_v2(before), {"comment": "Ann is on it"})
+        assert (now.note.text, now.workflow_status) == ("Ticket opened.", "NOTIFIED")
+
+    def test_another_comment_is_somebody_elses_and_later(self, write, finding):
+        later = {"comment": "A false alarm", "status": "Suppressed"}
+        now = self.seen_after(write, finding, later)
+        assert (now.note.text, now.note.updated_by, now.workflow_status) == (
+            "A false alarm",
+            None,
+            "SUPPRESSED",
+        )
