@@ -59,6 +59,7 @@ def main() -> None:
             app,
             "SecurityHubFindingsRouting",
             settings=routing,
+            hub=settings.hubs.routing,
             env=environment,
             description="Routes imported Security Hub findings to an archive, a topic, a chat and a queue",
         )
@@ -67,6 +68,7 @@ def main() -> None:
             app,
             "SecurityHubRemediation",
             settings=remediation,
+            hub=settings.hubs.remediation,
             turns=turns,
             press=settings.press,
             tracing=tracing,
@@ -85,6 +87,7 @@ def main() -> None:
             app,
             "SecurityHubTicketing",
             settings=ticketing,
+            hub=settings.hubs.ticketing,
             turns=turns,
             press=settings.press,
             tracing=tracing,

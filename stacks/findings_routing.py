@@ -5,6 +5,7 @@ settings.toml determines which parts are enabled and which findings each part re
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from aws_cdk import (
@@ -28,30 +29,36 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from securityhub_actions import ImportedFindingsRule, targets
+from securityhub_actions import targets
 from securityhub_actions.delivery import dead_letter_queue_of
-from securityhub_actions.rule_warnings import OVER_BROAD, OVERLAPPING
-from securityhub_actions.targets.finding_paths import ASFF
+from securityhub_actions.rule_warnings import BOTH_HUBS, OVER_BROAD, OVERLAPPING
+from securityhub_actions.targets.finding_paths import ASFF, OCSF, FindingPaths
 from securityhub_actions.targets.json_input import InputPath, JsonInput
 from stacks.alarms import alarm, alarm_on_age, watch
+from stacks.imported_findings import imported_findings_rules
 from stacks.logged_bucket import logged_bucket
-from stacks.settings.routing import ArchiveSettings, CriticalSettings, HighSettings, RoutingSettings
+from stacks.settings.hubs import Hub
+from stacks.settings.routing import (
+    ArchiveSettings,
+    CriticalSettings,
+    HighSettings,
+    RoutingSettings,
+    SlackSettings,
+)
 from stacks.template_checks import logical_id_of
 
 # The finding's account, and the date of the event, from a time such as 2026-01-31T09:30:00Z.
-_PARTITION_KEYS: Final = {
-    "account": ".detail.findings[0].AwsAccountId",
-    "date": ".time[0:10]",
+_ACCOUNTS: Final[Mapping[Hub, str]] = {
+    "cspm": ".detail.findings[0].AwsAccountId",
+    "v2": ".detail.findings[0].cloud.account.uid",
+    "both": "(.detail.findings[0] | .AwsAccountId // .cloud.account.uid)",
 }
-# What people and chatbots read first, as JSON, so that any text in a finding arrives intact.
-_NOTIFICATION: Final = {
-    "severity": ASFF.severity,
-    "title": ASFF.title,
-    "account": ASFF.account,
-    "region": InputPath("$.detail.findings[0].Region"),
-    "resource": ASFF.resource,
-    "description": ASFF.description,
-    "finding": ASFF.finding_id,
+_PARTITION_KEYS: Final = {
+    hub: {"account": account, "date": ".time[0:10]"} for hub, account in _ACCOUNTS.items()
+}
+_REGIONS: Final = {
+    ASFF: InputPath("$.detail.findings[0].Region"),
+    OCSF: InputPath("$.detail.findings[0].cloud.region"),
 }
 
 
@@ -64,6 +71,7 @@ class FindingsRoutingStack(Stack):
         construct_id: str,
         *,
         settings: RoutingSettings,
+        hub: Hub = "cspm",
         **stack_settings: Any,  # noqa: ANN401 - Stack's
     ) -> None:
         """Create the stack.
@@ -72,9 +80,11 @@ class FindingsRoutingStack(Stack):
             scope: The app or stage.
             construct_id: The construct ID, which is also the stack's name.
             settings: Which parts are enabled, and which findings each receives.
+            hub: Whose findings are routed: `cspm`, `v2`, or `both`. Default: `cspm`.
             stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
         """
         super().__init__(scope, construct_id, **stack_settings)
+        self._hub = hub
         if settings.archive.enabled:
             self._archive(settings.archive)
         if settings.critical.enabled:
@@ -93,16 +103,18 @@ class FindingsRoutingStack(Stack):
         )
         stream = self._archive_stream(bucket)
         self._archive_alarms(stream)
-        rule = ImportedFindingsRule(
+        for rule in imported_findings_rules(
             self,
             "Archive",
+            hub=self._hub,
             findings=settings.filter,
             description="Archives findings in S3",
-            targets=[targets.FirehoseStream(stream)],
-        )
-        annotations = Annotations.of(rule)
-        annotations.acknowledge_warning(OVER_BROAD, "An archive keeps every version of every finding.")
-        annotations.acknowledge_warning(OVERLAPPING, "What is notified or queued is archived as well.")
+            targets=lambda _: [targets.FirehoseStream(stream)],
+        ):
+            annotations = Annotations.of(rule)
+            annotations.acknowledge_warning(OVER_BROAD, "An archive keeps every version of every finding.")
+            annotations.acknowledge_warning(OVERLAPPING, "What is notified or queued is archived as well.")
+            annotations.acknowledge_warning(BOTH_HUBS, "An archive keeps what each hub says about an issue.")
         CfnOutput(
             self, "ArchiveBucketName", value=bucket.bucket_name, description="Findings are archived here"
         )
@@ -133,7 +145,7 @@ class FindingsRoutingStack(Stack):
                     enabled=True, retry_duration=Duration.hours(2)
                 ),
                 processors=[
-                    firehose.MetadataExtractionProcessor.jq16(_PARTITION_KEYS),
+                    firehose.MetadataExtractionProcessor.jq16(_PARTITION_KEYS[self._hub]),
                     firehose.AppendDelimiterToRecordProcessor(),
                 ],
                 data_output_prefix=(
@@ -217,24 +229,28 @@ class FindingsRoutingStack(Stack):
         )
         for email in settings.emails:
             topic.add_subscription(subscriptions.EmailSubscription(email))
-        rule = ImportedFindingsRule(
+        rules = imported_findings_rules(
             self,
             "Critical",
+            hub=self._hub,
             findings=settings.filter,
             description="Sends critical findings to the topic and the chat",
-            targets=[targets.SnsTopic(topic, message=JsonInput(_NOTIFICATION))],
+            targets=lambda paths: [targets.SnsTopic(topic, message=JsonInput(_notification(paths)))],
         )
-        Annotations.of(rule).acknowledge_warning(
-            OVERLAPPING, "The filters of the parts are the user's choice."
-        )
-        if settings.slack.enabled:
-            secret = secretsmanager.Secret.from_secret_name_v2(
-                self, "SlackSecret", settings.slack.secret_name
+        slack = self._slack(settings.slack) if settings.slack.enabled else None
+        for rule in rules:
+            Annotations.of(rule).acknowledge_warning(
+                OVERLAPPING, "The filters of the parts are the user's choice."
             )
-            rule.add_target(targets.Slack(self, "Slack", channel=settings.slack.channel, secret=secret))
+            if slack:
+                rule.add_target(slack)
         CfnOutput(
             self, "CriticalTopicArn", value=topic.topic_arn, description="Subscribe to it to be notified"
         )
+
+    def _slack(self, settings: SlackSettings) -> targets.Slack:
+        secret = secretsmanager.Secret.from_secret_name_v2(self, "SlackSecret", settings.secret_name)
+        return targets.Slack(self, "Slack", channel=settings.channel, secret=secret)
 
     def _high(self, settings: HighSettings) -> None:
         queue = sqs.Queue(
@@ -252,11 +268,25 @@ class FindingsRoutingStack(Stack):
             "after 14 days, even if nobody has read them. Check the consumer. If there is none, set "
             "enabled = false in [routing.high] of settings.toml.",
         )
-        ImportedFindingsRule(
+        imported_findings_rules(
             self,
             "High",
+            hub=self._hub,
             findings=settings.filter,
             description="Queues high findings for those who work on them",
-            targets=[targets.SqsQueue(queue)],
+            targets=lambda _: [targets.SqsQueue(queue)],
         )
         CfnOutput(self, "HighQueueUrl", value=queue.queue_url, description="High findings wait here")
+
+
+def _notification(finding: FindingPaths) -> dict[str, InputPath]:
+    """Return what people and chatbots read first, as JSON, so that any text in a finding arrives intact."""
+    return {
+        "severity": finding.severity,
+        "title": finding.title,
+        "account": finding.account,
+        "region": _REGIONS[finding],
+        "resource": finding.resource,
+        "description": finding.description,
+        "finding": finding.finding_id,
+    }

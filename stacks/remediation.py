@@ -19,15 +19,16 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from securityhub_actions import CustomActionRule, ImportedFindingsRule, LoggedFunction, targets
+from securityhub_actions import CustomActionRule, LoggedFunction, targets
 from stacks.alarms import watch
 from stacks.app_function import app_function
 from stacks.done_table import done_table, done_table_statement
 from stacks.finding_turns import share_turns
 from stacks.findings_queue import findings_queue
+from stacks.imported_findings import acknowledge_comments, imported_findings_rules, write_to_v2
 from stacks.logged_bucket import logged_bucket
 from stacks.member_role import member_role_arns, member_role_template
-from stacks.settings import PressSettings, RemediationSettings
+from stacks.settings import Hub, PressSettings, RemediationSettings
 from stacks.template_checks import logical_id_of
 from stacks.terminal_presses import press_bus
 
@@ -44,6 +45,7 @@ class RemediationStack(Stack):
         construct_id: str,
         *,
         settings: RemediationSettings,
+        hub: Hub = "cspm",
         turns: dynamodb.Table | None = None,
         press: PressSettings | None = None,
         tracing: bool = False,
@@ -55,6 +57,8 @@ class RemediationStack(Stack):
             scope: The app or stage.
             construct_id: The construct ID, which is also the stack's name.
             settings: Which remediations are enabled, and where.
+            hub: Whose imported findings are remediated: `cspm`, `v2`, or `both`, where those of the new
+                Security Hub only get a comment. Default: `cspm`.
             turns: The table through which the function and others take turns at writing to findings.
                 Default: no other function writes to findings.
             press: Who may use which of the actions from a terminal. Default: they can be used only in
@@ -64,8 +68,11 @@ class RemediationStack(Stack):
         """
         super().__init__(scope, construct_id, **stack_settings)
         self._settings = settings
+        self._hub = hub
         self._tracing = tracing
         function = self._function(done_table(self), self._records())
+        if settings.automatic.enabled:
+            write_to_v2(function, hub)
         share_turns(function, turns)
         CustomActionRule(
             self,
@@ -209,13 +216,15 @@ class RemediationStack(Stack):
             self, function, timeout=_TIMEOUT, maximum_concurrency=settings.maximum_concurrency
         )
         controls = [control for entry in self._settings.entries for control in entry.controls]
-        ImportedFindingsRule(
+        rules = imported_findings_rules(
             self,
             "Automatic",
+            hub=self._hub,
             findings=dataclasses.replace(settings.filter, compliance_status="FAILED", control_ids=controls),
             description="Queues imported findings for remediation",
-            targets=[targets.SqsQueue(queue)],
+            targets=lambda _: [targets.SqsQueue(queue)],
         )
+        acknowledge_comments(rules)
 
     def _member_roles(self) -> None:
         settings = self._settings.stack_set

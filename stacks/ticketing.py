@@ -15,9 +15,15 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from securityhub_actions import CustomActionRule, ImportedFindingsRule, LoggedFunction, targets
-from securityhub_actions.filters import FindingFilter
-from securityhub_actions.patterns import Exists
+from securityhub_actions import (
+    CustomActionRule,
+    ImportedFindingsRule,
+    ImportedFindingsV2Rule,
+    LoggedFunction,
+    targets,
+)
+from securityhub_actions.filters import FindingFilter, OcsfFindingFilter
+from securityhub_actions.patterns import AnythingBut, Exists
 from securityhub_actions.rule_warnings import OVERLAPPING
 from stacks.alarms import alarm, watch
 from stacks.app_function import app_function
@@ -25,12 +31,20 @@ from stacks.dependency_layer import ticket_dependency_layer
 from stacks.done_table import done_table, done_table_statement
 from stacks.finding_turns import share_turns
 from stacks.findings_queue import findings_queue
-from stacks.settings import PressSettings, TicketingSettings
+from stacks.imported_findings import acknowledge_comments, imported_findings_rules, write_to_v2
+from stacks.settings import Hub, PressSettings, TicketingSettings
+from stacks.settings.hubs import listens_to_v2
 from stacks.settings.ticketing import TrackerSettings
 from stacks.terminal_presses import press_bus
 
 _TIMEOUT: Final = Duration.minutes(5)
 _FIELD: Final = "Tickets"
+# Findings in OCSF have no field that shows that they have a ticket.
+_SETTLED_STATUSES: Final = ("Suppressed", "Resolved", "Archived", "Deleted")
+_SETTLED_V2: Final = {
+    "SettledFindingsV2": OcsfFindingFilter(status=_SETTLED_STATUSES, activity_name=None),
+    "ClosedFindingsV2": OcsfFindingFilter(status=AnythingBut(*_SETTLED_STATUSES), activity_name="Close"),
+}
 # As lambda/functions/tickets/ticket_table.py names it.
 _WATCHED_INDEX: Final = "Watched"
 
@@ -44,6 +58,7 @@ class TicketingStack(Stack):
         construct_id: str,
         *,
         settings: TicketingSettings,
+        hub: Hub = "cspm",
         turns: dynamodb.Table | None = None,
         press: PressSettings | None = None,
         tracing: bool = False,
@@ -55,6 +70,8 @@ class TicketingStack(Stack):
             scope: The app or stage.
             construct_id: The construct ID, which is also the stack's name.
             settings: Where tickets are opened, and for which findings.
+            hub: Whose imported findings get tickets: `cspm`, `v2`, or `both`, where those of the new Security
+                Hub only get a comment. Default: `cspm`.
             turns: The table through which the function and others take turns at writing to findings.
                 Default: no other function writes to findings.
             press: Who may use which of the actions from a terminal. Default: they can be used only in
@@ -63,7 +80,9 @@ class TicketingStack(Stack):
             stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
         """
         super().__init__(scope, construct_id, **stack_settings)
+        self._hub = hub
         self.function = self._function(settings, tracing=tracing)
+        write_to_v2(self.function, hub, reads=True)
         share_turns(self.function, turns)
         CustomActionRule(
             self,
@@ -88,13 +107,15 @@ class TicketingStack(Stack):
         """
         queue = self._queue("NewFindingsQueue", settings)
         self.function.add_environment("NEW_FINDINGS_QUEUE", queue.queue_arn)
-        ImportedFindingsRule(
+        rules = imported_findings_rules(
             self,
             "NewFindings",
+            hub=self._hub,
             findings=settings.automatic.filter,
             description="Queues imported findings that are to get a ticket",
-            targets=[targets.SqsQueue(queue)],
+            targets=lambda _: [targets.SqsQueue(queue)],
         )
+        acknowledge_comments(rules)
 
     def _look_again_every_hour(self) -> None:
         """Open tickets that were held back as the limits allow, and raise an alarm while there are any."""
@@ -125,7 +146,12 @@ class TicketingStack(Stack):
         )
 
     def _resolve_tickets(self, settings: TicketingSettings) -> None:
-        """Queue all changes of findings with the field. The function ignores those without a ticket."""
+        """Queue all changes of findings that may have a ticket. The function ignores those without one.
+
+        Those of Security Hub CSPM have the field. Without it, the rule still exists if the stack listens only
+        to the new Security Hub: the custom action opens tickets for findings of Security Hub CSPM.
+        """
+        queue = self._queue("ImportedFindings", settings)
         rule = ImportedFindingsRule(
             self,
             "TicketedFindings",
@@ -135,11 +161,23 @@ class TicketingStack(Stack):
                 user_defined_fields={_FIELD: Exists(present=True)},
             ),
             description="Queues changes of findings that have a ticket",
-            targets=[targets.SqsQueue(self._queue("ImportedFindings", settings))],
+            targets=[targets.SqsQueue(queue)],
         )
         Annotations.of(rule).acknowledge_warning(
             OVERLAPPING, "A finding that comes back has the field and passes the filter."
         )
+        if not listens_to_v2(self._hub):
+            return
+        for construct_id, findings in _SETTLED_V2.items():
+            settled = ImportedFindingsV2Rule(
+                self,
+                construct_id,
+                findings=findings,
+                description="Queues findings that are settled and may have a ticket",
+                targets=[targets.SqsQueue(queue)],
+            )
+            acknowledge_comments([settled])
+        acknowledge_comments([rule])
 
     def _queue(self, construct_id: str, settings: TicketingSettings) -> sqs.Queue:
         return findings_queue(

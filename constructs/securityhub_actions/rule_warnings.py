@@ -12,12 +12,13 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 import jsii
-from aws_cdk import Annotations, Aspects, IAspect, Stack
+from aws_cdk import Annotations, Aspects, IAspect, Stack, aws_events
 from constructs import IConstruct
 
 from securityhub_actions.checks import Location
 from securityhub_actions.filters import FindingFilter, OcsfFindingFilter
 from securityhub_actions.filters.overlap import Overlap, overlap_of
+from securityhub_actions.filters.translation import UntranslatableFilterError, to_ocsf_filter
 from securityhub_actions.patterns import EventPattern, subsumes
 from securityhub_actions.rule_access import readable
 
@@ -25,6 +26,7 @@ OVER_BROAD: Final = "securityhub-actions:OverBroadRule"
 UNREACHABLE: Final = "securityhub-actions:UnreachableRule"
 OVERLAPPING: Final = "securityhub-actions:OverlappingRules"
 UNUSUAL: Final = "securityhub-actions:UnusualValue"
+BOTH_HUBS: Final = "securityhub-actions:RulesForBothHubs"
 
 _EVERY_FINDING: Final = FindingFilter(workflow_status=None, record_state=None)
 _EVERY_OCSF_FINDING: Final = OcsfFindingFilter(status=None, activity_name=None)
@@ -75,6 +77,14 @@ class _FilteredRule:
                 f"{self._told(other, overlap)} Narrow one of the filters, or acknowledge this warning if "
                 "that is intended.",
             )
+        for other in self._counterparts():
+            yield (
+                BOTH_HUBS,
+                f"The rules {path} and {other.rule.node.path} have a target in common, one for findings of "
+                "Security Hub CSPM, the other for those of Security Hub. If both are on, both report an "
+                "issue, and the target gets it twice. Remove one of the rules, narrow one of the filters, or "
+                "acknowledge this warning if the target expects that.",
+            )
 
     def _every_finding(self) -> EventPattern:
         everything = _EVERY_FINDING if isinstance(self.findings, FindingFilter) else _EVERY_OCSF_FINDING
@@ -92,6 +102,35 @@ class _FilteredRule:
                 and (overlap := overlap_of(self.findings, other.findings))
             ):
                 yield other, overlap
+
+    def _counterparts(self) -> Iterator[_FilteredRule]:
+        """The later rules for the other hub that can match the same issue and have a target of this one.
+
+        AWS asks to evaluate whether rules for the two hubs overlap, to not send duplicate findings.
+
+        Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-v2-eventbridge-automations.html
+        """
+        rules = _rules_of_app[self.rule.node.root]
+        own = self.target_arns()
+        for other in rules[rules.index(self) + 1 :]:
+            if (
+                type(other.findings) is not type(self.findings)
+                and not other.unreachable_reason
+                and own & other.target_arns()
+                and _may_be_the_same_issue(self.findings, other.findings)
+            ):
+                yield other
+
+    def target_arns(self) -> Set[tuple[str, str]]:
+        """The targets' ARNs. Those that only a deployment determines are the same only in one stack."""
+        found: set[tuple[str, str]] = set()
+        for rule in self.rule.node.find_all():
+            if isinstance(rule, aws_events.CfnRule):
+                for target in Stack.of(rule).resolve(rule.targets) or ():
+                    arn = target["arn"]
+                    place = "" if isinstance(arn, str) else Stack.of(rule).node.path
+                    found.add((place, json.dumps(arn, sort_keys=True)))
+        return found
 
     def _can_meet(self, other: _FilteredRule, own_paths: Set[str]) -> bool:
         """Whether both rules can be in the same account and Region.
@@ -113,6 +152,19 @@ class _FilteredRule:
         if self.location.shares_environment(other.location) is None:
             return f"If their stacks are deployed to the same account and Region, {told}"
         return told[0].upper() + told[1:]
+
+
+def _may_be_the_same_issue(
+    left: FindingFilter | OcsfFindingFilter, right: FindingFilter | OcsfFindingFilter
+) -> bool:
+    """Whether a finding of each hub about one issue can match the hub's filter; True if that isn't known."""
+    asff, ocsf = (left, right) if isinstance(left, FindingFilter) else (right, left)
+    if not isinstance(asff, FindingFilter):
+        return False
+    try:
+        return overlap_of(to_ocsf_filter(asff), ocsf) is not None
+    except UntranslatableFilterError:
+        return True
 
 
 def warn_of_rule(rule: IConstruct, findings: FindingFilter | OcsfFindingFilter) -> None:

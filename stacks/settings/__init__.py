@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from stacks.settings.app import AlarmsSettings, Settings
 from stacks.settings.faults import SettingsError
+from stacks.settings.hubs import Hub, HubsSettings
 from stacks.settings.loading import SETTINGS_FILE, check_settings, load_settings
 from stacks.settings.press import PressSettings
 from stacks.settings.remediation import RemediationSettings
@@ -16,6 +17,8 @@ from stacks.settings.ticketing import TicketingSettings
 __all__ = [
     "SETTINGS_FILE",
     "AlarmsSettings",
+    "Hub",
+    "HubsSettings",
     "PressSettings",
     "RemediationSettings",
     "RoutingSettings",

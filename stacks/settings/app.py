@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pydantic import (
     Field,
+    model_validator,
 )
 
 from stacks.settings.forms import Section
+from stacks.settings.hubs import HubsSettings, require_translatable
 from stacks.settings.press import PressSettings
 from stacks.settings.remediation import RemediationSettings
 from stacks.settings.routing import RoutingSettings
@@ -38,5 +40,33 @@ class Settings(Section):
     remediation: RemediationSettings
     ticketing: TicketingSettings
     press: PressSettings
+    hubs: HubsSettings
     alarms: AlarmsSettings
     tracing: TracingSettings
+
+    @model_validator(mode="after")
+    def _filters_fit_their_hubs(self) -> Settings:
+        routing, remediation, ticketing = self.routing, self.remediation, self.ticketing
+        filters = {
+            "routing.archive.filter": ("routing", routing.archive.enabled, routing.archive.filter),
+            "routing.critical.filter": ("routing", routing.critical.enabled, routing.critical.filter),
+            "routing.high.filter": ("routing", routing.high.enabled, routing.high.filter),
+            "remediation.automatic.filter": (
+                "remediation",
+                remediation.enabled and remediation.automatic.enabled,
+                remediation.automatic.filter,
+            ),
+            "ticketing.automatic.filter": (
+                "ticketing",
+                ticketing.enabled and ticketing.automatic.enabled,
+                ticketing.automatic.filter,
+            ),
+        }
+        require_translatable(
+            {
+                key: (stack, getattr(self.hubs, stack), findings)
+                for key, (stack, is_enabled, findings) in filters.items()
+                if is_enabled
+            }
+        )
+        return self

@@ -325,3 +325,43 @@ def test_a_warning_can_be_acknowledged(stack, warning):
     CdkAnnotations.of(archive).acknowledge_warning(warning, "All findings are archived")
     remaining = {OVERLAPPING, OVER_BROAD} - {warning}
     assert warnings(stack) == [("/Stack/Archive", other) for other in remaining]
+
+
+class TestRulesForBothHubs:
+    """A rule for each hub, which report the same issues."""
+
+    def warnings(self, asff, ocsf, *, same_target=True):
+        stack = Stack(
+            App(analytics_reporting=False), "Both", env=Environment(account=ACCOUNT, region="eu-west-1")
+        )
+        queues = [sqs.Queue(stack, name) for name in ("One", "Other")]
+        for number, (kind, name, findings) in enumerate(
+            ((ImportedFindingsRule, "Cspm", asff), (ImportedFindingsV2Rule, "V2", ocsf))
+        ):
+            queue = queues[0 if same_target else number]
+            kind(stack, name, findings=findings, targets=[aws_events_targets.SqsQueue(queue)])
+        found = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("target in common"))
+        return [(one.id, str(one.entry.data)) for one in found]
+
+    def test_a_target_of_both_is_warned_of_once(self):
+        ((path, message),) = self.warnings(FindingFilter(severity="HIGH"), OcsfFindingFilter(severity="High"))
+        assert path == "/Both/Cspm"
+        assert message.startswith("The rules Both/Cspm and Both/V2 have a target in common")
+        assert "the target gets it twice" in message
+
+    def test_what_cannot_be_translated_may_be_the_same_issue(self):
+        assert len(self.warnings(FindingFilter(criticality=90), OcsfFindingFilter())) == 1
+
+    @pytest.mark.parametrize(
+        ("asff", "ocsf"),
+        [
+            (FindingFilter(severity="HIGH"), OcsfFindingFilter(severity="Low")),
+            (FindingFilter(control_ids="S3.8"), OcsfFindingFilter(control_ids="S3.1")),
+            (FindingFilter(), OcsfFindingFilter(status="Resolved")),
+        ],
+    )
+    def test_rules_for_different_issues_are_not_warned_of(self, asff, ocsf):
+        assert self.warnings(asff, ocsf) == []
+
+    def test_rules_with_different_targets_are_not_warned_of(self):
+        assert self.warnings(FindingFilter(), OcsfFindingFilter(), same_target=False) == []
