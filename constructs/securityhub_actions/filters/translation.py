@@ -39,7 +39,6 @@ _LABELS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
 _ARCHIVED: Final = ("Archived", "Deleted")
 _SAME: Final = (
     *("control_ids", "standards", "product_name", "account_ids", "regions", "title", "confidence"),
-    "resource_tags",
 )
 _CONTROL: Final = "security-control/"
 _RESOURCE_TYPES: Final[Mapping[str, str]] = {
@@ -125,10 +124,15 @@ def to_ocsf_filter(findings: FindingFilter) -> OcsfFindingFilter:
     translate("product_arn", _of_product)
     translate("resource_type", _of_resource_type)
     translate("generator_id", _of_generator)
-    translate("resource_tags", lambda one: OcsfFindingFilter(resource_tags=one.resource_tags) and {})
+    translate("resource_tags", _of_tags)
     if faults:
         raise UntranslatableFilterError(faults)
     return OcsfFindingFilter(**values)
+
+
+def _of_tags(findings: FindingFilter) -> Mapping[str, Any]:
+    OcsfFindingFilter(resource_tags=findings.resource_tags)  # refuses more than one
+    return {"resource_tags": findings.resource_tags}
 
 
 def _conditions(findings: FindingFilter, name: str) -> tuple[Condition, ...]:
