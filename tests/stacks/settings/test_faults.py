@@ -21,8 +21,8 @@ from tests.stacks.settings.documents import VALID, changed, with_filter
             "[route]",
             [
                 "routing is missing. Specify a table with archive, critical and high.",
-                "route is not a valid key. Use a table with routing, remediation, ticketing, hubs, "
-                "alarms and tracing",
+                "route is not a valid key. Use a table with routing, remediation, ticketing, press, "
+                "hubs, alarms and tracing",
             ],
         ),
         (
