@@ -21,7 +21,7 @@ from constructs import Construct, IConstruct
 from securityhub_actions.acknowledgments import acknowledge
 from securityhub_actions.arguments import checked, checked_fields
 from securityhub_actions.delivery_places import check_dead_letter_queue, check_target
-from securityhub_actions.rule_access import allow_queue
+from securityhub_actions.rule_access import allow_queue, limit_role
 
 MAX_RETRY_ATTEMPTS: Final = 185
 _MIN_EVENT_AGE_SECONDS: Final = 60
@@ -175,7 +175,9 @@ class DeliveredTarget:
     def bind(self, rule: IRuleRef, id: str | None = None) -> events.RuleTargetConfig:  # noqa: A002
         """Attach the target to a rule; called by CDK, which names the arguments."""
         if not isinstance(self._target, Target):
-            return self._complete(self._target.bind(rule, id), rule, self._delivery)
+            config = self._target.bind(rule, id)
+            limit_role(rule, config.role)
+            return self._complete(config, rule, self._delivery)
         delivery = self._target.delivery or self._delivery
         # The CDK declares the narrower reference but passes the rule itself.
         config = self._target.attach(cast("events.IRule", rule), delivery)

@@ -22,6 +22,10 @@ from constructs import Construct, IConstruct
 from securityhub_actions.checks import Validation
 
 MAX_RULES_WITH_OWN_PERMISSION: Final = 30
+_ROLE_OF_THE_CDK: Final = "EventsRole"
+_TRUST_OF_THE_CDK: Final = [
+    {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}}
+]
 _KEY_ACTIONS: Final = ("kms:Decrypt", "kms:GenerateDataKey")
 
 Conditions = Mapping[str, Mapping[str, str | list[str]]]
@@ -63,6 +67,27 @@ def _all_rules_of(stack: Stack) -> str:
     return stack.format_arn(
         service="events", resource="rule", resource_name="*", arn_format=ArnFormat.SLASH_RESOURCE_NAME
     )
+
+
+def limit_role(rule: IRuleRef, role: object) -> None:
+    """Limit a role that the CDK creates for a target to the rules in its account and Region.
+
+    The CDK's targets create one role for each resource, which EventBridge can assume for anything. A role
+    that somebody else created is left as it is.
+
+    Args:
+        rule: The rule.
+        role: The role of the target, or None.
+    Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-identity-based.html
+    """
+    resource = role.node.default_child if isinstance(role, iam.Role) else None
+    if not isinstance(resource, iam.CfnRole) or not isinstance(role, iam.Role):
+        return
+    trust = Stack.of(role).resolve(resource.assume_role_policy_document)
+    if role.node.id != _ROLE_OF_THE_CDK or trust.get("Statement") != _TRUST_OF_THE_CDK:
+        return
+    conditions = any_rule_of(Stack.of(rule))
+    resource.add_property_override("AssumeRolePolicyDocument.Statement.0.Condition", conditions)
 
 
 def allow_queue(queue: sqs.IQueue, rule: IRuleRef, *, sid: str) -> None:

@@ -24,16 +24,17 @@ def register(log: DeliveryLog) -> None:
 
     from emulator.delivery import asynchronous, buses  # noqa: PLC0415
     from emulator.delivery.engine import Engine  # noqa: PLC0415
-    from emulator.systems_manager import automations  # noqa: PLC0415
+    from emulator.systems_manager import automations, ops_items  # noqa: PLC0415
 
     engine = Engine(log)
     eventbridge._dispatch_event = engine.dispatch  # noqa: SLF001 - the point of this module
     eventbridge._invoke_target = engine.deliver  # noqa: SLF001
     eventbridge._put_permission = buses.put_permission  # noqa: SLF001
     eventbridge._delete_event_bus = buses.delete_event_bus  # noqa: SLF001
-    eventbridge.reset = _reset_also(eventbridge.reset, log.clear, automations.clear)
+    eventbridge.reset = _reset_also(eventbridge.reset, log.clear, automations.clear, ops_items.clear)
     lambda_svc.invoke_async_with_retry = asynchronous.invoke
     automations.register()
+    ops_items.register()
 
 
 def _reset_also(*resets: Callable[[], None]) -> Callable[[], None]:

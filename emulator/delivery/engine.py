@@ -15,6 +15,7 @@ from ministack.services import eventbridge
 from emulator.delivery import asynchronous, targets
 from emulator.delivery.inputs import InputPathError, target_input
 from emulator.delivery.log import CAPACITY, BusEvent, DeliveryLog, LambdaAnswer
+from emulator.delivery.parcels import Parcel
 from emulator.delivery.retry import Failure, RetryPolicy, attempt_until_delivered
 from emulator.errors import INTERNAL_ERROR, INVALID_PARAMETER, DeliveryError
 from emulator.iam.requests_of_services import Rule
@@ -82,7 +83,7 @@ class Engine:
             target_arn=target["Arn"],
             payload=payload,
         )
-        parcel = targets.Parcel(
+        parcel = Parcel(
             rule=own_rule,
             target=dict(target),
             payload=payload,
@@ -91,7 +92,7 @@ class Engine:
         )
         self._workers.submit(contextvars.Context().run, self._deliver, delivery_id, parcel, problem)
 
-    def _deliver(self, delivery_id: int, parcel: targets.Parcel, problem: DeliveryError | None) -> None:
+    def _deliver(self, delivery_id: int, parcel: Parcel, problem: DeliveryError | None) -> None:
         def attempt() -> None:
             if problem is not None:
                 raise problem
@@ -111,7 +112,7 @@ class Engine:
         else:
             self._dead_letter(delivery_id, parcel, failure)
 
-    def _dead_letter(self, delivery_id: int, parcel: targets.Parcel, failure: Failure) -> None:
+    def _dead_letter(self, delivery_id: int, parcel: Parcel, failure: Failure) -> None:
         """Send the event to the target's dead-letter queue, or log that it's lost."""
         error = {"error_code": failure.error.code, "error_message": str(failure.error)}
         queue = (parcel.target.get("DeadLetterConfig") or {}).get("Arn")
@@ -136,7 +137,7 @@ class Engine:
             self.log.update(delivery_id, outcome="dead-lettered", **error)
 
 
-def _send_guarded(parcel: targets.Parcel) -> None:
+def _send_guarded(parcel: Parcel) -> None:
     """Turn an unexpected error into a failed delivery, so that the log shows it."""
     try:
         targets.send(parcel)

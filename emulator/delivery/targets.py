@@ -10,15 +10,16 @@ import copy
 import json
 import urllib.error
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
 
-from ministack.core.arn import Arn, ArnParseError, parse_arn
+from ministack.core.arn import Arn
 from ministack.services import cloudwatch_logs, eventbridge, kinesis, kms, sns, sqs
 
 from emulator import inprocess
+from emulator.delivery.compute import call_rest_api, run_task, start_build, submit_job
 from emulator.delivery.inputs import has_own_input, resolve
+from emulator.delivery.parcels import Parcel, parse, require_role
 from emulator.errors import (
     CONNECTION_FAILURE,
     ERROR_FROM_TARGET,
@@ -30,49 +31,9 @@ from emulator.errors import (
 )
 from emulator.iam import requests_of_services as permissions
 from emulator.iam.requests_of_services import Rule
-from emulator.systems_manager import automations
+from emulator.systems_manager import automations, ops_items
 
 _RETRIED_STATUSES: Final = frozenset({401, 407, 409, 429})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
-    """An event on its way to a target.
-
-    Attributes:
-        rule: The rule that the event matched.
-        target: The target as PutTargets took it.
-        payload: The result of the target's input settings.
-        record: MiniStack's record of the event.
-        event: The event as rules see it.
-    """
-
-    rule: Rule
-    target: Mapping[str, Any]
-    payload: str
-    record: Mapping[str, Any]
-    event: Mapping[str, Any]
-
-    @property
-    def arn(self) -> Arn:
-        """The target's ARN.
-
-        Raises:
-            DeliveryError: ``INVALID_PARAMETER``.
-        """
-        return _parse(self.target["Arn"])
-
-    @property
-    def role_arn(self) -> str | None:
-        """The role that EventBridge assumes for this target."""
-        return self.target.get("RoleArn")
-
-
-def _parse(arn: str) -> Arn:
-    try:
-        return parse_arn(arn)
-    except ArnParseError as error:
-        raise DeliveryError(INVALID_PARAMETER, f"{arn!r} is not an ARN.") from error
 
 
 def send(parcel: Parcel) -> None:
@@ -99,7 +60,7 @@ def send_dead_letter(rule: Rule, queue_arn: str, body: str, attributes: Mapping[
     Raises:
         DeliveryError: The queue's policy doesn't allow EventBridge, or the queue doesn't exist.
     """
-    queue = _parse(queue_arn)
+    queue = parse(queue_arn)
     inprocess.enter(queue.account_id, queue.region)
     inprocess.on_loop(lambda: _require_queue(rule, queue))
     inprocess.send_message(queue, body, {name: ("String", text) for name, text in attributes.items()})
@@ -108,19 +69,11 @@ def send_dead_letter(rule: Rule, queue_arn: str, body: str, attributes: Mapping[
 def _sender(arn: Arn) -> Callable[[Parcel], None] | None:
     if arn.service == "events":
         return _send_to_api_destination if arn.resource.startswith("api-destination/") else _send_to_event_bus
+    if arn.service == "ssm" and arn.resource == "opsitem":
+        return _create_ops_item
     if arn.service == "ssm":
         return _start_automation if arn.resource.startswith("automation-definition/") else _run_command
     return _SENDERS.get(arn.service)
-
-
-def _require_role(
-    parcel: Parcel, *, action: str, resource: str | None = None, keys: Mapping[str, str] | None = None
-) -> None:
-    inprocess.on_loop(
-        lambda: permissions.require_role(
-            parcel.rule, parcel.role_arn, action=action, resource=resource or str(parcel.arn), keys=keys
-        )
-    )
 
 
 def _require_queue(rule: Rule, queue: Arn) -> None:
@@ -137,7 +90,7 @@ def _require_topic(rule: Rule, topic: Arn) -> None:
 
 def _invoke_function(parcel: Parcel) -> None:
     if parcel.role_arn:
-        _require_role(parcel, action="lambda:InvokeFunction")
+        require_role(parcel, action="lambda:InvokeFunction")
     else:
         inprocess.on_loop(
             lambda: permissions.require_resource_policy(
@@ -153,7 +106,7 @@ def _invoke_function(parcel: Parcel) -> None:
 
 def _send_to_queue(parcel: Parcel) -> None:
     if parcel.role_arn:
-        _require_role(parcel, action="sqs:SendMessage")
+        require_role(parcel, action="sqs:SendMessage")
     else:
         inprocess.on_loop(lambda: _require_queue(parcel.rule, parcel.arn))
     group = (parcel.target.get("SqsParameters") or {}).get("MessageGroupId")
@@ -162,23 +115,23 @@ def _send_to_queue(parcel: Parcel) -> None:
 
 def _publish(parcel: Parcel) -> None:
     if parcel.role_arn:
-        _require_role(parcel, action="sns:Publish")
+        require_role(parcel, action="sns:Publish")
     else:
         inprocess.on_loop(lambda: _require_topic(parcel.rule, parcel.arn))
     inprocess.publish(str(parcel.arn), parcel.payload)
 
 
 def _start_execution(parcel: Parcel) -> None:
-    _require_role(parcel, action="states:StartExecution")
+    require_role(parcel, action="states:StartExecution")
     body = {"stateMachineArn": str(parcel.arn), "input": parcel.payload}
     inprocess.call_json("states", "AWSStepFunctions.StartExecution", body)
 
 
 def _put_kinesis_record(parcel: Parcel) -> None:
-    _require_role(parcel, action="kinesis:PutRecord")
+    require_role(parcel, action="kinesis:PutRecord")
     if key := inprocess.on_loop(lambda: _key_of_stream(parcel.arn.resource.partition("/")[2])):
         # https://docs.aws.amazon.com/streams/latest/dev/permissions-user-key-KMS.html
-        _require_role(parcel, action="kms:GenerateDataKey", resource=key)
+        require_role(parcel, action="kms:GenerateDataKey", resource=key)
     path = (parcel.target.get("KinesisParameters") or {}).get("PartitionKeyPath")
     found, key = resolve(path, parcel.event) if path else (True, parcel.event["id"])
     if not found:
@@ -199,7 +152,7 @@ def _key_of_stream(name: str) -> str | None:
 
 
 def _put_firehose_record(parcel: Parcel) -> None:
-    _require_role(parcel, action="firehose:PutRecord")
+    require_role(parcel, action="firehose:PutRecord")
     body = {
         "DeliveryStreamName": parcel.arn.resource.partition("/")[2],
         "Record": {"Data": base64.b64encode(parcel.payload.encode()).decode()},
@@ -248,7 +201,7 @@ def _own_parameters(parcel: Parcel) -> dict[str, list[str]]:
 
 
 def _run_command(parcel: Parcel) -> None:
-    _require_role(parcel, action="ssm:SendCommand")
+    require_role(parcel, action="ssm:SendCommand")
     blocks = (parcel.target.get("RunCommandParameters") or {}).get("RunCommandTargets") or []
     if len(blocks) != 1:
         raise DeliveryError(INVALID_PARAMETER, f"{parcel.arn} needs one RunCommandTargets block.")
@@ -260,7 +213,7 @@ def _run_command(parcel: Parcel) -> None:
     for instance, tags in inprocess.on_loop(lambda: _tagged(automations.addressed_instances(body))):
         arn = f"arn:{parcel.arn.partition}:ec2:{parcel.rule.region}:{parcel.rule.account}:instance/{instance}"
         keys = {f"ssm:resourcetag/{key.lower()}": value for key, value in tags.items()}
-        _require_role(parcel, action="ssm:SendCommand", resource=arn, keys=keys)
+        require_role(parcel, action="ssm:SendCommand", resource=arn, keys=keys)
     inprocess.call_json("ssm", "AmazonSSM.SendCommand", body)
 
 
@@ -269,14 +222,27 @@ def _tagged(instances: list[str]) -> list[tuple[str, dict[str, str]]]:
 
 
 def _start_automation(parcel: Parcel) -> None:
-    _require_role(parcel, action="ssm:StartAutomationExecution")
+    require_role(parcel, action="ssm:StartAutomationExecution")
     name, _, version = parcel.arn.resource.partition("/")[2].partition(":")
     parameters = _own_parameters(parcel)
     for role in parameters.get("AutomationAssumeRole", []):
         passed = {"iam:passedtoservice": "ssm.amazonaws.com"}
-        _require_role(parcel, action="iam:PassRole", resource=role, keys=passed)
+        require_role(parcel, action="iam:PassRole", resource=role, keys=passed)
     body = {"DocumentName": name, "DocumentVersion": version or "$DEFAULT", "Parameters": parameters}
     inprocess.call_json("ssm", "AmazonSSM.StartAutomationExecution", body)
+
+
+def _create_ops_item(parcel: Parcel) -> None:
+    """Create an OpsItem from the target's input, whose names begin with a small letter.
+
+    Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/OpsCenter-automatically-create-OpsItems-2.html
+    """
+    require_role(parcel, action="ssm:CreateOpsItem", resource="*")
+    try:
+        request = ops_items.request_of(parcel.payload)
+    except ValueError as error:
+        raise DeliveryError(INVALID_PARAMETER, f"The input of {parcel.arn}: {error}") from error
+    inprocess.call_json("ssm", "AmazonSSM.CreateOpsItem", request)
 
 
 def _send_to_event_bus(parcel: Parcel) -> None:
@@ -288,7 +254,7 @@ def _send_to_event_bus(parcel: Parcel) -> None:
             f"The event came from account {parcel.event['account']} and cannot go on to {parcel.arn}.",
         )
     if parcel.role_arn:
-        _require_role(parcel, action="events:PutEvents")
+        require_role(parcel, action="events:PutEvents")
     inprocess.on_loop(lambda: _put_on_bus(parcel, needs_policy=crosses or not parcel.role_arn))
 
 
@@ -320,7 +286,7 @@ def _put_on_bus(parcel: Parcel, *, needs_policy: bool) -> None:
 
 
 def _send_to_api_destination(parcel: Parcel) -> None:
-    _require_role(parcel, action="events:InvokeApiDestination")
+    require_role(parcel, action="events:InvokeApiDestination")
     name = parcel.arn.resource.split("/")[1]
     destination, connection = inprocess.on_loop(lambda: _destination_and_connection(name))
     parameters = eventbridge._resolve_http_parameters(  # noqa: SLF001 - see tests/emulator/contract
@@ -361,8 +327,13 @@ _SENDERS: dict[str, Callable[[Parcel], None]] = {
     "kinesis": _put_kinesis_record,
     "firehose": _put_firehose_record,
     "logs": _put_log_event,
+    "ecs": run_task,
+    "batch": submit_job,
+    "codebuild": start_build,
+    "execute-api": call_rest_api,
 }
 _SUPPORTED: Final = (
-    "Lambda, SQS, SNS, Step Functions, Kinesis, Firehose, CloudWatch Logs, Systems Manager Run Command and "
-    "Automation, an event bus, or an API destination"
+    "Lambda, SQS, SNS, Step Functions, Kinesis, Firehose, CloudWatch Logs, ECS, Batch, CodeBuild, an API "
+    "Gateway REST API, Systems Manager Run Command, Automation, and OpsItems, an event bus, or an API "
+    "destination"
 )

@@ -49,7 +49,7 @@ class AllTargetsStack(Stack):
         run = [self._state_machine(), self._command(), self._automation(), self._each_finding()]
         CustomActionRule(self, "ActionRun", action=action, targets=run)
         critical = FindingFilter(severity="CRITICAL")
-        alert = [self._pager_duty(), self._splunk(), self._webhook(), self._api_destination()]
+        alert = [self._pager_duty(), self._splunk(), self._webhook(), self._api_destination(), self._item()]
         ImportedFindingsRule(self, "CriticalFindings", findings=critical, targets=alert)
         high = FindingFilter(severity="HIGH")
         ticket = [self._jira(), self._service_now(), self._slack(), self._teams()]
@@ -140,6 +140,9 @@ class AllTargetsStack(Stack):
             self, "Destination", connection=connection, endpoint="https://api.example.com/titles"
         )
         return targets.ApiDestination(destination, body={"title": targets.InputPath(TITLE)})
+
+    def _item(self) -> targets.OpsItem:
+        return targets.OpsItem(severity=targets.OpsItemSeverity.CRITICAL)
 
     def _api_key(self) -> events.Authorization:
         return events.Authorization.api_key("X-Api-Key", self._secret.secret_value_from_json("api_key"))

@@ -82,6 +82,7 @@ NEW_TARGET = {
     "MicrosoftTeams": lambda stack: targets.MicrosoftTeams(
         stack, "Teams", workflow_url="https://example.com/workflows/1", secret=secret(stack)
     ),
+    "OpsItem": lambda _: targets.OpsItem(severity=targets.OpsItemSeverity.HIGH),
     "PagerDuty": lambda stack: targets.PagerDuty(
         stack, "PagerDuty", secret=secret(stack), severity=targets.PagerDutySeverity.CRITICAL
     ),

@@ -74,7 +74,7 @@ def test_the_example_makes_each_target_of_the_library_and_this_test_looks_at_eac
     source = (EXAMPLES / "all_targets" / "app.py").read_text()
     made = set(re.findall(r"\btargets\.(\w+)\(", source))
     assert made & TARGETS.keys() == TARGETS.keys()
-    assert ON_PRESS.keys() | CRITICAL.keys() | HIGH.keys() == TARGETS.keys()
+    assert ON_PRESS.keys() | CRITICAL.keys() | HIGH.keys() | {"OpsItem"} == TARGETS.keys()
 
 
 def test_the_readme_lists_the_keys_of_the_secret():
@@ -171,6 +171,16 @@ def test_an_imported_finding_is_sent_to_each_service_for_its_severity(
 
     deployed.wait_until(lambda: arrived() >= set(vendors.values()), what="the requests")
     assert arrived() == set(vendors.values())
+
+
+def test_an_imported_finding_of_severity_critical_is_an_ops_item(deployed, import_finding):
+    title = "A finding for OpsCenter"
+    import_finding(Severity={"Label": "CRITICAL"}, Title=title)
+
+    def titles():
+        return [one["Title"] for one in deployed.client("ssm").describe_ops_items()["OpsItemSummaries"]]
+
+    deployed.wait_until(lambda: title in titles(), what="the OpsItem")
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,7 @@ FILES = {file.stem: json.loads(file.read_text()) for file in sorted(EVENTS.glob(
 SUMMARY_MEMBERS = {
     *("key", "issue", "title", "description", "severity", "account", "accountName", "region", "control"),
     *("resourceType", "resource", "findingId", "product", "link", "text"),
+    "opsItemDedup",
 }
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=20),

@@ -7,6 +7,7 @@ nowhere, and third parties refuse empty texts.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -167,9 +168,16 @@ def _of_finding(
 
 
 def _with_text(**summary: str) -> dict[str, str]:
-    """Add a text with all of it, for receivers that have one field for it."""
+    """Add a text with all of it, for receivers with one field for it, and a deduplication string.
+
+    Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/OpsCenter-working-deduplication.html
+    """
     lines = [f"{label}: {summary[name]}" for name, label in _LABELS.items() if summary[name] != ABSENT]
-    return {**summary, "text": _cut("\n".join([summary["description"], "", *lines]), MAX_TEXT)}
+    return {
+        **summary,
+        "text": _cut("\n".join([summary["description"], "", *lines]), MAX_TEXT),
+        "opsItemDedup": json.dumps({"dedupString": summary["issue"]}),
+    }
 
 
 def _at(value: object, *path: str | int) -> Any:  # noqa: ANN401 - JSON

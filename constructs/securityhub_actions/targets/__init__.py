@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from securityhub_actions.targets.kinesis_stream import KinesisStream
     from securityhub_actions.targets.lambda_function import LambdaFunction
     from securityhub_actions.targets.log_group import LogGroup
+    from securityhub_actions.targets.ops_item import OpsItem, OpsItemSeverity
     from securityhub_actions.targets.run_command import Instances, RunCommand
     from securityhub_actions.targets.saas import (
         JiraCloud,
@@ -50,6 +51,8 @@ else:
             "KinesisStream": "kinesis_stream",
             "LambdaFunction": "lambda_function",
             "LogGroup": "log_group",
+            "OpsItem": "ops_item",
+            "OpsItemSeverity": "ops_item",
             "Instances": "run_command",
             "RunCommand": "run_command",
             "JiraCloud": "saas",
@@ -82,6 +85,8 @@ __all__ = [
     "LambdaFunction",
     "LogGroup",
     "MicrosoftTeams",
+    "OpsItem",
+    "OpsItemSeverity",
     "PagerDuty",
     "PagerDutyEventAction",
     "PagerDutySeverity",

@@ -13,6 +13,8 @@ from securityhub_actions.targets.json_input import InputPath
 
 _FIRST: Final = "$.detail.findings[0]"
 SUMMARY: Final = "$.detail.summary"
+DEDUPLICATION: Final = InputPath(f"{SUMMARY}.opsItemDedup")
+"""The deduplication string of an OpsItem about the finding."""
 
 
 @checked_fields

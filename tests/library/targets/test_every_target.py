@@ -69,6 +69,10 @@ def automation(scope):
     return targets.Automation("Isolate", assume_role=role)
 
 
+def ops_item(_):
+    return targets.OpsItem(severity=targets.OpsItemSeverity.HIGH)
+
+
 EVERY_TARGET = [
     sqs_queue,
     sns_topic,
@@ -80,6 +84,7 @@ EVERY_TARGET = [
     command_by_id,
     command_by_tag,
     automation,
+    ops_item,
 ]
 
 

@@ -14,6 +14,7 @@ _ARN_PARTS: Final = 6
 _BY_RESOURCE: Final = (
     ("ssm", "automation-definition/", "Systems Manager Automation"),
     ("ssm", "document/", "Systems Manager Run Command"),
+    ("ssm", "opsitem", "Systems Manager OpsItem"),
     ("events", "api-destination/", "API destination"),
     ("events", "event-bus/", "event bus"),
 )
