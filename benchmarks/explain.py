@@ -8,6 +8,7 @@ which can be in 51 events.
 from __future__ import annotations
 
 import json
+import resource
 import statistics
 import subprocess
 import sys
@@ -65,13 +66,19 @@ def _write_findings(folder: Path) -> None:
         (folder / f"{at:05}.json").write_text(json.dumps(one), encoding="utf-8")
 
 
-def _seconds(arguments: Sequence[str | Path]) -> float:
-    started = time.perf_counter()
+def _seconds(arguments: Sequence[str | Path]) -> tuple[float, float]:
+    """How long a process takes, and how long it computes; other processes don't matter to the latter."""
+    started, computed = time.perf_counter(), _computed()
     command = [sys.executable, "-m", "securityhub_actions.cli", "explain", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     taken = time.perf_counter() - started
     assert done.returncode == 0, done.stderr
-    return taken
+    return taken, _computed() - computed
+
+
+def _computed() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
@@ -92,8 +99,10 @@ def main() -> None:
         event = folder / "press.json"
         event.write_text(json.dumps(press), encoding="utf-8")
         once = [_seconds([event, "--template", app, *place]) for _ in range(_ROUNDS)]
-        print(f"one event                {statistics.median(once):6.2f} s  (median of {_ROUNDS})")
-        print(f"{_FINDINGS:,} findings          {_seconds([findings, '--template', app, *place]):6.2f} s")
+        taken, computed = (statistics.median(values) for values in zip(*once, strict=True))
+        print(f"one event        {taken:6.2f} s, {computed:6.2f} s of it computing; goal 1.5 s")
+        taken, computed = _seconds([findings, "--template", app, *place])
+        print(f"{_FINDINGS:,} findings  {taken:6.2f} s, {computed:6.2f} s of it computing; goal 60 s")
 
 
 if __name__ == "__main__":

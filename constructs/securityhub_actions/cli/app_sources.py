@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -14,10 +14,8 @@ from securityhub_actions.cli import completion
 from securityhub_actions.cli.assembly import App, Stack
 from securityhub_actions.cli.aws import Aws, refusals_in_one_line
 from securityhub_actions.cli.live_app import LiveApp
-from securityhub_actions.cli.options import Template, account_option
+from securityhub_actions.cli.options import DEFAULT_TEMPLATE, Template, account_option
 from securityhub_actions.cli.output import Output
-
-_DEFAULT: Final = Path("cdk.out")
 
 
 def with_app(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -27,7 +25,7 @@ def with_app(command: Callable[..., Any]) -> Callable[..., Any]:
         "--template",
         type=click.Path(path_type=Path),
         help="The synthesized app: the folder that `cdk synth` writes, or a template in JSON.  "
-        f"[default: {_DEFAULT}]",
+        f"[default: {DEFAULT_TEMPLATE}]",
     )
     @click.option("--live", is_flag=True, help="What is in the account instead of the synthesized app.")
     @click.option(
@@ -65,7 +63,7 @@ def with_app(command: Callable[..., Any]) -> Callable[..., Any]:
         elif profile is not None:
             raise click.UsageError("--profile is for --live and --stack. Specify one of them, or omit it.")
         else:
-            app = Template(template or _DEFAULT).app(account=account, region=region)
+            app = Template(template or DEFAULT_TEMPLATE).app(account=account, region=region)
         return command(*args, app=app, output=output, **kwargs)
 
     with_options: Callable[..., Any] = wrapped

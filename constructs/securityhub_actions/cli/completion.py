@@ -6,7 +6,6 @@ Source: https://click.palletsprojects.com/en/stable/shell-completion/
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Final
 
 import click
@@ -14,9 +13,7 @@ from click.shell_completion import CompletionItem
 
 from securityhub_actions.cli.assembly import App, is_known
 from securityhub_actions.cli.errors import CommandError
-from securityhub_actions.cli.options import Template
-
-_DEFAULT: Final = Path("cdk.out")
+from securityhub_actions.cli.options import DEFAULT_TEMPLATE, Template
 
 Completes = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -28,7 +25,7 @@ def _of_app(named: Callable[[App], Iterable[tuple[str, str]]]) -> Completes:
         context: click.Context, _parameter: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         try:
-            app = Template(context.params.get("template") or _DEFAULT).app()
+            app = Template(context.params.get("template") or DEFAULT_TEMPLATE).app()
         except CommandError:
             return []
         found = {name: what for name, what in named(app) if name.startswith(incomplete) and is_known(name)}

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 from securityhub_actions.cli import envelopes
 from securityhub_actions.cli.assembly import Action
 from securityhub_actions.cli.errors import CommandError
+from securityhub_actions.cli.options import region_of_environment
 from securityhub_actions.cli.sample_findings import ACCOUNT, REGION
 from securityhub_actions.cli.target_input import value_at
 
@@ -70,7 +71,7 @@ class Given:
         own_account, own_region = (value_at(path, self.document) for path in paths)
         return {
             "account": account or (str(own_account[0]) if own_account else ACCOUNT),
-            "region": region or (str(own_region[0]) if own_region else REGION),
+            "region": region or (str(own_region[0]) if own_region else region_of_environment() or REGION),
         }
 
     def imported(self, *, account: str, region: str) -> dict[str, Any]:

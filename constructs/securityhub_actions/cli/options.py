@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +13,13 @@ import click
 from securityhub_actions.cli.assembly import App, AssemblyError, app_of, read_templates
 from securityhub_actions.cli.errors import CommandError
 
+DEFAULT_TEMPLATE: Final = Path("cdk.out")
+REGION_FORM: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+")
+
 template_option: Callable[..., Any] = click.option(
     "--template",
     type=click.Path(path_type=Path),
-    default=Path("cdk.out"),
+    default=DEFAULT_TEMPLATE,
     show_default=True,
     help="The synthesized app: the folder that `cdk synth` writes, or a template in JSON.",
 )
@@ -77,3 +81,17 @@ class Template:
             accounts.pop() if len(accounts) == 1 else None,
             regions.pop() if len(regions) == 1 else None,
         )
+
+
+def place_of_app(path: Path = DEFAULT_TEMPLATE) -> tuple[str | None, str | None]:
+    """Return the account and the Region of an app; None where it names none or several, or can't be read."""
+    try:
+        return Template(path).only_place() if path.exists() else (None, None)
+    except CommandError:
+        return None, None
+
+
+def region_of_environment() -> str | None:
+    """Return the Region that the environment names, or None."""
+    named = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
+    return named if REGION_FORM.fullmatch(named) else None

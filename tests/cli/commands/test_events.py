@@ -213,3 +213,40 @@ def test_security_hub_accepts_the_findings(new, embedded_aws):
     ]
     answer = hub.batch_import_findings(Findings=found)
     assert (answer["SuccessCount"], answer["FailedFindings"]) == (40, [])
+
+
+@pytest.fixture
+def made_in(cli, monkeypatch, tmp_path):
+    """A function that returns the account and the Region of a sample that is made in a folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+
+    def place(*options):
+        event = cli("events", "new", "imported", *options).document
+        finding = event["detail"]["findings"][0]
+        assert (event["account"], event["region"]) == (finding["AwsAccountId"], finding["Region"])
+        return event["account"], event["region"]
+
+    return place
+
+
+def test_a_sample_is_where_the_app_is_if_nothing_else_is_said(made_in, app, monkeypatch):
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    monkeypatch.chdir(app.parent)
+    assert made_in() == ("111122223333", "eu-west-1")
+    assert made_in("--region", "eu-north-1", "--account", "444455556666") == ("444455556666", "eu-north-1")
+
+
+@pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+def test_without_an_app_a_sample_is_in_the_region_of_the_environment(made_in, monkeypatch, variable):
+    assert made_in()[1] == "us-east-1"
+    monkeypatch.setenv(variable, "eu-north-1")
+    assert made_in()[1] == "eu-north-1"
+    monkeypatch.setenv(variable, "not a Region")
+    assert made_in()[1] == "us-east-1"
+
+
+def test_an_app_that_cannot_be_read_does_not_matter_to_a_sample(made_in, tmp_path):
+    (tmp_path / "cdk.out").mkdir()
+    assert made_in()[1] == "us-east-1"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from tools.cdk import ROOT
 
 SYNTH = """import json, pathlib, sys
 folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "cdk.out")
@@ -43,6 +47,45 @@ def test_the_base_can_be_a_revision(cli, repository, arguments):
     printed = cli("review", "main", "--synth-command", f"{sys.executable} synth.py{arguments}")
     assert "Retention shortened: S/Queue: 14 days -> 1 days" in printed.out
     assert git(repository, "worktree", "list").count("\n") == 1
+
+
+CDK_APP = """import json, os, pathlib
+folder = pathlib.Path(os.environ["CDK_OUTDIR"])
+folder.mkdir(parents=True, exist_ok=True)
+queue = {"Type": "AWS::SQS::Queue", "Properties": json.loads(pathlib.Path("queue.json").read_text())}
+(folder / "S.template.json").write_text(json.dumps({"Resources": {"Queue": queue}}))
+stack = {
+    "type": "aws:cloudformation:stack",
+    "environment": "aws://unknown-account/unknown-region",
+    "properties": {"templateFile": "S.template.json"},
+}
+(folder / "manifest.json").write_text(json.dumps({"version": "36.0.0", "artifacts": {"S": stack}}))
+"""
+
+
+def test_by_default_the_cdk_that_is_installed_beside_the_app_synthesizes_the_revision(
+    cli, repository, monkeypatch
+):
+    (repository / "node_modules").symlink_to(ROOT / "node_modules", target_is_directory=True)
+    (repository / "synth.py").write_text(CDK_APP)
+    (repository / "cdk.json").write_text(json.dumps({"app": f"{sys.executable} synth.py"}))
+    (repository / "queue.json").write_text(json.dumps({"MessageRetentionPeriod": 1209600}))
+    git(repository, "add", "synth.py", "cdk.json", "queue.json")
+    git(repository, "commit", "--quiet", "--message", "Let the CDK synthesize the app")
+    # As in an activated environment, which has Node.js.
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    monkeypatch.setenv("npm_config_offline", "true")
+    printed = cli("review", "main")
+    assert "Retention shortened: S/Queue: 14 days -> 1 days" in printed.out, printed
+    assert (ROOT / "node_modules" / ".bin" / "cdk").exists()
+
+
+def test_of_a_long_trace_the_line_with_the_error_is_told(cli, repository):
+    (repository / "fails.sh").write_text(
+        "echo 'Error: no module' >&2; echo '  at main' >&2; echo 'Node.js v24' >&2; exit 1"
+    )
+    printed = cli("review", "HEAD", "--synth-command", f"sh {repository / 'fails.sh'}")
+    assert "with exit code 1: Error: no module. Synthesize" in printed.err
 
 
 def test_a_command_that_fails_is_told_with_its_last_line(cli, repository):

@@ -16,9 +16,9 @@ from securityhub_actions.cli import completion
 from securityhub_actions.cli.aws import Aws, with_aws
 from securityhub_actions.cli.doctor import Check, State, examine, number_of_checks, patient_of
 from securityhub_actions.cli.errors import ExitCode
+from securityhub_actions.cli.options import DEFAULT_TEMPLATE
 from securityhub_actions.cli.output import Output, with_output
 
-_DEFAULT_TEMPLATE: Final = Path("cdk.out")
 _STYLES: Final = {
     State.OK: "bold green",
     State.WARNING: "bold yellow",
@@ -52,7 +52,7 @@ def command(*, stacks: tuple[str, ...], template: Path | None, aws: Aws, output:
     The exit code is 0 if there are no faults, and 1 if there are some. What your permissions don't let this
     command see is a warning.
     """
-    path = template or (_DEFAULT_TEMPLATE if _DEFAULT_TEMPLATE.exists() else None)
+    path = template or (DEFAULT_TEMPLATE if DEFAULT_TEMPLATE.exists() else None)
     with output.waiting("Looking for stacks"):
         patient = patient_of(aws, path=path, names=stacks)
     results = [

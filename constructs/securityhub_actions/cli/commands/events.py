@@ -9,7 +9,14 @@ from typing import Final
 
 import click
 
-from securityhub_actions.cli.options import an_account, matching
+from securityhub_actions.cli.options import (
+    DEFAULT_TEMPLATE,
+    REGION_FORM,
+    an_account,
+    matching,
+    place_of_app,
+    region_of_environment,
+)
 from securityhub_actions.cli.output import Output, with_output
 from securityhub_actions.cli.sample_events import KINDS, MOST, sample_events
 from securityhub_actions.cli.sample_findings import (
@@ -22,7 +29,6 @@ from securityhub_actions.cli.sample_findings import (
 )
 
 _CONTROL: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*\.\d+")
-_REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+")
 _ACTION: Final = re.compile(r"[A-Za-z0-9_-]{1,20}|arn:[^:\s]+:securityhub:[^:\s]+:\d{12}:action/custom/\S+")
 _EXAMPLE: Final = (
     "securityhub-actions events new imported --severity CRITICAL | securityhub-actions explain -"
@@ -53,18 +59,16 @@ def command() -> None:
 @click.option(
     "--account",
     callback=an_account,
-    default=ACCOUNT,
     metavar="ID",
-    show_default=True,
-    help="The account of the event and the findings.",
+    help="The account of the event and the findings. Default: that of the app in "
+    f"{DEFAULT_TEMPLATE}, or {ACCOUNT}.",
 )
 @click.option(
     "--region",
-    callback=matching(_REGION, "a Region, such as eu-west-1"),
-    default=REGION,
+    callback=matching(REGION_FORM, "a Region, such as eu-west-1"),
     metavar="REGION",
-    show_default=True,
-    help="The Region of the event and the findings.",
+    help="The Region of the event and the findings. Default: that of the app in "
+    f"{DEFAULT_TEMPLATE}, that of the environment, or {REGION}.",
 )
 @click.option(
     "--count",
@@ -101,8 +105,8 @@ def new(
     kind: str,
     severity: str | None,
     control: str,
-    account: str,
-    region: str,
+    account: str | None,
+    region: str | None,
     count: int,
     status: str | None,
     compliance: str,
@@ -122,11 +126,12 @@ def new(
     if action is not None and kind not in {"custom-action", "insight-results"}:
         raise click.BadParameter(f"An event of the kind {kind} has no custom action.", param_hint="--action")
     passed = compliance == "PASSED"
+    its_account, its_region = place_of_app()
     sample = Sample(
         severity=severity or ("INFORMATIONAL" if passed else "HIGH"),
         control=control,
-        account=account,
-        region=region,
+        account=account or its_account or ACCOUNT,
+        region=region or its_region or region_of_environment() or REGION,
         workflow=status or ("RESOLVED" if passed else "NEW"),
         compliance=compliance,
         now=datetime.now(UTC) if seed is None else _TIME_OF_SEEDED,

@@ -7,14 +7,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from securityhub_actions.cli.assembly import Rule, Stack, Target, shown, unknown_names
+from securityhub_actions.cli.assembly import Rule, Stack, Target, unknown_names
 from securityhub_actions.cli.review.grants import Grant, grants_of
 from securityhub_actions.cli.review.names import Names
 from securityhub_actions.cli.review.permissions import grants_in_words
 from securityhub_actions.cli.review.resources import Resource, resources_of
 
 _ROLES: Final = ("Role", "RoleArn")
-_IDENTIFIER: Final = re.compile(r"\w+")
+_REFERENCE: Final = re.compile(r"\$\{(?P<id>\w+)[^}]*\}")
 _TRUST: Final = "sts:AssumeRole"
 
 
@@ -66,4 +66,5 @@ class Permissions:
         return {name.partition(".")[0] for name in unknown_names(value)} & self._resources.keys()
 
     def _resources_in_shown(self, text: str) -> set[str]:
-        return set(_IDENTIFIER.findall(text)) & self._resources.keys() if "${" in shown(text) else set()
+        """The resources that a text refers to, whose unknown parts are shown."""
+        return {match["id"] for match in _REFERENCE.finditer(text)} & self._resources.keys()

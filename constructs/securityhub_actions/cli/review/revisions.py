@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import subprocess
@@ -15,14 +16,17 @@ from securityhub_actions.cli.errors import CommandError, ExitCode
 
 DEFAULT_SYNTH_COMMAND: Final = "npx cdk synth --quiet --output {output}"
 _PLACEHOLDER: Final = "{output}"
+_ERROR: Final = re.compile(r"\w*Error\b")
 _USUAL_OUTPUT: Final = "cdk.out"
+_INSTALLED: Final = ("node_modules", ".venv")
 
 
 @contextmanager
 def synthesized(revision: str, *, command: str) -> Iterator[Path]:
     """Check out a revision of the repository, run a command there, and yield the folder with the templates.
 
-    The work tree is removed at the end. The command runs the code of the revision.
+    The work tree is removed at the end. The command runs the code of the revision, with the packages that are
+    installed beside the app here, in `node_modules` and `.venv`.
 
     Args:
         revision: A branch, tag, or commit.
@@ -42,12 +46,20 @@ def synthesized(revision: str, *, command: str) -> Iterator[Path]:
             folder = tree / inside
             if not folder.is_dir():
                 raise CommandError(f"{revision} has no folder {inside}. Run the command where the app is.")
+            _link_installed(Path.cwd(), folder)
             _run(command.replace(_PLACEHOLDER, shlex.quote(str(output))), folder, revision)
             yield output if _PLACEHOLDER in command else folder / _USUAL_OUTPUT
         finally:
             # What the command wrote isn't known to git.
             shutil.rmtree(tree, ignore_errors=True)
             _git("worktree", "prune")
+
+
+def _link_installed(here: Path, folder: Path) -> None:
+    """Link what is installed beside the app, which git doesn't know. Without it, npx would download a CLI."""
+    for name in _INSTALLED:
+        if (here / name).is_dir() and not (folder / name).exists():
+            (folder / name).symlink_to((here / name).resolve(), target_is_directory=True)
 
 
 def _commit(revision: str) -> str:
@@ -104,5 +116,7 @@ def _words(command: str) -> Sequence[str]:
 
 
 def _last_line(text: str) -> str:
+    """The last line, or the last one that names an error: a trace of Node.js goes on after it."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else ""
+    errors = [line for line in lines if _ERROR.match(line)]
+    return (errors or lines or [""])[-1]
