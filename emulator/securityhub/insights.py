@@ -1,4 +1,4 @@
-"""Custom insights: findings that a filter chooses, counted by the value of one attribute."""
+"""Insights: findings that a filter chooses, counted by the value of one attribute."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 from ministack.core.responses import get_account_id, new_uuid
 
 from emulator.securityhub import finding_filters, findings, paging, state
+from emulator.securityhub.managed_insights import managed_insight
 from emulator.securityhub.model import Document, SecurityHubError
 from emulator.securityhub.state import Insight
 
@@ -45,7 +46,7 @@ def update(request: Document) -> Document:
 
     Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_UpdateInsight.html
     """
-    insight = find(request["InsightArn"])
+    insight = _find_custom(request["InsightArn"])
     updated = replace(
         insight,
         name=request.get("Name", insight.name),
@@ -62,13 +63,13 @@ def delete(request: Document) -> Document:
 
     Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_DeleteInsight.html
     """
-    insight = find(request["InsightArn"])
+    insight = _find_custom(request["InsightArn"])
     del state.insights[insight.arn]
     return {"InsightArn": insight.arn}
 
 
 def get(request: Document) -> Document:
-    """GetInsights.
+    """GetInsights: those with the given ARNs, or else all custom insights.
 
     Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_GetInsights.html
     """
@@ -117,11 +118,16 @@ def results_of(insight: Insight) -> list[tuple[str, int]]:
 
 
 def find(arn: str) -> Insight:
-    """The custom insight with an ARN.
+    """The insight with an ARN, custom or managed by AWS.
 
     Raises:
         SecurityHubError: ResourceNotFoundException where the account and Region have none.
     """
+    return managed_insight(arn) or _find_custom(arn)
+
+
+def _find_custom(arn: str) -> Insight:
+    """The custom insight with an ARN: managed insights can't be edited or deleted."""
     insight: Insight | None = state.insights.get(arn)
     if insight is None:
         raise SecurityHubError("ResourceNotFoundException", f"Insight {arn} does not exist")

@@ -214,9 +214,24 @@ def _compliance(compliance: Document) -> Document:
     standards = [standard["StandardsId"] for standard in compliance.get("AssociatedStandards", [])]
     if standards:
         translated["standards"] = standards
+    if "StatusReasons" in compliance:
+        translated["assessments"] = [
+            _assessment(reason, meets_criteria=compliance["Status"] == "PASSED")
+            for reason in compliance["StatusReasons"]
+        ]
+    if "SecurityControlParameters" in compliance:
+        translated["control_parameters"] = [
+            {"name": parameter.get("Name", ""), "values": parameter.get("Value", [])}
+            for parameter in compliance["SecurityControlParameters"]
+        ]
     if "RelatedRequirements" in compliance:
         translated["requirements"] = compliance["RelatedRequirements"]
     return translated
+
+
+def _assessment(reason: Document, *, meets_criteria: bool) -> Document:
+    translated: Document = {"name": reason["ReasonCode"], "meets_criteria": meets_criteria}
+    return translated | ({"desc": reason["Description"]} if "Description" in reason else {})
 
 
 def _vulnerability(vulnerability: Document) -> Document:

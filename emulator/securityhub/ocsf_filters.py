@@ -116,10 +116,12 @@ def _check_string(where: str, condition: Document) -> None:
 
 
 def _maps(values: list[object]) -> Iterator[Document]:
-    """The entries of a map as maps: OCSF has tags and parameters as objects with a name and a value."""
+    """The entries of a map as maps: OCSF has objects with a name, and a value or several."""
     for value in values:
-        if isinstance(value, dict):
-            yield {value["name"]: value.get("value", "")} if "name" in value else value
+        if isinstance(value, dict) and "name" in value:
+            yield from ({value["name"]: one} for one in value.get("values", [value.get("value", "")]))
+        elif isinstance(value, dict):
+            yield value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

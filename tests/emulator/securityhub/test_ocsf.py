@@ -8,6 +8,8 @@ from emulator.securityhub import asff
 from emulator.securityhub.model import service_model
 from emulator.securityhub.ocsf import finding_of, metadata_uid
 from emulator.securityhub.ocsf_resources import resource_of, type_of
+from securityhub_actions.filters import OcsfFindingFilter, Prefix, Suffix
+from securityhub_actions.patterns import EventPattern
 
 REGION, ACCOUNT = "eu-west-1", "444455556666"
 
@@ -109,6 +111,20 @@ def test_a_control_that_fails_is_a_compliance_finding():
             "owner": {"account": account},
         }
     ]
+
+
+def test_a_control_says_why_it_failed_and_with_which_parameters():
+    compliance = CONTROL["Compliance"] | {
+        "StatusReasons": [{"ReasonCode": "NOT_RECORDING", "Description": "The recorder is off."}],
+        "SecurityControlParameters": [{"Name": "days", "Value": ["90"]}],
+        "RelatedRequirements": ["PCI 10.5"],
+    }
+    translated = finding_of(finding(Compliance=compliance), is_new=True)["compliance"]
+    assert translated["assessments"] == [
+        {"name": "NOT_RECORDING", "desc": "The recorder is off.", "meets_criteria": False}
+    ]
+    assert translated["control_parameters"] == [{"name": "days", "values": ["90"]}]
+    assert translated["requirements"] == ["PCI 10.5"]
 
 
 def test_a_control_that_passes_arrives_resolved_and_informational():
@@ -244,3 +260,139 @@ def test_whatever_a_resource_is_it_is_translated(given_id, asff_type):
     translated = resource_of({"Type": asff_type, "Id": given_id}, finding())
     assert isinstance(translated["uid"], str)
     assert isinstance(translated["type"], str)
+
+
+# Findings as the new Security Hub sends them, with what a filter can look at.
+SENT_CONTROL = {
+    "activity_name": "Create",
+    "class_name": "Compliance Finding",
+    "class_uid": 2003,
+    "cloud": {"account": {"uid": ACCOUNT}, "provider": "AWS", "region": REGION},
+    "compliance": {"control": "SQS.1", "standards": [STANDARD], "status": "Fail", "status_id": 3},
+    "finding_info": {
+        "title": "Queues should be encrypted",
+        "types": [
+            "Software and Configuration Checks/Industry and Regulatory Standards",
+            "Posture Management",
+        ],
+        "uid": f"arn:aws:securityhub:{REGION}:{ACCOUNT}:security-control/SQS.1/finding/0f1e",
+    },
+    "metadata": {
+        "product": {
+            "name": "Security Hub",
+            "uid": f"arn:aws:securityhub:{REGION}::productv2/aws/securityhub",
+            "vendor_name": "AWS",
+        }
+    },
+    "resources": [
+        {
+            "name": "orders",
+            "region": REGION,
+            "tags": [{"name": "team", "value": "blue"}],
+            "type": "AWS::SQS::Queue",
+            "uid": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/orders",
+            "uid_alt": f"arn:aws:sqs:{REGION}:{ACCOUNT}:orders",
+        }
+    ],
+    "severity": "High",
+    "severity_id": 4,
+    "status": "New",
+    "status_id": 1,
+}
+SENT_THREAT = SENT_CONTROL | {
+    "class_name": "Detection Finding",
+    "class_uid": 2004,
+    "compliance": None,
+    "finding_info": {
+        "title": "Queues should be encrypted",
+        "types": ["Threats", "Execution:Runtime/NewBinaryExecuted"],
+        "uid": f"arn:aws:guardduty:{REGION}:{ACCOUNT}:detector/12ab/finding/34cd",
+    },
+    "metadata": {
+        "product": {
+            "name": "GuardDuty",
+            "uid": f"arn:aws:securityhub:{REGION}::productv2/aws/guardduty",
+            "vendor_name": "AWS",
+        }
+    },
+    "resources": [{"name": "i-0ab", "region": REGION, "type": "AWS::EC2::Instance", "uid": "i-0ab"}],
+}
+
+
+def translated_control():
+    resource = {
+        "Type": "AwsSqsQueue",
+        "Id": f"arn:aws:sqs:{REGION}:{ACCOUNT}:orders",
+        "Tags": {"team": "blue"},
+    }
+    return finding_of(finding(**CONTROL, Resources=[resource]), is_new=True)
+
+
+def translated_threat():
+    changes = {
+        "Id": SENT_THREAT["finding_info"]["uid"],
+        "Types": ["Execution:Runtime/NewBinaryExecuted"],
+        "Resources": [{"Type": "AwsEc2Instance", "Id": f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/i-0ab"}],
+    }
+    return finding_of(finding("guardduty", **changes), is_new=True)
+
+
+def event_of(finding):
+    return {
+        "source": "aws.securityhub",
+        "detail-type": "Findings Imported V2",
+        "detail": {"findings": [finding]},
+    }
+
+
+PAIRS = [(SENT_CONTROL, translated_control()), (SENT_THREAT, translated_threat())]
+OCSF_FIELDS = [
+    {"severity": "High"},
+    {"severity_id": [4, 5]},
+    {"status": "New"},
+    {"activity_name": "Create"},
+    {"class_name": "Compliance Finding"},
+    {"class_name": "Detection Finding"},
+    {"compliance_status": "Fail"},
+    {"control_ids": "SQS.1"},
+    {"standards": STANDARD},
+    {"product_name": "Security Hub"},
+    {"product_name": "GuardDuty"},
+    {"product_uid": Suffix("/guardduty")},
+    {"product_uid": f"arn:aws:securityhub:{REGION}::productv2/aws/securityhub"},
+    {"account_ids": ACCOUNT},
+    {"regions": REGION},
+    {"types": "Threats"},
+    {"types": "Posture Management"},
+    {"types": Prefix("Execution:")},
+    {"title": "Queues should be encrypted"},
+    {"resource_type": "AWS::SQS::Queue"},
+    {"resource_type": "AWS::EC2::Instance", "resource_id": "i-0ab"},
+    {"resource_id": Prefix("https://sqs.")},
+    {"resource_id": Prefix("arn:")},
+    {"resource_tags": {"team": "blue"}},
+    {"resource_type": "AwsEc2Instance"},
+    {"product_uid": Prefix("arn:aws:securityhub:eu-west-1::product/")},
+    {"severity": "Low"},
+]
+
+
+@pytest.mark.parametrize("fields", OCSF_FIELDS, ids=str)
+def test_a_filter_decides_here_as_it_does_for_the_events_that_aws_sends(fields):
+    """No filter matches here and not there, or the other way around."""
+    findings = OcsfFindingFilter(**{"status": None, "activity_name": None} | fields)
+    pattern = EventPattern.parse(findings.to_event_pattern())
+    for sent, translated in PAIRS:
+        assert pattern.matches(event_of(sent)) is pattern.matches(event_of(translated))
+
+
+def test_each_of_these_filters_decides_between_some_findings():
+    """A filter that matches neither finding or both of them says little; most match one."""
+    patterns = [
+        EventPattern.parse(
+            OcsfFindingFilter(**{"status": None, "activity_name": None} | fields).to_event_pattern()
+        )
+        for fields in OCSF_FIELDS
+    ]
+    verdicts = [[pattern.matches(event_of(sent)) for sent, _ in PAIRS] for pattern in patterns]
+    assert sum(len(set(verdict)) == 2 for verdict in verdicts) >= 14

@@ -19,6 +19,7 @@ FINDING = {
         {"uid": "i-1", "type": "AWS::EC2::Instance", "tags": [{"name": "team", "value": "red team"}]},
         {"uid": "orders", "type": "AWS::SQS::Queue"},
     ],
+    "compliance": {"control_parameters": [{"name": "days", "values": ["30", "90"]}]},
     "vulnerabilities": [{"is_fix_available": True}],
     "evidences": [{"src_endpoint": {"ip": "10.1.2.3", "port": 22}}],
 }
@@ -67,6 +68,10 @@ YES, NO = text("severity", "EQUALS", "High"), text("severity", "EQUALS", "Low")
         (of("MapFilters", "resources.tags", Key="team", Value="red team", Comparison="EQUALS"), True),
         (of("MapFilters", "resources.tags", Key="team", Value="red", Comparison="EQUALS"), False),
         (of("MapFilters", "resources.tags", Key="team", Value="red", Comparison="NOT_EQUALS"), True),
+        (
+            of("MapFilters", "compliance.control_parameters", Key="days", Value="90", Comparison="EQUALS"),
+            True,
+        ),
         (of("IpFilters", "evidences.src_endpoint.ip", Cidr="10.1.0.0/16"), True),
         (of("IpFilters", "evidences.src_endpoint.ip", Cidr="10.2.0.0/16"), False),
         ({}, True),
