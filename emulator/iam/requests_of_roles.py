@@ -27,6 +27,7 @@ from ministack.services import kms, sts
 
 from emulator import organizations
 from emulator.iam import put_events
+from emulator.securityhub import state as securityhub_state
 
 _BOOTSTRAP_ROLES: Final = ":assumed-role/cdk-"
 _SECURITY_HUB: Final = "securityhub"
@@ -34,7 +35,14 @@ _HUB_ACTIONS: Final = (
     "securityhub:BatchImportFindings",
     "securityhub:BatchUpdateFindings",
     "securityhub:GetFindings",
+    "securityhub:GetInsights",
 )
+# Operations on findings of the new Security Hub, which need the actions of their predecessors.
+# Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchUpdateFindingsV2.html
+# Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_GetFindingsV2.html
+_ACTIONS_OF_V2: Final = {
+    f"{action}V2": action for action in ("securityhub:BatchUpdateFindings", "securityhub:GetFindings")
+}
 _START_AUTOMATION: Final = "ssm:StartAutomationExecution"
 _IN_BATCHES: Final = {
     # The permission for one message is also that for several.
@@ -174,12 +182,14 @@ def _refusal(request: _Request, principal: Any, request_id: str) -> Any:  # noqa
     action = iam_actions.extract_iam_action(
         request.service, request.method, request.path, request.headers, request.body, request.parameters
     )
-    action = _IN_BATCHES.get(action, action)
+    of_v2 = action in _ACTIONS_OF_V2
+    action = (_IN_BATCHES | _ACTIONS_OF_V2).get(action, action)
     if action is None or action in iam_evaluator._ALWAYS_ALLOWED_ACTIONS:  # noqa: SLF001
         return None
     # MiniStack keeps the resources of each account apart, so that a request is about the caller's own.
     account = {"aws:resourceaccount": get_account_id()}
-    needed = [(action, _resource(request, action), account), *_passed_roles(request, action)]
+    resource = _hub_v2() if of_v2 else _resource(request, action)
+    needed = [(action, resource, account), *_passed_roles(request, action)]
     refused = next((one for one in needed if not _is_allowed(principal, *one)), None)
     if refused is None:
         return None
@@ -201,6 +211,12 @@ def _passed_roles(request: _Request, action: str) -> list[tuple[str, str, dict[s
         return []
     roles = json.loads(request.body).get("Parameters", {}).get("AutomationAssumeRole", [])
     return [("iam:PassRole", role, {"iam:passedtoservice": "ssm.amazonaws.com"}) for role in roles]
+
+
+def _hub_v2() -> str:
+    """The ARN of the hub of the new Security Hub, or `*` where it isn't enabled."""
+    hub = securityhub_state.hubs_v2.get(securityhub_state.HUB_KEY)
+    return str(hub.arn) if hub else _UNKNOWN
 
 
 def _resource(request: _Request, action: str) -> str:

@@ -124,7 +124,7 @@ def test_a_permissions_boundary_limits_a_role(as_role, embedded_aws):
     refused(role("ec2").describe_subnets)
 
 
-@pytest.mark.parametrize("action", ["BatchUpdateFindings", "GetFindings"])
+@pytest.mark.parametrize("action", ["BatchUpdateFindings", "GetFindings", "GetInsights"])
 def test_findings_belong_to_the_hub_of_the_account_and_region(as_role, embedded_aws, action):
     hub = f"arn:aws:securityhub:{REGION}:{ACCOUNT}:hub"
     administrator = embedded_aws.client("securityhub", account=ACCOUNT)
@@ -140,9 +140,22 @@ def test_findings_belong_to_the_hub_of_the_account_and_region(as_role, embedded_
             FindingIdentifiers=identifiers, Workflow={"Status": "NOTIFIED"}
         ),
         "GetFindings": lambda client: client.get_findings(),
+        "GetInsights": lambda client: client.get_insights(),
     }
     calls[action](allowed)
     assert refused(lambda: calls[action](other))["Code"] == "AccessDeniedException"
+
+
+def test_findings_of_the_new_security_hub_need_the_same_actions_on_its_own_hub(as_role, embedded_aws):
+    hub_v2 = embedded_aws.client("securityhub", account=ACCOUNT).enable_security_hub_v2()["HubV2Arn"]
+    actions = ["securityhub:BatchUpdateFindings", "securityhub:GetFindings"]
+    allowed = as_role(allow(actions, hub_v2))("securityhub")
+    other = as_role(allow(actions, f"arn:aws:securityhub:{REGION}:{ACCOUNT}:hub/default"))("securityhub")
+    update = {"MetadataUids": ["missing"], "StatusId": 4}
+    assert allowed.get_findings_v2()
+    assert allowed.batch_update_findings_v2(**update)["UnprocessedFindings"]
+    assert "securityhub:GetFindings on resource: " + hub_v2 in refused(other.get_findings_v2)["Message"]
+    assert refused(other.batch_update_findings_v2, **update)["Code"] == "AccessDeniedException"
 
 
 def test_the_roles_of_bootstrapping_may_deploy(as_role):
