@@ -45,11 +45,13 @@ def main() -> None:
             env=environment,
             description="Lets functions take turns at writing to a Security Hub finding",
         ).table
-    AnalystActionsStack(
+    insight_results = settings.insight_results
+    analysts = AnalystActionsStack(
         app,
         "SecurityHubAnalystActions",
         turns=turns,
         press=settings.press,
+        insight_results=insight_results,
         tracing=tracing,
         env=environment,
         description="Security Hub custom actions for analysts, with their rules and Lambda functions",
@@ -71,6 +73,8 @@ def main() -> None:
             hub=settings.hubs.remediation,
             turns=turns,
             press=settings.press,
+            insight_results=insight_results,
+            notices=analysts.digest_topic,
             tracing=tracing,
             env=environment,
             description="Remediates Security Hub findings in the accounts that they name",
@@ -90,6 +94,8 @@ def main() -> None:
             hub=settings.hubs.ticketing,
             turns=turns,
             press=settings.press,
+            insight_results=insight_results,
+            notices=analysts.digest_topic,
             tracing=tracing,
             env=environment,
             description="Opens tickets and incidents for Security Hub findings, and resolves them",

@@ -33,7 +33,7 @@ _ROUNDS: Final = 7
 _EVENTS: Final = ROOT / "tests" / "events"
 _REGION: Final = "eu-west-1"
 _ENVIRONMENTS: Final = {
-    "update_findings": {"WORKFLOW_STATUS": "NOTIFIED"},
+    "update_findings": {"WORKFLOW_STATUS": "NOTIFIED", "IDEMPOTENCY_TABLE": "done"},
     "insight_digest": {"TOPIC_ARN": "arn:aws:sns:eu-west-1:111122223333:digests"},
     "remediate": {
         "REMEDIATIONS": "ebs_default_encryption,s3_public_access,security_group_open_to_world",

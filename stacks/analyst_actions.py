@@ -19,13 +19,19 @@ from constructs import Construct
 from securityhub_actions import CustomActionRule, LoggedFunction, targets
 from stacks.alarms import watch
 from stacks.app_function import app_function
+from stacks.done_table import done_table, done_table_statement
 from stacks.finding_turns import share_turns
-from stacks.settings import PressSettings
+from stacks.insight_results import DEFAULT_INSIGHT_RESULTS, act_on_insight_results, allow_publishing
+from stacks.settings import InsightResultsSettings, PressSettings
 from stacks.terminal_presses import press_bus
 
 
 class AnalystActionsStack(Stack):
-    """Custom actions: mark findings as notified, suppress them with a note, send a digest of an insight."""
+    """Custom actions: mark findings as notified, suppress them with a note, send a digest of an insight.
+
+    Attributes:
+        digest_topic: The topic with the digests, and with what could not be done for insight results.
+    """
 
     def __init__(
         self,
@@ -34,6 +40,7 @@ class AnalystActionsStack(Stack):
         *,
         turns: dynamodb.Table | None = None,
         press: PressSettings | None = None,
+        insight_results: InsightResultsSettings = DEFAULT_INSIGHT_RESULTS,
         tracing: bool = False,
         **stack_settings: Any,  # noqa: ANN401 - Stack's
     ) -> None:
@@ -46,12 +53,16 @@ class AnalystActionsStack(Stack):
                 Default: no other function writes to findings.
             press: Who may use which of the actions from a terminal. Default: they can be used only in
                 Security Hub.
+            insight_results: What the actions do for results of an insight. Default: as in settings.toml.
             tracing: Whether Lambda sends traces of the functions to AWS X-Ray. Default: False.
             stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
         """
         super().__init__(scope, construct_id, **stack_settings)
         self._turns = turns
         self._tracing = tracing
+        self._insight_results = insight_results
+        self._done = done_table(self)
+        self.digest_topic = self._digest_topic()
         CustomActionRule(
             self,
             "MarkAsNotified",
@@ -86,18 +97,20 @@ class AnalystActionsStack(Stack):
             construct_id,
             handler="functions.update_findings.handler.handle",
             description=f"Sets the workflow status of findings to {workflow_status} and adds a note",
-            environment={"WORKFLOW_STATUS": workflow_status},
+            environment={"WORKFLOW_STATUS": workflow_status, "IDEMPOTENCY_TABLE": self._done.table_name},
         )
+        function.add_to_role_policy(done_table_statement(self._done))
         function.add_to_role_policy(
             iam.PolicyStatement(
                 actions=["securityhub:BatchUpdateFindings"],
                 resources=[self.format_arn(service="securityhub", resource="hub", resource_name="default")],
             )
         )
+        act_on_insight_results(function, settings=self._insight_results, notices=self.digest_topic)
         share_turns(function, self._turns)
         return function
 
-    def _insight_digest(self) -> lambda_.IFunction:
+    def _digest_topic(self) -> sns.Topic:
         topic = sns.Topic(
             self,
             "DigestTopic",
@@ -109,15 +122,16 @@ class AnalystActionsStack(Stack):
         CfnOutput(
             self, "DigestTopicArn", value=topic.topic_arn, description="Subscribe to it to get the digests"
         )
+        return topic
+
+    def _insight_digest(self) -> lambda_.IFunction:
         function = self._function(
             "InsightDigestFunction",
             handler="functions.insight_digest.handler.handle",
             description="Sends a readable summary of insight results or findings to an SNS topic",
-            environment={"TOPIC_ARN": topic.topic_arn},
+            environment={"TOPIC_ARN": self.digest_topic.topic_arn},
         )
-        # Not topic.grant_publish, which adds kms:GenerateDataKey* on every key in the account. The policy of
-        # the AWS managed key already allows this account's principals through SNS.
-        iam.Grant.add_to_principal(grantee=function, actions=["sns:Publish"], resource_arns=[topic.topic_arn])
+        allow_publishing(function, self.digest_topic)
         return function
 
     def _function(

@@ -17,6 +17,7 @@ from aws_cdk import (
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from securityhub_actions import CustomActionRule, LoggedFunction, targets
@@ -26,9 +27,10 @@ from stacks.done_table import done_table, done_table_statement
 from stacks.finding_turns import share_turns
 from stacks.findings_queue import findings_queue
 from stacks.imported_findings import acknowledge_comments, imported_findings_rules, write_to_v2
+from stacks.insight_results import DEFAULT_INSIGHT_RESULTS, act_on_insight_results
 from stacks.logged_bucket import logged_bucket
 from stacks.member_role import member_role_arns, member_role_template
-from stacks.settings import Hub, PressSettings, RemediationSettings
+from stacks.settings import Hub, InsightResultsSettings, PressSettings, RemediationSettings
 from stacks.template_checks import logical_id_of
 from stacks.terminal_presses import press_bus
 
@@ -48,6 +50,8 @@ class RemediationStack(Stack):
         hub: Hub = "cspm",
         turns: dynamodb.Table | None = None,
         press: PressSettings | None = None,
+        insight_results: InsightResultsSettings = DEFAULT_INSIGHT_RESULTS,
+        notices: sns.ITopic | None = None,
         tracing: bool = False,
         **stack_settings: Any,  # noqa: ANN401 - Stack's
     ) -> None:
@@ -63,6 +67,10 @@ class RemediationStack(Stack):
                 Default: no other function writes to findings.
             press: Who may use which of the actions from a terminal. Default: they can be used only in
                 Security Hub.
+            insight_results: What the custom actions do for results of an insight. Default: as in
+                settings.toml.
+            notices: The topic on which the function says what it could not do for insight results, encrypted
+                with the AWS managed key. Default: none; such events end in the dead-letter queue.
             tracing: Whether Lambda sends traces of the functions to AWS X-Ray. Default: False.
             stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
         """
@@ -73,6 +81,8 @@ class RemediationStack(Stack):
         function = self._function(done_table(self), self._records())
         if settings.automatic.enabled:
             write_to_v2(function, hub)
+        function.add_environment("INSIGHT_MODE", insight_results.remediate)
+        act_on_insight_results(function, settings=insight_results, notices=notices)
         share_turns(function, turns)
         CustomActionRule(
             self,

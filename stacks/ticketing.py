@@ -12,6 +12,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
@@ -32,7 +33,8 @@ from stacks.done_table import done_table, done_table_statement
 from stacks.finding_turns import share_turns
 from stacks.findings_queue import findings_queue
 from stacks.imported_findings import acknowledge_comments, imported_findings_rules, write_to_v2
-from stacks.settings import Hub, PressSettings, TicketingSettings
+from stacks.insight_results import DEFAULT_INSIGHT_RESULTS, act_on_insight_results
+from stacks.settings import Hub, InsightResultsSettings, PressSettings, TicketingSettings
 from stacks.settings.hubs import listens_to_v2
 from stacks.settings.ticketing import TrackerSettings
 from stacks.terminal_presses import press_bus
@@ -61,6 +63,8 @@ class TicketingStack(Stack):
         hub: Hub = "cspm",
         turns: dynamodb.Table | None = None,
         press: PressSettings | None = None,
+        insight_results: InsightResultsSettings = DEFAULT_INSIGHT_RESULTS,
+        notices: sns.ITopic | None = None,
         tracing: bool = False,
         **stack_settings: Any,  # noqa: ANN401 - Stack's
     ) -> None:
@@ -76,6 +80,10 @@ class TicketingStack(Stack):
                 Default: no other function writes to findings.
             press: Who may use which of the actions from a terminal. Default: they can be used only in
                 Security Hub.
+            insight_results: What the custom actions do for results of an insight. Default: as in
+                settings.toml.
+            notices: The topic on which the function says what it could not do for insight results, encrypted
+                with the AWS managed key. Default: none; such events end in the dead-letter queue.
             tracing: Whether Lambda sends traces of the functions to AWS X-Ray. Default: False.
             stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
         """
@@ -83,6 +91,7 @@ class TicketingStack(Stack):
         self._hub = hub
         self.function = self._function(settings, tracing=tracing)
         write_to_v2(self.function, hub, reads=True)
+        act_on_insight_results(self.function, settings=insight_results, notices=notices)
         share_turns(self.function, turns)
         CustomActionRule(
             self,

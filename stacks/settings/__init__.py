@@ -5,7 +5,7 @@ The description of each setting states what it does and which values are allowed
 
 from __future__ import annotations
 
-from stacks.settings.app import AlarmsSettings, Settings
+from stacks.settings.app import AlarmsSettings, InsightResultsSettings, Settings
 from stacks.settings.faults import SettingsError
 from stacks.settings.hubs import Hub, HubsSettings
 from stacks.settings.loading import SETTINGS_FILE, check_settings, load_settings
@@ -19,6 +19,7 @@ __all__ = [
     "AlarmsSettings",
     "Hub",
     "HubsSettings",
+    "InsightResultsSettings",
     "PressSettings",
     "RemediationSettings",
     "RoutingSettings",

@@ -1,6 +1,8 @@
-"""All of settings.toml, and the table `[alarms]`."""
+"""All of settings.toml, and its tables that have no file of their own."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from pydantic import (
     Field,
@@ -24,6 +26,20 @@ class AlarmsSettings(Section):
     )
 
 
+class InsightResultsSettings(Section):
+    """What custom actions do for results of an insight, whose findings they look up."""
+
+    maximum_findings: int = Field(
+        ge=1,
+        le=500,
+        description="a whole number from 1 to 500, the findings of one press; the rest are left as they are",
+    )
+    remediate: Literal["dry-run", "apply"] = Field(
+        description="'dry-run', with which Remediate only adds a note with the planned change to findings of "
+        "insight results, or 'apply', with which it makes the change"
+    )
+
+
 class TracingSettings(Section):
     """Traces of the app's functions."""
 
@@ -41,6 +57,7 @@ class Settings(Section):
     ticketing: TicketingSettings
     press: PressSettings
     hubs: HubsSettings
+    insight_results: InsightResultsSettings
     alarms: AlarmsSettings
     tracing: TracingSettings
 

@@ -132,6 +132,90 @@ def test_pressing_the_digest_on_findings_sends_their_titles(app, digests):
     assert findings[0]["Title"] in digests()["Message"]
 
 
+@pytest.fixture(scope="module")
+def by_generator(app):
+    """An insight, and its findings by generator: three generators with four each."""
+    hub = app.client("securityhub")
+    (template,) = findings_of("custom_action_1_finding.json", "insight")
+    findings = {
+        generator: [
+            {
+                **template,
+                "Id": f"{template['Id']}-{generator}-{number}",
+                "GeneratorId": f"insight-{generator}",
+            }
+            for number in range(4)
+        ]
+        for generator in "abc"
+    }
+    hub.batch_import_findings(Findings=[one for some in findings.values() for one in some])
+    insight = hub.create_insight(
+        Name="New findings by generator",
+        Filters={
+            "GeneratorId": [{"Value": "insight-", "Comparison": "PREFIX"}],
+            "WorkflowStatus": [{"Value": "NEW", "Comparison": "EQUALS"}],
+        },
+        GroupByAttribute="GeneratorId",
+    )["InsightArn"]
+    return insight, findings
+
+
+def test_pressing_an_action_on_two_results_of_an_insight_changes_exactly_their_findings(app, by_generator):
+    insight, findings = by_generator
+    handled = findings["a"][0]
+    app.client("securityhub").batch_update_findings(
+        FindingIdentifiers=[{"Id": handled["Id"], "ProductArn": handled["ProductArn"]}],
+        Workflow={"Status": "NOTIFIED"},
+    )
+    event = press(app, "SuppressWithNote", insight_arn=insight, result_values=["insight-a", "insight-b"])
+    answer = answer_to(app, event)
+    assert answer.function_error is None
+    selected = [one for one in (*findings["a"], *findings["b"]) if one != handled]
+    assert answer.payload["insight"]["findings"] == len(selected) == 7
+    after = workflow_of(app, selected)
+    assert len(after) == 7
+    assert all(state == "SUPPRESSED" and event["id"] in note for state, note in after.values())
+    assert all("2 results of the insight" in note for _, note in after.values())
+    assert set(workflow_of(app, findings["c"]).values()) == {("NEW", "")}
+    assert workflow_of(app, [handled])[handled["Id"]][0] == "NOTIFIED"
+
+
+def test_a_limit_that_cuts_is_told_in_the_answer_and_the_notes(app, by_generator):
+    insight, findings = by_generator
+    function = physical_id(app, STACK, "AWS::Lambda::Function", "MarkAsNotifiedFunction")
+    functions = app.client("lambda")
+    before = functions.get_function_configuration(FunctionName=function)["Environment"]
+    limited = {"Variables": before["Variables"] | {"INSIGHT_MAX_FINDINGS": "3"}}
+    functions.update_function_configuration(FunctionName=function, Environment=limited)
+    try:
+        event = press(app, "MarkAsNotified", insight_arn=insight, result_values=["insight-c"])
+        answer = answer_to(app, event)
+    finally:
+        functions.update_function_configuration(FunctionName=function, Environment=before)
+    assert answer.function_error is None
+    insight_of_answer = answer.payload["insight"]
+    assert (insight_of_answer["findings"], insight_of_answer["isCut"]) == (3, True)
+    after = sorted(workflow_of(app, findings["c"]).values())
+    assert [status for status, _ in after] == ["NEW", "NOTIFIED", "NOTIFIED", "NOTIFIED"]
+    assert all("(only 3 of about 4 findings)" in note for _, note in after[1:])
+
+
+def test_results_whose_insight_is_gone_are_told_about_on_the_digest_topic(app, digests):
+    (finding,) = findings_of("custom_action_1_finding.json", "gone")
+    hub = app.client("securityhub")
+    hub.batch_import_findings(Findings=[finding])
+    filters = {"Id": [{"Value": finding["Id"], "Comparison": "EQUALS"}]}
+    insight = hub.create_insight(Name="Gone", Filters=filters, GroupByAttribute="Id")["InsightArn"]
+    app.inject_fault(operation="GetInsights", error="ResourceNotFoundException", count=1)
+    event = press(app, "SuppressWithNote", insight_arn=insight)
+    assert answer_to(app, event).function_error is None
+    message = digests()
+    assert message["Subject"] == "Security Hub: nothing done for insight Gone"
+    assert "choose the findings in another one" in message["Message"]
+    assert event["id"] in message["Message"]
+    assert workflow_of(app, [finding]) == {finding["Id"]: ("NEW", "")}
+
+
 def test_a_finding_that_cannot_be_updated_leaves_the_others_updated_and_its_event_in_the_dead_letter_queue(
     app, dead_letters
 ):

@@ -20,9 +20,11 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 
+from emulator.securityhub import finding_filters
 from invocation import clients
 from invocation.once import RememberedWork
 from invocation.work_table import Record
+from securityhub.findings.insights import Insight, InsightFindings
 from securityhub.findings.turns import Turns
 
 EVENTS = Path(__file__).parents[1] / "events"
@@ -379,6 +381,48 @@ class MemoryStore:
     @staticmethod
     def _has_lapsed(item, now):
         return item["result"] is None and item["lease_ends"] < now
+
+
+class FakeInsights:
+    """One insight and its findings in memory, evaluated by the embedded AWS; and the notices.
+
+    Attributes:
+        insight_or_error: the insight, or what reading it raises.
+        stored: the findings.
+        page: how many findings a page has.
+        requests: the filters of each request for findings.
+        messages: what was published.
+    """
+
+    def __init__(self, store):
+        self.store = store
+        self.insight_or_error = Insight(filters={}, group_by_attribute="ResourceId")
+        self.stored, self.requests, self.messages, self.page = [], [], [], 100
+
+    def insight(self, _arn):
+        if isinstance(self.insight_or_error, Exception):
+            raise self.insight_or_error
+        return self.insight_or_error
+
+    def findings(self, filters):
+        finding_filters.check(filters)
+        self.requests.append(filters)
+        found = [finding for finding in self.stored if finding_filters.matches(finding, filters)]
+        ordered = finding_filters.sort(found, [{"Field": "SeverityNormalized", "SortOrder": "desc"}])
+        for start in range(0, max(len(ordered), 1), self.page):
+            yield ordered[start : start + self.page]
+
+    def publish(self, message):
+        self.messages.append(message)
+
+    def resolver(self, *, has_topic=True, **settings):
+        notices = (lambda: self) if has_topic else None
+        return InsightFindings(reader=self, once=self.store.once, notices=notices, **settings)
+
+
+@pytest.fixture
+def fake_insights(memory_store):
+    return FakeInsights(memory_store)
 
 
 @pytest.fixture

@@ -61,10 +61,10 @@ def test_the_digest_topic_is_encrypted(template):
     template.has_resource_properties("AWS::SNS::Topic", {"KmsMasterKeyId": Match.any_value()})
 
 
-def test_only_the_digest_function_may_publish(template):
+def test_each_function_may_publish_on_the_digest_topic_only(template):
     (topic_id,) = template.find_resources("AWS::SNS::Topic")
     publishers = [s for s in statements(template) if s["Action"] == "sns:Publish"]
-    assert [s["Resource"] for s in publishers] == [{"Ref": topic_id}]
+    assert [s["Resource"] for s in publishers] == [{"Ref": topic_id}] * 3
 
 
 def test_the_digest_topic_is_an_output_to_subscribe_to(template):

@@ -9,7 +9,7 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.insight_digest.logic import Settings, compose_digest, malformed_items
-from functions.insight_digest.sns import Topic, create_client
+from invocation.topic import Topic, create_client
 from securityhub.events import parse_event
 
 logger = Logger(service="insight_digest")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from invocation.environment import matching
+from invocation.topic import TOPIC_ARN, Message, fit_body, fit_subject, one_line, region_of
 from securityhub.events import (
     CustomActionEvent,
     Finding,
@@ -18,14 +18,6 @@ from securityhub.events import (
     SecurityHubEvent,
 )
 
-# SNS: 'ASCII text that begins with a letter, number, or punctuation mark', without line breaks or control
-# characters, 'less than 100 characters long'; a message has at most 262,144 bytes.
-MAX_SUBJECT_CHARACTERS: Final = 99
-MAX_MESSAGE_BYTES: Final = 256 * 1024
-# Longer names and titles would push the rest of the line out of view.
-MAX_FIELD_CHARACTERS: Final = 256
-
-_TOPIC_ARN: Final = r"arn:[^:]+:sns:[^:]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}"
 _SEVERITIES: Final = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL")
 # The partitions with a public console. For the isolated ones, there is no link.
 _CONSOLES: Final = {
@@ -56,21 +48,8 @@ class Settings:
             ValueError: `TOPIC_ARN` is missing or not the ARN of a standard SNS topic.
         """
         allowed = "the ARN of a standard SNS topic (arn:PARTITION:sns:REGION:ACCOUNT:NAME)"
-        topic_arn = matching(environment, "TOPIC_ARN", pattern=_TOPIC_ARN, allowed=allowed)
-        return cls(topic_arn=topic_arn, topic_region=topic_arn.split(":")[3])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """What is published.
-
-    Attributes:
-        subject: ASCII, one line, at most `MAX_SUBJECT_CHARACTERS` long.
-        body: Plain text, at most `MAX_MESSAGE_BYTES` bytes in UTF-8.
-    """
-
-    subject: str
-    body: str
+        topic_arn = matching(environment, "TOPIC_ARN", pattern=TOPIC_ARN, allowed=allowed)
+        return cls(topic_arn=topic_arn, topic_region=region_of(topic_arn))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,12 +83,12 @@ def malformed_items(event: SecurityHubEvent) -> tuple[MalformedItem, ...]:
 
 
 def _digest_insight(event: InsightResultsEvent) -> Message:
-    name = _one_line(event.insight_name)
+    name = one_line(event.insight_name)
     results = sorted(event.results, key=lambda result: (-result.count, result.value))
     total = sum(result.count for result in results)
     head = [
         f"Insight: {name}",
-        f"Insight ARN: {_one_line(event.insight_arn)}",
+        f"Insight ARN: {one_line(event.insight_arn)}",
         *_origin(event),
         *_console_link(event.insight_arn, event.region, "insights"),
         "",
@@ -117,7 +96,7 @@ def _digest_insight(event: InsightResultsEvent) -> Message:
         *_malformed_notice(event.malformed_results),
         "",
     ]
-    table = _count_table(_one_line(event.result_type), [(item.value, item.count) for item in results])
+    table = _count_table(one_line(event.result_type), [(item.value, item.count) for item in results])
     subject = f"Security Hub insight: {name} ({_plural(len(results), 'result')})"
     return Message(subject=fit_subject(subject), body=fit_body(head + table))
 
@@ -151,11 +130,11 @@ def _findings(event: SecurityHubEvent) -> Sequence[Finding]:
 
 def _row(finding: Finding) -> _Row:
     return _Row(
-        severity=_one_line(finding.severity_label or "UNKNOWN").upper(),
+        severity=one_line(finding.severity_label or "UNKNOWN").upper(),
         account=finding.aws_account_id,
-        region=_one_line(finding.region),
-        title=_one_line(finding.title or finding.id),
-        resource=_one_line(finding.resources[0].id if finding.resources else "no resource")
+        region=one_line(finding.region),
+        title=one_line(finding.title or finding.id),
+        resource=one_line(finding.resources[0].id if finding.resources else "no resource")
         + (f" and {len(finding.resources) - 1} more" if len(finding.resources) > 1 else ""),
     )
 
@@ -170,9 +149,9 @@ def _most_severe_first(row: _Row) -> tuple[tuple[int, str], str, str]:
 
 
 def _origin(event: SecurityHubEvent) -> list[str]:
-    lines = [f"Sent from account {event.account}, {_one_line(event.region)}, at {event.time.isoformat()}"]
+    lines = [f"Sent from account {event.account}, {one_line(event.region)}, at {event.time.isoformat()}"]
     if isinstance(event, CustomActionEvent | InsightResultsEvent):
-        lines.append(f'Custom action: "{_one_line(event.action_name)}"')
+        lines.append(f'Custom action: "{one_line(event.action_name)}"')
     return lines
 
 
@@ -189,13 +168,13 @@ def _malformed_notice(items: Sequence[MalformedItem]) -> list[str]:
     if not items:
         return []
     return [
-        f"Items left out because they can't be read: {len(items)}. The first: {_one_line(items[0].reason)}"
+        f"Items left out because they can't be read: {len(items)}. The first: {one_line(items[0].reason)}"
     ]
 
 
 def _count_table(title: str, counts: Iterable[tuple[str, int]]) -> list[str]:
     """Return a heading and a line for each count. Counts come first, so that they align for any values."""
-    shown = [(_one_line(value), f"{count:,}") for value, count in counts]
+    shown = [(one_line(value), f"{count:,}") for value, count in counts]
     width = max((len(count) for _, count in shown), default=0)
     width = max(width, len("Count"))
     return [f"  {'Count':>{width}}  {title}"] + [f"  {count:>{width}}  {value}" for value, count in shown]
@@ -203,37 +182,3 @@ def _count_table(title: str, counts: Iterable[tuple[str, int]]) -> list[str]:
 
 def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def _one_line(text: str) -> str:
-    """Return text on one line, without control characters and unpaired surrogates, and truncated."""
-    visible = "".join(" " if unicodedata.category(character)[0] == "C" else character for character in text)
-    line = " ".join(visible.split())
-    return line if len(line) <= MAX_FIELD_CHARACTERS else line[: MAX_FIELD_CHARACTERS - 1].rstrip() + "…"
-
-
-def fit_subject(text: str) -> str:
-    """Return text that SNS accepts as a subject: without accents, and with `?` for other characters."""
-    decomposed = unicodedata.normalize("NFKD", text)
-    base = "".join(character for character in decomposed if not unicodedata.combining(character))
-    line = _one_line(base).encode("ascii", errors="replace").decode("ascii").strip()
-    return (
-        line if len(line) <= MAX_SUBJECT_CHARACTERS else line[: MAX_SUBJECT_CHARACTERS - 3].rstrip() + "..."
-    )
-
-
-def fit_body(lines: Sequence[str]) -> str:
-    """Return all lines, or those that fit in `MAX_MESSAGE_BYTES` and a last one that counts the others."""
-    sizes = [len(line.encode("utf-8")) + 1 for line in lines]
-    # Minus 1, because no line break follows the last line.
-    if sum(sizes) - 1 <= MAX_MESSAGE_BYTES:
-        return "\n".join(lines)
-    # Space for the last line is reserved first, for the highest number that it can contain.
-    room = MAX_MESSAGE_BYTES - len(f"… and {len(lines)} more".encode())
-    kept = 0
-    for size in sizes:
-        if size > room:
-            break
-        room -= size
-        kept += 1
-    return "\n".join([*lines[:kept], f"… and {len(lines) - kept} more"])

@@ -20,9 +20,11 @@ from invocation.messages import may_wait, work_on_messages
 from invocation.once import RememberedWork
 from remediations.registry import enabled_remediations
 from remediations.runbooks import waiting_for_runbooks
-from securityhub.events import FindingsEvent, ImportedFindingsV2Event, explain_no_findings, parse_event
+from securityhub.events import ImportedFindingsV2Event, parse_event
 from securityhub.findings import client
 from securityhub.findings.comments import Comments
+from securityhub.findings.insight_reader import InsightReader
+from securityhub.findings.insights import InsightFindings, counts_of
 from securityhub.findings.turns import Turns
 
 if TYPE_CHECKING:
@@ -51,6 +53,9 @@ services = Services(
     remediations=enabled_remediations(settings.remediations, settings.parameters),
 )
 comments = Comments.from_environment(os.environ, turns=services.turns, security_hub=services.security_hub)
+insights = InsightFindings.from_environment(
+    os.environ, reader=InsightReader(client.create_client()), once=lambda: services.once
+)
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.EVENT_BRIDGE)
@@ -77,11 +82,10 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
 
 
 def _remediate(event: object, context: LambdaContext, record: SQSRecord | None = None) -> dict[str, object]:
-    parsed = parse_event(event)
-    if not isinstance(parsed, FindingsEvent):
-        reason = explain_no_findings(parsed, not_done="nothing was remediated")
-        logger.warning(reason)
-        return {"skipped": reason}
+    parsed = insights.resolve(parse_event(event), not_done="nothing was remediated")
+    if isinstance(parsed, str):
+        logger.warning(parsed)
+        return {"skipped": parsed}
     if comments and isinstance(parsed, ImportedFindingsV2Event):
         waits = record is not None and may_wait(record)
         outcome = comments.write(parsed, note_updated_by=context.invoked_function_arn, waits=waits)
@@ -93,7 +97,7 @@ def _remediate(event: object, context: LambdaContext, record: SQSRecord | None =
         services=services,
         invocation=Invocation(request_id=context.aws_request_id, function_arn=context.invoked_function_arn),
     )
-    report = summary.to_json()
+    report = {**summary.to_json(), **counts_of(parsed)}
     if summary.failures:
         logger.error("Findings not remediated", extra={"event_id": parsed.event_id, "summary": report})
         raise FindingsNotRemediatedError(summary)

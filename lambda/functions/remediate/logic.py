@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Final
 
 from functions.remediate.one_finding import (
     AUTOMATIC,
@@ -27,9 +28,14 @@ from functions.remediate.outcomes import (
 )
 from functions.remediate.services import Services
 from functions.remediate.settings import Settings
-from securityhub.events import CustomActionEvent, Finding, FindingsEvent
+from securityhub.events import CustomActionEvent, Finding, FindingsEvent, InsightFindingsEvent
 from securityhub.findings.turns import Update, write_in_turns
 from securityhub.findings.updates import distinct, with_earlier_note
+
+_NO_UNDO: Final = (
+    "Undo is not allowed on results of an insight. Select the findings themselves, or set remediate to "
+    "'apply' in [insight_results] of settings.toml"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +108,8 @@ class _Run:
 
     @property
     def changes(self) -> bool:
+        if isinstance(self.event, InsightFindingsEvent):
+            return self.settings.insight_changes
         return self.action != AUTOMATIC or self.settings.automatic_changes
 
     @property
@@ -117,6 +125,8 @@ class _Run:
             finding.aws_account_id, self.services.organization.containers_of
         ):
             return Outcome.now(Status.REFUSED, refusal, request_id=self.invocation.request_id)
+        if self.undoes and not self.changes:
+            return Outcome.now(Status.REFUSED, _NO_UNDO, request_id=self.invocation.request_id)
         work = FindingWork(
             finding=finding,
             action=self.action,

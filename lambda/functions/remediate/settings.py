@@ -10,7 +10,7 @@ from typing import Final
 from functions.remediate.allow_and_deny import AccountLists, TagLists
 from invocation.environment import listed, one_of, required, wrong
 
-_AUTOMATIC_MODES: Final = ("dry-run", "apply")
+_MODES: Final = ("dry-run", "apply")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,8 @@ class Settings:
             of values, such as `{"team": ["payments"]}`. Default: tags aren't checked.
         automatic_changes: Whether `AUTOMATIC_MODE` is `apply`. The default, `dry-run`, only plans the
             remediation of imported findings.
+        insight_changes: Whether `INSIGHT_MODE` is `apply`. The default, `dry-run`, only plans the remediation
+            of the findings of insight results, and undoes nothing for them.
         undo_action_id: `UNDO_ACTION_ID`, the custom action for undo, or None if undo isn't enabled.
         partition: `PARTITION`, the partition of all accounts. Default: `aws`.
         member_role: `MEMBER_ROLE`, the path and name of the member role, without a leading slash.
@@ -41,6 +43,7 @@ class Settings:
     accounts: AccountLists
     resource_tags: TagLists
     automatic_changes: bool
+    insight_changes: bool
     undo_action_id: str | None
     partition: str
     member_role: str
@@ -56,7 +59,10 @@ class Settings:
         Raises:
             ValueError: A variable is missing or invalid.
         """
-        mode = one_of(environment, "AUTOMATIC_MODE", _AUTOMATIC_MODES, default=_AUTOMATIC_MODES[0])
+        automatic, insight = (
+            one_of(environment, name, _MODES, default=_MODES[0])
+            for name in ("AUTOMATIC_MODE", "INSIGHT_MODE")
+        )
         return cls(
             remediations=listed(environment, "REMEDIATIONS"),
             parameters=_parameters(environment, "REMEDIATION_PARAMETERS"),
@@ -65,7 +71,8 @@ class Settings:
                 allow=_tags(environment, "ALLOWED_RESOURCE_TAGS"),
                 deny=_tags(environment, "DENIED_RESOURCE_TAGS"),
             ),
-            automatic_changes=mode == "apply",
+            automatic_changes=automatic == "apply",
+            insight_changes=insight == "apply",
             undo_action_id=environment.get("UNDO_ACTION_ID") or None,
             partition=environment.get("PARTITION") or "aws",
             member_role=required(environment, "MEMBER_ROLE").strip("/"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools import Logger
@@ -22,9 +23,11 @@ from invocation.environment import required
 from invocation.messages import may_wait, work_on_messages
 from invocation.once import RememberedWork
 from invocation.secrets import Secrets
-from securityhub.events import FindingsEvent, ImportedFindingsV2Event, explain_no_findings, parse_event
+from securityhub.events import FindingsEvent, ImportedFindingsV2Event, parse_event
 from securityhub.findings import client
 from securityhub.findings.comments import Comments
+from securityhub.findings.insight_reader import InsightReader
+from securityhub.findings.insights import InsightFindings, counts_of
 from securityhub.findings.turns import Turns
 
 if TYPE_CHECKING:
@@ -49,6 +52,9 @@ services = Services(
     turns=Turns.from_environment(os.environ),
 )
 comments = Comments.from_environment(os.environ, turns=services.turns, security_hub=services.security_hub)
+insights = InsightFindings.from_environment(
+    os.environ, reader=InsightReader(client.create_client()), once=lambda: services.once
+)
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.EVENT_BRIDGE)
@@ -96,11 +102,10 @@ def _passes_filter(parsed: FindingsEvent, record: SQSRecord) -> bool:
 
 
 def _handle(event: object, invocation: Invocation, record: SQSRecord | None) -> dict[str, object]:
-    parsed = parse_event(event)
-    if not isinstance(parsed, FindingsEvent):
-        reason = explain_no_findings(parsed, not_done="no ticket was opened")
-        logger.warning(reason)
-        return {"skipped": reason}
+    parsed = insights.resolve(parse_event(event), not_done="no ticket was opened")
+    if isinstance(parsed, str):
+        logger.warning(parsed)
+        return {"skipped": parsed}
     passes_filter = record is not None and _passes_filter(parsed, record)
     if comments and isinstance(parsed, ImportedFindingsV2Event):
         # Most findings that are settled never had a ticket, so nothing is to be expected for those.
@@ -115,11 +120,13 @@ def _handle(event: object, invocation: Invocation, record: SQSRecord | None) -> 
         passes_filter=passes_filter,
         is_late=record is not None and int(record.attributes.approximate_receive_count or 1) > 1,
     )
-    return _reported(summary, event_id=parsed.event_id)
+    return _reported(summary, event_id=parsed.event_id, counts=counts_of(parsed))
 
 
-def _reported(summary: Summary, *, event_id: str) -> dict[str, object]:
-    report = summary.to_json()
+def _reported(
+    summary: Summary, *, event_id: str, counts: Mapping[str, object] | None = None
+) -> dict[str, object]:
+    report = {**summary.to_json(), **(counts or {})}
     if summary.held_back:
         # The alarm of the stack counts these lines.
         logger.warning("Tickets held back", extra={"event_id": event_id, "held_back": summary.held_back})

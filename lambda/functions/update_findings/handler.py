@@ -14,14 +14,14 @@ from functions.update_findings.logic import (
     Summary,
     update_findings,
 )
-from securityhub.events import (
-    FindingsEvent,
-    ImportedFindingsV2Event,
-    explain_no_findings,
-    parse_event,
-)
+from invocation import clients
+from invocation.environment import required
+from invocation.once import RememberedWork
+from securityhub.events import ImportedFindingsV2Event, parse_event
 from securityhub.findings.client import SecurityHub, create_client
 from securityhub.findings.comments import Comments
+from securityhub.findings.insight_reader import InsightReader
+from securityhub.findings.insights import InsightFindings, counts_of
 from securityhub.findings.turns import Turns
 
 logger = Logger(service="update_findings")
@@ -31,11 +31,20 @@ settings = Settings.from_environment(os.environ)
 security_hub = SecurityHub(create_client())
 turns = Turns.from_environment(os.environ)
 comments = Comments.from_environment(os.environ, turns=turns, security_hub=security_hub)
+done_table = required(os.environ, "IDEMPOTENCY_TABLE")
+insights = InsightFindings.from_environment(
+    os.environ,
+    reader=InsightReader(create_client()),
+    # Only presses on insight results need it.
+    once=lambda: RememberedWork.in_table(clients.create_client("dynamodb"), done_table),
+)
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.EVENT_BRIDGE)
 def handle(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
     """Set the workflow status of all findings of a custom action event or an imported event.
+
+    A press on results of an insight is one on their findings.
 
     Args:
         event: The EventBridge event.
@@ -43,8 +52,9 @@ def handle(event: dict[str, object], context: LambdaContext) -> dict[str, object
 
     Returns:
         `action`, `workflowStatus`, and the IDs in `updated`, `alreadyUpdated`, `notUpdated`, `malformed`.
-        For an event without findings, `skipped` says why nothing was changed. It isn't an error, because a
-        retry wouldn't help. For an event of the new Security Hub that is only commented, the outcome of that.
+        `insight` counts the findings of a press on insight results. If there are no findings to act on,
+        `skipped` says why nothing was changed. It isn't an error, because a retry wouldn't help.
+        For an event of the new Security Hub that is only commented, the outcome of that.
 
     Raises:
         MalformedEventError: The event as a whole can't be read.
@@ -52,12 +62,11 @@ def handle(event: dict[str, object], context: LambdaContext) -> dict[str, object
         CommentsIncompleteError: Some findings didn't get their comment. All others did.
     """
     logger.debug("Event received", extra={"event": event})
-    parsed = parse_event(event)
-    if not isinstance(parsed, FindingsEvent):
-        reason = explain_no_findings(parsed, not_done="no workflow status was changed")
-        logger.warning(reason)
-        nothing = Summary(action=parsed.action_arn, workflow_status=settings.workflow_status)
-        return {**nothing.to_json(), "skipped": reason}
+    parsed = insights.resolve(parse_event(event), not_done="no workflow status was changed")
+    if isinstance(parsed, str):
+        logger.warning(parsed)
+        nothing = Summary(action=None, workflow_status=settings.workflow_status)
+        return {**nothing.to_json(), "skipped": parsed}
     if comments and isinstance(parsed, ImportedFindingsV2Event):
         return comments.write(parsed, note_updated_by=context.invoked_function_arn)
     summary = update_findings(
@@ -68,7 +77,7 @@ def handle(event: dict[str, object], context: LambdaContext) -> dict[str, object
         request_id=context.aws_request_id,
         function_arn=context.invoked_function_arn,
     )
-    report = summary.to_json()
+    report = {**summary.to_json(), **counts_of(parsed)}
     if summary.not_updated or summary.malformed:
         logger.error("Findings not updated", extra={"summary": report})
         raise FindingsNotUpdatedError(summary)

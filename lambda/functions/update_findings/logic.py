@@ -13,6 +13,7 @@ from securityhub.events import (
     CustomActionEvent,
     Finding,
     FindingsEvent,
+    InsightFindingsEvent,
     MalformedItem,
 )
 from securityhub.findings.turns import Turns, Update, write_in_turns
@@ -198,7 +199,7 @@ def compose_note(event: FindingsEvent, settings: Settings, request_id: str) -> s
     account, Region, time, and event ID.
     """
     action = (
-        f'the custom action "{event.action_name}" ({event.action_arn})'
+        f'the custom action "{event.action_name}" ({event.action_arn}){_on_insight(event)}'
         if isinstance(event, CustomActionEvent)
         else "an automatic rule"
     )
@@ -212,3 +213,7 @@ def compose_note(event: FindingsEvent, settings: Settings, request_id: str) -> s
         request_id=request_id,
     )
     return truncate(text, MAX_NOTE_CHARACTERS)
+
+
+def _on_insight(event: CustomActionEvent) -> str:
+    return f" on {event.selection}" if isinstance(event, InsightFindingsEvent) else ""

@@ -18,11 +18,11 @@ from securityhub.events.model import (
     Format,
     ImportedFindingsEvent,
     ImportedFindingsV2Event,
+    InsightFindingsEvent,
     InsightResult,
     InsightResultsEvent,
     MalformedItem,
     Resource,
-    explain_no_findings,
 )
 from securityhub.events.parser import SecurityHubEvent, parse_event, parse_finding, parse_finding_v2
 
@@ -34,6 +34,7 @@ __all__ = [
     "Format",
     "ImportedFindingsEvent",
     "ImportedFindingsV2Event",
+    "InsightFindingsEvent",
     "InsightResult",
     "InsightResultsEvent",
     "MalformedEventError",
@@ -42,7 +43,6 @@ __all__ = [
     "Resource",
     "SecurityHubEvent",
     "VulnerablePackage",
-    "explain_no_findings",
     "parse_event",
     "parse_finding",
     "parse_finding_v2",

@@ -14,6 +14,8 @@ from securityhub.events import asff_contents, ocsf_contents
 from securityhub.events.contents import Contents, Note, VulnerablePackage
 
 _PRODUCT_V2: Final = re.compile(r"^(arn:[^:]+:securityhub:[^:]*:[^:]*:)productv2/")
+# So that a note has room for the rest.
+_MAX_NAME_CHARACTERS: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,6 +275,35 @@ class CustomActionEvent(EventBridgeEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InsightFindingsEvent(CustomActionEvent):
+    """An `InsightResultsEvent` whose findings were determined: a press on all findings of its results.
+
+    Attributes:
+        insight_arn: The ARN of the insight.
+        insight_name: Its name when the action was pressed.
+        results: The number of results that were selected and can be read.
+        counted: The number of findings that the insight counted for them. A finding with several of the
+            values counts several times.
+        is_cut: Whether there are more findings than a press may have, which `findings` lacks.
+    """
+
+    insight_arn: str
+    insight_name: str
+    results: int
+    counted: int
+    is_cut: bool
+
+    @property
+    def selection(self) -> str:
+        """What was selected, for a note: `2 results of the insight "..."`, and what was cut."""
+        name = self.insight_name[:_MAX_NAME_CHARACTERS]
+        selection = f'{self.results} result{"" if self.results == 1 else "s"} of the insight "{name}"'
+        if not self.is_cut:
+            return selection
+        return f"{selection} (only {len(self.findings)} of about {self.counted} findings)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InsightResultsEvent(EventBridgeEvent):
     """`Security Hub Insight Results`: an analyst pressed a custom action on results of an insight.
 
@@ -329,16 +360,3 @@ class ImportedFindingsV2Event(EventBridgeEvent):
 
 FindingsEvent = CustomActionEvent | ImportedFindingsEvent | ImportedFindingsV2Event
 """The events that contain findings."""
-
-
-def explain_no_findings(event: InsightResultsEvent, *, not_done: str) -> str:
-    """Return why an event without findings changes nothing.
-
-    Args:
-        event: The event.
-        not_done: The consequence, such as `no ticket was opened`.
-    """
-    return (
-        f"{type(event).__name__} has no findings, so {not_done}. In Security Hub, select findings, not "
-        "insight results, and press the custom action on those."
-    )

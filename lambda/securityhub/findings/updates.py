@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol
 
-from securityhub.events import CustomActionEvent, Finding, FindingsEvent, Format
+from securityhub.events import CustomActionEvent, Finding, FindingsEvent, Format, InsightFindingsEvent
 
 MAX_FINDINGS_PER_REQUEST: Final = 100
 MAX_NOTE_CHARACTERS: Final = 512
@@ -137,6 +137,8 @@ def asked_by(event: FindingsEvent) -> str:
 
     The event doesn't name the analyst who pressed the custom action, so the note says where it was pressed.
     """
+    if isinstance(event, InsightFindingsEvent):
+        return f"custom action {event.action_arn} pressed in {event.account} on {event.selection}"
     if isinstance(event, CustomActionEvent):
         return f"custom action {event.action_arn} pressed in {event.account}"
     return "automatic rule"

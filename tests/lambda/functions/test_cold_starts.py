@@ -9,7 +9,7 @@ import pytest
 
 LAMBDA_CODE = Path(__file__).parents[3] / "lambda"
 ENVIRONMENTS = {
-    "update_findings": {"WORKFLOW_STATUS": "NOTIFIED"},
+    "update_findings": {"WORKFLOW_STATUS": "NOTIFIED", "IDEMPOTENCY_TABLE": "done"},
     "insight_digest": {"TOPIC_ARN": "arn:aws:sns:eu-west-1:111122223333:digests"},
     "tickets": {
         "IDEMPOTENCY_TABLE": "done",

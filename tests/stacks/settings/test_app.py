@@ -20,6 +20,19 @@ def test_what_is_no_topic_cannot_be_told_of_alarms(overlaid):
         overlaid('[alarms]\ntopic_arn = "on-call"')
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [
+        ("maximum_findings", "0", "a whole number from 1 to 500"),
+        ("maximum_findings", "501", "a whole number from 1 to 500"),
+        ("remediate", '"yes"', "'dry-run', with which Remediate only adds a note"),
+    ],
+)
+def test_what_is_no_setting_for_insight_results_is_rejected(overlaid, key, value, allowed):
+    with pytest.raises(SettingsError, match=rf"insight_results\.{key} = .* Specify {allowed}"):
+        overlaid(f"[insight_results]\n{key} = {value}")
+
+
 _SCALARS = st.one_of(
     st.booleans(),
     st.integers(),

@@ -22,7 +22,7 @@ from tests.stacks.settings.documents import VALID, changed, with_filter
             [
                 "routing is missing. Specify a table with archive, critical and high.",
                 "route is not a valid key. Use a table with routing, remediation, ticketing, press, "
-                "hubs, alarms and tracing",
+                "hubs, insight_results, alarms and tracing",
             ],
         ),
         (

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from functions.insight_digest.sns import MessageNotPublishedError
+from invocation.topic import MessageNotPublishedError
 from securityhub.events import MalformedEventError
 
 MODULE = "functions.insight_digest.handler"

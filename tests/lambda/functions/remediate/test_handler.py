@@ -9,6 +9,7 @@ import pytest
 
 from functions.remediate.outcomes import FindingsNotRemediatedError
 from securityhub.events import MalformedEventError
+from securityhub.findings.insights import Insight
 
 ENVIRONMENT = {
     "AWS_REGION": "eu-west-1",
@@ -24,9 +25,10 @@ ENVIRONMENT = {
 
 
 @pytest.fixture
-def handler(cold_start, monkeypatch, world):
+def handler(cold_start, monkeypatch, world, fake_insights):
     handler = cold_start("functions.remediate.handler", **ENVIRONMENT)
     monkeypatch.setattr(handler, "services", world.services)
+    monkeypatch.setattr(handler, "insights", fake_insights.resolver())
     return handler
 
 
@@ -123,10 +125,76 @@ def test_the_same_message_twice_is_done_once(handler, imported, lambda_context, 
     assert world.applied == ["resource/1"]
 
 
-def test_insight_results_change_nothing_and_are_explained(handler, load_event, lambda_context, world):
+def test_insight_results_without_findings_change_nothing_and_are_told_about(
+    handler, load_event, lambda_context, world, fake_insights
+):
     answer = handler.handle(load_event("insight_results_few"), lambda_context)
-    assert "has no findings" in answer["skipped"]
+    assert "so nothing was remediated. No finding matches" in answer["skipped"]
+    assert answer["skipped"] in fake_insights.messages[0].body
     assert world.notes == {}
+
+
+@pytest.fixture
+def pressed_on_insight(load_event, imported, fake_insights):
+    """A press on a result that counts two findings about open resources."""
+    event = load_event("insight_results_few")
+    event["resources"] = ["arn:aws:securityhub:eu-west-1:111122223333:action/custom/Remediate"]
+    event["detail"] |= {"resultType": "GeneratorId", "insightResults": [{"example": 2}]}
+    fake_insights.insight_or_error = Insight(filters={}, group_by_attribute="GeneratorId")
+    fake_insights.stored = [
+        imported(number)["detail"]["findings"][0] | {"GeneratorId": "example"} for number in (1, 2)
+    ]
+    return event
+
+
+def test_the_findings_of_insight_results_get_a_plan_only(handler, pressed_on_insight, lambda_context, world):
+    answer = handler.handle(pressed_on_insight, lambda_context)
+    assert [report["status"] for report in answer["findings"]] == ["Dry run, nothing changed"] * 2
+    assert (answer["insight"]["findings"], world.applied) == (2, [])
+    for number in (1, 2):
+        ((status, note),) = world.notes[f"finding/{number}"]
+        assert status is None
+        assert note.startswith("Dry run, nothing changed: Close it. ")
+        assert 'on 1 result of the insight "S3 buckets' in note
+
+
+def test_the_findings_of_insight_results_are_remediated_where_that_is_allowed(
+    handler, pressed_on_insight, lambda_context, world, monkeypatch
+):
+    monkeypatch.setattr(handler, "settings", replace(handler.settings, insight_changes=True))
+    answer = handler.handle(pressed_on_insight, lambda_context)
+    assert [report["status"] for report in answer["findings"]] == ["Remediated"] * 2
+    assert sorted(world.applied) == ["resource/1", "resource/2"]
+    again = handler.handle(pressed_on_insight, lambda_context)
+    assert [report["repeated"] for report in again["findings"]] == [True, True]
+    assert len(world.applied) == 2
+
+
+def test_a_plan_leaves_a_finding_to_a_press_on_it(
+    handler, pressed_on_insight, load_event, lambda_context, fake_insights
+):
+    handler.handle(pressed_on_insight, lambda_context)
+    event = load_event("custom_action_1_finding")
+    event["detail"]["findings"] = fake_insights.stored[:1]
+    (report,) = handler.handle(event, lambda_context)["findings"]
+    assert report["status"] == "Remediated"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "expected"), [(False, "Not allowed, nothing changed"), (True, "Remediation undone")]
+)
+def test_undo_of_insight_results_needs_to_be_allowed(
+    handler, pressed_on_insight, lambda_context, allowed, expected
+):
+    handler.settings = replace(handler.settings, insight_changes=True, undo_action_id="UndoRemediation")
+    handler.handle(pressed_on_insight, lambda_context)
+    handler.settings = replace(handler.settings, insight_changes=allowed)
+    undo = pressed_on_insight | {
+        "id": "another",
+        "resources": ["arn:aws:securityhub:eu-west-1:111122223333:action/custom/UndoRemediation"],
+    }
+    answer = handler.handle(undo, lambda_context)
+    assert [report["status"] for report in answer["findings"]] == [expected] * 2
 
 
 def test_an_event_that_cannot_be_read_raises(handler, lambda_context):

@@ -7,6 +7,7 @@ import pytest
 
 from functions.tickets.outcomes import TicketsIncompleteError
 from securityhub.events import MalformedEventError
+from securityhub.findings.insights import Insight
 
 NEW_FINDINGS_QUEUE = "arn:aws:sqs:eu-west-1:111122223333:new-findings"
 ENVIRONMENT = {
@@ -22,9 +23,10 @@ ENVIRONMENT = {
 
 
 @pytest.fixture
-def handler(cold_start, monkeypatch, world):
+def handler(cold_start, monkeypatch, world, fake_insights):
     handler = cold_start("functions.tickets.handler", **ENVIRONMENT)
     monkeypatch.setattr(handler, "services", world.services())
+    monkeypatch.setattr(handler, "insights", fake_insights.resolver())
     return handler
 
 
@@ -123,10 +125,36 @@ def test_a_new_finding_that_was_queued_before_the_queues_were_two_gets_its_ticke
     assert len(world.open_issues("A")) == 2
 
 
-def test_insight_results_open_nothing_and_are_explained(handler, load_event, lambda_context, world):
+def test_insight_results_without_findings_open_nothing_and_are_told_about(
+    handler, load_event, lambda_context, world, fake_insights
+):
     answer = handler.handle(load_event("insight_results_few"), lambda_context)
-    assert "has no findings" in answer["skipped"]
+    assert "so no ticket was opened. No finding matches" in answer["skipped"]
+    assert answer["skipped"] in fake_insights.messages[0].body
     assert world.tickets.entries == {}
+
+
+@pytest.fixture
+def pressed_on_insight(imported, load_event, fake_insights):
+    """A press on a result that counts the findings A and B."""
+    fake_insights.stored = [
+        imported(one)["detail"]["findings"][0] | {"GeneratorId": generator}
+        for one, generator in (("A", "example"), ("B", "example"), ("C", "another"))
+    ]
+    fake_insights.insight_or_error = Insight(filters={}, group_by_attribute="GeneratorId")
+    event = load_event("insight_results_few")
+    event["detail"] |= {"resultType": "GeneratorId", "insightResults": [{"example": 2}]}
+    return event
+
+
+def test_each_finding_of_insight_results_gets_its_tickets_once(
+    handler, pressed_on_insight, lambda_context, world
+):
+    for _ in range(2):
+        answer = handler.handle(pressed_on_insight, lambda_context)
+        assert (len(answer["findings"]), answer["insight"]["findings"]) == (2, 2)
+    assert [len(world.open_issues(one)) for one in "ABC"] == [len(world.trackers), len(world.trackers), 0]
+    assert "on 1 result of the insight" in world.findings["A"]["Note"]["Text"]
 
 
 def test_an_event_that_cannot_be_read_raises(handler, lambda_context):

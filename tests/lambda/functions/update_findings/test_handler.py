@@ -13,10 +13,17 @@ MODULE = "functions.update_findings.handler"
 
 
 @pytest.fixture
-def handler(cold_start, fake_security_hub, fake_security_hub_v2):
-    module = cold_start(MODULE, WORKFLOW_STATUS="SUPPRESSED")
+def handler(cold_start, fake_security_hub, fake_security_hub_v2, fake_insights, monkeypatch):
+    module = cold_start(MODULE, WORKFLOW_STATUS="SUPPRESSED", IDEMPOTENCY_TABLE="done")
     fake_security_hub.attach(fake_security_hub_v2.attach(module.security_hub._client))
+    monkeypatch.setattr(module, "insights", fake_insights.resolver())
     return module
+
+
+@pytest.fixture
+def press_on_insight(handler, load_event, lambda_context):
+    """A function that presses the action on three buckets of an insight."""
+    return lambda: handler.handle(load_event("insight_results_few"), lambda_context)
 
 
 @pytest.fixture
@@ -77,16 +84,72 @@ def test_an_unknown_finding_and_a_malformed_one_fail_after_the_others_are_update
     assert line["summary"]["malformed"][0]["index"] == 19
 
 
-def test_insight_results_change_nothing_and_the_answer_says_what_to_select(
-    handler, fake_security_hub, load_event, lambda_context, logged
+@pytest.fixture
+def of_buckets(load_event, fake_security_hub, fake_insights):
+    """The findings of buckets, of which the event of an insight selects three."""
+    findings = load_event("custom_action_20_findings")["detail"]["findings"]
+    results = load_event("insight_results_few")["detail"]["insightResults"]
+    buckets = [next(iter(result)) for result in results] + ["arn:aws:s3:::other"]
+    for finding, bucket in zip(findings, buckets * 5, strict=True):
+        finding["Resources"] = [{"Type": "AwsS3Bucket", "Id": bucket}]
+    fake_security_hub.import_findings(findings)
+    fake_insights.stored = findings
+    return findings
+
+
+def test_insight_results_are_updated_as_their_findings_are(
+    press_on_insight, fake_security_hub, of_buckets, load_event
 ):
     event = load_event("insight_results_few")
 
-    answer = handler.handle(event, lambda_context)
+    answer = press_on_insight()
 
-    assert "select findings, not insight results" in answer.pop("skipped")
+    selected = [finding for finding in of_buckets if finding["Resources"][0]["Id"] != "arn:aws:s3:::other"]
+    assert sorted(answer["updated"]) == sorted(finding["Id"] for finding in selected)
+    assert answer["action"] == event["resources"][0]
+    assert answer["insight"] == {
+        "arn": event["detail"]["insightArn"],
+        "results": 3,
+        "counted": 18,
+        "findings": 15,
+        "isCut": False,
+    }
+    for finding in of_buckets:
+        stored = fake_security_hub.finding(finding)
+        if finding in selected:
+            assert stored["Workflow"] == {"Status": "SUPPRESSED"}
+            assert "on 3 results of the insight" in stored["Note"]["Text"]
+        else:
+            assert stored == finding
+
+
+def test_the_notes_and_the_answer_say_that_findings_were_cut(
+    handler, press_on_insight, fake_security_hub, fake_insights, of_buckets
+):
+    handler.insights = fake_insights.resolver(max_findings=2)
+
+    answer = press_on_insight()
+
+    assert (len(answer["updated"]), answer["insight"]["isCut"]) == (2, True)
+    notes = [
+        stored["Note"]["Text"]
+        for stored in map(fake_security_hub.finding, of_buckets)
+        if stored["Workflow"] == {"Status": "SUPPRESSED"}
+    ]
+    assert len(notes) == 2
+    assert all("(only 2 of about 18 findings)" in note for note in notes)
+
+
+def test_insight_results_without_findings_are_told_about_and_change_nothing(
+    press_on_insight, fake_security_hub, fake_insights, logged
+):
+    answer = press_on_insight()
+
+    (message,) = fake_insights.messages
+    assert "so no workflow status was changed. No finding matches" in message.body
+    assert answer.pop("skipped") in message.body
     assert answer == {
-        "action": event["resources"][0],
+        "action": None,
         "workflowStatus": "SUPPRESSED",
         "updated": [],
         "alreadyUpdated": [],
@@ -169,6 +232,13 @@ def test_the_log_is_correlated_by_the_event_and_holds_no_finding_content(
     assert line["correlation_id"] == event["id"]
     assert line["service"] == "update_findings"
     assert event["detail"]["findings"][0]["Title"] not in json.dumps(line)
+
+
+def test_a_limit_that_is_none_fails_the_cold_start(cold_start):
+    with pytest.raises(ValueError, match="INSIGHT_MAX_FINDINGS must be a whole number from 1 to 500"):
+        cold_start(
+            MODULE, WORKFLOW_STATUS="SUPPRESSED", IDEMPOTENCY_TABLE="done", INSIGHT_MAX_FINDINGS="many"
+        )
 
 
 def test_a_wrong_setting_fails_the_cold_start(cold_start):
