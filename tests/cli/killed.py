@@ -1,4 +1,4 @@
-"""What programs of tests that are killed in the middle begin with."""
+"""What programs of tests that are killed or interrupted in the middle begin with."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ KILLING: Final = """
 import os, signal, sys
 
 calls = 0
-def killing(inner):
+def at_fourth_call(inner, number):
     def call(*arguments, **named):
         global calls
         calls += 1
         if calls == 4:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), number)
         return inner(*arguments, **named)
     return call
+
+def killing(inner):
+    return at_fourth_call(inner, signal.SIGKILL)
+
+def interrupting(inner):
+    return at_fourth_call(inner, signal.SIGINT)
 """
-"""`killing` wraps a function whose fourth call ends the process."""
+"""`killing` wraps a function whose fourth call ends the process; with `interrupting`, Ctrl-C comes then."""

@@ -83,12 +83,15 @@ class Sent:
         file: The file. It's created with the first entry.
         rule_arn: The ARN of the rule.
 
+    Attributes:
+        file: The file.
+
     Raises:
         CommandError: The file is of another rule, or of something else.
     """
 
     def __init__(self, file: Path, rule_arn: str) -> None:
-        self._file = file
+        self.file = file
         self._rule = rule_arn
         self._stream: IO[str] | None = None
         self._keys = set(self._read())
@@ -122,22 +125,22 @@ class Sent:
     def _open(self) -> IO[str]:
         if self._stream is None:
             try:
-                self._stream = self._file.open("a", encoding="utf-8")
-                if self._file.stat().st_size and not self._file.read_bytes().endswith(b"\n"):
+                self._stream = self.file.open("a", encoding="utf-8")
+                if self.file.stat().st_size and not self.file.read_bytes().endswith(b"\n"):
                     self._stream.write("\n")  # the end of an entry that was interrupted
             except OSError as error:
                 raise CommandError(
-                    f"{self._file} can't be written: {error.strerror}. Specify another file with --state."
+                    f"{self.file} can't be written: {error.strerror}. Specify another file with --state."
                 ) from error
         return self._stream
 
     def _read(self) -> Iterator[str]:
-        if not self._file.exists():
+        if not self.file.exists():
             return
         try:
-            text = self._file.read_text(encoding="utf-8")
+            text = self.file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise CommandError(f"{self._file} can't be read. Specify another file with --state.") from error
+            raise CommandError(f"{self.file} can't be read. Specify another file with --state.") from error
         for line in text.splitlines():
             try:
                 entry = json.loads(line)
@@ -145,7 +148,7 @@ class Sent:
                 continue  # an entry that was interrupted
             if not isinstance(entry, dict) or entry.get("rule") != self._rule:
                 raise CommandError(
-                    f"{self._file} isn't the state of a backfill of {self._rule}. Specify another file with "
+                    f"{self.file} isn't the state of a backfill of {self._rule}. Specify another file with "
                     "--state."
                 )
             yield str(entry.get("sent"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 
 
@@ -35,3 +37,16 @@ class CommandError(Exception):
     def __init__(self, message: str, *, code: ExitCode = ExitCode.USAGE) -> None:
         super().__init__(message)
         self.code = code
+
+
+@contextmanager
+def interruptible(how: str) -> Iterator[None]:
+    """End with one line if the user presses Ctrl-C.
+
+    Args:
+        how: What is done and what isn't, and how to go on.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise CommandError(f"interrupted. {how}", code=ExitCode.INTERRUPTED) from error

@@ -127,6 +127,33 @@ def test_a_killed_backfill_goes_on_and_sends_at_most_one_twice_with_the_same_id(
     assert received(stack) == []
 
 
+INTERRUPTED = f"""{KILLING}
+from securityhub_actions.cli.commands import backfill, run
+
+backfill.send = interrupting(backfill.send)
+sys.exit(run(["backfill", sys.argv[1], "--target", "Target", "--yes", "--state", sys.argv[2]]))
+"""
+
+
+@pytest.mark.usefixtures("of_account")
+def test_an_interrupted_backfill_says_how_to_go_on(cli, stack, state):
+    name = f"{stack.name}-Backfilled"
+    done = subprocess.run(  # noqa: S603 - this test's own program
+        [sys.executable, "-c", INTERRUPTED, name, str(state)],
+        env=stack.aws.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "3 sent" in done.stdout) == (130, True), done
+    assert done.stderr.splitlines()[-1] == (
+        f"error: interrupted. {state} has what was sent. Repeat the command to go on."
+    )
+    assert cli("backfill", name, "--target", "Target", "--yes", "--state", state).code == 0
+    ids = [event["id"] for event in received(stack)]
+    assert (len(ids), len(set(ids))) == (MATCHING, MATCHING)
+
+
 @pytest.mark.parametrize("columns", [60, 80, 120])
 @pytest.mark.usefixtures("of_account")
 def test_what_it_says_fits_the_page(cli, stack, state, columns):

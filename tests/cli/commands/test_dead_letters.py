@@ -329,6 +329,35 @@ def test_a_killed_replay_loses_nothing_and_sends_at_most_one_twice(cli, stack, l
     assert (len(received), len(set(received))) == (8 + twice, 8)
 
 
+INTERRUPTED = f"""{KILLING}
+from securityhub_actions.cli.commands import run
+from securityhub_actions.cli.dead_letters import replaying
+
+replaying.send = interrupting(replaying.send)
+sys.exit(run(["dead-letters", "replay", sys.argv[1]]))
+"""
+
+
+@pytest.mark.usefixtures("of_account")
+def test_an_interrupted_replay_gives_back_the_rest_at_once_and_says_how_to_go_on(cli, stack, letters):
+    url = letters("queue", 8)
+    done = subprocess.run(  # noqa: S603 - this test's own program
+        [sys.executable, "-c", INTERRUPTED, stack.name],
+        env=stack.aws.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "3 sent" in done.stdout) == (130, True), done
+    assert done.stderr.splitlines()[-1] == (
+        "error: interrupted. What isn't listed stays in the queues. Repeat the command to go on."
+    )
+    assert stack.number_in(url, hidden=False) == 5
+    assert cli("dead-letters", "replay", stack.name).code == 0
+    received = stack.taken_from(stack.queue("Target"))
+    assert (len(received), len(set(received))) == (8, 8)
+
+
 @pytest.mark.usefixtures("of_account")
 def test_ctrl_c_says_what_was_done_and_gives_the_rest_back_at_once(cli, stack, letters, monkeypatch):
     url = letters("queue", 5)

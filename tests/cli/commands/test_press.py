@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from aws_cdk import aws_iam as iam
@@ -17,6 +20,7 @@ from securityhub_actions.cli import envelopes, pressing, watching
 from securityhub_actions.cli.aws import Aws
 from securityhub_actions.cli.commands import press as press_command
 from tests.cli.deployed import deploy, destroy, enable_security_hub, findings_of
+from tests.cli.killed import KILLING
 from tests.e2e.findings import import_findings
 
 FUNCTION = """
@@ -244,6 +248,42 @@ def test_nothing_known_after_the_timeout_is_a_no(cli, stack, monkeypatch):
     monkeypatch.setattr(watching.Watch, "_look_at_findings", lambda *_: None)
     ran = cli("press", stack.action, finding["Id"], "--wait", "--timeout", "1s")
     assert (ran.code, "nothing known yet" in ran.out) == (1, True), ran
+
+
+INTERRUPTED = f"""{KILLING}
+from securityhub_actions.cli import watching
+from securityhub_actions.cli.commands import press, run
+
+watching.INTERVAL_SECONDS = 0.1
+watching.Watch._look_at_findings = lambda *_: None
+owner, name = {{"pressing": (press, "press"), "waiting": (watching.Watch, "_look_at_queues")}}[sys.argv[1]]
+setattr(owner, name, interrupting(getattr(owner, name)))
+sys.exit(run(["press", *sys.argv[2:], "--wait"]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("moment", "pressed", "said"),
+    [
+        ("pressing", 3, "Only what is listed was pressed. Specify the other findings to go on."),
+        ("waiting", 5, "Everything listed was pressed, so don't press it again."),
+    ],
+)
+@pytest.mark.usefixtures("as_responder")
+def test_an_interrupted_press_says_what_was_pressed(stack, moment, pressed, said):
+    findings = imported(stack, 5)
+    done = subprocess.run(  # noqa: S603 - this test's own program
+        [sys.executable, "-c", INTERRUPTED, moment, stack.action, *(one["Id"] for one in findings)],
+        env={**os.environ, "COLUMNS": "300"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 130, done
+    assert done.stderr.splitlines()[-1] == f"error: interrupted. {said}"
+    assert {one["Id"] in done.stdout for one in findings[:pressed]} == {True}
+    assert not any(one["Id"] in done.stdout for one in findings[pressed:])
+    assert len(received(stack, pressed)) == pressed
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120])

@@ -6,7 +6,8 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import click
@@ -40,6 +41,15 @@ class _ClosedPipeError(Exception):
     """What reads the output ended."""
 
 
+@contextmanager
+def _closed_pipe_told() -> Iterator[None]:
+    """Tell a closed pipe from other errors. Click would exit with 0 or 1, by its version."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise _ClosedPipeError from error
+
+
 class _Commands(click.Group):
     """Imports a command when it's used, so that none waits for what another one needs."""
 
@@ -63,12 +73,13 @@ class _Commands(click.Group):
             CompletionItem(name, help=summaries[name]) for name in summaries if name.startswith(incomplete)
         ]
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # noqa: ANN401 - Click's
+        with _closed_pipe_told():  # prints the help
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - what a command returns
-        try:
+        with _closed_pipe_told():
             return super().invoke(ctx)
-        except BrokenPipeError as error:
-            # Click would exit with 0 or 1, by its version.
-            raise _ClosedPipeError from error
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -23,7 +23,7 @@ from securityhub_actions.cli.backfilling import (
     matching_events,
     unsent,
 )
-from securityhub_actions.cli.errors import CommandError, ExitCode
+from securityhub_actions.cli.errors import CommandError, ExitCode, interruptible
 from securityhub_actions.cli.live_rules import LiveRules
 from securityhub_actions.cli.output import Output, entries, indented, with_output
 from securityhub_actions.cli.sending import NotSentError, parcel_of, refusal_of, send
@@ -79,7 +79,8 @@ def command(
             return ExitCode.SUCCESS
         _ask(found, events, targets, yes=yes)
         sent.check_writable()
-        return _send_all(aws, found, pairs, sent, output)
+        with interruptible(f"{sent.file} has what was sent. Repeat the command to go on."):
+            return _send_all(aws, found, pairs, sent, output)
 
 
 def _targets(aws: Aws, rule: BackfillRule, chosen: str | None) -> Sequence[Mapping[str, Any]]:

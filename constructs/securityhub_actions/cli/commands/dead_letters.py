@@ -24,7 +24,7 @@ from securityhub_actions.cli.dead_letters.model import IN_WORDS, DeadLetter
 from securityhub_actions.cli.dead_letters.queues import DeadLetterQueue, dead_letter_queues
 from securityhub_actions.cli.dead_letters.reading import HIDDEN_SECONDS, Reader
 from securityhub_actions.cli.dead_letters.replaying import Fate, Outcome, Replay
-from securityhub_actions.cli.errors import CommandError, ExitCode
+from securityhub_actions.cli.errors import CommandError, ExitCode, interruptible
 from securityhub_actions.cli.output import Output, entries, indented, with_output
 
 _LISTED_IN_GROUP: Final = 5
@@ -125,8 +125,9 @@ class Letters:
         """Do something with each chosen dead letter, and print what became of them, also if interrupted."""
         done: list[Outcome] = []
         try:
-            self.each(what, lambda letter, reader: done.append(act(letter, reader)), limit=limit)
-        except (CommandError, KeyboardInterrupt):
+            with interruptible("What isn't listed stays in the queues. Repeat the command to go on."):
+                self.each(what, lambda letter, reader: done.append(act(letter, reader)), limit=limit)
+        except CommandError:
             _report(done, self.output)
             raise
         self._note_hidden()

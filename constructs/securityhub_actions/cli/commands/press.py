@@ -14,7 +14,7 @@ from rich.text import Text
 from securityhub_actions.cli import completion, envelopes
 from securityhub_actions.cli.ages import age
 from securityhub_actions.cli.aws import Aws, with_aws
-from securityhub_actions.cli.errors import CommandError, ExitCode
+from securityhub_actions.cli.errors import CommandError, ExitCode, interruptible
 from securityhub_actions.cli.findings import custom_action, findings_with_ids, insight_with_results
 from securityhub_actions.cli.output import Output, entries, with_output
 from securityhub_actions.cli.pressing import PressRule, press, press_rule
@@ -65,9 +65,11 @@ def command(
         watch = Watch(aws, rule.arn) if wait else None
     pressed: list[Pressed] = []
     try:
-        _press_all(aws, rule, events, into=pressed, output=output)
+        with interruptible("Only what is listed was pressed. Specify the other findings to go on."):
+            _press_all(aws, rule, events, into=pressed, output=output)
         if watch is not None:
-            _wait(watch, pressed, timeout, output)
+            with interruptible("Everything listed was pressed, so don't press it again."):
+                _wait(watch, pressed, timeout, output)
     finally:
         # Also what was pressed before an error.
         if pressed:
