@@ -19,6 +19,8 @@ from aws_cdk import aws_stepfunctions as stepfunctions
 
 from emulator.server import DEFAULT_ACCOUNT
 from securityhub_actions import CustomAction, CustomActionRule, each_finding_handler, targets
+from securityhub_actions.cli.commands import run
+from securityhub_actions.cli.dead_letters import reading
 from tests.e2e.findings import control_finding
 from tests.vendor_servers.jira import JiraServer
 from tests.vendor_servers.server import Response
@@ -156,6 +158,12 @@ class Scene:
             taken += found
         return taken
 
+    def number_of_dead_letters(self):
+        url = self.deployment.physical_id("AWS::SQS::Queue", "SecurityHubDeadLetterQueue")
+        names = ["ApproximateNumberOfMessages"]
+        found = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        return int(found["ApproximateNumberOfMessages"])
+
     def kill_function_once(self, marker):
         """Put code into the function that ends its process after the first request."""
         client = self.client("lambda")
@@ -188,6 +196,15 @@ def scene(aws, new_module_deployment):
         yield Scene(aws, deployment, jira)
 
 
+@pytest.fixture
+def of_commands(scene, monkeypatch):
+    """The name of the stack, to whose account and Region commands now go."""
+    for name, value in {**scene.aws.settings(), "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(reading, "WAIT_SECONDS", 0)
+    return scene.deployment.stack_name
+
+
 def test_a_press_on_twenty_findings_reaches_each_target_with_one_at_a_time(scene):
     titles = scene.press("first")
     assert scene.jira.summaries("first") == titles
@@ -218,6 +235,36 @@ def test_a_finding_that_the_target_refuses_is_a_dead_letter_and_the_others_arriv
     assert kept["Title"] == refused
     assert attributes["ERROR_CODE"] == "ERROR_FROM_TARGET"
     assert ":api-destination/" in attributes["TARGET_ARN"]
+
+
+def test_a_finding_that_the_target_refused_is_replayed_by_way_of_the_bus(scene, of_commands, capsys):
+    scene.jira.refused = "replayed 11"
+    titles = scene.press("replayed")
+    scene.jira.refused = None
+    assert run(["dead-letters", "replay", of_commands, "--json"]) == 0
+    (outcome,) = json.loads(capsys.readouterr().out)
+    assert (outcome["outcome"], ":api-destination/" in outcome["target"]) == ("sent", True)
+    scene.aws.wait_until(lambda: len(scene.jira.summaries("replayed")) == 20, what="the issue")
+    assert scene.jira.summaries("replayed") == titles
+    assert scene.dead_letters() == []
+    keys = Counter(
+        one["detail"]["summary"]["key"]
+        for one in scene.aws.events(region=REGION)
+        if one["source"] == SOURCE and " replayed 11" in one["detail"]["summary"]["title"]
+    )
+    # Three targets got the finding, and one of them again.
+    assert list(keys.values()) == [4]
+
+
+def test_a_replay_that_fails_again_is_a_dead_letter_again(scene, of_commands, capsys):
+    scene.jira.refused = "again 02"
+    scene.press("again")
+    assert run(["dead-letters", "replay", of_commands, "--json"]) == 0
+    scene.aws.wait_until(lambda: scene.number_of_dead_letters() == 1, what="the dead letter")
+    (letter,) = scene.dead_letters()
+    (kept,) = json.loads(letter["Body"])["detail"]["findings"]
+    assert kept["Title"] == "Finding again 02"
+    assert capsys.readouterr().err == ""
 
 
 def test_after_a_crash_in_the_middle_no_finding_is_missing_and_what_came_twice_is_the_same(scene, tmp_path):

@@ -141,6 +141,14 @@ def test_what_the_event_says_of_the_press_stays_in_each_detail():
 
 
 @pytest.mark.parametrize("name", FILES)
+def test_an_event_that_was_taken_apart_before_is_sent_again_as_it_was(name):
+    first = payload(name)
+    for detail in list(take_apart(first)):
+        again = {**first, "id": "another", "source": SOURCE, "detail": detail, "route": detail["route"]}
+        assert list(take_apart(again)) == [detail]
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_each_summary_has_the_same_members_and_none_is_empty(name):
     for detail in take_apart(payload(name)):
         assert detail["summary"].keys() == SUMMARY_MEMBERS

@@ -12,11 +12,11 @@ from securityhub_actions.cli.assembly.model import DEFAULT_BUS
 from securityhub_actions.cli.aws import Aws
 from securityhub_actions.cli.live_rules import LiveRules, event_buses, rules_on
 from securityhub_actions.cli.stacks import resources_of
-from securityhub_actions.event_names import EVENT_SOURCE, PRESS_SOURCE
+from securityhub_actions.event_names import EACH_FINDING_SOURCE, EVENT_SOURCE, PRESS_SOURCE
 
 _RULE: Final = "AWS::Events::Rule"
 _ACTION: Final = ":action/custom/"
-_SOURCES: Final = frozenset({EVENT_SOURCE, PRESS_SOURCE})
+_SOURCES: Final = frozenset({EACH_FINDING_SOURCE, EVENT_SOURCE, PRESS_SOURCE})
 
 
 class LiveApp:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
-from securityhub_actions.cli.assembly.kinds import kind_of
+from securityhub_actions.cli.assembly.kinds import API_DESTINATION, kind_of
 from securityhub_actions.cli.aws import Aws, code_of
 from securityhub_actions.cli.target_input import has_own_input, target_input, value_at
 
@@ -91,10 +91,11 @@ def parcel_of(event: Mapping[str, Any], target: Mapping[str, Any], *, rule_arn: 
 def refusal_of(target: Mapping[str, Any], event: Mapping[str, Any]) -> str | None:
     """Return why an event can't be sent to a target, and what to do; None if it can."""
     kind = kind_of(target)
-    if kind == "API destination":
+    if kind == API_DESTINATION:
         return (
             "an API destination can be called only by a rule. Choose the action again, in the console or, if "
-            "it has terminal presses, with `securityhub-actions press`"
+            "it has terminal presses, with `securityhub-actions press`. With targets.EachFinding around it, "
+            "there is a rule that can call it again"
         )
     if kind == "event bus" and str(event.get("source", "")).startswith("aws."):
         return (

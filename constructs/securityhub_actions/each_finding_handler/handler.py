@@ -27,14 +27,12 @@ import boto3
 from botocore.config import Config
 
 from .accounts import AccountNames
-from .parts import UnusableEventError, take_apart
+from .parts import SOURCE, UnusableEventError, take_apart
 from .sending import Sender
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-SOURCE: Final = "securityhub-actions.each-finding"
-"""The source of the entries. EventBridge accepts sources with `aws.` only from AWS services."""
 LOGGER: Final = logging.getLogger(__name__)
 LOGGER.setLevel(logging.INFO)
 # What one request can take at most, with its retries, and the time to answer.

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 from .summary import of_asff_finding, of_insight_result, of_ocsf_finding
 
+SOURCE: Final = "securityhub-actions.each-finding"
+"""The source of the entries. EventBridge accepts sources with `aws.` only from AWS services."""
 ROUTE: Final = "route"
 """The member of the payload, and of each detail, that says which target the event is for."""
 _LISTS: Final = {
@@ -39,6 +41,9 @@ def take_apart(
     `insightResults`, so that paths such as `$.detail.findings[0].Title` lead to it. It also has the `route`
     of the payload, and a `summary` with the same members for all kinds of events.
 
+    An event that was taken apart before, and didn't reach its target, has the detail that it had then, so
+    that its receiver can recognize it.
+
     Args:
         event: The event with the member `route`.
         account_name: Returns the name of an account by its ID, or None. Default: names in findings only.
@@ -57,6 +62,9 @@ def take_apart(
     items = detail.get(name) if isinstance(detail, dict) else None
     if not isinstance(detail, dict) or not isinstance(items, list) or not items:
         raise UnusableEventError(f"The event has nothing in detail.{name}, so there is nothing to send.")
+    if event.get("source") == SOURCE and isinstance(detail.get("summary"), dict):
+        yield {**detail, ROUTE: event[ROUTE]}
+        return
     for index, item in enumerate(items):
         summary = _summary(event, item, detail_type, account_name)
         key = f"{event.get('id')}/{index}"

@@ -10,12 +10,13 @@ from typing import Any, Final
 
 from securityhub_actions.cli.assembly.values import split
 
+API_DESTINATION: Final = "API destination"
 _ARN_PARTS: Final = 6
 _BY_RESOURCE: Final = (
     ("ssm", "automation-definition/", "Systems Manager Automation"),
     ("ssm", "document/", "Systems Manager Run Command"),
     ("ssm", "opsitem", "Systems Manager OpsItem"),
-    ("events", "api-destination/", "API destination"),
+    ("events", "api-destination/", API_DESTINATION),
     ("events", "event-bus/", "event bus"),
 )
 _BY_SERVICE: Final = {

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from securityhub_actions.cli.assembly.kinds import API_DESTINATION, kind_of
 from securityhub_actions.cli.aws import Aws, reason_of
 from securityhub_actions.cli.dead_letters.model import DeadLetter, Shape
 from securityhub_actions.cli.dead_letters.reading import Reader
+from securityhub_actions.cli.dead_letters.routes import Routes
 from securityhub_actions.cli.errors import CommandError, ExitCode
 from securityhub_actions.cli.live_rules import LiveRules
 from securityhub_actions.cli.sending import (
@@ -58,6 +60,7 @@ class Replay:
         self._aws = aws
         self._dry_run = dry_run
         self._rules = LiveRules(aws)
+        self._routes = Routes(aws)
 
     def replay(self, letter: DeadLetter, reader: Reader) -> Outcome:
         """Send a message to where it was going, and delete it.
@@ -107,6 +110,9 @@ class Replay:
         if not isinstance(event, dict):
             raise NotSentError("the message doesn't contain an event. Look at it, and drop it")
         target = self._rules.target(str(letter.rule), letter.target)
+        if kind_of(target) == API_DESTINATION and (again := self._routes.payload_of(event)) is not None:
+            function, payload = again
+            return Parcel(target={"Arn": function}, body=json.dumps(payload), event=event, key=letter.id)
         if refusal := refusal_of(target, event):
             raise NotSentError(refusal)
         return parcel_of(event, target, rule_arn=str(letter.rule), key=letter.id)
