@@ -46,6 +46,8 @@ _MAX_FINDINGS: Final = r"[1-9][0-9]?|[1-4][0-9]{2}|500"
 # requests a second.
 _MAX_PAGES: Final = 60
 
+_Found = dict[tuple[str, str], Mapping[str, Any]]
+
 
 class InsightNotResolvedError(Exception):
     """The findings of insight results can't be determined, and a retry wouldn't help."""
@@ -169,10 +171,18 @@ class InsightFindings:
         action_arn = event.action_arn
         if action_arn is None:
             raise InsightNotResolvedError("The event names no custom action.")
-        found: dict[tuple[str, str], Mapping[str, Any]] = {}
-        chosen, is_repeated = self._once().run(
-            {"event": event.event_id, "resolves": "insight results"}, lambda: self._choose(event, found)
-        )
+        if not event.results:
+            reasons = " ".join(item.reason for item in event.malformed_results[:1])
+            raise InsightNotResolvedError(f"None of the selected results can be read. {reasons}".rstrip())
+        found: _Found = {}
+
+        def choose() -> dict[str, Any]:
+            chosen, is_cut = self._choose(event)
+            found.update(chosen)
+            return {"findings": [list(identity) for identity in chosen], "is_cut": is_cut}
+
+        key = {"event": event.event_id, "resolves": "insight results"}
+        chosen, is_repeated = self._once().run(key, choose)
         if is_repeated:
             found = self._read_again([(product, id_) for product, id_ in chosen["findings"]])
         findings, malformed = _parsed(found)
@@ -194,10 +204,8 @@ class InsightFindings:
             is_cut=chosen["is_cut"],
         )
 
-    def _choose(
-        self, event: InsightResultsEvent, found: dict[tuple[str, str], Mapping[str, Any]]
-    ) -> dict[str, Any]:
-        """Find the findings of an event, and return which they are, and whether there are more."""
+    def _choose(self, event: InsightResultsEvent) -> tuple[_Found, bool]:
+        """Return the findings of an event, the most severe first, and whether there may be more."""
         insight = self._reader.insight(event.insight_arn)
         if event.result_type != insight.group_by_attribute:
             raise InsightNotResolvedError(
@@ -205,6 +213,7 @@ class InsightFindings:
                 "Select its results again."
             )
         insight_filters.check(insight.filters)
+        found: _Found = {}
         is_cut = False
         for finding in self._matching(insight, [result.value for result in event.results]):
             if finding is None or (len(found) == self._max_findings and _identity(finding) not in found):
@@ -212,10 +221,12 @@ class InsightFindings:
                 break
             found.setdefault(_identity(finding), finding)
         if not found:
-            raise InsightNotResolvedError(
-                "No finding matches the insight with these results any longer. Reload the insight."
-            )
-        return {"findings": [list(identity) for identity in found], "is_cut": is_cut}
+            reason = "No finding matches the insight with these results any longer. Reload the insight."
+            if is_cut:
+                looked_at = f"the first {_MAX_PAGES * 100:,} findings with these results"
+                reason = f"None of {looked_at} matches the filters of the insight. Select fewer results."
+            raise InsightNotResolvedError(reason)
+        return dict(sorted(found.items(), key=_most_severe_first)), is_cut
 
     def _matching(self, insight: Insight, values: Sequence[str]) -> Iterator[Mapping[str, Any] | None]:
         """Yield the findings of results; None at the end if there may be more than could be read."""
@@ -233,9 +244,9 @@ class InsightFindings:
                     yield None
                     return
 
-    def _read_again(self, identities: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Mapping[str, Any]]:
+    def _read_again(self, identities: Sequence[tuple[str, str]]) -> _Found:
         """Return the findings that an earlier attempt chose, as they are now, in the same order."""
-        read: dict[tuple[str, str], Mapping[str, Any]] = {}
+        read: _Found = {}
         for start in range(0, len(identities), MAX_VALUES):
             batch = identities[start : start + MAX_VALUES]
             filters = {
@@ -262,13 +273,19 @@ def counts_of(event: object) -> dict[str, object]:
     }
 
 
+def _most_severe_first(item: tuple[tuple[str, str], Mapping[str, Any]]) -> tuple[float, tuple[str, str]]:
+    """Return what findings are sorted by, so that their order is the same whenever they are the same."""
+    identity, finding = item
+    severity = finding.get("Severity")
+    normalized = severity.get("Normalized") if isinstance(severity, Mapping) else None
+    return -(normalized if isinstance(normalized, int | float) else 0), identity
+
+
 def _identity(finding: Mapping[str, Any]) -> tuple[str, str]:
     return str(finding["ProductArn"]), str(finding["Id"])
 
 
-def _parsed(
-    found: Mapping[tuple[str, str], Mapping[str, Any]],
-) -> tuple[list[Finding], list[MalformedItem]]:
+def _parsed(found: _Found) -> tuple[list[Finding], list[MalformedItem]]:
     findings: list[Finding] = []
     malformed: list[MalformedItem] = []
     for index, ((_, id_), finding) in enumerate(found.items()):

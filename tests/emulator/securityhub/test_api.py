@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 
 import pytest
 from botocore.validate import ParamValidator
@@ -158,3 +159,14 @@ def test_what_is_answered_is_in_the_model_too():
     answered("DeleteAutomationRuleV2", Identifier=rule)
     assert answers["BatchUpdateFindings"]["UnprocessedFindings"]
     assert answers["BatchUpdateFindingsV2"]["UnprocessedFindings"]
+
+
+def test_each_operation_is_found_by_its_path_also_with_the_slashes_of_an_arn():
+    for name in service_model().operation_names:
+        http = service_model().operation_model(name).http
+        path = re.sub(
+            r"\{\w+\+?\}", "arn:aws:securityhub:eu-west-1::a/b/c", http["requestUri"].partition("?")[0]
+        )
+        found, parameters = api._route(http["method"], path)
+        assert found.name == name
+        assert set(parameters.values()) <= {"arn:aws:securityhub:eu-west-1::a/b/c"}

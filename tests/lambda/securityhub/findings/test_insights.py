@@ -139,6 +139,10 @@ def test_reading_ends_where_too_many_findings_are_left_out(fake_insights, presse
     fake_insights.stored = [finding(0, "a", "public", severity=90), *(finding(n, "a") for n in range(1, 90))]
     resolved = fake_insights.resolver().resolve(pressed(a=90), not_done="nothing was done")
     assert (ids(resolved), resolved.is_cut) == (["finding/000"], True)
+    del fake_insights.stored[0]
+    other = replace(pressed(a=90), event_id="other")
+    said = fake_insights.resolver().resolve(other, not_done="nothing was done")
+    assert "None of the first 6,000 findings" in said
 
 
 def test_another_attempt_acts_on_the_same_findings_as_they_are_now(fake_insights, pressed):
@@ -214,6 +218,26 @@ def test_an_attribute_that_no_filter_expresses_is_said(fake_insights, pressed):
     fake_insights.insight_or_error = Insight(filters={}, group_by_attribute="ResourceTags")
     event = replace(pressed(prod=1), result_type="ResourceTags")
     assert "one value of ResourceTags" in fake_insights.resolver().resolve(event, not_done="nothing was done")
+
+
+def test_results_of_which_none_can_be_read_are_said(fake_insights, pressed):
+    unreadable = MalformedItem(index=0, id=None, reason="No text.")
+    event = replace(pressed(), malformed_results=(unreadable,))
+    said = fake_insights.resolver().resolve(event, not_done="nothing was done")
+    assert said.endswith("None of the selected results can be read. No text.")
+
+
+def test_findings_of_the_same_severity_are_ordered_by_what_identifies_them(fake_insights, pressed):
+    values = [f"bucket-{number}" for number in range(41)]
+    fake_insights.stored = [
+        finding(3, "bucket-0", severity=40),
+        finding(2, "bucket-25"),
+        finding(1, "bucket-40"),
+        finding(4, "bucket-40", severity=90),
+    ]
+    event = pressed(**dict.fromkeys(values, 1))
+    resolved = fake_insights.resolver().resolve(event, not_done="nothing was done")
+    assert ids(resolved) == ["finding/004", "finding/001", "finding/002", "finding/003"]
 
 
 def test_a_press_without_an_action_is_said(fake_insights, pressed):
