@@ -40,6 +40,7 @@ def resources(context, tmp_path_factory):
     """The resources of the whole app with everything turned on, by stack and logical ID."""
     document = enabled_throughout(tomllib.loads(SHIPPED_SETTINGS_FILE.read_text()))
     document["alarms"]["topic_arn"] = TOPIC
+    document["press"]["principals"] = ["arn:aws:iam::111122223333:role/SecurityResponder"]
     settings = check_settings(document, source="this test")
     folder = tmp_path_factory.mktemp("cdk.out")
     with pytest.MonkeyPatch.context() as patch:
