@@ -16,6 +16,7 @@ from aws_cdk import Annotations, Aspects, IAspect, Stack, aws_events
 from constructs import IConstruct
 
 from securityhub_actions.checks import Location
+from securityhub_actions.event_names import EACH_FINDING_ID
 from securityhub_actions.filters import FindingFilter, OcsfFindingFilter
 from securityhub_actions.filters.overlap import Overlap, overlap_of
 from securityhub_actions.filters.translation import UntranslatableFilterError, to_ocsf_filter
@@ -128,6 +129,8 @@ class _FilteredRule:
             if isinstance(rule, aws_events.CfnRule):
                 for target in Stack.of(rule).resolve(rule.targets) or ():
                     arn = target["arn"]
+                    if EACH_FINDING_ID in json.dumps(arn):
+                        continue  # The function that rules share; their targets are those of rules below.
                     place = "" if isinstance(arn, str) else Stack.of(rule).node.path
                     found.add((place, json.dumps(arn, sort_keys=True)))
         return found

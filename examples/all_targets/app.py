@@ -24,7 +24,7 @@ TITLE: Final = "$.detail.findings[0].Title"
 
 
 class AllTargetsStack(Stack):
-    """Five rules, because EventBridge allows five targets for a rule.
+    """Six rules, because EventBridge allows five targets for a rule.
 
     Args:
         scope: Construct that the stack belongs to.
@@ -51,6 +51,9 @@ class AllTargetsStack(Stack):
         critical = FindingFilter(severity="CRITICAL")
         alert = [self._pager_duty(), self._splunk(), self._webhook(), self._api_destination(), self._item()]
         ImportedFindingsRule(self, "CriticalFindings", findings=critical, targets=alert)
+        medium = FindingFilter(severity="MEDIUM")
+        siem = [self._sentinel(), self._elastic(), self._sec_ops(), self._datadog()]
+        ImportedFindingsRule(self, "MediumFindings", findings=medium, targets=siem)
         high = FindingFilter(severity="HIGH")
         ticket = [self._jira(), self._service_now(), self._slack(), self._teams()]
         ImportedFindingsRule(self, "HighFindings", findings=high, targets=ticket)
@@ -125,6 +128,28 @@ class AllTargetsStack(Stack):
     def _splunk(self) -> targets.SplunkHec:
         url = "https://http-inputs-example.splunkcloud.com"
         return targets.SplunkHec(self, "Splunk", base_url=url, secret=self._secret)
+
+    def _sentinel(self) -> targets.MicrosoftSentinel:
+        return targets.MicrosoftSentinel(
+            self,
+            "Sentinel",
+            ingestion_url="https://example-a1b2.westeurope-1.ingest.monitor.azure.com",
+            rule_id="dcr-0123456789abcdef0123456789abcdef",
+            stream="Custom-SecurityHub_CL",
+            tenant_id="example.onmicrosoft.com",
+            secret=self._secret,
+        )
+
+    def _elastic(self) -> targets.Elastic:
+        url = "https://example.es.eu-west-1.aws.elastic.cloud"
+        return targets.Elastic(self, "Elastic", base_url=url, secret=self._secret)
+
+    def _sec_ops(self) -> targets.GoogleSecOps:
+        feed = "https://eu-chronicle.googleapis.com/v1alpha/projects/1/locations/eu/instances/2/feeds/3"
+        return targets.GoogleSecOps(self, "SecOps", endpoint=f"{feed}:importPushLogs", secret=self._secret)
+
+    def _datadog(self) -> targets.Datadog:
+        return targets.Datadog(self, "Datadog", secret=self._secret)
 
     def _webhook(self) -> targets.Webhook:
         return targets.Webhook(

@@ -58,12 +58,22 @@ NEW_TARGET = {
         )
     ),
     "Automation": lambda _: targets.Automation("AWS-StopEC2Instance"),
+    "Datadog": lambda stack: targets.Datadog(stack, "Datadog", secret=secret(stack)),
     "EachFinding": lambda stack: targets.EachFinding(targets.SqsQueue(sqs.Queue(stack, "Queue"))),
+    "Elastic": lambda stack: targets.Elastic(
+        stack, "Elastic", base_url="https://example.es.eu-west-1.aws.elastic.cloud", secret=secret(stack)
+    ),
     "EventBus": lambda stack: targets.EventBus(events.EventBus(stack, "Bus")),
     "FirehoseStream": lambda stack: targets.FirehoseStream(
         firehose.DeliveryStream.from_delivery_stream_attributes(
             stack, "Firehose", delivery_stream_name="findings"
         )
+    ),
+    "GoogleSecOps": lambda stack: targets.GoogleSecOps(
+        stack,
+        "SecOps",
+        endpoint="https://eu-chronicle.googleapis.com/v1alpha/feeds/3:importPushLogs",
+        secret=secret(stack),
     ),
     "JiraCloud": lambda stack: targets.JiraCloud(
         stack, "Jira", base_url="https://example.atlassian.net", project_key="SEC", secret=secret(stack)
@@ -79,6 +89,15 @@ NEW_TARGET = {
         )
     ),
     "LogGroup": lambda stack: targets.LogGroup(logs.LogGroup(stack, "Logs")),
+    "MicrosoftSentinel": lambda stack: targets.MicrosoftSentinel(
+        stack,
+        "Sentinel",
+        ingestion_url="https://example-a1b2.westeurope-1.ingest.monitor.azure.com",
+        rule_id="dcr-0123456789abcdef0123456789abcdef",
+        stream="Custom-SecurityHub_CL",
+        tenant_id="example.onmicrosoft.com",
+        secret=secret(stack),
+    ),
     "MicrosoftTeams": lambda stack: targets.MicrosoftTeams(
         stack, "Teams", workflow_url="https://example.com/workflows/1", secret=secret(stack)
     ),

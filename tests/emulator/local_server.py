@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl
 
 from tests.serving import serving
 
@@ -25,7 +27,7 @@ class LocalServer:
 
     Attributes:
         url: where it answers.
-        requests: what arrived, oldest first.
+        requests: what arrived, oldest first, without those for a token.
         status: what it answers from now on.
     """
 
@@ -39,9 +41,23 @@ def local_server():
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()
+            if self.path.endswith("/oauth2/v2.0/token"):
+                self.answer_with_token(dict(parse_qsl(body)))
+                return
             server.requests.append(Request(self.command, self.path, dict(self.headers), body))
             self.send_response(server.status)
             self.end_headers()
+
+        def answer_with_token(self, given):
+            """Answer as the OAuth 2.0 client credentials flow does, with a token that names the client."""
+            is_valid = given.get("grant_type") == "client_credentials" and given.get("scope")
+            token = {"token_type": "Bearer", "expires_in": 3599}
+            token["access_token"] = f"token-of-{given.get('client_id')}"
+            content = json.dumps(token if is_valid else {"error": "invalid_request"}).encode()
+            self.send_response(200 if is_valid else 400)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
 
         do_GET = do_PUT = do_PATCH = do_POST  # noqa: N815 - http.server's names
 

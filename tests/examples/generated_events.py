@@ -10,7 +10,8 @@ from tests.examples.running import ROOT
 
 _ACTION = f"arn:aws:securityhub:{DEFAULT_REGION}:111122223333:action/custom/"
 _CHOICES = {
-    "Severity": [{"Label": label} for label in ("CRITICAL", "HIGH", "LOW", "critical")] + [None, "HIGH"],
+    "Severity": [{"Label": label} for label in ("CRITICAL", "HIGH", "MEDIUM", "LOW", "critical")]
+    + [None, "HIGH"],
     "Workflow": [{"Status": status} for status in ("NEW", "NOTIFIED", "RESOLVED")],
     "RecordState": ["ACTIVE", "ARCHIVED"],
     "Title": [

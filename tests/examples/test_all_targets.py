@@ -31,7 +31,10 @@ SECRET = {
     "api_key": "key-1",
     "api_token": "token-2",
     "bot_token": "xoxb-3",
+    "client_id": "client-8",
+    "client_secret": "secret-9",
     "email": "ada@example.com",
+    "feed_secret": "secret-10",
     "hec_token": "token-4",
     "password": "password-5",
     "routing_key": "0123456789abcdef0123456789abcdef",
@@ -67,6 +70,19 @@ HIGH = {
     "Slack": ("slack.com", "/api/chat.postMessage"),
 }
 
+MEDIUM = {
+    "Datadog": ("http-intake.logs.datadoghq.com", "/api/v2/logs"),
+    "Elastic": ("example.es.eu-west-1.aws.elastic.cloud", "/logs-aws.securityhub-default/_doc"),
+    "GoogleSecOps": (
+        "eu-chronicle.googleapis.com",
+        "/v1alpha/projects/1/locations/eu/instances/2/feeds/3:importPushLogs",
+    ),
+    "MicrosoftSentinel": (
+        "example-a1b2.westeurope-1.ingest.monitor.azure.com",
+        "/dataCollectionRules/dcr-0123456789abcdef0123456789abcdef/streams/Custom-SecurityHub_CL",
+    ),
+}
+LOGIN = "login.microsoftonline.com"
 CHAT = ("chat.example.com", "/messages")
 
 
@@ -74,7 +90,8 @@ def test_the_example_makes_each_target_of_the_library_and_this_test_looks_at_eac
     source = (EXAMPLES / "all_targets" / "app.py").read_text()
     made = set(re.findall(r"\btargets\.(\w+)\(", source))
     assert made & TARGETS.keys() == TARGETS.keys()
-    assert ON_PRESS.keys() | CRITICAL.keys() | HIGH.keys() | {"OpsItem"} == TARGETS.keys()
+    sent = ON_PRESS.keys() | CRITICAL.keys() | HIGH.keys() | MEDIUM.keys()
+    assert sent | {"OpsItem"} == TARGETS.keys()
 
 
 def test_the_readme_lists_the_keys_of_the_secret():
@@ -99,8 +116,8 @@ def assembly(tmp_path_factory):
 @pytest.fixture(scope="module")
 def deployed(aws, server, assembly):
     aws.client("secretsmanager").create_secret(Name="all-targets", SecretString=json.dumps(SECRET))
-    hosts = (host for host, _ in (*CRITICAL.values(), *HIGH.values(), CHAT))
-    aws.request("POST", "/_emulator/hosts", dict.fromkeys(hosts, server.url))
+    hosts = (host for host, _ in (*CRITICAL.values(), *HIGH.values(), *MEDIUM.values(), CHAT))
+    aws.request("POST", "/_emulator/hosts", dict.fromkeys([*hosts, LOGIN], server.url))
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "PatchOnFinding", "Value": "yes"}]}]
     aws.client("ec2").run_instances(ImageId="ami-12345678", MinCount=1, MaxCount=1, TagSpecifications=tags)
     deploy(aws, "all_targets", assembly)
@@ -154,7 +171,9 @@ def test_the_queue_holds_the_event_of_the_press(deployed, pressed):
 
 
 @pytest.mark.parametrize(
-    ("severity", "vendors"), [("CRITICAL", CRITICAL), ("HIGH", HIGH)], ids=["CRITICAL", "HIGH"]
+    ("severity", "vendors"),
+    [("CRITICAL", CRITICAL), ("HIGH", HIGH), ("MEDIUM", MEDIUM)],
+    ids=["CRITICAL", "HIGH", "MEDIUM"],
 )
 def test_an_imported_finding_is_sent_to_each_service_for_its_severity(
     severity, vendors, deployed, server, import_finding

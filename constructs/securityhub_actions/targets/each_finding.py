@@ -17,6 +17,7 @@ from securityhub_actions.bus_policies import close_bus
 from securityhub_actions.delivery import DeliveredTarget, Delivery, Target, dead_letter_queue_of, queue_of
 from securityhub_actions.event_names import (
     CUSTOM_ACTION,
+    EACH_FINDING_ID,
     EACH_FINDING_SOURCE,
     IMPORTED,
     IMPORTED_V2,
@@ -150,7 +151,7 @@ def _create_first(rule: events.IRule, before: events.IRule) -> None:
 class _Taker(Construct):
     """The function of a stack that takes events apart, and its event bus."""
 
-    ID: Final = "SecurityHubEachFinding"
+    ID: Final = EACH_FINDING_ID
 
     def __init__(self, stack: Stack) -> None:
         super().__init__(stack, self.ID)

@@ -25,7 +25,7 @@ from securityhub_actions import (
 )
 from securityhub_actions.each_finding_handler.parts import take_apart
 from stacks.template_checks import check_templates
-from tests.library.targets.test_saas import EVENTS, new_secret, secret_members_of, texts_in
+from tests.library.targets.test_saas import EVENTS, new_secret, texts_in
 from tests.library.targets.vendors import VENDORS
 
 RULE, BUS, FUNCTION = "AWS::Events::Rule", "AWS::Events::EventBus", "AWS::Lambda::Function"
@@ -201,7 +201,7 @@ def test_each_finding_and_result_makes_a_body_that_the_vendor_documents(stack, v
     for one in taken_apart(stack, event):
         body = received(on_bus, one)
         said = one["detail"]["summary"]
-        assert vendor.problems(body | secret_members_of(vendor)) == []
+        assert vendor.problems(vendor.with_secrets(body)) == []
         texts = "\n".join(text for text in texts_in(body) if isinstance(text, str))
         for name in ("title", "severity", "account", "accountName", "region", "control", "resource", "link"):
             assert said[name] in texts or said[name] == "-"
@@ -296,3 +296,16 @@ def test_the_template_passes_cdk_nag_cfn_lint_and_cdks_own_rules(feature_flags, 
     press(stack, targets.EachFinding(targets.SqsQueue(queue), account_names=True))
     app.synth()
     Annotations.from_stack(stack).has_no_error("*", Match.any_value())
+
+
+def test_rules_for_both_hubs_that_only_share_the_function_are_not_warned_of(stack):
+    queues = [sqs.Queue(stack, name) for name in ("One", "Two")]
+    for construct, queue in zip((ImportedFindingsRule, ImportedFindingsV2Rule), queues, strict=True):
+        construct(stack, construct.__name__, targets=[targets.EachFinding(targets.SqsQueue(queue))])
+    assert Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("in common")) == []
+
+
+def test_rules_for_both_hubs_with_the_same_target_behind_the_function_are_warned_of(stack, queue):
+    for construct in (ImportedFindingsRule, ImportedFindingsV2Rule):
+        construct(stack, construct.__name__, targets=[targets.EachFinding(targets.SqsQueue(queue))])
+    assert len(Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("in common"))) == 1

@@ -107,11 +107,6 @@ def event_of(detail_type, finding):
     }
 
 
-def secret_members_of(vendor):
-    """What the connection adds to the body."""
-    return {key: value for key, value in vendor.secret.items() if key == "routing_key"}
-
-
 def one_line(text):
     """Jira's summary, the one place where a vendor refuses line breaks."""
     return re.sub(r"[\n\r]", " ", text)
@@ -141,7 +136,7 @@ def test_any_text_of_a_finding_arrives_intact_in_a_body_that_the_vendor_document
     def check(title, description, other):
         event = new_event(title, description, other)
         body = json.loads(target_input(target, event, rule_name="rule", rule_arn=RULE_ARN))
-        assert vendor.problems(body | secret_members_of(vendor)) == []
+        assert vendor.problems(vendor.with_secrets(body)) == []
         assert {title, description, other} <= texts_in(body)
 
     check()
@@ -155,7 +150,7 @@ def test_a_real_event_makes_a_body_that_the_vendor_documents(vendor, detail_type
     target = target_of(connected(vendor, detail_type))
     event = json.loads((EVENTS / f"{file}.json").read_text())
     body = json.loads(target_input(target, event, rule_name="rule", rule_arn=RULE_ARN))
-    assert vendor.problems(body | secret_members_of(vendor)) == []
+    assert vendor.problems(vendor.with_secrets(body)) == []
     assert None not in texts_in(body)
     assert "" not in texts_in(body)
 
@@ -293,6 +288,67 @@ def test_a_label_that_jira_would_refuse_is_an_error(label):
             secret=new_secret(stack),
             labels=[label],
         )
+
+
+def sentinel(stack, **settings):
+    given = {
+        "ingestion_url": "https://example.ingest.monitor.azure.com",
+        "rule_id": "dcr-0123456789abcdef0123456789abcdef",
+        "stream": "Custom-SecurityHub_CL",
+        "tenant_id": "example.onmicrosoft.com",
+    }
+    return targets.MicrosoftSentinel(stack, "Sentinel", secret=new_secret(stack), **{**given, **settings})
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"rule_id": "my-rule"}, {"stream": "SecurityHub"}, {"tenant_id": "a/b"}],
+    ids=lambda one: next(iter(one)),
+)
+def test_an_address_of_sentinel_that_cannot_be_one_is_an_error(settings):
+    ((name, value),) = settings.items()
+    with pytest.raises(ValueError, match=f"{name} '{value}' is not valid"):
+        sentinel(new_stack(), **settings)
+
+
+def test_the_token_for_sentinel_is_asked_for_with_the_scope_of_azure_monitor():
+    stack = new_stack()
+    imported_rule(stack).add_target(sentinel(stack))
+    (connection,) = Template.from_stack(stack).find_resources("AWS::Events::Connection").values()
+    oauth = connection["Properties"]["AuthParameters"]["OAuthParameters"]
+    given = {one["Key"]: one["Value"] for one in oauth["OAuthHttpParameters"]["BodyParameters"]}
+    assert oauth["AuthorizationEndpoint"].startswith(
+        "https://login.microsoftonline.com/example.onmicrosoft.com/"
+    )
+    assert given == {"grant_type": "client_credentials", "scope": "https://monitor.azure.com//.default"}
+
+
+def test_keys_in_the_endpoint_of_a_feed_are_refused_and_not_repeated():
+    stack = new_stack()
+    with pytest.raises(ValueError, match="must not appear in a template") as caught:
+        targets.GoogleSecOps(
+            stack, "Feed", endpoint="https://example.com/f?key=hush", secret=new_secret(stack)
+        )
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("index", ["", "Logs", "-logs", "logs/x", "x" * 256])
+def test_a_name_that_elasticsearch_would_not_take_is_an_error(index):
+    stack = new_stack()
+    with pytest.raises(ValueError, match="is not the name of an index"):
+        targets.Elastic(
+            stack, "Elastic", base_url="https://example.com", secret=new_secret(stack), index=index
+        )
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [({"site": "datadog.com"}, "is not a site of Datadog"), ({"tags": ["a,b"]}, "has a comma")],
+)
+def test_settings_that_datadog_would_not_take_are_errors(settings, problem):
+    stack = new_stack()
+    with pytest.raises(ValueError, match=problem):
+        targets.Datadog(stack, "Datadog", secret=new_secret(stack), **settings)
 
 
 def test_a_second_rule_can_resolve_the_alert_that_the_first_triggered():

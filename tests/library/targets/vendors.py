@@ -15,6 +15,8 @@ from securityhub_actions import targets
 from securityhub_actions.targets import ApiDestination
 
 SCHEMAS = json.loads((Path(__file__).parent / "vendor_schemas.json").read_text())
+FEED = "/v1alpha/projects/1/locations/eu/instances/2/feeds/3:importPushLogs"
+COLLECTION_RULE = "dcr-0123456789abcdef0123456789abcdef"
 TEAMS_PATH = "/workflows/0a1b/triggers/manual/paths/invoke"
 
 
@@ -29,6 +31,7 @@ class Vendor:
         path: its path and query.
         headers: headers that it must have.
         of_all_findings: whether the body holds the whole event.
+        other_hosts: hosts of other requests, such as the one for a token.
     """
 
     name: str
@@ -38,10 +41,16 @@ class Vendor:
     path: str
     headers: Mapping[str, str] = field(default_factory=dict)
     of_all_findings: bool = False
+    other_hosts: tuple[str, ...] = ()
 
-    def problems(self, body: Mapping[str, Any]) -> list[str]:
+    def problems(self, body: Any) -> list[str]:
         """What the vendor's documented schema has against a body."""
         return [error.message for error in StandardValidator(SCHEMAS[self.name]).iter_errors(body)]
+
+    def with_secrets(self, body: Any) -> Any:
+        """A body as it is sent: the connection adds secret members to it."""
+        added = {key: value for key, value in self.secret.items() if key == "routing_key"}
+        return {**body, **added} if added else body
 
 
 def _webhook(scope: Any, secret: Any) -> ApiDestination:
@@ -126,6 +135,56 @@ VENDORS = [
         path="/services/collector/event",
         headers={"Authorization": "Splunk secret8"},
         of_all_findings=True,
+    ),
+    Vendor(
+        name="datadog",
+        make=lambda scope, secret: targets.Datadog(
+            scope, "Datadog", secret=secret, site="datadoghq.eu", tags=["env:prod", "team:security"]
+        ),
+        secret={"api_key": "secret10"},
+        host="http-intake.logs.datadoghq.eu",
+        path="/api/v2/logs",
+        headers={"DD-API-KEY": "secret10"},
+    ),
+    Vendor(
+        name="elastic",
+        make=lambda scope, secret: targets.Elastic(
+            scope, "Elastic", base_url="https://example.es.eu-west-1.aws.elastic.cloud", secret=secret
+        ),
+        secret={"api_key": "secret11"},
+        host="example.es.eu-west-1.aws.elastic.cloud",
+        path="/logs-aws.securityhub-default/_doc",
+        headers={"Authorization": "ApiKey secret11"},
+        of_all_findings=True,
+    ),
+    Vendor(
+        name="google_sec_ops",
+        make=lambda scope, secret: targets.GoogleSecOps(
+            scope, "SecOps", endpoint=f"https://eu-chronicle.googleapis.com{FEED}", secret=secret
+        ),
+        secret={"api_key": "secret12", "feed_secret": "secret13"},
+        host="eu-chronicle.googleapis.com",
+        path=FEED,
+        headers={"X-goog-api-key": "secret12", "X-Webhook-Access-Key": "secret13"},
+        of_all_findings=True,
+    ),
+    Vendor(
+        name="microsoft_sentinel",
+        make=lambda scope, secret: targets.MicrosoftSentinel(
+            scope,
+            "Sentinel",
+            ingestion_url="https://example-a1b2.westeurope-1.ingest.monitor.azure.com",
+            rule_id=COLLECTION_RULE,
+            stream="Custom-SecurityHub_CL",
+            tenant_id="example.onmicrosoft.com",
+            secret=secret,
+        ),
+        secret={"client_id": "secret14", "client_secret": "secret15"},
+        host="example-a1b2.westeurope-1.ingest.monitor.azure.com",
+        path=f"/dataCollectionRules/{COLLECTION_RULE}/streams/Custom-SecurityHub_CL?api-version=2023-01-01",
+        headers={"Authorization": "Bearer token-of-secret14"},
+        of_all_findings=True,
+        other_hosts=("login.microsoftonline.com",),
     ),
     Vendor(
         name="webhook",

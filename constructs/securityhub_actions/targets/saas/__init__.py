@@ -5,7 +5,11 @@ docs/targets/saas.md describes the events that each supports, the contents of it
 
 from __future__ import annotations
 
+from securityhub_actions.targets.saas.datadog import Datadog
+from securityhub_actions.targets.saas.elastic import Elastic
+from securityhub_actions.targets.saas.google_sec_ops import GoogleSecOps
 from securityhub_actions.targets.saas.jira_cloud import JiraCloud
+from securityhub_actions.targets.saas.microsoft_sentinel import MicrosoftSentinel
 from securityhub_actions.targets.saas.microsoft_teams import MicrosoftTeams
 from securityhub_actions.targets.saas.pager_duty import (
     PagerDuty,
@@ -18,7 +22,11 @@ from securityhub_actions.targets.saas.splunk_hec import SplunkHec
 from securityhub_actions.targets.saas.webhook import Webhook
 
 __all__ = [
+    "Datadog",
+    "Elastic",
+    "GoogleSecOps",
     "JiraCloud",
+    "MicrosoftSentinel",
     "MicrosoftTeams",
     "PagerDuty",
     "PagerDutyEventAction",

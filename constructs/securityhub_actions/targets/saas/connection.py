@@ -33,6 +33,7 @@ def new_api_destination(
     description: str,
     body_parameters: Mapping[str, events.HttpParameter] | None = None,
     query_string_parameters: Mapping[str, events.HttpParameter] | None = None,
+    header_parameters: Mapping[str, events.HttpParameter] | None = None,
 ) -> events.ApiDestination:
     """Create a connection and an API destination that uses it, for POST requests.
 
@@ -46,6 +47,7 @@ def new_api_destination(
         description: The description of the connection and the API destination.
         body_parameters: Secret members to add to every body. Default: none.
         query_string_parameters: Secret parameters to add to every query string. Default: none.
+        header_parameters: Secret headers in addition to that of the credentials. Default: none.
 
     Raises:
         ValueError: The endpoint isn't a valid URL, or the rate is out of range. At synthesis: a credential
@@ -66,6 +68,7 @@ def new_api_destination(
         authorization=authorization,
         body_parameters=dict(body_parameters) if body_parameters else None,
         query_string_parameters=dict(query_string_parameters) if query_string_parameters else None,
+        header_parameters=dict(header_parameters) if header_parameters else None,
     )
     connection.node.add_validation(Validation(lambda: _plain_secrets(connection)))
     return events.ApiDestination(
