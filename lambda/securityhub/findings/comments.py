@@ -19,7 +19,14 @@ from invocation.environment import Environment, one_of, wrong
 from invocation.messages import IncompleteError
 from securityhub.events import Finding, ImportedFindingsV2Event, MalformedItem
 from securityhub.findings.turns import Turns, Update, write_in_turns
-from securityhub.findings.updates import FindingsUpdater, NotUpdated, distinct, with_earlier_note
+from securityhub.findings.updates import (
+    MAX_NOTE_CHARACTERS,
+    FindingsUpdater,
+    NotUpdated,
+    distinct,
+    truncate,
+    with_earlier_note,
+)
 
 _VARIABLE: Final = "FINDINGS_V2"
 _ACT: Final = "act"
@@ -160,7 +167,7 @@ class Comments:
     def _comment(self, note: str, findings: Sequence[Finding], author: str) -> Sequence[NotUpdated]:
         not_updated = write_in_turns(
             findings,
-            compose=partial(_comment_of, note, author),
+            compose=partial(self._update, note, author),
             note_updated_by=author,
             security_hub=self._security_hub,
             turns=self._turns,
@@ -171,6 +178,11 @@ class Comments:
                 self._turns.remember_comment(finding, note)
         return not_updated
 
-
-def _comment_of(note: str, author: str, finding: Finding) -> Update:
-    return Update(workflow_status=None, note_text=with_earlier_note(note, finding, author=author))
+    def _update(self, note: str, author: str, finding: Finding) -> Update:
+        """Replace the note that was copied last, which the new one contains as far as it matters."""
+        seen, last = finding.note, self._turns.last_comment(finding)
+        if seen and last and seen.text.startswith(last):
+            text = truncate(note + seen.text.removeprefix(last), MAX_NOTE_CHARACTERS)
+        else:
+            text = with_earlier_note(note, finding, author=author)
+        return Update(workflow_status=None, note_text=text)

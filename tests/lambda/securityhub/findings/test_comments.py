@@ -103,6 +103,16 @@ def test_a_later_note_is_commented_again_without_the_earlier_one(hubs, write_to_
     assert [note for _, _, note in comments(hubs)] == ["Ticket opened.", "Ticket resolved."]
 
 
+def test_the_note_that_was_copied_last_is_replaced_and_what_an_analyst_wrote_stays(
+    hubs, write_to_cspm, comment
+):
+    write_to_cspm(1, "Ticket opened.")
+    comment(ocsf_finding(1, comment="Ann is on it"))
+    write_to_cspm(1, "Remediated.", status="RESOLVED")
+    comment(ocsf_finding(1, comment="Ticket opened. Earlier note: Ann is on it"))
+    assert comments(hubs)[-1][2] == "Remediated. Earlier note: Ann is on it"
+
+
 def test_an_event_that_comes_first_is_retried_soon_or_left_alone(hubs, write_to_cspm, comment):
     with pytest.raises(CommentsIncompleteError, match="nothing is written") as error:
         comment(ocsf_finding(1), waits=True)
