@@ -148,7 +148,8 @@ def _resources(
         item_path = f"{path}.resources[{index}]"
         resource = as_object(item, item_path)
         type_ = asff_type(optional_text(resource, "type", item_path))
-        uid = required_text(resource, "uid", item_path)
+        names = (optional_text(resource, key, item_path) for key in ("uid", "uid_alt", "name"))
+        uid = next(filter(None, names), None) or required_text(resource, "uid", item_path)
         id_ = asff_id(resource, uid=uid, type_=type_, partition=partition, account=account, region=region)
         resources.append(Resource(type=type_, id=id_, region=region_of_resource(resource)))
     return tuple(resources)

@@ -16,6 +16,7 @@ from remediations.registry import all_remediations, remediations_for
 from securityhub.events import parse_event, parse_finding, parse_finding_v2
 from securityhub.findings.comments import Comments
 from tests.both_formats import asff_finding, bucket, finding_id, imported, ocsf_finding
+from tests.forged_findings import JSON, forged
 from tests.hypothesis_profiles import examples
 
 UNDO_ARN = "arn:aws:securityhub:eu-west-1:111122223333:action/custom/UndoRemediation"
@@ -97,6 +98,17 @@ def test_in_whatever_order_and_however_often_the_events_come_each_resource_is_ch
     for event_number, (number, make) in enumerate(order):
         assert run_on(make(number), number=event_number).failures == []
     assert sorted(world.applied) == ["resource/1", "resource/2", "resource/3"]
+
+
+@given(st.lists(forged() | JSON, min_size=1, max_size=3))
+@examples(0.5, suppress=[HealthCheck.function_scoped_fixture])
+def test_each_forged_finding_ends_in_one_outcome(world, run_on, findings):
+    world.forget()
+    event = parse_event(imported(ocsf(1), *findings))
+    summary = run_on(ocsf(1), *findings)
+    told = [report.finding.identity for report in summary.reports]
+    assert (len(told), set(told)) == (len(set(told)), {one.identity for one in event.findings})
+    assert summary.malformed == event.malformed_findings
 
 
 def test_a_passed_control_of_the_new_hub_changes_nothing_and_is_no_error(world, run_on):

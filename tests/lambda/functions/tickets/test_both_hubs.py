@@ -25,6 +25,7 @@ from tests.both_formats import (
     metadata_uid,
     ocsf_finding,
 )
+from tests.forged_findings import JSON, forged
 from tests.hypothesis_profiles import examples
 
 FUNCTION_ARN = "arn:aws:lambda:eu-west-1:111122223333:function:example"
@@ -52,6 +53,8 @@ class Hubs:
     ):
         for finding in findings:
             self.updates.append((str(finding.format), finding.id))
+            if finding.id not in self.v2:  # a forged one
+                continue
             if finding.is_ocsf:
                 assert user_defined_fields is None
                 stored = self.v2[finding.id]
@@ -207,6 +210,17 @@ def test_in_whatever_order_and_however_often_the_events_come_each_issue_gets_one
         assert run(make(number), number=event_number).failures == []
     assert {tracker.name: len(tracker.issues) for tracker in world.trackers} == {"Jira": 3, "Slack": 3}
     assert all(len(world.open_issues(finding_id(number))) == 2 for number in (1, 2, 3))
+
+
+@given(st.lists(forged() | JSON, min_size=1, max_size=3))
+@examples(0.5, suppress=[HealthCheck.function_scoped_fixture])
+def test_each_forged_finding_ends_in_one_outcome(run, world, findings):
+    world.forget()
+    event = parse_event(imported(ocsf_finding(1), *findings))
+    summary = run(ocsf_finding(1), *findings)
+    told = [report.finding.identity for report in summary.reports]
+    assert (len(told), set(told)) == (len(set(told)), {one.identity for one in event.findings})
+    assert summary.malformed == event.malformed_findings
 
 
 class TestHandler:

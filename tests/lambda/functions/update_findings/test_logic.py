@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from functions.update_findings.logic import FindingsNotUpdatedError, Settings, compose_note, update_findings
 from securityhub.events import parse_event
 from securityhub.findings.updates import BACKOFF_SECONDS, NotUpdated, RequestRefusedError
+from tests.both_formats import imported, ocsf_finding
+from tests.forged_findings import JSON, forged
 from tests.hypothesis_profiles import examples
 
 FUNCTION_ARN = "arn:aws:lambda:eu-west-1:111122223333:function:example"
@@ -306,3 +308,13 @@ def test_a_status_is_set_although_the_note_is_refused_and_the_failure_says_so(ev
     assert len(updater.written) == len(summary.not_updated) == len(event.findings)
     reason = "Note.Text is invalid. Everything but the note was written."
     assert summary.to_json()["notUpdated"][0]["errorMessage"] == reason
+
+
+@given(st.lists(forged() | JSON, min_size=1, max_size=4))
+@examples(0.5)
+def test_each_forged_finding_of_the_new_hub_ends_in_one_outcome(findings):
+    event = parse_event(imported(ocsf_finding(1), *findings))
+    summary = run(event, Settings.from_environment({"WORKFLOW_STATUS": "NOTIFIED"}), ScriptedUpdater())
+    ended = [one.identity for one in (*summary.updated, *summary.already_updated)]
+    assert (len(ended), set(ended)) == (len(set(ended)), {one.identity for one in event.findings})
+    assert (summary.not_updated, summary.malformed) == ((), event.malformed_findings)

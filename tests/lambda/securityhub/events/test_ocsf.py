@@ -16,6 +16,7 @@ from securityhub.events import (
     parse_finding_v2,
 )
 from tests.both_formats import asff_finding, bucket, imported, metadata_uid, ocsf_finding
+from tests.forged_findings import JSON, forged
 from tests.hypothesis_profiles import examples
 
 
@@ -216,6 +217,12 @@ def test_the_owner_of_an_access_key_is_told_as_in_asff():
     }
 
 
+def test_a_resource_without_an_id_is_called_by_its_other_names():
+    arn = "arn:aws:iam::444455556666:user/ann"
+    assert about({"uid_alt": arn, "name": "ann"}).resources[0].id == arn
+    assert about({"name": "ann"}).resources[0].id == "ann"
+
+
 @pytest.mark.parametrize(
     ("type_", "uid", "details"),
     [
@@ -248,31 +255,6 @@ def test_the_unique_id_of_a_resource_is_told_as_in_asff(type_, uid, details):
 def test_a_finding_that_cannot_be_identified_or_read_is_refused(changes, message):
     with pytest.raises(MalformedEventError, match=message):
         parsed(**changes)
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=12),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
-
-
-@st.composite
-def forged(draw):
-    """A finding in OCSF in which somebody has put anything anywhere, or left things out."""
-    finding = ocsf_finding(draw(st.integers(1, 3)))
-    for _ in range(draw(st.integers(0, 4))):
-        node, path = finding, []
-        while isinstance(node, dict) and node:
-            key = draw(st.sampled_from(sorted(node)))
-            path.append((node, key))
-            node = node[key][0] if isinstance(node[key], list) and node[key] else node[key]
-        parent, key = draw(st.sampled_from(path))
-        if draw(st.booleans()):
-            parent[key] = draw(JSON)
-        else:
-            del parent[key]
-    return finding
 
 
 @given(st.lists(forged() | JSON, min_size=1, max_size=4))
