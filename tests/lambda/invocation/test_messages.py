@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -112,3 +113,9 @@ def test_a_queue_that_refuses_keeps_no_message(monkeypatch, lambda_context):
     monkeypatch.setattr(messages, "create_client", {"sqs": Queue(refuses=True)}.__getitem__)
     answer = work_on_messages(received(1), lambda_context, failing(BusyError("another is at it")))
     assert answer == {"batchItemFailures": [{"itemIdentifier": "message-0"}]}
+
+
+@pytest.mark.parametrize(("received", "waits"), [("1", True), ("3", True), ("4", False), ("5", False)])
+def test_a_message_waits_for_another_one_only_before_its_last_delivery(received, waits):
+    attributes = SimpleNamespace(approximate_receive_count=received)
+    assert messages.may_wait(SimpleNamespace(attributes=attributes)) is waits
