@@ -14,9 +14,10 @@ from typing import IO, Any, Final
 from securityhub_actions.cli import envelopes
 from securityhub_actions.cli.aws import Aws
 from securityhub_actions.cli.errors import CommandError
-from securityhub_actions.cli.finding_filters import filters_of
-from securityhub_actions.cli.findings import findings_like
-from securityhub_actions.event_names import EVENT_SOURCE, IMPORTED
+from securityhub_actions.cli.finding_filters import filters_of, ocsf_filters_of
+from securityhub_actions.cli.findings import findings_like, ocsf_findings_like
+from securityhub_actions.cli.review.texts import at
+from securityhub_actions.event_names import EVENT_SOURCE, IMPORTED, IMPORTED_V2
 from securityhub_actions.patterns import EventPattern
 
 _NAMESPACE: Final = uuid.UUID("6f1c7c52-8f5f-4d0c-9c56-0b1a4a2f5f5e")
@@ -30,11 +31,13 @@ class BackfillRule:
         name: The name of the rule.
         arn: The ARN of the rule.
         pattern: Its event pattern.
+        kinds: The detail types of the events that it matches: findings in ASFF, or in OCSF, or both.
     """
 
     name: str
     arn: str
     pattern: EventPattern
+    kinds: frozenset[str]
 
 
 def backfill_rule(aws: Aws, given: str) -> BackfillRule:
@@ -57,9 +60,11 @@ def _rules_for_findings(aws: Aws) -> Iterator[BackfillRule]:
     for page in aws.client("events").get_paginator("list_rules").paginate():
         for rule in page["Rules"]:
             pattern = json.loads(rule.get("EventPattern") or "{}")
-            kinds = pattern.get("detail-type", [])
-            if EVENT_SOURCE in pattern.get("source", []) and IMPORTED in kinds:
-                yield BackfillRule(name=rule["Name"], arn=rule["Arn"], pattern=EventPattern.parse(pattern))
+            kinds = frozenset(map(str, pattern.get("detail-type", []))) & {IMPORTED, IMPORTED_V2}
+            if EVENT_SOURCE in pattern.get("source", []) and kinds:
+                yield BackfillRule(
+                    name=rule["Name"], arn=rule["Arn"], pattern=EventPattern.parse(pattern), kinds=kinds
+                )
 
 
 def matching_events(aws: Aws, rule: BackfillRule) -> Iterator[dict[str, Any]]:
@@ -68,12 +73,22 @@ def matching_events(aws: Aws, rule: BackfillRule) -> Iterator[dict[str, Any]]:
     The ID of the event depends on the rule, the finding, and its last update, so that whoever receives it
     twice can tell.
     """
-    for finding in findings_like(aws, filters_of(rule.pattern)):
-        event = envelopes.imported(finding, account=aws.account, region=aws.region)
-        seed = f"{rule.arn} {event['resources'][0]} {finding.get('UpdatedAt')}"
+    for event, updated in _events(aws, rule):
+        seed = f"{rule.arn} {event['resources'][0]} {updated}"
         event["id"] = str(uuid.uuid5(_NAMESPACE, seed))
         if rule.pattern.matches(event):
             yield event
+
+
+def _events(aws: Aws, rule: BackfillRule) -> Iterator[tuple[dict[str, Any], object]]:
+    """The event of each finding that the rule may match, and when the finding was updated."""
+    place = {"account": aws.account, "region": aws.region}
+    if IMPORTED in rule.kinds:
+        for finding in findings_like(aws, filters_of(rule.pattern)):
+            yield envelopes.imported(finding, **place), finding.get("UpdatedAt")
+    if IMPORTED_V2 in rule.kinds:
+        for finding in ocsf_findings_like(aws, ocsf_filters_of(rule.pattern)):
+            yield envelopes.imported_v2(finding, **place), at(finding, "finding_info.modified_time")
 
 
 class Sent:

@@ -1,14 +1,17 @@
-"""The filters of GetFindings that find at least what an event pattern matches.
+"""The filters of GetFindings and GetFindingsV2 that find at least what an event pattern matches.
 
-GetFindings can't express every condition. What it can't is left out, so that it returns more, and the pattern
+They can't express every condition. What they can't is left out, so that they return more, and the pattern
 itself decides.
 
-Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsSecurityFindingFilters.html
+Sources:
+    https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsSecurityFindingFilters.html
+    https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_OcsfStringFilter.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from securityhub_actions.patterns import Condition, EventPattern, Exact, Prefix
@@ -29,21 +32,55 @@ _NAMES: Final = {
     "Types": "Type",
     "Workflow.Status": "WorkflowStatus",
 }
+_OCSF_NAMES: Final = frozenset(
+    {
+        "activity_name",
+        "class_name",
+        "cloud.account.uid",
+        "cloud.region",
+        "compliance.control",
+        "compliance.standards",
+        "compliance.status",
+        "finding_info.analytic.name",
+        "finding_info.title",
+        "finding_info.types",
+        "finding_info.uid",
+        "metadata.product.name",
+        "metadata.product.uid",
+        "metadata.product.vendor_name",
+        "resources.type",
+        "resources.uid",
+        "severity",
+        "status",
+    }
+)
 _MOST_VALUES: Final = 20
 _MOST_FIELDS: Final = 10
 
 
 def filters_of(pattern: EventPattern) -> dict[str, list[dict[str, str]]]:
     """Return filters of GetFindings that exclude no finding which the pattern matches."""
+    found = ((_NAMES.get(name), values) for name, values in _expressible(pattern))
+    return dict(itertools.islice(((name, values) for name, values in found if name), _MOST_FIELDS))
+
+
+def ocsf_filters_of(pattern: EventPattern) -> dict[str, Any]:
+    """Return filters of GetFindingsV2 that exclude no finding which the pattern matches."""
+    composites = [
+        {"StringFilters": [{"FieldName": name, "Filter": value} for value in values], "Operator": "OR"}
+        for name, values in _expressible(pattern)
+        if name in _OCSF_NAMES
+    ][:_MOST_FIELDS]
+    return {"CompositeFilters": composites, "CompositeOperator": "AND"} if composites else {}
+
+
+def _expressible(pattern: EventPattern) -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """The paths in a finding whose conditions are values, of which one must match."""
     if len(pattern.branches) != 1:
-        return {}
-    filters: dict[str, list[dict[str, str]]] = {}
+        return
     for path, conditions in pattern.branches[0].items():
-        name = _NAMES.get(path.removeprefix(_FINDINGS))
-        values = _values(conditions)
-        if name and values and len(filters) < _MOST_FIELDS:
-            filters[name] = values
-    return filters
+        if path.startswith(_FINDINGS) and (values := _values(conditions)):
+            yield path.removeprefix(_FINDINGS), values
 
 
 def _values(conditions: Sequence[Condition]) -> list[dict[str, str]]:

@@ -33,6 +33,13 @@ def findings_like(
         yield from page["Findings"]
 
 
+def ocsf_findings_like(aws: Aws, filters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Return the findings of the new Security Hub, in OCSF, that match the filters of GetFindingsV2."""
+    pages = aws.client("securityhub").get_paginator("get_findings_v2").paginate
+    for page in pages(**({"Filters": filters} if filters else {}), PaginationConfig={"PageSize": _PAGE}):
+        yield from page["Findings"]
+
+
 def findings_with_ids(aws: Aws, ids: Sequence[str]) -> list[dict[str, Any]]:
     """Return the findings with IDs, in their order.
 

@@ -10,8 +10,14 @@ import pytest
 from aws_cdk import aws_events as events
 from aws_cdk import aws_sqs as sqs
 
-from securityhub.events import ImportedFindingsEvent, parse_event
-from securityhub_actions import FindingFilter, ImportedFindingsRule, targets
+from securityhub.events import ImportedFindingsEvent, ImportedFindingsV2Event, parse_event
+from securityhub_actions import (
+    FindingFilter,
+    ImportedFindingsRule,
+    ImportedFindingsV2Rule,
+    OcsfFindingFilter,
+    targets,
+)
 from securityhub_actions.patterns import Wildcard
 from tests.cli.deployed import deploy, destroy, enable_security_hub, findings_of
 from tests.cli.killed import KILLING
@@ -24,6 +30,7 @@ MATCHING = 6
 def stack(embedded_aws, tmp_path_factory):
     """A stack with a rule that is newer than the findings that it matches."""
     enable_security_hub(embedded_aws)
+    embedded_aws.client("securityhub").enable_security_hub_v2()
     findings = findings_of("RDS.3", MATCHING)
     others = findings_of("RDS.3", 2, Title="Another title") + findings_of("RDS.4", 2)
     suppressed = findings_of("RDS.3", 1, Workflow={"Status": "SUPPRESSED"})
@@ -39,11 +46,18 @@ def stack(embedded_aws, tmp_path_factory):
             findings=FindingFilter(control_ids=["RDS.3"], title=Wildcard("Finding *")),
             targets=[targets.SqsQueue(whole), targets.SqsQueue(part, message=text)],
         )
+        ImportedFindingsV2Rule(
+            stack,
+            "Ocsf",
+            findings=OcsfFindingFilter(control_ids=["RDS.3"], title=Wildcard("Finding *")),
+            targets=[targets.SqsQueue(whole)],
+        )
 
     deployed = deploy(embedded_aws, declare, tmp_path_factory.mktemp("app"))
     deployed.findings = findings
     yield deployed
     destroy(deployed)
+    embedded_aws.client("securityhub").disable_security_hub_v2()
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +85,19 @@ def test_each_target_receives_what_the_rule_matches_with_its_own_input(cli, stac
     assert sorted(event.findings[0].id for event in sent) == sorted(one["Id"] for one in stack.findings)
     titles = [body.strip('"') for body in stack.taken_from(stack.queue("Titles"))]
     assert sorted(titles) == [f"Finding {number}" for number in range(MATCHING)]
+
+
+@pytest.mark.usefixtures("of_account")
+def test_a_rule_for_ocsf_gets_the_findings_of_the_new_security_hub(cli, stack, state):
+    ran = cli("backfill", f"{stack.name}-Ocsf", "--yes", "--state", state)
+    assert ran.code == 0, ran
+    events = received(stack)
+    sent = [parse_event(event) for event in events]
+    assert {type(event) for event in sent} == {ImportedFindingsV2Event}
+    titles = sorted(event["detail"]["findings"][0]["finding_info"]["title"] for event in events)
+    assert titles == [f"Finding {number}" for number in range(MATCHING)]
+    again = cli("backfill", f"{stack.name}-Ocsf", "--yes", "--state", state, "--json").document
+    assert (again["events"], received(stack)) == ([], [])
 
 
 @pytest.mark.usefixtures("of_account")

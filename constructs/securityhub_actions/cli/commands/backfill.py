@@ -26,6 +26,7 @@ from securityhub_actions.cli.backfilling import (
 from securityhub_actions.cli.errors import CommandError, ExitCode, interruptible
 from securityhub_actions.cli.live_rules import LiveRules
 from securityhub_actions.cli.output import Output, entries, indented, with_output
+from securityhub_actions.cli.review.texts import at
 from securityhub_actions.cli.sending import NotSentError, parcel_of, refusal_of, send
 
 _LISTED: Final = 10
@@ -60,8 +61,8 @@ def command(
     """Send the findings that RULE matches to its targets, as if they were imported now.
 
     RULE is the name or ARN of a rule for imported findings, or a part of its name. The findings come from
-    GetFindings with the rule's own filter. Each target gets what EventBridge would send it, but for the ID
-    and the time of the event. Your own permissions apply.
+    GetFindings, or GetFindingsV2, with the rule's own filter. Each target gets what EventBridge would send
+    it, but for the ID and the time of the event. Your own permissions apply.
 
     What was sent is remembered in a file. Repeat the command to go on after an interruption: nothing is left
     out, and at most one event is sent twice, with the same event ID.
@@ -160,7 +161,7 @@ def _planned(
     yield entries(("rule", rule.name), *(("target", one["Arn"]) for one in targets))
     for event in events[:_LISTED]:
         (finding,) = event["detail"]["findings"]
-        yield indented(Text(f"{finding.get('Title', '')}"), 4)
+        yield indented(Text(str(finding.get("Title") or at(finding, "finding_info.title") or "")), 4)
     if len(events) > _LISTED:
         yield indented(Text(f"and {len(events) - _LISTED:,} more"), 4)
 
