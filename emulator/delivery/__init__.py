@@ -22,13 +22,14 @@ def register(log: DeliveryLog) -> None:
     # Importing MiniStack settles its port, so only the server process does it, and as late as this.
     from ministack.services import eventbridge, lambda_svc  # noqa: PLC0415
 
-    from emulator.delivery import asynchronous, buses  # noqa: PLC0415
+    from emulator.delivery import asynchronous, buses, entries  # noqa: PLC0415
     from emulator.delivery.engine import Engine  # noqa: PLC0415
     from emulator.systems_manager import automations, ops_items  # noqa: PLC0415
 
     engine = Engine(log)
     eventbridge._dispatch_event = engine.dispatch  # noqa: SLF001 - the point of this module
     eventbridge._invoke_target = engine.deliver  # noqa: SLF001
+    eventbridge._put_events = entries.put_events  # noqa: SLF001
     eventbridge._put_permission = buses.put_permission  # noqa: SLF001
     eventbridge._delete_event_bus = buses.delete_event_bus  # noqa: SLF001
     eventbridge.reset = _reset_also(eventbridge.reset, log.clear, automations.clear, ops_items.clear)

@@ -81,6 +81,7 @@ PARAMETERS = {
     "services.eventbridge._http_open": "req timeout",
     "services.eventbridge._invoke_target": "target event rule view",
     "services.eventbridge._pattern_event_view": "event",
+    "services.eventbridge._now_ts": "",
     "services.eventbridge._put_events": "data allow_aws_source",
     "services.eventbridge._put_permission": "data",
     "services.eventbridge._put_rule": "data",
