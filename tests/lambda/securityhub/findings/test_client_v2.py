@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from securityhub.events import Finding, parse_finding, parse_finding_v2
@@ -180,3 +182,62 @@ def test_a_finding_that_may_not_be_read_is_refused(security_hub, fake_security_h
     fake_security_hub_v2.refusals = [(403, "AccessDeniedException", "No")] * 20
     with pytest.raises(RequestRefusedError, match="allow securityhub:GetFindings on hubv2"):
         security_hub.get_finding(findings[0])
+
+
+class TestOnTheEmbeddedAws:
+    """What the API takes, rather than what the fake does."""
+
+    @pytest.fixture
+    def hub(self, function_aws):
+        client = function_aws.client("securityhub")
+        with suppress(client.exceptions.ResourceConflictException):
+            client.enable_security_hub()
+        client.enable_security_hub_v2()
+        yield client
+        client.disable_security_hub_v2()
+
+    @pytest.fixture
+    def known(self, hub):
+        """Two findings of which only their identity is known, as Security Hub CSPM has them."""
+        given = [asff_finding(900 + number) for number in range(2)]
+        assert hub.batch_import_findings(Findings=given)["FailedCount"] == 0
+        return [
+            Finding.identified(
+                id_=one["Id"],
+                product=one["ProductArn"].replace("::product/", "::productv2/"),
+                account=one["AwsAccountId"],
+            )
+            for one in given
+        ]
+
+    def test_a_finding_is_found_and_updated_by_what_its_counterpart_is_identified_by(self, known):
+        security_hub = SecurityHub(create_client())
+        found = [security_hub.get_finding(one) for one in known]
+        assert [one.identity for one in found] == [one.identity for one in known]
+        assert found[0].workflow_status == "NEW"
+
+        assert write(security_hub, found, user_defined_fields={"Tickets": "none in OCSF"}) == []
+
+        now = security_hub.get_finding(known[0])
+        assert (now.workflow_status, now.note.text) == ("NOTIFIED", "A note")
+        assert security_hub.get_finding(known[1]).workflow_status == "NOTIFIED"
+
+    def test_a_comment_that_is_too_long_is_left_out_and_the_status_is_written(self, known):
+        security_hub = SecurityHub(create_client())
+        finding = security_hub.get_finding(known[0])
+        (item,) = write_to_findings(
+            [finding],
+            security_hub=security_hub,
+            workflow_status="RESOLVED",
+            note_text="x" * 513,
+            note_updated_by="arn:example",
+            sleep=lambda _: None,
+        )
+        assert (item.error_code, item.left_out) == ("ValidationException", ("note",))
+        assert security_hub.get_finding(known[0]).workflow_status == "RESOLVED"
+
+    def test_a_finding_that_does_not_exist_is_reported(self, hub):
+        assert hub
+        security_hub = SecurityHub(create_client())
+        (item,) = write(security_hub, [parse_finding_v2(ocsf_finding(999))])
+        assert (item.error_code, item.left_out) == ("ResourceNotFoundException", ())
