@@ -13,6 +13,7 @@ from securityhub.events.fields import (
     as_count,
     as_object,
     as_text,
+    optional_array,
     optional_text,
     required_account,
     required_array,
@@ -101,7 +102,8 @@ class _Envelope(TypedDict):
 
 
 def _parse_envelope(envelope: Mapping[str, object]) -> _Envelope:
-    resources = required_array(envelope, "resources", "$")
+    # Only events of custom actions depend on them.
+    resources = optional_array(envelope, "resources", "$")
     return _Envelope(
         event_id=required_text(envelope, "id", "$"),
         account=required_account(envelope, "account", "$"),

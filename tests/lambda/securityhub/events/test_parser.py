@@ -131,6 +131,14 @@ def test_an_imported_event_carries_its_finding(load_event):
     ]
 
 
+@pytest.mark.parametrize("name", ["findings_imported", "findings_imported_v2"])
+def test_an_imported_event_does_not_need_its_resources(load_event, name):
+    given = load_event(name)
+    del given["resources"]
+    event = parse_event(given)
+    assert (event.resources, len(event.findings)) == ((), 1)
+
+
 def test_a_v2_event_carries_its_ocsf_finding(load_event):
     event = parse_event(load_event("findings_imported_v2"))
 
