@@ -26,7 +26,7 @@ test: setup ## run the test suite, end-to-end tests included
 test-long: setup ## run the tests that `make test` leaves out because they take long by nature
 	@$(PYTEST) -m long
 
-test-thorough: setup ## run the property tests with five times as many examples, others in each run
+test-thorough: setup ## run the property tests with ten times as many examples, others in each run
 	@$(PYTEST) -m hypothesis --hypothesis-profile thorough
 
 # Not by way of the two before: one session instead of two imports and collects the tests once less.

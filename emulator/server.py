@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import http.client
 import json
 import os
@@ -25,7 +26,6 @@ from urllib.parse import urlencode, urlsplit
 import boto3
 import botocore.session
 from botocore.config import Config
-from botocore.loaders import create_loader
 
 from emulator.delivery.log import Delivery
 from emulator.launching import EmulatorError, await_port, end_of_log, remove, spawn, stop
@@ -46,9 +46,13 @@ _NO_USER_SETTINGS: Final = {
     "credentials_file": (None, None, os.devnull, None),
     "ca_bundle": (None, None, None, None),
 }
-# Botocore's service models, which a loader keeps: reading those of a large service takes a second.
-_MODELS: Final = create_loader()
 _T = TypeVar("_T")
+
+
+@functools.cache
+def _session() -> boto3.session.Session:
+    """The session of all clients, since it keeps the service models, which take long to read."""
+    return boto3.session.Session(botocore_session=botocore.session.Session(session_vars=_NO_USER_SETTINGS))
 
 
 class EmbeddedAws:
@@ -165,10 +169,8 @@ class EmbeddedAws:
         return self._clients[key]
 
     def _new_client(self, service: str, account: str, region: str) -> Any:  # noqa: ANN401
-        session = botocore.session.Session(session_vars=_NO_USER_SETTINGS)
-        session.register_component("data_loader", _MODELS)
         # boto3's type information lists a client for each literal name; here the name is a variable.
-        connect: Any = boto3.session.Session(botocore_session=session).client
+        connect: Any = _session().client
         return connect(
             service,
             endpoint_url=self.endpoint_url,

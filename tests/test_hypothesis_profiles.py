@@ -67,6 +67,6 @@ def thorough():
 
 
 @pytest.mark.usefixtures("thorough")
-def test_the_thorough_profile_tries_five_times_as_many_examples_and_others_in_each_run_but_on_ci():
+def test_the_thorough_profile_tries_ten_times_as_many_examples_and_others_in_each_run_but_on_ci():
     assert examples(0.5).max_examples == 250
     assert examples(0.5).derandomize is ("CI" in os.environ)

@@ -54,7 +54,8 @@ def life(request, new_module_deployment):
         "renamed": action(name="Open an incident"),
         "replaced": action(action_id="Incident", name="Open an incident"),
     }.items():
-        deployment.deploy_with_cli(declare)
+        deploy = deployment.deploy_with_cli if change == "created" else deployment.deploy
+        deploy(declare)
         actions[change] = deployment.actions()
     deployment.destroy()
     actions["deleted"] = deployment.actions()

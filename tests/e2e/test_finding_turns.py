@@ -15,11 +15,10 @@ from stacks.settings import RemediationSettings, TicketingSettings
 from stacks.ticketing import TicketingStack
 from tests.e2e.findings import import_findings
 from tests.e2e.observed import stored
-from tests.e2e.stacks import delete_stack
+from tests.e2e.stacks import delete_stack, deploy_synthesized
 from tests.e2e.test_tickets import HOME, finding_of
 from tests.shipped_settings import load_shipped_settings
 from tests.vendor_servers.servers import VendorServers
-from tools.deploy import deploy
 
 TURNS, REMEDIATION, TICKETING = "SecurityHubFindingTurns", "SecurityHubRemediation", "SecurityHubTicketing"
 MEMBER = "SecurityHubRemediationMember"
@@ -66,7 +65,7 @@ def app(aws, vendors, feature_flags, tmp_path_factory):
     aws.client("secretsmanager").create_secret(
         Name=SECRET, SecretString=json.dumps(vendors.server("slack").secret)
     )
-    deploy(aws, TURNS, REMEDIATION, MEMBER, TICKETING, app=folder, region=HOME)
+    deploy_synthesized(aws, folder, TURNS, REMEDIATION, MEMBER, TICKETING, region=HOME)
     yield aws
     for stack_name in (TICKETING, REMEDIATION, MEMBER, TURNS):
         delete_stack(aws, stack_name, region=HOME)

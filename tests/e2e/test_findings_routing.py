@@ -19,10 +19,9 @@ from emulator.server import DEFAULT_ACCOUNT
 from stacks.analyst_actions import AnalystActionsStack
 from stacks.findings_routing import FindingsRoutingStack
 from stacks.settings import check_settings
-from tests.e2e.stacks import delete_stack, prepare_region
+from tests.e2e.stacks import delete_stack, deploy_synthesized, prepare_region
 from tests.emulator.local_server import local_server
 from tests.shipped_settings import SHIPPED_SETTINGS_FILE
-from tools.deploy import deploy
 
 ROUTING, ACTIONS = "Routing", "Actions"
 REGION = "us-east-1"
@@ -164,7 +163,8 @@ def routing(aws, feature_flags, tmp_path_factory):
     )
     with local_server() as slack:
         aws.request("POST", "/_emulator/hosts", {"slack.com": slack.url})
-        deploy(aws, app=synthesize(feature_flags, tmp_path_factory.mktemp("routing")), region=REGION)
+        folder = synthesize(feature_flags, tmp_path_factory.mktemp("routing"))
+        deploy_synthesized(aws, folder, ACTIONS, ROUTING, region=REGION)
         yield Routing(aws, slack)
         for stack in (ROUTING, ACTIONS):
             delete_stack(aws, stack, region=REGION)

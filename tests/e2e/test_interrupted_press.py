@@ -19,9 +19,8 @@ from stacks.remediation import RemediationStack
 from stacks.settings import RemediationSettings
 from tests.e2e.findings import control_finding, import_findings
 from tests.e2e.observed import answer_to, dead_letter_queue, stored, waiting
-from tests.e2e.stacks import prepare_region
+from tests.e2e.stacks import deploy_synthesized, prepare_region
 from tests.shipped_settings import load_shipped_settings
-from tools.deploy import deploy
 
 pytestmark = pytest.mark.long
 
@@ -98,7 +97,7 @@ def aws(calls, feature_flags, tmp_path):
         cdk.synth()
         (code,) = folder.glob("asset.*/functions/remediate")
         shutil.copy(KILLED, code)
-        deploy(aws, TURNS, REMEDIATION, MEMBER, app=folder, region=HOME)
+        deploy_synthesized(aws, folder, TURNS, REMEDIATION, MEMBER, region=HOME)
         yield aws
 
 

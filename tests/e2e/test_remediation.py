@@ -12,9 +12,8 @@ from stacks.remediation import RemediationStack
 from stacks.settings import RemediationSettings
 from tests.e2e.findings import control_finding
 from tests.e2e.observed import dead_letters, press, stored
-from tests.e2e.stacks import delete_stack
+from tests.e2e.stacks import delete_stack, deploy_synthesized
 from tests.shipped_settings import load_shipped_settings
-from tools.deploy import deploy
 
 STACK = "SecurityHubRemediation"
 HOME, OTHER = "eu-west-1", "us-east-1"
@@ -82,7 +81,7 @@ def app(aws, feature_flags, tmp_path_factory):
     environment = Environment(account=DEFAULT_ACCOUNT, region=HOME)
     RemediationStack(cdk, STACK, settings=settings, env=environment)
     cdk.synth()
-    deploy(aws, STACK, app=folder, region=HOME)
+    deploy_synthesized(aws, folder, STACK, region=HOME)
     organization.join(MEMBERS[0], organization.platform)
     aws.wait_until(lambda: role_names(aws, MEMBERS[0]), what="the role of the account that joined")
     yield aws

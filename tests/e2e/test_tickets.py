@@ -13,10 +13,9 @@ from stacks.settings import TicketingSettings
 from stacks.ticketing import TicketingStack
 from tests.e2e.findings import control_finding, import_findings
 from tests.e2e.observed import dead_letters, press, stored, waiting
-from tests.e2e.stacks import delete_stack, physical_id
+from tests.e2e.stacks import delete_stack, deploy_synthesized, physical_id
 from tests.shipped_settings import load_shipped_settings
 from tests.vendor_servers.servers import VendorServers
-from tools.deploy import deploy
 
 STACK = "SecurityHubTicketing"
 HOME = "eu-west-1"
@@ -50,7 +49,7 @@ def app(aws, vendors, feature_flags, tmp_path_factory):
         aws.client("secretsmanager").create_secret(
             Name=name, SecretString=json.dumps(vendors.server(tracker).secret)
         )
-    deploy(aws, STACK, app=folder, region=HOME)
+    deploy_synthesized(aws, folder, STACK, region=HOME)
     yield aws
     delete_stack(aws, STACK, region=HOME)
 

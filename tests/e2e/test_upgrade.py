@@ -23,11 +23,10 @@ from stacks.settings import RemediationSettings, TicketingSettings
 from stacks.ticketing import TicketingStack
 from tests.e2e.findings import control_finding, import_findings
 from tests.e2e.observed import press, stored
-from tests.e2e.stacks import physical_id, prepare_region
+from tests.e2e.stacks import deploy_synthesized, physical_id, prepare_region
 from tests.shipped_settings import load_shipped_settings
 from tests.vendor_servers.pager_duty import Incident
 from tests.vendor_servers.servers import VendorServers
-from tools.deploy import deploy
 
 pytestmark = pytest.mark.long
 
@@ -212,7 +211,7 @@ def world(feature_flags, tmp_path_factory):
             Name=SECRET, SecretString=json.dumps(vendors.pager_duty.secret)
         )
         old = old_app(tmp_path_factory.mktemp("old"), organization)
-        deploy(aws, REMEDIATION, TICKETING, app=old, region=HOME)
+        deploy_synthesized(aws, old, REMEDIATION, TICKETING, region=HOME)
         world.consume(enabled=False)
         member_stack(aws, (old / f"{MEMBER_ROLE}.template.json").read_text(), update=False)
         leave_behind(world)
@@ -228,7 +227,7 @@ def world(feature_flags, tmp_path_factory):
                 stack.function.add_environment(name, value)
         world.new_role = member_role_template(cdk, settings=remediation)
         cdk.synth()
-        deploy(aws, REMEDIATION, TICKETING, app=folder, region=HOME)
+        deploy_synthesized(aws, folder, REMEDIATION, TICKETING, region=HOME)
         yield world
 
 

@@ -49,14 +49,17 @@ class Member:
         self.account = str(next(_accounts))
         self.region = REGION
         self.actions = set()
+        self._clients = {}
         self._hooks = [("before-call", self._record), ("before-send.s3-control", _to_the_address)]
         self.session = self._session(self.account, "test", None)
 
     def client(self, service):
         """A client for setting up and looking at the account, which is not recorded."""
-        client = self.aws._new_client(service, self.account, self.region)
-        client.meta.events.register("before-send.s3-control", _to_the_address)
-        return client
+        if service not in self._clients:
+            client = self.aws._new_client(service, self.account, self.region)
+            client.meta.events.register("before-send.s3-control", _to_the_address)
+            self._clients[service] = client
+        return self._clients[service]
 
     def finding(self, control, resource_type, resource_id, **more):
         """A finding of Security Hub about a resource of this account."""
