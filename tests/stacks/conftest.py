@@ -9,7 +9,7 @@ from aws_cdk import App, Environment
 from syrupy.extensions.json import JSONSnapshotExtension
 
 from stacks.settings import RemediationSettings, TicketingSettings
-from stacks.template_checks import check_templates
+from tests.checks import check_as_cdk_synth
 from tests.shipped_settings import load_shipped_settings
 from tools import snapshot as reviewed_snapshot
 
@@ -31,11 +31,11 @@ def new_app(context):
 
 @pytest.fixture(scope="session")
 def new_checked_app(new_app):
-    """A function that makes an app whose synthesis makes the checks of app.py."""
+    """A function that makes an app whose synthesis makes the checks of `cdk synth`."""
 
     def make():
         app = new_app()
-        check_templates(app)
+        check_as_cdk_synth(app)
         return app
 
     return make

@@ -16,6 +16,7 @@ from aws_cdk import App
 
 import app
 from stacks.settings.press import ACTIONS
+from tests.checks import check_as_cdk_synth
 from tests.shipped_settings import SHIPPED_SETTINGS_FILE, load_shipped_settings
 from tools.cdk import ROOT, cdk_command
 
@@ -33,8 +34,7 @@ def synthesize(tmp_path, monkeypatch, context):
         settings = {"outdir": str(tmp_path), "context": {**context, **more}, "analytics_reporting": False}
         monkeypatch.setattr(app, "App", lambda: App(**settings))
         monkeypatch.setattr(app, "load_settings", load_shipped_settings)
-        if not checked:
-            monkeypatch.setattr(app, "check_templates", lambda _: None)
+        monkeypatch.setattr(app, "check_templates", check_as_cdk_synth if checked else lambda _: None)
         for name, value in (("ACCOUNT", "111122223333"), ("REGION", region)):
             if region:
                 monkeypatch.setenv(f"CDK_DEFAULT_{name}", value)

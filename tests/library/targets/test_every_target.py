@@ -17,7 +17,7 @@ from aws_cdk import aws_stepfunctions as stepfunctions
 from aws_cdk.assertions import Template
 
 from securityhub_actions import Delivery, ImportedFindingsRule, targets
-from stacks.template_checks import check_templates
+from tests.checks import check_as_cdk_synth
 
 HERE = Environment(account="111122223333", region="us-east-1")
 ANYWHERE = Environment()
@@ -96,7 +96,7 @@ def make_target(request):
 @pytest.fixture
 def checked_app(feature_flags):
     app = App(context=feature_flags, analytics_reporting=False)
-    check_templates(app)
+    check_as_cdk_synth(app)
     return app
 
 

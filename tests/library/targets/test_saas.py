@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from emulator.delivery.inputs import target_input
 from securityhub_actions import CustomAction, CustomActionRule, targets
-from stacks.template_checks import check_templates
+from tests.checks import check_as_cdk_synth
 from tests.hypothesis_profiles import examples
 from tests.library.targets.vendors import VENDORS
 
@@ -204,7 +204,7 @@ def test_only_rules_of_this_account_may_invoke_only_this_destination(vendor):
 
 def test_all_targets_pass_the_template_checks(feature_flags):
     app = App(context=feature_flags, analytics_reporting=False)
-    check_templates(app)
+    check_as_cdk_synth(app)
     stack = new_stack(app)
     secret = new_secret(stack)
     pattern = events.EventPattern(source=["aws.securityhub"], detail_type=[IMPORTED])
