@@ -24,7 +24,7 @@ from securityhub_actions import (
     targets,
 )
 from securityhub_actions.each_finding_handler.parts import take_apart
-from stacks.template_checks import check_templates
+from tests.checks import check_as_cdk_synth
 from tests.library.targets.test_saas import EVENTS, new_secret, texts_in
 from tests.library.targets.vendors import VENDORS
 
@@ -289,7 +289,7 @@ def test_it_works_on_a_plain_rule_of_aws(stack, queue):
 @pytest.mark.parametrize("environment", [Environment(account="111122223333", region="us-east-1"), None])
 def test_the_template_passes_cdk_nag_cfn_lint_and_cdks_own_rules(feature_flags, environment):
     app = App(context=feature_flags, analytics_reporting=False)
-    check_templates(app)
+    check_as_cdk_synth(app)
     stack = Stack(app, "Stack", env=environment)
     kept = sqs.DeadLetterQueue(max_receive_count=3, queue=sqs.Queue(stack, "Kept", enforce_ssl=True))
     queue = sqs.Queue(stack, "Queue", enforce_ssl=True, dead_letter_queue=kept)

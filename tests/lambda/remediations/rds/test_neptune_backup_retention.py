@@ -98,7 +98,14 @@ def test_a_cluster_that_is_not_available_is_waited_for_and_the_retry_starts_no_s
     assert execution["AutomationExecutionStatus"] == "InProgress"
     assert days(rds) == 1
 
-    rds.start_db_cluster(**PLACE)
+    # The cluster starts when the retry has found the execution. If it had ended before, only the token, which
+    # is valid for a minute, would keep the retry from starting another.
+    def start(**_):
+        if not started:
+            started.append(rds.start_db_cluster(**PLACE))
+
+    started = []
+    member.register("before-call.ssm.GetAutomationExecution", start)
 
     change = apply(plan(finding, member.session), member.session)
     assert execution["AutomationExecutionId"] in change.description
