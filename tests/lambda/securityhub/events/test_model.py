@@ -26,3 +26,11 @@ def test_a_finding_is_identified_alike_by_its_product_in_either_format(product, 
     assert finding.identity == ("arn:aws:securityhub:eu-west-1::product/aws/securityhub", "finding/1")
     assert finding.format is format_
     assert finding.product_uid == (product if finding.is_ocsf else None)
+
+
+@pytest.mark.parametrize("product", ["product", "productv2"])
+def test_records_of_earlier_releases_are_found_by_findings_of_either_format(product):
+    uid = f"arn:aws:securityhub:eu-west-1::{product}/aws/securityhub"
+    finding = Finding.identified(id_="finding/1", product=uid, account="111122223333")
+    # What the first release named its records and tickets by.
+    assert finding.digest == "cf3e2348e69bbee93b4b1820845ad4e1672085990fe7852491a3d4e5cdf69ea1"
