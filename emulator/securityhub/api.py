@@ -15,7 +15,9 @@ from ministack.core import router
 from ministack.core.responses import error_response_json, json_response
 
 from emulator.securityhub import (
+    accounts,
     action_targets,
+    aggregators,
     automation_rules_v2,
     faults,
     findings,
@@ -59,9 +61,30 @@ _OPERATIONS: Mapping[str, Callable[[Document], Document]] = {
     "DeleteAutomationRuleV2": automation_rules_v2.delete,
     "GetAutomationRuleV2": automation_rules_v2.get,
     "ListAutomationRulesV2": automation_rules_v2.list_all,
+    "CreateFindingAggregator": aggregators.create,
+    "GetFindingAggregator": aggregators.get,
+    "ListFindingAggregators": aggregators.list_all,
+    "DeleteFindingAggregator": aggregators.delete,
+    "CreateAggregatorV2": aggregators.create_v2,
+    "GetAggregatorV2": aggregators.get_v2,
+    "ListAggregatorsV2": aggregators.list_v2,
+    "DeleteAggregatorV2": aggregators.delete_v2,
+    "CreateMembers": accounts.create_members,
+    "ListMembers": accounts.list_members,
+    "GetAdministratorAccount": accounts.get_administrator,
+    "EnableOrganizationAdminAccount": accounts.enable_organization_admin,
+    "ListOrganizationAdminAccounts": accounts.list_organization_admins,
 }
 _WITHOUT_HUB: Final = frozenset(
-    {"EnableSecurityHub", "EnableSecurityHubV2", "DescribeSecurityHubV2", "DisableSecurityHubV2"}
+    {
+        "EnableSecurityHub",
+        "EnableSecurityHubV2",
+        "DescribeSecurityHubV2",
+        "DisableSecurityHubV2",
+        # A management account designates an administrator without Security Hub of its own.
+        "EnableOrganizationAdminAccount",
+        "ListOrganizationAdminAccounts",
+    }
 )
 _OF_V2: Final = "V2"
 _INVALID: Final = "InvalidInputException"
@@ -192,6 +215,8 @@ def _from_query(operation: OperationModel, query_params: Mapping[str, list[str]]
         if member.type_name == "integer" and name in query:
             with suppress(ValueError):  # what isn't a number stays a text, which the model refuses
                 query[name] = int(query[name])
+        if member.type_name == "boolean" and query.get(name) in {"true", "false"}:
+            query[name] = query[name] == "true"
     return query
 
 

@@ -76,6 +76,15 @@ insights = AccountRegionScopedDict()
 automation_rules_v2 = AccountRegionScopedDict()
 call_faults = AccountRegionScopedDict()
 finding_faults = AccountRegionScopedDict()
+# Of all accounts, which see each other's.
+finding_aggregators: dict[str, Document] = {}
+"""By account."""
+aggregators_v2: dict[str, Document] = {}
+"""By account."""
+members: dict[tuple[str, str, str], Document] = {}
+"""By administrator account, Region, and member account."""
+organization_admins: dict[tuple[str, str, str], str] = {}
+"""The administrator account, by management account, Region, and feature."""
 _STORES: Final = (
     hubs,
     hubs_v2,
@@ -85,6 +94,10 @@ _STORES: Final = (
     automation_rules_v2,
     call_faults,
     finding_faults,
+    finding_aggregators,
+    aggregators_v2,
+    members,
+    organization_admins,
 )
 
 

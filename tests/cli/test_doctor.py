@@ -33,6 +33,14 @@ def test_an_account_is_examined_before_the_deployment(cli, hub, tmp_path):
 
 
 @pytest.mark.usefixtures("hub")
+def test_what_security_hub_says_of_accounts_and_regions_can_be_checked(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    checks = {one["check"]: one for one in cli("doctor", "--json").document["checks"]}
+    names = ("aggregation", "aggregation-v2", "administrator")
+    assert [checks[name]["text"] for name in names if "could not be checked" in checks[name]["text"]] == []
+
+
+@pytest.mark.usefixtures("hub")
 @pytest.mark.parametrize("columns", [60, 80, 120])
 def test_every_line_fits_the_page(cli, tmp_path, columns):
     ran = cli("doctor", "--template", assembly(tmp_path, {"A": ACTION}), columns=columns)

@@ -28,6 +28,8 @@ HEALTHY = {
     "securityhub.ListFindingAggregators": {"FindingAggregators": []},
     "securityhub.GetAdministratorAccount": {},
     "securityhub.ListMembers": {"Members": []},
+    "securityhub.ListAggregatorsV2": {"AggregatorsV2": []},
+    "securityhub.ListOrganizationAdminAccounts": {"AdminAccounts": []},
     "securityhub.DescribeActionTargets": {"ActionTargets": []},
     "cloudformation.DescribeStacks": refusal("ValidationError", "Stack does not exist"),
     "cloudformation.DescribeType": {"TypeName": "AWS::SecurityHub::ActionTarget"},

@@ -68,6 +68,32 @@ def test_a_member_account_is_a_warning_that_names_its_administrator(doctor):
     assert "444455556666" in found.cure
 
 
+def test_a_management_account_is_told_the_administrator_of_its_organization(doctor):
+    admins = {"AdminAccounts": [{"AccountId": "444455556666", "Status": "ENABLED"}]}
+    (found,) = doctor("administrator", securityhub__ListOrganizationAdminAccounts=admins)
+    assert (found.state, "444455556666" in found.cure) == (State.WARNING, True)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [refusal("AccessDeniedException"), {"AdminAccounts": [{"AccountId": ACCOUNT, "Status": "ENABLED"}]}],
+)
+def test_an_account_that_stands_alone_is_skipped(doctor, answer):
+    (found,) = doctor("administrator", securityhub__ListOrganizationAdminAccounts=answer)
+    assert found.state == State.SKIPPED
+
+
+@pytest.mark.parametrize(("home", "state"), [(REGION, State.OK), ("eu-west-1", State.WARNING)])
+def test_the_home_region_of_the_new_security_hub_is_its_own(doctor, home, state):
+    arn = f"{HUB.replace(REGION, home)}:aggregatorv2/1"
+    (found,) = doctor(
+        "aggregation-v2",
+        securityhub__ListAggregatorsV2={"AggregatorsV2": [{"AggregatorV2Arn": arn}]},
+        securityhub__GetAggregatorV2={"AggregationRegion": home, "RegionLinkingMode": "ALL_REGIONS"},
+    )
+    assert (found.state, home in found.text) == (state, True)
+
+
 def test_an_administrator_account_is_ok_with_the_number_of_its_members(doctor):
     members = [{"AccountId": f"{number:012}"} for number in range(3)]
     (found,) = doctor("administrator", securityhub__ListMembers={"Members": members})

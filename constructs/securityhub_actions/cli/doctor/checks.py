@@ -14,6 +14,7 @@ _CHECKS: Final[Mapping[str, Callable[[Patient], Iterable[Check]]]] = {
     "security-hub": security_hub.cspm,
     "security-hub-v2": security_hub.version_2,
     "aggregation": security_hub.aggregation,
+    "aggregation-v2": security_hub.aggregation_v2,
     "administrator": security_hub.administrator,
     "bootstrap": deploying.bootstrap,
     "stacks": deploying.stacks,

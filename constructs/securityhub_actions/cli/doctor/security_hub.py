@@ -87,6 +87,27 @@ def aggregation(patient: Patient) -> Iterator[Check]:
     yield _aggregated(home_client.get_finding_aggregator(FindingAggregatorArn=arns[0]), patient.aws.region)
 
 
+def aggregation_v2(patient: Patient) -> Iterator[Check]:
+    """The new Security Hub has a home Region of its own, for findings in OCSF."""
+    client = patient.aws.client("securityhub")
+    try:
+        client.describe_security_hub_v2()
+    except client.exceptions.ClientError as error:
+        if code_of(error) not in _NOT_ENABLED:
+            raise
+        yield skipped("Security Hub, which sends findings in OCSF, is not enabled.")
+        return
+    pages = client.get_paginator("list_aggregators_v2").paginate()
+    arns = [one["AggregatorV2Arn"] for page in pages for one in page["AggregatorsV2"]]
+    if not arns:
+        yield ok(f"Findings in OCSF are not aggregated: the app gets those of {patient.aws.region}.")
+        return
+    home_client = patient.aws.client("securityhub", region=arns[0].split(":")[3])
+    found = home_client.get_aggregator_v2(AggregatorV2Arn=arns[0])
+    names = {"FindingAggregationRegion": "AggregationRegion", "Regions": "LinkedRegions"}
+    yield _aggregated({**found, **{old: found.get(new) for old, new in names.items()}}, patient.aws.region)
+
+
 def _aggregated(aggregator: Mapping[str, Any], region: str) -> Check:
     home, mode = aggregator["FindingAggregationRegion"], aggregator["RegionLinkingMode"]
     named = aggregator.get("Regions") or []
@@ -124,4 +145,24 @@ def administrator(patient: Patient) -> Iterator[Check]:
     if members:
         yield ok(f"{patient.aws.account} is the administrator account of {len(members):,} member accounts.")
         return
-    yield skipped(f"{patient.aws.account} has no administrator account and no member accounts.")
+    yield from _of_organization(patient)
+
+
+def _of_organization(patient: Patient) -> Iterator[Check]:
+    """Of the administrator that an organization designates, only the management account is told."""
+    client = patient.aws.client("securityhub")
+    none = skipped(f"{patient.aws.account} has no administrator account and no member accounts.")
+    try:
+        pages = list(client.get_paginator("list_organization_admin_accounts").paginate())
+    except client.exceptions.ClientError:
+        yield none
+        return
+    admins = [one["AccountId"] for page in pages for one in page["AdminAccounts"]]
+    if not admins or admins == [patient.aws.account]:
+        yield none
+        return
+    yield warning(
+        f"{patient.aws.account} manages the organization, whose administrator account for Security Hub is "
+        f"{admins[0]}: an app here gets only the findings of this account.",
+        f"Deploy the app to {admins[0]}, unless it's meant for this account alone.",
+    )
