@@ -40,6 +40,7 @@ def plugged_app() -> AsgiApp:
         organizations,
         quotas,
         rds,
+        security_ir,
         securityhub,
     )
     from emulator.cloudformation import event_buses, keys, security_hub, stack_sets, waits  # noqa: PLC0415
@@ -66,6 +67,7 @@ def plugged_app() -> AsgiApp:
         security_groups,
         tags,
         organizations,
+        security_ir,
         stack_sets,
         waits,
         quotas,

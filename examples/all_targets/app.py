@@ -46,7 +46,8 @@ class AllTargetsStack(Stack):
         CustomActionRule(self, "ActionNotify", action=action, targets=notify)
         stream = [self._kinesis_stream(), self._firehose_stream(), self._event_bus()]
         CustomActionRule(self, "ActionStream", action=action, targets=stream)
-        run = [self._state_machine(), self._command(), self._automation(), self._each_finding()]
+        each = [self._each_finding(), self._case()]
+        run = [self._state_machine(), self._command(), self._automation(), *each]
         CustomActionRule(self, "ActionRun", action=action, targets=run)
         critical = FindingFilter(severity="CRITICAL")
         alert = [self._pager_duty(), self._splunk(), self._webhook(), self._api_destination(), self._item()]
@@ -119,6 +120,11 @@ class AllTargetsStack(Stack):
             body=lambda finding: {"text": finding.title, "link": finding.link},
         )
         return targets.EachFinding(chat)
+
+    def _case(self) -> targets.EachFinding:
+        """Create a case for each selected finding."""
+        watchers = ["security@example.com"]
+        return targets.EachFinding(targets.SecurityIncidentCase(self, "Incident", watchers=watchers))
 
     def _pager_duty(self) -> targets.PagerDuty:
         return targets.PagerDuty(

@@ -108,6 +108,9 @@ NEW_TARGET = {
     "RunCommand": lambda _: targets.RunCommand(
         "AWS-UpdateSSMAgent", instances=targets.Instances.with_tag("Team", "security")
     ),
+    "SecurityIncidentCase": lambda stack: targets.EachFinding(
+        targets.SecurityIncidentCase(stack, "Incident", watchers=["security@example.com"])
+    ),
     "ServiceNow": lambda stack: targets.ServiceNow(
         stack,
         "ServiceNow",

@@ -93,7 +93,9 @@ def declare(stack):
         stack, "Action", action_id="Item", action_name="Item", description="An item for each"
     )
     item = targets.OpsItem(severity=targets.OpsItemSeverity.MEDIUM)
-    CustomActionRule(stack, "Press", action=action, targets=[targets.EachFinding(item)])
+    case = targets.SecurityIncidentCase(stack, "Incident", watchers=["security@example.com"])
+    each = [targets.EachFinding(item), targets.EachFinding(case)]
+    CustomActionRule(stack, "Press", action=action, targets=each)
 
 
 class Scene:
@@ -241,6 +243,23 @@ def test_a_press_makes_an_item_for_each_finding_with_a_link(scene):
     assert {one["OperationalData"]["Finding"]["Value"] for one in items} == wanted
     assert all(one["OperationalData"]["Console"]["Value"].startswith(f"https://{REGION}.") for one in items)
     assert {one["Severity"] for one in items} == {"3"}
+
+
+def test_a_press_makes_a_case_for_each_finding(scene):
+    findings = [scene.import_finding(f"case-{number}", severity="LOW") for number in range(3)]
+    scene.aws.press(ACTION, findings=findings, region=REGION)
+    client, wanted = scene.client("security-ir"), {one["Title"] for one in findings}
+
+    def made():
+        found = [one for one in client.list_cases()["items"] if one["title"] in wanted]
+        return found if len(found) == len(findings) else None
+
+    cases = scene.aws.wait_until(made, what="the cases")
+    case = client.get_case(caseId=cases[0]["caseId"])
+    assert {one["title"] for one in cases} == wanted
+    assert (case["resolverType"], case["impactedAccounts"]) == ("Self", [DEFAULT_ACCOUNT])
+    assert case["impactedAwsRegions"] == [{"region": REGION}]
+    assert "Control: S3.8" in case["description"]
 
 
 @pytest.mark.usefixtures("imported")

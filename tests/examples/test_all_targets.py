@@ -91,7 +91,7 @@ def test_the_example_makes_each_target_of_the_library_and_this_test_looks_at_eac
     made = set(re.findall(r"\btargets\.(\w+)\(", source))
     assert made & TARGETS.keys() == TARGETS.keys()
     sent = ON_PRESS.keys() | CRITICAL.keys() | HIGH.keys() | MEDIUM.keys()
-    assert sent | {"OpsItem"} == TARGETS.keys()
+    assert sent | {"OpsItem", "SecurityIncidentCase"} == TARGETS.keys()
 
 
 def test_the_readme_lists_the_keys_of_the_secret():
@@ -146,8 +146,9 @@ def pressed(deployed, import_finding):
 @pytest.mark.parametrize("target", ON_PRESS)
 def test_a_pressed_finding_is_delivered_to_an_aws_target(target, pressed):
     _, found = pressed
-    (delivery,) = (one for one in found if ON_PRESS[target] in one.target_arn)
-    assert (delivery.outcome, delivery.error_code) == ("delivered", None)
+    outcomes = [(one.outcome, one.error_code) for one in found if ON_PRESS[target] in one.target_arn]
+    # Two targets get each finding by itself, through the same function.
+    assert outcomes == [("delivered", None)] * (2 if target == "EachFinding" else 1)
 
 
 def test_the_pressed_finding_is_sent_to_the_chat_by_itself(deployed, server, pressed):
@@ -162,6 +163,16 @@ def test_the_pressed_finding_is_sent_to_the_chat_by_itself(deployed, server, pre
         ]
 
     assert deployed.wait_until(arrived, what="the request") == [finding["Title"]]
+
+
+def test_the_pressed_finding_is_a_case(deployed, pressed):
+    event, _ = pressed
+    (finding,) = event["detail"]["findings"]
+
+    def titles():
+        return [one["title"] for one in deployed.client("security-ir").list_cases()["items"]]
+
+    assert deployed.wait_until(titles, what="the case") == [finding["Title"]]
 
 
 def test_the_queue_holds_the_event_of_the_press(deployed, pressed):

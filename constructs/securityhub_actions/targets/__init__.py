@@ -38,6 +38,11 @@ if TYPE_CHECKING:
         SplunkHec,
         Webhook,
     )
+    from securityhub_actions.targets.security_incident_case import (
+        CaseEngagement,
+        CaseResolver,
+        SecurityIncidentCase,
+    )
     from securityhub_actions.targets.sns_topic import SnsTopic
     from securityhub_actions.targets.sqs_queue import SqsQueue
     from securityhub_actions.targets.state_machine import StateMachine
@@ -73,6 +78,9 @@ else:
             "Slack": "saas",
             "SplunkHec": "saas",
             "Webhook": "saas",
+            "CaseEngagement": "security_incident_case",
+            "CaseResolver": "security_incident_case",
+            "SecurityIncidentCase": "security_incident_case",
             "SnsTopic": "sns_topic",
             "SqsQueue": "sqs_queue",
             "StateMachine": "state_machine",
@@ -82,6 +90,8 @@ else:
 __all__ = [
     "ApiDestination",
     "Automation",
+    "CaseEngagement",
+    "CaseResolver",
     "Datadog",
     "EachFinding",
     "Elastic",
@@ -103,6 +113,7 @@ __all__ = [
     "PagerDutyEventAction",
     "PagerDutySeverity",
     "RunCommand",
+    "SecurityIncidentCase",
     "ServiceNow",
     "ServiceNowLevel",
     "Slack",

@@ -1,0 +1,1 @@
+"""The Lambda function of `targets.SecurityIncidentCase`. Its entry point is `handler.handle`."""
