@@ -43,7 +43,7 @@ def plugged_app() -> AsgiApp:
         security_ir,
         securityhub,
     )
-    from emulator.cloudformation import event_buses, keys, security_hub, stack_sets, waits  # noqa: PLC0415
+    from emulator.cloudformation import event_buses, keys, security_hub, stack_sets, types, waits  # noqa: PLC0415
     from emulator.ec2 import interfaces, metadata, security_groups, snapshots, tags  # noqa: PLC0415
     from emulator.iam import assume_role, requests_of_roles  # noqa: PLC0415
 
@@ -53,6 +53,7 @@ def plugged_app() -> AsgiApp:
     for plug_in in (
         securityhub,
         security_hub,
+        types,
         api_destinations,
         firehose,
         keys,

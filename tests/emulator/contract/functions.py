@@ -46,7 +46,10 @@ PARAMETERS = {
     "services.cloudformation.handlers._resolve_stack": "stack_name",
     "services.cloudformation.handlers._resolve_template": "params",
     "services.cloudformation.handlers.validate_template_support": "template conditions params",
+    "services.cloudformation.helpers._error": "code message status",
+    "services.cloudformation.helpers._p": "params key default",
     "services.cloudformation.helpers._sdk_error": "message service status request_id",
+    "services.cloudformation.helpers._xml": "status root_tag inner",
     "services.cloudformation.provisioners._eb_rule_bus_name": "props",
     "services.cloudformation.provisioners._eb_rule_create": "logical_id props stack_name",
     "services.cloudformation.provisioners._eb_rule_update": (
