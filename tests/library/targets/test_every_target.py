@@ -175,6 +175,8 @@ def test_no_grant_to_eventbridge_has_a_wildcard_action(stack, send, make_target)
 
 
 def test_a_target_works_on_a_plain_rule_of_aws(stack, make_target, target_of):
-    rule = events.Rule(stack, "Plain", event_pattern=events.EventPattern(source=["aws.securityhub"]))
+    imported = ["Security Hub Findings - Imported"]
+    pattern = events.EventPattern(source=["aws.securityhub"], detail_type=imported)
+    rule = events.Rule(stack, "Plain", event_pattern=pattern)
     rule.add_target(make_target(stack))
     assert target_of(stack).keys() >= {"RetryPolicy", "DeadLetterConfig"}
