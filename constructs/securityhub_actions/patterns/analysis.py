@@ -219,9 +219,16 @@ def _no_text_meets(left: Condition, right: Condition) -> bool:
 def without_superfluous(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
     """The conditions of one path, in their order, without those that another one makes redundant."""
     kept: list[Condition] = []
-    for condition in conditions:
-        if any(implies(condition, other) for other in kept):
+    others: list[Condition] = []  # those of `kept` that aren't plain texts, which imply only themselves
+    for condition in dict.fromkeys(conditions):
+        is_plain = _is_plain_text(condition)
+        rivals = others if is_plain else kept
+        if any(implies(condition, rival) for rival in rivals):
             continue
-        kept = [other for other in kept if not implies(other, condition)]
+        redundant = {rival for rival in rivals if implies(rival, condition)}
+        if redundant:
+            kept, others = ([one for one in some if one not in redundant] for some in (kept, others))
         kept.append(condition)
+        if not is_plain:
+            others.append(condition)
     return tuple(kept)
