@@ -10,6 +10,7 @@ from aws_cdk import App, Environment, Stack
 
 from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION, EmbeddedAws
 from tests.e2e.stacks import delete_stack, deploy_synthesized, physical_id, prepare_region, resources_of
+from tests.vendor_servers.servers import VendorServers
 from tools.deploy import run_cdk
 
 _numbers = itertools.count(1)
@@ -28,6 +29,13 @@ def aws():
     with EmbeddedAws.start() as aws:
         prepare_region(aws, DEFAULT_REGION)
         yield aws
+
+
+@pytest.fixture(scope="module")
+def vendors():
+    """Local servers that speak the APIs of the ticket trackers, for all tests of a module."""
+    with VendorServers() as servers:
+        yield servers
 
 
 class Deployment:

@@ -17,8 +17,8 @@ from stacks.ticketing import TicketingStack
 from tests.e2e.findings import control_finding, import_findings
 from tests.e2e.observed import waiting
 from tests.e2e.stacks import delete_stack, physical_id
+from tests.e2e.trackers import connect
 from tests.shipped_settings import load_shipped_settings
-from tests.vendor_servers.servers import VendorServers
 from tools.deploy import deploy
 
 # Two hundred resources are changed and two hundred tickets are opened, each by an invocation of its own.
@@ -48,12 +48,6 @@ FINDINGS = [
 
 
 @pytest.fixture(scope="module")
-def vendors():
-    with VendorServers() as servers:
-        yield servers
-
-
-@pytest.fixture(scope="module")
 def app(aws, vendors, feature_flags, tmp_path_factory):
     shipped = load_shipped_settings()
     remediation, ticketing = shipped.remediation.model_dump(), shipped.ticketing.model_dump()
@@ -77,13 +71,8 @@ def app(aws, vendors, feature_flags, tmp_path_factory):
     RemediationStack(cdk, REMEDIATION, settings=settings, **more)
     MemberRoleStack(cdk, MEMBER, settings=settings, env=environment)
     stack = TicketingStack(cdk, TICKETING, settings=TicketingSettings.model_validate(ticketing), **more)
-    for name, value in vendors.environment("jira").items():
-        if not name.endswith("_SECRET"):
-            stack.function.add_environment(name, value)
+    connect(aws, stack, vendors, {"jira": SECRET})
     cdk.synth()
-    aws.client("secretsmanager").create_secret(
-        Name=SECRET, SecretString=json.dumps(vendors.server("jira").secret)
-    )
     deploy(aws, TURNS, REMEDIATION, MEMBER, TICKETING, app=folder, region=HOME)
     hub = aws.client("securityhub")
     hub.enable_security_hub_v2()

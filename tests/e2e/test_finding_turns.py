@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from aws_cdk import App, Environment
 
@@ -17,20 +15,14 @@ from tests.e2e.findings import import_findings
 from tests.e2e.observed import stored
 from tests.e2e.stacks import delete_stack, deploy_synthesized
 from tests.e2e.test_tickets import HOME, finding_of
+from tests.e2e.trackers import connect
 from tests.shipped_settings import load_shipped_settings
-from tests.vendor_servers.servers import VendorServers
 
 TURNS, REMEDIATION, TICKETING = "SecurityHubFindingTurns", "SecurityHubRemediation", "SecurityHubTicketing"
 MEMBER = "SecurityHubRemediationMember"
 SECRET = "securityhub-actions/slack-of-turns"  # noqa: S105 - a secret's name
 BUCKET = "bucket-of-the-turns"
 CRITICAL = {"severity": ["CRITICAL"]}
-
-
-@pytest.fixture(scope="module")
-def vendors():
-    with VendorServers() as servers:
-        yield servers
 
 
 @pytest.fixture(scope="module")
@@ -58,13 +50,8 @@ def app(aws, vendors, feature_flags, tmp_path_factory):
     stack = TicketingStack(
         cdk, TICKETING, settings=TicketingSettings.model_validate(ticketing), turns=turns, env=environment
     )
-    for name, value in vendors.environment("slack").items():
-        if not name.endswith("_SECRET"):
-            stack.function.add_environment(name, value)
+    connect(aws, stack, vendors, {"slack": SECRET})
     cdk.synth()
-    aws.client("secretsmanager").create_secret(
-        Name=SECRET, SecretString=json.dumps(vendors.server("slack").secret)
-    )
     deploy_synthesized(aws, folder, TURNS, REMEDIATION, MEMBER, TICKETING, region=HOME)
     yield aws
     for stack_name in (TICKETING, REMEDIATION, MEMBER, TURNS):

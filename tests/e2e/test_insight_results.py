@@ -14,17 +14,11 @@ from stacks.ticketing import TicketingStack
 from tests.e2e.observed import answer_to
 from tests.e2e.stacks import delete_stack, deploy_synthesized, stack_of
 from tests.e2e.test_tickets import HOME, finding_of, issues, links
+from tests.e2e.trackers import connect
 from tests.shipped_settings import load_shipped_settings
-from tests.vendor_servers.servers import VendorServers
 
 ANALYSTS, TICKETING = "AnalystsOfInsights", "TicketingOfInsights"
 SECRET = "securityhub-actions/jira-of-insights"  # noqa: S105 - a secret's name
-
-
-@pytest.fixture(scope="module")
-def vendors():
-    with VendorServers() as servers:
-        yield servers
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +38,8 @@ def app(aws, vendors, feature_flags, tmp_path_factory):
         notices=analysts.digest_topic,
         env=environment,
     )
-    # The settings demand https; the servers are on this machine.
-    for name, value in vendors.environment("jira").items():
-        if not name.endswith("_SECRET"):
-            stack.function.add_environment(name, value)
+    connect(aws, stack, vendors, {"jira": SECRET})
     cdk.synth()
-    aws.client("secretsmanager").create_secret(
-        Name=SECRET, SecretString=json.dumps(vendors.server("jira").secret)
-    )
     for name in (ANALYSTS, TICKETING):
         deploy_synthesized(aws, folder, name, region=HOME)
     yield aws

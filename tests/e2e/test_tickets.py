@@ -14,19 +14,13 @@ from stacks.ticketing import TicketingStack
 from tests.e2e.findings import control_finding, import_findings
 from tests.e2e.observed import dead_letters, press, stored, waiting
 from tests.e2e.stacks import delete_stack, deploy_synthesized, physical_id
+from tests.e2e.trackers import connect
 from tests.shipped_settings import load_shipped_settings
-from tests.vendor_servers.servers import VendorServers
 
 STACK = "SecurityHubTicketing"
 HOME = "eu-west-1"
 MEMBER = "444455556666"
 SECRETS = {"jira": "securityhub-actions/jira", "pagerduty": "securityhub-actions/pager-duty"}
-
-
-@pytest.fixture(scope="module")
-def vendors():
-    with VendorServers() as servers:
-        yield servers
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +34,8 @@ def app(aws, vendors, feature_flags, tmp_path_factory):
     cdk = App(context=feature_flags, analytics_reporting=False, outdir=str(folder))
     environment = Environment(account=DEFAULT_ACCOUNT, region=HOME)
     stack = TicketingStack(cdk, STACK, settings=TicketingSettings.model_validate(values), env=environment)
-    # The settings demand https; the servers are on this machine.
-    for name, value in vendors.environment(*SECRETS).items():
-        if not name.endswith("_SECRET"):
-            stack.function.add_environment(name, value)
+    connect(aws, stack, vendors, SECRETS)
     cdk.synth()
-    for tracker, name in SECRETS.items():
-        aws.client("secretsmanager").create_secret(
-            Name=name, SecretString=json.dumps(vendors.server(tracker).secret)
-        )
     deploy_synthesized(aws, folder, STACK, region=HOME)
     yield aws
     delete_stack(aws, STACK, region=HOME)

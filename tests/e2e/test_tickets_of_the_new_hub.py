@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from aws_cdk import App, Environment
 
@@ -13,8 +11,8 @@ from stacks.ticketing import TicketingStack
 from tests.e2e.findings import control_finding, import_findings
 from tests.e2e.observed import stored
 from tests.e2e.stacks import delete_stack, deploy_synthesized
+from tests.e2e.trackers import connect
 from tests.shipped_settings import load_shipped_settings
-from tests.vendor_servers.servers import VendorServers
 
 # The unit tests cover the same; this deploys it.
 pytestmark = pytest.mark.long
@@ -23,12 +21,6 @@ STACK = "TicketsOfTheNewHub"
 HOME = "eu-west-1"
 SECRET = "securityhub-actions/jira-of-the-new-hub"  # noqa: S105 - a secret's name
 FINDING = control_finding("S3.8", "of-the-new-hub", Severity={"Label": "CRITICAL"})
-
-
-@pytest.fixture(scope="module")
-def vendors():
-    with VendorServers() as servers:
-        yield servers
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +38,8 @@ def app(aws, vendors, feature_flags, tmp_path_factory):
         hub="v2",
         env=Environment(account=DEFAULT_ACCOUNT, region=HOME),
     )
-    for name, value in vendors.environment("jira").items():
-        if not name.endswith("_SECRET"):
-            stack.function.add_environment(name, value)
+    connect(aws, stack, vendors, {"jira": SECRET})
     cdk.synth()
-    aws.client("secretsmanager").create_secret(
-        Name=SECRET, SecretString=json.dumps(vendors.server("jira").secret)
-    )
     deploy_synthesized(aws, folder, STACK, region=HOME)
     hub = aws.client("securityhub")
     hub.enable_security_hub_v2()
