@@ -244,4 +244,4 @@ def test_a_poison_event_ends_in_the_dead_letter_queue_with_the_reason(app, dead_
     )
     letter = dead_letters()
     assert letter["requestPayload"] == poison
-    assert "$.resources must be an array" in letter["responsePayload"]["errorMessage"]
+    assert "$.id must be a string that is not blank" in letter["responsePayload"]["errorMessage"]
