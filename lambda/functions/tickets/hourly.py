@@ -44,11 +44,11 @@ def look_again(
     began = invocation.clock()
     reports: list[Report] = []
     full: set[tuple[str, str]] = set()
-    done: set[tuple[str, str]] = set()
+    done: set[tuple[str, str, str]] = set()
     in_turns, waiting = _in_turns(services.tickets.watched(), {tracker.name for tracker in services.trackers})
     is_over = False
     for watched in in_turns:
-        key = (watched.product_arn, watched.finding_id)
+        key = (watched.product_arn, watched.finding_id, watched.account)
         is_full = watched.state is State.HELD and (watched.account, watched.tracker) in full
         is_at_work = watched.state is State.OPENING and now() - watched.since < _AT_WORK
         if key in done or is_at_work:

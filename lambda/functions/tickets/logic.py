@@ -172,8 +172,7 @@ class _Run:
         """Open the next ticket, or finish an interrupted attempt, one invocation at a time."""
         generation = generation_to_open(entry)
         key = {
-            "product": sighting.finding.product_arn,
-            "finding": sighting.finding.id,
+            "finding": sighting.finding.digest,
             "tracker": tracker.name,
             "generation": str(generation),
         }
@@ -248,7 +247,7 @@ class _Run:
         finding = sighting.finding
         if not self._untold(sighting, self.services.tickets.load_all(finding)):
             return
-        key = {"product": finding.product_arn, "finding": finding.id, "tells": "tickets"}
+        key = {"finding": finding.digest, "tells": "tickets"}
         with suppress(_ToldError):
             self.services.once.run(key, lambda: self._write(sighting))
 

@@ -13,6 +13,9 @@ from typing import Any, Final
 from securityhub.events import asff_contents, ocsf_contents
 from securityhub.events.contents import Contents, Note, VulnerablePackage
 
+# Every account that a partner's product is integrated with imports findings under this ARN, which has no
+# account. https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings-providers.html
+_PRODUCT_OF_PARTNER: Final = re.compile(r"arn:[^:]+:securityhub:[^:]*::product/(?!aws/)")
 _PRODUCT_V2: Final = re.compile(r"^(arn:[^:]+:securityhub:[^:]*:[^:]*:)productv2/")
 # So that a note has room for the rest.
 _MAX_NAME_CHARACTERS: Final = 60
@@ -134,8 +137,13 @@ class Finding:
 
     @property
     def digest(self) -> str:
-        """64 hexadecimal digits that identify the finding where its identity is too long."""
-        return hashlib.sha256("\n".join(self.identity).encode()).hexdigest()
+        """64 hexadecimal digits that identify the finding where its identity is too long.
+
+        Of a partner's product, also among accounts: each can import a finding with the ID of another's.
+        """
+        is_of_partner = _PRODUCT_OF_PARTNER.match(self.product_arn)
+        parts = (*self.identity, self.aws_account_id) if is_of_partner else self.identity
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @property
     def is_ocsf(self) -> bool:

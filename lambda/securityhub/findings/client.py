@@ -97,6 +97,8 @@ class SecurityHub:
                 Filters={
                     "Id": [{"Value": finding.id, "Comparison": "EQUALS"}],
                     "ProductArn": [{"Value": finding.product_arn, "Comparison": "EQUALS"}],
+                    # Another account may have a finding of the same product with this ID.
+                    "AwsAccountId": [{"Value": finding.aws_account_id, "Comparison": "EQUALS"}],
                 },
                 MaxResults=1,
             )["Findings"]

@@ -838,3 +838,36 @@ def test_whatever_dies_or_repeats_there_is_one_open_ticket_for_each_finding_that
         elif verdict(finding) not in history.pressed_although.get(finding_id, ()):
             assert numbers == [0, 0]
         assert all(f" {id_} " in links for id_ in world.open_issues(finding_id))
+
+
+def test_an_account_cannot_settle_a_ticket_with_a_finding_of_the_same_id(world):
+    product = {"ProductArn": "arn:aws:securityhub:eu-west-1::product/example/scanner"}
+    world.import_finding("A", **product, AwsAccountId="111122223333")
+    world.deliver_all()
+    opened = world.open_issues("A")
+    template = world.history[0]
+    settled = {**template["detail"]["findings"][0], **PASSED, "AwsAccountId": "444455556666"}
+    settled["UpdatedAt"] = "2027-01-01T00:00:00Z"
+    summary = world.handle(
+        {**template, "id": "forged", "rule": "TicketedFindings", "detail": {"findings": [settled]}}
+    )
+    assert summary.failures == []
+    assert world.open_issues("A") == opened
+    assert len(opened) == 2
+
+
+def test_findings_with_one_id_in_two_accounts_get_a_ticket_each(world):
+    product = {"ProductArn": "arn:aws:securityhub:eu-west-1::product/example/scanner"}
+    world.import_finding("A", **product, AwsAccountId="111122223333")
+    (event,) = world.history
+    (finding,) = event["detail"]["findings"]
+    # The rest of the world knows findings by their IDs alone.
+    world.findings.clear()
+    world.unwritable = {"A"}
+    opened = []
+    for account in ("111122223333", "444455556666"):
+        world.allow(10, account=account)
+        detail = {"findings": [{**finding, "AwsAccountId": account}]}
+        (report,) = world.handle({**event, "id": f"event-of-{account}", "detail": detail}).reports
+        opened.append(report.tickets["Jira"].split()[:2])
+    assert opened == [["open", "JIRA-1"], ["open", "JIRA-2"]]

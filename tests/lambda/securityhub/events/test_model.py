@@ -34,3 +34,23 @@ def test_records_of_earlier_releases_are_found_by_findings_of_either_format(prod
     finding = Finding.identified(id_="finding/1", product=uid, account="111122223333")
     # What the first release named its records and tickets by.
     assert finding.digest == "cf3e2348e69bbee93b4b1820845ad4e1672085990fe7852491a3d4e5cdf69ea1"
+
+
+@pytest.mark.parametrize(
+    ("product", "is_shared"),
+    [
+        ("::product/aws/securityhub", False),
+        ("::productv2/aws/inspector", False),
+        (":111122223333:product/111122223333/default", False),
+        ("::product/example/scanner", True),
+        ("::productv2/example/scanner", True),
+    ],
+)
+def test_accounts_share_the_ids_of_a_partners_product_but_no_records(product, is_shared):
+    digests = {
+        Finding.identified(
+            id_="finding/1", product=f"arn:aws:securityhub:eu-west-1{product}", account=account
+        ).digest
+        for account in ("111122223333", "444455556666")
+    }
+    assert len(digests) == (2 if is_shared else 1)
