@@ -6,7 +6,7 @@ To add one, add a CustomActionRule to AnalystActionsStack.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_dynamodb as dynamodb
@@ -24,6 +24,11 @@ from stacks.finding_turns import share_turns
 from stacks.insight_results import DEFAULT_INSIGHT_RESULTS, act_on_insight_results, allow_publishing
 from stacks.settings import InsightResultsSettings, PressSettings
 from stacks.terminal_presses import press_bus
+
+# A press on insight results can have 500 findings, whose notes differ: each is then a request of its own, of
+# which Security Hub allows ten a second.
+# https://docs.aws.amazon.com/securityhub/1.0/APIReference/Welcome.html
+_TIMEOUT: Final = Duration.minutes(5)
 
 
 class AnalystActionsStack(Stack):
@@ -97,6 +102,7 @@ class AnalystActionsStack(Stack):
             construct_id,
             handler="functions.update_findings.handler.handle",
             description=f"Sets the workflow status of findings to {workflow_status} and adds a note",
+            timeout=_TIMEOUT,
             environment={"WORKFLOW_STATUS": workflow_status, "IDEMPOTENCY_TABLE": self._done.table_name},
         )
         function.add_to_role_policy(done_table_statement(self._done))
@@ -129,20 +135,27 @@ class AnalystActionsStack(Stack):
             "InsightDigestFunction",
             handler="functions.insight_digest.handler.handle",
             description="Sends a readable summary of insight results or findings to an SNS topic",
+            timeout=Duration.minutes(2),
             environment={"TOPIC_ARN": self.digest_topic.topic_arn},
         )
         allow_publishing(function, self.digest_topic)
         return function
 
     def _function(
-        self, construct_id: str, *, handler: str, description: str, environment: Mapping[str, str]
+        self,
+        construct_id: str,
+        *,
+        handler: str,
+        description: str,
+        timeout: Duration,
+        environment: Mapping[str, str],
     ) -> LoggedFunction:
         return app_function(
             self,
             construct_id,
             handler=handler,
             description=description,
-            timeout=Duration.minutes(2),
+            timeout=timeout,
             environment=environment,
             tracing=self._tracing,
         )

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias, TypedDict
 
 from functions.remediate.one_finding import (
     AUTOMATIC,
@@ -25,13 +25,19 @@ from functions.remediate.outcomes import (
     Status,
     Summary,
     compose_note,
+    is_settled,
 )
 from functions.remediate.services import Services
 from functions.remediate.settings import Settings
+from invocation.once import WorkInProgressError
 from securityhub.events import CustomActionEvent, Finding, FindingsEvent, InsightFindingsEvent
 from securityhub.findings.turns import Update, write_in_turns
 from securityhub.findings.updates import distinct, with_earlier_note
 
+# An event of findings has at most as many. Those of an insight are handled in parts, so that a press whose
+# findings take more than one invocation goes on in the next one.
+_AT_A_TIME: Final = 20
+_Handled: TypeAlias = tuple[tuple["Report", ...], Mapping[str, str]]
 _NO_UNDO: Final = (
     "Undo is not allowed on results of an insight. Select the findings themselves, or set remediate to "
     "'apply' in [insight_results] of settings.toml"
@@ -49,6 +55,20 @@ class Invocation:
 
     request_id: str
     function_arn: str
+
+
+class _HandledJson(TypedDict):
+    """The outcomes for findings as stored in the idempotency table, in their order."""
+
+    outcomes: list[OutcomeJson]
+
+
+class _UnsettledError(Exception):
+    """Carries reports of findings of which some failed, so that they aren't remembered as handled."""
+
+    def __init__(self, handled: _Handled) -> None:
+        self.handled = handled
+        super().__init__()
 
 
 class _NotesNotWrittenError(Exception):
@@ -79,12 +99,15 @@ def remediate_findings(
         The outcome for each finding. The caller decides how to report failures.
     """
     run = _Run(event=event, settings=settings, services=services, invocation=invocation)
-    reports = tuple(
-        Report(finding=finding, outcome=run.outcome_of(finding)) for finding in distinct(event.findings)
+    findings = distinct(event.findings)
+    parts = [
+        run.handle(findings[start : start + _AT_A_TIME]) for start in range(0, len(findings), _AT_A_TIME)
+    ]
+    return Summary(
+        reports=tuple(report for reports, _ in parts for report in reports),
+        not_written={finding: why for _, reasons in parts for finding, why in reasons.items()},
+        malformed=event.malformed_findings,
     )
-    not_written = run.write(reports)
-    run.forget_undone(reports, not_written)
-    return Summary(reports=reports, not_written=not_written, malformed=event.malformed_findings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +138,50 @@ class _Run:
     @property
     def kind(self) -> str:
         return UNDO if self.undoes else AUTOMATIC if self.action == AUTOMATIC else REMEDIATE
+
+    def handle(self, findings: Sequence[Finding]) -> _Handled:
+        """Handle some findings, and write the outcomes to them.
+
+        Those of insight results are handled once in all attempts at a press: Lambda ends an invocation whose
+        time is up, and the next attempt goes on behind what was settled and written.
+
+        Returns:
+            The reports, and why some could not be written, by finding ID.
+        """
+        if not isinstance(self.event, InsightFindingsEvent):
+            return self._handle(findings)
+        key = {
+            "event": self.event.event_id,
+            "handles": json.dumps([self._key(finding) for finding in findings]),
+            "changes": str(self.changes),
+        }
+        now: list[_Handled] = []
+
+        def settle() -> _HandledJson:
+            handled = self._handle(findings)
+            if not is_settled(*handled):
+                raise _UnsettledError(handled)
+            now.append(handled)
+            return {"outcomes": [report.outcome.without_state().to_json() for report in handled[0]]}
+
+        try:
+            kept, _ = self.services.once.run(key, settle)
+        except _UnsettledError as error:
+            return error.handled
+        except WorkInProgressError as error:
+            busy = Outcome.now(Status.BUSY, str(error).rstrip("."), request_id=self.invocation.request_id)
+            return tuple(Report(finding=finding, outcome=busy) for finding in findings), {}
+        if now:
+            return now[0]
+        outcomes = [Outcome.from_json(one, repeated=True) for one in kept["outcomes"]]
+        pairs = zip(findings, outcomes, strict=True)
+        return tuple(Report(finding=finding, outcome=outcome) for finding, outcome in pairs), {}
+
+    def _handle(self, findings: Sequence[Finding]) -> _Handled:
+        reports = tuple(Report(finding=finding, outcome=self.outcome_of(finding)) for finding in findings)
+        not_written = self.write(reports)
+        self.forget_undone(reports, not_written)
+        return reports, not_written
 
     def outcome_of(self, finding: Finding) -> Outcome:
         """Handle a finding, and turn any failure into an outcome."""

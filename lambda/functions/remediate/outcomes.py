@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, NotRequired, TypedDict
@@ -138,6 +138,11 @@ class Outcome:
         """The status, and those of the parts: what has to change before another note is worth writing."""
         return ", ".join((self.status, *(one.status for one in self.parts)))
 
+    def without_state(self) -> Outcome:
+        """Return the outcome without previous states, which can be large and are in the records."""
+        parts = tuple(one.without_state() for one in self.parts)
+        return replace(self, prior_state=None, parts=parts)
+
     def to_json(self) -> OutcomeJson:
         """Return the outcome as it is stored."""
         outcome = OutcomeJson(
@@ -225,6 +230,11 @@ class Report:
             **self.outcome.to_json(),
             "repeated": self.outcome.repeated,
         }
+
+
+def is_settled(reports: Sequence[Report], not_written: Mapping[str, str]) -> bool:
+    """Whether a retry has nothing to do for findings: none failed, and what was to be written is."""
+    return not not_written and not any(report.outcome.status in _RETRIED for report in reports)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from functions.remediate.outcomes import OutcomeJson
+from invocation.once import Result
 from remediations.contract import Change, Remediation
 from securityhub.events import Finding
 from securityhub.findings.turns import Turns
@@ -87,7 +87,7 @@ class Records(Protocol):
 class Once(Protocol):
     """Does work once for each key."""
 
-    def run(self, key: Mapping[str, str], work: Callable[[], OutcomeJson]) -> tuple[OutcomeJson, bool]:
+    def run(self, key: Mapping[str, str], work: Callable[[], Result]) -> tuple[Result, bool]:
         """Return the result, and whether the work was done before. Work that raises an error isn't done.
 
         Raises:

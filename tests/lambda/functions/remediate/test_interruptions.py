@@ -10,7 +10,7 @@ import pytest
 from functions.remediate.outcomes import Status
 from invocation.once import LEASE_SECONDS
 from remediations.contract import Plan, Remediation
-from securityhub.events import Resource
+from securityhub.events import InsightFindingsEvent, Resource
 
 # Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 RETRIES_AFTER_SECONDS = (60, 120)
@@ -216,3 +216,76 @@ def test_all_remediations_of_a_finding_are_done_and_undone_whatever_is_interrupt
         assert world.open == {"AwsOne", "AwsTwo"}
         assert world.kept["finding/0"] == {}
         assert world.notes["finding/0"][-1][0] == "NEW"
+
+
+@pytest.fixture
+def new_press_on_insight(new_event):
+    """A function that makes a press on results of an insight that have so many findings."""
+
+    def make(count):
+        press = new_event(count)
+        fields = {name: getattr(press, name) for name in press.__dataclass_fields__}
+        return InsightFindingsEvent(
+            **fields,
+            insight_arn="arn:aws:securityhub:eu-west-1:111122223333:insight/111122223333/custom/example",
+            insight_name="Example",
+            results=1,
+            counted=count,
+            is_cut=False,
+        )
+
+    return make
+
+
+@pytest.mark.parametrize("insight_changes", [False, True])
+def test_a_press_on_insight_results_goes_on_where_its_time_was_up(
+    run, world, new_press_on_insight, monkeypatch, insight_changes
+):
+    event = new_press_on_insight(50)
+    planned = []
+    plan = world.plan
+
+    def plan_for_thirty(finding, session):
+        if len(planned) == 30:
+            raise DiedError
+        planned.append(finding.id)
+        return plan(finding, session)
+
+    monkeypatch.setattr(world, "plan", plan_for_thirty)
+    with pytest.raises(DiedError):
+        run(event, insight_changes=insight_changes)
+    assert sorted(world.notes) == sorted(planned[:20])
+
+    monkeypatch.setattr(world, "plan", lambda *given: planned.append(given[0].id) or plan(*given))
+    world.store.seconds += RETRIES_AFTER_SECONDS[0]
+    summary = run(event, insight_changes=insight_changes)
+    assert summary.failures == []
+    assert [report.finding for report in summary.reports] == list(event.findings)
+    assert [report.outcome.repeated for report in summary.reports[:20]] == [True] * 20
+    assert {len(notes) for notes in world.notes.values()} == {1}
+    assert len(world.notes) == 50
+    assert not set(planned[30:]) & set(planned[:20])
+    assert len(world.applied) == (50 if insight_changes else 0)
+
+
+def test_what_fails_on_insight_results_is_tried_again_and_the_rest_is_not(run, world, new_press_on_insight):
+    event = new_press_on_insight(41)
+    world.failing = {"resource/25"}
+    assert len(run(event, insight_changes=True).failures) == 1
+    world.failing = set()
+    requests = len(world.requests)
+    assert run(event, insight_changes=True).failures == []
+    assert len(world.applied) == 41
+    assert {finding for request in world.requests[requests:] for finding in request} == {"finding/25"}
+
+
+def test_another_attempt_at_a_press_on_insight_results_leaves_the_findings_to_the_first(
+    run, world, new_press_on_insight
+):
+    event = new_press_on_insight(2)
+    seen = []
+    world.meanwhile = lambda: seen or seen.append(run(event, insight_changes=True))
+    assert run(event, insight_changes=True).failures == []
+    assert seen[0].is_busy
+    assert [report.outcome.status for report in seen[0].reports] == [Status.BUSY] * 2
+    assert len(world.applied) == 2
