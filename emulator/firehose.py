@@ -1,4 +1,4 @@
-"""Newlines after records, and compressed objects, in Firehose.
+"""Newlines after records, compressed objects, and whole queries for partition keys in Firehose.
 
 MiniStack delivers each record at once as an object of its own. It writes the record as it came, under the
 name of a compressed file as well.
@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from ministack.services import firehose
 
+from emulator import firehose_queries
+
 Configuration = Mapping[str, Any]
 
 _delivering: Final[ContextVar[tuple[Configuration, bytes] | None]] = ContextVar("delivering", default=None)
@@ -21,9 +23,19 @@ _put_s3_object = firehose._put_s3_object  # noqa: SLF001
 
 
 def register() -> None:
-    """Replace the two functions of MiniStack that write objects. Calling it again changes nothing."""
+    """Replace the functions of MiniStack that write objects or read queries. Again, it changes nothing."""
     firehose._deliver_to_s3 = _deliver  # noqa: SLF001
     firehose._put_s3_object = _put  # noqa: SLF001
+    firehose._jq_parse = _parse  # noqa: SLF001
+    firehose._jq_value = _value  # noqa: SLF001
+
+
+def _parse(expression: str) -> list[tuple[str, firehose_queries.Evaluate, tuple[()]]]:
+    return [(key, evaluate, ()) for key, evaluate in firehose_queries.parse(expression)]
+
+
+def _value(document: object, steps: firehose_queries.Evaluate, functions: tuple[()]) -> object:  # noqa: ARG001 - as MiniStack calls it
+    return steps(document)
 
 
 def _deliver(

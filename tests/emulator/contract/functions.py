@@ -95,6 +95,8 @@ PARAMETERS = {
     "services.eventbridge._update_connection": "data",
     "services.eventbridge.reset": "",
     "services.firehose._deliver_to_s3": "stream dest record_data lambda_keys",
+    "services.firehose._jq_parse": "expression",
+    "services.firehose._jq_value": "document steps functions",
     "services.firehose._put_s3_object": "bucket key body",
     "services.iam._attach_role_policy": "p",
     "services.iam._create_policy": "p",
