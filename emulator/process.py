@@ -35,15 +35,25 @@ def plugged_app() -> AsgiApp:
     from emulator import (  # noqa: PLC0415
         account_settings,
         api_destinations,
+        codepipeline,
         delivery,
         firehose,
         organizations,
         quotas,
         rds,
+        redshift_data,
         security_ir,
         securityhub,
     )
-    from emulator.cloudformation import event_buses, keys, security_hub, stack_sets, types, waits  # noqa: PLC0415
+    from emulator.cloudformation import (  # noqa: PLC0415
+        event_buses,
+        graphql_apis,
+        keys,
+        security_hub,
+        stack_sets,
+        types,
+        waits,
+    )
     from emulator.ec2 import interfaces, metadata, security_groups, snapshots, tags  # noqa: PLC0415
     from emulator.iam import assume_role, requests_of_roles  # noqa: PLC0415
 
@@ -58,6 +68,9 @@ def plugged_app() -> AsgiApp:
         firehose,
         keys,
         event_buses,
+        graphql_apis,
+        codepipeline,
+        redshift_data,
         assume_role,
         requests_of_roles,
         account_settings,

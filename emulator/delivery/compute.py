@@ -1,6 +1,6 @@
-"""What runs code as a target: ECS tasks, Batch jobs, CodeBuild builds, and REST APIs of API Gateway.
+"""What runs code as a target: ECS, Batch, CodeBuild, CodePipeline, and REST APIs of API Gateway.
 
-Nothing is run: without Docker, MiniStack records tasks, jobs, and builds, and reports them as successful.
+Nothing is run: tasks, jobs, builds, and executions of pipelines are recorded, and reported as successful.
 
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
 """
@@ -13,13 +13,14 @@ from typing import Any
 from ministack import app
 from ministack.services import apigateway_v1
 
-from emulator import inprocess
+from emulator import codepipeline, inprocess
 from emulator.delivery.inputs import has_own_input
 from emulator.delivery.parcels import Parcel, require_role
 from emulator.errors import (
     ERROR_FROM_TARGET,
     INVALID_JSON,
     INVALID_PARAMETER,
+    NO_RESOURCE,
     SDK_CLIENT_ERROR,
     DeliveryError,
 )
@@ -89,6 +90,21 @@ def start_build(parcel: Parcel) -> None:
     require_role(parcel, action="codebuild:StartBuild")
     body = {**_own_input(parcel), "projectName": parcel.arn.resource.partition("/")[2]}
     inprocess.call_json("codebuild", "CodeBuild_20161006.StartBuild", body)
+
+
+def start_pipeline(parcel: Parcel) -> None:
+    """Start an execution of a pipeline, which says the rule that started it.
+
+    Source: https://docs.aws.amazon.com/codepipeline/latest/userguide/pipelines-about-starting.html
+    """
+    require_role(parcel, action="codepipeline:StartPipelineExecution")
+    name, rule = parcel.arn.resource, parcel.rule.arn
+    try:
+        inprocess.on_loop(
+            lambda: codepipeline.start(name, trigger_type="CloudWatchEvent", trigger_detail=rule)
+        )
+    except codepipeline.PipelineNotFoundError as error:
+        raise DeliveryError(NO_RESOURCE, str(error)) from error
 
 
 def call_rest_api(parcel: Parcel) -> None:

@@ -17,7 +17,8 @@ from ministack.core.arn import Arn
 from ministack.services import cloudwatch_logs, eventbridge, kinesis, kms, sns, sqs
 
 from emulator import inprocess
-from emulator.delivery.compute import call_rest_api, run_task, start_build, submit_job
+from emulator.delivery.compute import call_rest_api, run_task, start_build, start_pipeline, submit_job
+from emulator.delivery.data import execute_statements, run_mutation
 from emulator.delivery.inputs import has_own_input, resolve
 from emulator.delivery.parcels import Parcel, parse, require_role
 from emulator.errors import (
@@ -330,10 +331,13 @@ _SENDERS: dict[str, Callable[[Parcel], None]] = {
     "ecs": run_task,
     "batch": submit_job,
     "codebuild": start_build,
+    "codepipeline": start_pipeline,
     "execute-api": call_rest_api,
+    "appsync": run_mutation,
+    "redshift": execute_statements,
 }
 _SUPPORTED: Final = (
-    "Lambda, SQS, SNS, Step Functions, Kinesis, Firehose, CloudWatch Logs, ECS, Batch, CodeBuild, an API "
-    "Gateway REST API, Systems Manager Run Command, Automation, and OpsItems, an event bus, or an API "
-    "destination"
+    "Lambda, SQS, SNS, Step Functions, Kinesis, Firehose, CloudWatch Logs, ECS, Batch, CodeBuild, "
+    "CodePipeline, an API Gateway REST API, an AppSync API, a Redshift cluster, Systems Manager Run Command, "
+    "Automation, and OpsItems, an event bus, or an API destination"
 )

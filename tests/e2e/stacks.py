@@ -106,9 +106,11 @@ def deploy_synthesized(aws, folder, *names, region):
 def _deploy_one(aws, folder, name, *, region):
     _publish(aws, folder, name, region)
     cloudformation = aws.client("cloudformation", region=region)
+    template = json.loads((folder / f"{name}.template.json").read_text())
     request = {
         "StackName": name,
-        "TemplateBody": (folder / f"{name}.template.json").read_text(),
+        # Without spaces, because the body can have 51,200 bytes.
+        "TemplateBody": json.dumps(template, separators=(",", ":")),
         "Capabilities": ["CAPABILITY_NAMED_IAM"],
     }
     # Of an earlier stack of this name as well.

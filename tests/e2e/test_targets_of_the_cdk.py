@@ -8,12 +8,18 @@ from itertools import count
 import pytest
 from aws_cdk import Duration
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_appsync as appsync
 from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_codepipeline as codepipeline
+from aws_cdk import aws_codepipeline_actions as codepipeline_actions
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as events_targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
 
 from emulator.server import DEFAULT_ACCOUNT
 from securityhub_actions import CustomAction, CustomActionRule, FindingFilter, ImportedFindingsRule, targets
@@ -24,6 +30,14 @@ REGION = "ap-south-1"
 QUEUE = f"arn:aws:batch:{REGION}:{DEFAULT_ACCOUNT}:job-queue/triage"
 DEFINITION = f"arn:aws:batch:{REGION}:{DEFAULT_ACCOUNT}:job-definition/triage:1"
 ACTION = f"arn:aws:securityhub:{REGION}:{DEFAULT_ACCOUNT}:action/custom/Item"
+CLUSTER = f"arn:aws:redshift:{REGION}:{DEFAULT_ACCOUNT}:cluster:warehouse"
+SQL = "insert into findings_seen values (current_timestamp)"
+MUTATION = "mutation Record($title: String!) { createRecord(title: $title) { title } }"
+SCHEMA = """
+type Record { title: String! }
+type Query { getRecord(title: String!): Record }
+type Mutation { createRecord(title: String!): Record }
+"""
 TITLE = events.EventField.from_path("$.detail.findings[0].Title")
 PRINT = """
 import json
@@ -76,7 +90,71 @@ def rest_api(stack):
     return events_targets.ApiGateway(api, method="POST", path="/", stage="prod")
 
 
-def declare(stack):
+def pipeline(stack):
+    bucket = s3.Bucket(stack, "Sources", versioned=True)
+    artifact = codepipeline.Artifact("Source")
+    source = codepipeline_actions.S3SourceAction(
+        action_name="Source",
+        bucket=bucket,
+        bucket_key="source.zip",
+        output=artifact,
+        trigger=codepipeline_actions.S3Trigger.NONE,
+    )
+    approval = codepipeline_actions.ManualApprovalAction(action_name="Approve")
+    stages = [
+        codepipeline.StageProps(stage_name="Source", actions=[source]),
+        codepipeline.StageProps(stage_name="Approve", actions=[approval]),
+    ]
+    return events_targets.CodePipeline(
+        codepipeline.Pipeline(stack, "Pipeline", artifact_bucket=bucket, stages=stages)
+    )
+
+
+def graphql_api(stack, folder):
+    schema = folder / "schema.graphql"
+    schema.write_text(SCHEMA)
+    mode = appsync.AuthorizationMode(authorization_type=appsync.AuthorizationType.IAM)
+    api = appsync.GraphqlApi(
+        stack,
+        "Graph",
+        name="graph",
+        definition=appsync.Definition.from_schema(appsync.SchemaFile.from_asset(str(schema))),
+        authorization_config=appsync.AuthorizationConfig(default_authorization=mode),
+    )
+    key = dynamodb.Attribute(name="title", type=dynamodb.AttributeType.STRING)
+    table = dynamodb.Table(stack, "Records", partition_key=key)
+    stored = appsync.MappingTemplate.dynamo_db_put_item(
+        appsync.PrimaryKey.partition("title").is_("title"), appsync.Values.projecting()
+    )
+    api.add_dynamo_db_data_source("Table", table).create_resolver(
+        "Create",
+        type_name="Mutation",
+        field_name="createRecord",
+        request_mapping_template=stored,
+        response_mapping_template=appsync.MappingTemplate.dynamo_db_result_item(),
+    )
+    variables = events.RuleTargetInput.from_object({"title": TITLE})
+    return events_targets.AppSync(api, graph_ql_operation=MUTATION, variables=variables)
+
+
+def redshift_query(stack):
+    # The CDK lets its own role execute statements, and not connect to the database.
+    role = iam.Role(stack, "Warehouse", assumed_by=iam.ServicePrincipal("events.amazonaws.com"))
+    start = f"arn:aws:redshift:{REGION}:{DEFAULT_ACCOUNT}"
+    resources = [f"{start}:dbuser:warehouse/writer", f"{start}:dbname:warehouse/dev"]
+    role.add_to_policy(iam.PolicyStatement(actions=["redshift:GetClusterCredentials"], resources=resources))
+    return events_targets.RedshiftQuery(
+        CLUSTER, database="dev", db_user="writer", sql=[SQL], statement_name="findings", role=role
+    )
+
+
+def declare(stack, folder):
+    ImportedFindingsRule(
+        stack,
+        "More",
+        findings=FindingFilter(severity="HIGH"),
+        targets=[pipeline(stack), graphql_api(stack, folder), redshift_query(stack)],
+    )
     ImportedFindingsRule(
         stack,
         "Findings",
@@ -160,6 +238,25 @@ class Scene:
         found = self.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
         return [entry["message"].strip() for entry in found]
 
+    def executions(self):
+        """What EventBridge started. A pipeline also starts when it's created."""
+        name = self.only("AWS::CodePipeline::Pipeline")
+        found = self.client("codepipeline").list_pipeline_executions(pipelineName=name)
+        return [
+            one
+            for one in found["pipelineExecutionSummaries"]
+            if one["trigger"]["triggerType"] == "CloudWatchEvent"
+        ]
+
+    def records(self):
+        found = self.client("dynamodb").scan(TableName=self.only("AWS::DynamoDB::Table"))["Items"]
+        return [one["title"]["S"] for one in found]
+
+    def statements(self):
+        client = self.client("redshift-data")
+        ids = [one["Id"] for one in client.list_statements(StatementName="findings")["Statements"]]
+        return [client.describe_statement(Id=one) for one in ids]
+
     def items(self):
         client = self.client("ssm")
         found = client.describe_ops_items()["OpsItemSummaries"]
@@ -179,9 +276,9 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(aws, new_module_deployment):
-    deployment = new_module_deployment(REGION)
-    deployment.deploy(declare)
+def scene(aws, new_module_deployment, tmp_path_factory):
+    deployment, folder = new_module_deployment(REGION), tmp_path_factory.mktemp("graph")
+    deployment.deploy(lambda stack: declare(stack, folder))
     return Scene(aws, deployment)
 
 
@@ -209,6 +306,30 @@ def test_a_build_starts_with_a_value_of_the_finding(scene, imported):
 
 def test_a_rest_api_gets_the_event(scene, imported):
     scene.aws.wait_until(lambda: imported["Title"] in scene.printed(), what="the output of the function")
+
+
+@pytest.mark.usefixtures("imported")
+def test_a_pipeline_starts_and_names_the_rule(scene):
+    (execution,) = scene.executions()
+    rules = scene.deployment.resources("AWS::Events::Rule").values()
+    assert execution["trigger"]["triggerDetail"].rpartition("/")[2] in rules
+    name, identifier = scene.only("AWS::CodePipeline::Pipeline"), execution["pipelineExecutionId"]
+    found = scene.client("codepipeline").get_pipeline_execution(
+        pipelineName=name, pipelineExecutionId=identifier
+    )
+    assert found["pipelineExecution"]["status"] == "Succeeded"
+
+
+def test_a_mutation_stores_a_value_of_the_finding(scene, imported):
+    assert scene.records() == [imported["Title"]]
+
+
+@pytest.mark.usefixtures("imported")
+def test_a_statement_is_executed_as_the_user_of_the_database(scene):
+    (statement,) = scene.statements()
+    assert (statement["QueryString"], statement["Status"]) == (SQL, "FINISHED")
+    assert (statement["ClusterIdentifier"], statement["Database"]) == ("warehouse", "dev")
+    assert statement["DbUser"] == "writer"
 
 
 def test_an_ops_item_is_about_the_finding(scene, imported):
@@ -274,5 +395,8 @@ def test_without_their_permissions_each_delivery_is_a_dead_letter(scene):
     scene.import_finding("refused")
     letters = scene.dead_letters()
     services = {letter["TARGET_ARN"].split(":")[2] for letter in letters}
-    assert services == {"ecs", "batch", "codebuild", "execute-api", "ssm"}
+    assert services == {
+        *("ecs", "batch", "codebuild", "execute-api", "ssm"),
+        *("codepipeline", "appsync", "redshift"),
+    }
     assert {letter["ERROR_CODE"] for letter in letters} == {"NO_PERMISSIONS"}

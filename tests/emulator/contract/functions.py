@@ -40,6 +40,7 @@ PARAMETERS = {
     "core.router.detect_service": "method path headers query_params",
     "core.router.extract_access_key_id": "headers query_params",
     "services.apigateway_v1.handle_execute": ("api_id stage_name method path headers body query_params"),
+    "services.appsync._execute_graphql": "api_id data request_headers authorize",
     "services.cloudformation.changesets.validate_template_support": "template conditions params",
     "services.cloudformation.engine._parse_template": "template_body",
     "services.cloudformation.engine.validate_template_support": "template conditions params",

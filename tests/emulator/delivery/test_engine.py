@@ -90,7 +90,9 @@ def test_an_unavailable_api_destination_is_retried_as_the_policy_says_and_then_d
 
 
 def test_a_kind_of_target_that_is_not_supported_says_so(chain):
-    chain.target(f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:x", RoleArn="arn:aws:iam::111122223333:role/r")
+    chain.target(
+        f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:pipeline/x", RoleArn="arn:aws:iam::111122223333:role/r"
+    )
     delivery = chain.outcome(chain.send())
     assert delivery.outcome == "lost"
     assert "does not deliver to" in delivery.error_message
