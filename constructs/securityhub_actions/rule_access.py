@@ -182,7 +182,9 @@ class _FunctionAccess(Construct):
 class _RuleAccess(Construct):
     """The statement in a queue or topic policy that allows all rules.
 
-    A queue policy can have 20 statements, so one statement per rule would limit a queue to 20 rules.
+    A queue policy can have 20 statements, so one statement per rule would limit a queue to 20 rules. It can
+    have 8,192 bytes, so more than 30 rules of the stack are let in as all rules of the account and Region.
+
     Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html
     """
 
@@ -192,6 +194,7 @@ class _RuleAccess(Construct):
         super().__init__(resource, sid)  # type: ignore[arg-type] # every resource is a construct
         self._resource = resource
         self._rule_arns: list[str] = []
+        self._patterns: list[str] = []
         self._sid, self._action, self._resource_arn = sid, action, resource_arn
         self._statement = self._new_statement()
         self._is_in_policy = policy.add_to_resource_policy(self._statement).statement_added
@@ -209,10 +212,14 @@ class _RuleAccess(Construct):
     def allow(self, rule: IRuleRef) -> None:
         stack = Stack.of(rule)
         # A rule in another stack refers to this stack's resource, which therefore can't refer to the rule.
-        rule_arn = rule.rule_ref.rule_arn if stack is Stack.of(self) else _all_rules_of(stack)
-        if rule_arn not in self._rule_arns:
-            self._rule_arns.append(rule_arn)
-        _condition(self._statement, only_rules(stack, self._rule_arns))
+        is_here = stack is Stack.of(self)
+        if is_here and rule.rule_ref.rule_arn not in self._rule_arns:
+            self._rule_arns.append(rule.rule_ref.rule_arn)
+        too_many = len(self._rule_arns) > MAX_RULES_WITH_OWN_PERMISSION
+        if (too_many or not is_here) and (pattern := _all_rules_of(stack)) not in self._patterns:
+            self._patterns.append(pattern)
+        named = [] if too_many else self._rule_arns
+        _condition(self._statement, only_rules(stack, [*named, *self._patterns]))
         if not self._is_in_policy:
             statement = self._new_statement()
             _condition(statement, only_rules(stack, [rule.rule_ref.rule_arn]))

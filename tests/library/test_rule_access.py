@@ -59,6 +59,26 @@ def test_given_rules_are_the_only_ones(stack):
     }
 
 
+@pytest.mark.parametrize(("rules", "named"), [(30, True), (31, False)])
+def test_a_queue_policy_of_8192_bytes_lets_any_number_of_rules_in(stack, rules, named):
+    queue = sqs.Queue(stack, "Inbox", enforce_ssl=True)
+    for number in range(rules):
+        ImportedFindingsRule(stack, f"Findings{number}", targets=[targets.SqsQueue(queue)])
+    policies = Template.from_stack(stack).find_resources("AWS::SQS::QueuePolicy").values()
+    for policy in policies:
+        (statement,) = (
+            one for one in policy["Properties"]["PolicyDocument"]["Statement"] if one["Effect"] == "Allow"
+        )
+        sources = statement["Condition"]["ArnEquals"]["aws:SourceArn"]
+        if named:
+            assert all("Fn::GetAtt" in source for source in sources)
+            assert len(sources) == rules
+        else:
+            (source,) = sources if isinstance(sources, list) else [sources]
+            assert readable(source) == f"{RULE_ARN.replace('arn:aws:', 'arn:${AWS::Partition}:')[:-4]}*"
+    assert len(policies) == 2
+
+
 def test_a_dead_letter_queue_of_another_stack_does_not_make_the_stacks_go_in_circles(app, stack):
     other = Stack(app, "Other", env=HERE)
     kept = sqs.Queue(other, "Kept", enforce_ssl=True)
