@@ -334,6 +334,22 @@ def test_a_request_that_fails_is_made_again(error):
     assert len(set(bus.keys)) == len(bus.keys) == 20
 
 
+def test_an_entry_for_which_eventbridge_refuses_the_whole_request_does_not_keep_the_others():
+    bus = Bus()
+    refusal = ClientError({"Error": {"Code": "ValidationException", "Message": "no"}}, "PutEvents")
+
+    def put_events(**request):
+        if any("/3" in json.loads(entry["Detail"])["summary"]["key"] for entry in request["Entries"]):
+            raise refusal
+        return bus.put_events(**request)
+
+    context = Context(60)
+    each = EachFinding(bus="bus", put_events=put_events, account_name=lambda _: None, sleep=context.sleep)
+    with pytest.raises(NotSentError, match=r"1 of 20 .* number 4: .*ValidationException"):
+        each.send(payload("custom_action_20_findings", id="6f0c"), context)
+    assert sorted(bus.keys) == sorted(f"6f0c/{number}" for number in range(20) if number != 3)
+
+
 def test_what_is_not_taken_until_the_time_is_up_is_an_error_that_names_it_and_the_others_are_sent():
     bus = Bus(
         fail=lambda _, entry: (

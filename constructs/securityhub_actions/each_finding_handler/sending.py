@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +23,7 @@ MAX_REQUEST_BYTES: Final = 256 * 1024
 """Entries share a request up to here, which was the limit of a request before entries could be larger."""
 _TIME_BYTES: Final = 14
 _LONGEST_PAUSE: Final = 8.0
+_REFUSALS: Final = frozenset({"ValidationError", "ValidationException", "RequestEntityTooLarge"})
 
 
 class NotSentError(RuntimeError):
@@ -57,7 +58,8 @@ class Sender:
     def send(self, entries: Sequence[dict[str, Any]]) -> None:
         """Put the entries on their bus, and those that fail again and again.
 
-        An entry that is too large doesn't keep the others from being sent.
+        An entry that is too large doesn't keep the others from being sent, nor does one because of which
+        EventBridge refuses a whole request.
 
         Raises:
             NotSentError: An entry is too large, or failed until the time was up.
@@ -69,11 +71,15 @@ class Sender:
             if size > MAX_ENTRY_BYTES
         }
         pending = [index for index in sizes if index not in reasons]
-        pause = 0.5
+        pause, alone = 0.5, frozenset[int]()
         while pending:
             failed: dict[int, str] = {}
-            for batch in _batches(pending, sizes):
-                failed |= self._put(batch, entries)
+            for batch in _batches(pending, sizes, alone):
+                try:
+                    failed |= self._put(batch, entries)
+                except (ClientError, BotoCoreError) as error:
+                    failed |= dict.fromkeys(batch, str(error))
+                    alone |= frozenset(batch) if _is_refusal(error) else frozenset()
             pending = sorted(failed)
             if pending and not self.has_time(pause):
                 reasons |= failed
@@ -90,10 +96,7 @@ class Sender:
 
     def _put(self, batch: Sequence[int], entries: Sequence[dict[str, Any]]) -> dict[int, str]:
         """Send one request. Return why entries failed, by their index."""
-        try:
-            answer = self.put_events(Entries=[entries[index] for index in batch])
-        except (ClientError, BotoCoreError) as error:
-            return dict.fromkeys(batch, str(error))
+        answer = self.put_events(Entries=[entries[index] for index in batch])
         return {
             index: f"{result['ErrorCode']}: {result.get('ErrorMessage', '')}"
             for index, result in zip(batch, answer["Entries"], strict=True)
@@ -101,9 +104,24 @@ class Sender:
         }
 
 
-def _batches(pending: Sequence[int], sizes: dict[int, int]) -> Iterator[list[int]]:
+def _is_refusal(error: Exception) -> bool:
+    """Whether a request was refused for what it contains, not because of its rate or a failure.
+
+    Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/CommonErrors.html
+    """
+    if isinstance(error, ParamValidationError):
+        return True
+    code = error.response.get("Error", {}).get("Code") if isinstance(error, ClientError) else None
+    return code in _REFUSALS
+
+
+def _batches(pending: Sequence[int], sizes: dict[int, int], alone: frozenset[int]) -> Iterator[list[int]]:
+    """Divide entries among requests. Those that were refused together get one each."""
+    yield from ([index] for index in pending if index in alone)
     batch: list[int] = []
     for index in pending:
+        if index in alone:
+            continue
         full = len(batch) == MAX_ENTRIES or sum(sizes[one] for one in [*batch, index]) > MAX_REQUEST_BYTES
         if batch and full:
             yield batch

@@ -6,6 +6,7 @@ from typing import Final
 
 from aws_cdk import Aws, Duration, Stack
 from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as events_targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_sqs as sqs
@@ -131,7 +132,7 @@ class EachFinding(Target):
 
 def _check(target: events.IRuleTarget) -> None:
     match target:
-        case EventBus():
+        case EventBus() | events_targets.EventBus():
             raise ValueError(
                 "An event bus can't be the target of EachFinding. Rules there match the source "
                 f"aws.securityhub, and the events have {EACH_FINDING_SOURCE}. Use EachFinding on the rules "
@@ -155,8 +156,12 @@ class _Taker(Construct):
 
     def __init__(self, stack: Stack) -> None:
         super().__init__(stack, self.ID)
+        # The name that the CDK makes is of the path only, and the same for an app that is deployed twice.
         self.event_bus = events.EventBus(
-            self, "Bus", description="One event for each finding in the events of Security Hub"
+            self,
+            "Bus",
+            event_bus_name=f"{stack.stack_name}-EachFinding",
+            description="One event for each finding in the events of Security Hub",
         )
         self.function = LoggedFunction(
             self,

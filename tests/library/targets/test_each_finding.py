@@ -265,9 +265,31 @@ def test_a_target_of_the_cdk_gets_one_finding_at_a_time_too(stack, queue):
     assert on_bus["Targets"][0]["DeadLetterConfig"]
 
 
-def test_an_event_bus_is_refused_because_rules_there_match_another_source(stack):
+@pytest.mark.parametrize("target", [targets.EventBus, events_targets.EventBus])
+def test_an_event_bus_is_refused_because_rules_there_match_another_source(stack, target):
     with pytest.raises(ValueError, match="on the rules of that bus"):
-        targets.EachFinding(targets.EventBus(events.EventBus(stack, "Bus")))
+        targets.EachFinding(target(events.EventBus(stack, "Bus")))
+
+
+def test_an_app_can_be_deployed_twice_with_other_names_of_its_stacks():
+    names = set()
+    for name in ("findings-test", "findings-live"):
+        stack = Stack(App(), "Stack", stack_name=name)
+        press(stack, targets.EachFinding(targets.SqsQueue(sqs.Queue(stack, "Queue"))))
+        (bus,) = Template.from_stack(stack).find_resources(BUS).values()
+        names.add(bus["Properties"]["Name"])
+    assert len(names) == 2
+
+
+def test_fifty_actions_share_the_function_and_the_queue_within_their_policies(stack, queue):
+    action = CustomAction.from_action_id(stack, "Action", "Notify")
+    for number in range(50):
+        target = targets.EachFinding(targets.SqsQueue(queue))
+        CustomActionRule(stack, f"Rule{number}", action=action, targets=[target])
+    template = Template.from_stack(stack)
+    template.resource_count_is("AWS::Lambda::Permission", 1)
+    for policy in template.find_resources("AWS::SQS::QueuePolicy").values():
+        assert len(json.dumps(policy["Properties"]["PolicyDocument"])) < 4_096
 
 
 def test_each_finding_is_not_put_into_itself(queue):

@@ -22,12 +22,14 @@ class Elastic(ApiDestination):
     """Adds the whole event, with all of its findings, to an index or a data stream of Elasticsearch.
 
     It works with all Security Hub events. The document has `@timestamp` and `event` of the Elastic Common
-    Schema, and the event in `aws.securityhub`; map that as `flattened`, because findings have many fields.
+    Schema, and the event in `aws.securityhub`; map that as `flattened`, because findings have many fields,
+    with `ignore_above`, because a value of more than 32,766 bytes would otherwise refuse the document.
     An event that is sent again is another document with the same `aws.securityhub.id`.
 
     Sources:
         https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-index
         https://www.elastic.co/docs/reference/ecs/ecs-event
+        https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/ignore-above
     """
 
     @checked

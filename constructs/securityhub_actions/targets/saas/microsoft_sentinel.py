@@ -29,10 +29,13 @@ class MicrosoftSentinel(ApiDestination):
     Publisher* on the data collection rule sends. EventBridge gets its token with the OAuth client credentials
     flow, and gets another one after the status codes 401 and 407.
 
-    Azure Monitor accepts requests of up to 1 MB, truncates values of more than 64 KB, and accepts a request
-    (204) before it's in the table: an error of the transformation shows only in the rule's own metrics.
+    Azure Monitor accepts requests of up to 1 MB, truncates columns of more than 64 KB, which an event with
+    several findings can exceed, and accepts a request (204) before it's in the table: an error of the
+    transformation shows only in the rule's own metrics. With `EachFinding`, a column has one finding.
 
-    Source: https://learn.microsoft.com/en-us/azure/azure-monitor/logs/logs-ingestion-api-overview
+    Sources:
+        https://learn.microsoft.com/en-us/azure/azure-monitor/logs/logs-ingestion-api-overview
+        https://learn.microsoft.com/en-us/azure/azure-monitor/fundamentals/service-limits#logs-ingestion-api
     """
 
     @checked
