@@ -26,7 +26,7 @@ from emulator.securityhub import (
     insights,
     state,
 )
-from emulator.securityhub.model import Document, SecurityHubError, check, service_model
+from emulator.securityhub.model import Document, SecurityHubError, check, service_model, without_nulls
 
 SERVICE: Final = "securityhub"
 _CONTENT_TYPE: Final = "application/json"
@@ -152,12 +152,12 @@ def call(operation: str, request: Document) -> Document:
     if operation not in _WITHOUT_HUB:
         _ = hub.require_v2() if operation.endswith(_OF_V2) else hub.require()
     shape = service_model().operation_model(operation).input_shape
+    request = without_nulls(request)
     if operation in _CHECKED_BY_OPERATION:
         _check_batch(request)
     elif shape is not None:
         check(request, shape)
-    given = {name: value for name, value in request.items() if value is not None}
-    return _OPERATIONS[operation](given)
+    return _OPERATIONS[operation](request)
 
 
 def _check_batch(request: Document) -> None:

@@ -82,6 +82,16 @@ def check(value: object, shape: Shape) -> None:
         raise SecurityHubError("InvalidInputException", "; ".join(found))
 
 
+def without_nulls(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """A parsed JSON value without the members of objects that are null, which count as absent.
+
+    Source: https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html
+    """
+    if isinstance(value, dict):
+        return {name: without_nulls(member) for name, member in value.items() if member is not None}
+    return [without_nulls(entry) for entry in value] if isinstance(value, list) else value
+
+
 def problems(value: object, shape: Shape, path: str = "", *, blank_entries: bool = False) -> Iterator[str]:
     """Everything about a value that its shape doesn't allow, one sentence each.
 

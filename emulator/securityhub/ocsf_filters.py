@@ -35,7 +35,7 @@ def check(filters: Document) -> None:
     Raises:
         SecurityHubError: ValidationException that says what is wrong.
     """
-    composites = filters.get("CompositeFilters") or []
+    composites = filters.get("CompositeFilters", [])
     if len(composites) > MAX_COMPOSITES:
         raise _invalid(f"CompositeFilters may have up to {MAX_COMPOSITES} entries, but has {len(composites)}")
     for index, composite in enumerate(composites):
@@ -44,7 +44,7 @@ def check(filters: Document) -> None:
 
 def matches(finding: Document, filters: Document) -> bool:
     """Whether a finding in OCSF passes a filter that `check` has accepted."""
-    outcomes = [_composite_matches(finding, composite) for composite in filters.get("CompositeFilters") or []]
+    outcomes = [_composite_matches(finding, composite) for composite in filters.get("CompositeFilters", [])]
     return _joined(outcomes, filters.get("CompositeOperator"))
 
 
@@ -56,7 +56,7 @@ def sort(findings: Sequence[Document], criteria: Iterable[Document]) -> list[Doc
     """
     ordered = list(findings)
     for criterion in reversed(list(criteria)):
-        field = criterion.get("Field") or ""
+        field = criterion.get("Field", "")
         if field not in _fields():
             raise _invalid(f"SortCriteria Field must be a field to filter by, but is {field!r}")
         ordered.sort(
@@ -73,14 +73,14 @@ def values_of(finding: Document, field: str) -> list[object]:
 
 def _check_composite(where: str, composite: Document, *, nested: bool) -> None:
     for name, kind in _KINDS.items():
-        conditions = composite.get(name) or []
+        conditions = composite.get(name, [])
         if len(conditions) > MAX_FILTERS:
             raise _invalid(f"{where}.{name} may have up to {MAX_FILTERS} entries, but has {len(conditions)}")
         for condition in conditions:
             if missing := {"FieldName", "Filter"} - condition.keys():
                 raise _invalid(f"{where}.{name} needs {' and '.join(sorted(missing))}")
             kind.check(f"{where}.{name} of {condition['FieldName']}", condition["Filter"])
-    for index, inner in enumerate(composite.get(_NESTED) or []):
+    for index, inner in enumerate(composite.get(_NESTED, [])):
         # AWS documents three layers: the list, its composite filters, and those nested in them.
         if nested:
             raise _invalid(f"{where}.{_NESTED} is a fourth layer; the most are three")
@@ -91,9 +91,9 @@ def _composite_matches(finding: Document, composite: Document) -> bool:
     outcomes = [
         kind.matches(values_of(finding, condition["FieldName"]), condition["Filter"])
         for name, kind in _KINDS.items()
-        for condition in composite.get(name) or []
+        for condition in composite.get(name, [])
     ]
-    outcomes += [_composite_matches(finding, inner) for inner in composite.get(_NESTED) or []]
+    outcomes += [_composite_matches(finding, inner) for inner in composite.get(_NESTED, [])]
     return _joined(outcomes, composite.get("Operator"))
 
 
