@@ -123,8 +123,7 @@ def _watch_rule(rule: events.Rule) -> None:
         cloudwatch.Metric(
             namespace="AWS/Events",
             metric_name="InvocationsFailedToBeSentToDlq",
-            # Only the name, because the rules are on the default event bus.
-            dimensions_map={"RuleName": rule.rule_name},
+            dimensions_map=_dimensions_of(rule),
             period=Duration.minutes(5),
             statistic=cloudwatch.Stats.SUM,
         ),
@@ -132,6 +131,13 @@ def _watch_rule(rule: events.Rule) -> None:
         description="EventBridge could neither deliver events nor send them to the dead-letter queue, and "
         "lost them. Check that the queue exists and that its policy allows the rule.",
     )
+
+
+def _dimensions_of(rule: events.Rule) -> dict[str, str]:
+    """Return the dimensions of a rule's metrics: only its name if it's on the default event bus."""
+    resource = rule.node.default_child
+    bus = resource.event_bus_name if isinstance(resource, events.CfnRule) else None
+    return {"RuleName": rule.rule_name} if bus is None else {"EventBusName": bus, "RuleName": rule.rule_name}
 
 
 def _watch_function(function: lambda_.Function) -> None:

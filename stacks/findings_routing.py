@@ -248,9 +248,10 @@ class FindingsRoutingStack(Stack):
             self, "CriticalTopicArn", value=topic.topic_arn, description="Subscribe to it to be notified"
         )
 
-    def _slack(self, settings: SlackSettings) -> targets.Slack:
+    def _slack(self, settings: SlackSettings) -> targets.EachFinding:
+        """Post to the channel by way of a bus, from which what Slack didn't take can be sent again."""
         secret = secretsmanager.Secret.from_secret_name_v2(self, "SlackSecret", settings.secret_name)
-        return targets.Slack(self, "Slack", channel=settings.channel, secret=secret)
+        return targets.EachFinding(targets.Slack(self, "Slack", channel=settings.channel, secret=secret))
 
     def _high(self, settings: HighSettings) -> None:
         queue = sqs.Queue(

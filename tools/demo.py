@@ -1,38 +1,57 @@
 """Show the whole chain on the embedded AWS: deploy the app, press custom actions, read back what happened.
 
-Run it with `make demo`. The exit code is 0 only if every step was seen to happen.
+Run it with `make demo`. The exit code is 0 only if every step was seen to happen. The actions are pressed by
+the code of `securityhub-actions press`, as a role whom the press buses of the stacks admit.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import shutil
+import os
 import sys
 import tempfile
 import textwrap
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Any, Final
 
+from rich.console import RenderableType
+from rich.text import Text
+
 from emulator.delivery.log import Delivery
 from emulator.launching import EmulatorError
 from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION, EmbeddedAws
+from securityhub_actions.cli.aws import Aws
+from securityhub_actions.cli.errors import CommandError
+from securityhub_actions.cli.findings import custom_action, findings_with_ids
+from securityhub_actions.cli.output import Output, entries
+from securityhub_actions.cli.pressing import events_of, press, press_rule
 from tools.cdk import ROOT
 from tools.deploy import DeploymentFailedError, bootstrap, deploy
+from tools.steps import progress, say, step, width
 
 _FINDINGS: Final = ROOT / "examples" / "findings.json"
 _STACK: Final = "SecurityHubAnalystActions"
-_WIDEST: Final = 100
 _LONGEST_ANSWER: Final = 400
 _MEMBER: Final = "444455556666"
 _EXPOSED: Final = "tcp 3306 from 0.0.0.0/0"
-_SECONDS_BETWEEN_TICKS: Final = 0.5
 _SETTINGS: Final = Path(__file__).with_suffix(".toml")
+_RESPONDER: Final = "SecurityResponder"
+"""The role that demo.toml names as the one that may use the actions from a terminal."""
+_NEEDED: Final = (
+    # What the press calls, and reading findings back.
+    "events:ListEventBuses",
+    "events:ListRules",
+    "events:PutEvents",
+    "securityhub:DescribeActionTargets",
+    "securityhub:GetFindings",
+    "securityhub:GetInsightResults",
+    "securityhub:GetInsights",
+)
 
 
 class StepFailedError(RuntimeError):
@@ -44,11 +63,11 @@ class Pressed:
     """What pressing a custom action set in motion.
 
     Attributes:
-        event: The event that Security Hub sent.
+        event: The event.
         delivery: What EventBridge did with it, with the Lambda function's answer.
     """
 
-    event: dict[str, Any]
+    event: Mapping[str, Any]
     delivery: Delivery
 
 
@@ -62,19 +81,20 @@ def main() -> int:
                 aws = stack.enter_context(EmbeddedAws.start())
                 aws.client("securityhub").enable_security_hub()
             summary = show_chain(aws)
-    except (StepFailedError, DeploymentFailedError, EmulatorError, TimeoutError) as error:
+    except (CommandError, StepFailedError, DeploymentFailedError, EmulatorError, TimeoutError) as error:
         say(f"\nThe demo stopped: {error}")
         return 1
     except KeyboardInterrupt:
         say("\nThe demo was interrupted. The embedded AWS has been removed.")
         return 130
-    say("\n" + "\n".join(summary))
+    say("")
+    Output(as_json=False).show(None, *summary)
     say(f"\nEvery step succeeded, in {time.monotonic() - started:.0f} s. The embedded AWS has been removed.")
     return 0
 
 
-def show_chain(aws: EmbeddedAws) -> list[str]:
-    """Deploy, import, press and read back; return the summary's lines."""
+def show_chain(aws: EmbeddedAws) -> list[RenderableType]:
+    """Deploy, import, press and read back; return the summary."""
     with step(
         f"Add account {_MEMBER} to the organization, and open one of its security groups to the internet"
     ):
@@ -87,30 +107,31 @@ def show_chain(aws: EmbeddedAws) -> list[str]:
         deploy(aws, settings=file, report=progress)
     with step("Import three findings into Security Hub, one of them for that security group"):
         findings = import_findings(aws, group)
+        analyst = become_responder(aws)
     exposed, others = findings[:1], findings[1:]
     with step("Press 'Remediate' on that finding, and read the security group"):
-        remediation = press_on_findings(aws, "Remediate", exposed)
-        resolved = read_back(aws, exposed, status="RESOLVED")
+        remediation = press_on_findings(aws, analyst, "Remediate", exposed)
+        resolved = read_back(analyst, exposed, status="RESOLVED")
         closed = rules_of(aws, group)
         expect(
             closed == opened - {_EXPOSED},
             f"Only {_EXPOSED} should be gone from the security group, which has {closed}.",
         )
     with step("Press 'Suppress with note' on the other findings, and read them back"):
-        suppression = press_on_findings(aws, "SuppressWithNote", others)
-        suppressed = read_back(aws, others, status="SUPPRESSED")
+        suppression = press_on_findings(aws, analyst, "SuppressWithNote", others)
+        suppressed = read_back(analyst, others, status="SUPPRESSED")
     with step("Press 'Send digest' on the results of an insight, and read the message from the topic"):
-        digest, message = press_on_insight(aws)
+        digest, message = press_on_insight(aws, analyst)
     return [
-        *describe("Remediate", remediation),
-        *describe_findings(exposed, resolved),
-        *field("before", f"{group} in account {_MEMBER}: {', '.join(sorted(opened))}"),
-        *field("after", ", ".join(sorted(closed))),
-        "",
-        *describe("SuppressWithNote", suppression),
-        *describe_findings(others, suppressed),
-        "",
-        *describe("InsightDigest", digest),
+        *describe("Remediate", remediation, exposed, resolved),
+        entries(
+            ("before", f"{group} in account {_MEMBER}: {', '.join(sorted(opened))}"),
+            ("after", ", ".join(sorted(closed))),
+        ),
+        Text(""),
+        *describe("SuppressWithNote", suppression, others, suppressed),
+        Text(""),
+        *describe("InsightDigest", [digest]),
         *describe_message(message),
     ]
 
@@ -172,21 +193,63 @@ def import_findings(aws: EmbeddedAws, group: str) -> list[dict[str, Any]]:
     return findings
 
 
-def press_on_findings(aws: EmbeddedAws, action_id: str, findings: Sequence[dict[str, Any]]) -> Pressed:
-    """Press a custom action on findings and wait for its Lambda function's answer."""
-    (event,) = aws.press(action_arn(aws, action_id), findings=findings)
-    return Pressed(event=event, delivery=await_answer(aws, event))
+def become_responder(aws: EmbeddedAws) -> Aws:
+    """Let this process be the role that may press, which may do no more; return its account."""
+    iam = aws.client("iam")
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": DEFAULT_ACCOUNT}}
+    role = iam.create_role(RoleName=_RESPONDER, AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
+    # None of these actions but PutEvents has a resource that is known before the deployment.
+    allowed = {"Effect": "Allow", "Action": list(_NEEDED), "Resource": "*"}
+    iam.put_role_policy(RoleName=_RESPONDER, PolicyName="Press", PolicyDocument=policy(allowed))
+    session = aws.client("sts").assume_role(RoleArn=role, RoleSessionName="demo")["Credentials"]
+    environment = aws.environment() | {
+        "AWS_ACCESS_KEY_ID": session["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": session["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": session["SessionToken"],
+    }
+    # The code of the command gets its credentials from the environment, as the command does.
+    for name in os.environ.keys() - environment.keys():
+        del os.environ[name]
+    os.environ.update(environment)
+    return Aws()
 
 
-def press_on_insight(aws: EmbeddedAws) -> tuple[Pressed, dict[str, Any]]:
+def policy(statement: Mapping[str, object]) -> str:
+    """Return a policy of one statement."""
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def press_on_findings(
+    aws: EmbeddedAws, analyst: Aws, action_id: str, findings: Sequence[Mapping[str, Any]]
+) -> list[Pressed]:
+    """Press a custom action on findings, and wait for the Lambda function's answer to each."""
+    return press_all(aws, analyst, action_id, findings=[finding["Id"] for finding in findings])
+
+
+def press_all(
+    aws: EmbeddedAws,
+    analyst: Aws,
+    action_id: str,
+    *,
+    findings: Sequence[str] = (),
+    insight: str | None = None,
+) -> list[Pressed]:
+    """Press a custom action as the command does, and wait for the Lambda function's answers."""
+    action = custom_action(analyst, action_id)
+    rule = press_rule(analyst, action["ActionTargetArn"])
+    events = [event for event, _ in events_of(analyst, action, findings=findings, insight=insight)]
+    sent = [{**event, "id": press(analyst, rule, event)} for event in events]
+    return [Pressed(event=event, delivery=await_answer(aws, event)) for event in sent]
+
+
+def press_on_insight(aws: EmbeddedAws, analyst: Aws) -> tuple[Pressed, dict[str, Any]]:
     """Press the digest on all results of an insight and receive the message that its topic sends."""
     hub = aws.client("securityhub")
     insight = hub.create_insight(Name="Findings by account", Filters={}, GroupByAttribute="AwsAccountId")[
         "InsightArn"
     ]
     queue_url = subscribe_queue(aws)
-    (event,) = aws.press(action_arn(aws, "InsightDigest"), insight_arn=insight)
-    pressed = Pressed(event=event, delivery=await_answer(aws, event))
+    (pressed,) = press_all(aws, analyst, "InsightDigest", insight=insight)
     sqs = aws.client("sqs")
     received = aws.wait_until(
         lambda: sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=1).get("Messages"), what="the digest"
@@ -208,21 +271,7 @@ def subscribe_queue(aws: EmbeddedAws) -> str:
     return queue_url
 
 
-def action_arn(aws: EmbeddedAws, action_id: str) -> str:
-    """Find the ARN of a deployed custom action."""
-    arns = [
-        action["ActionTargetArn"]
-        for action in aws.client("securityhub").describe_action_targets()["ActionTargets"]
-    ]
-    found: list[str] = [arn for arn in arns if arn.endswith(f"/{action_id}")]
-    expect(
-        len(found) == 1,
-        f"The deployed app should have one custom action {action_id}, but Security Hub has {arns}.",
-    )
-    return found[0]
-
-
-def await_answer(aws: EmbeddedAws, event: dict[str, Any]) -> Delivery:
+def await_answer(aws: EmbeddedAws, event: Mapping[str, Any]) -> Delivery:
     """Wait until the Lambda function that the event went to has answered, and insist that it succeeded."""
 
     def answered() -> Delivery | None:
@@ -238,126 +287,68 @@ def await_answer(aws: EmbeddedAws, event: dict[str, Any]) -> Delivery:
     return delivery
 
 
-def read_back(aws: EmbeddedAws, findings: Sequence[dict[str, Any]], *, status: str) -> list[dict[str, Any]]:
+def read_back(analyst: Aws, findings: Sequence[Mapping[str, Any]], *, status: str) -> list[dict[str, Any]]:
     """Read the findings back from Security Hub and insist that each has a workflow status and its note."""
-    filters = {"Id": [{"Value": finding["Id"], "Comparison": "EQUALS"} for finding in findings]}
-    found: list[dict[str, Any]] = aws.client("securityhub").get_findings(Filters=filters)["Findings"]
-    expect(
-        len(found) == len(findings), f"{len(findings)} findings were imported, but {len(found)} were found."
-    )
+    found = findings_with_ids(analyst, [finding["Id"] for finding in findings])
     for finding in found:
         changed = finding["Workflow"]["Status"] == status and "Note" in finding
         expect(changed, f"The finding {finding['Id']} was not changed: {finding['Workflow']}")
     return found
 
 
-def describe(action_id: str, pressed: Pressed) -> list[str]:
-    """Say what an action set in motion: its ARN, the event, the rule and the Lambda function's answer."""
-    delivery = pressed.delivery
-    answer = json.dumps(delivery.answer.payload if delivery.answer else None, ensure_ascii=False)
+def describe(
+    action_id: str,
+    pressed: Sequence[Pressed],
+    before: Sequence[Mapping[str, Any]] = (),
+    after: Sequence[Mapping[str, Any]] = (),
+) -> Iterator[RenderableType]:
+    """Say what an action set in motion: for each event the answer, and what became of its finding."""
+    first = pressed[0]
+    yield Text.assemble(("Custom action ", ""), (action_id, "bold"))
+    yield entries(
+        ("action", first.event["resources"][0]),
+        ("rule", first.delivery.rule_arn),
+        ("Lambda", first.delivery.target_arn),
+    )
+    changed = [describe_finding(*pair) for pair in zip(before, after, strict=True)]
+    for at, one in enumerate(pressed):
+        answer = one.delivery.answer
+        said = json.dumps(answer.payload if answer else None, ensure_ascii=False)
+        yield entries(
+            ("event", f"{one.event['detail-type']} ({one.event['id']})"),
+            ("answer", said if len(said) <= _LONGEST_ANSWER else f"{said[:_LONGEST_ANSWER]} ..."),
+            *(changed[at] if changed else ()),
+        )
+
+
+def describe_finding(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """Say how a finding changed."""
     return [
-        f"Custom action {action_id}",
-        *field("action", pressed.event["resources"][0]),
-        *field("event", f"{pressed.event['detail-type']} ({pressed.event['id']})"),
-        *field("rule", delivery.rule_arn),
-        *field("Lambda", delivery.target_arn),
-        *field("answer", answer if len(answer) <= _LONGEST_ANSWER else f"{answer[:_LONGEST_ANSWER]} ..."),
+        (
+            "finding",
+            f"{after['AwsAccountId']}  {after['Severity']['Label']:<8}  "
+            f"{before['Workflow']['Status']} -> {after['Workflow']['Status']}  {after['Title']}",
+        ),
+        ("note", after["Note"]["Text"]),
     ]
 
 
-def describe_findings(before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]]) -> list[str]:
-    """Say how each finding changed."""
-    earlier = {finding["Id"]: finding["Workflow"]["Status"] for finding in before}
-    lines = [
-        f"{finding['AwsAccountId']}  {finding['Severity']['Label']:<8}  "
-        f"{earlier[finding['Id']]} -> {finding['Workflow']['Status']}  {finding['Title']}"
-        for finding in after
-    ]
-    return [
-        *(line for text in lines for line in field("finding", text)),
-        *field("note", after[0]["Note"]["Text"]),
-    ]
-
-
-def describe_message(message: dict[str, Any]) -> list[str]:
+def describe_message(message: Mapping[str, Any]) -> Iterator[RenderableType]:
     """Show the message as a subscriber of the topic gets it."""
-    return [
-        *field("subject", message["Subject"]),
-        *(wrapped for line in message["Message"].splitlines() for wrapped in _quoted(line)),
-    ]
+    yield entries(("subject", message["Subject"]))
+    for line in message["Message"].splitlines():
+        yield from map(Text, _quoted(line))
 
 
 def _quoted(line: str) -> list[str]:
     return textwrap.wrap(
-        line, width(), initial_indent="    | ", subsequent_indent="    | ", drop_whitespace=False
-    ) or ["    |"]
-
-
-def field(name: str, value: str) -> list[str]:
-    """Format one named value, wrapped below itself."""
-    return textwrap.wrap(
-        value,
+        line,
         width(),
-        initial_indent=f"  {name:<9}",
-        subsequent_indent=" " * 11,
+        initial_indent="    | ",
+        subsequent_indent="    | ",
+        drop_whitespace=False,
         break_on_hyphens=False,
-    )
-
-
-@contextlib.contextmanager
-def step(title: str) -> Iterator[None]:
-    """Announce a step, then say how long it took."""
-    say("\n".join(textwrap.wrap(f"{title} ...", width(), initial_indent="  ", subsequent_indent="  ")))
-    started = time.monotonic()
-    with _Clock():
-        yield
-    say(f"    done in {time.monotonic() - started:.1f} s")
-
-
-class _Clock:
-    """Shows on a terminal what a step is doing and for how long; elsewhere it would only fill the log."""
-
-    current: _Clock | None = None
-
-    def __init__(self) -> None:
-        self.text = ""
-        self._started = time.monotonic()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> None:
-        if sys.stdout.isatty():
-            _Clock.current = self
-            self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        _Clock.current = None
-        if self._thread.is_alive():
-            self._ended.set()
-            self._thread.join()
-            print("\r\033[K", end="", flush=True)
-
-    def _run(self) -> None:
-        while not self._ended.wait(_SECONDS_BETWEEN_TICKS):
-            line = f"    {time.monotonic() - self._started:3.0f} s  {self.text}"
-            # Without the last column: a line that fills it wraps, and can't be erased any more.
-            print(f"\r\033[K{line[: width() - 1]}", end="", flush=True)
-
-
-def progress(text: str) -> None:
-    """Show on a terminal what the present step is doing."""
-    if _Clock.current is not None:
-        _Clock.current.text = text.strip()
-
-
-def width() -> int:
-    """Return how wide lines can be: as the terminal, but not wider than can be read."""
-    return min(shutil.get_terminal_size((_WIDEST, 24)).columns, _WIDEST)
-
-
-def say(text: str) -> None:
-    """Print a line at once, also into a pipe."""
-    print(text, flush=True)
+    ) or ["    |"]
 
 
 def expect(condition: bool, otherwise: str) -> None:

@@ -52,6 +52,8 @@ def test_options_and_their_values_are_completed(completed):
         ("explain --rule Security/T", RULES[1:]),
         ("dead-letters list Sec", ["Security"]),
         ("doctor ", ["Security"]),
+        ("backfill Security-C", ["Security-CriticalRule51D6A704"]),
+        ("backfill Security-T", []),
         ("rules --stack S", ["Security"]),
         ("rules --stack X", []),
     ],

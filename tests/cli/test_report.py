@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from securityhub_actions.cli.errors import ExitCode
@@ -28,6 +30,31 @@ def test_the_page_says_what_account_it_assumes(cli, template):
     given = cli("report", "--template", template, "-o", "-", "--account", "444455556666").out
     assert "Stacks that name no account" not in given
     assert "us-east-1:444455556666:action/custom/Ticket" in given
+
+
+@pytest.mark.parametrize(
+    ("environment", "given", "shown"),
+    [
+        ({}, (), "us-east-1"),
+        ({"AWS_REGION": "cn-north-1"}, (), "cn-north-1"),
+        ({"AWS_DEFAULT_REGION": "eu-west-3"}, (), "eu-west-3"),
+        ({"AWS_REGION": "eu-west-3"}, ("--region", "us-west-2"), "us-west-2"),
+    ],
+)
+def test_stacks_without_a_region_are_shown_in_the_given_one_or_that_of_the_environment(
+    cli, tmp_path, monkeypatch, *, environment, given, shown
+):
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    action = {"Id": "Ticket", "Name": "Ticket", "Description": "Opens a ticket"}
+    resources = {"Ticket": {"Type": "AWS::SecurityHub::ActionTarget", "Properties": action}}
+    file = tmp_path / "S.template.json"
+    file.write_text(json.dumps({"Resources": resources}))
+    page = cli("report", "--template", file, "-o", "-", *given).out
+    assert f":securityhub:{shown}:111122223333:action/custom/Ticket" in page
+    assert (f"Stacks that name no Region are shown in {shown}." in page) is (not given)
 
 
 def test_a_file_that_can_not_be_written_is_refused_in_one_line(cli, template, tmp_path):

@@ -128,6 +128,10 @@ class Scene:
             if one["source"] == SOURCE and one["detail"]["summary"]["key"].startswith(event["id"])
         ]
 
+    def rule_of(self, event):
+        """The rule that matched an event of Security Hub."""
+        return self.aws.deliveries(event_id=event["id"], region=REGION)[0].rule_arn
+
     def inputs(self, name):
         """What the executions of the state machine got."""
         client = self.client("stepfunctions")
@@ -254,6 +258,29 @@ def test_a_finding_that_the_target_refused_is_replayed_by_way_of_the_bus(scene, 
     )
     # Three targets got the finding, and one of them again.
     assert list(keys.values()) == [4]
+
+
+def test_a_dead_letter_from_before_eachfinding_was_there_is_replayed_by_way_of_it(scene, of_commands, capsys):
+    scene.press("earlier")
+    events = [one for one in scene.aws.events(region=REGION) if one["source"] == "aws.securityhub"]
+    (event,) = (one for one in events if "earlier" in json.dumps(one) and ACTION in one["resources"])
+    (destination,) = scene.client("events").list_api_destinations()["ApiDestinations"]
+    ids = {"RULE_ARN": scene.rule_of(event), "TARGET_ARN": destination["ApiDestinationArn"]}
+    scene.client("sqs").send_message(
+        QueueUrl=scene.deployment.physical_id("AWS::SQS::Queue", "SecurityHubDeadLetterQueue"),
+        MessageBody=json.dumps(event),
+        MessageAttributes={
+            name: {"DataType": "String", "StringValue": value}
+            for name, value in {**ids, "ERROR_CODE": "ERROR_FROM_TARGET"}.items()
+        },
+    )
+    before = scene.jira.summaries("earlier")
+    assert run(["dead-letters", "replay", of_commands, "--json"]) == 0
+    (outcome,) = json.loads(capsys.readouterr().out)
+    assert (outcome["outcome"], outcome["event_id"]) == ("sent", event["id"])
+    scene.aws.wait_until(lambda: len(scene.jira.summaries("earlier")) == 40, what="the issues")
+    assert scene.jira.summaries("earlier") == sorted([*before, *before])
+    assert scene.dead_letters() == []
 
 
 def test_a_replay_that_fails_again_is_a_dead_letter_again(scene, of_commands, capsys):

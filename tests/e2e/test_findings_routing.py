@@ -129,9 +129,13 @@ class Routing:
         return self.aws.wait_until(messages, what=f"a notification of {finding['Id']}")
 
     def posted(self, finding):
-        """The requests at Slack that are about a finding: headers and body."""
-        requests = [(request.headers, json.loads(request.body)) for request in self._slack.requests]
-        return [request for request in requests if finding["Id"] in json.dumps(request[1])]
+        """The requests at Slack that are about a finding, once there is one: headers and body."""
+
+        def requests():
+            all_ = [(request.headers, json.loads(request.body)) for request in self._slack.requests]
+            return [request for request in all_ if finding["Id"] in json.dumps(request[1])]
+
+        return self.aws.wait_until(requests, what=f"a message about {finding['Id']}")
 
     def queued(self, finding):
         """The findings in the queue's events that are about a finding, once there are some."""
@@ -224,13 +228,13 @@ def test_a_critical_finding_arrives_in_the_chat_with_any_text_intact(routing, ne
     (finding,) = routing.import_findings(new_finding("CRITICAL", Title=UNTAMED, Description=UNTAMED * 2))
     ((headers, body),) = routing.posted(finding)
     assert headers["Authorization"] == "Bearer xoxb-of-this-test"
-    assert (body["channel"], body["text"]) == (SLACK["channel"], UNTAMED)
+    assert (body["channel"], body["text"]) == (SLACK["channel"], " ".join(UNTAMED.split()))
     assert body["blocks"][1]["text"]["text"] == UNTAMED * 2
 
 
 def test_a_critical_finding_goes_to_archive_topic_and_chat_only(routing, new_finding):
     (finding,) = routing.import_findings(new_finding("CRITICAL"))
-    assert routing.destinations(finding) == [dict.fromkeys(("firehose", "sns", "events"), "delivered")]
+    assert routing.destinations(finding) == [dict.fromkeys(("firehose", "sns", "lambda"), "delivered")]
 
 
 @pytest.mark.parametrize("account", ACCOUNTS)

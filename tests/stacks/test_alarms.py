@@ -88,7 +88,14 @@ def test_every_target_of_a_rule_has_a_dead_letter_queue_and_the_rule_an_alarm_on
 ):
     rules = of_type(resources, "AWS::Events::Rule")
     assert all("DeadLetterConfig" in target for rule in rules.values() for target in rule["Targets"])
-    assert watched(resources, "InvocationsFailedToBeSentToDlq", "RuleName").keys() == rules.keys()
+    alarms = watched(resources, "InvocationsFailedToBeSentToDlq", "RuleName")
+    assert alarms.keys() == rules.keys()
+    # Metrics with only the name of a rule are of the default event bus.
+    # Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+    for place, alarm in alarms.items():
+        buses = [entry["Value"] for entry in alarm["Dimensions"] if entry["Name"] == "EventBusName"]
+        assert buses == [bus for bus in [rules[place].get("EventBusName")] if bus]
+    assert any("EventBusName" in rule for rule in rules.values())
 
 
 def test_every_function_with_an_on_failure_destination_has_an_alarm_on_what_it_does_not_get(resources):
@@ -98,7 +105,7 @@ def test_every_function_with_an_on_failure_destination_has_an_alarm_on_what_it_d
         for (stack, _), configuration in configurations.items()
         if "OnFailure" in configuration["DestinationConfig"]
     }
-    assert {stack for stack, _ in functions} == STACKS - {"SecurityHubFindingsRouting"}
+    assert {stack for stack, _ in functions} == STACKS
     assert watched(resources, "DestinationDeliveryFailures", "FunctionName").keys() == functions
 
 

@@ -135,7 +135,7 @@ def test_a_critical_part_that_matches_everything_is_warned_of(new_stack):
 def test_every_target_retries_for_a_day_and_then_uses_the_dead_letter_queue(template):
     queue_id, _ = only(template, "AWS::SQS::Queue", "SecurityHubDeadLetterQueue")
     found = rule_targets(template)
-    assert len(found) == 4
+    assert len(found) == 5
     for target in found:
         assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": [queue_id, "Arn"]}}
         assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 86_400, "MaximumRetryAttempts": 185}
@@ -197,18 +197,24 @@ def test_firehose_may_delete_nothing(template):
 
 def test_each_role_is_assumed_by_one_service_for_this_account_only(template):
     roles = resources(template, "AWS::IAM::Role").values()
-    assert len(roles) == 3
+    assert len(roles) == 4
     for role in roles:
         (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+        service = statement["Principal"]["Service"]
+        if service == "lambda.amazonaws.com":
+            continue  # which passes only the roles of functions of its own account
         assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": "111122223333"}
-        assert statement["Principal"]["Service"] in {"events.amazonaws.com", "firehose.amazonaws.com"}
+        assert service in {"events.amazonaws.com", "firehose.amazonaws.com"}
 
 
 @pytest.mark.parametrize(
     ("policy_type", "rules"),
     [
         ("AWS::SNS::TopicPolicy", ["CriticalRule"]),
-        ("AWS::SQS::QueuePolicy", ["ArchiveRule", "CriticalRule", "HighRule", "HighRule"]),
+        (
+            "AWS::SQS::QueuePolicy",
+            ["ArchiveRule", "CriticalRule", "CriticalRuleEachFinding", "HighRule", "HighRule"],
+        ),
     ],
 )
 def test_only_the_rules_of_this_account_may_send(template, policy_type, rules):
@@ -314,10 +320,14 @@ def test_every_address_of_the_settings_is_subscribed(template):
     assert all((s["Protocol"], s["TopicArn"]) == ("email", {"Ref": topic_id}) for s in subscribed)
 
 
-def test_the_chat_gets_what_the_topic_gets_in_its_channel(template):
-    _, rule = only(template, "AWS::Events::Rule", "CriticalRule")
-    to_topic, to_slack = rule["Targets"]
+def test_the_chat_gets_what_the_topic_gets_in_its_channel_by_way_of_a_bus(template):
+    rules = resources(template, "AWS::Events::Rule")
+    (on_bus,) = (rule for rule in rules.values() if "EventBusName" in rule)
+    (rule,) = (rule for name, rule in rules.items() if name.startswith("CriticalRule") and rule is not on_bus)
+    to_topic, to_function = rule["Targets"]
     assert to_topic["Arn"] == {"Ref": only(template, "AWS::SNS::Topic")[0]}
+    assert to_function["Arn"]["Fn::GetAtt"][0] == only(template, "AWS::Lambda::Function")[0]
+    (to_slack,) = on_bus["Targets"]
     assert to_slack["Arn"]["Fn::GetAtt"][0] == only(template, "AWS::Events::ApiDestination")[0]
     assert '"channel":"C024BE91L"' in to_slack["InputTransformer"]["InputTemplate"]
 
@@ -332,7 +342,7 @@ def test_the_token_of_the_chat_stays_in_secrets_manager(template):
 
 def test_without_slack_there_is_no_chat(new_stack):
     template = Template.from_stack(new_stack(routing()))
-    for resource_type in ("AWS::Events::Connection", "AWS::Events::ApiDestination"):
+    for resource_type in ("AWS::Events::Connection", "AWS::Events::ApiDestination", "AWS::Lambda::Function"):
         template.resource_count_is(resource_type, 0)
 
 

@@ -32,7 +32,9 @@ def with_app(command: Callable[..., Any]) -> Callable[..., Any]:
         "--stack", metavar="NAME", shell_complete=completion.stacks, help="What a deployed stack has."
     )
     @click.option(
-        "--profile", help="The AWS profile for --live and --stack. Default: that of the environment."
+        "--profile",
+        metavar="NAME",
+        help="The AWS profile for --live and --stack. Default: that of the environment.",
     )
     @account_option
     @click.option(

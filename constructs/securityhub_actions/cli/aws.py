@@ -139,7 +139,7 @@ def with_aws(command: Callable[..., Any]) -> Callable[..., Any]:
     What AWS refuses ends the command with one line.
     """
 
-    @click.option("--profile", help="The AWS profile. Default: that of the environment.")
+    @click.option("--profile", metavar="NAME", help="The AWS profile. Default: that of the environment.")
     @click.option("--region", metavar="REGION", help="The Region. Default: that of the environment.")
     @functools.wraps(command)
     def wrapped(*args: Any, profile: str | None, region: str | None, **kwargs: Any) -> Any:  # noqa: ANN401 - passed on

@@ -17,7 +17,7 @@ from securityhub_actions.cli.errors import CommandError
 from securityhub_actions.cli.finding_filters import filters_of, ocsf_filters_of
 from securityhub_actions.cli.findings import findings_like, ocsf_findings_like
 from securityhub_actions.cli.review.texts import at
-from securityhub_actions.event_names import EVENT_SOURCE, IMPORTED, IMPORTED_V2
+from securityhub_actions.event_names import IMPORTED, IMPORTED_V2
 from securityhub_actions.patterns import EventPattern
 
 _NAMESPACE: Final = uuid.UUID("6f1c7c52-8f5f-4d0c-9c56-0b1a4a2f5f5e")
@@ -60,8 +60,7 @@ def _rules_for_findings(aws: Aws) -> Iterator[BackfillRule]:
     for page in aws.client("events").get_paginator("list_rules").paginate():
         for rule in page["Rules"]:
             pattern = json.loads(rule.get("EventPattern") or "{}")
-            kinds = frozenset(map(str, pattern.get("detail-type", []))) & {IMPORTED, IMPORTED_V2}
-            if EVENT_SOURCE in pattern.get("source", []) and kinds:
+            if kinds := envelopes.imported_kinds(pattern):
                 yield BackfillRule(
                     name=rule["Name"], arn=rule["Arn"], pattern=EventPattern.parse(pattern), kinds=kinds
                 )

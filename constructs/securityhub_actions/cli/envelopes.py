@@ -35,6 +35,14 @@ def imported_v2(finding: Document, *, account: str, region: str) -> dict[str, An
     return _event(IMPORTED_V2, [uid], {"findings": [finding]}, account=account, region=region)
 
 
+def imported_kinds(pattern: Mapping[str, Any] | None) -> frozenset[str]:
+    """Return the detail types of the events of imported findings that an event pattern names, if any."""
+    pattern = pattern or {}
+    if EVENT_SOURCE not in pattern.get("source", ()):
+        return frozenset()
+    return frozenset(map(str, pattern.get("detail-type", ()))) & {IMPORTED, IMPORTED_V2}
+
+
 def custom_action(
     findings: Sequence[Document], *, arn: str, name: str, description: str, account: str, region: str
 ) -> dict[str, Any]:

@@ -7,13 +7,15 @@ event. A press therefore goes to a bus of its own, whose policy says who may.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from securityhub_actions.cli import envelopes
 from securityhub_actions.cli.assembly.model import DEFAULT_BUS
 from securityhub_actions.cli.aws import Aws
 from securityhub_actions.cli.errors import CommandError, ExitCode
+from securityhub_actions.cli.findings import findings_with_ids, insight_with_results
 from securityhub_actions.cli.live_rules import event_buses, rules_on
 from securityhub_actions.cli.sending import NotSentError, put_event
 from securityhub_actions.event_names import PRESS_SOURCE
@@ -55,6 +57,40 @@ def press_rule(aws: Aws, action_arn: str, *, bus: str | None = None) -> PressRul
         names = ", ".join(map(_name, sorted(buses)))
         raise CommandError(f"Several buses take presses of {action_arn}: {names}. Specify one with --bus.")
     return found[0]
+
+
+def events_of(
+    aws: Aws,
+    action: Mapping[str, Any],
+    *,
+    findings: Sequence[str] = (),
+    insight: str | None = None,
+    results: Sequence[str] = (),
+) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:
+    """Return each event that Security Hub would send for an action, with its finding if it's about one.
+
+    Args:
+        aws: The account.
+        action: The action as DescribeActionTargets returns it.
+        findings: The IDs of the findings that it's chosen for. Each becomes an event of its own.
+        insight: The ARN of the insight that it's chosen for, or None.
+        results: The chosen results of the insight. Default: all.
+
+    Raises:
+        CommandError: A finding, the insight, or one of the results doesn't exist.
+    """
+    about = {
+        "arn": action["ActionTargetArn"],
+        "name": action["Name"],
+        "description": action["Description"],
+        "account": aws.account,
+        "region": aws.region,
+    }
+    for finding in findings_with_ids(aws, findings):
+        yield envelopes.custom_action([finding], **about), finding
+    if insight:
+        found, values = insight_with_results(aws, insight, results)
+        yield envelopes.insight_results(values, insight=found, **about), None
 
 
 def press(aws: Aws, rule: PressRule, event: Mapping[str, Any]) -> str:

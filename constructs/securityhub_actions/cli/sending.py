@@ -93,9 +93,8 @@ def refusal_of(target: Mapping[str, Any], event: Mapping[str, Any]) -> str | Non
     kind = kind_of(target)
     if kind == API_DESTINATION:
         return (
-            "an API destination can be called only by a rule. Choose the action again, in the console or, if "
-            "it has terminal presses, with `securityhub-actions press`. With targets.EachFinding around it, "
-            "there is a rule that can call it again"
+            "an API destination can be called only by a rule. Put targets.EachFinding(...) around it, which "
+            "has a rule for that, deploy the stack, and repeat the command"
         )
     if kind == "event bus" and str(event.get("source", "")).startswith("aws."):
         return (

@@ -14,6 +14,7 @@ import click
 from rich.console import RenderableType
 from rich.text import Text
 
+from securityhub_actions.cli import completion
 from securityhub_actions.cli.aws import Aws, reason_of, with_aws
 from securityhub_actions.cli.backfilling import (
     BackfillRule,
@@ -34,9 +35,9 @@ _Pair = tuple[Mapping[str, Any], Mapping[str, Any]]
 
 
 @click.command()
-@click.argument("rule")
+@click.argument("rule", shell_complete=completion.deployed_rules)
 @click.option("--target", help="Only targets whose ARN contains this text.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many findings.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="NUMBER", help="At most so many findings.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be sent.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @click.option(
@@ -66,6 +67,8 @@ def command(
 
     What was sent is remembered in a file. Repeat the command to go on after an interruption: nothing is left
     out, and at most one event is sent twice, with the same event ID.
+
+    The exit code is 0 if all were sent, and 3 if some couldn't be.
     """
     found = backfill_rule(aws, rule)
     targets = _targets(aws, found, target)

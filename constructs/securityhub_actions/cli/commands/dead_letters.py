@@ -144,7 +144,7 @@ class Letters:
                 )
 
 
-_limit = click.option("--limit", type=click.IntRange(min=1), help="At most so many.")
+_limit = click.option("--limit", type=click.IntRange(min=1), metavar="NUMBER", help="At most so many.")
 _dry_run = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 
 
@@ -165,12 +165,14 @@ def list_letters(*, letters: Letters, limit: int | None) -> int:
 @_of_letters
 @_limit
 def show_letters(*, letters: Letters, limit: int | None) -> int:
-    """Show dead letters with their events."""
+    """Show dead letters with their events.
+
+    The exit code is 0 if there are some, and 1 if there are none.
+    """
     found = letters.chosen(limit)
     documents = [{**_document(letter), "event": letter.event, "body": letter.body} for letter in found]
-    letters.output.show(documents, *[part for letter in found for part in _in_full(letter)])
-    if not found and not letters.output.as_json:
-        letters.output.note("There are no such dead letters.")
+    parts = [part for letter in found for part in _in_full(letter)]
+    letters.output.show(documents, *(parts or [Text("There are no such dead letters.")]))
     return ExitCode.SUCCESS if found else ExitCode.NO
 
 

@@ -40,7 +40,9 @@ _MOST_IN_FULL: Final = 20
 @template_option
 @account_option
 @region_option
-@click.option("--profile", help="The AWS profile for --finding. Default: that of the environment.")
+@click.option(
+    "--profile", metavar="NAME", help="The AWS profile for --finding. Default: that of the environment."
+)
 @click.option(
     "--rule", shell_complete=completion.rules, help="Only rules whose construct path contains this text."
 )

@@ -57,7 +57,14 @@ Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_SortCriteri
     show_default=True,
     help="The latest, or the most severe, come first.",
 )
-@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="NUMBER",
+    default=100,
+    show_default=True,
+    help="At most so many.",
+)
 @click.option("--ids", is_flag=True, help="Print only the ID of each finding, one in a line.")
 @with_aws
 @with_output

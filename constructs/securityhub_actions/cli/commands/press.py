@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -11,13 +11,13 @@ import click
 from rich.console import RenderableType
 from rich.text import Text
 
-from securityhub_actions.cli import completion, envelopes
+from securityhub_actions.cli import completion
 from securityhub_actions.cli.ages import age
 from securityhub_actions.cli.aws import Aws, with_aws
 from securityhub_actions.cli.errors import CommandError, ExitCode, interruptible
-from securityhub_actions.cli.findings import custom_action, findings_with_ids, insight_with_results
+from securityhub_actions.cli.findings import custom_action
 from securityhub_actions.cli.output import Output, entries, with_output
-from securityhub_actions.cli.pressing import PressRule, press, press_rule
+from securityhub_actions.cli.pressing import PressRule, events_of, press, press_rule
 from securityhub_actions.cli.watching import Pressed, Watch
 
 
@@ -51,7 +51,7 @@ def command(
     been deployed with a press bus (`press_bus=PressBus(...)`), and you must be among its principals.
 
     With `--wait`, the exit code is 0 if each finding was changed, 1 if nothing is known after the timeout,
-    and 3 if an event became a dead letter.
+    and 3 if an event became a dead letter. Of results of an insight, only dead letters become known.
     """
     if bool(findings) == bool(insight) or (results and not insight):
         raise CommandError(
@@ -61,7 +61,7 @@ def command(
     with output.waiting("Reading the action and what it's chosen for"):
         chosen = custom_action(aws, action)
         rule = press_rule(aws, chosen["ActionTargetArn"], bus=bus)
-        events = list(_events(aws, chosen, findings, insight, results))
+        events = list(events_of(aws, chosen, findings=findings, insight=insight, results=results))
         watch = Watch(aws, rule.arn) if wait else None
     pressed: list[Pressed] = []
     try:
@@ -76,24 +76,6 @@ def command(
             lines = _readable(chosen["Name"], pressed, waited=watch is not None)
             output.show([_document(one) for one in pressed], *lines)
     return _exit_code(pressed) if wait else ExitCode.SUCCESS
-
-
-def _events(
-    aws: Aws, action: Mapping[str, Any], findings: Sequence[str], insight: str | None, results: Sequence[str]
-) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:
-    """Each event, with its finding if it's about one."""
-    about = {
-        "arn": action["ActionTargetArn"],
-        "name": action["Name"],
-        "description": action["Description"],
-        "account": aws.account,
-        "region": aws.region,
-    }
-    for finding in findings_with_ids(aws, findings):
-        yield envelopes.custom_action([finding], **about), finding
-    if insight:
-        found, values = insight_with_results(aws, insight, results)
-        yield envelopes.insight_results(values, insight=found, **about), None
 
 
 def _press_all(

@@ -9,7 +9,13 @@ import click
 from rich.text import Text
 
 from securityhub_actions.cli.errors import CommandError
-from securityhub_actions.cli.options import Template, account_option, region_option, template_option
+from securityhub_actions.cli.options import (
+    Template,
+    account_option,
+    region_of_environment,
+    region_option,
+    template_option,
+)
 from securityhub_actions.cli.output import Output, with_output
 from securityhub_actions.cli.report.page import page_of
 from securityhub_actions.cli.sample_findings import ACCOUNT, REGION
@@ -35,13 +41,14 @@ def command(*, template: Path, file: str, account: str | None, region: str | Non
     """Write an HTML page about the app, action by action.
 
     It has a diagram, the filter, the targets, the permissions, sample events, and what each target would get.
-    It can be read on any screen and printed, loads nothing, and has no scripts. The same app has the same
-    page each time.
+    It can be read on any screen and printed, loads nothing, and has no scripts. Stacks that name no Region
+    are shown in that of the environment. The same app in the same Region has the same page each time.
     """
     source = Template(template)
-    app = source.app(account=account or ACCOUNT, region=region or REGION)
+    its_region = region or region_of_environment()
+    app = source.app(account=account or ACCOUNT, region=its_region or REGION)
     with output.waiting("Writing the page"):
-        page = page_of(app, remark=_remark(source, account=account, region=region))
+        page = page_of(app, remark=_remark(source, account=account, region=region, shown_in=its_region))
     if file == _STDOUT:
         click.echo(page, nl=False)
         return
@@ -54,14 +61,14 @@ def command(*, template: Path, file: str, account: str | None, region: str | Non
     output.show(document, Text(f"Wrote {path}: {len(app.actions)} actions and {len(app.rules)} rules."))
 
 
-def _remark(source: Template, *, account: str | None, region: str | None) -> str:
+def _remark(source: Template, *, account: str | None, region: str | None, shown_in: str | None) -> str:
     """Say what the page shows for what stacks leave open."""
     stacks = source.app().stacks
     open_ones = [
         (what, shown)
         for what, shown, is_open in (
             ("account", ACCOUNT, account is None and any(stack.account is None for stack in stacks)),
-            ("Region", REGION, region is None and any(stack.region is None for stack in stacks)),
+            ("Region", shown_in or REGION, region is None and any(stack.region is None for stack in stacks)),
         )
         if is_open
     ]

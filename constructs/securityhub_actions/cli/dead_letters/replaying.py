@@ -109,13 +109,16 @@ class Replay:
             return Parcel(target={"Arn": letter.target}, body=json.dumps(event), event={}, key=letter.id)
         if not isinstance(event, dict):
             raise NotSentError("the message doesn't contain an event. Look at it, and drop it")
-        target = self._rules.target(str(letter.rule), letter.target)
-        if kind_of(target) == API_DESTINATION and (again := self._routes.payload_of(event)) is not None:
-            function, payload = again
-            return Parcel(target={"Arn": function}, body=json.dumps(payload), event=event, key=letter.id)
+        rule = str(letter.rule)
+        if kind_of({"Arn": letter.target}) == API_DESTINATION:
+            again = self._routes.payload_of(event, rule_arn=rule, target_arn=letter.target)
+            if again is not None:
+                function, payload = again
+                return Parcel(target={"Arn": function}, body=json.dumps(payload), event=event, key=letter.id)
+        target = self._rules.target(rule, letter.target)
         if refusal := refusal_of(target, event):
             raise NotSentError(refusal)
-        return parcel_of(event, target, rule_arn=str(letter.rule), key=letter.id)
+        return parcel_of(event, target, rule_arn=rule, key=letter.id)
 
     def _send(self, letter: DeadLetter, parcel: Parcel | None) -> None:
         if parcel is not None:

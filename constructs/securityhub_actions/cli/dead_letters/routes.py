@@ -1,4 +1,4 @@
-"""Sends an event of `targets.EachFinding` to its target again by way of its bus.
+"""Sends an event to an API destination again by way of the bus of `targets.EachFinding`.
 
 Nobody but a rule can call an API destination, and EventBridge doesn't confirm a delivery. A rule that is made
 only for replaying would have to stay until EventBridge has given up, up to 24 hours, or its events would be
@@ -8,19 +8,39 @@ function that may send to its bus. Lambda accepts the event, and keeps it if the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from securityhub_actions.cli.assembly import Rule
 from securityhub_actions.cli.aws import Aws
-from securityhub_actions.cli.each_finding import route_to
+from securityhub_actions.cli.each_finding import route_of, route_to
 from securityhub_actions.cli.live_app import LiveApp
+from securityhub_actions.cli.sending import NotSentError
 from securityhub_actions.each_finding_handler.parts import ROUTE
 from securityhub_actions.event_names import EACH_FINDING_SOURCE
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Route:
+    """A way of `EachFinding` from a rule to its targets.
+
+    Attributes:
+        name: The name of the route.
+        rules: The parts after the account in the ARNs of the rule whose events are taken apart, and of the
+            rule on the bus.
+        function: The ARN of the function that takes them apart.
+        targets: The ARNs of the targets on the bus.
+    """
+
+    name: str
+    rules: frozenset[str]
+    function: str
+    targets: frozenset[str]
+
+
 class Routes:
-    """The functions that send events to the rules of `EachFinding`, by route. They're read on first use.
+    """The routes of `EachFinding` in an account. They're read on first use.
 
     Args:
         aws: The account.
@@ -28,32 +48,55 @@ class Routes:
 
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
-        self._functions: dict[str, str] | None = None
+        self._routes: Sequence[_Route] | None = None
 
-    def payload_of(self, event: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
-        """Return the function that sends an event again, and its payload.
+    def payload_of(
+        self, event: Mapping[str, Any], *, rule_arn: str, target_arn: str
+    ) -> tuple[str, dict[str, Any]] | None:
+        """Return the function that sends an event to a target again, and its payload.
+
+        The event is one of `EachFinding`; or it's one of Security Hub, and the rule that matched it has since
+        got `EachFinding` around the target.
 
         Args:
             event: The event that didn't reach its target.
+            rule_arn: The ARN of the rule that matched it.
+            target_arn: The ARN of the target.
 
         Returns:
-            The ARN of the function and the payload, or None if the event isn't one of `EachFinding`, or its
-            route doesn't exist any longer.
+            The ARN of the function and the payload, or None if no route leads from the rule to the target.
+
+        Raises:
+            NotSentError: Several routes do.
         """
+        if self._routes is None:
+            self._routes = list(_routes_of(list(LiveApp(self._aws).rules())))
         detail = event.get("detail")
-        route = detail.get(ROUTE) if isinstance(detail, Mapping) else None
-        if event.get("source") != EACH_FINDING_SOURCE or not isinstance(route, str):
-            return None
-        if self._functions is None:
-            self._functions = _functions_of(LiveApp(self._aws).rules())
-        function = self._functions.get(route)
-        return None if function is None else (function, {**event, ROUTE: route})
+        named = detail.get(ROUTE) if isinstance(detail, Mapping) else None
+        rule = rule_arn.split(":", 5)[-1]
+        is_one_finding = event.get("source") == EACH_FINDING_SOURCE
+        found = [
+            one
+            for one in self._routes
+            if rule in one.rules and target_arn in one.targets and (not is_one_finding or one.name == named)
+        ]
+        if len(found) > 1:
+            raise NotSentError(
+                "the rule has several targets.EachFinding(...) around this API destination, and the message "
+                "doesn't say which input failed. Drop the message, or send it yourself"
+            )
+        return (found[0].function, {**event, ROUTE: found[0].name}) if found else None
 
 
-def _functions_of(rules: Iterable[Rule]) -> dict[str, str]:
-    return {
-        route: target.arn
-        for rule in rules
-        for target in rule.targets
-        if (route := route_to(target)) is not None
-    }
+def _routes_of(rules: Sequence[Rule]) -> Iterator[_Route]:
+    on_bus = {route: rule for rule in rules if (route := route_of(rule)) is not None}
+    for origin in rules:
+        for target in origin.targets:
+            route = route_to(target)
+            if route is not None and (last := on_bus.get(route)) is not None:
+                yield _Route(
+                    name=route,
+                    rules=frozenset({origin.arn_resource, last.arn_resource}),
+                    function=target.arn,
+                    targets=frozenset(one.arn for one in last.targets),
+                )
