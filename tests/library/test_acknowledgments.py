@@ -17,7 +17,13 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Annotations, Match, Template
 
-from securityhub_actions import CustomActionRule, DeadLetterQueue, LoggedFunction, targets
+from securityhub_actions import (
+    CustomActionRule,
+    DeadLetterQueue,
+    ImportedFindingsRule,
+    LoggedFunction,
+    targets,
+)
 from securityhub_actions.acknowledgments import acknowledge
 from tests.library.functions import new_function
 
@@ -78,11 +84,16 @@ def findings_of_cdk_nag_2():
         timeout=Duration.minutes(1),
         tracing=True,
     )
-    for number, target in enumerate([lambda _: targets.LambdaFunction(function), *EVERY_TARGET]):
-        name = f"Press{number}"
-        CustomActionRule(
-            stack, name, action_id=name, action_name=name, description=name, targets=[target(stack)]
-        )
+    CustomActionRule(
+        stack,
+        "Press",
+        action_id="Press",
+        action_name="Press",
+        description="Press",
+        targets=[targets.LambdaFunction(function)],
+    )
+    for number, target in enumerate(EVERY_TARGET):
+        ImportedFindingsRule(stack, f"Findings{number}", targets=[target(stack)])
     found = Annotations.from_stack(stack).find_error("*", Match.string_like_regexp("AwsSolutions-"))
     json.dump([f"{message.id}: {message.entry.data}" for message in found], sys.stdout)
 

@@ -173,7 +173,8 @@ def truncate(text: str, limit: int) -> str:
     encoded = valid.encode("utf-16-le")
     if len(encoded) <= limit * 2:
         return valid
-    return encoded[: (limit - 1) * 2].decode("utf-16-le", errors="ignore").rstrip() + "…"
+    kept = encoded[: (limit - 1) * 2].decode("utf-16-le", errors="ignore").rstrip()
+    return kept.removesuffix("…") + "…"  # of a text that was truncated before, one is there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,6 +66,12 @@ def test_a_cut_text_keeps_to_the_limit_and_to_whole_characters(text, repeated):
     assert cut == clean or (cut.endswith("…") and clean.startswith(cut[:-1]))
 
 
+@pytest.mark.parametrize("length", [509, 510, 511, 512, 600])
+def test_what_was_truncated_before_has_one_ellipsis_however_long_it_was(length):
+    earlier = truncate("note " * 200, length)
+    assert not truncate(f"{earlier} Earlier note: by somebody", 512).endswith("……")
+
+
 class PickyHub:
     """Refuses what it is told to refuse of a finding, by finding id: `note`, `fields`, `status`.
 
