@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from aws_cdk import Token
+from aws_cdk import Stack, Token
 from aws_cdk import aws_events as events
 from constructs import Construct
 
@@ -57,8 +57,12 @@ class PressBus(Construct):
         """
         super().__init__(scope, construct_id)
         _check(principal_arns)
+        # The name that the CDK makes is of the path only, and the same for an app that is deployed twice.
         self.event_bus = events.EventBus(
-            self, "Bus", description="Events of custom actions that are used without the console"
+            self,
+            "Bus",
+            event_bus_name=f"{Stack.of(self).stack_name}-Press-{self.node.addr[-8:]}",
+            description="Events of custom actions that are used without the console",
         )
         close_bus(
             self.event_bus, principal_arns=principal_arns, source=PRESS_SOURCE, detail_types=DETAIL_TYPES

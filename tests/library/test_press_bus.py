@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from aws_cdk import App, Environment, Stack, aws_events
 from aws_cdk import aws_kinesis as kinesis
@@ -40,6 +42,18 @@ def rules_of(stack):
 def statements_of(stack):
     (bus,) = Template.from_stack(stack).find_resources("AWS::Events::EventBus").values()
     return bus["Properties"]["Policy"]["Statement"]
+
+
+def test_each_bus_has_a_name_of_its_own_also_in_an_app_that_is_deployed_twice():
+    names = []
+    for stack_name in ("presses-test", "presses-live"):
+        stack = Stack(App(), "Stack", stack_name=stack_name)
+        for construct_id in ("One bus", "Another bus"):
+            PressBus(stack, construct_id, principal_arns=[RESPONDER])
+        buses = Template.from_stack(stack).find_resources("AWS::Events::EventBus").values()
+        names += [one["Properties"]["Name"] for one in buses]
+    assert len(set(names)) == 4
+    assert all(re.fullmatch(r"presses-(test|live)-Press-[0-9a-f]{8}", name) for name in names)
 
 
 @pytest.mark.usefixtures("rule")
