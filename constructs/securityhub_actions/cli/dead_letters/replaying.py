@@ -106,6 +106,8 @@ class Replay:
         if event is None:
             raise NotSentError("the message doesn't contain the event. Look at it, and drop it")
         if letter.shape == Shape.FUNCTION_FAILED:
+            if refusal := self._routes.refusal_of(letter.target, event):
+                raise NotSentError(refusal)
             return Parcel(target={"Arn": letter.target}, body=json.dumps(event), event={}, key=letter.id)
         if not isinstance(event, dict):
             raise NotSentError("the message doesn't contain an event. Look at it, and drop it")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from securityhub_actions.cli.assembly import Rule
 from securityhub_actions.cli.aws import Aws
@@ -19,6 +19,9 @@ from securityhub_actions.cli.live_app import LiveApp
 from securityhub_actions.cli.sending import NotSentError
 from securityhub_actions.each_finding_handler.parts import ROUTE
 from securityhub_actions.event_names import EACH_FINDING_SOURCE
+
+_PARTS_OF_FUNCTION: Final = 7
+"""The parts of a function's ARN without a version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +72,13 @@ class Routes:
         Raises:
             NotSentError: Several routes do.
         """
-        if self._routes is None:
-            self._routes = list(_routes_of(list(LiveApp(self._aws).rules())))
         detail = event.get("detail")
         named = detail.get(ROUTE) if isinstance(detail, Mapping) else None
         rule = rule_arn.split(":", 5)[-1]
         is_one_finding = event.get("source") == EACH_FINDING_SOURCE
         found = [
             one
-            for one in self._routes
+            for one in self._known()
             if rule in one.rules and target_arn in one.targets and (not is_one_finding or one.name == named)
         ]
         if len(found) > 1:
@@ -86,6 +87,34 @@ class Routes:
                 "doesn't say which input failed. Drop the message, or send it yourself"
             )
         return (found[0].function, {**event, ROUTE: found[0].name}) if found else None
+
+    def refusal_of(self, function: str, payload: object) -> str | None:
+        """Return why a function of `EachFinding` would send an event to nobody, or None.
+
+        A bus accepts an event that no rule matches, so an event whose rule was renamed or removed would be
+        lost, and look as if it were sent.
+
+        Args:
+            function: The ARN of the function that failed, of any function. It can end in a version.
+            payload: What the function received.
+        """
+        route = payload.get(ROUTE) if isinstance(payload, dict) else None
+        if not isinstance(route, str):
+            return None
+        name = ":".join(function.split(":")[:_PARTS_OF_FUNCTION])
+        of_function = {one.name for one in self._known() if one.function == name}
+        if not of_function or route in of_function:
+            return None
+        return (
+            f"no rule gets events on the route {route!r} of EachFinding any longer, because its construct "
+            "was renamed or removed. Send the findings again with `securityhub-actions press` or `backfill`, "
+            "and drop it"
+        )
+
+    def _known(self) -> Sequence[_Route]:
+        if self._routes is None:
+            self._routes = list(_routes_of(list(LiveApp(self._aws).rules())))
+        return self._routes
 
 
 def _routes_of(rules: Sequence[Rule]) -> Iterator[_Route]:
