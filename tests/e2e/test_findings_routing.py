@@ -98,7 +98,9 @@ class Routing:
 
     @staticmethod
     def _is_imported(event, finding):
-        return event["detail-type"] == "Security Hub Findings - Imported" and (
+        # Not what EachFinding makes of it, which has the same detail type.
+        kind = (event["source"], event["detail-type"])
+        return kind == ("aws.securityhub", "Security Hub Findings - Imported") and (
             event["detail"]["findings"][0]["Id"] == finding["Id"]
         )
 
