@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long test-thorough test-all check synth snapshot docs bench dist lock clean
+.PHONY: help setup demo test test-long test-thorough test-all check security audit synth snapshot docs bench dist sbom lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 16
@@ -26,7 +26,7 @@ test: setup ## run the test suite, end-to-end tests included
 test-long: setup ## run the tests that `make test` leaves out because they take long by nature
 	@$(PYTEST) -m long
 
-test-thorough: setup ## run the property tests with ten times as many examples, others in each run
+test-thorough: setup ## run the property tests with twenty times as many examples, others in each run
 	@$(PYTEST) -m hypothesis --hypothesis-profile thorough
 
 # Not by way of the two before: one session instead of two imports and collects the tests once less.
@@ -47,6 +47,12 @@ check: setup ## formatting, lint, types, import direction, workflows, templates
 		$(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 	@$(CDK) synth --quiet --app '$(BIN)/python app.py'
 
+security: setup ## the packs NIST 800-53, PCI DSS, and HIPAA of cdk-nag, and checkov, with everything turned on
+	@$(BIN)/python -m tools.security
+
+audit: setup ## ask PyPI and npm for known vulnerabilities of the locked packages
+	@$(BIN)/python -m tools.security.supply_chain audit
+
 synth: setup ## synthesize the CloudFormation templates into cdk.out
 	@$(CDK) synth --quiet --app '$(BIN)/python app.py'
 
@@ -64,9 +70,14 @@ bench: setup ## run the benchmarks, each figure side by side with what it is com
 dist: setup ## build the sdist and the wheel into dist
 	@$(BIN)/python -m uv build --quiet --no-config --no-build-isolation --python $(BIN)/python --clear --out-dir dist
 
-lock: setup ## rewrite requirements-dev.lock after changing requirements*.txt
+sbom: setup ## list what is released, with all that it depends on, in build/sbom (CycloneDX)
+	@$(BIN)/python -m tools.security.supply_chain sbom
+
+lock: setup ## rewrite the lock files after changing requirements*.txt or tools/security/*.txt
 	@grep -hvE '^(-|#|$$)' requirements.txt requirements-dev.txt | $(BIN)/python -m uv pip compile --quiet - \
 		--universal --python-version 3.11 --generate-hashes --no-header --output-file requirements-dev.lock
+	@for name in checkov supply-chain; do $(BIN)/python -m uv pip compile --quiet tools/security/$$name.txt \
+		--universal --python-version 3.11 --generate-hashes --no-header --output-file tools/security/$$name.lock; done
 
 clean: ## remove everything that the other commands made
-	rm -rf .venv node_modules build dist site cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-checkov .venv-supply-chain node_modules build dist site cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -11,6 +11,7 @@ from stacks.template_checks import check_templates
 
 def check_as_cdk_synth(app: App) -> None:
     """Make synthesis fail where the checks of app.py or the CDK's own rules, which tests leave out, do."""
+    _load_cfn_lint_once()
     check_templates(app)
     Validations.of(app).add_plugins(_cdks_own_rules())
 
@@ -19,3 +20,12 @@ def check_as_cdk_synth(app: App) -> None:
 def _cdks_own_rules() -> CloudFormationValidatePlugin:
     """The one that all tests share, because each takes seconds and 100 MB to load."""
     return CloudFormationValidatePlugin()
+
+
+@functools.cache
+def _load_cfn_lint_once() -> None:
+    """Let all tests share cfn-lint's rules, as the templates of an app do: it loads hundreds for each."""
+    # Imported on first use, because it takes seconds.
+    from cfnlint.rules import Rules  # noqa: PLC0415
+
+    Rules.create_from_directory = staticmethod(functools.cache(Rules.create_from_directory))  # type: ignore[method-assign,assignment]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import json
 import signal
 from pathlib import Path
 
+import botocore.loaders
+import botocore.session
 import pytest
 from hypothesis import settings
 
@@ -27,6 +30,12 @@ os.environ.update(_cleaned)
 # The CDK's own rules take a third of each synthesis. Tests that are about the checks run them all the same,
 # by tests.checks, and so does `make check`.
 os.environ["CDK_VALIDATION"] = "false"
+
+# Otherwise every session parses the descriptions of its services anew, which takes longer than most tests.
+botocore.session.create_loader = functools.cache(botocore.loaders.create_loader)
+
+# By default, a tenth of the time of these tests goes into looking for garbage.
+gc.set_threshold(50_000, 20, 20)
 
 # `--hypothesis-profile` overrides it.
 settings.load_profile(DEFAULT_PROFILE)

@@ -1,8 +1,8 @@
 """How many examples a property test tries, and what its health checks leave alone.
 
 No example has a deadline, because a deadline measures the machine. `make test` tries the same examples in
-every run, so that a failure comes from a change; `make test-all` tries ten times as many, which differ from
-run to run but in continuous integration, where a failure is to come from a change as well.
+every run, so that a failure comes from a change; `make test-all` tries twenty times as many, which differ
+from run to run but in continuous integration, where a failure is to come from a change as well.
 
 Source: https://hypothesis.readthedocs.io/en/latest/reference/api.html#hypothesis.settings
 """
@@ -20,7 +20,7 @@ THOROUGH_PROFILE: Final = "thorough"
 
 settings.register_profile(
     DEFAULT_PROFILE,
-    max_examples=50,
+    max_examples=25,
     derandomize=True,
     deadline=None,
     # It measures how long drawing takes, which on a busy machine says nothing about the strategy.

@@ -49,8 +49,8 @@ def test_the_tests_run_with_a_profile_of_this_project():
 
 
 def test_a_test_with_another_number_of_examples_keeps_the_rest_of_the_profile():
-    more = examples(0.5, suppress=[HealthCheck.function_scoped_fixture], stateful_step_count=7)
-    assert more.max_examples == settings.default.max_examples / 2
+    more = examples(0.2, suppress=[HealthCheck.function_scoped_fixture], stateful_step_count=7)
+    assert more.max_examples == settings.default.max_examples / 5
     assert more.stateful_step_count == 7
     assert more.deadline is None
     assert {*more.suppress_health_check} == {HealthCheck.too_slow, HealthCheck.function_scoped_fixture}
@@ -67,6 +67,6 @@ def thorough():
 
 
 @pytest.mark.usefixtures("thorough")
-def test_the_thorough_profile_tries_ten_times_as_many_examples_and_others_in_each_run_but_on_ci():
+def test_the_thorough_profile_tries_twenty_times_as_many_examples_and_others_in_each_run_but_on_ci():
     assert examples(0.5).max_examples == 250
     assert examples(0.5).derandomize is ("CI" in os.environ)

