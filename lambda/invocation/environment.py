@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 Environment = Mapping[str, str]
 
@@ -69,3 +71,26 @@ def one_of(environment: Environment, name: str, values: Sequence[str], *, defaul
 def listed(environment: Environment, name: str) -> tuple[str, ...]:
     """Return the comma-separated items of a variable, or none if it isn't set."""
     return tuple(item.strip() for item in environment.get(name, "").split(",") if item.strip())
+
+
+def json_object(
+    name: str, given: str, *, fits: Callable[[dict[str, Any]], bool], allowed: str
+) -> dict[str, Any]:
+    """Return the JSON object that is the value of a variable.
+
+    Args:
+        name: The variable's name.
+        given: Its value.
+        fits: Returns whether an object is allowed.
+        allowed: A description of these objects for the error.
+
+    Raises:
+        ValueError: The value isn't a JSON object, or not an allowed one.
+    """
+    try:
+        found = json.loads(given)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not fits(found):
+        raise wrong(name, given, allowed)
+    return found

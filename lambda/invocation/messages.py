@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 _FIRST_DELAY_SECONDS: Final = 20
 _DELAY_FACTOR: Final = 3
 
+MAX_RECEIVES: Final = 5
+"""After so many attempts, a message goes to the dead-letter queue. stacks/findings_queue.py has it, too."""
+
 # A message that waits for another one gives up before it would go to the dead-letter queue.
-_LAST_WAIT: Final = 4
+_LAST_WAIT: Final = MAX_RECEIVES - 1
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +33,12 @@ class IncompleteError(Exception):
     Attributes:
         is_busy: Whether the only reason is that other invocations are working on the same. The message is
             then retried soon, instead of after the visibility timeout of the queue.
+        is_recorded: Whether what is left to do is recorded elsewhere, from where it will be done. The message
+            then doesn't become a dead letter.
     """
 
     is_busy: bool = False
+    is_recorded: bool = False
 
 
 def work_on_messages(
@@ -61,6 +67,9 @@ def work_on_messages(
         try:
             work(json.loads(record.body), record)
         except IncompleteError as error:
+            if error.is_recorded and _received(record) >= MAX_RECEIVES:
+                logger.warning("The message isn't retried again, because what is left is recorded: %s", error)
+                return
             if error.is_busy:
                 _return_soon(record)
             raise
@@ -72,7 +81,11 @@ def work_on_messages(
 
 def may_wait(record: SQSRecord) -> bool:
     """Whether a message may be retried for something that may never come: three times, over 4 minutes."""
-    return int(record.attributes.approximate_receive_count or 1) < _LAST_WAIT
+    return _received(record) < _LAST_WAIT
+
+
+def _received(record: SQSRecord) -> int:
+    return int(record.attributes.approximate_receive_count or 1)
 
 
 def _return_soon(record: SQSRecord) -> None:
@@ -81,7 +94,7 @@ def _return_soon(record: SQSRecord) -> None:
     Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
     """
     *_, account, name = record.event_source_arn.split(":")
-    received = int(record.attributes.approximate_receive_count or 1)
+    received = _received(record)
     try:
         sqs = create_client("sqs")
         url = sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]

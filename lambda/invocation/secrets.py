@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from invocation.clients import create_client
 
@@ -16,6 +16,37 @@ KEPT_SECONDS: Final = 300
 # Shorter than for other services, so that trackers whose secrets are cached still get their turn if Secrets
 # Manager hangs.
 _READ_SECONDS: Final = 5
+
+
+Secret = Mapping[str, str]
+"""The members of a secret."""
+
+
+class GetSecret(Protocol):
+    """Returns the members of a secret, as `Secrets.get` does."""
+
+    def __call__(self, name: str, /, *, fresh: bool = False) -> Secret:
+        """Return the members of the secret with this name or ARN. With `fresh`, it's read now."""
+
+
+def members_of(name: str, value: str | None) -> Secret:
+    """Return the members of a secret.
+
+    Args:
+        name: The secret's name or ARN, for the error.
+        value: Its `SecretString`; None if it has a binary value.
+
+    Raises:
+        ValueError: It isn't a JSON object. The error doesn't contain its value.
+    """
+    try:
+        members = json.loads(value or "")
+    except ValueError:
+        members = None
+    if not isinstance(members, dict):
+        # Not `from error`, which would show the value.
+        raise ValueError(f"The secret {name} must hold a JSON object.") from None  # noqa: TRY004
+    return members
 
 
 class Secrets:
@@ -58,11 +89,4 @@ class Secrets:
     def _read(self, name: str) -> Mapping[str, str]:
         if self._client is None:
             self._client = create_client("secretsmanager", read_seconds=_READ_SECONDS)
-        try:
-            members = json.loads(self._client.get_secret_value(SecretId=name)["SecretString"])
-        except (KeyError, ValueError):
-            members = None
-        if not isinstance(members, dict):
-            # Not `from error`, which would show the value.
-            raise ValueError(f"The secret {name} must hold a JSON object.") from None  # noqa: TRY004
-        return members
+        return members_of(name, self._client.get_secret_value(SecretId=name).get("SecretString"))

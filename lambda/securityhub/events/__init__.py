@@ -1,7 +1,7 @@
 """Security Hub's EventBridge events as typed, immutable values.
 
 Call `parse_event` for an event, or `parse_finding` or `parse_finding_v2` for a single finding. Everything
-else here is what they return or raise.
+else here is what they return or raise, and `is_press`, which says whether an analyst asked.
 
 Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-event-formats.html
 """
@@ -23,6 +23,7 @@ from securityhub.events.model import (
     InsightResultsEvent,
     MalformedItem,
     Resource,
+    is_press,
 )
 from securityhub.events.parser import SecurityHubEvent, parse_event, parse_finding, parse_finding_v2
 
@@ -43,6 +44,7 @@ __all__ = [
     "Resource",
     "SecurityHubEvent",
     "VulnerablePackage",
+    "is_press",
     "parse_event",
     "parse_finding",
     "parse_finding_v2",

@@ -6,6 +6,7 @@ Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsSecurity
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from securityhub.events.contents import (
     Note,
@@ -14,6 +15,7 @@ from securityhub.events.contents import (
     as_mapping,
     first_text_in,
     mappings_in,
+    moment_or_none,
     text_or_none,
 )
 
@@ -26,6 +28,16 @@ def control(raw: Raw) -> str | None:
 def control_parameters(raw: Raw) -> object:
     """Return `Compliance.SecurityControlParameters`."""
     return as_mapping(raw.get("Compliance")).get("SecurityControlParameters")
+
+
+def account_name(raw: Raw) -> str | None:
+    """Return `AwsAccountName`."""
+    return text_or_none(raw.get("AwsAccountName"))
+
+
+def created_at(raw: Raw) -> datetime | None:
+    """Return `CreatedAt`."""
+    return moment_or_none(raw.get("CreatedAt"))
 
 
 def description(raw: Raw) -> str | None:

@@ -65,6 +65,12 @@ class Contents(Protocol):
     def control_parameters(self, raw: Raw, /) -> object:
         """Return the parameters of the control, as ASFF has them."""
 
+    def account_name(self, raw: Raw, /) -> str | None:
+        """Return the name of the finding's account."""
+
+    def created_at(self, raw: Raw, /) -> datetime | None:
+        """Return when the provider created the finding, with its time zone."""
+
     def description(self, raw: Raw, /) -> str | None:
         """Return the description."""
 
@@ -106,6 +112,15 @@ def mappings_in(value: object) -> list[Mapping[str, object]]:
 def text_or_none(value: object) -> str | None:
     """Return a text as it is, and None for everything else."""
     return value if isinstance(value, str) else None
+
+
+def moment_or_none(value: object) -> datetime | None:
+    """Return a time in ISO 8601 format that has a time zone, and None for everything else."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return moment if moment and moment.tzinfo else None
 
 
 def first_text_in(value: object) -> str | None:

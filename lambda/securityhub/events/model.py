@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum, auto
-from typing import Any, Final
+from typing import Any, ClassVar, Final, TypeGuard
 
 from securityhub.events import asff_contents, ocsf_contents
 from securityhub.events.contents import Contents, Note, VulnerablePackage
@@ -161,6 +161,16 @@ class Finding:
         return self._contents.control_parameters(self.raw)
 
     @property
+    def account_name(self) -> str | None:
+        """The name of its account."""
+        return self._contents.account_name(self.raw)
+
+    @property
+    def created_at(self) -> datetime | None:
+        """When the provider created it, with its time zone."""
+        return self._contents.created_at(self.raw)
+
+    @property
     def description(self) -> str | None:
         """The description."""
         return self._contents.description(self.raw)
@@ -273,13 +283,21 @@ class CustomActionEvent(EventBridgeEvent):
         action_description: Its description when it was pressed.
         findings: The findings that can be read.
         malformed_findings: The findings that can't.
+        is_decision: Whether nobody pressed it now: it's a decision about what was asked for before.
     """
+
+    is_decision: ClassVar[bool] = False
 
     action_arn: str
     action_name: str
     action_description: str
     findings: tuple[Finding, ...]
     malformed_findings: tuple[MalformedItem, ...]
+
+    @property
+    def action_id(self) -> str:
+        """The ID of the custom action, the last part of its ARN."""
+        return self.action_arn.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -368,3 +386,8 @@ class ImportedFindingsV2Event(EventBridgeEvent):
 
 FindingsEvent = CustomActionEvent | ImportedFindingsEvent | ImportedFindingsV2Event
 """The events that contain findings."""
+
+
+def is_press(event: FindingsEvent) -> TypeGuard[CustomActionEvent]:
+    """Whether a custom action was pressed. What a rule asked for, and is done later, has an empty ARN."""
+    return isinstance(event, CustomActionEvent) and bool(event.action_arn)

@@ -24,8 +24,7 @@ from securityhub.events.fields import (
     required_text,
 )
 from securityhub.events.model import Finding, Format, Resource, asff_product_arn
-from securityhub.events.ocsf_resources import asff_id, asff_type
-from securityhub.events.ocsf_resources import region_of as region_of_resource
+from securityhub.events.ocsf_resources import asff_id, asff_type, region_of_resource
 from securityhub.events.regions import is_region, region_of
 
 _SEVERITIES: Final[Mapping[object, str]] = {

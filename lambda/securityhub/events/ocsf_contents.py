@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 from securityhub.events.contents import (
@@ -16,6 +17,7 @@ from securityhub.events.contents import (
     as_mapping,
     first_text_in,
     mappings_in,
+    moment_or_none,
     text_or_none,
 )
 
@@ -49,6 +51,23 @@ def control_parameters(raw: Raw) -> object:
         else one
         for one in given
     ]
+
+
+def account_name(raw: Raw) -> str | None:
+    """Return `cloud.account.name`."""
+    return text_or_none(as_mapping(as_mapping(raw.get("cloud")).get("account")).get("name"))
+
+
+def created_at(raw: Raw) -> datetime | None:
+    """Return `finding_info.created_time_dt`, or else `created_time`, which is in milliseconds."""
+    info = as_mapping(raw.get("finding_info"))
+    milliseconds = info.get("created_time")
+    if "created_time_dt" not in info and isinstance(milliseconds, int):
+        try:
+            return datetime.fromtimestamp(milliseconds / 1000, UTC)
+        except (ValueError, OverflowError, OSError):
+            return None
+    return moment_or_none(info.get("created_time_dt"))
 
 
 def description(raw: Raw) -> str | None:

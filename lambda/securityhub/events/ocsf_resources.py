@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from securityhub.events.contents import as_mapping, text_or_none
+from securityhub.events.regions import is_region
 
 _TYPE: Final = re.compile(r"AWS::([A-Za-z0-9]*)::([A-Za-z0-9]+)")
 _ARN: Final = re.compile(r"arn:[^:\s]+:[^:\s]+:[^:\s]*:[^:\s]*:\S+")
@@ -46,7 +47,6 @@ _QUEUE_URL: Final = re.compile(
 )
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
 _ACCESS_KEY: Final = re.compile(r"A[A-Z]{3}[A-Z0-9]{12,124}")
-_REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]+")
 
 
 def asff_type(type_: str | None) -> str | None:
@@ -91,15 +91,15 @@ def asff_id(
     place = {
         "partition": text_or_none(resource.get("cloud_partition")) or partition,
         "account": text_or_none(owner) or account,
-        "region": region_of(resource) or region,
+        "region": region_of_resource(resource) or region,
     }
     return _built(uid, type_, place) or uid
 
 
-def region_of(resource: Mapping[str, object]) -> str | None:
+def region_of_resource(resource: Mapping[str, object]) -> str | None:
     """Return the Region of a resource; None if it has none, or is `global`."""
     region = resource.get("region")
-    return region if isinstance(region, str) and _REGION.fullmatch(region) else None
+    return region if is_region(region) else None
 
 
 def _built(uid: str, type_: str | None, place: Mapping[str, object]) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, TypeGuard
 
 from securityhub.events.model import Resource
 
@@ -12,7 +12,7 @@ from securityhub.events.model import Resource
 _REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]+")
 
 
-def is_region(text: object) -> bool:
+def is_region(text: object) -> TypeGuard[str]:
     """Whether a text has the form of a Region, which `global` hasn't."""
     return isinstance(text, str) and _REGION.fullmatch(text) is not None
 
@@ -23,7 +23,7 @@ def region_of(resources: Iterable[Resource], product_arn: str) -> str:
     It's never the Region of the event, because findings can be aggregated from another Region.
     """
     named = {resource.region or _region_in(resource.id) for resource in resources}
-    regional = {region for region in named if _REGION.fullmatch(region)}
+    regional = {region for region in named if is_region(region)}
     return regional.pop() if len(regional) == 1 else _region_in(product_arn)
 
 

@@ -11,6 +11,7 @@ Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/Welcome.html
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -23,12 +24,20 @@ from invocation.environment import Environment
 from invocation.once import LEASE_SECONDS, REMEMBERED_SECONDS, Lease, Renewing, Store, renewing_in_background
 from invocation.work_table import WorkTable
 from securityhub.events import Finding, Note
-from securityhub.findings.updates import FindingsUpdater, NotUpdated, write_to_findings
+from securityhub.findings.updates import (
+    MAX_NOTE_CHARACTERS,
+    FindingsUpdater,
+    NotUpdated,
+    truncate,
+    write_to_findings,
+)
 
 # The turn of a function that was interrupted lasts for that long.
 _PATIENCE_SECONDS: Final = LEASE_SECONDS + 5
 _PAUSE_SECONDS: Final = 0.5
 _WRITTEN: Final = "written"
+# As constructs/securityhub_actions/suppression_rule.py makes them, with the Region, the stack, and a key.
+_MARKER: Final = re.compile(r"securityhub-actions/[a-z0-9-]+/[A-Za-z0-9-]+/[0-9a-f]{8}")
 _WRITTEN_V2: Final = "written-v2"
 
 
@@ -51,12 +60,14 @@ class Update:
         note_text: The note.
         user_defined_fields: All user-defined fields; None leaves them unchanged.
         note_without_fields: The note if the fields are refused; None for the same.
+        takes_back: The workflow status that the update is to replace although it weighs more; None for none.
     """
 
     workflow_status: str | None
     note_text: str
     user_defined_fields: Mapping[str, str] | None = None
     note_without_fields: str | None = None
+    takes_back: str | None = None
 
 
 def write_in_turns(
@@ -85,23 +96,26 @@ def write_in_turns(
         What was not updated in the end, and why.
     """
     with turns.take(findings) if turns else nullcontext([_Turn(one) for one in findings]) as taken:
-        updates = [(turn, _respecting(compose(turn.now), turn)) for turn in taken]
-        _announce(updates, note_updated_by)
-        groups: list[tuple[Update, list[Finding]]] = []
-        for turn, update in updates:
-            same = next((some for one, some in groups if one == update), None)
+        updates = [
+            (turn, *keeping_marker(_respecting(compose(turn.now), turn), turn.now, author=note_updated_by))
+            for turn in taken
+        ]
+        _announce(updates)
+        groups: list[tuple[tuple[Update, str], list[Finding]]] = []
+        for turn, update, author in updates:
+            same = next((some for one, some in groups if one == (update, author)), None)
             if same is None:
-                groups.append((update, same := []))
+                groups.append(((update, author), same := []))
             same.append(turn.now)
         not_updated = [
             one
-            for update, some in groups
+            for (update, author), some in groups
             for one in write_to_findings(
                 some,
                 security_hub=security_hub,
                 workflow_status=update.workflow_status,
                 note_text=update.note_text,
-                note_updated_by=note_updated_by,
+                note_updated_by=author,
                 user_defined_fields=update.user_defined_fields,
                 note_without_fields=update.note_without_fields,
                 sleep=sleep,
@@ -115,13 +129,13 @@ def write_in_turns(
     return [*not_updated, *(_busy(one) for one in findings if one.identity not in got)]
 
 
-def _announce(updates: Sequence[tuple[_Turn, Update]], note_updated_by: str) -> None:
-    for position, (turn, update) in enumerate(updates):
+def _announce(updates: Sequence[tuple[_Turn, Update, str]]) -> None:
+    for position, (turn, update, author) in enumerate(updates):
         try:
-            turn.announce(update, note_updated_by)
+            turn.announce(update, author)
         except Exception:
             # Nothing is written yet, and now nothing will be.
-            for announced, _ in updates[:position]:
+            for announced, *_ in updates[:position]:
                 with suppress(Exception):
                     announced.retract()
             raise
@@ -290,8 +304,31 @@ def _respecting(update: Update, turn: _Turn) -> Update:
     """Leave a status alone that was set since the event and that weighs more than the new one."""
     now = turn.now.workflow_status
     stays = now == "SUPPRESSED" or (now == "RESOLVED" and update.workflow_status == "NOTIFIED")
-    changed = now != turn.seen.workflow_status
+    changed = now not in (turn.seen.workflow_status, update.takes_back)
     return replace(update, workflow_status=None) if changed and stays else update
+
+
+def keeping_marker(update: Update, finding: Finding, *, author: str) -> tuple[Update, str]:
+    """Return an update, and the author of its note, that leave the marker of a suppression in a finding.
+
+    A rule of `SuppressionRule` leaves a marker, by which the finding is found when the suppression ends: the
+    author of the note, or in OCSF the beginning of the comment. Only who gives the finding another status,
+    or suppresses it for a reason of their own, takes it over.
+
+    Args:
+        update: What is to be written.
+        finding: The finding as it is now.
+        author: Who writes.
+    """
+    if update.workflow_status is not None or finding.workflow_status != "SUPPRESSED" or finding.note is None:
+        return update, author
+    if finding.is_ocsf:
+        if (marker := _MARKER.match(finding.note.text)) is None:
+            return update, author
+        text = truncate(f"{marker[0]}: {update.note_text}", MAX_NOTE_CHARACTERS)
+        return replace(update, note_text=text), author
+    marker = _MARKER.fullmatch(finding.note.updated_by or "")
+    return update, marker[0] if marker else author
 
 
 def _busy(finding: Finding) -> NotUpdated:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from invocation.environment import listed, matching, one_of, required
+from invocation.environment import json_object, listed, matching, one_of, required
 
 
 def test_a_variable_comes_without_the_spaces_around_it():
@@ -37,3 +37,14 @@ def test_one_of_several_values_is_taken_and_no_other():
 @pytest.mark.parametrize(("text", "items"), [("", ()), (" , ", ()), ("a, b ,,c", ("a", "b", "c"))])
 def test_a_list_is_separated_by_commas(text, items):
     assert listed({"NAMES": text}, "NAMES") == items
+
+
+@pytest.mark.parametrize("given", ["", "{", "[]", "1", '{"a": 0}'])
+def test_of_json_only_an_object_that_fits_is_taken(given):
+    def fits(found):
+        return all(found.values())
+
+    assert json_object("NAME", '{"a": 1}', fits=fits, allowed="positive numbers") == {"a": 1}
+    with pytest.raises(ValueError, match="NAME must be positive numbers, but is") as caught:
+        json_object("NAME", given, fits=fits, allowed="positive numbers")
+    assert repr(given) in str(caught.value)

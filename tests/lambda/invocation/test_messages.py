@@ -50,6 +50,10 @@ class BusyError(IncompleteError):
     is_busy = True
 
 
+class RecordedError(IncompleteError):
+    is_recorded = True
+
+
 class Queue:
     """What the functions ask of SQS."""
 
@@ -119,3 +123,17 @@ def test_a_queue_that_refuses_keeps_no_message(monkeypatch, lambda_context):
 def test_a_message_waits_for_another_one_only_before_its_last_delivery(received, waits):
     attributes = SimpleNamespace(approximate_receive_count=received)
     assert messages.may_wait(SimpleNamespace(attributes=attributes)) is waits
+
+
+@pytest.mark.parametrize(
+    ("error", "times", "comes_back"),
+    [
+        (RecordedError, 4, True),
+        (RecordedError, 5, False),
+        (RecordedError, 6, False),
+        (IncompleteError, 5, True),
+    ],
+)
+def test_what_is_recorded_elsewhere_becomes_no_dead_letter(lambda_context, error, times, comes_back):
+    answer = work_on_messages(received(times), lambda_context, failing(error("It went wrong")))
+    assert bool(answer["batchItemFailures"]) is comes_back

@@ -7,7 +7,7 @@ import pytest
 
 from invocation.once import LEASE_SECONDS, WorkInProgressError
 from securityhub.events import parse_event, parse_finding_v2
-from securityhub.findings.turns import Turns, Update, as_written, write_in_turns
+from securityhub.findings.turns import Turns, Update, as_written, keeping_marker, write_in_turns
 from securityhub.findings.updates import NotUpdated
 from tests.both_formats import ocsf_finding
 
@@ -314,3 +314,53 @@ class TestComments:
             None,
             "SUPPRESSED",
         )
+
+
+MARKER = "securityhub-actions/eu-west-1/SecurityHubSuppressions/1f2e3d4c"
+SUPPRESSED = {"status": "Suppressed", "status_id": 3}
+NOTED = Update(workflow_status=None, note_text="Ticket resolved")
+
+
+def suppressed(finding, author=MARKER):
+    note = {"Text": "Accepted", "UpdatedBy": author, "UpdatedAt": "2026-01-01T00:00:00Z"}
+    return replace(finding, workflow_status="SUPPRESSED", raw={**finding.raw, "Note": note})
+
+
+def test_a_note_leaves_the_marker_of_a_suppression_so_that_its_end_finds_the_finding(findings):
+    assert keeping_marker(NOTED, suppressed(findings[0]), author=AUTHOR) == (NOTED, MARKER)
+
+
+@pytest.mark.parametrize("author", ["analyst", OTHER, f"{MARKER} and more", "securityhub-actions"])
+def test_an_author_who_is_no_suppression_is_replaced(findings, author):
+    assert keeping_marker(NOTED, suppressed(findings[0], author), author=AUTHOR) == (NOTED, AUTHOR)
+
+
+def test_who_writes_a_status_takes_the_finding_over(findings):
+    own = Update(workflow_status="SUPPRESSED", note_text="Mine")
+    assert keeping_marker(own, suppressed(findings[0]), author=AUTHOR) == (own, AUTHOR)
+    opened = replace(suppressed(findings[0]), workflow_status="NEW")
+    assert keeping_marker(NOTED, opened, author=AUTHOR) == (NOTED, AUTHOR)
+
+
+def test_in_ocsf_the_comment_keeps_the_marker_at_its_beginning():
+    finding = parse_finding_v2(ocsf_finding(1, **SUPPRESSED, comment=f"{MARKER}: Accepted"))
+    update, author = keeping_marker(replace(NOTED, note_text="x" * 600), finding, author=AUTHOR)
+    assert author == AUTHOR
+    assert update.note_text.startswith(f"{MARKER}: xxx")
+    assert len(update.note_text) <= 512
+    other = parse_finding_v2(ocsf_finding(1, **SUPPRESSED, comment="Accepted"))
+    assert keeping_marker(NOTED, other, author=AUTHOR) == (NOTED, AUTHOR)
+
+
+def test_each_finding_is_written_with_its_own_author(hub, findings, turns):
+    authors = []
+    write = hub.batch_update_findings
+
+    def batch_update_findings(some, *, note_updated_by, **more):
+        authors.append(([one.id for one in some], note_updated_by))
+        return write(some, **more)
+
+    hub.batch_update_findings = batch_update_findings
+    given = [suppressed(findings[0]), findings[1]]
+    write_in_turns(given, compose=lambda _: NOTED, note_updated_by=AUTHOR, security_hub=hub, turns=turns)
+    assert authors == [([given[0].id], MARKER), ([given[1].id], AUTHOR)]
