@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from aws_cdk import Acknowledgment, CfnResource, Validations
+from aws_cdk import Acknowledgment, CfnResource, Stack, Validations
 from constructs import IConstruct
+
+from securityhub_actions.rule_access import readable
 
 _FINDING: Final = re.compile(r"(?P<rule>AwsSolutions-\w+)(?:\[(?P<finding>.*)\])?")
 
@@ -36,6 +38,17 @@ def acknowledge(construct: IConstruct, *, id: str, reason: str) -> None:  # noqa
             known = resource.get_metadata("cdk_nag") or {}
             rules = [*known.get("rules_to_suppress", []), suppression]
             resource.add_metadata("cdk_nag", {"rules_to_suppress": rules})
+
+
+def wildcard_finding(construct: IConstruct, resource: str) -> str:
+    """Return the ID of the finding that a policy has a resource with a wildcard.
+
+    Args:
+        construct: A construct in the stack of the policy.
+        resource: The ARN in the policy, whose references cdk-nag writes in angle brackets.
+    """
+    named = readable(Stack.of(construct).resolve(resource), variable="<{}>")
+    return f"AwsSolutions-IAM5[Resource::{named}]"
 
 
 def _can_break(resource: CfnResource, rule: str) -> bool:

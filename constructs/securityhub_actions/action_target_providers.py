@@ -11,12 +11,10 @@ from typing import Final, Protocol
 
 from aws_cdk import (
     Acknowledgment,
-    CfnResource,
     CustomResource,
     Duration,
     RemovalPolicy,
     Stack,
-    Token,
     Validations,
 )
 from aws_cdk import aws_iam as iam
@@ -25,6 +23,8 @@ from constructs import Construct
 
 from securityhub_actions.handler_code import handler_code
 from securityhub_actions.logged_function import LoggedFunction
+from securityhub_actions.places import asked_once, path_of, region_of, stack_of
+from securityhub_actions.resources import new_resource
 
 NATIVE_REGIONS: Final = frozenset(
     {
@@ -46,6 +46,12 @@ NATIVE_REGIONS: Final = frozenset(
 
 A Region is added only in a new major version, because it changes the templates of existing stacks.
 """
+
+
+_UNKNOWN_TYPE: Final = Acknowledgment(
+    id="CloudFormation-Validate::F3006",
+    reason="The resource type is newer than the schema that aws-cdk-lib validates against.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,14 +86,14 @@ class NativeActionTarget:
         """
         if settings.adopt_existing:
             raise ValueError(
-                f"adopt_existing=True of {scope.node.path} requires CustomResourceActionTarget(), because "
+                f"adopt_existing=True of {path_of(scope)} requires CustomResourceActionTarget(), because "
                 "CloudFormation fails if the action exists. Omit the provider, or import the action with "
                 "`cdk import`."
             )
-        resource = CfnResource(
+        resource = new_resource(
             scope,
             "ActionTarget",
-            type="AWS::SecurityHub::ActionTarget",
+            resource_type="AWS::SecurityHub::ActionTarget",
             properties={
                 "Id": settings.action_id,
                 "Name": settings.action_name,
@@ -95,12 +101,7 @@ class NativeActionTarget:
             },
         )
         resource.apply_removal_policy(settings.removal_policy)
-        Validations.of(resource).acknowledge(
-            Acknowledgment(
-                id="CloudFormation-Validate::F3006",
-                reason="The resource type is newer than the schema that aws-cdk-lib validates against.",
-            )
-        )
+        Validations.of(resource).acknowledge(_UNKNOWN_TYPE)
         return resource.get_att("ActionTargetArn").to_string()
 
 
@@ -117,7 +118,7 @@ class CustomResourceActionTarget:
             # Not the ID that the native provider uses: CloudFormation can't change the type of a resource.
             "CustomResource",
             resource_type="Custom::SecurityHubActionTarget",
-            service_token=_handler_of(Stack.of(scope)).function_arn,
+            service_token=_handler_arn_of(stack_of(scope)),
             service_timeout=_SERVICE_TIMEOUT,
             removal_policy=settings.removal_policy,
             properties={
@@ -132,15 +133,18 @@ class CustomResourceActionTarget:
 
 def default_provider(stack: Stack) -> ActionTargetProvider:
     """Choose the provider for a stack: native only if its Region is known to support the resource type."""
-    if not Token.is_unresolved(stack.region) and stack.region in NATIVE_REGIONS:
-        return NativeActionTarget()
-    return CustomResourceActionTarget()
+    return NativeActionTarget() if region_of(stack) in NATIVE_REGIONS else CustomResourceActionTarget()
 
 
 _HANDLER_ID: Final = "SecurityHubActionTargetHandler"
 _FUNCTION_TIMEOUT: Final = Duration.minutes(3)
 # A little longer than the function's timeout, by which every response has been sent.
 _SERVICE_TIMEOUT: Final = Duration.minutes(4)
+
+
+@asked_once
+def _handler_arn_of(stack: Stack) -> str:
+    return _handler_of(stack).function_arn
 
 
 def _handler_of(stack: Stack) -> lambda_.IFunction:

@@ -1,141 +1,275 @@
-"""Checks at synthesis of the quotas that the resources of an app share in an account and Region.
+"""Checks at synthesis of the quotas that the resources of an app use up together.
 
-Everything in the app counts, also what this library didn't create. Other apps aren't known here.
+Everything in the app counts, also what this library didn't create. Other apps aren't known here. From 80
+percent of a quota on, there is a warning; above it, an error. A quota that AWS raises on request has a
+context value that says to what.
 
+What can't be asked of the CDK, such as the environment variables of functions and the size of templates, is
+counted in the templates by `securityhub-actions review`. Those of this library's own functions are counted by
+`function_environment`.
+
+Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub_limits.html
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
 Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html
 Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 """
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, TypeAlias
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 from weakref import WeakSet
 
 import jsii
-from aws_cdk import Annotations, Aspects, CfnResource, IAspect, Stack
+from aws_cdk import Annotations, Aspects, CfnResource, IAspect
 from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_securityhub as securityhub
 from aws_cdk import aws_sqs as sqs
 from constructs import IConstruct
 
-from securityhub_actions.checks import Validation, environment_of
-from securityhub_actions.quotas import (
-    MAX_LOG_POLICIES,
-    MAX_QUEUE_POLICY_STATEMENTS,
-    MAX_WILDCARD_RULES_PER_BUS,
-    max_rules_per_bus,
+from securityhub_actions import quotas
+from securityhub_actions.checks import Validation
+from securityhub_actions.places import (
+    account_of,
+    environment_of,
+    node_of,
+    outermost_of,
+    path_of,
+    region_of,
+    root_of,
+    stack_of,
 )
+from securityhub_actions.quotas import NEARLY, RAISED_BY, ROLES_QUOTA, RULES_QUOTA
+from securityhub_actions.resources import type_of
 from securityhub_actions.rule_access import readable
+from securityhub_actions.rule_checks import rules_in_app
+from securityhub_actions.tokens import is_token
 
 MAX_FUNCTION_PERMISSIONS: Final = 40
 """So many permissions with the longest names fit into the 20,480 characters of a function's policy."""
-TOO_MANY_RULES: Final = "securityhub-actions:TooManyRules"
 TOO_MANY_PERMISSIONS: Final = "securityhub-actions:TooManyPermissions"
-
-_Bus: TypeAlias = "tuple[str, str]"
+_CUSTOM_ACTIONS: Final = ("AWS::SecurityHub::ActionTarget", "Custom::SecurityHubActionTarget")
+_AUTOMATION_RULES: Final = (quotas.AUTOMATION_RULE, quotas.AUTOMATION_RULE_V2)
 
 # The apps whose quotas are checked.
 _checked_apps: WeakSet[IConstruct] = WeakSet()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """How much of a quota is used, in one place.
+
+    Attributes:
+        quota: The name of the quota, in the ID of its warning.
+        used: How much is used.
+        allowed: How much AWS allows.
+        said: What there is, and who allows it, in which `{used}` and `{allowed}` stand for the numbers.
+        cure: What to do if it's too much.
+        raised_by: The context value that says to what the quota was increased. Empty if AWS doesn't do that.
+    """
+
+    quota: str
+    used: int
+    allowed: int
+    said: str
+    cure: str
+    raised_by: str = ""
+
+    @property
+    def is_exceeded(self) -> bool:
+        """Whether more is used than allowed."""
+        return self.used > self.allowed
+
+    @property
+    def is_nearly_used_up(self) -> bool:
+        """Whether at least 80 percent are used, and not more than allowed."""
+        return self.allowed * NEARLY <= self.used <= self.allowed
+
+    @property
+    def warning_id(self) -> str:
+        """The ID of the warning, to acknowledge it."""
+        return f"securityhub-actions:Many{self.quota}"
+
+    def __str__(self) -> str:
+        """Say it in sentences."""
+        said = self.said.format(used=f"{self.used:,}", allowed=f"{self.allowed:,}")
+        if not self.is_exceeded:
+            return f"{said} {self.cure} Or acknowledge this warning."
+        if not self.raised_by:
+            return f"{said} {self.cure}"
+        return (
+            f"{said} {self.cure} If the quota was increased for your account, set the context value "
+            f"{self.raised_by!r} to it."
+        )
+
+
 def check_quotas_of_app(construct: IConstruct) -> None:
     """Check the quotas of the construct's app at synthesis, once for each app.
 
-    Quotas that AWS doesn't increase are errors. The number of rules on an event bus, which it does, and the
-    size of a function's resource policy, which depends on generated names, are warnings.
+    The size of a function's resource policy, which depends on generated names, is only a warning.
 
     Args:
         construct: Any construct in the app. Warnings are added to the first one.
     """
-    root = construct.node.root
+    root = root_of(construct)
     if root in _checked_apps:
         return
     _checked_apps.add(root)
-    root.node.add_validation(Validation(lambda: _errors(root)))
+    node_of(root).add_validation(Validation(lambda: _errors(root)))
     Aspects.of(construct).add(_QuotaWarnings(construct))
 
 
 @jsii.implements(IAspect)
 class _QuotaWarnings:
-    """Adds the warnings when the CDK visits a construct."""
+    """Adds the warnings, and what review has to know, when the CDK visits a construct."""
 
     def __init__(self, construct: IConstruct) -> None:
         self._construct = construct
 
     def visit(self, node: IConstruct) -> None:
         """Add the warnings to the construct itself, not to its children."""
-        if node is self._construct:
-            root = node.node.root
-            for warning in _rule_warnings(_rules_by_bus(root)):
-                Annotations.of(node).add_warning_v2(TOO_MANY_RULES, warning)
-            for warning in _permission_warnings(root):
-                Annotations.of(node).add_warning_v2(TOO_MANY_PERMISSIONS, warning)
+        if node is not self._construct:
+            return
+        for name in RAISED_BY:
+            if (raised := _number(node_of(root_of(node)).try_get_context(name))) is not None:
+                node_of(node).add_metadata(name, raised)
+        resources = _resources_of(root_of(node))
+        for use in _uses(root_of(node), resources):
+            if use.is_nearly_used_up:
+                Annotations.of(node).add_warning_v2(use.warning_id, str(use))
+        permissions = [one for one in resources if isinstance(one, lambda_.CfnPermission)]
+        for warning in _permission_warnings(permissions):
+            Annotations.of(node).add_warning_v2(TOO_MANY_PERMISSIONS, warning)
 
 
 def _errors(root: IConstruct) -> list[str]:
-    resources = [node for node in root.node.find_all() if isinstance(node, CfnResource)]
-    return [
-        *_wildcard_errors(_rules_by_bus(root)),
-        *_log_policy_errors([node for node in resources if isinstance(node, logs.CfnResourcePolicy)]),
-        *_queue_policy_errors([node for node in resources if isinstance(node, sqs.CfnQueuePolicy)]),
+    wrong = [
+        f"The context value {name!r} is {value!r}. Specify the number that your quota allows."
+        for name in (RULES_QUOTA, ROLES_QUOTA)
+        if (value := node_of(root).try_get_context(name)) is not None and _number(value) is None
     ]
+    return wrong or [str(use) for use in _uses(root, _resources_of(root)) if use.is_exceeded]
 
 
-def _rules_by_bus(root: IConstruct) -> Mapping[_Bus, Sequence[events.CfnRule]]:
+def _resources_of(root: IConstruct) -> list[CfnResource]:
+    return [node for node in node_of(root).find_all() if isinstance(node, CfnResource)]
+
+
+def _uses(root: IConstruct, resources: Sequence[CfnResource]) -> Iterator[Use]:
+    """Return what is used of each quota, as far as it can be nearly used up.
+
+    Asking the CDK about each of many resources takes long, so it's asked only where there are enough.
+    """
+    rules = [one for one in resources if isinstance(one, events.CfnRule)]
+    yield from _resources(resources)
+    yield from _types(resources)
+    yield from _rules(root, rules)
+    yield from _wildcards(root, rules)
+    yield from _log_policies([one for one in resources if isinstance(one, logs.CfnResourcePolicy)])
+    yield from _queue_policies([one for one in resources if isinstance(one, sqs.CfnQueuePolicy)])
+    yield from _roles(root, [one for one in resources if isinstance(one, iam.CfnRole)])
+
+
+def _is_enough(number: int, allowed: int) -> bool:
+    return number >= allowed * NEARLY
+
+
+def _resources(resources: Sequence[CfnResource]) -> Iterator[Use]:
+    """The resources of each stack, of which the CDK itself only informs before there are too many."""
+    if not _is_enough(len(resources), quotas.MAX_RESOURCES):
+        return
+    for stack, number in Counter(stack_of(one) for one in resources).items():
+        yield Use(
+            quota="Resources",
+            used=number,
+            allowed=quotas.MAX_RESOURCES,
+            said=f"The stack {_escaped([path_of(stack)])} has {{used}} resources. CloudFormation allows "
+            "{allowed}.",
+            cure="Create some of the rules in another stack.",
+        )
+
+
+def _types(resources: Iterable[CfnResource]) -> Iterator[Use]:
+    """Custom actions, and the automation rules of each hub."""
+    # This library's have no class of their own.
+    classes = securityhub.CfnAutomationRule, securityhub.CfnAutomationRuleV2
+    candidates = [one for one in resources if type(one) is CfnResource or isinstance(one, classes)]
+    if not _is_enough(len(candidates), quotas.MAX_ACTIONS):
+        return
+    numbers = Counter((environment_of(one), type_of(one)) for one in candidates)
+    for environment in dict.fromkeys(environment for environment, _ in numbers):
+        actions = sum(numbers[environment, kind] for kind in _CUSTOM_ACTIONS)
+        yield Use(
+            quota="CustomActions",
+            used=actions,
+            allowed=quotas.MAX_ACTIONS,
+            said=f"{{used}} custom actions are created in {environment}. Security Hub allows {{allowed}}.",
+            cure=f"Remove {actions - quotas.MAX_ACTIONS}."
+            if actions > quotas.MAX_ACTIONS
+            else "Those that people create count as well. Let one action do more.",
+        )
+        for kind in _AUTOMATION_RULES:
+            number = numbers[environment, kind]
+            beyond = max(number - quotas.MAX_AUTOMATION_RULES, 0)
+            yield Use(
+                quota="AutomationRules",
+                used=number,
+                allowed=quotas.MAX_AUTOMATION_RULES,
+                said=f"{{used}} rules of type {kind} are created in {environment}. Security Hub allows "
+                "{allowed}, including those that people create.",
+                cure="Combine rules by lists of values" + (f", or remove {beyond}." if beyond else "."),
+            )
+
+
+def _by_bus(rules: Sequence[events.CfnRule]) -> Mapping[tuple[str, str], Sequence[events.CfnRule]]:
     """The rules of each event bus, by the bus's environment and name."""
-    rules: dict[_Bus, list[events.CfnRule]] = defaultdict(list)
-    for node in root.node.find_all():
-        if isinstance(node, events.CfnRule):
-            bus = Stack.of(node).resolve(node.event_bus_name) or "default"
-            rules[environment_of(node), bus if isinstance(bus, str) else json.dumps(bus)].append(node)
-    return rules
+    by_bus: dict[tuple[str, str], list[events.CfnRule]] = defaultdict(list)
+    for rule in rules:
+        bus = stack_of(rule).resolve(rule.event_bus_name) or "default"
+        by_bus[environment_of(rule), bus if isinstance(bus, str) else json.dumps(bus)].append(rule)
+    return by_bus
 
 
-def _rule_warnings(rules_by_bus: Mapping[_Bus, Sequence[events.CfnRule]]) -> Iterator[str]:
-    for (environment, bus), rules in rules_by_bus.items():
-        allowed = max_rules_per_bus(Stack.of(rules[0]).region)
-        if len(rules) > allowed:
-            yield (
-                f"{len(rules)} rules are created on the event bus {bus} in {environment}. By default, "
-                f"EventBridge allows {allowed}. Request a higher quota before you deploy, or acknowledge "
-                "this warning if you have one."
-            )
+def _rules(root: IConstruct, rules: Sequence[events.CfnRule]) -> Iterator[Use]:
+    raised = _number(node_of(root).try_get_context(RULES_QUOTA))
+    if not _is_enough(len(rules), raised or quotas.MIN_RULES_PER_BUS):
+        return
+    for (environment, bus), there in _by_bus(rules).items():
+        yield Use(
+            quota="Rules",
+            used=len(there),
+            allowed=raised or quotas.max_rules_per_bus(region_of(stack_of(there[0]))),
+            said=f"{{used}} rules are created on the event bus {bus} in {environment}. EventBridge allows "
+            "{allowed}.",
+            cure="Request a higher quota before you deploy.",
+            raised_by=RULES_QUOTA,
+        )
 
 
-def _permission_warnings(root: IConstruct) -> Iterator[str]:
-    paths: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for node in root.node.find_all():
-        if isinstance(node, lambda_.CfnPermission):
-            stack = Stack.of(node)
-            function = json.dumps(readable(stack.resolve(node.function_name)))
-            paths[stack.node.path, function].append(node.node.path)
-    for (stack_path, function), permissions in paths.items():
-        if len(permissions) > MAX_FUNCTION_PERMISSIONS:
-            yield (
-                f"The stack {stack_path} has {len(permissions)} permissions for the function {function}. "
-                "They can exceed the 20,480 characters of its resource policy. Use targets.LambdaFunction, "
-                "whose rules share a permission, instead of aws_events_targets.LambdaFunction, or use more "
-                "functions."
-            )
-
-
-def _wildcard_errors(rules_by_bus: Mapping[_Bus, Sequence[events.CfnRule]]) -> Iterator[str]:
-    for (environment, bus), rules in rules_by_bus.items():
-        paths = [
-            rule.node.path for rule in rules if _has_wildcard(Stack.of(rule).resolve(rule.event_pattern))
-        ]
-        if len(paths) > MAX_WILDCARD_RULES_PER_BUS:
-            yield (
-                f"{len(paths)} rules on the event bus {bus} in {environment} have a wildcard in their event "
-                f"pattern: {', '.join(paths)}. EventBridge allows {MAX_WILDCARD_RULES_PER_BUS}. Use prefix "
-                "or suffix instead, or combine rules."
-            )
+def _wildcards(root: IConstruct, rules: Sequence[events.CfnRule]) -> Iterator[Use]:
+    # The pattern of this library's rules is known.
+    harmless = sum(not _has_wildcard(rule.event_pattern) for rule in rules_in_app(root))
+    if not _is_enough(len(rules) - harmless, quotas.MAX_WILDCARD_RULES_PER_BUS):
+        return
+    for (environment, bus), there in _by_bus(rules).items():
+        paths = [path_of(rule) for rule in there if _has_wildcard(stack_of(rule).resolve(rule.event_pattern))]
+        yield Use(
+            quota="WildcardRules",
+            used=len(paths),
+            allowed=quotas.MAX_WILDCARD_RULES_PER_BUS,
+            said=f"{{used}} rules on the event bus {bus} in {environment} have a wildcard in their event "
+            f"pattern: {_escaped(paths)}. EventBridge allows {{allowed}}.",
+            cure="Use prefix or suffix instead, or combine rules.",
+        )
 
 
 def _has_wildcard(pattern: object) -> bool:
@@ -160,26 +294,82 @@ def _is_wildcard(condition: object) -> bool:
     )
 
 
-def _log_policy_errors(policies: Sequence[logs.CfnResourcePolicy]) -> Iterator[str]:
+def _log_policies(policies: Sequence[logs.CfnResourcePolicy]) -> Iterator[Use]:
     by_environment: dict[str, list[str]] = defaultdict(list)
     for policy in policies:
-        by_environment[environment_of(policy)].append(policy.node.path)
+        by_environment[environment_of(policy)].append(path_of(policy))
     for environment, paths in by_environment.items():
-        if len(paths) > MAX_LOG_POLICIES:
-            yield (
-                f"{len(paths)} resource policies of CloudWatch Logs are created in {environment}: "
-                f"{', '.join(paths)}. CloudWatch Logs allows {MAX_LOG_POLICIES}. All log groups that are "
-                "targets in the same stack share one policy, so create the rules in fewer stacks."
-            )
+        yield Use(
+            quota="LogPolicies",
+            used=len(paths),
+            allowed=quotas.MAX_LOG_POLICIES,
+            said=f"{{used}} resource policies of CloudWatch Logs are created in {environment}: "
+            f"{_escaped(paths)}. CloudWatch Logs allows {{allowed}}.",
+            cure="All log groups that are targets in the same stack share one policy, so create the rules in "
+            "fewer stacks.",
+        )
 
 
-def _queue_policy_errors(policies: Sequence[sqs.CfnQueuePolicy]) -> Iterator[str]:
+def _queue_policies(policies: Sequence[sqs.CfnQueuePolicy]) -> Iterator[Use]:
     for policy in policies:
-        document = Stack.of(policy).resolve(policy.policy_document)
+        document = stack_of(policy).resolve(policy.policy_document)
         statements = document.get("Statement", []) if isinstance(document, Mapping) else []
-        if isinstance(statements, list) and len(statements) > MAX_QUEUE_POLICY_STATEMENTS:
-            yield (
-                f"The queue policy {policy.node.path} has {len(statements)} statements. Amazon SQS allows "
-                f"{MAX_QUEUE_POLICY_STATEMENTS}. Rules with targets.SqsQueue share one statement; use it "
-                "instead of aws_events_targets.SqsQueue, or combine statements."
+        if isinstance(statements, list):
+            yield Use(
+                quota="QueueStatements",
+                used=len(statements),
+                allowed=quotas.MAX_QUEUE_POLICY_STATEMENTS,
+                said=f"The queue policy {_escaped([path_of(policy)])} has {{used}} statements. Amazon SQS "
+                "allows {allowed}.",
+                cure="Rules with targets.SqsQueue share one statement; use it instead of "
+                "aws_events_targets.SqsQueue, or combine statements.",
             )
+
+
+def _roles(root: IConstruct, roles: Sequence[iam.CfnRole]) -> Iterator[Use]:
+    allowed = _number(node_of(root).try_get_context(ROLES_QUOTA)) or quotas.MAX_ROLES
+    if not _is_enough(len(roles), allowed):
+        return
+    # In all Regions. A stack whose account isn't known is taken for one of its own.
+    by_account = Counter(
+        f"the account of stack {path_of(outermost_of(stack))}" if is_token(account) else f"account {account}"
+        for role in roles
+        for stack in (stack_of(role),)
+        for account in (account_of(stack),)
+    )
+    for account, number in by_account.items():
+        yield Use(
+            quota="Roles",
+            used=number,
+            allowed=allowed,
+            said=f"{{used}} roles are created in {_escaped([account])}. IAM allows {{allowed}}.",
+            cure="Request a higher quota before you deploy, or let functions share roles.",
+            raised_by=ROLES_QUOTA,
+        )
+
+
+def _permission_warnings(permissions: Sequence[lambda_.CfnPermission]) -> Iterator[str]:
+    if len(permissions) <= MAX_FUNCTION_PERMISSIONS:
+        return
+    paths: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for permission in permissions:
+        stack = stack_of(permission)
+        function = json.dumps(readable(stack.resolve(permission.function_name)))
+        paths[path_of(stack), function].append(path_of(permission))
+    for (stack_path, function), of_function in paths.items():
+        if len(of_function) > MAX_FUNCTION_PERMISSIONS:
+            yield (
+                f"The stack {stack_path} has {len(of_function)} permissions for the function {function}. "
+                "They can exceed the 20,480 characters of its resource policy. Use targets.LambdaFunction, "
+                "whose rules share a permission, instead of aws_events_targets.LambdaFunction, or use more "
+                "functions."
+            )
+
+
+def _number(value: object) -> int | None:
+    """Return a context value as a positive number; from the command line, it's text."""
+    return int(str(value)) if re.fullmatch(r"[1-9][0-9]{0,6}", str(value)) else None
+
+
+def _escaped(names: Iterable[str]) -> str:
+    return ", ".join(names).replace("{", "{{").replace("}", "}}")

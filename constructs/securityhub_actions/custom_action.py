@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, Protocol
 
-from aws_cdk import Annotations, Fn, RemovalPolicy, Stack, Token
+from aws_cdk import Annotations, Fn, RemovalPolicy
 from constructs import Construct
 
 from securityhub_actions.action_target_providers import (
@@ -15,8 +15,11 @@ from securityhub_actions.action_target_providers import (
     default_provider,
 )
 from securityhub_actions.app_checks import check_in_app
+from securityhub_actions.app_quotas import check_quotas_of_app
 from securityhub_actions.arguments import checked
 from securityhub_actions.checks import check_action_id, check_action_name, check_description
+from securityhub_actions.places import place_in, stack_of
+from securityhub_actions.tokens import is_token
 
 _ACTION_ARN: Final = re.compile(
     r"arn:[^:]+:securityhub:[a-z0-9-]+:\d{12}:action/custom/([A-Za-z0-9_-]{1,20})"
@@ -82,13 +85,15 @@ class CustomAction(Construct):
                 with the native provider.
         """
         super().__init__(scope, construct_id)
+        place_in(self, scope)
         check_action_id(action_id)
         check_action_name(action_name)
         check_description(description)
         check_in_app(self, action_id)
+        check_quotas_of_app(self)
         self._warn_of_unverified_characters(action_id)
         if provider is None:
-            provider = CustomResourceActionTarget() if adopt_existing else default_provider(Stack.of(self))
+            provider = CustomResourceActionTarget() if adopt_existing else default_provider(stack_of(self))
         self._action_id = action_id
         self._action_arn = provider.create(
             self,
@@ -125,7 +130,7 @@ class CustomAction(Construct):
             ValueError: `action_id` isn't a valid custom action ID.
         """
         check_action_id(action_id)
-        arn = Stack.of(scope).format_arn(
+        arn = stack_of(scope).format_arn(
             service="securityhub", resource="action", resource_name=f"custom/{action_id}"
         )
         return _ExistingCustomAction(scope, construct_id, action_arn=arn, action_id=action_id)
@@ -143,7 +148,7 @@ class CustomAction(Construct):
         Raises:
             ValueError: `action_arn` isn't the ARN of a custom action.
         """
-        if Token.is_unresolved(action_arn):
+        if is_token(action_arn):
             action_id = Fn.select(2, Fn.split("/", action_arn))
             return _ExistingCustomAction(scope, construct_id, action_arn=action_arn, action_id=action_id)
         parts = _ACTION_ARN.fullmatch(action_arn)
@@ -155,7 +160,7 @@ class CustomAction(Construct):
         return _ExistingCustomAction(scope, construct_id, action_arn=action_arn, action_id=parts[1])
 
     def _warn_of_unverified_characters(self, action_id: str) -> None:
-        if not Token.is_unresolved(action_id) and not action_id.isalnum():
+        if not is_token(action_id) and not action_id.isalnum():
             Annotations.of(self).add_warning_v2(
                 "securityhub-actions:ActionIdCharacters",
                 f"The action ID {action_id!r} contains '_' or '-'. AWS documents the ID as alphanumeric but "

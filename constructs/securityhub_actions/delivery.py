@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from typing import Final, cast
+from weakref import WeakKeyDictionary
 
 import jsii
-from aws_cdk import Duration, Stack, Token
+from aws_cdk import Duration, Stack, StringConcat
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_sqs as sqs
@@ -21,12 +23,20 @@ from constructs import Construct, IConstruct
 from securityhub_actions.acknowledgments import acknowledge
 from securityhub_actions.arguments import checked, checked_fields
 from securityhub_actions.delivery_places import check_dead_letter_queue, check_target
+from securityhub_actions.places import asked_once, node_of, stack_of
 from securityhub_actions.rule_access import allow_queue, limit_role
+from securityhub_actions.tokens import is_token
 
 MAX_RETRY_ATTEMPTS: Final = 185
 _MIN_EVENT_AGE_SECONDS: Final = 60
 _MAX_EVENT_AGE_SECONDS: Final = 86_400
 _QUEUE_ID: Final = "SecurityHubDeadLetterQueue"
+
+# The default dead-letter queue of each stack.
+_queue_of_stack: WeakKeyDictionary[Stack, DeadLetterQueue] = WeakKeyDictionary()
+_FIELDS: Final = tuple(
+    name for name in inspect.signature(events.RuleTargetConfig).parameters if name != "self"
+)
 
 
 @checked_fields
@@ -53,7 +63,7 @@ class Delivery:
 
     def __post_init__(self) -> None:
         attempts = self.retry_attempts
-        if not Token.is_unresolved(attempts) and not 0 <= attempts <= MAX_RETRY_ATTEMPTS:
+        if not is_token(attempts) and not 0 <= attempts <= MAX_RETRY_ATTEMPTS:
             raise ValueError(f"retry_attempts is {attempts}. EventBridge allows 0 to {MAX_RETRY_ATTEMPTS}.")
         if self.max_event_age.is_unresolved():
             return
@@ -111,9 +121,12 @@ class DeadLetterQueue(sqs.Queue):
 
 def dead_letter_queue_of(scope: IConstruct) -> sqs.IQueue:
     """Return the default dead-letter queue of the scope's stack. It is created on first use."""
-    stack = Stack.of(scope)
-    existing = stack.node.try_find_child(_QUEUE_ID)
-    return existing if isinstance(existing, DeadLetterQueue) else DeadLetterQueue(stack, _QUEUE_ID)
+    stack = stack_of(scope)
+    if stack not in _queue_of_stack:
+        existing = node_of(stack).try_find_child(_QUEUE_ID)
+        found = existing if isinstance(existing, DeadLetterQueue) else DeadLetterQueue(stack, _QUEUE_ID)
+        _queue_of_stack[stack] = found
+    return _queue_of_stack[stack]
 
 
 @jsii.implements(events.IRuleTarget)
@@ -155,57 +168,100 @@ class Target:
 
     def bind(self, rule: IRuleRef, id: str | None = None) -> events.RuleTargetConfig:  # noqa: A002
         """Attach the target to a rule; called by CDK, which names the arguments."""
-        return DeliveredTarget(self, Delivery()).bind(rule, id)
+        return _delivered(self, default_delivery(), rule, id)
+
+
+def add_target(rule: events.Rule, target: events.IRuleTarget, delivery: Delivery) -> None:
+    """Add any target, from this library or elsewhere, with a retry policy and a dead-letter queue.
+
+    Args:
+        rule: The rule.
+        target: The target.
+        delivery: The delivery settings to use if the target doesn't define its own.
+    """
+    _adding().add(rule, target, delivery)
 
 
 @jsii.implements(events.IRuleTarget)
-class DeliveredTarget:
-    """Any target, from this library or elsewhere, with a retry policy and a dead-letter queue."""
+class _TargetBeingAdded(StringConcat):
+    """Stands for each target while it's added to a rule.
 
-    def __init__(self, target: events.IRuleTarget, delivery: Delivery) -> None:
-        """Wrap a target.
+    The CDK asks for the configuration at once and doesn't keep the target, so one object does for all of
+    them. Each other object would be one more message to Node.js and back. An object of a class that isn't
+    derived from one of the CDK would even be one each time; which class of the CDK doesn't matter.
+    """
 
-        Args:
-            target: The target.
-            delivery: The delivery settings to use if the target doesn't define its own.
-        """
-        self._target = target
-        self._delivery = delivery
+    def __init__(self) -> None:
+        super().__init__()
+        # Several while a target, when it is asked, adds another one to a rule of its own.
+        self._added: list[tuple[events.IRuleTarget, Delivery]] = []
+
+    def add(self, rule: events.Rule, target: events.IRuleTarget, delivery: Delivery) -> None:
+        self._added.append((target, delivery))
+        try:
+            rule.add_target(self)
+        finally:
+            self._added.pop()
 
     def bind(self, rule: IRuleRef, id: str | None = None) -> events.RuleTargetConfig:  # noqa: A002
         """Attach the target to a rule; called by CDK, which names the arguments."""
-        if not isinstance(self._target, Target):
-            config = self._target.bind(rule, id)
-            limit_role(rule, config.role)
-            return self._complete(config, rule, self._delivery)
-        delivery = self._target.delivery or self._delivery
-        # The CDK declares the narrower reference but passes the rule itself.
-        config = self._target.attach(cast("events.IRule", rule), delivery)
-        return self._complete(config, rule, delivery)
+        target, delivery = self._added[-1]
+        return _delivered(target, delivery, rule, id)
 
-    @staticmethod
-    def _complete(
-        config: events.RuleTargetConfig, rule: IRuleRef, delivery: Delivery
-    ) -> events.RuleTargetConfig:
-        """Check a configuration, and add the retry policy and dead-letter queue if they aren't set."""
-        check_target(rule, config)
-        fields = [name for name in inspect.signature(events.RuleTargetConfig).parameters if name != "self"]
-        settings = {name: getattr(config, name) for name in fields}
-        # With the resource, the CDK would create another rule if it took the target to be somewhere else.
-        settings["target_resource"] = None
-        if config.dead_letter_config is not None:
-            check_dead_letter_queue(rule, getattr(config.dead_letter_config, "arn", None) or "")
-        else:
-            queue = queue_of(delivery, rule)
-            check_dead_letter_queue(rule, queue.queue_arn, queue)
-            allow_queue(queue, rule, sid="EventBridgeDeadLetters")
-            settings["dead_letter_config"] = events.CfnRule.DeadLetterConfigProperty(arn=queue.queue_arn)
-        if config.retry_policy is None:
-            settings["retry_policy"] = events.CfnRule.RetryPolicyProperty(
-                maximum_retry_attempts=delivery.retry_attempts,
-                maximum_event_age_in_seconds=delivery.max_event_age.to_seconds(),
-            )
-        return events.RuleTargetConfig(**settings)
+
+@cache
+def _adding() -> _TargetBeingAdded:
+    return _TargetBeingAdded()
+
+
+def _delivered(
+    target: events.IRuleTarget, delivery: Delivery, rule: IRuleRef, target_id: str | None
+) -> events.RuleTargetConfig:
+    if not isinstance(target, Target):
+        config = target.bind(rule, target_id)
+        limit_role(rule, config.role)
+        return _complete(config, rule, delivery)
+    delivery = target.delivery or delivery
+    # The CDK declares the narrower reference but passes the rule itself.
+    return _complete(target.attach(cast("events.IRule", rule), delivery), rule, delivery)
+
+
+def _complete(config: events.RuleTargetConfig, rule: IRuleRef, delivery: Delivery) -> events.RuleTargetConfig:
+    """Check a configuration, and add the retry policy and dead-letter queue if they aren't set."""
+    check_target(rule, config)
+    settings = {name: getattr(config, name) for name in _FIELDS}
+    # With the resource, the CDK would create another rule if it took the target to be somewhere else.
+    settings["target_resource"] = None
+    if config.dead_letter_config is not None:
+        check_dead_letter_queue(rule, getattr(config.dead_letter_config, "arn", None) or "")
+    else:
+        queue = queue_of(delivery, rule)
+        queue_arn = _arn_of_queue(queue)
+        check_dead_letter_queue(rule, queue_arn, queue)
+        allow_queue(queue, rule, sid="EventBridgeDeadLetters")
+        settings["dead_letter_config"] = events.CfnRule.DeadLetterConfigProperty(arn=queue_arn)
+    if config.retry_policy is None:
+        settings["retry_policy"] = _retry_policy(delivery)
+    return events.RuleTargetConfig(**settings)
+
+
+@lru_cache
+def _retry_policy(delivery: Delivery) -> events.CfnRule.RetryPolicyProperty:
+    return events.CfnRule.RetryPolicyProperty(
+        maximum_retry_attempts=delivery.retry_attempts,
+        maximum_event_age_in_seconds=delivery.max_event_age.to_seconds(),
+    )
+
+
+@asked_once
+def _arn_of_queue(queue: sqs.IQueue) -> str:
+    return queue.queue_arn
+
+
+@cache
+def default_delivery() -> Delivery:
+    """Return the settings of rules and targets without their own."""
+    return Delivery()
 
 
 def queue_of(delivery: Delivery, rule: IConstruct) -> sqs.IQueue:

@@ -8,14 +8,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
+from weakref import WeakKeyDictionary
 
-from aws_cdk import CfnResource, Reference, Stack, Token, Tokenization
+from aws_cdk import CfnResource, Reference, Stack, Tokenization
 from aws_cdk import aws_events as events
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import IConstruct
 
+from securityhub_actions.places import account_of, environment_of_resource, path_of, region_of, stack_of
+from securityhub_actions.tokens import is_token
+
 _FIFO_SUFFIX: Final = ".fifo"
+
+# The ARNs that rules of each stack were found to reach. Many rules have the same targets and queues.
+_checked_targets: WeakKeyDictionary[Stack, set[str]] = WeakKeyDictionary()
+_checked_queues: WeakKeyDictionary[Stack, set[str]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,7 @@ class _Resource:
                 return self.construct.fifo_queue is True
             case sns.CfnTopic():
                 return self.construct.fifo_topic is True
-        return not Token.is_unresolved(self.name) and self.name.endswith(_FIFO_SUFFIX)
+        return not is_token(self.name) and self.name.endswith(_FIFO_SUFFIX)
 
 
 def check_target(rule: IConstruct, config: events.RuleTargetConfig) -> None:
@@ -56,16 +64,20 @@ def check_target(rule: IConstruct, config: events.RuleTargetConfig) -> None:
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-region.html
     """
     target = config.target_resource
+    checked = _checked_targets.setdefault(stack_of(rule), set())
+    if config.arn in checked:
+        return
     found = _resource_of(config.arn, target)
     if found is None or _can_be_elsewhere(config.arn, found):
         return
     for kind, here, there in _differences(rule, found):
         raise ValueError(
-            f"The target {target.node.path if target else found.name} is in {kind} {there}, but the rule "
-            f"{rule.node.path} is in {here}. Only an event bus can be in a different {kind}. Use "
+            f"The target {path_of(target) if target else found.name} is in {kind} {there}, but the rule "
+            f"{path_of(rule)} is in {here}. Only an event bus can be in a different {kind}. Use "
             "targets.EventBus to send the events to a bus there, and a rule on that bus to send them to the "
             f"target. Or deploy the rule in {kind} {there}."
         )
+    checked.add(config.arn)
 
 
 def check_dead_letter_queue(rule: IConstruct, queue_arn: str, queue: sqs.IQueue | None = None) -> None:
@@ -81,21 +93,25 @@ def check_dead_letter_queue(rule: IConstruct, queue_arn: str, queue: sqs.IQueue 
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
     """
+    checked = _checked_queues.setdefault(stack_of(rule), set())
+    if queue_arn in checked:
+        return
     found = _resource_of(queue_arn, queue)
     if found is None:
         return
-    name = queue.node.path if queue else found.name
+    name = path_of(queue) if queue else found.name
     if found.is_fifo or (queue is not None and queue.fifo):
         raise ValueError(
-            f"The dead-letter queue {name} of the rule {rule.node.path} is a FIFO queue. EventBridge sends "
+            f"The dead-letter queue {name} of the rule {path_of(rule)} is a FIFO queue. EventBridge sends "
             "undelivered events only to standard queues, so they would be lost. Use a standard queue, or "
             "omit the queue to use the stack's own."
         )
     for kind, here, there in _differences(rule, found):
         raise ValueError(
-            f"The dead-letter queue {name} is in {kind} {there}, but the rule {rule.node.path} is in {here}. "
+            f"The dead-letter queue {name} is in {kind} {there}, but the rule {path_of(rule)} is in {here}. "
             f"Use a queue in the rule's {kind}, or omit the queue to use the stack's own."
         )
+    checked.add(queue_arn)
 
 
 def check_failure_destination(function: IConstruct, arn: str) -> None:
@@ -113,7 +129,7 @@ def check_failure_destination(function: IConstruct, arn: str) -> None:
     found = _resource_of(arn, None)
     if found is not None and found.is_fifo:
         raise ValueError(
-            f"The function {function.node.path} sends events that it fails to handle to {found.name}, which "
+            f"The function {path_of(function)} sends events that it fails to handle to {found.name}, which "
             "is a FIFO queue or topic. Lambda supports only standard ones here, so the events would be lost. "
             "Use a standard queue or topic."
         )
@@ -123,15 +139,15 @@ def _resource_of(arn: str, construct: IConstruct | None) -> _Resource | None:
     """Determine a resource from its ARN, from its construct, or from the reference that its ARN is."""
     parts = arn.split(":", 5)
     if parts[0] == "arn" and len(parts) == 6:  # noqa: PLR2004 - arn:partition:service:region:account:resource
-        return _Resource(arn if not Token.is_unresolved(arn) else parts[5], parts[4], parts[3])
+        return _Resource(arn if not is_token(arn) else parts[5], parts[4], parts[3])
     referenced = _referenced(arn)
-    if construct is not None and hasattr(construct, "env"):
-        return _Resource(construct.node.path, construct.env.account, construct.env.region, referenced)
+    if construct is not None and (environment := environment_of_resource(construct)) is not None:
+        return _Resource(path_of(construct), *environment, referenced)
     if referenced is None:
         return None
-    stack = Stack.of(referenced)
+    stack = stack_of(referenced)
     owner = referenced.node.scope if referenced.node.id == "Resource" else referenced
-    return _Resource(owner.node.path if owner else "", stack.account, stack.region, referenced)
+    return _Resource(path_of(owner) if owner else "", account_of(stack), region_of(stack), referenced)
 
 
 def _referenced(arn: str) -> CfnResource | None:
@@ -153,12 +169,12 @@ def _can_be_elsewhere(arn: str, found: _Resource) -> bool:
 
 
 def _differences(rule: IConstruct, found: _Resource) -> list[tuple[str, str, str]]:
-    stack = Stack.of(rule)
+    stack = stack_of(rule)
     return [
         (kind, here, there)
         for kind, here, there in (
-            ("account", stack.account, found.account),
-            ("Region", stack.region, found.region),
+            ("account", account_of(stack), found.account),
+            ("Region", region_of(stack), found.region),
         )
-        if there and here != there and not Token.is_unresolved(here) and not Token.is_unresolved(there)
+        if there and here != there and not is_token(here) and not is_token(there)
     ]

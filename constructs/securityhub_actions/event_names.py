@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from securityhub_actions.each_finding_handler.parts import SOURCE
+
 EVENT_SOURCE: Final = "aws.securityhub"
 PRESS_SOURCE: Final = "securityhub-actions.press"
 """The source of events on a `PressBus`. EventBridge accepts sources with `aws.` only from AWS services."""
 EACH_FINDING_ID: Final = "SecurityHubEachFinding"
 """The construct ID of the function and the bus of `targets.EachFinding`, which the rules of a stack share."""
-EACH_FINDING_SOURCE: Final = "securityhub-actions.each-finding"
+EACH_FINDING_SOURCE: Final = SOURCE
 """The source of events on the bus of `targets.EachFinding`."""
 IMPORTED: Final = "Security Hub Findings - Imported"
 IMPORTED_V2: Final = "Findings Imported V2"

@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from aws_cdk import Stack, Stage, Token
+from aws_cdk import Stack, Stage
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3_assets as s3_assets
+
+from securityhub_actions.tokens import is_token
 
 _Place = Path | zipfile.Path
 """A file or folder of the code, which is a folder or a .zip file."""
@@ -46,7 +48,7 @@ def handler_errors(
         handler: The handler.
         has_layers: Whether the function has layers. They can contain the module of the handler.
     """
-    if Token.is_unresolved(handler) or not Stack.of(function).bundling_required:
+    if is_token(handler) or not Stack.of(function).bundling_required:
         return []
     reason = _reason(function, code, handler, has_layers=has_layers)
     if reason is None:

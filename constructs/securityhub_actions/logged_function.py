@@ -13,6 +13,7 @@ from constructs import Construct
 from securityhub_actions.acknowledgments import acknowledge
 from securityhub_actions.arguments import checked
 from securityhub_actions.checks import Validation
+from securityhub_actions.function_environment import FunctionEnvironment
 from securityhub_actions.handler_check import handler_errors
 
 
@@ -57,7 +58,8 @@ class LoggedFunction(lambda_.Function):
                 permissions. Default: False.
 
         Raises:
-            ValueError: An argument is of the wrong kind. At synthesis: the handler isn't in the code.
+            ValueError: An argument is of the wrong kind. At synthesis: the handler isn't in the code, or the
+                environment variables are larger than Lambda allows.
 
         Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
         Source: https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
@@ -89,8 +91,14 @@ class LoggedFunction(lambda_.Function):
             role=role,
             tracing=lambda_.Tracing.ACTIVE if tracing else None,
         )
+        variables = FunctionEnvironment(self, environment or {})
         self.node.add_validation(
-            Validation(lambda: handler_errors(self, code=code, handler=handler, has_layers=bool(layers)))
+            Validation(
+                lambda: [
+                    *handler_errors(self, code=code, handler=handler, has_layers=bool(layers)),
+                    *variables.errors(),
+                ]
+            )
         )
         if tracing:
             acknowledge(

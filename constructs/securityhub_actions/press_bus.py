@@ -6,13 +6,14 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from aws_cdk import Stack, Token
+from aws_cdk import Stack
 from aws_cdk import aws_events as events
 from constructs import Construct
 
 from securityhub_actions.arguments import checked
 from securityhub_actions.bus_policies import close_bus
 from securityhub_actions.event_names import CUSTOM_ACTION, INSIGHT_RESULTS, PRESS_SOURCE
+from securityhub_actions.tokens import is_token
 
 DETAIL_TYPES: Final = (CUSTOM_ACTION, INSIGHT_RESULTS)
 
@@ -76,7 +77,7 @@ def _check(principal_arns: Sequence[str]) -> None:
             "role or user, or omit the bus."
         )
     for arn in principal_arns:
-        if not Token.is_unresolved(arn) and not _PRINCIPAL.fullmatch(arn):
+        if not is_token(arn) and not _PRINCIPAL.fullmatch(arn):
             raise ValueError(
                 f"principal_arns has {arn!r}, which is not the ARN of a role or user in one account. Specify "
                 "arn:PARTITION:iam::ACCOUNT:role/NAME or arn:PARTITION:iam::ACCOUNT:user/NAME. Of an assumed "

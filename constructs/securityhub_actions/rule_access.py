@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Final, Protocol
+from weakref import WeakKeyDictionary
 
 from aws_cdk import Annotations, ArnFormat, Names, Stack
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -20,6 +23,8 @@ from aws_cdk.interfaces.aws_events import IRuleRef
 from constructs import Construct, IConstruct
 
 from securityhub_actions.checks import Validation
+from securityhub_actions.later import later
+from securityhub_actions.places import account_of, asked_once, node_of, path_of, stack_of
 
 MAX_RULES_WITH_OWN_PERMISSION: Final = 30
 _ROLE_OF_THE_CDK: Final = "EventsRole"
@@ -45,7 +50,7 @@ def any_rule_of(stack: Stack) -> Conditions:
     """
     return {
         "ArnLike": {"aws:SourceArn": _all_rules_of(stack)},
-        "StringEquals": {"aws:SourceAccount": stack.account},
+        "StringEquals": {"aws:SourceAccount": account_of(stack)},
     }
 
 
@@ -59,10 +64,11 @@ def only_rules(stack: Stack, rule_arns: Sequence[str]) -> Conditions:
     """
     return {
         "ArnEquals": {"aws:SourceArn": list(rule_arns)},
-        "StringEquals": {"aws:SourceAccount": stack.account},
+        "StringEquals": {"aws:SourceAccount": account_of(stack)},
     }
 
 
+@asked_once
 def _all_rules_of(stack: Stack) -> str:
     return stack.format_arn(
         service="events", resource="rule", resource_name="*", arn_format=ArnFormat.SLASH_RESOURCE_NAME
@@ -83,10 +89,10 @@ def limit_role(rule: IRuleRef, role: object) -> None:
     resource = role.node.default_child if isinstance(role, iam.Role) else None
     if not isinstance(resource, iam.CfnRole) or not isinstance(role, iam.Role):
         return
-    trust = Stack.of(role).resolve(resource.assume_role_policy_document)
+    trust = stack_of(role).resolve(resource.assume_role_policy_document)
     if role.node.id != _ROLE_OF_THE_CDK or trust.get("Statement") != _TRUST_OF_THE_CDK:
         return
-    conditions = any_rule_of(Stack.of(rule))
+    conditions = any_rule_of(stack_of(rule))
     resource.add_property_override("AssumeRolePolicyDocument.Statement.0.Condition", conditions)
 
 
@@ -99,13 +105,17 @@ def allow_queue(queue: sqs.IQueue, rule: IRuleRef, *, sid: str) -> None:
         sid: The ID of the statement in the queue policy that all rules share.
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sqs-permissions
     """
-    access = queue.node.try_find_child(sid)
-    if not isinstance(access, _RuleAccess):
+    access = _RuleAccess.of(queue, sid)
+    if access is None:
         access = _RuleAccess(queue, sid, policy=queue, action="sqs:SendMessage", resource_arn=queue.queue_arn)
     access.allow(rule)
-    if queue.encryption_master_key is not None:
-        stack = Stack.of(rule)
-        access.allow_key(rule, queue.encryption_master_key, conditions=any_rule_of(stack))
+    if (key := _key_of_queue(queue)) is not None:
+        access.allow_key(rule, key, conditions=any_rule_of(stack_of(rule)))
+
+
+@asked_once
+def _key_of_queue(queue: sqs.IQueue) -> kms.IKey | None:
+    return queue.encryption_master_key
 
 
 def allow_topic(topic: sns.ITopic, rule: IRuleRef, *, sid: str) -> None:
@@ -117,8 +127,8 @@ def allow_topic(topic: sns.ITopic, rule: IRuleRef, *, sid: str) -> None:
         sid: The ID of the statement in the topic policy that all rules share.
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
     """
-    access = topic.node.try_find_child(sid)
-    if not isinstance(access, _RuleAccess):
+    access = _RuleAccess.of(topic, sid)
+    if access is None:
         access = _RuleAccess(topic, sid, policy=topic, action="sns:Publish", resource_arn=topic.topic_arn)
     access.allow(rule)
     if topic.master_key is not None:
@@ -126,6 +136,19 @@ def allow_topic(topic: sns.ITopic, rule: IRuleRef, *, sid: str) -> None:
         # topic. They are in the topic policy.
         # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
         access.allow_key(rule, topic.master_key, conditions={})
+
+
+def allow_rules_to_use_key(resource: sqs.IQueue | sns.ITopic, key: kms.IKey) -> None:
+    """Allow the rules that may use a queue or topic to use the key that it gets afterwards.
+
+    Args:
+        resource: The queue or topic.
+        key: The key, which is customer managed.
+    """
+    for access in _access_of.get(resource, {}).values():
+        for rule in access.rules:
+            conditions = any_rule_of(stack_of(rule)) if isinstance(resource, sqs.Queue) else {}
+            access.allow_key(rule, key, conditions=conditions)
 
 
 def allow_function(function: lambda_.IFunction, rule: IRuleRef) -> None:
@@ -139,10 +162,22 @@ def allow_function(function: lambda_.IFunction, rule: IRuleRef) -> None:
         rule: The rule.
     Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
     """
-    access = function.node.try_find_child(_FunctionAccess.ID)
-    if not isinstance(access, _FunctionAccess):
-        access = _FunctionAccess(function)
-    access.allow(rule)
+    _access_to_function(function).allow(rule)
+
+
+@cache
+def _event_bridge() -> iam.ServicePrincipal:
+    return iam.ServicePrincipal("events.amazonaws.com")
+
+
+@asked_once
+def _arn_of(rule: IRuleRef) -> str:
+    return rule.rule_arn if isinstance(rule, events.Rule) else rule.rule_ref.rule_arn
+
+
+def _key_of(rule: IRuleRef) -> object:
+    """Tell rules apart. Only rules that aren't of this app can be the same without being one object."""
+    return rule if isinstance(rule, events.Rule) else _arn_of(rule)
 
 
 class _FunctionAccess(Construct):
@@ -154,18 +189,19 @@ class _FunctionAccess(Construct):
         super().__init__(function, self.ID)  # type: ignore[arg-type] # every function is a construct
         self._function = function
         self._permission_id = f"AllowEventRule{Names.node_unique_id(function.node)}"
-        self._rules: dict[str, IRuleRef] = {}
+        self._rules: dict[object, IRuleRef] = {}
 
     def allow(self, rule: IRuleRef) -> None:
-        if rule.node.path in self._rules:
+        key = _key_of(rule)
+        if key in self._rules:
             return
-        self._rules[rule.node.path] = rule
+        self._rules[key] = rule
         if len(self._rules) <= MAX_RULES_WITH_OWN_PERMISSION:
-            self._permit(rule, self._permission_id, rule.rule_ref.rule_arn)
+            self._permit(rule, self._permission_id, _arn_of(rule))
         elif len(self._rules) == MAX_RULES_WITH_OWN_PERMISSION + 1:
             for allowed in self._rules.values():
-                allowed.node.try_remove_child(self._permission_id)
-            self._permit(self, "AllowAllEventRules", _all_rules_of(Stack.of(self._function)))
+                node_of(allowed).try_remove_child(self._permission_id)
+            self._permit(self, "AllowAllEventRules", _all_rules_of(stack_of(self._function)))
 
     def _permit(self, scope: IConstruct, permission_id: str, source_arn: str) -> None:
         # The ARN contains the account. With SourceAccount in addition, EventBridge can't invoke the function:
@@ -173,10 +209,20 @@ class _FunctionAccess(Construct):
         self._function.add_permission(
             permission_id,
             scope=scope,  # type: ignore[arg-type] # every rule is a construct
-            principal=iam.ServicePrincipal("events.amazonaws.com"),
+            principal=_event_bridge(),
             action="lambda:InvokeFunction",
             source_arn=source_arn,
         )
+
+
+@asked_once
+def _access_to_function(function: lambda_.IFunction) -> _FunctionAccess:
+    existing = node_of(function).try_find_child(_FunctionAccess.ID)
+    return existing if isinstance(existing, _FunctionAccess) else _FunctionAccess(function)
+
+
+# The statements in the policy of each resource.
+_access_of: WeakKeyDictionary[IConstruct, dict[str, _RuleAccess]] = WeakKeyDictionary()
 
 
 class _RuleAccess(Construct):
@@ -193,44 +239,67 @@ class _RuleAccess(Construct):
     ) -> None:
         super().__init__(resource, sid)  # type: ignore[arg-type] # every resource is a construct
         self._resource = resource
-        self._rule_arns: list[str] = []
-        self._patterns: list[str] = []
+        self._rules: dict[object, IRuleRef] = {}
         self._sid, self._action, self._resource_arn = sid, action, resource_arn
-        self._statement = self._new_statement()
-        self._is_in_policy = policy.add_to_resource_policy(self._statement).statement_added
+        statement = self._statement(later(self._source_arns), later(self._account))
+        self._is_in_policy = policy.add_to_resource_policy(statement).statement_added
         self._keys: list[str] = []
         self.node.add_validation(Validation(self._key_errors))
+        _access_of.setdefault(resource, {})[sid] = self
 
-    def _new_statement(self) -> iam.PolicyStatement:
+    @staticmethod
+    def of(resource: IConstruct, sid: str) -> _RuleAccess | None:
+        """Return the statement in the policy of a resource, if there is one already."""
+        if (known := _access_of.get(resource, {}).get(sid)) is not None:
+            return known
+        existing = node_of(resource).try_find_child(sid)
+        return existing if isinstance(existing, _RuleAccess) else None
+
+    def _statement(self, source_arns: object, account: object) -> iam.PolicyStatement:
         return iam.PolicyStatement(
             sid=self._sid,
-            principals=[iam.ServicePrincipal("events.amazonaws.com")],
+            principals=[_event_bridge()],
             actions=[self._action],
             resources=[self._resource_arn],
+            conditions={
+                "ArnEquals": {"aws:SourceArn": source_arns},
+                "StringEquals": {"aws:SourceAccount": account},
+            },
         )
 
     def allow(self, rule: IRuleRef) -> None:
-        stack = Stack.of(rule)
-        # A rule in another stack refers to this stack's resource, which therefore can't refer to the rule.
-        is_here = stack is Stack.of(self)
-        if is_here and rule.rule_ref.rule_arn not in self._rule_arns:
-            self._rule_arns.append(rule.rule_ref.rule_arn)
-        too_many = len(self._rule_arns) > MAX_RULES_WITH_OWN_PERMISSION
-        if (too_many or not is_here) and (pattern := _all_rules_of(stack)) not in self._patterns:
-            self._patterns.append(pattern)
-        named = [] if too_many else self._rule_arns
-        _condition(self._statement, only_rules(stack, [*named, *self._patterns]))
+        self._rules.setdefault(_key_of(rule), rule)
         if not self._is_in_policy:
-            statement = self._new_statement()
-            _condition(statement, only_rules(stack, [rule.rule_ref.rule_arn]))
+            statement = self._statement([_arn_of(rule)], self._account())
             _warn(rule, self._resource, f"allow {self._action} to events.amazonaws.com", statement)
+
+    def _source_arns(self) -> list[str]:
+        """The rules of the resource's stack, and patterns for others and for more than 30.
+
+        A rule in another stack refers to this stack's resource, which therefore can't refer to the rule.
+        """
+        own = [rule for rule in self.rules if stack_of(rule) is stack_of(self)]
+        if len(own) > MAX_RULES_WITH_OWN_PERMISSION:
+            own = []
+        elsewhere = [stack_of(rule) for rule in self.rules if not own or stack_of(rule) is not stack_of(self)]
+        return [*map(_arn_of, own), *dict.fromkeys(map(_all_rules_of, elsewhere))]
+
+    def _account(self) -> str:
+        """The account of the rules, which is the only one that EventBridge delivers from."""
+        *_, rule = self._rules.values()
+        return account_of(stack_of(rule))
+
+    @property
+    def rules(self) -> Sequence[IRuleRef]:
+        """The rules that are allowed."""
+        return list(self._rules.values())
 
     def allow_key(self, rule: IRuleRef, key: kms.IKey, *, conditions: Conditions) -> None:
         if key.key_arn in self._keys or self._key_errors():
             return
         self._keys.append(key.key_arn)
         statement = iam.PolicyStatement(
-            principals=[iam.ServicePrincipal("events.amazonaws.com")],
+            principals=[_event_bridge()],
             actions=list(_KEY_ACTIONS),
             resources=["*"],
         )
@@ -239,14 +308,14 @@ class _RuleAccess(Construct):
             _warn(rule, key, f"allow {' and '.join(_KEY_ACTIONS)} to events.amazonaws.com", statement)
 
     def _key_errors(self) -> list[str]:
-        resource = self._resource.node.default_child
+        resource = node_of(self._resource).default_child
         if not isinstance(resource, sqs.CfnQueue | sns.CfnTopic):
             return []
-        key_id = json.dumps(Stack.of(self).resolve(resource.kms_master_key_id))
+        key_id = json.dumps(stack_of(self).resolve(resource.kms_master_key_id))
         if "alias/aws/" not in key_id:
             return []
         return [
-            f"{self._resource.node.path} is encrypted with an AWS managed key ({key_id}). The policy of an "
+            f"{path_of(self._resource)} is encrypted with an AWS managed key ({key_id}). The policy of an "
             "AWS managed key can't allow EventBridge, so events wouldn't be delivered. Use a customer "
             "managed key (aws_kms.Key), whose policy is extended here"
             + (", or with keys owned by SQS." if isinstance(resource, sqs.CfnQueue) else ".")
@@ -261,9 +330,9 @@ def _condition(statement: iam.PolicyStatement, conditions: Conditions) -> None:
 def _warn(rule: IRuleRef, resource: IConstruct, what: str, statement: iam.PolicyStatement) -> None:
     warn_of_foreign_policy(
         rule,
-        what=resource.node.path,
+        what=path_of(resource),
         must=what,
-        statement=Stack.of(rule).resolve(statement.to_statement_json()),
+        statement=stack_of(rule).resolve(statement.to_statement_json()),
     )
 
 

@@ -12,15 +12,15 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 import jsii
-from aws_cdk import Annotations, Aspects, IAspect, Stack, aws_events
+from aws_cdk import Annotations, Aspects, IAspect, aws_events
 from constructs import IConstruct
 
-from securityhub_actions.checks import Location
 from securityhub_actions.event_names import EACH_FINDING_ID
 from securityhub_actions.filters import FindingFilter, OcsfFindingFilter
 from securityhub_actions.filters.overlap import Overlap, overlap_of
 from securityhub_actions.filters.translation import UntranslatableFilterError, to_ocsf_filter
 from securityhub_actions.patterns import EventPattern, subsumes
+from securityhub_actions.places import Location, path_of, root_of, stack_of
 from securityhub_actions.rule_access import readable
 
 OVER_BROAD: Final = "securityhub-actions:OverBroadRule"
@@ -54,7 +54,7 @@ class _FilteredRule:
                 Annotations.of(self.rule).add_warning_v2(warning_id, message)
 
     def _warnings(self) -> Iterator[tuple[str, str]]:
-        path = self.rule.node.path
+        path = path_of(self.rule)
         if self.unreachable_reason:
             message = f"The rule {path} can never match a finding: {self.unreachable_reason}."
             yield UNREACHABLE, f"{message} Correct its filter."
@@ -81,7 +81,7 @@ class _FilteredRule:
         for other in self._counterparts():
             yield (
                 BOTH_HUBS,
-                f"The rules {path} and {other.rule.node.path} have a target in common, one for findings of "
+                f"The rules {path} and {path_of(other.rule)} have a target in common, one for findings of "
                 "Security Hub CSPM, the other for those of Security Hub. If both are on, both report an "
                 "issue, and the target gets it twice. Remove one of the rules, narrow one of the filters, or "
                 "acknowledge this warning if the target expects that.",
@@ -93,7 +93,7 @@ class _FilteredRule:
 
     def _overlaps(self) -> Iterator[tuple[_FilteredRule, Overlap]]:
         """The later rules that can match the same finding in the same account and Region, each pair once."""
-        rules = _rules_of_app[self.rule.node.root]
+        rules = _rules_of_app[root_of(self.rule)]
         own_paths = {rule.location.path for rule in rules if rule.location.stack == self.location.stack}
         for other in rules[rules.index(self) + 1 :]:
             if (
@@ -111,15 +111,16 @@ class _FilteredRule:
 
         Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-v2-eventbridge-automations.html
         """
-        rules = _rules_of_app[self.rule.node.root]
-        own = self.target_arns()
-        for other in rules[rules.index(self) + 1 :]:
-            if (
-                type(other.findings) is not type(self.findings)
-                and not other.unreachable_reason
-                and own & other.target_arns()
-                and _may_be_the_same_issue(self.findings, other.findings)
-            ):
+        rules = _rules_of_app[root_of(self.rule)]
+        others = [
+            other
+            for other in rules[rules.index(self) + 1 :]
+            if type(other.findings) is not type(self.findings) and not other.unreachable_reason
+        ]
+        # Most apps have rules for one hub only, and looking at targets asks the CDK for each of them.
+        own = self.target_arns() if others else frozenset()
+        for other in others:
+            if own & other.target_arns() and _may_be_the_same_issue(self.findings, other.findings):
                 yield other
 
     def target_arns(self) -> Set[tuple[str, str]]:
@@ -127,11 +128,11 @@ class _FilteredRule:
         found: set[tuple[str, str]] = set()
         for rule in self.rule.node.find_all():
             if isinstance(rule, aws_events.CfnRule):
-                for target in Stack.of(rule).resolve(rule.targets) or ():
+                for target in stack_of(rule).resolve(rule.targets) or ():
                     arn = target["arn"]
                     if EACH_FINDING_ID in json.dumps(arn):
                         continue  # The function that rules share; their targets are those of rules below.
-                    place = "" if isinstance(arn, str) else Stack.of(rule).node.path
+                    place = "" if isinstance(arn, str) else path_of(stack_of(rule))
                     found.add((place, json.dumps(arn, sort_keys=True)))
         return found
 
@@ -146,11 +147,11 @@ class _FilteredRule:
 
     def _told(self, other: _FilteredRule, overlap: Overlap) -> str:
         """What is proven as a fact, and the rest as a possibility."""
-        both = f"both {self.rule.node.path} and {other.rule.node.path}"
+        both = f"both {path_of(self.rule)} and {path_of(other.rule)}"
         if overlap.example is None:
             told = f"a finding may match {both}, and would then go to both."
         else:
-            example = json.dumps(readable(Stack.of(self.rule).resolve(overlap.example)), ensure_ascii=False)
+            example = json.dumps(readable(stack_of(self.rule).resolve(overlap.example)), ensure_ascii=False)
             told = f"a finding such as {example} matches {both}, and goes to both."
         if self.location.shares_environment(other.location) is None:
             return f"If their stacks are deployed to the same account and Region, {told}"
@@ -178,5 +179,5 @@ def warn_of_rule(rule: IConstruct, findings: FindingFilter | OcsfFindingFilter) 
         findings: The rule's filter. Nothing is said about values that are known only at deployment.
     """
     filtered = _FilteredRule(rule, findings)
-    _rules_of_app.setdefault(rule.node.root, []).append(filtered)
+    _rules_of_app.setdefault(root_of(rule), []).append(filtered)
     Aspects.of(rule).add(filtered)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
-from aws_cdk import Stack, aws_events
+from aws_cdk import aws_events
 from constructs import Construct
 
 from securityhub_actions.app_quotas import check_quotas_of_app
 from securityhub_actions.arguments import checked
-from securityhub_actions.checks import Validation, check_target_count, event_pattern_errors
-from securityhub_actions.delivery import DeliveredTarget, Delivery
+from securityhub_actions.checks import check_target_count
+from securityhub_actions.delivery import Delivery, add_target, default_delivery
 from securityhub_actions.event_names import EVENT_SOURCE
-
-_OF_DELIVERY: Final = frozenset({"id", "roleArn", "retryPolicy", "deadLetterConfig"})
+from securityhub_actions.places import path_of, place_in
+from securityhub_actions.rule_checks import check_rule_in_app
 
 
 class SecurityHubRule(Construct):
@@ -33,7 +32,8 @@ class SecurityHubRule(Construct):
             delivery: The retry policy and dead-letter queue for targets that don't define their own.
         """
         super().__init__(scope, construct_id)
-        self._delivery = delivery or Delivery()
+        place_in(self, scope)
+        self._delivery = delivery or default_delivery()
         self._targets: list[aws_events.IRuleTarget] = []
         self._rules: list[aws_events.Rule] = []
 
@@ -55,12 +55,9 @@ class SecurityHubRule(Construct):
         """
         rule = self._new_rule("Rule", EVENT_SOURCE, pattern, description=description, enabled=enabled)
         self.rule = rule
-        self.node.add_validation(
-            Validation(lambda: event_pattern_errors(self, {"source": [EVENT_SOURCE], **pattern}))
-        )
-        self.node.add_validation(Validation(self._missing_target_errors))
+        self._pattern = {"source": [EVENT_SOURCE], **pattern}
+        check_rule_in_app(self)
         check_quotas_of_app(self)
-        self.node.add_validation(Validation(self._duplicate_target_errors))
         for target in targets:
             self.add_target(target)
         return rule
@@ -89,6 +86,7 @@ class SecurityHubRule(Construct):
                 detail=pattern.get("detail"),
             ),
         )
+        place_in(rule, self)
         self._rules.append(rule)
         return rule
 
@@ -104,35 +102,20 @@ class SecurityHubRule(Construct):
         """
         if any(target is existing for existing in self._targets):
             raise ValueError(
-                f"The rule {self.node.path} already has this {type(target).__name__} as a target, so each "
+                f"The rule {path_of(self)} already has this {type(target).__name__} as a target, so each "
                 "event would be delivered to it twice. Add it once."
             )
-        check_target_count(self.node.path, len(self._targets) + 1)
+        check_target_count(self, len(self._targets) + 1)
         self._targets.append(target)
         for rule in self._rules:
-            rule.add_target(DeliveredTarget(target, self._delivery))
+            add_target(rule, target, self._delivery)
 
-    def _duplicate_target_errors(self) -> list[str]:
-        resource = self.rule.node.default_child
-        targets = (
-            Stack.of(self).resolve(resource.targets) if isinstance(resource, aws_events.CfnRule) else None
-        )
-        # What a target receives, without how it is delivered.
-        received = [
-            {name: setting for name, setting in target.items() if name not in _OF_DELIVERY}
-            for target in targets or ()
-        ]
-        return [
-            f"The rule {self.node.path} has two targets that receive the same, and so each event twice: "
-            f"{json.dumps(one)}. Remove one of them."
-            for index, one in enumerate(received)
-            if one in received[:index]
-        ]
+    @property
+    def event_pattern(self) -> Mapping[str, Any]:
+        """The event pattern of the rule, with EventBridge's own keys. It can contain tokens."""
+        return self._pattern
 
-    def _missing_target_errors(self) -> list[str]:
-        if self._targets:
-            return []
-        return [
-            f"The rule {self.node.path} has no targets, so its events would be lost. Pass 1 to 5 targets in "
-            "targets=[...], or call add_target."
-        ]
+    @property
+    def target_count(self) -> int:
+        """The number of targets that were added to the rule."""
+        return len(self._targets)

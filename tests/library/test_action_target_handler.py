@@ -7,7 +7,6 @@ import json
 import logging
 import threading
 import urllib.error
-from dataclasses import dataclass, field
 
 import boto3
 import pytest
@@ -22,90 +21,20 @@ from securityhub_actions.action_target_handler.answers import (
     AnswerNotDeliveredError,
     UnanswerableRequestError,
 )
-from securityhub_actions.action_target_handler.handler import (
-    NOT_CREATED,
-    ActionTargetResource,
-)
+from securityhub_actions.action_target_handler.handler import NOT_CREATED
 from tests.hypothesis_profiles import examples
+from tests.library.custom_resource import (
+    ARN,
+    PLACE,
+    PROPERTIES,
+    SIGNATURE,
+    STACK_ID,
+    TEXTS,
+    URL,
+    World,
+    request,
+)
 from tests.library.fake_security_hub import STATUS, FakeSecurityHub, Fault
-
-PLACE = "arn:aws:securityhub:eu-west-1:111122223333:action/custom/"
-ARN = PLACE + "SendToTicketing"
-STACK_ID = "arn:aws:cloudformation:eu-west-1:111122223333:stack/Actions/5f0d1b00-0000-0000-0000-000000000000"
-SIGNATURE = "c2lnbmF0dXJl"
-URL = f"https://cloudformation-custom-resource-response.example/answer?X-Amz-Signature={SIGNATURE}"
-PROPERTIES = {
-    "ServiceToken": "arn:aws:lambda:eu-west-1:111122223333:function:handler",
-    "ServiceTimeout": "300",
-    "Id": "SendToTicketing",
-    "Name": "Send to ticketing",
-    "Description": "Open a ticket",
-}
-TEXTS = ("Send to ticketing", "Open a ticket")
-
-
-def request(request_type, *, physical_id=None, old=None, **properties):
-    event = {
-        "RequestType": request_type,
-        "RequestId": "2b1c9a9e-0000-0000-0000-000000000000",
-        "ResponseURL": URL,
-        "ResourceType": "Custom::SecurityHubActionTarget",
-        "LogicalResourceId": "SendToTicketing",
-        "StackId": STACK_ID,
-        "ResourceProperties": PROPERTIES | properties,
-    }
-    if physical_id is not None:
-        event["PhysicalResourceId"] = physical_id
-    if old is not None:
-        event["OldResourceProperties"] = PROPERTIES | old
-    return event
-
-
-@dataclass
-class World:
-    """Everything outside the handler; its clock moves with each call and each pause."""
-
-    hub: FakeSecurityHub = field(default_factory=FakeSecurityHub)
-    seconds_left: float = 120.0
-    bodies: list = field(default_factory=list)
-    urls: list = field(default_factory=list)
-    regions: list = field(default_factory=list)
-    put_failures: list = field(default_factory=list)
-    stack_status: str | Exception = "UPDATE_IN_PROGRESS"
-
-    def __post_init__(self):
-        self.hub.on_call = lambda: self.spend(0.1)
-        self.resource = ActionTargetResource(
-            make_client=self.client, read_stack_status=self.status_of, put=self.put, sleep=self.spend
-        )
-
-    def status_of(self, stack_id, region):
-        assert (stack_id, region) == (STACK_ID, "eu-west-1")
-        if isinstance(self.stack_status, Exception):
-            raise self.stack_status
-        return self.stack_status
-
-    def client(self, region):
-        self.regions.append(region)
-        return self.hub
-
-    def put(self, url, body):
-        if self.put_failures:
-            raise self.put_failures.pop(0)
-        self.urls.append(url)
-        self.bodies.append(body)
-
-    def spend(self, seconds):
-        self.seconds_left -= seconds
-
-    def get_remaining_time_in_millis(self):
-        return int(self.seconds_left * 1000)
-
-    def send(self, event):
-        before = len(self.bodies)
-        self.resource.respond(event, self)
-        assert len(self.bodies) == before + 1
-        return json.loads(self.bodies[-1])
 
 
 @pytest.fixture
@@ -238,6 +167,27 @@ def test_a_create_that_cannot_be_completed_leaves_nothing(world):
     world.hub.faults = [Fault(error="InvalidInputException", operation="UpdateActionTarget")]
     failed(world.send(request("Create")), "InvalidInputException", "Description can't be blank")
     assert world.hub.actions == {}
+
+
+def test_a_create_whose_last_answers_were_lost_is_complete(world):
+    world.hub.faults = [
+        Fault(error="InternalException", operation="UpdateActionTarget", takes_effect=True)
+    ] * 8
+    assert world.send(request("Create"))["Status"] == "SUCCESS"
+    assert world.hub.actions == {ARN: TEXTS}
+
+
+def test_a_create_that_cannot_be_completed_deletes_nothing_that_somebody_made_of_the_action(world):
+    world.hub.faults = [Fault(error="AccessDeniedException", operation="UpdateActionTarget")]
+
+    def somebody_comes():
+        world.spend(0.1)
+        if world.hub.calls[-1] == "UpdateActionTarget":
+            world.hub.actions[ARN] = ("Theirs", "Made in the console")
+
+    world.hub.on_call = somebody_comes
+    failed(world.send(request("Create")), "AccessDeniedException")
+    assert world.hub.actions == {ARN: ("Theirs", "Made in the console")}
 
 
 # Update

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
+
 import pytest
-from aws_cdk import Annotations, App, Environment, Stack, assertions, aws_events_targets
+from aws_cdk import Annotations, App, CfnResource, Environment, Stack, assertions, aws_events_targets
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -9,8 +11,8 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Match
 
 from securityhub_actions import ImportedFindingsRule, targets
-from securityhub_actions.app_quotas import TOO_MANY_RULES
 from securityhub_actions.filters import FindingFilter, Wildcard
+from securityhub_actions.quotas import ROLES_QUOTA, RULES_QUOTA
 from tests.library.functions import new_function
 
 ACCOUNT = "111122223333"
@@ -95,27 +97,119 @@ def test_wildcards_on_another_bus_or_in_the_name_of_a_field_do_not_count(app):
 
 
 @pytest.mark.parametrize(("region", "allowed"), [("us-east-1", 300), ("eu-south-1", 100)])
-def test_more_rules_on_a_bus_than_the_default_quota_are_a_warning(app, region, allowed):
+def test_more_rules_on_a_bus_than_the_default_quota_are_an_error_that_says_how_to_go_on(app, region, allowed):
     stack = stack_in(app, region=region)
-    rule = send(stack)
+    send(stack)
     add_rules(stack, allowed)
-    warning = Match.string_like_regexp(f"{allowed + 1} rules .* allows {allowed}. Request a higher quota")
-    assertions.Annotations.from_stack(stack).has_warning(f"/{rule.node.path}", warning)
+    with pytest.raises(RuntimeError) as raised:
+        app.synth()
+    assert f"{allowed + 1} rules are created on the event bus default" in str(raised.value)
+    assert f"allows {allowed}. Request a higher quota" in str(raised.value)
+    assert f"set the context value '{RULES_QUOTA}' to it" in str(raised.value)
 
 
-def test_as_many_rules_as_the_quota_give_no_warning_and_it_can_be_acknowledged(app):
+@pytest.mark.parametrize(("rules", "is_error"), [(101, False), (102, True)])
+def test_a_quota_that_was_raised_is_the_one_that_counts(rules, is_error):
+    app = App(analytics_reporting=False, context={RULES_QUOTA: "101"})
+    stack = stack_in(app, region="eu-south-1")
+    send(stack)
+    add_rules(stack, 50)
+    add_rules(stack_in(app, "Other", region="eu-south-1"), rules - 51)
+    if is_error:
+        with pytest.raises(RuntimeError, match=r"102 rules are created .* allows 101"):
+            app.synth()
+    else:
+        assert ids_of_warnings(stack) == ["securityhub-actions:ManyRules"]
+
+
+@pytest.mark.parametrize("name", [RULES_QUOTA, ROLES_QUOTA])
+@pytest.mark.parametrize("value", ["many", 0, -1, True, [400]])
+def test_a_quota_that_is_no_number_is_an_error(name, value):
+    app = App(analytics_reporting=False, context={name: value})
+    send(stack_in(app))
+    with pytest.raises(RuntimeError, match=f"The context value '{name}' is .*Specify the number"):
+        app.synth()
+
+
+def ids_of_warnings(stack):
+    found = assertions.Annotations.from_stack(stack).find_warning("*", Match.any_value())
+    return [re.search(r"\[ack: (.*)\]", str(one.entry.data))[1] for one in found]
+
+
+@pytest.mark.parametrize(("others", "warns"), [(78, False), (79, True), (99, True)])
+def test_from_80_percent_on_there_is_a_warning(app, others, warns):
+    stack = stack_in(app, region="eu-south-1")
+    send(stack)
+    add_rules(stack, others)
+    assert ("securityhub-actions:ManyRules" in ids_of_warnings(stack)) is warns
+
+
+def test_the_warning_can_be_acknowledged(app):
     stack = stack_in(app, region="eu-south-1")
     rule = send(stack)
-    add_rules(stack, 100)
-    Annotations.of(rule).acknowledge_warning(TOO_MANY_RULES, "The quota was raised")
-    assertions.Annotations.from_stack(stack).has_no_warning("*", Match.string_like_regexp("higher quota"))
+    add_rules(stack, 99)
+    Annotations.of(rule).acknowledge_warning("securityhub-actions:ManyRules", "There will be no more")
+    assert ids_of_warnings(stack) == []
 
 
 def test_rules_on_another_bus_do_not_count(app):
     stack = stack_in(app, region="eu-south-1")
     send(stack)
     add_rules(stack, 100, bus="other")
-    assertions.Annotations.from_stack(stack).has_no_warning("*", Match.string_like_regexp("higher quota"))
+    app.synth()
+
+
+@pytest.mark.parametrize("kind", ["AWS::SecurityHub::ActionTarget", "Custom::SecurityHubActionTarget"])
+@pytest.mark.parametrize(("actions", "is_error"), [(50, False), (51, True)])
+def test_custom_actions_of_others_count(app, kind, actions, is_error):
+    stack = stack_in(app)
+    send(stack)
+    for number in range(actions - 1):
+        CfnResource(stack, f"Action{number}", type=kind)
+    CfnResource(stack_in(app, "Other"), "Action", type="AWS::SecurityHub::ActionTarget")
+    if is_error:
+        with pytest.raises(RuntimeError, match=r"51 custom actions are created in .* allows 50. Remove 1"):
+            app.synth()
+    else:
+        assert ids_of_warnings(stack) == ["securityhub-actions:ManyCustomActions"]
+
+
+def add_resources(stack, until):
+    """Add resources until a stack has so many."""
+    there = sum(isinstance(one, CfnResource) for one in stack.node.find_all())
+    for number in range(until - there):
+        CfnResource(stack, f"Parameter{number}", type="AWS::SSM::Parameter")
+
+
+@pytest.mark.parametrize(("resources", "warns"), [(399, False), (400, True)])
+def test_from_400_resources_of_a_stack_on_there_is_a_warning(app, resources, warns):
+    stack = stack_in(app)
+    send(stack)
+    add_resources(stack, resources)
+    add_resources(stack_in(app, "Other"), 100)
+    assert ids_of_warnings(stack) == (["securityhub-actions:ManyResources"] if warns else [])
+
+
+def test_more_than_500_resources_of_a_stack_are_an_error_that_names_the_stack(app):
+    stack = stack_in(app)
+    send(stack)
+    add_resources(stack_in(app, "Other"), 501)
+    with pytest.raises(RuntimeError, match=r"The stack Other has 501 resources. CloudFormation allows 500"):
+        app.synth()
+
+
+@pytest.mark.parametrize(("beyond", "is_error"), [(0, False), (1, True)])
+def test_the_roles_of_an_account_count_in_all_regions_and_the_quota_can_be_raised(beyond, is_error):
+    app = App(analytics_reporting=False, context={ROLES_QUOTA: 10})
+    send(stack_in(app))
+    for number, region in enumerate((["us-east-1", "eu-west-1"] * 6)[: 10 + beyond]):
+        iam.CfnRole(stack_in(app, f"Stack{number}", region), "Role", assume_role_policy_document={})
+    iam.CfnRole(Stack(app, "Unknown"), "Role", assume_role_policy_document={})
+    if is_error:
+        with pytest.raises(RuntimeError, match=rf"11 roles are created in account {ACCOUNT}. IAM allows 10"):
+            app.synth()
+    else:
+        app.synth()
 
 
 def test_a_queue_policy_with_more_than_20_statements_is_an_error(app):

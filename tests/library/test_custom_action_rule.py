@@ -6,6 +6,7 @@ import pytest
 from aws_cdk import App, Environment, RemovalPolicy, Stack, aws_events, aws_events_targets
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Match, Template
+from jsii._kernel.providers import process
 
 from securityhub_actions import (
     CustomAction,
@@ -211,3 +212,30 @@ def test_two_targets_of_one_queue_may_receive_different_messages(stack):
         stack, "Ticket", **CREATE, targets=[targets.SqsQueue(queue), targets.SqsQueue(queue, message=short)]
     )
     Template.from_stack(stack)
+
+
+def messages_to_node(stack, numbers):
+    """How many messages the actions with these numbers cost, at synthesis included."""
+    with pytest.MonkeyPatch.context() as patched:
+        sent = []
+        send = process._NodeProcess.send
+        patched.setattr(process._NodeProcess, "send", lambda *given: sent.append(given) or send(*given))
+        function = new_function(stack)
+        for number in numbers:
+            CustomActionRule(
+                stack,
+                f"Action{number}",
+                **CREATE | {"action_id": f"Action{number}"},
+                targets=[targets.LambdaFunction(function)],
+            )
+        stack.node.root.synth()
+    return len(sent)
+
+
+@pytest.mark.parametrize(("fewer", "more", "most"), [(10, 15, 13), (40, 45, 11)])
+def test_one_more_custom_action_costs_few_messages_to_the_node_process(fewer, more, most):
+    stacks = [Stack(App(), "Stack", env=Environment(account=ACCOUNT, region="us-east-1")) for _ in range(2)]
+    costs = [
+        messages_to_node(stack, range(number)) for stack, number in zip(stacks, (fewer, more), strict=True)
+    ]
+    assert costs[1] - costs[0] <= most * (more - fewer)

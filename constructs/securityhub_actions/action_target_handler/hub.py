@@ -26,8 +26,9 @@ ACTION_TARGET_QUOTA: Final = 50
 MAX_ATTEMPTS: Final = 8
 FIRST_DELAY_SECONDS: Final = 1.0
 LONGEST_DELAY_SECONDS: Final = 16.0
-# Enough for another API call that times out (10 s) and three attempts to respond (about 17 s).
-ANSWER_RESERVE_SECONDS: Final = 30.0
+# Enough for three API calls that time out (10 s each), which are the last attempt and two to leave nothing
+# behind, and for three attempts to respond (about 17 s).
+ANSWER_RESERVE_SECONDS: Final = 50.0
 THROTTLED: Final = frozenset(
     {
         "LimitExceededException",
@@ -118,10 +119,8 @@ class Hub:
         try:
             self._set_texts(arn, wanted)
         except Exception:
-            # Nobody would recognize the action later. If this fails, the next conflict says how to proceed.
-            with contextlib.suppress(ClientError, HTTPClientError, NoConnectionError):
-                self.client.delete_action_target(ActionTargetArn=arn)
-            raise
+            if not self._is_complete_after_all(arn, wanted):
+                raise
         return arn
 
     def replace(self, wanted: ActionTarget) -> str:
@@ -224,6 +223,20 @@ class Hub:
             return texts
 
         return self.patience.run(attempt)
+
+    def _is_complete_after_all(self, arn: str, wanted: ActionTarget) -> bool:
+        """Return whether an action has its texts although setting them failed. With the mark, delete it.
+
+        It has them if only the response was lost, or if Lambda invoked the function twice at once for the
+        request. What others made of the action meanwhile is left as it is.
+        """
+        # Nobody would recognize the action later. If this fails, the next conflict says how to proceed.
+        with contextlib.suppress(ClientError, HTTPClientError, NoConnectionError, RequestFailedError):
+            found = self._texts(arn)
+            if found == (wanted.name, self._mark):
+                self.client.delete_action_target(ActionTargetArn=arn)
+            return found == wanted.texts
+        return False
 
     def _adopt(self, arn: str, wanted: ActionTarget) -> str:
         if not wanted.adopt_existing:

@@ -85,6 +85,10 @@ class BranchMatcher:
                 if field.accepts_absence:
                     continue
                 return False
+            if self._quick and len(there) == 1 and there[0][1] is None:  # as most are
+                if field.accepts(there[0][0]):
+                    continue
+                return False
             accepted = [leaf for leaf in there if field.accepts(leaf[0])]
             # Unless absence matters, a leaf outside of all arrays restricts no other path.
             if self._quick:

@@ -14,9 +14,9 @@ from securityhub_actions.arguments import checked
 from securityhub_actions.checks import Validation
 from securityhub_actions.delivery import Delivery, Target
 from securityhub_actions.event_names import CUSTOM_ACTION, IMPORTED, IMPORTED_V2
-from securityhub_actions.targets.event_kinds import detail_types, is_taken_apart
+from securityhub_actions.targets.event_kinds import detail_types, finding_paths, is_taken_apart
 from securityhub_actions.targets.events_role import EventsRole
-from securityhub_actions.targets.finding_paths import ASFF, OCSF, SUMMARY, TAKEN_APART, FindingPaths
+from securityhub_actions.targets.finding_paths import SUMMARY, FindingPaths
 from securityhub_actions.targets.json_input import Json, JsonInput, check_json, input_paths
 
 _ONE_FINDING: Final = re.compile(r"\$\.detail\.findings\[\d+\](?:\.(?P<attribute>.*))?")
@@ -82,7 +82,7 @@ class ApiDestination(Target):
         """Allow rules in this account and Region to invoke the destination."""
         body = self._body
         if callable(body):
-            body = body(_finding_paths(rule))
+            body = body(finding_paths(rule))
         rule.node.add_validation(Validation(lambda: self._lost_findings(rule, body)))
         arn = self.destination.api_destination_arn
         role = EventsRole.shared(
@@ -145,12 +145,6 @@ class ApiDestination(Target):
             "none, the request would be invalid. Wrap the target, which then gets one finding at a time: "
             "targets.EachFinding(...). Or use it on a rule for imported findings in one format."
         ]
-
-
-def _finding_paths(rule: events.IRule) -> FindingPaths:
-    if is_taken_apart(rule):
-        return TAKEN_APART
-    return OCSF if detail_types(rule) == {IMPORTED_V2} else ASFF
 
 
 def _check_body(name: str, body: object) -> None:

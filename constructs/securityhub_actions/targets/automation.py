@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from aws_cdk import Stack, Token
+from aws_cdk import Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
@@ -15,6 +15,7 @@ from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery, Target
 from securityhub_actions.targets.events_role import EventsRole, free_child_id
 from securityhub_actions.targets.ssm_documents import Parameters, SsmDocument, parameters_input
+from securityhub_actions.tokens import is_token
 
 _ASSUME_ROLE: Final = "AutomationAssumeRole"
 _VERSION: Final = re.compile(r"\$DEFAULT|\$LATEST|[1-9][0-9]*")
@@ -62,7 +63,7 @@ class Automation(Target):
                 or an event field is part of a longer string.
         """
         super().__init__(delivery=delivery)
-        if not Token.is_unresolved(version) and not _VERSION.fullmatch(version):
+        if not is_token(version) and not _VERSION.fullmatch(version):
             raise ValueError(
                 f"version {version!r} is not valid. Use '$DEFAULT', '$LATEST', or a number such as '3'."
             )

@@ -15,7 +15,7 @@ from constructs import Construct
 from securityhub_actions.acknowledgments import acknowledge
 from securityhub_actions.arguments import checked
 from securityhub_actions.bus_policies import close_bus
-from securityhub_actions.delivery import DeliveredTarget, Delivery, Target, dead_letter_queue_of, queue_of
+from securityhub_actions.delivery import Delivery, Target, add_target, dead_letter_queue_of, queue_of
 from securityhub_actions.event_names import (
     CUSTOM_ACTION,
     EACH_FINDING_ID,
@@ -125,7 +125,7 @@ class EachFinding(Target):
         )
         route = on_bus.node.path
         on_bus.add_event_pattern(source=[EACH_FINDING_SOURCE], detail={"route": [route]})
-        on_bus.add_target(DeliveredTarget(self._target, delivery))
+        add_target(on_bus, self._target, delivery)
         _create_first(on_bus, rule)
         return JsonInput({**{name: InputPath(f"$.{name}") for name in _ENVELOPE}, "route": route})
 

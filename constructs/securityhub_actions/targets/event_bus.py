@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Resource, Stack, Token
+from aws_cdk import Resource, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
@@ -12,6 +12,7 @@ from securityhub_actions.delivery import Delivery, Target
 from securityhub_actions.event_names import EVENT_SOURCE
 from securityhub_actions.rule_access import warn_of_foreign_policy
 from securityhub_actions.targets.events_role import EventsRole
+from securityhub_actions.tokens import is_token
 
 
 class EventBus(Target):
@@ -43,7 +44,7 @@ class EventBus(Target):
         """Allow the rule to put events on the bus."""
         bus = self._event_bus
         here = Stack.of(rule).account
-        if here != bus.env.account and not Token.is_unresolved(bus.env.account):
+        if here != bus.env.account and not is_token(bus.env.account):
             self._let_account_in(rule, here)
         return events.RuleTargetConfig(
             arn=bus.event_bus_arn,
@@ -65,7 +66,7 @@ class EventBus(Target):
             conditions={"StringEquals": {"events:source": EVENT_SOURCE}},
         )
         own = bus if isinstance(bus, events.EventBus) and Resource.is_owned_resource(bus) else None
-        if own is None or Token.is_unresolved(account):
+        if own is None or is_token(account):
             warn_of_foreign_policy(
                 rule,
                 what=bus.node.path,

@@ -8,7 +8,8 @@ from typing import Any
 from aws_cdk import Stack
 from aws_cdk import aws_events as events
 
-from securityhub_actions.event_names import EACH_FINDING_SOURCE
+from securityhub_actions.event_names import EACH_FINDING_SOURCE, IMPORTED_V2
+from securityhub_actions.targets.finding_paths import ASFF, OCSF, TAKEN_APART, FindingPaths
 
 
 def detail_types(rule: events.IRule) -> set[str]:
@@ -21,6 +22,13 @@ def detail_types(rule: events.IRule) -> set[str]:
         return detail_types(origin) if isinstance(origin, events.Rule) else set()
     names = _pattern_of(rule).get("detail-type", [])
     return set(names) if all(isinstance(name, str) for name in names) else set()
+
+
+def finding_paths(rule: events.IRule) -> FindingPaths:
+    """Return the paths of a finding's attributes in the events that a rule matches."""
+    if is_taken_apart(rule):
+        return TAKEN_APART
+    return OCSF if detail_types(rule) == {IMPORTED_V2} else ASFF
 
 
 def is_taken_apart(rule: events.IRule) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from aws_cdk import Token
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
@@ -11,6 +10,7 @@ from aws_cdk import aws_sqs as sqs
 from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery, Target
 from securityhub_actions.targets.events_role import EventsRole
+from securityhub_actions.tokens import is_token
 
 
 class KinesisStream(Target):
@@ -46,7 +46,7 @@ class KinesisStream(Target):
         """
         super().__init__(delivery=delivery)
         path = partition_key_path
-        if path is not None and not Token.is_unresolved(path) and not path.startswith("$."):
+        if path is not None and not is_token(path) and not path.startswith("$."):
             raise ValueError(
                 f"partition_key_path {path!r} is not a JSONPath. It must start with '$.', for example "
                 "'$.detail.findings[0].AwsAccountId'."

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Final
+from weakref import WeakSet
 
-from aws_cdk import Annotations, Duration, Resource, Stack
+from aws_cdk import Annotations, Duration, Resource
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_destinations as destinations
@@ -14,8 +15,11 @@ from constructs import IConstruct
 from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery, Target, dead_letter_queue_of
 from securityhub_actions.delivery_places import check_failure_destination, check_target
+from securityhub_actions.places import asked_once, stack_of
 from securityhub_actions.rule_access import allow_function
 
+# The functions whose failed events are kept, or whose owner was warned.
+_kept: WeakSet[lambda_.IFunction] = WeakSet()
 _RETRY_ATTEMPTS: Final = 2
 _MAX_EVENT_AGE_HOURS: Final = 6
 
@@ -56,7 +60,7 @@ class LambdaFunction(Target):
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:
         """Allow the rule to invoke the function, and set a destination for failed events."""
         config = events.RuleTargetConfig(
-            arn=self._function.function_arn, input=self._event, target_resource=self._function
+            arn=_arn_of_function(self._function), input=self._event, target_resource=self._function
         )
         # Before the permission, which would make the stacks depend on each other.
         check_target(rule, config)
@@ -66,6 +70,8 @@ class LambdaFunction(Target):
 
     def _keep_failed_events(self, dead_letter_queue: sqs.IQueue) -> None:
         function = self._function
+        if function in _kept:
+            return
         for arn in _failure_destinations(function):
             check_failure_destination(function, arn)
         if not Resource.is_owned_resource(function):
@@ -75,7 +81,7 @@ class LambdaFunction(Target):
                 self._warn("has its own event invoke configuration, without an on-failure destination")
         elif not _has_dead_letter_queue(function):
             # Not a queue of another stack, which may depend on the function's already.
-            same_stack = Stack.of(function) is Stack.of(dead_letter_queue)
+            same_stack = stack_of(function) is stack_of(dead_letter_queue)
             function.configure_async_invoke(
                 on_failure=destinations.SqsDestination(
                     dead_letter_queue if same_stack else dead_letter_queue_of(function)
@@ -83,6 +89,7 @@ class LambdaFunction(Target):
                 retry_attempts=_RETRY_ATTEMPTS,
                 max_event_age=Duration.hours(_MAX_EVENT_AGE_HOURS),
             )
+        _kept.add(function)
 
     def _warn(self, why: str) -> None:
         Annotations.of(self._function).add_warning_v2(
@@ -90,6 +97,11 @@ class LambdaFunction(Target):
             f"The function {self._function.node.path} {why}. Make sure that it has an on-failure destination "
             "or a dead-letter queue. Otherwise, events that it fails to handle are lost.",
         )
+
+
+@asked_once
+def _arn_of_function(function: lambda_.IFunction) -> str:
+    return function.function_arn
 
 
 def _has_dead_letter_queue(function: lambda_.IFunction) -> bool:

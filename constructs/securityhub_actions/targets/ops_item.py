@@ -16,15 +16,9 @@ from securityhub_actions.arguments import checked
 from securityhub_actions.checks import Validation
 from securityhub_actions.delivery import Delivery, Target
 from securityhub_actions.event_names import IMPORTED, IMPORTED_V2
-from securityhub_actions.targets.event_kinds import detail_types, is_taken_apart
+from securityhub_actions.targets.event_kinds import detail_types, finding_paths, is_taken_apart
 from securityhub_actions.targets.events_role import EventsRole, free_child_id
-from securityhub_actions.targets.finding_paths import (
-    ASFF,
-    DEDUPLICATION,
-    OCSF,
-    TAKEN_APART,
-    FindingPaths,
-)
+from securityhub_actions.targets.finding_paths import DEDUPLICATION, FindingPaths
 from securityhub_actions.targets.json_input import InputPath, Json, JsonInput
 
 _DEDUPLICATED: Final = "SecurityHubFinding"
@@ -111,7 +105,7 @@ class OpsItem(Target):
 
     def _item(self, rule: events.IRule) -> Json:
         apart = is_taken_apart(rule)
-        finding = TAKEN_APART if apart else OCSF if detail_types(rule) == {IMPORTED_V2} else ASFF
+        finding = finding_paths(rule)
         # The resources of an event of an imported finding are one ARN of this finding, which OpsCenter
         # compares together with the string. Those of a press are the custom action.
         dedup: Json = DEDUPLICATION if apart else json.dumps({"dedupString": _DEDUPLICATED})

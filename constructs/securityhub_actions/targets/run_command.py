@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Self
 
-from aws_cdk import Annotations, ArnFormat, Stack, Token
+from aws_cdk import Annotations, ArnFormat, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_ssm as ssm
 
-from securityhub_actions.acknowledgments import acknowledge
+from securityhub_actions.acknowledgments import acknowledge, wildcard_finding
 from securityhub_actions.arguments import checked, checked_fields
 from securityhub_actions.delivery import Delivery, Target
-from securityhub_actions.rule_access import readable
 from securityhub_actions.targets.events_role import EventsRole, free_child_id
 from securityhub_actions.targets.ssm_documents import (
     Parameters,
@@ -22,7 +21,7 @@ from securityhub_actions.targets.ssm_documents import (
     parameters_input,
     take_from_event,
 )
-from securityhub_actions.tokens import is_list_token
+from securityhub_actions.tokens import is_list_token, is_token
 
 MAX_VALUES: Final = 50
 _SHELL_DOCUMENTS: Final = frozenset({"AWS-RunShellScript", "AWS-RunPowerShellScript"})
@@ -71,7 +70,7 @@ class Instances:
                 "of each instance. Pass the IDs one by one, or use Instances.with_tag."
             )
         for instance_id in instance_ids:
-            if not Token.is_unresolved(instance_id) and not instance_id.startswith(("i-", "mi-")):
+            if not is_token(instance_id) and not instance_id.startswith(("i-", "mi-")):
                 raise ValueError(
                     f"{instance_id!r} is not an instance ID. Instance IDs start with 'i-' (EC2) or 'mi-' "
                     "(hybrid)."
@@ -106,7 +105,7 @@ class Instances:
 
 
 def _instance_arn(stack: Stack, instance_id: str) -> str:
-    hybrid = not Token.is_unresolved(instance_id) and instance_id.startswith("mi-")
+    hybrid = not is_token(instance_id) and instance_id.startswith("mi-")
     return stack.format_arn(
         service="ssm" if hybrid else "ec2",
         resource="managed-instance" if hybrid else "instance",
@@ -180,11 +179,9 @@ class RunCommand(Target):
             ],
         )
         if self._instances.key != "InstanceIds":
-            # cdk-nag writes references in angle brackets.
-            all_instances = readable(stack.resolve(_instance_arn(stack, "*")), variable="<{}>")
             acknowledge(
                 role,
-                id=f"AwsSolutions-IAM5[Resource::{all_instances}]",
+                id=wildcard_finding(role, _instance_arn(stack, "*")),
                 reason="A condition limits the instances to those with a tag, which aren't known before "
                 "the command is sent.",
             )

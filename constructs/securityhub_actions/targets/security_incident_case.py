@@ -14,13 +14,12 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from securityhub_actions.acknowledgments import acknowledge
+from securityhub_actions.acknowledgments import acknowledge, wildcard_finding
 from securityhub_actions.arguments import checked
 from securityhub_actions.checks import Validation
 from securityhub_actions.delivery import Delivery
 from securityhub_actions.handler_code import handler_code
 from securityhub_actions.logged_function import LoggedFunction
-from securityhub_actions.rule_access import readable
 from securityhub_actions.targets.event_kinds import is_taken_apart
 from securityhub_actions.targets.lambda_function import LambdaFunction
 
@@ -130,8 +129,7 @@ def _allow_cases(function: LoggedFunction, region: str) -> None:
     if isinstance(function.role, iam.Role):
         acknowledge(
             function.role,
-            # cdk-nag writes references in angle brackets.
-            id=f"AwsSolutions-IAM5[Resource::{readable(stack.resolve(cases), variable='<{}>')}]",
+            id=wildcard_finding(function, cases),
             reason="The ID of a case isn't known before it's created.",
         )
 

@@ -6,9 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from aws_cdk import Arn, ArnFormat, Stack, Token, Tokenization
+from aws_cdk import Arn, ArnFormat, Stack, Tokenization
 from aws_cdk import aws_events as events
 from aws_cdk import aws_ssm as ssm
+
+from securityhub_actions.tokens import is_token
 
 Parameters = Mapping[str, str | Sequence[str]]
 """Parameter names and values. A string can be an `aws_events.EventField`."""
@@ -39,7 +41,7 @@ class SsmDocument:
         self._shared_by: str | None = None
         if isinstance(document, ssm.CfnDocument):
             self.name = document.ref
-        elif Token.is_unresolved(document):
+        elif is_token(document):
             self.name = document
         elif document.startswith("arn:") and ":document/" in document:
             parts = Arn.split(document, ArnFormat.SLASH_RESOURCE_NAME)
@@ -56,7 +58,7 @@ class SsmDocument:
     @property
     def belongs_to_aws(self) -> bool:
         """Whether AWS owns the document. The prefix of its name is reserved for AWS."""
-        return not Token.is_unresolved(self.name) and _RESERVED_PREFIX.match(self.name) is not None
+        return not is_token(self.name) and _RESERVED_PREFIX.match(self.name) is not None
 
     def arn(self, stack: Stack, *, resource: str = "document", version: str = "", owned: bool = True) -> str:
         """Return the document's ARN. The ARN of an AWS-owned document has no account.

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from aws_cdk import SecretValue, Stack, Token
+from aws_cdk import SecretValue, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from securityhub_actions.checks import Validation
+from securityhub_actions.tokens import is_token
 
 MAX_ENDPOINT_LENGTH: Final = 2048
 MAX_RATE_LIMIT: Final = 300
@@ -56,7 +57,7 @@ def new_api_destination(
     Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_CreateApiDestination.html
     """
     check_endpoint(endpoint)
-    if not Token.is_unresolved(rate_limit_per_second) and not 1 <= rate_limit_per_second <= MAX_RATE_LIMIT:
+    if not is_token(rate_limit_per_second) and not 1 <= rate_limit_per_second <= MAX_RATE_LIMIT:
         raise ValueError(
             f"rate_limit_per_second is {rate_limit_per_second}. EventBridge allows 1 to {MAX_RATE_LIMIT}."
         )
@@ -84,7 +85,7 @@ def new_api_destination(
 
 def check_endpoint(endpoint: str) -> None:
     """Raise ValueError unless the endpoint is an HTTPS URL with up to 2,048 characters and no user name."""
-    if Token.is_unresolved(endpoint):
+    if is_token(endpoint):
         return
     if not _ENDPOINT.fullmatch(endpoint) or len(endpoint) > MAX_ENDPOINT_LENGTH:
         raise ValueError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from aws_cdk import Token
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
@@ -14,6 +13,7 @@ from securityhub_actions.delivery import Delivery
 from securityhub_actions.targets.api_destination import ApiDestination
 from securityhub_actions.targets.json_input import InputPath, Json
 from securityhub_actions.targets.saas.connection import joined_url, new_api_destination, secret_header
+from securityhub_actions.tokens import is_token
 
 _INDEX: Final = re.compile(r"(?![-_+.])[a-z0-9._-]{1,255}")
 
@@ -60,7 +60,7 @@ class Elastic(ApiDestination):
         Raises:
             ValueError: The base URL, the index, or the rate isn't valid.
         """
-        if not Token.is_unresolved(index) and not _INDEX.fullmatch(index):
+        if not is_token(index) and not _INDEX.fullmatch(index):
             raise ValueError(
                 f"index {index!r} is not the name of an index. Elasticsearch allows 1 to 255 small letters, "
                 "digits, '.', '-', and '_', and not '.', '-', '_', or '+' as the first."

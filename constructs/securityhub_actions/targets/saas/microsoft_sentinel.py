@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from aws_cdk import Token
 from aws_cdk import aws_events as events
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
@@ -15,6 +14,7 @@ from securityhub_actions.delivery import Delivery
 from securityhub_actions.targets.api_destination import ApiDestination
 from securityhub_actions.targets.json_input import InputPath
 from securityhub_actions.targets.saas.connection import joined_url, new_api_destination
+from securityhub_actions.tokens import is_token
 
 _RULE: Final = re.compile(r"dcr-[0-9a-f]{32}")
 _TENANT: Final = re.compile(r"[A-Za-z0-9.-]+")
@@ -79,7 +79,7 @@ class MicrosoftSentinel(ApiDestination):
             ("stream", stream, _STREAM, "'Custom-TABLE_CL' or 'Microsoft-TABLE'"),
             ("tenant_id", tenant_id, _TENANT, "a GUID or a domain"),
         ):
-            if not Token.is_unresolved(value) and not pattern.fullmatch(value):
+            if not is_token(value) and not pattern.fullmatch(value):
                 raise ValueError(f"{name} {value!r} is not valid. Use {allowed}.")
         path = f"/dataCollectionRules/{rule_id}/streams/{stream}?api-version=2023-01-01"
         destination = new_api_destination(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl, urlsplit
 
-from aws_cdk import Token
 from aws_cdk import aws_events as events
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
@@ -15,6 +14,7 @@ from securityhub_actions.targets.api_destination import ApiDestination
 from securityhub_actions.targets.finding_paths import FindingPaths
 from securityhub_actions.targets.json_input import Json
 from securityhub_actions.targets.saas.connection import new_api_destination, no_credentials
+from securityhub_actions.tokens import is_token
 
 
 class MicrosoftTeams(ApiDestination):
@@ -69,7 +69,7 @@ class MicrosoftTeams(ApiDestination):
 
 
 def _check_unsigned(workflow_url: str) -> None:
-    if Token.is_unresolved(workflow_url):
+    if is_token(workflow_url):
         return
     if "sig" in dict(parse_qsl(urlsplit(workflow_url).query, keep_blank_values=True)):
         # The message doesn't repeat the URL, because anyone who has it can post.

@@ -1,0 +1,189 @@
+"""What ends the suppressions of a stack: one function, which EventBridge Scheduler invokes every hour.
+
+docs/adr/0016-suppressions-end-by-an-hourly-look.md explains why it's not one schedule for each of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, cast
+
+from aws_cdk import CfnResource, Duration, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda_destinations as destinations
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from securityhub_actions.acknowledgments import acknowledge, wildcard_finding
+from securityhub_actions.delivery import dead_letter_queue_of
+from securityhub_actions.handler_code import handler_code
+from securityhub_actions.later import text_later
+from securityhub_actions.logged_function import LoggedFunction
+from securityhub_actions.places import stack_of
+from securityhub_actions.publishing import allow_publishing
+from securityhub_actions.quotas import AUTOMATION_RULE_V2
+from securityhub_actions.schedules import SCHEDULED_TIME, Schedules
+
+_ID: Final = "SecurityHubSuppressions"
+# Lambda's maximum. What isn't done by then, the next hour does.
+_TIMEOUT: Final = Duration.minutes(15)
+_MAX_EVENT_AGE: Final = Duration.hours(6)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndingRule:
+    """A suppression of the stack.
+
+    Attributes:
+        key: The last part of its marker.
+        name: What messages call it.
+        rule: The automation rule.
+        reason: Why the findings are accepted.
+        until: When it ends; None for never.
+        topic: Whom to tell; None for nobody.
+        enabled: Whether it's in force.
+    """
+
+    key: str
+    name: str
+    rule: CfnResource
+    reason: str
+    until: date | None
+    topic: sns.ITopic | None
+    enabled: bool
+
+    @property
+    def hub(self) -> str:
+        """Whose findings it suppresses."""
+        return "v2" if self.rule.cfn_resource_type == AUTOMATION_RULE_V2 else "cspm"
+
+
+class SuppressionExpiry(Construct):
+    """Ends the suppressions of a stack, and opens the findings that nothing suppresses any longer.
+
+    Attributes:
+        function: The function.
+    """
+
+    def __init__(self, stack: Stack, *, markers: str) -> None:
+        """Create the function, its schedule, and their permissions. `expiry_of` creates it once."""
+        super().__init__(stack, _ID)
+        self._rules: list[EndingRule] = []
+        self._topics: list[sns.ITopic] = []
+        self.function = LoggedFunction(
+            self,
+            "Function",
+            description="Ends suppressions of Security Hub findings, and opens what they suppressed",
+            code=handler_code("suppression_handler"),
+            handler="suppression_handler.handler.handle",
+            timeout=_TIMEOUT,
+            memory_size=512,
+            environment={
+                "MARKERS": markers,
+                "IN_FORCE": text_later(self._in_force),
+                "HUBS": text_later(lambda: ",".join(self._hubs())),
+            },
+        )
+        self.function.configure_async_invoke(
+            on_failure=destinations.SqsDestination(dead_letter_queue_of(self)),
+            retry_attempts=2,
+            max_event_age=_MAX_EVENT_AGE,
+        )
+        self._role = cast("iam.Role", self.function.role)
+        # Whatever happens to be due.
+        Schedules(self, "ScheduleGroup", self.function, purpose="that ends suppressions").add(
+            "Schedule",
+            description="Looks for suppressions that end",
+            expression="cron(0 * * * ? *)",
+            time_zone="UTC",
+            event=text_later(self._input),
+        )
+
+    def add(self, rule: EndingRule) -> None:
+        """Watch a suppression."""
+        is_first_of_hub = rule.hub not in self._hubs()
+        self._rules.append(rule)
+        if is_first_of_hub:
+            self._allow_findings(is_v2=rule.hub == "v2")
+        # The function knows a suppression before its rule exists, or it would open what the rule suppresses.
+        if (function := self.function.node.default_child) is not None:
+            rule.rule.node.add_dependency(function)
+        self._allow_rule(rule)
+        if rule.topic is not None and rule.topic not in self._topics:
+            self._topics.append(rule.topic)
+            allow_publishing(self.function, rule.topic)
+
+    def _hubs(self) -> list[str]:
+        return sorted({rule.hub for rule in self._rules})
+
+    def _in_force(self) -> str:
+        return ",".join(
+            rule.key + (f":{rule.until:%Y%m%d}" if rule.until else "") for rule in self._rules if rule.enabled
+        )
+
+    def _input(self) -> str:
+        stack = stack_of(self)
+        suppressions = [
+            {
+                "key": rule.key,
+                "name": rule.name,
+                "hub": rule.hub,
+                "rule": rule.rule.get_att("RuleArn").to_string(),
+                "reason": rule.reason,
+                "topic": rule.topic.topic_arn if rule.topic else None,
+            }
+            for rule in self._rules
+            if rule.until and rule.enabled
+        ]
+        return stack.to_json_string({"scheduledTime": SCHEDULED_TIME, "suppressions": suppressions})
+
+    def _allow_findings(self, *, is_v2: bool) -> None:
+        """Allow reading and updating findings. Both versions of an operation have one IAM action.
+
+        Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecurityhub.html
+        """
+        hub = stack_of(self).format_arn(
+            service="securityhub",
+            resource="hubv2" if is_v2 else "hub",
+            resource_name="*" if is_v2 else "default",
+        )
+        self._role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["securityhub:BatchUpdateFindings", "securityhub:GetFindings"], resources=[hub]
+            )
+        )
+        if is_v2:
+            acknowledge(
+                self._role,
+                id=wildcard_finding(self._role, hub),
+                reason="An account has one hub in a Region, whose ID AWS chooses.",
+            )
+
+    def _allow_rule(self, rule: EndingRule) -> None:
+        """Allow reading and disabling a rule that ends, by a policy on which the function doesn't depend.
+
+        Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecurityhub.html
+        """
+        if not rule.until or not rule.enabled:
+            return
+        actions = {
+            "cspm": ["securityhub:BatchGetAutomationRules", "securityhub:BatchUpdateAutomationRules"],
+            "v2": ["securityhub:GetAutomationRuleV2", "securityhub:UpdateAutomationRuleV2"],
+        }[rule.hub]
+        self._policy(rule.hub).add_statements(
+            iam.PolicyStatement(actions=actions, resources=[rule.rule.get_att("RuleArn").to_string()])
+        )
+
+    def _policy(self, hub: str) -> iam.Policy:
+        existing = self.node.try_find_child(f"Rules{hub}")
+        if isinstance(existing, iam.Policy):
+            return existing
+        return iam.Policy(self, f"Rules{hub}", roles=[self._role])
+
+
+def expiry_of(scope: Construct, *, markers: str) -> SuppressionExpiry:
+    """Return what ends the suppressions of the scope's stack. It is created on first use."""
+    stack = stack_of(scope)
+    existing = stack.node.try_find_child(_ID)
+    return existing if isinstance(existing, SuppressionExpiry) else SuppressionExpiry(stack, markers=markers)

@@ -1,0 +1,1 @@
+"""The Lambda function that ends suppressions; a whole deployment package."""

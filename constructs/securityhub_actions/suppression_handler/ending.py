@@ -1,0 +1,335 @@
+"""What ends suppressions: knows neither boto3 nor Lambda."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final, Protocol
+
+MAX_NOTE: Final = 512
+_MAX_SUBJECT: Final = 99
+_BATCH: Final = 100
+_NOTICE: Final = timedelta(days=14)
+_PERIOD: Final = timedelta(hours=1)
+# As suppression_rule.py writes it.
+_DESCRIPTION: Final = re.compile(r"Suppresses findings (until (?P<until>[0-9-]+)|without end):")
+_PAUSES: Final = (1.0, 2.0, 4.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A finding that a suppression has suppressed.
+
+    Attributes:
+        identity: What identifies it in the API.
+        key: The key of the suppression.
+        note: Its note or comment, without the marker.
+        is_settled: Whether it's of a control that passes, or archived: not to be opened.
+    """
+
+    identity: Any
+    key: str
+    note: str
+    is_settled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotUpdated:
+    """A finding that wasn't updated. One that is gone isn't reported."""
+
+    found: Found
+    reason: str
+    is_retryable: bool
+
+
+class Hub(Protocol):
+    """What is needed of Security Hub."""
+
+    def description_if_enabled(self, rule_arn: str) -> str | None:
+        """Return the description of a rule, or None if it's disabled or doesn't exist."""
+
+    def disable(self, rule_arn: str) -> None:
+        """Disable a rule."""
+
+    def suppressed(self, markers: str, except_keys: Sequence[str]) -> Iterator[Found]:
+        """Return the suppressed findings whose markers begin so, but may leave out those with some keys."""
+
+    def reopen(
+        self, findings: Sequence[Found], *, note: str, author: str, is_settled: bool
+    ) -> Sequence[NotUpdated]:
+        """Set up to 100 findings to NEW, or to RESOLVED if they're settled, with a note."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suppression:
+    """A suppression that ends."""
+
+    key: str
+    name: str
+    hub: str
+    rule: str
+    reason: str
+    until: date
+    topic: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suppressions:
+    """The suppressions of the stack, as they are now.
+
+    Attributes:
+        now: When the invocation was scheduled.
+        markers: What their markers begin with.
+        until: The day on which each ends, by its key; `date.max` for those that don't end.
+        ending: Those that end.
+        topics: The topics of all of them.
+    """
+
+    now: datetime
+    markers: str
+    until: Mapping[str, date]
+    ending: Sequence[Suppression]
+
+    @classmethod
+    def parse(cls, event: Mapping[str, Any], environment: Mapping[str, str]) -> Suppressions:
+        """Read the event and the environment variables.
+
+        Raises:
+            ValueError: The event has no scheduled time.
+        """
+        now = datetime.fromisoformat(str(event.get("scheduledTime")))
+        until: dict[str, date] = {}
+        for item in filter(None, environment["IN_FORCE"].split(",")):
+            key, _, day = item.partition(":")
+            until[key] = datetime.strptime(day, "%Y%m%d").replace(tzinfo=UTC).date() if day else date.max
+        return cls(
+            now=now if now.tzinfo else now.replace(tzinfo=UTC),
+            markers=environment["MARKERS"],
+            until=until,
+            ending=[
+                Suppression(**one, until=until[one["key"]])
+                for one in event["suppressions"]
+                # What the function doesn't know any more is of an event that is delivered late.
+                if one["key"] in until
+            ],
+        )
+
+    def in_force(self) -> list[str]:
+        """The keys of those that haven't ended."""
+        return [key for key, until in self.until.items() if until > self.now.date()]
+
+
+class Notices:
+    """Messages to the topics of suppressions."""
+
+    def __init__(self, publish: Callable[[str, str, str], None]) -> None:
+        self._publish = publish
+
+    def send(self, topic: str | None, subject: str, *lines: str) -> None:
+        """Publish a message, if there is a topic."""
+        if topic:
+            # SNS: ASCII without control characters, less than 100 characters.
+            line = re.sub(r"[^ -~]", "?", " ".join(subject.split()))
+            self._publish(topic, line[:_MAX_SUBJECT], "\n".join(lines))
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What was done."""
+
+    ended: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    reopened: Counter[str] = field(default_factory=Counter)
+    settled: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+    finished: bool = True
+    extended: set[str] = field(default_factory=set)
+    """The keys of suppressions that a deployment extended after this invocation began."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The outcome for the log and the answer."""
+        return {
+            "ended": self.ended,
+            "told": self.told,
+            "reopened": dict(self.reopened),
+            "settled": dict(self.settled),
+            "failures": self.failures,
+            "finished": self.finished,
+        }
+
+
+def end_suppressions(
+    suppressions: Suppressions,
+    *,
+    hubs: Mapping[str, Hub],
+    notices: Notices,
+    author: str,
+    has_time: Callable[[], bool],
+    sleep: Callable[[float], None] = time.sleep,
+) -> Outcome:
+    """Tell who is to know two weeks before, disable the rules that are due, and open findings.
+
+    Findings are opened if their marker is of a suppression of this stack that has ended, was disabled, or no
+    longer exists. What failed doesn't keep the rest from being done.
+
+    Args:
+        suppressions: The suppressions as they are now.
+        hubs: The hubs whose findings the stack suppresses, by name.
+        notices: Where to tell.
+        author: The author of the notes.
+        has_time: Whether there is time for another request.
+        sleep: Waits for that many seconds between attempts.
+    """
+    outcome = Outcome()
+    for one in suppressions.ending:
+        with _noting(outcome, one.name):
+            if one.until <= suppressions.now.date():
+                _end(one, hubs, notices, outcome, now=suppressions.now)
+            elif _is_time_for_notice(one, suppressions.now):
+                _announce(one, notices)
+                outcome.told.append(one.name)
+    for name, hub in hubs.items():
+        with _noting(outcome, f"findings of {name}"):
+            _open_findings(hub, suppressions, author, outcome, has_time=has_time, sleep=sleep)
+    _report(suppressions, notices, outcome)
+    return outcome
+
+
+class _noting:  # noqa: N801 - used as a function
+    """Notes an error as a failure, so that it doesn't affect what comes next."""
+
+    def __init__(self, outcome: Outcome, what: str) -> None:
+        self._outcome = outcome
+        self._what = what
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> bool:
+        if isinstance(error, Exception):
+            self._outcome.failures.append(f"{self._what}: {type(error).__name__}: {error}")
+            return True
+        return False
+
+
+def _is_time_for_notice(one: Suppression, now: datetime) -> bool:
+    """Whether this is the hour in which the notice is due, of which there is one invocation."""
+    due = datetime(one.until.year, one.until.month, one.until.day, tzinfo=UTC) - _NOTICE
+    return due <= now < due + _PERIOD
+
+
+def _announce(one: Suppression, notices: Notices) -> None:
+    notices.send(
+        one.topic,
+        f"Suppression {one.name} ends on {one.until.isoformat()}",
+        f"The suppression {one.name} ends on {one.until.isoformat()} (UTC): {one.reason}",
+        "On that day, its rule is disabled, and the findings that it suppressed are open again.",
+        "If they are still accepted, set a later date in the code and deploy it. Otherwise, fix what they "
+        "report, and remove the suppression from the code.",
+        f"Rule: {one.rule}",
+    )
+
+
+def _end(
+    one: Suppression, hubs: Mapping[str, Hub], notices: Notices, outcome: Outcome, *, now: datetime
+) -> None:
+    hub = hubs[one.hub]
+    description = hub.description_if_enabled(one.rule)
+    if description is None:
+        return
+    # What somebody else wrote there doesn't keep a suppression from ending.
+    said = _DESCRIPTION.match(description)
+    if said and said["until"] != one.until.isoformat():
+        outcome.extended.add(one.key)
+        return
+    try:
+        # Before the rule is disabled, because that is how the next attempt knows that it was told.
+        notices.send(
+            one.topic,
+            f"Suppression {one.name} has ended",
+            f"The suppression {one.name} ended on {one.until.isoformat()} (UTC): {one.reason}",
+            "Its rule is disabled now, and the findings that it suppressed are open again.",
+            "Remove the suppression from the code, or set a later date: until then, synthesis fails.",
+            f"Rule: {one.rule}",
+        )
+    except Exception:
+        # A topic that is broken doesn't make a suppression last for more than a day.
+        if now.date() <= one.until:
+            raise
+        hub.disable(one.rule)
+        outcome.ended.append(one.name)
+        raise
+    hub.disable(one.rule)
+    outcome.ended.append(one.name)
+
+
+def _open_findings(
+    hub: Hub,
+    suppressions: Suppressions,
+    author: str,
+    outcome: Outcome,
+    *,
+    has_time: Callable[[], bool],
+    sleep: Callable[[float], None],
+) -> None:
+    in_force = [*suppressions.in_force(), *outcome.extended]
+    groups: dict[tuple[str, str, bool], list[Found]] = {}
+    # All are read first, since what is opened is found no longer, which would shift the pages.
+    for found in hub.suppressed(suppressions.markers, in_force):
+        if found.key not in in_force:
+            groups.setdefault((found.key, found.note, found.is_settled), []).append(found)
+        if not has_time():
+            outcome.finished = False
+            break
+    for (key, note, is_settled), findings in groups.items():
+        text = f"The suppression has ended. It was: {note}"[:MAX_NOTE]
+        for start in range(0, len(findings), _BATCH):
+            if not has_time():
+                outcome.finished = False
+                return
+            batch = findings[start : start + _BATCH]
+            failed = _reopen(hub, batch, text, author, is_settled=is_settled, sleep=sleep)
+            (outcome.settled if is_settled else outcome.reopened)[key] += len(batch) - len(failed)
+            outcome.failures += [f"finding {one.found.identity}: {one.reason}" for one in failed]
+
+
+def _reopen(
+    hub: Hub,
+    batch: Sequence[Found],
+    note: str,
+    author: str,
+    *,
+    is_settled: bool,
+    sleep: Callable[[float], None],
+) -> list[NotUpdated]:
+    """Open findings with retries, and return those that couldn't be opened."""
+    final: list[NotUpdated] = []
+    for pause in (*_PAUSES, None):
+        failed = hub.reopen(batch, note=note, author=author, is_settled=is_settled)
+        retryable = [one for one in failed if one.is_retryable]
+        final += [one for one in failed if not one.is_retryable]
+        if not retryable or pause is None:
+            return final + retryable
+        sleep(pause)
+        batch = [one.found for one in retryable]
+    return final
+
+
+def _report(suppressions: Suppressions, notices: Notices, outcome: Outcome) -> None:
+    """Tell how many findings are open again, to the topic of each suppression; all if it no longer exists."""
+    known = {one.key: one for one in suppressions.ending}
+    topics = {one.topic for one in suppressions.ending if one.topic}
+    for key, number in sorted(outcome.reopened.items()):
+        one = known.get(key)
+        name = one.name if one else f"{suppressions.markers}{key}, which is no longer in the code,"
+        for topic in {one.topic} if one else topics:
+            with _noting(outcome, name):
+                notices.send(
+                    topic,
+                    f"{number} findings are open again",
+                    f"{number} findings that the suppression {name} had suppressed are open again (NEW), and "
+                    f"{outcome.settled[key]} that were settled meanwhile are RESOLVED.",
+                )

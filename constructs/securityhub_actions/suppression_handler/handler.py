@@ -1,0 +1,88 @@
+"""The Lambda function of `SuppressionRule`: ends suppressions, and opens what nothing suppresses any longer.
+
+This package is the whole deployment package, with the handler `suppression_handler.handler.handle`, so it
+imports only the standard library and the boto3 of the Lambda runtime.
+
+EventBridge Scheduler invokes it every hour with `scheduledTime`, and with `suppressions`: for each that ends,
+`key`, `name`, `hub`, `rule` (the ARN), `reason`, and `topic` (an ARN, or null). Environment variables:
+
+* `MARKERS`: what the markers of the stack's suppressions begin with.
+* `IN_FORCE`: the keys of the suppressions, with the day on which each ends, such as
+  `1f2e3d4c:20270331,5a6b7c8d` (the second doesn't end). It's newer than an event that is delivered late.
+* `HUBS`: `cspm`, `v2`, or both, whose findings the stack suppresses.
+
+The findings themselves are the memory: what is done is found no longer. So an invocation that is interrupted,
+repeated, or runs beside another one loses nothing, and the next one goes on.
+
+Source: https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+from botocore.config import Config
+
+from .ending import Notices, Suppressions, end_suppressions
+from .hubs import Cspm, NewHub
+
+if TYPE_CHECKING:
+    from .ending import Hub
+
+LOGGER: Final = logging.getLogger(__name__)
+LOGGER.setLevel(logging.INFO)
+# Enough for one more request with all of its retries, and for the messages.
+_RESERVE_MILLISECONDS: Final = 90_000
+
+
+class IncompleteError(Exception):
+    """Something failed, which the message names. Everything else was done, and it's tried again."""
+
+
+def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's
+    """End what is due, and open findings. This is the Lambda function's entry point.
+
+    Returns:
+        `ended` and `told`: the names of suppressions. `reopened`: the number of findings by the suppression.
+        `finished`: false if the next invocation has to go on.
+
+    Raises:
+        IncompleteError: Something failed.
+    """
+    hubs: dict[str, Hub] = {name: _hub(name) for name in os.environ["HUBS"].split(",")}
+    outcome = end_suppressions(
+        Suppressions.parse(event, os.environ),
+        hubs=hubs,
+        notices=Notices(_publish),
+        author=context.invoked_function_arn,
+        has_time=lambda: context.get_remaining_time_in_millis() > _RESERVE_MILLISECONDS,
+    )
+    LOGGER.info(json.dumps(outcome.to_json()))
+    if outcome.failures:
+        raise IncompleteError("; ".join(outcome.failures))
+    return outcome.to_json()
+
+
+@cache
+def _hub(name: str) -> Hub:
+    client = _client("securityhub")
+    return NewHub(client) if name == "v2" else Cspm(client)
+
+
+def _publish(topic_arn: str, subject: str, body: str) -> None:
+    region = topic_arn.split(":")[3]
+    _client("sns", region).publish(TopicArn=topic_arn, Subject=subject, Message=body)
+
+
+@cache
+def _client(service: str, region: str | None = None) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
+    # GetFindings allows three requests a second, which other functions of the account share.
+    retries = {"mode": "standard", "total_max_attempts": 8}
+    config = Config(connect_timeout=5, read_timeout=20, retries=retries)  # type: ignore[arg-type]
+    create: Any = boto3.client  # whose stubs want to know the service
+    return create(service, region_name=region, config=config)

@@ -1,0 +1,317 @@
+"""What ends suppressions, against a Security Hub in memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from securityhub_actions.suppression_handler.ending import (
+    Found,
+    Notices,
+    NotUpdated,
+    Suppressions,
+    end_suppressions,
+)
+from tests.hypothesis_profiles import examples
+
+MARKERS = "securityhub-actions/eu-west-1/Stack/"
+RULES = {key: f"arn:aws:securityhub:eu-west-1:111122223333:automation-rule/{key}" for key in "abc"}
+TOPIC = "arn:aws:sns:eu-west-1:111122223333:Notices"
+AUTHOR = "arn:aws:lambda:eu-west-1:111122223333:function:End"
+
+
+class CrashError(BaseException):
+    """The end of the process, which nothing handles."""
+
+
+@dataclass
+class FakeFinding:
+    status: str = "SUPPRESSED"
+    author: str = f"{MARKERS}a"
+    note: str = "Accepted"
+    is_settled: bool = False
+
+
+@dataclass
+class FakeHub:
+    """Security Hub with its findings and rules, and how many more calls succeed before a crash."""
+
+    findings: dict = field(default_factory=dict)
+    enabled: set = field(default_factory=lambda: set(RULES.values()))
+    calls_left: int = 10_000
+    description: str = "Suppresses findings until 2027-03-31: Why"
+    refused: dict = field(default_factory=dict)
+    """By the ID of a finding, the reasons that its next updates fail for, each with whether to try again."""
+
+    def _call(self):
+        self.calls_left -= 1
+        if self.calls_left < 0:
+            raise CrashError
+
+    def description_if_enabled(self, rule_arn):
+        self._call()
+        return self.description if rule_arn in self.enabled else None
+
+    def disable(self, rule_arn):
+        self._call()
+        self.enabled.discard(rule_arn)
+
+    def suppressed(self, markers, except_keys):  # noqa: ARG002 - which it may ignore
+        for identity, finding in list(self.findings.items()):
+            self._call()
+            if finding.status == "SUPPRESSED" and finding.author.startswith(markers):
+                yield Found(
+                    identity=identity,
+                    key=finding.author.removeprefix(markers),
+                    note=finding.note,
+                    is_settled=finding.is_settled,
+                )
+
+    def reopen(self, findings, *, note, author, is_settled):
+        self._call()
+        assert 1 <= len(findings) <= 100
+        failed = []
+        for found in findings:
+            reasons = self.refused.get(found.identity, [])
+            if reasons:
+                reason, is_retryable = reasons.pop(0)
+                failed.append(NotUpdated(found=found, reason=reason, is_retryable=is_retryable))
+                continue
+            status = "RESOLVED" if is_settled else "NEW"
+            self.findings[found.identity] = FakeFinding(status, author, note, found.is_settled)
+        return failed
+
+    def statuses(self):
+        return {identity: finding.status for identity, finding in self.findings.items()}
+
+
+def event(now="2027-03-31T00:00:00Z", keys="a", topic=TOPIC, hub="cspm"):
+    suppressions = [
+        {"key": key, "name": f"Stack/{key}", "hub": hub, "rule": RULES[key], "reason": "Why", "topic": topic}
+        for key in keys
+    ]
+    return {"scheduledTime": now, "suppressions": suppressions}
+
+
+def run(hub, given=None, *, in_force="a:20270331", publish=None, has_time=lambda: True):
+    sent = []
+
+    def keep(*message):
+        sent.append(message)
+
+    outcome = end_suppressions(
+        Suppressions.parse(given or event(), {"MARKERS": MARKERS, "IN_FORCE": in_force}),
+        hubs={"cspm": hub},
+        notices=Notices(publish or keep),
+        author=AUTHOR,
+        has_time=has_time,
+        sleep=lambda _: None,
+    )
+    return outcome, sent
+
+
+def test_on_its_day_a_suppression_is_disabled_and_what_it_suppressed_is_open_again():
+    hub = FakeHub({"1": FakeFinding()})
+    outcome, sent = run(hub)
+    assert (outcome.ended, outcome.failures) == (["Stack/a"], [])
+    assert hub.enabled == {RULES["b"], RULES["c"]}
+    assert hub.findings["1"] == FakeFinding("NEW", AUTHOR, "The suppression has ended. It was: Accepted")
+    assert [(topic, subject) for topic, subject, _ in sent] == [
+        (TOPIC, "Suppression Stack/a has ended"),
+        (TOPIC, "1 findings are open again"),
+    ]
+    assert "synthesis fails" in sent[0][2]
+
+
+def test_until_that_day_nothing_happens():
+    hub = FakeHub({"1": FakeFinding()})
+    outcome, sent = run(hub, event("2027-03-30T23:00:00Z"))
+    assert (outcome.ended, outcome.told, sent) == ([], [], [])
+    assert hub.statuses() == {"1": "SUPPRESSED"}
+    assert RULES["a"] in hub.enabled
+
+
+@pytest.mark.parametrize(
+    ("now", "told"),
+    [
+        ("2027-03-16T23:00:00Z", []),
+        ("2027-03-17T00:00:00Z", ["Stack/a"]),
+        ("2027-03-17T01:00:00Z", []),
+        ("2027-03-30T00:00:00Z", []),
+    ],
+)
+def test_the_topic_is_told_once_two_weeks_before(now, told):
+    outcome, sent = run(FakeHub(), event(now))
+    assert outcome.told == told
+    assert [subject for _, subject, _ in sent] == ["Suppression Stack/a ends on 2027-03-31" for _ in told]
+
+
+def test_a_suppression_without_a_topic_ends_as_well():
+    hub = FakeHub({"1": FakeFinding()})
+    outcome, sent = run(hub, event(topic=None))
+    assert (outcome.ended, sent) == (["Stack/a"], [])
+
+
+def test_what_is_settled_is_resolved_so_that_it_opens_when_it_fails_again():
+    hub = FakeHub({"1": FakeFinding(is_settled=True), "2": FakeFinding()})
+    outcome, _ = run(hub)
+    assert hub.statuses() == {"1": "RESOLVED", "2": "NEW"}
+    assert (outcome.settled, outcome.reopened) == (Counter(a=1), Counter(a=1))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"author": "analyst"},
+        {"author": "securityhub-actions/eu-west-1/Other/a"},
+        {"author": "securityhub-actions/us-east-1/Stack/a"},
+        {"status": "NOTIFIED"},
+        {"status": "RESOLVED"},
+    ],
+)
+def test_what_a_person_or_another_stack_decided_stays(changed):
+    hub = FakeHub({"1": FakeFinding(**changed)})
+    run(hub)
+    assert hub.findings["1"] == FakeFinding(**changed)
+
+
+def test_a_person_who_suppresses_it_again_keeps_it_suppressed():
+    hub = FakeHub({"1": FakeFinding()})
+    run(hub)
+    hub.findings["1"].status = "SUPPRESSED"
+    run(hub)
+    assert hub.statuses() == {"1": "SUPPRESSED"}
+
+
+def test_findings_of_suppressions_that_are_gone_or_disabled_are_opened_and_others_stay():
+    hub = FakeHub({key: FakeFinding(author=MARKERS + key) for key in "abcd"})
+    outcome, sent = run(hub, event("2027-01-01T05:00:00Z", "ab"), in_force="a:20270331,b:20270401,c")
+    assert hub.statuses() == {"a": "SUPPRESSED", "b": "SUPPRESSED", "c": "SUPPRESSED", "d": "NEW"}
+    assert outcome.reopened == Counter(d=1)
+    assert "no longer in the code" in sent[0][2]
+
+
+def test_an_event_that_comes_late_ends_nothing_that_was_extended_or_removed_since():
+    hub = FakeHub({"1": FakeFinding()})
+    outcome, sent = run(hub, event(keys="ab"), in_force="a:20280101")
+    assert (outcome.ended, sent) == ([], [])
+    assert hub.statuses() == {"1": "SUPPRESSED"}
+    assert hub.enabled == set(RULES.values())
+
+
+def test_a_description_that_somebody_wrote_keeps_no_suppression_from_ending():
+    outcome, _ = run(FakeHub(description="Ours, until 2028-03-31"))
+    assert outcome.ended == ["Stack/a"]
+
+
+@pytest.mark.parametrize("end", ["until 2028-03-31", "without end"])
+def test_an_invocation_that_began_before_a_deployment_extended_a_suppression_leaves_it_alone(end):
+    hub = FakeHub({"1": FakeFinding()}, description=f"Suppresses findings {end}: Why")
+    outcome, sent = run(hub)
+    assert (outcome.ended, sent, hub.statuses()) == ([], [], {"1": "SUPPRESSED"})
+    assert RULES["a"] in hub.enabled
+
+
+def test_thousands_of_findings_are_opened_in_batches_and_time_is_respected():
+    hub = FakeHub({str(one): FakeFinding(note=f"n{one % 2}") for one in range(2_500)})
+    steps = iter([True] * 2_510)
+    outcome, _ = run(hub, has_time=lambda: next(steps, False))
+    assert not outcome.finished
+    assert 0 < sum(outcome.reopened.values()) < 2_500
+    outcome, _ = run(hub)
+    assert outcome.finished
+    assert set(hub.statuses().values()) == {"NEW"}
+
+
+def test_what_may_work_later_is_tried_again_and_the_rest_is_reported_without_keeping_others_waiting():
+    hub = FakeHub({str(one): FakeFinding() for one in range(3)})
+    hub.refused = {"0": [("busy", True), ("busy", True)], "1": [("InvalidInput: too large", False)]}
+    outcome, _ = run(hub)
+    assert hub.statuses() == {"0": "NEW", "1": "SUPPRESSED", "2": "NEW"}
+    assert outcome.failures == ["finding 1: InvalidInput: too large"]
+    assert outcome.reopened == Counter(a=2)
+
+
+def broken(*_):
+    raise RuntimeError("no such topic")
+
+
+def test_a_broken_topic_is_a_failure_and_delays_the_end_by_a_day_at_most():
+    hub = FakeHub({"1": FakeFinding()})
+    outcome, _ = run(hub, publish=broken)
+    assert outcome.ended == []
+    assert "Stack/a: RuntimeError: no such topic" in outcome.failures
+    assert RULES["a"] in hub.enabled
+    outcome, _ = run(hub, event("2027-04-01T00:00:00Z"), publish=broken)
+    assert outcome.ended == ["Stack/a"]
+    assert outcome.failures
+    assert RULES["a"] not in hub.enabled
+
+
+def test_a_rule_that_cannot_be_disabled_keeps_no_other_from_ending():
+    class Refusing(FakeHub):
+        def disable(self, rule_arn):
+            if rule_arn == RULES["a"]:
+                raise RuntimeError("not allowed")
+            super().disable(rule_arn)
+
+    hub = Refusing()
+    outcome, _ = run(hub, event(keys="ab"), in_force="a:20270331,b:20270331")
+    assert (outcome.ended, len(outcome.failures)) == (["Stack/b"], 1)
+
+
+@examples(2)
+@given(
+    crashes=st.lists(st.integers(0, 40), max_size=5),
+    findings=st.dictionaries(
+        st.integers(0, 30).map(str),
+        st.builds(
+            FakeFinding,
+            st.sampled_from(["SUPPRESSED", "NEW", "NOTIFIED", "RESOLVED"]),
+            st.sampled_from([f"{MARKERS}a", f"{MARKERS}b", f"{MARKERS}gone", "analyst"]),
+            st.sampled_from(["x", "y"]),
+            st.booleans(),
+        ),
+    ),
+)
+def test_however_often_it_crashes_the_end_is_the_same_and_was_told(crashes, findings):
+    def copy():
+        return FakeHub({key: FakeFinding(**vars(one)) for key, one in findings.items()})
+
+    undisturbed = copy()
+    run(undisturbed, in_force="a:20270331,b")
+    hub, sent = copy(), []
+    for calls in [*crashes, 10_000]:
+        hub.calls_left = calls
+        try:
+            run(hub, in_force="a:20270331,b", publish=lambda *message: sent.append(message))
+        except CrashError:
+            continue
+    assert hub.findings == undisturbed.findings
+    assert hub.enabled == undisturbed.enabled == {RULES["b"], RULES["c"]}
+    assert "Suppression Stack/a has ended" in [subject for _, subject, _ in sent]
+    for key, before in findings.items():
+        if before.author == "analyst" or before.status != "SUPPRESSED" or before.author == f"{MARKERS}b":
+            assert hub.findings[key] == before
+
+
+def test_subjects_are_what_sns_takes():
+    sent = []
+    Notices(lambda *message: sent.append(message)).send(TOPIC, "Ünd\n" + "x" * 200, "a", "b")
+    ((_, subject, body),) = sent
+    assert (subject, body) == ("?nd " + "x" * 95, "a\nb")
+
+
+def test_an_event_without_a_time_is_an_error():
+    with pytest.raises(ValueError, match="isoformat"):
+        Suppressions.parse({"suppressions": []}, {"MARKERS": MARKERS, "IN_FORCE": ""})
+
+
+def test_the_days_of_suppressions_are_read():
+    found = Suppressions.parse(event(keys=""), {"MARKERS": MARKERS, "IN_FORCE": "a:20270331,b"})
+    assert found.until == {"a": date(2027, 3, 31), "b": date.max}
