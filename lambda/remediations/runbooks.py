@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ASSUME_ROLE: Final = "AutomationAssumeRole"
 # https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_AutomationExecution.html
 # As many as a filter accepts. A status that is neither here nor a success is a failure.
-_RUNNING: Final = (
+RUNNING: Final = (
     "Pending",
     "InProgress",
     "Waiting",
@@ -39,7 +39,7 @@ _RUNNING: Final = (
     "PendingChangeCalendarOverride",
     "ChangeCalendarOverrideApproved",
 )
-_SUCCEEDED: Final = ("Success", "CompletedWithSuccess")
+SUCCEEDED: Final = ("Success", "CompletedWithSuccess")
 _FAILED_STEP: Final = ("Failed", "TimedOut", "Cancelled")
 _TOKEN_SECONDS: Final = 60
 
@@ -128,7 +128,7 @@ def _running(client: Any, name: str, wanted: Mapping[str, list[str]]) -> str | N
     """Return the ID of an execution of the runbook with these parameters that has not ended."""
     filters = [
         {"Key": "DocumentNamePrefix", "Values": [name]},
-        {"Key": "ExecutionStatus", "Values": list(_RUNNING)},
+        {"Key": "ExecutionStatus", "Values": list(RUNNING)},
     ]
     for page in client.get_paginator("describe_automation_executions").paginate(Filters=filters):
         for found in page["AutomationExecutionMetadataList"]:
@@ -159,7 +159,7 @@ def _start(client: Any, name: str, wanted: Mapping[str, list[str]], plan: Plan) 
 
 def _wait(client: Any, name: str, execution_id: str) -> None:  # noqa: ANN401
     waiting = _waiting.get()
-    while (execution := _read(client, execution_id))["AutomationExecutionStatus"] in _RUNNING:
+    while (execution := _read(client, execution_id))["AutomationExecutionStatus"] in RUNNING:
         if time.monotonic() + waiting.poll_seconds > waiting.until:
             step = execution.get("CurrentStepName") or "its first step"
             raise RunbookStillRunningError(
@@ -167,7 +167,7 @@ def _wait(client: Any, name: str, execution_id: str) -> None:  # noqa: ANN401
                 "again later to see the result."
             )
         time.sleep(waiting.poll_seconds)
-    if execution["AutomationExecutionStatus"] not in _SUCCEEDED:
+    if execution["AutomationExecutionStatus"] not in SUCCEEDED:
         raise RunbookError(_explain(name, execution))
 
 

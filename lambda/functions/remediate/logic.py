@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, TypeAlias, TypedDict
 
+from functions.remediate.approval import AUTOMATIC, Asker, DecidedFindings
+from functions.remediate.approval_contract import Answer
 from functions.remediate.one_finding import (
-    AUTOMATIC,
     REMEDIATE,
     UNDO,
     FindingWork,
@@ -19,6 +20,7 @@ from functions.remediate.one_finding import (
 )
 from functions.remediate.outcomes import (
     RESOLVED,
+    RETRIED,
     Outcome,
     OutcomeJson,
     Report,
@@ -27,17 +29,24 @@ from functions.remediate.outcomes import (
     compose_note,
     is_settled,
 )
+from functions.remediate.remembering import remembered
+from functions.remediate.reporting import outcomes_of
 from functions.remediate.services import Services
 from functions.remediate.settings import Settings
 from invocation.once import WorkInProgressError
-from securityhub.events import CustomActionEvent, Finding, FindingsEvent, InsightFindingsEvent
+from securityhub.events import Finding, FindingsEvent, InsightFindingsEvent, is_press
 from securityhub.findings.turns import Update, write_in_turns
-from securityhub.findings.updates import distinct, with_earlier_note
+from securityhub.findings.updates import asked_by, distinct, with_earlier_note
+from securityhub.outcomes import OutcomesNotReportedError
 
 # An event of findings has at most as many. Those of an insight are handled in parts, so that a press whose
 # findings take more than one invocation goes on in the next one.
 _AT_A_TIME: Final = 20
 _Handled: TypeAlias = tuple[tuple["Report", ...], Mapping[str, str]]
+# What a rule doesn't write: each note is another event for the rule.
+_UNWRITTEN_BY_RULES: Final = (Status.REFUSED, Status.IMPOSSIBLE, Status.UNDONE, Status.NOT_APPROVED)
+# The outcomes of a remediation whose request for approval stays.
+_ASKED: Final = frozenset({Status.WAITING, Status.NOT_APPROVED, *RETRIED})
 _NO_UNDO: Final = (
     "Undo is not allowed on results of an insight. Select the findings themselves, or set remediate to "
     "'apply' in [insight_results] of settings.toml"
@@ -61,14 +70,6 @@ class _HandledJson(TypedDict):
     """The outcomes for findings as stored in the idempotency table, in their order."""
 
     outcomes: list[OutcomeJson]
-
-
-class _UnsettledError(Exception):
-    """Carries reports of findings of which some failed, so that they aren't remembered as handled."""
-
-    def __init__(self, handled: _Handled) -> None:
-        self.handled = handled
-        super().__init__()
 
 
 class _NotesNotWrittenError(Exception):
@@ -100,14 +101,29 @@ def remediate_findings(
     """
     run = _Run(event=event, settings=settings, services=services, invocation=invocation)
     findings = distinct(event.findings)
-    parts = [
-        run.handle(findings[start : start + _AT_A_TIME]) for start in range(0, len(findings), _AT_A_TIME)
-    ]
+    parts, not_reported = [], ""
+    for start in range(0, len(findings), _AT_A_TIME):
+        parts.append(run.handle(findings[start : start + _AT_A_TIME]))
+        try:
+            run.report(*parts[-1])
+        except OutcomesNotReportedError as error:
+            not_reported = str(error)
     return Summary(
         reports=tuple(report for reports, _ in parts for report in reports),
         not_written={finding: why for _, reasons in parts for finding, why in reasons.items()},
         malformed=event.malformed_findings,
+        not_reported=not_reported,
     )
+
+
+def _handled_to_json(handled: _Handled) -> _HandledJson:
+    return {"outcomes": [report.outcome.without_state().to_json() for report in handled[0]]}
+
+
+def _handled_from_json(findings: Sequence[Finding], stored: _HandledJson) -> _Handled:
+    outcomes = [Outcome.from_json(one, repeated=True) for one in stored["outcomes"]]
+    pairs = zip(findings, outcomes, strict=True)
+    return tuple(Report(finding=finding, outcome=outcome) for finding, outcome in pairs), {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,13 +137,19 @@ class _Run:
 
     @property
     def action(self) -> str:
-        if isinstance(self.event, CustomActionEvent):
-            return self.event.action_arn.rpartition("/")[2]
-        return AUTOMATIC
+        return self.event.action_id if is_press(self.event) else AUTOMATIC
+
+    @property
+    def decided(self) -> DecidedFindings | None:
+        return self.event if isinstance(self.event, DecidedFindings) else None
+
+    @property
+    def by(self) -> str:
+        return self.decided.by if self.decided else asked_by(self.event)
 
     @property
     def undoes(self) -> bool:
-        return self.action == self.settings.undo_action_id
+        return self.action == self.settings.undo_action_id and not self.decided
 
     @property
     def changes(self) -> bool:
@@ -155,32 +177,41 @@ class _Run:
             "handles": json.dumps([self._key(finding) for finding in findings]),
             "changes": str(self.changes),
         }
-        now: list[_Handled] = []
-
-        def settle() -> _HandledJson:
-            handled = self._handle(findings)
-            if not is_settled(*handled):
-                raise _UnsettledError(handled)
-            now.append(handled)
-            return {"outcomes": [report.outcome.without_state().to_json() for report in handled[0]]}
-
         try:
-            kept, _ = self.services.once.run(key, settle)
-        except _UnsettledError as error:
-            return error.handled
+            return remembered(
+                self.services.once,
+                key,
+                lambda: self._handle(findings),
+                is_final=lambda handled: is_settled(*handled),
+                to_json=_handled_to_json,
+                from_json=partial(_handled_from_json, findings),
+            )
         except WorkInProgressError as error:
             busy = Outcome.now(Status.BUSY, str(error).rstrip("."), request_id=self.invocation.request_id)
             return tuple(Report(finding=finding, outcome=busy) for finding in findings), {}
-        if now:
-            return now[0]
-        outcomes = [Outcome.from_json(one, repeated=True) for one in kept["outcomes"]]
-        pairs = zip(findings, outcomes, strict=True)
-        return tuple(Report(finding=finding, outcome=outcome) for finding, outcome in pairs), {}
+
+    def report(self, reports: Sequence[Report], not_written: Mapping[str, str]) -> None:
+        """Report what became of findings. It is remembered by now, so a retry only reports it.
+
+        Raises:
+            OutcomesNotReportedError: It isn't reported, or might not be.
+        """
+        if self.services.outcomes:
+            self.services.outcomes.report(
+                outcomes_of(
+                    reports,
+                    not_written,
+                    event=self.event,
+                    undoes=self.undoes,
+                    request_id=self.invocation.request_id,
+                )
+            )
 
     def _handle(self, findings: Sequence[Finding]) -> _Handled:
         reports = tuple(Report(finding=finding, outcome=self.outcome_of(finding)) for finding in findings)
         not_written = self.write(reports)
         self.forget_undone(reports, not_written)
+        self.settle_requests(reports, not_written)
         return reports, not_written
 
     def outcome_of(self, finding: Finding) -> Outcome:
@@ -199,9 +230,11 @@ class _Run:
             action=self.action,
             kind=self.kind,
             changes=self.changes,
+            asker=Asker(action=self._asking_action, by=self.by, decided=self.decided),
             settings=self.settings,
             services=self.services,
             request_id=self.invocation.request_id,
+            event_id=self.event.event_id,
         )
         do = partial(
             done_once, self.services.once, self._key(finding), work.undo if self.undoes else work.remediate
@@ -224,6 +257,32 @@ class _Run:
                 if part.status is Status.UNDONE and part.remediation and report.finding.id not in not_written:
                     self.services.records.delete(report.finding, remediation=part.remediation)
 
+    @property
+    def _asking_action(self) -> str:
+        return self.event.action_arn if is_press(self.event) else AUTOMATIC
+
+    def settle_requests(self, reports: Sequence[Report], not_written: Collection[str]) -> None:
+        """Forget the requests for approval of what was done, or can't be.
+
+        This comes after the notes, because an attempt after an interrupted one needs the requests. A decision
+        about a request settles it, unless the next one replaced it.
+        """
+        approvals = self.services.approvals
+        if approvals is None or self.undoes or not self.changes:
+            return
+        for report in reports:
+            if report.finding.id in not_written or report.outcome.status in RETRIED:
+                continue
+            for part in report.outcome.each:
+                if part.remediation and part.status not in _ASKED:
+                    approvals.settle(report.finding, part.remediation)
+            if self.decided:
+                # The rule may ask again for what was only outdated.
+                refused = (
+                    self.decided.execution.answer is not Answer.APPROVED and not self.decided.is_withdrawn
+                )
+                approvals.requests.close(self.decided.request, refused=refused)
+
     def write(self, reports: Sequence[Report]) -> dict[str, str]:
         """Write the outcomes to the findings, once, and return why some could not be written, by finding ID.
 
@@ -232,8 +291,7 @@ class _Run:
         write to findings that it refuses. If another invocation is remediating a finding, that invocation
         writes to it.
         """
-        automatic = self.action == AUTOMATIC
-        unwritten = {Status.BUSY, *((Status.REFUSED, Status.IMPOSSIBLE, Status.UNDONE) if automatic else ())}
+        unwritten = {Status.BUSY, *(_UNWRITTEN_BY_RULES if self._is_of_rule else ())}
         groups: dict[tuple[Status, str], list[Report]] = {}
         for report in reports:
             if report.outcome.status not in unwritten:
@@ -242,11 +300,15 @@ class _Run:
                 groups.setdefault((report.outcome.status, note), []).append(report)
         return {finding: why for group in groups.values() for finding, why in self._write(group).items()}
 
+    @property
+    def _is_of_rule(self) -> bool:
+        return self.action == AUTOMATIC and not self.decided
+
     def _write(self, group: Sequence[Report]) -> Mapping[str, str]:
         key = {
             "findings": json.dumps([self._key(report.finding) for report in group]),
             "written": group[0].outcome.statuses,
-            "for": AUTOMATIC if self.action == AUTOMATIC else self.event.event_id,
+            "for": AUTOMATIC if self._is_of_rule else self.event.event_id,
         }
         try:
             self.services.once.run(key, lambda: self._write_note(group))
@@ -276,7 +338,7 @@ class _Run:
         return outcome.to_json()
 
     def _note(self, outcome: Outcome, finding: Finding) -> str:
-        note = compose_note(outcome, self.event)
+        note = compose_note(outcome, self.by)
         return with_earlier_note(note, finding, author=self.invocation.function_arn)
 
     def _key(self, finding: Finding) -> dict[str, str]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
-import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError
 
 from invocation import clients
@@ -17,6 +16,7 @@ from securityhub.events import Finding
 if TYPE_CHECKING:
     from boto3.session import Session
     from mypy_boto3_sts.client import STSClient
+    from mypy_boto3_sts.type_defs import CredentialsTypeDef
 
 # The shortest that STS permits. One finding needs seconds.
 _SESSION_SECONDS: Final = 900
@@ -46,14 +46,29 @@ def create_client(region: str) -> STSClient:
 
 
 class _ClientsOnly:
-    """The part of boto3's session that remediations use, without the time that importing boto3 takes."""
+    """The part of boto3's session that remediations use, without the time that importing boto3 takes.
 
-    def __init__(self, core: botocore.session.Session, region: str) -> None:
-        self._core = core
+    Creating a client takes longer than its calls, so the plan and the change share it. A session of botocore
+    for each role would take as long again, and read the models of services, of which EC2's alone has 20 MB.
+    """
+
+    def __init__(self, credentials: CredentialsTypeDef, region: str) -> None:
+        self._credentials = credentials
         self._region = region
+        self._clients: dict[tuple[str, str], Any] = {}
 
     def client(self, service_name: str, region_name: str | None = None) -> Any:  # noqa: ANN401 - as in boto3
-        return self._core.create_client(service_name, region_name=region_name or self._region)
+        key = service_name, region_name or self._region
+        if key not in self._clients:
+            self._clients[key] = clients.one_session().create_client(
+                service_name,
+                region_name=key[1],
+                aws_access_key_id=self._credentials["AccessKeyId"],
+                aws_secret_access_key=self._credentials["SecretAccessKey"],
+                aws_session_token=self._credentials["SessionToken"],
+                config=clients.client_config(read_seconds=_READ_SECONDS),
+            )
+        return self._clients[key]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +110,6 @@ class MemberSessions:
         self._external_id = external_id
         self._now = now
         self._kept: dict[tuple[str, str, str, str], _Kept] = {}
-        # EC2's model alone takes 20 MB, and a session with a loader of its own reads its own.
-        self._models = clients.one_session().get_component("data_loader")
 
     def session(self, finding: Finding, action: str, policy: str) -> Session:
         """Return a session in the finding's account and Region.
@@ -139,13 +152,7 @@ class MemberSessions:
                 "role with this function's role and external ID in its trust policy, and that no service "
                 "control policy denies it."
             ) from error
-        core = botocore.session.Session()
-        core.register_component("data_loader", self._models)
-        core.set_default_client_config(clients.client_config(read_seconds=_READ_SECONDS))
-        core.set_credentials(
-            credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"]
-        )
-        session = cast("Session", _ClientsOnly(core, region))
+        session = cast("Session", _ClientsOnly(credentials, region))
         return _Kept(session=session, expires=credentials["Expiration"])
 
 

@@ -9,7 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from functions.remediate.allow_and_deny import UnreadableTagsError
+from functions.remediate.approval import AUTOMATIC, Asker, not_approved
 from functions.remediate.outcomes import Outcome, Status, combine, to_time
+from functions.remediate.remembering import remembered
 from functions.remediate.services import Once, Saved, Services
 from functions.remediate.session_policy import session_policy
 from functions.remediate.settings import Settings
@@ -23,19 +25,10 @@ from securityhub.events import Finding
 if TYPE_CHECKING:
     from boto3.session import Session
 
-AUTOMATIC: Final = "automatic"
 REMEDIATE: Final = "remediate"
 UNDO: Final = "undo"
 
 logger = logging.getLogger(__name__)
-
-
-class _NotRememberedError(Exception):
-    """Carries an outcome that isn't remembered, so that the next attempt checks again."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        self.outcome = outcome
-        super().__init__(outcome.description)
 
 
 def key_of(finding: Finding, kind: str, *, remediation: str | None = None) -> dict[str, str]:
@@ -66,21 +59,15 @@ def done_once(
         work: Does the work.
         remembers: Whether a final outcome is remembered. Others never are. Default: True.
     """
-    outcomes: list[Outcome] = []
-
-    def final() -> Any:  # noqa: ANN401 - the TypedDict of an outcome
-        outcome = work()
-        if not (remembers and outcome.is_final):
-            raise _NotRememberedError(outcome)
-        outcomes.append(outcome)
-        return outcome.to_json()
-
-    try:
-        remembered, _ = once.run(key, final)
-    except _NotRememberedError as error:
-        return error.outcome
-    # What is remembered doesn't say which of its parts had been remembered before.
-    return outcomes[0] if outcomes else Outcome.from_json(remembered, repeated=True)
+    return remembered(
+        once,
+        key,
+        work,
+        is_final=lambda outcome: remembers and outcome.is_final,
+        to_json=Outcome.to_json,
+        # What is remembered doesn't say which of its parts had been remembered before.
+        from_json=partial(Outcome.from_json, repeated=True),
+    )
 
 
 def reported(work: Callable[[], Outcome], *, request_id: str, remediation: str | None = None) -> Outcome:
@@ -105,18 +92,22 @@ class FindingWork:
         action: The ID of the custom action, or `AUTOMATIC`.
         kind: `AUTOMATIC`, `REMEDIATE`, or `UNDO`.
         changes: Whether anything is changed; otherwise, it is only planned.
+        asker: On whose behalf approval is asked for.
         settings: What may be done.
         services: The adapters.
         request_id: The ID of the Lambda request.
+        event_id: The ID of the event.
     """
 
     finding: Finding
     action: str
     kind: str
     changes: bool
+    asker: Asker
     settings: Settings
     services: Services
     request_id: str
+    event_id: str
 
     def remediate(self) -> Outcome:
         """Run each enabled remediation that serves the finding.
@@ -124,6 +115,9 @@ class FindingWork:
         Raises:
             CannotRemediateError: No enabled remediation serves the finding, or it names no Region.
         """
+        if (decided := self.asker.decided) and decided.is_withdrawn:
+            held = not_approved(decided.execution.words.get("Change", ""), decided.execution)
+            return self._outcome(held.status, held.why, remediation=decided.request.remediation)
         serving = remediations_for(self.finding, self.services.remediations)
         if not serving:
             types = ", ".join(sorted({resource.type or "unknown" for resource in self.finding.resources}))
@@ -144,6 +138,13 @@ class FindingWork:
         is_only = len(serving) + len(unserved) == 1
         parts = [self._part(one.name, partial(self._remediate, one), is_only=is_only) for one in serving]
         return combine([*parts, *unserved])
+
+    def plan_of(self, name: str) -> Plan | None:
+        """Return what a remediation would do to the finding now, or None if it doesn't serve it."""
+        for one in remediations_for(self.finding, self.services.remediations):
+            if one.name == name:
+                return one.plan(self.finding, self._session(one))
+        return None
 
     def forget_reopened(self, outcome: Outcome) -> bool:
         """Allow the remembered parts of an outcome to be done again if their resources need it again.
@@ -190,6 +191,10 @@ class FindingWork:
         return reported(work, request_id=self.request_id, remediation=name)
 
     def _remediate(self, remediation: Remediation) -> Outcome:
+        decided = self.asker.decided
+        if decided and decided.refuses(remediation.name):
+            held = not_approved(remediation.description, decided.execution)
+            return self._outcome(held.status, held.why, remediation=remediation.name)
         session = self._session(remediation)
         plan = remediation.plan(self.finding, session)
         if not plan.is_needed:
@@ -204,13 +209,13 @@ class FindingWork:
                 remediation=remediation.name,
                 prior_state=plan.prior_state,
             )
-        self._forget(UNDO, remediation.name)
         return self._change(remediation, plan, intended, session)
 
     def _change(self, remediation: Remediation, plan: Plan, intended: Change, session: Session) -> Outcome:
-        """Save the record and change the resource, one invocation at a time.
+        """Save the record and change the resource, one invocation at a time, if that needs no approval.
 
-        A rule and a press work on a finding independently of each other, but share the record.
+        A rule and a press work on a finding independently of each other, but share the record and the request
+        for approval.
         """
         key = {
             "product": self.finding.product_arn,
@@ -219,6 +224,9 @@ class FindingWork:
         }
 
         def change() -> Outcome:
+            if held := self._held(remediation, plan):
+                return held
+            self._forget(UNDO, remediation.name)
             # Before anything changes, because the process can end at any time.
             saved = self.services.records.save(self.finding, remediation=remediation.name, change=intended)
             self.services.once.confirm()
@@ -233,6 +241,16 @@ class FindingWork:
 
         # What is remembered is decided for the remediation as a whole.
         return done_once(self.services.once, key, change, remembers=False)
+
+    def _held(self, remediation: Remediation, plan: Plan) -> Outcome | None:
+        """Return that a plan waits for approval, or isn't approved; None if it may be carried out."""
+        approvals = self.services.approvals
+        if approvals is None or not approvals.scope.contains(
+            self.finding, remediation.name, self.services.organization.containers_of
+        ):
+            return None
+        held = approvals.held(self.finding, remediation.name, plan, asker=self.asker)
+        return self._outcome(held.status, held.why, remediation=remediation.name) if held else None
 
     def _apply(self, remediation: Remediation, plan: Plan, session: Session, saved: Saved) -> Change:
         """Change the resource. If it certainly wasn't changed, its record doesn't stay."""
@@ -343,7 +361,7 @@ class FindingWork:
         return self._outcome(Status.REFUSED, reason, remediation=remediation.name) if reason else None
 
     def _outcome(self, status: Status, description: str, **more: Any) -> Outcome:  # noqa: ANN401 - fields
-        return Outcome.now(status, description, request_id=self.request_id, **more)
+        return Outcome.now(status, description, request_id=self.request_id, event_id=self.event_id, **more)
 
 
 def _with_remains(plan: Plan, description: str) -> str:

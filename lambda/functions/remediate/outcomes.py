@@ -10,8 +10,8 @@ from enum import StrEnum
 from typing import Final, NotRequired, TypedDict
 
 from invocation.messages import IncompleteError
-from securityhub.events import Finding, FindingsEvent, MalformedItem
-from securityhub.findings.updates import MAX_NOTE_CHARACTERS, asked_by, truncate
+from securityhub.events import Finding, MalformedItem
+from securityhub.findings.updates import MAX_NOTE_CHARACTERS, truncate
 
 # Leaves room in a note for the prior state or its location. Without one, a description can fill the note.
 _MAX_DESCRIPTION_CHARACTERS: Final = 200
@@ -26,6 +26,8 @@ class Status(StrEnum):
     PARTLY_UNDONE = "Remediation undone in part"
     NOT_NEEDED = "Nothing to remediate"
     PLANNED = "Dry run, nothing changed"
+    WAITING = "Waiting for approval, nothing changed"
+    NOT_APPROVED = "Not approved, nothing changed"
     REFUSED = "Not allowed, nothing changed"
     IMPOSSIBLE = "Cannot be remediated"
     FAILED = "Remediation failed"
@@ -46,8 +48,16 @@ _WORKFLOW_STATUSES: Final[Mapping[Status, str]] = {
 _CHANGED: Final = frozenset({Status.APPLIED, Status.PARTIAL, Status.UNDONE})
 _FINAL: Final = _CHANGED | {Status.NOT_NEEDED}
 _SETTLED: Final = _FINAL - {Status.PARTIAL}
+# Those without a change that leave something to do, first what a person can still decide.
+_UNCHANGED: Final = (
+    Status.WAITING,
+    Status.NOT_APPROVED,
+    Status.PLANNED,
+    Status.IMPOSSIBLE,
+    Status.REFUSED,
+)
 # Those that are retried, the more serious first.
-_RETRIED: Final = (Status.FAILED, Status.BUSY)
+RETRIED: Final = (Status.FAILED, Status.BUSY)
 
 
 class OutcomeJson(TypedDict):
@@ -60,6 +70,7 @@ class OutcomeJson(TypedDict):
     record: str | None
     time: str
     request_id: str
+    event_id: NotRequired[str]
     parts: NotRequired[list[OutcomeJson]]
 
 
@@ -75,6 +86,8 @@ class Outcome:
         record: Where the prior state is stored, `s3://BUCKET/KEY`.
         time: When it happened, in ISO 8601 format.
         request_id: The ID of the Lambda request that did it.
+        event_id: The ID of the event for which it was done; empty if nothing was, or in what an earlier
+            version stored.
         repeated: Whether an earlier request did it, so that this one changed nothing.
         parts: If several remediations serve the finding, the outcome of each, first those that leave
             something to do. Remediation, prior state and record are theirs then.
@@ -87,6 +100,7 @@ class Outcome:
     remediation: str | None = None
     prior_state: Mapping[str, object] | None = None
     record: str | None = None
+    event_id: str = ""
     repeated: bool = False
     parts: tuple[Outcome, ...] = ()
 
@@ -100,6 +114,7 @@ class Outcome:
         remediation: str | None = None,
         prior_state: Mapping[str, object] | None = None,
         record: str | None = None,
+        event_id: str = "",
     ) -> Outcome:
         """Return an outcome of this moment."""
         return cls(
@@ -110,6 +125,7 @@ class Outcome:
             remediation=remediation,
             prior_state=prior_state,
             record=record,
+            event_id=event_id,
         )
 
     @property
@@ -154,6 +170,8 @@ class Outcome:
             time=self.time,
             request_id=self.request_id,
         )
+        if self.event_id:
+            outcome["event_id"] = self.event_id
         if self.parts:
             outcome["parts"] = [one.to_json() for one in self.parts]
         return outcome
@@ -169,6 +187,7 @@ class Outcome:
             remediation=remembered["remediation"],
             prior_state=remembered["prior_state"],
             record=remembered["record"],
+            event_id=remembered.get("event_id", ""),
             repeated=repeated,
             parts=tuple(cls.from_json(one, repeated=repeated) for one in remembered.get("parts", ())),
         )
@@ -191,14 +210,14 @@ def combine(parts: Sequence[Outcome]) -> Outcome:
         description="; ".join(_told(one) for one in ordered),
         time=latest.time,
         request_id=latest.request_id,
-        repeated=bool(changed) and all(one.repeated for one in changed) and status not in _RETRIED,
+        repeated=bool(changed) and all(one.repeated for one in changed) and status not in RETRIED,
         parts=tuple(ordered),
     )
 
 
 def _status_of(found: set[Status]) -> Status:
     """Return the status of the whole: never one that settles a finding of which something remains."""
-    for status in _RETRIED:
+    for status in RETRIED:
         if status in found:
             return status
     if len(found) == 1:
@@ -207,7 +226,7 @@ def _status_of(found: set[Status]) -> Status:
         return Status.PARTLY_UNDONE
     if found & _CHANGED:
         return Status.APPLIED if found <= _SETTLED else Status.PARTIAL
-    return next(one for one in (Status.PLANNED, Status.IMPOSSIBLE, Status.REFUSED) if one in found)
+    return next(one for one in _UNCHANGED if one in found)
 
 
 def _told(part: Outcome) -> str:
@@ -234,7 +253,7 @@ class Report:
 
 def is_settled(reports: Sequence[Report], not_written: Mapping[str, str]) -> bool:
     """Whether a retry has nothing to do for findings: none failed, and what was to be written is."""
-    return not not_written and not any(report.outcome.status in _RETRIED for report in reports)
+    return not not_written and not any(report.outcome.status in RETRIED for report in reports)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,16 +264,18 @@ class Summary:
         reports: One for each distinct finding that could be read.
         not_written: Findings whose note could not be written, each with the reason.
         malformed: Findings that could not be read.
+        not_reported: Why outcomes are not on the event bus. Default: they are, or none is to be.
     """
 
     reports: tuple[Report, ...]
     not_written: Mapping[str, str]
     malformed: tuple[MalformedItem, ...]
+    not_reported: str = ""
 
     @property
     def failures(self) -> list[str]:
         """The findings to retry or investigate, each in a sentence that names the finding."""
-        failed = [report for report in self.reports if report.outcome.status in _RETRIED]
+        failed = [report for report in self.reports if report.outcome.status in RETRIED]
         return [
             *(f"{report.finding.id}: {report.outcome.description}" for report in failed),
             *(
@@ -262,13 +283,14 @@ class Summary:
                 for finding_id, why in self.not_written.items()
             ),
             *(f"{item.id or f'finding number {item.index}'}: {item.reason}" for item in self.malformed),
+            *([self.not_reported] if self.not_reported else ()),
         ]
 
     @property
     def is_busy(self) -> bool:
         """Whether the only reason for failures is that other invocations are working on the findings."""
-        failed = {report.outcome.status for report in self.reports}.intersection(_RETRIED)
-        return failed == {Status.BUSY} and not self.not_written and not self.malformed
+        failed = {report.outcome.status for report in self.reports}.intersection(RETRIED)
+        return failed == {Status.BUSY} and not (self.not_written or self.malformed or self.not_reported)
 
     def to_json(self) -> dict[str, object]:
         """Return the summary as it appears in the function's response."""
@@ -295,14 +317,14 @@ class FindingsNotRemediatedError(IncompleteError):
         super().__init__(f"{len(failures)} failure(s). " + " | ".join(failures))
 
 
-def compose_note(outcome: Outcome, event: FindingsEvent) -> str:
+def compose_note(outcome: Outcome, by: str) -> str:
     """Return the note: what was done, when, by whom, and the previous state; at most 512 characters.
 
     If several remediations serve the finding, each of their outcomes gets an equal share of the room.
     """
     again = "Already done, nothing changed now. " if outcome.repeated else ""
     begin = f"{again}{outcome.status}: "
-    end = f". {outcome.time} by {asked_by(event)}, request {outcome.request_id}."
+    end = f". {outcome.time} by {by}, request {outcome.request_id}."
     prior_state, record = _before(outcome)
     room = _MAX_DESCRIPTION_CHARACTERS
     if prior_state is None or outcome.parts:

@@ -6,10 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from functions.remediate.services import Saved
 from invocation import clients
+from invocation.json_objects import read_json
 from remediations.contract import CannotRemediateError, Change
 from securityhub.events import Finding
 
@@ -132,14 +131,7 @@ class RecordsBucket:
         )
 
     def _read(self, key: str) -> dict[str, Any] | None:
-        try:
-            body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "NoSuchKey":
-                return None
-            raise
-        record: dict[str, Any] = json.loads(body)
-        return record
+        return read_json(self._client, bucket=self._bucket, key=key)
 
 
 def _change_in(record: Mapping[str, Any]) -> Change:

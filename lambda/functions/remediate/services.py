@@ -6,11 +6,13 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from functions.remediate.approval import Approvals
 from invocation.once import Result
 from remediations.contract import Change, Remediation
 from securityhub.events import Finding
 from securityhub.findings.turns import Turns
 from securityhub.findings.updates import FindingsUpdater
+from securityhub.outcomes import Reporter
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -111,7 +113,7 @@ class Once(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The adapters, and the enabled remediations by name."""
+    """The adapters, the enabled remediations by name, and what asks for approval, if anything needs it."""
 
     members: MemberAccounts
     organization: Organization
@@ -121,3 +123,5 @@ class Services:
     security_hub: FindingsUpdater
     turns: Turns | None
     remediations: Mapping[str, Remediation]
+    outcomes: Reporter | None = None
+    approvals: Approvals | None = None

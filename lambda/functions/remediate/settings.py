@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from functions.remediate.allow_and_deny import AccountLists, TagLists
-from invocation.environment import listed, one_of, required, wrong
+from functions.remediate.approval import Scope
+from invocation.environment import json_object, listed, matching, one_of, required, wrong
 
+_APPROVAL: Final = (
+    "APPROVAL_RUNBOOK",
+    "APPROVAL_TABLE",
+    "APPROVAL_HOURS",
+    "APPROVAL_REMEDIATIONS",
+    "APPROVAL_CONTROLS",
+    "APPROVAL_ACCOUNTS",
+)
 _MODES: Final = ("dry-run", "apply")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalSettings:
+    """The settings of approval.
+
+    Attributes:
+        scope: `APPROVAL_REMEDIATIONS`, `APPROVAL_CONTROLS`, and `APPROVAL_ACCOUNTS`, lists separated by
+            commas: what needs approval.
+        runbook: `APPROVAL_RUNBOOK`, the name of the runbook that asks.
+        table: `APPROVAL_TABLE`, the DynamoDB table of requests.
+        hours: `APPROVAL_HOURS`, how long a request waits.
+    """
+
+    scope: Scope
+    runbook: str
+    table: str
+    hours: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +62,7 @@ class Settings:
         external_id: `EXTERNAL_ID`, the external ID that the member roles require.
         records_bucket: `RECORDS_BUCKET`, the bucket for previous states.
         idempotency_table: `IDEMPOTENCY_TABLE`, the DynamoDB table of completed work.
+        approval: What needs approval, or None if nothing does.
     """
 
     remediations: tuple[str, ...]
@@ -51,6 +78,7 @@ class Settings:
     external_id: str
     records_bucket: str
     idempotency_table: str
+    approval: ApprovalSettings | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -80,7 +108,34 @@ class Settings:
             external_id=required(environment, "EXTERNAL_ID"),
             records_bucket=required(environment, "RECORDS_BUCKET"),
             idempotency_table=required(environment, "IDEMPOTENCY_TABLE"),
+            approval=_approval(environment),
         )
+
+
+def _approval(environment: Mapping[str, str]) -> ApprovalSettings | None:
+    """Read what needs approval. Settings without the runbook aren't treated as none, which need no approval.
+
+    Raises:
+        ValueError: One of the variables is missing or invalid.
+    """
+    if not any(environment.get(name, "").strip() for name in _APPROVAL):
+        return None
+    hours = matching(environment, "APPROVAL_HOURS", pattern=r"[1-9][0-9]{0,2}", allowed="from 1 to 720")
+    accounts = frozenset(listed(environment, "APPROVAL_ACCOUNTS"))
+    try:
+        AccountLists(allow=accounts, deny=frozenset())
+    except ValueError as error:
+        raise wrong("APPROVAL_ACCOUNTS", environment.get("APPROVAL_ACCOUNTS"), f"valid: {error}") from None
+    return ApprovalSettings(
+        scope=Scope(
+            remediations=frozenset(listed(environment, "APPROVAL_REMEDIATIONS")),
+            controls=frozenset(listed(environment, "APPROVAL_CONTROLS")),
+            accounts=accounts,
+        ),
+        runbook=required(environment, "APPROVAL_RUNBOOK"),
+        table=required(environment, "APPROVAL_TABLE"),
+        hours=int(hours),
+    )
 
 
 def _accounts(environment: Mapping[str, str]) -> AccountLists:
@@ -96,30 +151,25 @@ def _accounts(environment: Mapping[str, str]) -> AccountLists:
 
 def _tags(environment: Mapping[str, str], name: str) -> dict[str, frozenset[str]]:
     """Read a table of tags. An invalid value isn't treated as an empty table, which allows everything."""
-    text = environment.get(name, "").strip()
-    try:
-        table = json.loads(text or "{}")
-    except ValueError:
-        table = None
-    if not isinstance(table, dict) or not all(
-        isinstance(values, list) and values and all(isinstance(value, str) for value in values)
-        for values in table.values()
-    ):
-        raise wrong(
-            name, text, 'a JSON object of tag keys and lists of values, such as {"team": ["payments"]}'
-        )
+    table = json_object(
+        name,
+        environment.get(name, "").strip() or "{}",
+        fits=lambda table: all(
+            isinstance(values, list) and values and all(isinstance(value, str) for value in values)
+            for values in table.values()
+        ),
+        allowed='a JSON object of tag keys and lists of values, such as {"team": ["payments"]}',
+    )
     return {key: frozenset(values) for key, values in table.items()}
 
 
 def _parameters(environment: Mapping[str, str], name: str) -> Mapping[str, Mapping[str, str]]:
-    given = environment.get(name) or "{}"
-    try:
-        values = json.loads(given)
-    except ValueError:
-        values = None
-    if not isinstance(values, dict) or not all(
-        isinstance(table, dict) and all(isinstance(value, str) for value in table.values())
-        for table in values.values()
-    ):
-        raise wrong(name, given, "a JSON object of objects of strings")
-    return values
+    return json_object(
+        name,
+        environment.get(name) or "{}",
+        fits=lambda values: all(
+            isinstance(table, dict) and all(isinstance(value, str) for value in table.values())
+            for table in values.values()
+        ),
+        allowed="a JSON object of objects of strings",
+    )

@@ -25,6 +25,7 @@ class WatchedSession:
         """Watch what is called through a session from now on."""
         self._session: Any = session
         self._changes = 0
+        self._clients: dict[tuple[str, str | None], Any] = {}
 
     @property
     def may_have_changed(self) -> bool:
@@ -32,12 +33,15 @@ class WatchedSession:
         return self._changes > 0
 
     def client(self, service_name: str, region_name: str | None = None) -> Any:  # noqa: ANN401 - as in boto3
-        """Return a client of the session."""
-        where = {"region_name": region_name} if region_name else {}
-        client = self._session.client(service_name, **where)
-        client.meta.events.register("before-call", self._begin)
-        client.meta.events.register("after-call", self._end)
-        return client
+        """Return a client of the session, whose calls are counted once, however often it's asked for."""
+        key = service_name, region_name
+        if key not in self._clients:
+            where = {"region_name": region_name} if region_name else {}
+            client = self._session.client(service_name, **where)
+            client.meta.events.register("before-call", self._begin)
+            client.meta.events.register("after-call", self._end)
+            self._clients[key] = client
+        return self._clients[key]
 
     def _begin(self, model: OperationModel, **_: object) -> None:
         if not model.name.startswith(_READS):

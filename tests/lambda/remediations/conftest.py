@@ -49,6 +49,8 @@ class Member:
         self.account = str(next(_accounts))
         self.region = REGION
         self.actions = set()
+        # Not `aws.client`, which would keep the clients of every test's account until the server ends.
+        self._keys = {"AccessKeyId": self.account, "SecretAccessKey": "test", "SessionToken": None}
         self._clients = {}
         self._hooks = [("before-call", self._record), ("before-send.s3-control", _to_the_address)]
         self.session = self._session(self.account, "test", None)
@@ -56,7 +58,7 @@ class Member:
     def client(self, service):
         """A client for setting up and looking at the account, which is not recorded."""
         if service not in self._clients:
-            client = self.aws._new_client(service, self.account, self.region)
+            client = self.aws.client_of_session(self._keys, service, region=self.region)
             client.meta.events.register("before-send.s3-control", _to_the_address)
             self._clients[service] = client
         return self._clients[service]

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 
 from functions.remediate.allow_and_deny import UnreadableTagsError
+from functions.remediate.approval import Approvals, Scope
+from functions.remediate.approval_contract import CANCELED, Answer, Execution
+from functions.remediate.approval_decisions import decided
 from functions.remediate.logic import Invocation, remediate_findings
 from functions.remediate.member_account import MemberRoleError
 from functions.remediate.organization import OrganizationError
 from functions.remediate.services import Saved, Services
 from functions.remediate.settings import Settings
+from invocation.once import WorkInProgressError
 from remediations.contract import Change, Plan, Remediation
-from securityhub.events import Resource, parse_event
+from securityhub.events import InsightFindingsEvent, Resource, parse_event
 from securityhub.findings.updates import NotUpdated
+from securityhub.outcomes import OutcomesNotReportedError
 
 FUNCTION_ARN = "arn:aws:lambda:eu-west-1:111122223333:function:example"
 ENVIRONMENT = {
@@ -67,6 +74,8 @@ class World:
         kept: the records of each finding, by remediation.
         kept_for: when the finding of each record was last updated.
         others: further remediations that are enabled, by name.
+        reported: the outcomes on the event bus, in their order.
+        bus_is_down: whether nothing can be put on it.
     """
 
     def __init__(self, store):
@@ -82,6 +91,7 @@ class World:
         self.kept, self.kept_for, self.policies, self.others = {}, {}, [], {}
         self.tags_of_changed = None
         self.remains, self.meanwhile = "", lambda: None
+        self.reported, self.bus_is_down = [], False
         self.store.items.clear()
 
     # MemberAccounts
@@ -179,6 +189,17 @@ class World:
         self.open.add(change.resource)
         self.undone.append(change.resource)
 
+    # Reporter
+    def report(self, outcomes):
+        if self.bus_is_down:
+            raise OutcomesNotReportedError("The bus is down")
+        self.reported += outcomes
+
+    @property
+    def told(self):
+        """What was reported, in short."""
+        return [(one.operation.value, one.result.value, one.part) for one in self.reported]
+
     @property
     def services(self):
         example = Remediation(
@@ -200,10 +221,97 @@ class World:
             security_hub=self,
             turns=None,
             remediations={"example": example, **self.others},
+            outcomes=self,
         )
 
     def last_note(self, finding):
         return self.notes[finding.id][-1]
+
+
+class Desk:
+    """The requests, the executions, and the findings, in memory.
+
+    Attributes:
+        executions: by ID.
+        findings: as Security Hub has them, by ID.
+        told: what approvers were asked, in order.
+        meanwhile: called before an execution is started.
+        canceled: the executions that the function has canceled, in order.
+        refuses_to_cancel: whether canceling fails.
+        before_canceling: called before an execution is canceled.
+        now: the time.
+    """
+
+    def __init__(self):
+        self.requests, self.executions, self.findings = {}, {}, {}
+        self.now = datetime(2027, 3, 31, 12, tzinfo=UTC)
+        self.told, self.tokens, self.meanwhile = [], {}, lambda: None
+        self.canceled, self.refuses_to_cancel, self.before_canceling = [], False, lambda: None
+
+    # Requests
+    def load(self, key):
+        return self.requests.get(key)
+
+    def save(self, request, *, replacing):
+        stored = self.requests.get(request.key)
+        if stored and stored.attempt not in {request.attempt, replacing and replacing.attempt}:
+            raise WorkInProgressError("Another invocation has asked")
+        self.requests[request.key] = request
+
+    def change(self, request):
+        stored = self.requests.get(request.key)
+        if not stored or stored.attempt != request.attempt:
+            return False
+        self.requests[request.key] = request
+        return True
+
+    def close(self, request, *, refused):
+        stored = self.requests.get(request.key)
+        if stored and stored.attempt == request.attempt:
+            if refused:
+                self.requests[request.key] = replace(stored, is_refused=True)
+            else:
+                del self.requests[request.key]
+
+    def waiting(self):
+        return [one for one in self.requests.values() if one.execution and not one.is_refused]
+
+    # Runbook
+    def start(self, attempt, words):
+        self.meanwhile()
+        if attempt not in self.tokens:
+            self.tokens[attempt] = f"execution-{len(self.tokens)}"
+            self.told.append(words["Change"])
+        execution = self.tokens[attempt]
+        self.executions.setdefault(
+            execution,
+            Execution(id=execution, words=words, answer=Answer.WAITING, why="waiting", ended=None),
+        )
+        return execution
+
+    def look(self, execution_id):
+        return self.executions.get(execution_id)
+
+    def cancel(self, execution_id):
+        if self.refuses_to_cancel:
+            raise RuntimeError("Rate exceeded")
+        self.before_canceling()
+        execution = self.executions[execution_id]
+        if execution.answer is Answer.WAITING:
+            self.answer(Answer.REFUSED, CANCELED, execution=execution_id)
+            self.canceled.append(execution_id)
+
+    # FindingsReader
+    def get_finding(self, finding):
+        return self.findings.get(finding.id)
+
+    def answer(self, answer, why, *, execution=None, ended=None):
+        """Let an approver decide; by default on the last request."""
+        name = execution or list(self.executions)[-1]
+        self.executions[name] = replace(
+            self.executions[name], answer=answer, why=why, ended=ended or self.now
+        )
+        return name
 
 
 @pytest.fixture
@@ -260,3 +368,60 @@ def new_event(load_event, world):
         return replace(event, findings=findings, action_arn=arn)
 
     return make
+
+
+@pytest.fixture
+def new_press_on_insight(new_event):
+    """A function that makes a press on results of an insight that have so many findings."""
+
+    def make(count):
+        press = new_event(count)
+        fields = {one.name: getattr(press, one.name) for one in dataclasses.fields(press)}
+        return InsightFindingsEvent(
+            **fields,
+            insight_arn="arn:aws:securityhub:eu-west-1:111122223333:insight/111122223333/custom/example",
+            insight_name="Example",
+            results=1,
+            counted=count,
+            is_cut=False,
+        )
+
+    return make
+
+
+@pytest.fixture
+def desk():
+    return Desk()
+
+
+@pytest.fixture
+def everything():
+    """All remediations in all accounts need approval."""
+    return Scope(remediations=frozenset({"ANY"}), controls=frozenset(), accounts=frozenset({"ANY"}))
+
+
+@pytest.fixture
+def approvals(desk, everything):
+    return Approvals(
+        scope=everything, hours=24, requests=desk, runbook=desk, findings=desk, now=lambda: desk.now
+    )
+
+
+@pytest.fixture
+def run_with_approval(world, settings, invocation, approvals, desk):
+    """A function that handles an event, or the decision on an execution."""
+
+    def run_it(event, *, scope=None, **changes):
+        services = replace(world.services, approvals=replace(approvals, scope=scope or approvals.scope))
+        if isinstance(event, str):
+            event = decided(event, approvals=services.approvals, account="111122223333", region="eu-west-1")
+            if isinstance(event, str):
+                return event
+        desk.findings |= {
+            finding.id: finding for finding in event.findings if finding.id not in desk.findings
+        }
+        return remediate_findings(
+            event, settings=replace(settings, **changes), services=services, invocation=invocation
+        )
+
+    return run_it

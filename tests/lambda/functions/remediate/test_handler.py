@@ -7,9 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from functions.remediate.approval_contract import Answer
+from functions.remediate.approval_decisions import DecisionsIncompleteError
 from functions.remediate.outcomes import FindingsNotRemediatedError
-from securityhub.events import MalformedEventError
+from securityhub.events import MalformedEventError, parse_event
 from securityhub.findings.insights import Insight
+from securityhub.findings.stopping import ChangesStoppedError
 
 ENVIRONMENT = {
     "AWS_REGION": "eu-west-1",
@@ -238,3 +241,142 @@ def test_parameters_that_cannot_be_read_show_at_cold_start(cold_start, given):
         ValueError, match="REMEDIATION_PARAMETERS must be a JSON object of objects of strings"
     ):
         cold_start("functions.remediate.handler", **ENVIRONMENT | {"REMEDIATION_PARAMETERS": given})
+
+
+@pytest.fixture
+def pressed(imported, load_event):
+    """A function that presses an action on a resource of its own."""
+
+    def make(action_id, number=1):
+        event = load_event("custom_action_1_finding")
+        event["detail"]["findings"] = imported(number)["detail"]["findings"]
+        return event | {
+            "id": f"{action_id}-{number}",
+            "resources": [f"{event['resources'][0].rpartition('/')[0]}/{action_id}"],
+        }
+
+    return make
+
+
+def test_while_remediation_is_stopped_nothing_is_remediated_but_what_was_can_be_undone(
+    handler, pressed, lambda_context, world, stop
+):
+    handler.settings = replace(handler.settings, undo_action_id="UndoRemediation")
+    handler.handle(pressed("Remediate"), lambda_context)
+    stop(handler, "stopped remediate")
+    with pytest.raises(ChangesStoppedError):
+        handler.handle(pressed("Remediate", 2), lambda_context)
+    assert world.applied == ["resource/1"]
+    handler.handle(pressed("UndoRemediation"), lambda_context)
+    assert world.undone == ["resource/1"]
+
+
+def test_undo_can_be_stopped_as_well(handler, pressed, lambda_context, world, stop):
+    handler.settings = replace(handler.settings, undo_action_id="UndoRemediation")
+    handler.handle(pressed("Remediate"), lambda_context)
+    stop(handler, "stopped undo")
+    with pytest.raises(ChangesStoppedError):
+        handler.handle(pressed("UndoRemediation"), lambda_context)
+    assert world.undone == []
+
+
+def test_a_message_for_which_changes_are_stopped_stays_in_its_queue(
+    handler, imported, lambda_context, world, stop
+):
+    first, second = imported(1), imported(2)
+    second["detail"]["findings"][0]["AwsAccountId"] = "444455556666"
+    stop(handler, "stopped 444455556666")
+    answer = handler.handle(batch(json.dumps(first), json.dumps(second)), lambda_context)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+    assert world.applied == ["resource/1"]
+
+
+@pytest.fixture
+def approving(handler, monkeypatch, world, approvals, desk):
+    """A function that presses, and says what the event of the decision is; nobody has decided yet."""
+    monkeypatch.setattr(handler, "services", replace(world.services, approvals=approvals))
+
+    def press(event, context):
+        context.get_remaining_time_in_millis = lambda: 300_000
+        handler.handle(event, context)
+        (finding,) = parse_event(event).findings
+        desk.findings[finding.id] = finding
+        detail = {"ExecutionId": list(desk.executions)[-1], "Status": "Success"}
+        return {**DECIDED, "detail": detail}
+
+    return press
+
+
+HOURLY = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
+DECIDED = {
+    "source": "aws.ssm",
+    "detail-type": "EC2 Automation Execution Status-change Notification",
+    "detail": {"ExecutionId": "execution-0", "Status": "Success"},
+}
+
+
+def test_what_an_event_says_is_no_approval(handler, approving, pressed, lambda_context, world):
+    event = approving(pressed("Remediate"), lambda_context)
+    assert "has not ended" in handler.handle(event, lambda_context)["skipped"]
+    assert "has not ended" in str(handler.handle(HOURLY, lambda_context))
+    event["detail"]["ExecutionId"] = "another"
+    assert "no execution of this app" in handler.handle(event, lambda_context)["skipped"]
+    assert world.applied == []
+
+
+def test_what_was_approved_is_done_when_an_event_says_so(handler, approving, pressed, lambda_context, desk):
+    event = approving(pressed("Remediate"), lambda_context)
+    desk.answer(Answer.APPROVED, "approved")
+    assert "Remediated" in str(handler.handle(event, lambda_context))
+    assert desk.waiting() == []
+
+
+def test_without_an_event_what_was_approved_is_done_within_the_hour_unless_it_is_stopped(
+    handler, approving, pressed, lambda_context, stop
+):
+    event = approving(pressed("Remediate"), lambda_context)
+    approvals = handler.services.approvals
+    approvals.requests.answer(Answer.APPROVED, "approved")
+    stop(handler, "stopped remediate")
+    with pytest.raises(ChangesStoppedError):
+        handler.handle(event, lambda_context)
+    assert "stopped" in handler.handle(HOURLY, lambda_context)["skipped"]
+    (request,) = approvals.requests.waiting()
+    stop(handler, f"stopped {request.account}")
+    assert handler.handle(HOURLY, lambda_context) == {}
+    stop(handler, "allowed")
+    assert "Remediated" in str(handler.handle(HOURLY, lambda_context))
+
+
+def test_the_hourly_look_names_what_failed_and_does_the_rest(
+    handler, approving, pressed, lambda_context, world
+):
+    for number in (1, 2):
+        approving(pressed("Remediate", number), lambda_context)
+    desk = handler.services.approvals.requests
+    for execution in list(desk.executions):
+        desk.answer(Answer.APPROVED, "approved", execution=execution)
+    world.failing = {"resource/1"}
+    with pytest.raises(DecisionsIncompleteError, match="execution-0: FindingsNotRemediatedError"):
+        handler.handle(HOURLY, lambda_context)
+    assert world.applied == ["resource/2"]
+
+
+def test_the_hourly_look_cancels_what_is_outdated_unless_changes_are_stopped(
+    handler, approving, pressed, lambda_context, stop
+):
+    approving(pressed("Remediate"), lambda_context)
+    desk = handler.services.approvals.requests
+    desk.findings = dict.fromkeys(desk.findings)
+    stop(handler, "stopped remediate")
+    handler.handle(HOURLY, lambda_context)
+    assert desk.canceled == []
+    stop(handler, "allowed")
+    answer = handler.handle(HOURLY, lambda_context)
+    assert answer == {"execution-0": {"canceled": "the finding no longer exists"}}
+    assert desk.canceled == ["execution-0"]
+
+
+@pytest.mark.parametrize("event", [DECIDED, HOURLY])
+def test_where_nothing_needs_approval_such_an_event_changes_nothing(handler, lambda_context, event):
+    assert handler.handle(event, lambda_context) == {"skipped": "Nothing needs approval"}

@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from botocore.loaders import JSONFileLoader
+from botocore.loaders import JSONFileLoader, create_loader
+from botocore.session import Session
 from botocore.stub import ANY, Stubber
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,7 +114,12 @@ def test_a_policy_that_sts_cannot_pack_is_told_apart(sessions, sts, finding):
         sessions.session(finding, "Remediate", POLICY)
 
 
-def test_the_model_of_a_service_is_read_once_and_not_for_each_finding(sessions, sts, finding, monkeypatch):
+def test_the_model_of_a_service_is_read_once_and_not_for_each_finding(sts, finding, monkeypatch):
+    # Not with the loader that has read the models for other tests.
+    monkeypatch.setattr("botocore.session.create_loader", create_loader)
+    session = Session()
+    monkeypatch.setattr("invocation.clients.one_session", lambda: session)
+    sessions = MemberSessions(sts[0], partition="aws-cn", role=ROLE, external_id="external", now=lambda: NOW)
     read, load = [], JSONFileLoader.load_file
     monkeypatch.setattr(JSONFileLoader, "load_file", lambda *given: read.append(given[1]) or load(*given))
     for number in range(3):

@@ -50,3 +50,34 @@ def test_lists_are_read():
     assert settings.accounts.allow == {"444455556666", "ou-abcd-12345678"}
     assert settings.accounts.deny == {"r-abcd", "ANY"}
     assert settings.resource_tags.deny == {"team": {"a", "b"}}
+
+
+APPROVAL = {
+    "APPROVAL_RUNBOOK": "runbook",
+    "APPROVAL_TABLE": "requests",
+    "APPROVAL_HOURS": "24",
+    "APPROVAL_REMEDIATIONS": "ANY",
+    "APPROVAL_ACCOUNTS": "444455556666,ou-abcd-12345678",
+}
+
+
+def test_what_needs_approval_is_read_and_nothing_does_by_default():
+    assert Settings.from_environment(REQUIRED).approval is None
+    approval = Settings.from_environment(REQUIRED | APPROVAL).approval
+    assert approval.scope.accounts == {"444455556666", "ou-abcd-12345678"}
+    assert (approval.runbook, approval.table, approval.hours) == ("runbook", "requests", 24)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("APPROVAL_RUNBOOK", ""),
+        ("APPROVAL_TABLE", " "),
+        ("APPROVAL_HOURS", "0"),
+        ("APPROVAL_HOURS", "a day"),
+        ("APPROVAL_ACCOUNTS", "all"),
+    ],
+)
+def test_settings_of_approval_that_are_incomplete_do_not_mean_that_nothing_needs_it(name, value):
+    with pytest.raises(ValueError, match=name):
+        Settings.from_environment({**REQUIRED, **APPROVAL, name: value})

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -53,7 +55,8 @@ def test_every_interface_moves_into_a_group_without_rules_and_back(member, ec2, 
     assert groups(ec2, instance) == before
 
 
-def test_a_group_that_is_not_found_at_once_is_waited_for(member, ec2, instance):
+def test_a_group_that_is_not_found_at_once_is_waited_for(member, ec2, instance, monkeypatch):
+    monkeypatch.setattr("botocore.waiter.time", SimpleNamespace(sleep=lambda _: None))
     answers = iter(["missing", "missing"])
 
     def hide(http_response, parsed, model, **_):
