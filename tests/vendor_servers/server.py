@@ -164,7 +164,12 @@ def _handler(server: VendorServer) -> type[BaseHTTPRequestHandler]:
                 body=_decode(content, self.headers.get("Content-Type", "")),
             )
             if server.silent:
-                server.stopping.wait()
+                while server.silent and not server.stopping.wait(0.05):
+                    pass
+                if not server.stopping.is_set():
+                    # It answers again, and has forgotten what came meanwhile.
+                    self.close_connection = True
+                    return
             response = server.handle(request)
             if response is None:
                 self.close_connection = True

@@ -11,6 +11,7 @@ from tests.vendor_servers.pager_duty import PagerDutyServer
 from tests.vendor_servers.server import VendorServer
 from tests.vendor_servers.service_now import ServiceNowServer
 from tests.vendor_servers.slack import SlackServer
+from tests.vendor_servers.teams import TeamsServer
 
 MEMBERS = {"jira": "jira", "servicenow": "service_now", "pagerduty": "pager_duty", "slack": "slack"}
 
@@ -43,9 +44,14 @@ class VendorServers(contextlib.ExitStack):
         """A Slack workspace."""
         return self.enter_context(SlackServer().running())
 
+    @cached_property
+    def teams(self) -> TeamsServer:
+        """A workflow of Microsoft Teams."""
+        return self.enter_context(TeamsServer().running())
+
     def server(self, name: str) -> VendorServer:
         """The server of a tracker by its name in `TRACKERS`."""
-        return getattr(self, MEMBERS[name])
+        return getattr(self, {**MEMBERS, "teams": "teams"}[name])
 
     def environment(self, *names: str) -> dict[str, str]:
         """The environment variables of these trackers; their secrets are named after them."""

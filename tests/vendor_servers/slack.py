@@ -5,6 +5,8 @@ Source: https://docs.slack.dev/reference/methods/chat.update
 Source: https://docs.slack.dev/reference/methods/chat.getPermalink
 Source: https://docs.slack.dev/reference/methods/conversations.history
 Source: https://docs.slack.dev/apis/web-api/rate-limits
+Source: https://docs.slack.dev/reference/methods/oauth.v2.access
+Source: https://docs.slack.dev/reference/methods/auth.test
 """
 
 from __future__ import annotations
@@ -16,10 +18,21 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from tests.vendor_servers.server import Request, Response, VendorServer, utf16_length
+from tests.vendor_servers.slack_tokens import SlackTokens
 
 CHANNEL = "C024BE91L"
+OTHER_CHANNEL = "C0PAYMENTS"
 MAX_TEXT = 40_000
 MAX_UPDATE_BYTES = 4_000
+MAX_BLOCKS = 50
+MAX_HEADER = 150
+MAX_BLOCK_TEXT = 3_000
+_ELEMENTS = {
+    "rich_text": {"rich_text_section", "rich_text_list", "rich_text_preformatted"},
+    "rich_text_section": {"text"},
+    "rich_text_list": {"rich_text_section"},
+    "rich_text_preformatted": {"text"},
+}
 _LINK = re.compile(r"<https?://[^<>|]+>")
 _URL = re.compile(r"(?<!<)https?://[^\s<>|]+")
 
@@ -32,15 +45,19 @@ class Message:
     text: str
     metadata: Any
     replies: list[str] = field(default_factory=list)
+    channel: str = CHANNEL
+    blocks: Any = None
 
 
 class SlackServer(VendorServer):
-    """A workspace with one channel that the app is in.
+    """A workspace with two channels that the app is in.
 
     Attributes:
         secret: what the tracker's secret holds.
         messages: by their ts.
+        channels: whether the app is a member, by the ids of the channels that there are.
         page_size: how many messages of the history come at once, at most.
+        tokens: the app's tokens, if it has token rotation.
     """
 
     routes: ClassVar = {
@@ -50,32 +67,41 @@ class SlackServer(VendorServer):
         ("POST", "/api/chat.getPermalink"): "_permalink",
         ("GET", "/api/conversations.history"): "_history",
         ("POST", "/api/conversations.history"): "_history",
+        ("POST", "/api/oauth.v2.access"): "_exchange",
+        ("POST", "/api/auth.test"): "_test",
     }
 
     def __init__(self) -> None:
         super().__init__()
         self.secret = {"bot_token": "xoxb-slack-secret-1"}
         self.messages: dict[str, Message] = {}
+        self.channels = {CHANNEL: True, OTHER_CHANNEL: True}
         self.page_size = 200
+        self.tokens: SlackTokens | None = None
 
     def environment(self, secret_id: str) -> dict[str, str]:
         """The variables that make the tracker use this server."""
         return {"SLACK_URL": f"{self.url}/api/", "SLACK_CHANNEL": CHANNEL, "SLACK_SECRET": secret_id}
 
     def refuse(self, request: Request) -> Response | None:
-        if request.headers.get("authorization") != f"Bearer {self.secret['bot_token']}":
-            return _error("invalid_auth")
+        if request.path == "/api/oauth.v2.access":
+            return None
+        if refusal := self._refusal_of(request.headers.get("authorization", "").removeprefix("Bearer ")):
+            return _error(refusal)
+        return None if request.path == "/api/auth.test" else self._misplaced(request)
+
+    def _refusal_of(self, token: str) -> str | None:
+        if self.tokens is not None:
+            return self.tokens.refusal_of(token)
+        return None if token == self.secret["bot_token"] else "invalid_auth"
+
+    def _misplaced(self, request: Request) -> Response | None:
         given = {**request.query, **request.body}
-        if given.get("channel") != CHANNEL:
+        if given.get("channel") not in self.channels:
             return _error("channel_not_found")
-        text = given.get("text", "x")
-        if not text.strip():
-            return _error("no_text")
-        if utf16_length(text) > MAX_TEXT:
-            return _error("msg_too_long")
-        if re.search(r"[<>]|&(?!amp;|lt;|gt;)", _LINK.sub("", text)):  # would be a mention or a command
-            return _error("unescaped_text")
-        return None
+        if not self.channels[given["channel"]]:
+            return _error("not_in_channel")
+        return _text_error(given.get("text", "x"))
 
     def _post(self, request: Request) -> Response:
         given = request.body
@@ -83,14 +109,19 @@ class SlackServer(VendorServer):
             if thread not in self.messages:
                 return _error("thread_not_found")
             self.messages[thread].replies.append(given["text"])
-            return Response(body={"ok": True, "channel": CHANNEL, "ts": f"{time.time():.6f}"})
-        if (metadata := _metadata(given)) is None:
+            return Response(body={"ok": True, "channel": given["channel"], "ts": f"{time.time():.6f}"})
+        metadata = _metadata(given)
+        if "metadata" in given and metadata is None:
             return _error("invalid_metadata_format")
+        if (blocks := given.get("blocks")) is not None and not _are_valid(blocks):
+            return _error("invalid_blocks")
         ts = f"{time.time():.6f}"
         while ts in self.messages:
             ts = f"{float(ts) + 0.000001:.6f}"
-        self.messages[ts] = Message(ts, _linked(given["text"]), metadata)
-        return Response(body={"ok": True, "channel": CHANNEL, "ts": ts})
+        self.messages[ts] = Message(
+            ts, _linked(given["text"]), metadata, channel=given["channel"], blocks=blocks
+        )
+        return Response(body={"ok": True, "channel": given["channel"], "ts": ts})
 
     def _update(self, request: Request) -> Response:
         message = self.messages.get(request.body["ts"])
@@ -102,14 +133,23 @@ class SlackServer(VendorServer):
         if metadata is None:
             return _error("invalid_metadata_format")
         message.text, message.metadata = _linked(request.body["text"]), metadata
-        return Response(body={"ok": True, "channel": CHANNEL, "ts": message.ts, "text": message.text})
+        return Response(body={"ok": True, "channel": message.channel, "ts": message.ts, "text": message.text})
+
+    def _exchange(self, request: Request) -> Response:
+        if self.tokens is None:
+            return _error("invalid_refresh_token")
+        return Response(body=self.tokens.exchange(request.body))
+
+    def _test(self, _request: Request) -> Response:
+        return Response(body={"ok": True, "url": "https://example.slack.com/", "team_id": "T123456"})
 
     def _permalink(self, request: Request) -> Response:
         ts = {**request.query, **request.body}["message_ts"]
         if ts not in self.messages:
             return _error("message_not_found")
-        link = f"https://example.slack.com/archives/{CHANNEL}/p{ts.replace('.', '')}"
-        return Response(body={"ok": True, "channel": CHANNEL, "permalink": link})
+        channel = self.messages[ts].channel
+        link = f"https://example.slack.com/archives/{channel}/p{ts.replace('.', '')}"
+        return Response(body={"ok": True, "channel": channel, "permalink": link})
 
     def _history(self, request: Request) -> Response:
         given = {**request.query, **request.body}
@@ -118,7 +158,8 @@ class SlackServer(VendorServer):
         chosen = [
             message
             for ts, message in sorted(self.messages.items(), reverse=True)
-            if float(oldest) < float(ts) < float(latest) or (inclusive and ts in {oldest, latest})
+            if message.channel == given["channel"]
+            and (float(oldest) < float(ts) < float(latest) or (inclusive and ts in {oldest, latest}))
         ]
         start = int(given.get("cursor") or 0)
         end = start + min(int(given["limit"]), self.page_size)
@@ -139,6 +180,16 @@ class SlackServer(VendorServer):
         )
 
 
+def _text_error(text: str) -> Response | None:
+    if not text.strip():
+        return _error("no_text")
+    if utf16_length(text) > MAX_TEXT:
+        return _error("msg_too_long")
+    if re.search(r"[<>]|&(?!amp;|lt;|gt;)", _LINK.sub("", text)):  # would be a mention or a command
+        return _error("unescaped_text")
+    return None
+
+
 def _linked(text: str) -> str:
     """Slack marks URLs up as links."""
     return _URL.sub(r"<\g<0>>", text)
@@ -149,6 +200,30 @@ def _metadata(given: Any) -> Any:
     metadata = json.loads(metadata) if isinstance(metadata, str) else metadata
     valid = isinstance(metadata, dict) and metadata.keys() == {"event_type", "event_payload"}
     return metadata if valid and re.fullmatch(r"\w+", metadata["event_type"]) else None
+
+
+def _are_valid(blocks: Any) -> bool:
+    """Whether blocks are within Slack's limits and have elements of the types that their types allow.
+
+    Source: https://docs.slack.dev/reference/block-kit/blocks
+    Source: https://docs.slack.dev/reference/block-kit/blocks/rich-text-block
+    """
+    return isinstance(blocks, list) and 0 < len(blocks) <= MAX_BLOCKS and all(map(_is_valid, blocks))
+
+
+def _is_valid(block: Any) -> bool:
+    if block["type"] == "header":
+        text = block["text"]
+        return text["type"] == "plain_text" and 0 < utf16_length(text["text"]) <= MAX_HEADER
+    return _is_rich(block)
+
+
+def _is_rich(element: Any) -> bool:
+    if element["type"] == "text":
+        return 0 < utf16_length(element["text"]) <= MAX_BLOCK_TEXT
+    inner = _ELEMENTS.get(element["type"], set())
+    elements = element.get("elements", [])
+    return bool(elements) and all(one["type"] in inner and _is_rich(one) for one in elements)
 
 
 def _error(code: str) -> Response:

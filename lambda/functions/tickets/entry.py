@@ -9,6 +9,8 @@ from enum import Enum, StrEnum, auto
 from typing import Final
 
 from functions.tickets.contract import Draft, Ticket
+from functions.tickets.decisions import Decision
+from functions.tickets.grouping import GroupRef
 from securityhub.events import CustomActionEvent, Finding, FindingsEvent
 
 Moment = tuple[datetime, datetime]
@@ -18,16 +20,30 @@ Moment = tuple[datetime, datetime]
 _KEY_CHARACTERS: Final = 48
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A ticket that a finding has, or that lists it.
+
+    Attributes:
+        ticket: The ticket.
+        change: The number of the change of the group by which it joined; 0 for a ticket of its own.
+    """
+
+    ticket: Ticket
+    change: int = 0
+
+
 class ChangedMeanwhileError(Exception):
     """The record of a ticket changed after it was read, so the next step has to be decided again."""
 
 
 class State(StrEnum):
-    """The state of a ticket."""
+    """The state of a ticket. After a decision in the tracker, it's `DECIDED` until the finding says so."""
 
     HELD = "held"
     OPENING = "opening"
     OPEN = "open"
+    DECIDED = "decided"
     RESOLVING = "resolving"
     RESOLVED = "resolved"
 
@@ -102,7 +118,8 @@ class Entry:
     Attributes:
         generation: 1 for the finding's first ticket, 2 for the one that follows when that is resolved.
         state: The state of this generation's ticket.
-        since: When opening it was first attempted, or since when it waits for its turn, in UTC.
+        since: When opening it was first attempted, or since when it waits for its turn or is to be closed, in
+            UTC.
         seen: The newest sighting that was considered. Older ones no longer change anything.
         verdict: The verdict of that sighting.
         ticket: This generation's ticket. None before it's opened, or if it never was.
@@ -111,6 +128,13 @@ class Entry:
         told: Whether this state was written to the finding.
         unlinked: Whether Security Hub refused the field with the links, so that no rule matches the finding.
         account: The ID of the account that the finding is about.
+        decision: What somebody last decided about the ticket in the tracker, if that's why it's in its state.
+        group: The group whose ticket it is. None for a ticket of the finding alone.
+        place: Where opening it was last attempted, as the tracker calls it.
+        reported: The last `milestone` that was reported on the event bus.
+        reports: How often something was reported of this generation's ticket.
+        change: The number of the change of the group by which it joined.
+        wanted: Whether a newer event asks for the next ticket, as soon as this one is closed.
         revision: Increases with every change.
     """
 
@@ -125,12 +149,31 @@ class Entry:
     told: bool = False
     unlinked: bool = False
     account: str = ""
+    decision: Decision | None = None
+    group: GroupRef | None = None
+    place: str = ""
+    reported: str = ""
+    reports: int = 0
+    change: int = 0
+    wanted: bool = False
     revision: int = 0
+
+    @property
+    def milestone(self) -> str:
+        """What there is to report of the ticket. It stays the same in states that end by themselves."""
+        if self.state in (State.OPENING, State.DECIDED, State.RESOLVING):
+            return self.reported
+        decision = f" {self.decision.kind} {self.decision.status}" if self.decision else ""
+        return f"{self.generation} {self.state}{decision}"
 
     @property
     def is_watched(self) -> bool:
         """Whether to check the finding every hour, because there might be no event for the next step."""
-        is_unfinished = self.state in (State.HELD, State.OPENING)
+        is_unfinished = (
+            self.state in (State.HELD, State.OPENING, State.DECIDED, State.RESOLVING)
+            or self.wanted
+            or self.milestone != self.reported
+        )
         return is_unfinished or (self.unlinked and self.state is not State.RESOLVED)
 
 
@@ -143,7 +186,8 @@ class Watched:
         product_arn: The ARN of its product; of a finding in OCSF, that of OCSF.
         account: The ID of the account that it is about.
         tracker: The tracker whose ticket is the reason.
-        state: The state of that ticket. If it's open, the finding has no field with its links.
+        state: The state of that ticket. If it's open, the finding has no field with its links, or that it's
+            open is not reported yet.
         since: When opening it was first attempted, or since when it waits for its turn, in UTC.
     """
 
@@ -166,6 +210,7 @@ class Step(Enum):
         RESOLVE: Record the decision to close the ticket.
         CLOSE: Close the ticket.
         DROP: Record that a ticket that was held back is no longer needed.
+        TELL: Write to the finding what was decided in the tracker.
         REMEMBER: Record only the newer sighting.
     """
 
@@ -176,6 +221,7 @@ class Step(Enum):
     RESOLVE = auto()
     CLOSE = auto()
     DROP = auto()
+    TELL = auto()
     REMEMBER = auto()
 
 
@@ -203,17 +249,25 @@ def next_step(entry: Entry | None, sighting: Sighting) -> Step:
         unfinished = Step.GIVE_UP if settles else Step.NOTHING
         is_wanted = sighting.wants_ticket or (is_newer and not settles)
         step = Step.FINISH if is_wanted else unfinished
+    elif entry.state is State.DECIDED:
+        # Nothing else can be decided before the finding says what was decided in the tracker.
+        step = Step.TELL
     elif entry.state is State.RESOLVING:
         # Decided, and perhaps done. Any event closes the ticket before there can be another one.
         step = Step.CLOSE
     elif entry.state is State.OPEN and settles:
         step = Step.RESOLVE
-    elif entry.state is State.RESOLVED and is_newer and sighting.wants_ticket:
+    elif entry.state is State.RESOLVED and is_newer and (sighting.wants_ticket or _is_due(entry, sighting)):
         step = Step.BEGIN
     elif entry.state is State.RESOLVED and not sighting.verdict:
         # If this sighting were recorded, a late event that passes the filter would count as old.
         step = Step.NOTHING
     return step
+
+
+def _is_due(entry: Entry, sighting: Sighting) -> bool:
+    """Return whether the next ticket is opened for an event that came while this one couldn't be closed."""
+    return entry.wanted and sighting.releases and not sighting.verdict
 
 
 def to_follow(sighting: Sighting, tracker: str, known: Mapping[str, Entry]) -> list[Sighting]:
@@ -251,7 +305,7 @@ def generation_to_open(entry: Entry | None) -> int:
     return entry.generation if entry.state in (State.HELD, State.OPENING) else entry.generation + 1
 
 
-def begun(entry: Entry | None, sighting: Sighting, now: datetime) -> Entry:
+def begun(entry: Entry | None, sighting: Sighting, now: datetime, group: GroupRef | None = None) -> Entry:
     """Return the entry of the next generation's first attempt."""
     return Entry(
         generation=generation_to_open(entry),
@@ -262,6 +316,7 @@ def begun(entry: Entry | None, sighting: Sighting, now: datetime) -> Entry:
         earlier=(entry.ticket or entry.earlier) if entry else None,
         was_held=entry is not None and entry.state is State.HELD,
         account=sighting.finding.aws_account_id,
+        group=group,
     )
 
 
@@ -270,14 +325,24 @@ def held(entry: Entry | None, sighting: Sighting, now: datetime) -> Entry:
     return replace(begun(entry, sighting, now), state=State.HELD)
 
 
+def held_again(marker: Entry, before: Entry | None) -> Entry:
+    """Return the entry of a first attempt that the limit doesn't allow, given the one before it.
+
+    If that was held back already, the finding says so, and keeps its place among those that wait.
+    """
+    if before is None or before.state is not State.HELD:
+        return replace(marker, state=State.HELD)
+    return replace(marker, state=State.HELD, told=before.told, since=before.since)
+
+
 def dropped(entry: Entry, sighting: Sighting) -> Entry:
     """Return the entry of a ticket that was held back until it was no longer needed."""
     return remembered(replace(entry, state=State.RESOLVED, told=False), sighting)
 
 
-def opened(entry: Entry, ticket: Ticket) -> Entry:
+def opened(entry: Entry, listed: Listed) -> Entry:
     """Return the entry of a ticket that was opened."""
-    return replace(entry, state=State.OPEN, ticket=ticket, told=False)
+    return replace(entry, state=State.OPEN, ticket=listed.ticket, change=listed.change, told=False)
 
 
 def given_up(entry: Entry, sighting: Sighting) -> Entry:
@@ -290,7 +355,14 @@ def given_up(entry: Entry, sighting: Sighting) -> Entry:
 
 def resolving(entry: Entry, sighting: Sighting) -> Entry:
     """Return the entry of a ticket that is about to be resolved. No newer event can take that back."""
-    return remembered(replace(entry, state=State.RESOLVING), sighting)
+    closing = replace(entry, state=State.RESOLVING, decision=None, since=sighting.moment[1])
+    return remembered(closing, sighting)
+
+
+def wanting_another(entry: Entry, sighting: Sighting) -> Entry:
+    """Return the entry of a ticket that is to be closed, with whether a sighting asks for the next one."""
+    wants = sighting.moment > entry.seen and sighting.wants_ticket
+    return replace(entry, wanted=entry.wanted or wants)
 
 
 def resolved(entry: Entry) -> Entry:
@@ -300,7 +372,8 @@ def resolved(entry: Entry) -> Entry:
 
 def remembered(entry: Entry, sighting: Sighting) -> Entry:
     """Return the entry with a newer sighting."""
-    return replace(entry, seen=sighting.moment, verdict=sighting.verdict)
+    wanted = entry.wanted and not sighting.verdict
+    return replace(entry, seen=sighting.moment, verdict=sighting.verdict, wanted=wanted)
 
 
 def draft_of(entry: Entry, finding: Finding) -> Draft:
@@ -309,4 +382,5 @@ def draft_of(entry: Entry, finding: Finding) -> Draft:
         key=f"{finding.digest[:_KEY_CHARACTERS]}-{entry.generation}",
         finding=finding,
         earlier=entry.earlier,
+        place=entry.place,
     )

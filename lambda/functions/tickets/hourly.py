@@ -1,9 +1,14 @@
-"""The hourly run, which opens tickets that were held back and finishes what was interrupted."""
+"""The hourly run, which lets tickets be opened that were held back, and finishes what was interrupted.
+
+It doesn't open them itself: it sends messages, so that as many invocations work on them at a time as on new
+findings, for as long as that takes. No invocation invokes the next one, so there is no loop that could go on
+forever, or that Lambda would end.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,111 +16,176 @@ from itertools import zip_longest
 from typing import Final
 
 from functions.tickets.entry import ChangedMeanwhileError, State, Watched
-from functions.tickets.logic import handle_findings
-from functions.tickets.outcomes import HELD_BACK, SECURITY_HUB, Report, Summary
+from functions.tickets.group_refreshes import refresh_group
+from functions.tickets.grouping import GroupBy
+from functions.tickets.logic import event_of, handle_findings
+from functions.tickets.outcomes import EVENT_BUS, SECURITY_HUB, Report, Summary
+from functions.tickets.reporting import report_tickets
 from functions.tickets.services import Invocation, Services, Tickets
+from invocation.once import WorkInProgressError
+from invocation.stop_switch import NOTHING_STOPPED, Stops
 from securityhub.events import Finding, ImportedFindingsEvent
 
-# Leaves time for one more finding whose trackers don't answer, within the function's 5 minutes.
-_SECONDS: Final = 180.0
-# How long another invocation might be opening the ticket, including its retries.
+# Leaves time for the findings, within the function's 5 minutes.
+_GROUPS_SECONDS: Final = 90.0
+_BEGUN: Final = (State.OPENING, State.RESOLVING)
+# How long another invocation might be opening or closing the ticket, including its retries.
 _AT_WORK: Final = timedelta(minutes=45)
-# More than an invocation reaches. All of a flood would not fit into the function's memory.
-_MAX_KEPT: Final = 1_000
+# Security Hub allows 3 reads a second, which are about as many in an hour. More would still wait when the
+# next run sends them again.
+_MAX_QUEUED: Final = 10_000
+# All of a flood would not fit into the function's memory. Of each account, a few always do.
+_MAX_KEPT: Final = 50_000
+_FEW: Final = 100
 
 
 def look_again(
     *,
     services: Services,
     invocation: Invocation,
+    event_id: str,
+    stops: Stops = NOTHING_STOPPED,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Summary:
-    """Check the findings for which there might be no event, as they are now.
+    """Let the findings be looked at for which there might be no event.
 
-    Accounts take turns, so that the findings of one don't keep those of others waiting. Findings that aren't
-    reached in time are left to the next hour. So are tickets that are held back for an account that has
-    reached a tracker's limit again. Tickets of trackers that are disabled now are left as they are.
+    Accounts take turns, so that the findings of one don't keep those of others waiting. Of the tickets that
+    are held back, only as many are looked at as the limit of this hour leaves. The others are left to the
+    next hour, and so is what doesn't fit into the queue. Tickets of trackers that are disabled now are left
+    as they are.
+
+    Before that, the tickets of groups are brought up to date for which there was no message, or no successful
+    one.
 
     Args:
         services: The services to use.
         invocation: The invocation.
+        event_id: The ID of the event. If it's delivered again, no finding is sent twice.
+        stops: The accounts in which changes are stopped. Their findings are left as they are.
+            Default: none.
         now: Returns the current time in UTC. Default: the system's clock.
     """
-    began = invocation.clock()
-    reports: list[Report] = []
-    full: set[tuple[str, str]] = set()
-    done: set[tuple[str, str, str]] = set()
-    in_turns, waiting = _in_turns(services.tickets.watched(), {tracker.name for tracker in services.trackers})
-    is_over = False
-    for watched in in_turns:
-        key = (watched.product_arn, watched.finding_id, watched.account)
-        is_full = watched.state is State.HELD and (watched.account, watched.tracker) in full
-        is_at_work = watched.state is State.OPENING and now() - watched.since < _AT_WORK
-        if key in done or is_at_work:
-            continue
-        is_over = is_over or (not is_full and invocation.clock() - began > _SECONDS)
-        if is_full or is_over:
-            waiting += watched.state is State.HELD
-            continue
-        done.add(key)
-        report = _look_at(watched, services=services, invocation=invocation, now=now())
-        full |= {
-            (watched.account, tracker) for tracker, ticket in report.tickets.items() if ticket == HELD_BACK
-        }
-        reports.append(report)
-    return Summary(reports=tuple(reports), malformed=(), waiting=waiting)
+    reports = tuple(_refresh_groups(services, invocation, until=invocation.clock() + _GROUPS_SECONDS))
+
+    def send() -> dict[str, object]:
+        return {"waiting": _send(services, stops, now())}
+
+    sent, _ = services.once.run({"hourly": event_id}, send)
+    return Summary(reports=reports, malformed=(), waiting=int(str(sent["waiting"])))
 
 
-def _in_turns(watched: Iterable[Watched], trackers: set[str]) -> tuple[Sequence[Watched], int]:
+def _send(services: Services, stops: Stops, now: datetime) -> int:
+    """Send the findings to look at, and return how many tickets stay held back beyond these."""
+    room = max(0, _MAX_QUEUED - services.looks.length())
+    in_turns, waiting = _in_turns(services, stops, now)
+    chosen: dict[tuple[str, str, str], Watched] = {}
+    for one in in_turns:
+        key = (one.product_arn, one.finding_id, one.account)
+        if key in chosen or len(chosen) < room:
+            chosen.setdefault(key, one)
+        else:
+            waiting += one.state is State.HELD
+    services.looks.send(chosen.values())
+    return waiting
+
+
+def _in_turns(services: Services, stops: Stops, now: datetime) -> tuple[Sequence[Watched], int]:
     """Return the tickets so that accounts and trackers take turns, and how many are held back beyond these.
 
     Whoever can fill the list with findings of one account delays only that account.
     """
+    enabled = {tracker.name for tracker in services.trackers}
     turns: dict[tuple[str, str], list[Watched]] = defaultdict(list)
-    beyond = 0
-    for one in watched:
-        if one.tracker not in trackers:
+    left: dict[tuple[str, str], int] = {}
+    kept = beyond = 0
+    for one in services.tickets.watched():
+        is_at_work = one.state in _BEGUN and now - one.since < _AT_WORK
+        if one.tracker not in enabled or is_at_work or one.account in stops.accounts:
             continue
-        kept = turns[one.account, one.tracker]
-        if len(kept) < _MAX_KEPT:
-            kept.append(one)
-        else:
+        key = (one.account, one.tracker)
+        if one.state is State.HELD:
+            if key not in left:
+                left[key] = _left(services, one)
+            if not left[key]:
+                beyond += 1
+                continue
+        if kept >= _MAX_KEPT and len(turns[key]) >= _FEW:
             beyond += one.state is State.HELD
+            continue
+        if one.state is State.HELD:
+            left[key] -= 1
+        turns[key].append(one)
+        kept += 1
     return [one for row in zip_longest(*turns.values()) for one in row if one], beyond
 
 
-def _look_at(watched: Watched, *, services: Services, invocation: Invocation, now: datetime) -> Report:
+def _left(services: Services, watched: Watched) -> int:
+    """Return how many tickets may still be opened; of groups any number, as most findings only join one."""
+    if services.group_by is not GroupBy.FINDING:
+        return _MAX_QUEUED
+    return services.limits.remaining(watched.account, watched.tracker)
+
+
+def _refresh_groups(services: Services, invocation: Invocation, *, until: float) -> Iterator[Report]:
+    """Bring tickets of groups up to date, and report those for which that failed."""
+    for pending in services.groups.pending():
+        if invocation.clock() > until:
+            return
+        try:
+            refresh_group(pending.key, pending.tracker, services=services, invocation=invocation)
+        except (WorkInProgressError, ChangedMeanwhileError):
+            continue  # another invocation does it
+        except Exception as error:  # noqa: BLE001 - a failure must not affect other groups
+            group = Finding.identified(id_=f"group {pending.key}", product="", account="")
+            yield Report.of(group, {}, {pending.tracker: error})
+
+
+def look_at(watched: Watched, *, services: Services, invocation: Invocation, now: datetime) -> Report:
+    """Check a finding that the hourly run has sent, as it is now, and take the next steps of its tickets.
+
+    Args:
+        watched: The finding. Of its state, only whether the ticket was open counts.
+        services: The services to use.
+        invocation: The invocation.
+        now: The current time in UTC.
+    """
     remembered = Finding.identified(
         id_=watched.finding_id, product=watched.product_arn, account=watched.account
     )
     try:
         finding = services.security_hub.get_finding(remembered)
-    except Exception as error:  # noqa: BLE001 - a failure must not affect other findings
+    except Exception as error:  # noqa: BLE001 - it's reported like every other failure
         return Report.of(remembered, {}, {SECURITY_HUB: error})
     if finding is None or watched.state is State.OPEN:
-        _wait_again(remembered, watched, services.tickets, now)
+        _wait_again(remembered, services.tickets, now)
+    event = event_of(finding or remembered, now, invocation)
     if finding is None:
         # GetFindings might not return it yet, so it stays on the list.
-        return Report.of(remembered, {watched.tracker: "finding not found"}, {})
-    event = ImportedFindingsEvent(
-        event_id=invocation.request_id,
-        account=finding.aws_account_id,
-        region=finding.region,
-        time=now,
-        resources=(),
-        findings=(finding,),
-        malformed_findings=(),
-    )
+        return _not_found(watched, event, services=services, invocation=invocation)
     (report,) = handle_findings(event, services=services, invocation=invocation, releases=True).reports
     return report
 
 
-def _wait_again(finding: Finding, watched: Watched, tickets: Tickets, now: datetime) -> None:
+def _not_found(
+    watched: Watched, event: ImportedFindingsEvent, *, services: Services, invocation: Invocation
+) -> Report:
+    """Report what became of the ticket of a finding that Security Hub doesn't return."""
+    (remembered,) = event.findings
+    tickets, errors = {watched.tracker: "finding not found"}, dict[str, Exception]()
+    report = Report.of(remembered, tickets, errors)
+    try:
+        report_tickets(report, errors, entries=None, event=event, services=services, invocation=invocation)
+    except Exception as error:  # noqa: BLE001 - a failure must not affect other findings
+        errors[EVENT_BUS] = error
+    return Report.of(remembered, tickets, errors)
+
+
+def _wait_again(finding: Finding, tickets: Tickets, now: datetime) -> None:
     """Let those that wait be looked at before this one the next time, because it can stay forever.
 
     The time of a first attempt is kept, because trackers are asked for tickets since then.
     """
-    entry = tickets.load(finding, watched.tracker)
-    if entry and entry.state in (State.HELD, State.OPEN):
-        with suppress(ChangedMeanwhileError):
-            tickets.save(finding, watched.tracker, replace(entry, since=now), replacing=entry)
+    for tracker, entry in tickets.load_all(finding).items():
+        if entry.is_watched and entry.state is not State.OPENING:
+            with suppress(ChangedMeanwhileError):
+                tickets.save(finding, tracker, replace(entry, since=now), replacing=entry)

@@ -13,6 +13,7 @@ from invocation.environment import Environment, listed, wrong
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 _KEPT: Final = timedelta(days=1)
 
@@ -47,7 +48,7 @@ class HourlyLimits:
         try:
             self._client.update_item(
                 TableName=self._table,
-                Key={"id": {"S": f"tickets#{tracker}#{account}#{now:%Y-%m-%dT%H}"}},
+                Key=_key(account, tracker, now),
                 UpdateExpression="ADD opened :one SET expiration = :expiration",
                 ConditionExpression="attribute_not_exists(opened) OR opened < :limit",
                 ExpressionAttributeValues={
@@ -61,6 +62,16 @@ class HourlyLimits:
                 raise
             return False
         return True
+
+    def remaining(self, account: str, tracker: str) -> int:
+        """Return how many more tickets this hour's limit allows, 0 or more."""
+        answer = self._client.get_item(TableName=self._table, Key=_key(account, tracker, self._now()))
+        opened = int(answer["Item"]["opened"]["N"]) if "Item" in answer else 0
+        return max(0, self._limits[tracker] - opened)
+
+
+def _key(account: str, tracker: str, now: datetime) -> dict[str, AttributeValueTypeDef]:
+    return {"id": {"S": f"tickets#{tracker}#{account}#{now:%Y-%m-%dT%H}"}}
 
 
 def limits_of(environment: Environment, trackers: tuple[Tracker, ...]) -> Mapping[str, int]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Final, NoReturn, TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
-from functions.tickets.contract import Draft, Ticket, Tracker, TrackerError
+from functions.tickets.calling import HeldBackError
+from functions.tickets.contract import Ticket, Tracker
+from functions.tickets.desk import Desk, desk_of
 from functions.tickets.entry import (
     ChangedMeanwhileError,
     Entry,
@@ -16,48 +17,30 @@ from functions.tickets.entry import (
     State,
     Step,
     begun,
-    draft_of,
     dropped,
     generation_to_open,
     given_up,
     held,
+    held_again,
     next_step,
     opened,
     remembered,
     resolved,
     resolving,
     to_follow,
+    wanting_another,
 )
-from functions.tickets.outcomes import HELD_BACK, SECURITY_HUB, Report, Summary
+from functions.tickets.grouping import reference_of
+from functions.tickets.outcomes import EVENT_BUS, NOT_TAKEN, SECURITY_HUB, Report, Summary, described
+from functions.tickets.reporting import report_tickets
 from functions.tickets.services import Invocation, Services
-from functions.tickets.write_back import compose_note, fields_to_write, has_link, status_to_write
-from securityhub.events import CustomActionEvent, Finding, FindingsEvent
-from securityhub.findings.turns import Update, write_in_turns
-from securityhub.findings.updates import FIELDS, distinct, with_earlier_note
+from functions.tickets.telling import Telling
+from invocation.once import WorkInProgressError
+from securityhub.events import Finding, FindingsEvent, ImportedFindingsEvent
+from securityhub.findings.updates import distinct
 
-# A tracker that always times out must leave time for the others, within the function's 5 minutes.
-_PATIENCE_SECONDS: Final = 60.0
 # A resolution and an opening take 3 steps. The others allow for other invocations that interfere.
 _MAX_STEPS: Final = 10
-
-
-_Answer = TypeVar("_Answer")
-
-
-class NotWrittenError(Exception):
-    """Security Hub didn't update a finding."""
-
-
-class TooSlowError(Exception):
-    """Failed calls to a tracker have taken too much of this invocation's time."""
-
-
-class _HeldBackError(Exception):
-    """Ends an opening that the limit doesn't allow, so that it isn't recorded as done."""
-
-
-class _ToldError(Exception):
-    """Ends an update of a finding, so that it isn't recorded as done: more updates will follow."""
 
 
 def handle_findings(
@@ -104,16 +87,48 @@ def handle_findings(
     )
 
 
+def event_of(finding: Finding, time: datetime, invocation: Invocation) -> ImportedFindingsEvent:
+    """Return an event that shows a finding as the invocation has read it, as if it was sent at that time."""
+    return ImportedFindingsEvent(
+        event_id=invocation.request_id,
+        account=finding.aws_account_id,
+        region=finding.region,
+        time=time,
+        resources=(),
+        findings=(finding,),
+        malformed_findings=(),
+    )
+
+
+def handle_as_it_is(
+    finding: Finding, seen: datetime, *, services: Services, invocation: Invocation
+) -> tuple[Report, ...]:
+    """Handle a finding as Security Hub has it now, by which whatever was decided is written to it.
+
+    It's not a newer sighting than those that came before, because Security Hub can take minutes to show an
+    update.
+
+    Args:
+        finding: The finding.
+        seen: When the event was sent that was the newest one so far.
+        services: The services to use.
+        invocation: The invocation.
+    """
+    event = event_of(finding, seen - timedelta(seconds=1), invocation)
+    return (_Run(event=event, services=services, invocation=invocation, tells=True).report_of(finding),)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """The handling of one event."""
+    """The handling of one event, which is told of in any case if `tells` is set."""
 
     event: FindingsEvent
     services: Services
     invocation: Invocation
-    passes_filter: bool
-    is_late: bool
-    releases: bool
+    passes_filter: bool = False
+    is_late: bool = False
+    releases: bool = False
+    tells: bool = False
 
     def report_of(self, finding: Finding) -> Report:
         """Handle one finding in all trackers, and report every failure."""
@@ -128,26 +143,62 @@ class _Run:
             # Anyone who can write to a finding can make it match a rule. Only the table knows its tickets.
             return Report.of(finding, tickets, errors)
         for tracker in self.services.trackers:
+            if not (finding.is_ocsf or tracker.abilities.takes_asff):
+                tickets[tracker.name] = NOT_TAKEN
+                continue
             try:
                 for one in to_follow(_joining(sighting, tracker, known), tracker.name, known):
-                    tickets[tracker.name] = _described(self._follow(one, tracker))
+                    tickets[tracker.name] = described(self._follow(one, tracker, sighting))
             except Exception as error:  # noqa: BLE001 - a failure must not affect other trackers
                 errors[tracker.name] = error
-        if _is_old(sighting, known):
-            return Report.of(finding, tickets, errors)
+        begun = self._begun(finding, errors)
+        is_old = not self.tells and _is_old(sighting, known)
+        if not is_old:
+            try:
+                self._telling.tell(sighting)
+            except Exception as error:  # noqa: BLE001 - as above
+                errors[SECURITY_HUB] = error
         try:
-            self._tell(sighting)
+            report_tickets(
+                Report.of(finding, tickets, errors),
+                errors,
+                entries=known if is_old else None,
+                event=self.event,
+                services=self.services,
+                invocation=self.invocation,
+            )
         except Exception as error:  # noqa: BLE001 - as above
-            errors[SECURITY_HUB] = error
-        return Report.of(finding, tickets, errors)
+            errors[EVENT_BUS] = error
+        return Report.of(finding, tickets, errors, begun=begun)
+
+    def _begun(self, finding: Finding, errors: Mapping[str, Exception]) -> set[str]:
+        """Return the trackers in which the hourly run ends what another invocation began, if that doesn't."""
+        busy = {name for name, error in errors.items() if isinstance(error, WorkInProgressError)}
+        if not busy:
+            return busy
+        try:
+            entries = self.services.tickets.load_all(finding)
+        except Exception:  # noqa: BLE001 - then the event is kept
+            return set()
+        return {name for name in busy if name in entries and entries[name].state is State.OPENING}
 
     def _sighting(self, finding: Finding) -> Sighting:
         sighting = Sighting.of(finding, self.event, passes_filter=self.passes_filter, releases=self.releases)
         current = self.services.security_hub.get_finding(finding) if self.is_late else None
         return sighting.as_it_is_now(current) if current else sighting
 
-    def _follow(self, sighting: Sighting, tracker: Tracker) -> Entry | None:
-        """Take the steps that the sighting requires until none is left."""
+    @property
+    def _telling(self) -> Telling:
+        return Telling(event=self.event, services=self.services, invocation=self.invocation)
+
+    def _follow(self, sighting: Sighting, tracker: Tracker, newest: Sighting) -> Entry | None:
+        """Take the steps that the sighting requires until none is left.
+
+        Args:
+            sighting: The sighting.
+            tracker: The tracker.
+            newest: What the event shows, if the sighting is what settled the finding before that.
+        """
         tickets, finding = self.services.tickets, sighting.finding
         for _ in range(_MAX_STEPS):
             entry = tickets.load(finding, tracker.name)
@@ -158,15 +209,29 @@ class _Run:
                 if step in (Step.BEGIN, Step.FINISH, Step.GIVE_UP):
                     self._settle_opening(sighting, tracker, entry)
                 elif entry and entry.ticket and step is Step.CLOSE:
-                    self._close(finding, tracker, entry, entry.ticket)
+                    self._close(entry, entry.ticket, sighting, tracker, newest)
+                elif step is Step.TELL:
+                    self._telling.tell(sighting)
                 elif entry:
+                    if step is Step.REMEMBER and entry.state is State.OPEN:
+                        self._desk(entry, sighting, tracker).follow()
                     change = {Step.RESOLVE: resolving, Step.DROP: dropped}.get(step, remembered)
                     tickets.save(finding, tracker.name, change(entry, sighting), replacing=entry)
             except ChangedMeanwhileError:
                 continue
-            except _HeldBackError:
+            except HeldBackError:
                 return tickets.load(finding, tracker.name)
         raise ChangedMeanwhileError("Other invocations keep changing the record of the ticket")
+
+    def _close(
+        self, entry: Entry, ticket: Ticket, sighting: Sighting, tracker: Tracker, newest: Sighting
+    ) -> None:
+        tickets, finding = self.services.tickets, sighting.finding
+        # Before the tracker is called, which can be down for longer than the event is retried.
+        if (wanting := wanting_another(entry, newest)) != entry:
+            entry = tickets.save(finding, tracker.name, wanting, replacing=entry)
+        self._desk(entry, sighting, tracker).close(ticket)
+        tickets.save(finding, tracker.name, resolved(entry), replacing=entry)
 
     def _settle_opening(self, sighting: Sighting, tracker: Tracker, entry: Entry | None) -> None:
         """Open the next ticket, or finish an interrupted attempt, one invocation at a time."""
@@ -183,33 +248,38 @@ class _Run:
         # Read it again, now that no other invocation works on it.
         entry = tickets.load(finding, tracker.name)
         step = next_step(entry, sighting)
-        ticket: Ticket | None = None
+        before = entry
         if step is Step.BEGIN:
-            self._require_limit(sighting, tracker, entry)
+            group = reference_of(finding, self.services.group_by)
+            if group is None:
+                self._require_limit(sighting, tracker, entry)
             # Before the tracker is called, because the process might be interrupted after that.
-            marker = begun(entry, sighting, datetime.now(UTC))
+            marker = replace(
+                begun(entry, sighting, datetime.now(UTC), group), place=tracker.place_of(finding)
+            )
             entry = tickets.save(finding, tracker.name, marker, replacing=entry)
         if entry is None or entry.generation != generation or entry.state is not State.OPENING:
             raise ChangedMeanwhileError
-        draft = draft_of(entry, finding)
-        if step is not Step.BEGIN:
-            ticket = self._ask(tracker, lambda: tracker.find(draft, entry.since))
-        if ticket is None and step is not Step.GIVE_UP:
-            self.services.once.confirm()
-            ticket = self._ask(tracker, lambda: self._open_once(tracker, draft))
-        settled = opened(entry, ticket) if ticket else given_up(entry, sighting)
+        desk = self._desk(entry, sighting, tracker)
+        listed = desk.find() if step is not Step.BEGIN else None
+        if listed is None and step is Step.GIVE_UP:
+            desk.abandon()
+        elif listed is None:
+            if (place := tracker.place_of(finding)) != entry.place:
+                # As above. The place can have changed since the attempt that was interrupted.
+                entry = tickets.save(finding, tracker.name, replace(entry, place=place), replacing=entry)
+            try:
+                listed = desk.open()
+            except HeldBackError:
+                # A group whose ticket is open takes the finding whatever the limit says.
+                tickets.save(finding, tracker.name, held_again(entry, before), replacing=entry)
+                raise
+        settled = opened(entry, listed) if listed else given_up(entry, sighting)
         tickets.save(finding, tracker.name, settled, replacing=entry)
-        return {"ticket": ticket.id if ticket else None}
+        return {"ticket": listed.ticket.id if listed else None}
 
-    def _open_once(self, tracker: Tracker, draft: Draft) -> Ticket:
-        try:
-            return tracker.open(draft)
-        except TrackerError as error:
-            if not error.is_refusal:
-                # The ticket might be open, and some trackers' searches don't find it for some seconds.
-                # Another event for the finding would open a second one.
-                self.services.once.let_lapse()
-            raise
+    def _desk(self, entry: Entry, sighting: Sighting, tracker: Tracker) -> Desk:
+        return desk_of(entry, sighting, tracker, self.services, self.invocation)
 
     def _require_limit(self, sighting: Sighting, tracker: Tracker, entry: Entry | None) -> None:
         """Hold the ticket back unless an analyst asked for it or the limit allows one more."""
@@ -218,126 +288,7 @@ class _Run:
             return
         if entry is None or entry.state is not State.HELD:
             tickets.save(finding, tracker.name, held(entry, sighting, datetime.now(UTC)), replacing=entry)
-        raise _HeldBackError
-
-    def _close(self, finding: Finding, tracker: Tracker, entry: Entry, ticket: Ticket) -> None:
-        reason = f"In Security Hub, the finding has the {entry.verdict}."
-        self._ask(tracker, lambda: tracker.resolve(ticket, reason))
-        self.services.tickets.save(finding, tracker.name, resolved(entry), replacing=entry)
-
-    def _ask(self, tracker: Tracker, call: Callable[[], _Answer]) -> _Answer:
-        """Call a tracker, unless failed calls to it have taken too much of this invocation's time."""
-        lost, clock = self.invocation.lost, self.invocation.clock
-        if lost.get(tracker.name, 0.0) > _PATIENCE_SECONDS:
-            raise TooSlowError(
-                f"{tracker.name} was not called, because failed calls took {lost[tracker.name]:.0f} seconds"
-            )
-        began = clock()
-        try:
-            return call()
-        except Exception:
-            lost[tracker.name] = lost.get(tracker.name, 0.0) + clock() - began
-            raise
-
-    def _tell(self, sighting: Sighting) -> None:
-        """Write to the finding what it doesn't say yet, once, and one invocation at a time.
-
-        Two invocations at the same time could each write links without those of the other.
-        """
-        finding = sighting.finding
-        if not self._untold(sighting, self.services.tickets.load_all(finding)):
-            return
-        key = {"finding": finding.digest, "tells": "tickets"}
-        with suppress(_ToldError):
-            self.services.once.run(key, lambda: self._write(sighting))
-
-    def _untold(self, sighting: Sighting, entries: Mapping[str, Entry]) -> dict[str, Entry]:
-        """Return what the finding doesn't say yet, or no longer says when an analyst presses the action."""
-        is_press = isinstance(self.event, CustomActionEvent)
-        return {
-            name: entry
-            for name, entry in entries.items()
-            if (entry.state in (State.HELD, State.OPEN, State.RESOLVED) and not entry.told)
-            or (is_press and entry.state is State.OPEN and _lacks_link(sighting, name, entry))
-        }
-
-    def _write(self, sighting: Sighting) -> NoReturn:
-        finding = sighting.finding
-        entries = self.services.tickets.load_all(finding)
-        news = self._untold(sighting, entries)
-        if not news:
-            raise _ToldError
-        resolves = any(entry.state is State.RESOLVED for entry in news.values())
-        # Several invocations can resolve a finding's tickets. The last note replaces the others.
-        told = {
-            name: entry
-            for name, entry in entries.items()
-            if name in news or (resolves and entry.state is State.RESOLVED)
-        }
-        unlinked = False
-        for item in write_in_turns(
-            [finding],
-            compose=lambda now: self._update(now, told, news, entries),
-            note_updated_by=self.invocation.function_arn,
-            security_hub=self.services.security_hub,
-            turns=self.services.turns,
-        ):
-            if not item.left_out:
-                raise NotWrittenError(f"{item.error_code}: {item.error_message}")
-            unlinked = FIELDS in item.left_out
-        for name, entry in news.items():
-            self._mark_told(finding, name, replace(entry, told=True, unlinked=unlinked))
-        raise _ToldError
-
-    def _update(
-        self,
-        finding: Finding,
-        told: Mapping[str, Entry],
-        news: Mapping[str, Entry],
-        entries: Mapping[str, Entry],
-    ) -> Update:
-        """Return what to write, given the finding as it is now."""
-        note, note_without_fields = (
-            with_earlier_note(
-                compose_note(
-                    told,
-                    event=self.event,
-                    now=datetime.now(UTC),
-                    request_id=self.invocation.request_id,
-                    has_field=has_field,
-                ),
-                finding,
-                author=self.invocation.function_arn,
-            )
-            for has_field in (True, False)
-        )
-        return Update(
-            workflow_status=status_to_write(
-                finding, {name: entry for name, entry in news.items() if not entry.told}
-            ),
-            note_text=note,
-            note_without_fields=note_without_fields,
-            user_defined_fields=fields_to_write(finding, entries),
-        )
-
-    def _mark_told(self, finding: Finding, tracker: str, told: Entry) -> None:
-        tickets = self.services.tickets
-        for _ in range(_MAX_STEPS):
-            entry = tickets.load(finding, tracker)
-            if entry is None or (entry.generation, entry.state) != (told.generation, told.state):
-                return  # it has changed, and that will be written as well
-            try:
-                change = replace(entry, told=True, unlinked=told.unlinked)
-                tickets.save(finding, tracker, change, replacing=entry)
-            except ChangedMeanwhileError:
-                continue
-            return
-        raise ChangedMeanwhileError("Other invocations keep changing the record of the ticket")
-
-
-def _lacks_link(sighting: Sighting, tracker: str, entry: Entry) -> bool:
-    """Return whether the finding lost the link to a ticket. An older event shows it before it had one."""
-    return sighting.moment > entry.seen and not has_link(sighting.finding, tracker, entry)
+        raise HeldBackError
 
 
 def _is_old(sighting: Sighting, known: Mapping[str, Entry]) -> bool:
@@ -361,11 +312,3 @@ def _joining(sighting: Sighting, tracker: Tracker, known: Mapping[str, Entry]) -
     )
     joins = has_tickets and tracker.name not in known
     return replace(sighting, passes_filter=True) if joins else sighting
-
-
-def _described(entry: Entry | None) -> str:
-    if entry is not None and entry.state is State.HELD:
-        return HELD_BACK
-    if entry is None or entry.ticket is None:
-        return "none"
-    return f"{entry.state} {entry.ticket.id} {entry.ticket.link}"

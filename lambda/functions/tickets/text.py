@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from functions.tickets.contract import Draft
+from functions.tickets.listing import lines_of
+from functions.tickets.plain import one_line, web_link
 from securityhub.events import Finding, VulnerablePackage
 from securityhub.findings.updates import truncate
 
@@ -19,24 +21,12 @@ _MAX_PACKAGES: Final = 10
 _SECURITY_HUB: Final = "::product/aws/securityhub"
 # What Amazon Inspector sends where there is no fixed version.
 _NOT_FIXED: Final = "NotAvailable"
-# Control characters, line and paragraph separators, and the two noncharacters that XML doesn't allow, in
-# which some trackers store texts.
-_NOT_PLAIN: Final[Mapping[int, str | None]] = {
-    **dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, 0xFFFE, 0xFFFF], " "),
-    # Characters that are invisible or change the direction of text, so that it reads differently than it is.
-    # https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
-    **dict.fromkeys(
-        [0xAD, 0x61C, 0x180E, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF],
-        None,
-    ),
-    **dict.fromkeys(range(0xE0000, 0xE0080), None),
-}
 
 
 def title(finding: Finding, limit: int) -> str:
     """Return the title of a ticket, one line of at most `limit` UTF-16 code units."""
-    severity = _line(finding.severity_label) or "NO SEVERITY"
-    return truncate(f"[{severity}] {_line(finding.title) or _line(finding.id)}", limit)
+    severity = one_line(finding.severity_label) or "NO SEVERITY"
+    return truncate(f"[{severity}] {one_line(finding.title) or one_line(finding.id)}", limit)
 
 
 def body(draft: Draft) -> str:
@@ -45,7 +35,12 @@ def body(draft: Draft) -> str:
     The resources come last, because there can be many of them. If they are truncated, the finding's ID leads
     to the rest.
     """
-    return truncate("\n".join(_lines(draft)), MAX_BODY_CHARACTERS)
+    lines = (
+        _lines(draft)
+        if draft.listing is None
+        else lines_of(draft.listing, draft.earlier, MAX_BODY_CHARACTERS)
+    )
+    return truncate("\n".join(lines), MAX_BODY_CHARACTERS)
 
 
 def _lines(draft: Draft) -> Iterator[str]:
@@ -61,10 +56,10 @@ def _lines(draft: Draft) -> Iterator[str]:
     }
     after = {
         "Remediation": remediation,
-        "Instructions": _link(instructions),
+        "Instructions": web_link(instructions),
         "Earlier ticket": draft.earlier.link if draft.earlier else None,
     }
-    if description := _line(finding.description):
+    if description := one_line(finding.description):
         yield truncate(description, _MAX_PARAGRAPH)
     yield from _named(before)
     # Amazon Inspector's remediation refers to the fixed versions in the vulnerability details above it.
@@ -72,14 +67,14 @@ def _lines(draft: Draft) -> Iterator[str]:
     yield from _named(after)
     for resource in finding.resources[:_MAX_RESOURCES]:
         parts = [part for part in (resource.type, resource.id) if part]
-        yield f"Resource: {truncate(_line(' '.join(parts)), _MAX_IDENTIFIER)}"
+        yield f"Resource: {truncate(one_line(' '.join(parts)), _MAX_IDENTIFIER)}"
     if (more := len(finding.resources) - _MAX_RESOURCES) > 0:
         yield f"And {more} more resources."
 
 
 def _named(values: Mapping[str, object]) -> Iterator[str]:
     for name, value in values.items():
-        if line := _line(value):
+        if line := one_line(value):
             yield f"{name}: {truncate(line, _MAX_IDENTIFIER)}"
 
 
@@ -102,21 +97,10 @@ def _vulnerabilities(finding: Finding) -> Iterator[str]:
 
 
 def _vulnerable(package: VulnerablePackage) -> str:
-    parts = [_line(part) for part in (package.vulnerability, package.name, package.version)]
-    path, fixed = _line(package.path), _line(package.fixed_in)
+    parts = [one_line(part) for part in (package.vulnerability, package.name, package.version)]
+    path, fixed = one_line(package.path), one_line(package.fixed_in)
     if path:
         parts.append(f"in {path}")
     if fixed and fixed != _NOT_FIXED:
         parts.append(f"(fixed version: {fixed})")
     return " ".join(part for part in parts if part)
-
-
-def _link(value: object) -> str:
-    """Return a link to a web page, or an empty string for other links, such as those that run scripts."""
-    line = _line(value)
-    return line if line.lower().startswith(("https://", "http://")) else ""
-
-
-def _line(value: object) -> str:
-    """Return a string without line breaks and control characters, or an empty string for other values."""
-    return " ".join(value.translate(_NOT_PLAIN).split()) if isinstance(value, str) else ""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final, Generic, Protocol, TypeVar
 
 from functions.tickets.contract import TrackerError
+from invocation.secrets import Secret
 from securityhub.findings.updates import truncate
 
 CONNECT_SECONDS: Final = 5.0
@@ -43,16 +44,17 @@ _TEMPORARY: Final = frozenset(
     }
 )
 
+_PASSING: Final = frozenset(
+    {
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
+
 Client = TypeVar("Client")
 Answer = TypeVar("Answer")
-Secret = Mapping[str, str]
-
-
-class GetSecret(Protocol):
-    """Returns the members of a secret. With `fresh`, the secret is read now."""
-
-    def __call__(self, secret_id: str, /, *, fresh: bool = False) -> Secret:
-        """Return the members of the secret with this name or ARN."""
 
 
 class ReadSecret(Protocol):
@@ -71,12 +73,25 @@ class Failure:
         said: The tracker's error message, or what happened to the connection.
         retry_after: The seconds that the tracker asks to wait before a retry. None if it didn't say.
         cure: What to do, if it depends on the response. None for the usual cure of the status.
+        fields: What the tracker says about single fields, by their name in the tracker.
+        is_missing: Whether the tracker itself says that there is no such ticket. The status 404 isn't enough:
+            a proxy answers with it, a gateway that doesn't know the site, and an address for tokens.
     """
 
     status: int | None
     said: str
     retry_after: float | None = None
     cure: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+    is_missing: bool = False
+
+
+class SecretUnusableError(TrackerError):
+    """A tracker's secret can't be read, or lacks a member, so that nothing was sent."""
+
+    is_refusal = True
+    is_about_credential = True
+    is_temporary = True
 
 
 class CallFailedError(TrackerError):
@@ -93,6 +108,8 @@ class CallFailedError(TrackerError):
             failure.status is not None
             and HTTPStatus.BAD_REQUEST <= failure.status < HTTPStatus.INTERNAL_SERVER_ERROR
         )
+        self.is_about_credential = failure.status == HTTPStatus.UNAUTHORIZED
+        self.is_temporary = _is_temporary(failure)
         super().__init__(message)
 
 
@@ -111,6 +128,7 @@ class Calls(Generic[Client]):
         connect: Callable[[Secret], Client],
         explain: Callable[[Exception], Failure | None],
         cures: Mapping[int, str],
+        renews: Callable[[Secret], bool] = lambda _: False,
     ) -> None:
         """Prepare the calls. Nothing is read or sent yet.
 
@@ -120,12 +138,15 @@ class Calls(Generic[Client]):
             connect: Creates a client from them.
             explain: Returns why a request failed, or None for an exception that is a programming error.
             cures: What to do, by HTTP status.
+            renews: Whether another client with the same secret has another token, given the secret. Default:
+                it hasn't.
         """
         self._name = name
         self._read_secret = read_secret
         self._connect = connect
         self._explain = explain
         self._cures = cures
+        self._renews = renews
         self._secret: Secret = {}
         self._client: Client | None = None
         self._not_before = 0.0
@@ -160,7 +181,7 @@ class Calls(Generic[Client]):
                     raise
                 if failure.status == HTTPStatus.UNAUTHORIZED and not is_renewed:
                     is_renewed = True
-                    if self._was_rotated():
+                    if self._was_rotated() or self._renews(self._secret):
                         continue
                 self._heed(failure)
                 retry_pause = next(pauses, None)
@@ -170,6 +191,23 @@ class Calls(Generic[Client]):
                 if failure.retry_after is None:
                     self._not_before = time.monotonic() + retry_pause
 
+    def find(self, goal: str, request: Callable[[Client], Answer]) -> Answer | None:
+        """Make a request that reads a ticket, and return its result, or None if there is no such ticket.
+
+        Args:
+            goal: As for other calls.
+            request: As for other calls.
+
+        Raises:
+            CallFailedError: The request failed in another way.
+        """
+        try:
+            return self(goal, request)
+        except CallFailedError as error:
+            if not error.failure.is_missing:
+                raise
+            return None
+
     def _heed(self, failure: Failure) -> None:
         """Record what a failure means for later calls."""
         if failure.status == HTTPStatus.UNAUTHORIZED:
@@ -177,9 +215,22 @@ class Calls(Generic[Client]):
         if failure.retry_after is not None:
             self._not_before = time.monotonic() + min(failure.retry_after, MAX_SILENCE_SECONDS)
 
-    def refusal(self, goal: str, said: str, cure: str) -> CallFailedError:
-        """Return the error for a response that isn't an HTTP error, but not the expected one either."""
-        return self._error(goal, Failure(status=None, said=said, cure=cure))
+    def refusal(self, goal: str, said: str, cure: str, *, is_temporary: bool = False) -> CallFailedError:
+        """Return the error for a response that isn't an HTTP error, but not the expected one either.
+
+        Args:
+            goal: As for other calls.
+            said: What is unexpected.
+            cure: What to do.
+            is_temporary: Whether the same request can succeed later. Default: False.
+        """
+        error = self._error(goal, Failure(status=None, said=said, cure=cure))
+        error.is_temporary = is_temporary
+        return error
+
+    def with_cure(self, goal: str, error: CallFailedError, cure: str) -> CallFailedError:
+        """Return the error of a call with another advice."""
+        return self._error(goal, replace(error.failure, cure=cure))
 
     def _was_rotated(self) -> bool:
         """Read the rejected secret again, and return whether it has changed."""
@@ -191,7 +242,7 @@ class Calls(Generic[Client]):
         try:
             self._secret = self._read_secret(fresh=fresh)
         except Exception as error:  # noqa: BLE001 - any error of reading it; the message can contain it
-            raise TrackerError(
+            raise SecretUnusableError(
                 f"The secret for {self._name} could not be read ({type(error).__name__}). It must exist and "
                 "contain a JSON object, and the function's role must allow secretsmanager:GetSecretValue."
             ) from None
@@ -219,15 +270,28 @@ def secret_member(secret: Secret, member: str, variable: str) -> str:
         variable: The environment variable that names the secret, for the message.
 
     Raises:
-        TrackerError: The member is missing or empty.
+        SecretUnusableError: The member is missing or empty.
     """
     value = secret.get(member) if isinstance(secret, Mapping) else None
     if not isinstance(value, str) or not value.strip():
-        raise TrackerError(
+        raise SecretUnusableError(
             f"The secret that {variable} names must be a JSON object with a non-empty string {member!r}, but "
             "doesn't have one. Correct the secret; the next attempt reads it again."
         )
     return value.strip()
+
+
+def _is_temporary(failure: Failure) -> bool:
+    """Return whether a request can succeed later as it is, though perhaps only with another credential.
+
+    A 404 that isn't about a ticket comes from what is between: see `Failure.is_missing`. With a cure of its
+    own, a 403 is about what was sent, such as a missing field in ServiceNow.
+    """
+    if failure.status in (None, HTTPStatus.FORBIDDEN):
+        return failure.cure is None
+    return failure.status >= HTTPStatus.INTERNAL_SERVER_ERROR or (
+        failure.status in _PASSING and not failure.is_missing
+    )
 
 
 def _worth_repeating(failure: Failure, repeatable: bool) -> bool:

@@ -3,76 +3,56 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
-import requests
-from jira import JIRA, JIRAError
-
-from functions.tickets.contract import Draft, Ticket
+from functions.tickets.contract import Abilities, Draft, Look, Ticket, TrackerError
 from functions.tickets.text import body, title
-from functions.tickets.trackers.calls import (
-    CONNECT_SECONDS,
-    READ_SECONDS,
-    CallFailedError,
-    Calls,
-    Failure,
-    GetSecret,
-    Secret,
-    seconds_until_retry,
-    secret_member,
-)
+from functions.tickets.trackers import jira_changes
+from functions.tickets.trackers.calls import CallFailedError, Calls
+from functions.tickets.trackers.destinations import Destinations, closings_of
 from functions.tickets.trackers.environment import base_url
+from functions.tickets.trackers.fields import FieldValue, TrackerFields, fields_of
+from functions.tickets.trackers.jira_closing import KEY, Closing
+from functions.tickets.trackers.jira_fields import cure_of, given, labels_of, shaped
+from functions.tickets.trackers.jira_site import Site, connect, explain
 from invocation.environment import matching, required
+from invocation.secrets import GetSecret
+from securityhub.events import Finding
 
 _MAX_SUMMARY: Final = 255
+_SEVERITY: Final = "severity-"
+_SEVERITIES: Final = ("critical", "high", "medium", "low", "informational", "none")
 _GATEWAY_PATH: Final = "/ex/jira/"
-_NOFORMAT: Final = re.compile(r"\{(?=noformat)", re.IGNORECASE)
+_LABELS: Final = "labels"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """A client of a Jira site.
+class Place:
+    """Where an issue is created.
 
     Attributes:
-        client: The client.
-        cloud: True for Jira Cloud, False for Jira Data Center.
+        project: The key of the project.
+        issue_type: The name of an issue type of that project.
+        fields: The extra fields, by their IDs.
+        keys: The keys in settings.toml of the project, the issue type, and the extra fields.
     """
 
-    client: JIRA
-    cloud: bool
+    project: str
+    issue_type: str
+    fields: Mapping[str, FieldValue]
+    keys: Mapping[str, str]
 
-    def text(self, plain: str) -> Any:  # noqa: ANN401 - the client's own types stop at JSON
-        """Return a text that Jira shows unchanged.
-
-        Jira Cloud accepts a document without markup. Jira Data Center supports only wiki markup, so the text
-        is put into a block without formatting.
-
-        Source: https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/
-        """
-        if not self.cloud:
-            return "{noformat}\n" + _NOFORMAT.sub("{ ", plain) + "\n{noformat}"
-        paragraphs = [
-            {"type": "paragraph", "content": [{"type": "text", "text": line}]}
-            for line in plain.splitlines()
-            if line
-        ]
-        return {"type": "doc", "version": 1, "content": paragraphs}
-
-    def search(self, jql: str) -> Sequence[str]:
-        """Return the ID of the first issue that a query finds, if any.
-
-        The search of Jira Cloud returns only IDs unless fields are requested. Its former search was removed.
-
-        Source: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/
-        """
-        find: Any = self.client.enhanced_search_issues if self.cloud else self.client.search_issues
-        found: Mapping[str, Any] = find(jql, maxResults=1, fields=[], json_result=True)
-        return [issue["id"] for issue in found["issues"]]
+    @property
+    def known(self) -> dict[str, FieldValue]:
+        """The fields that are in settings.toml, the project and the issue type included."""
+        own = {name: FieldValue(key=self.keys[name], type="string") for name in ("project", "issuetype")}
+        return {**self.fields, **own}
 
 
 class Jira:
@@ -86,25 +66,28 @@ class Jira:
     """
 
     name = "Jira"
+    abilities = Abilities()
 
     def __init__(
-        self, calls: Calls[Site], *, url: str, project: str, issue_type: str, done_transition: str | None
+        self,
+        calls: Calls[Site],
+        *,
+        url: str,
+        destinations: Destinations[Place],
+        closing: Closing,
     ) -> None:
-        """Make a tracker of a project.
+        """Make a tracker of a site.
 
         Args:
             calls: Calls to the site.
             url: The URL of the API: the site's, or that of Atlassian's gateway.
-            project: The key of the project.
-            issue_type: The name of an issue type that requires only summary, description, and labels.
-            done_transition: The name of the transition that resolves an issue. None for the first transition
-                to a status of the category Done.
+            destinations: Where issues are created.
+            closing: Moves issues to a done status.
         """
         self._calls = calls
         self._site_url = None if _GATEWAY_PATH in url else url
-        self._project = project
-        self._issue_type = issue_type
-        self._done_transition = done_transition
+        self._destinations = destinations
+        self._closing = closing
 
     @property
     def _people_url(self) -> str:
@@ -125,14 +108,18 @@ class Jira:
             self._site_url = url.rstrip("/")
         return self._site_url
 
+    def place_of(self, finding: Finding) -> str:
+        """Return the key of the project."""
+        return self._destinations.of(finding).project
+
     def find(self, draft: Draft, since: datetime) -> Ticket | None:  # noqa: ARG002 - see below
-        """Return the issue that has the draft's key as a label.
+        """Return the issue that has the draft's key as a label, in whichever project it is by now.
 
         Jira's search might not find an issue for some seconds after its creation. An attempt that failed or
         was interrupted keeps its lease for longer than that. `since` isn't used, because Jira interprets it
         in the user's time zone.
         """
-        jql = f'project = "{self._project}" AND labels = "{draft.key}" ORDER BY created ASC'
+        jql = f'labels = "{draft.key}" ORDER BY created ASC'
         ids = self._calls("look for the ticket", lambda site: site.search(jql))
         if not ids:
             return None
@@ -142,74 +129,103 @@ class Jira:
     def open(self, draft: Draft) -> Ticket:
         """Create an issue."""
         url = self._people_url  # first, so that no issue is created without a link
-        severity = re.sub(r"[^a-z]", "", (draft.finding.severity_label or "").lower()) or "none"
+        place = self._destinations.of(draft.finding)
+        values = given(place.fields, draft.finding)
+        own = (jira_changes.LABEL, _severity_label(draft), draft.key)
         fields = {
-            "project": {"key": self._project},
-            "issuetype": {"name": self._issue_type},
+            "project": {"key": place.project},
+            "issuetype": {"name": place.issue_type},
             "summary": title(draft.finding, _MAX_SUMMARY),
-            "labels": ["security-hub", f"severity-{severity}", draft.key],
+            _LABELS: [*dict.fromkeys((*own, *labels_of(values.get(_LABELS, ()))))],
         }
-        issue = self._calls(
-            "open the ticket",
-            lambda site: site.client.create_issue(
-                {**fields, "description": site.text(body(draft))}, prefetch=False
-            ),
-            repeatable=False,
-        )
+        goal = "open the ticket"
+        try:
+            issue = self._calls(
+                goal,
+                lambda site: site.client.create_issue(
+                    {
+                        **shaped(place.fields, values, site),
+                        **fields,
+                        "description": site.text(body(draft)),
+                    },
+                    prefetch=False,
+                ),
+                repeatable=False,
+            )
+        except CallFailedError as error:
+            if not error.failure.fields:
+                raise
+            names = self._names_of_fields(place)
+            cure = cure_of(error.failure.fields, known=place.known, key=place.keys["fields"], names=names)
+            raise self._calls.with_cure(goal, error, cure) from None
         return Ticket(id=issue.key, link=f"{url}/browse/{issue.key}")
 
-    def resolve(self, ticket: Ticket, reason: str) -> None:
-        """Move an issue to a done status, and comment on it."""
-        if self._is_done(ticket):
-            return
-        transition = self._transition(ticket)
-        self._calls(
-            "resolve the ticket",
-            lambda site: site.client.transition_issue(ticket.id, transition),
-            repeatable=False,
-        )
-        self._calls(
-            "comment on the ticket",
-            lambda site: site.client.add_comment(ticket.id, site.text(reason)),
-            repeatable=False,
-        )
-
-    def _is_done(self, ticket: Ticket) -> bool:
-        goal = "read the ticket"
-        try:
-            issue = self._calls(goal, lambda site: site.client.issue(ticket.id, fields="status"))
-        except CallFailedError as error:
-            if error.failure.status != HTTPStatus.NOT_FOUND:
-                raise
-            # Jira answers the same if the user can't see the issue. If the project is visible, it's deleted.
-            self._calls(goal, lambda site: site.client.project(self._project))
-            return True
-        return bool(issue.fields.status.statusCategory.key == "done")
-
-    def _transition(self, ticket: Ticket) -> str:
-        offered: Sequence[Mapping[str, Any]] = self._calls(
-            "read the ticket's transitions", lambda site: site.client.transitions(ticket.id)
-        )
-        for transition in offered:
-            wanted = (
-                transition["name"].casefold() == self._done_transition.casefold()
-                if self._done_transition
-                else transition["to"]["statusCategory"]["key"] == "done"
+    def _names_of_fields(self, place: Place) -> Mapping[str, str]:
+        """Return the display names of fields, or none if Jira doesn't say: they only explain an error."""
+        with suppress(TrackerError):
+            return self._calls(
+                "read the fields of the project",
+                lambda site: site.names_of_fields(place.project, place.issue_type),
             )
-            if wanted:
-                return str(transition["id"])
-        names = ", ".join(repr(transition["name"]) for transition in offered) or "none"
-        wish = repr(self._done_transition) if self._done_transition else "to a done status"
-        raise self._calls.refusal(
-            "resolve the ticket",
-            f"{ticket.id} has no transition {wish}, only {names}",
-            "Set JIRA_DONE_TRANSITION to the name of a transition that resolves an issue, or allow the user "
-            "of JIRA_SECRET to use it.",
-        )
+        return {}
+
+    def resolve(self, ticket: Ticket, reason: str, finding: Finding | None = None) -> None:
+        """Move an issue to a done status, in several steps if need be, and comment on it."""
+        self._closing.close(ticket.id, reason, finding)
+
+    def rule_of(self, finding: Finding) -> str:
+        """Return what identifies the rule for a finding, whose `close_fields` count."""
+        return self._closing.rule_of(finding)
+
+    def resolve_by_rule(self, ticket: Ticket, reason: str, rule: str) -> None:
+        """Move the issue of a group to a done status, with the `close_fields` of a rule."""
+        self._closing.close(ticket.id, reason, None, rule=rule)
+
+    def update(self, ticket: Ticket, draft: Draft) -> None:
+        """Edit the summary and the description of an issue, and its label with the severity.
+
+        Other labels are kept, because people add some.
+
+        Source: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-put
+        """
+        label = _severity_label(draft)
+        others = [f"{_SEVERITY}{name}" for name in _SEVERITIES if f"{_SEVERITY}{name}" != label]
+        labels = [*({"remove": other} for other in others), {"add": label}]
+        fields = {"summary": title(draft.finding, _MAX_SUMMARY)}
+        try:
+            self._calls(
+                "edit the ticket",
+                lambda site: site.edit(
+                    ticket.id, {**fields, "description": site.text(body(draft))}, {"labels": labels}
+                ),
+            )
+        except CallFailedError as error:
+            if error.failure.status != HTTPStatus.NOT_FOUND or self._closing.status_of(ticket.id) is not None:
+                raise
+
+    def look(self, ticket: Ticket) -> Look | None:
+        """Return the state of an issue, and who put it into that."""
+        return jira_changes.look(self._calls, ticket.id)
+
+    def changed(self, since: datetime, until: datetime) -> Iterator[str]:
+        """Yield the keys of issues that changed in a period.
+
+        For a user who can no longer see the project, the search would find nothing, as if nothing had
+        changed.
+        """
+        project = self._destinations.default.project
+        self._calls("read the project", lambda site: site.client.project(project))
+        yield from jira_changes.changed(self._calls, since, until)
+
+    def former_ids(self, ticket_id: str) -> tuple[str, ...]:
+        """Return the keys that an issue had before it was moved."""
+        return jira_changes.former_keys(self._calls, ticket_id)
 
 
-def from_environment(environment: Mapping[str, str], get_secret: GetSecret) -> Jira:
-    """Create the tracker from the environment variables `JIRA_*`.
+def from_environment(
+    environment: Mapping[str, str], get_secret: GetSecret, settings: Mapping[str, Any]
+) -> Jira:
+    """Create the tracker from the environment variables `JIRA_*` and its settings in the file.
 
     Raises:
         ValueError: A variable is missing or invalid.
@@ -221,64 +237,53 @@ def from_environment(environment: Mapping[str, str], get_secret: GetSecret) -> J
         pattern=r"[A-Za-z][A-Za-z0-9_]*",
         allowed="the key of a project, such as SEC",
     )
+    issue_type = required(environment, "JIRA_ISSUE_TYPE", default="Task")
     secret_id = required(environment, "JIRA_SECRET")
+    fields = TrackerFields.of(settings, KEY)
     calls = Calls(
         name=Jira.name,
         read_secret=partial(get_secret, secret_id),
-        connect=lambda secret: _connect(url, secret),
-        explain=_explain,
+        connect=lambda secret: connect(url, secret),
+        explain=explain,
         cures={
-            400: "The project and the issue type must exist (JIRA_PROJECT, JIRA_ISSUE_TYPE), and neither "
-            "creation nor transition can require fields other than summary, description, and labels.",
+            400: f"Check project and issue_type in [{KEY}] of settings.toml, and give what creation requires "
+            "in its fields, and what a transition requires in its close_fields.",
             401: "Check the email address and API token (Jira Cloud) or the token (Jira Data Center) in the "
             "secret that JIRA_SECRET names.",
             403: "Give the user of JIRA_SECRET the permissions to browse the project JIRA_PROJECT, and to "
-            "create, transition, and comment on its issues.",
+            "create, edit, transition, and comment on its issues.",
             404: "Check JIRA_URL and JIRA_PROJECT, and that the user of JIRA_SECRET can browse the project.",
         },
     )
+    keys = {"project": f"{KEY}.project", "issuetype": f"{KEY}.issue_type", "fields": f"{KEY}.fields"}
+    default = Place(project=project, issue_type=issue_type, fields=fields.opening, keys=keys)
     return Jira(
         calls,
         url=url,
-        project=project,
-        issue_type=required(environment, "JIRA_ISSUE_TYPE", default="Task"),
-        done_transition=environment.get("JIRA_DONE_TRANSITION", "").strip() or None,
+        destinations=Destinations.read(settings, KEY, default=default, place=partial(_place, default)),
+        closing=Closing(
+            calls,
+            closings=closings_of(settings, KEY, default=fields.closing),
+            steps=fields.steps,
+            done_transition=environment.get("JIRA_DONE_TRANSITION", "").strip() or None,
+        ),
     )
 
 
-def _connect(url: str, secret: Secret) -> Site:
-    cloud = "token" not in secret
-    sign_in: dict[str, Any]
-    if cloud:
-        email, api_token = (secret_member(secret, name, "JIRA_SECRET") for name in ("email", "api_token"))
-        sign_in = {"basic_auth": (email, api_token)}
-    else:
-        sign_in = {"token_auth": secret_member(secret, "token", "JIRA_SECRET")}
-    client = JIRA(
-        url,
-        options={"rest_api_version": "3" if cloud else "2"},
-        timeout=(CONNECT_SECONDS, READ_SECONDS),
-        max_retries=0,
-        get_server_info=False,
-        logging=False,
-        **sign_in,
+def _place(default: Place, rule: Mapping[str, Any], key: str) -> Place:
+    """Return the place of a rule. What the rule doesn't say is as in the default."""
+    own = {"project": "project", "issuetype": "issue_type"}
+    return Place(
+        project=rule.get("project", default.project),
+        issue_type=rule.get("issue_type", default.issue_type),
+        fields={**default.fields, **fields_of(rule.get("fields", {}), f"{key}.fields")},
+        keys={
+            **default.keys,
+            **{name: f"{key}.{member}" for name, member in own.items() if member in rule},
+        },
     )
-    # A redirect would send the credential to another address.
-    session: Any = client._session  # noqa: SLF001 - there is no public way
-    session.max_redirects = 0
-    # The client would look this up on the server. Some of its methods don't work without it.
-    client.deploymentType = "Cloud" if cloud else "Server"
-    return Site(client=client, cloud=cloud)
 
 
-def _explain(error: Exception) -> Failure | None:
-    if isinstance(error, JIRAError):
-        headers: Mapping[str, str] = getattr(error.response, "headers", {})
-        return Failure(
-            status=error.status_code,
-            said=error.text or "no reason given",
-            retry_after=seconds_until_retry(headers.get("Retry-After")),
-        )
-    if isinstance(error, requests.RequestException | ValueError | LookupError):
-        return Failure(status=None, said=f"no readable response ({type(error).__name__})")
-    return None
+def _severity_label(draft: Draft) -> str:
+    severity = re.sub(r"[^a-z]", "", (draft.finding.severity_label or "").lower())
+    return f"{_SEVERITY}{severity or 'none'}"

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from http.client import HTTPException
 from ssl import SSLContext
 from typing import Any, Final
-from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
+from urllib.request import HTTPSHandler, Request, build_opener
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web import base_client
 
-from functions.tickets.contract import Draft, Ticket
+from functions.tickets.contract import Abilities, Draft, Ticket
 from functions.tickets.text import body, title
 from functions.tickets.trackers.calls import (
     CLOCK_SKEW,
@@ -23,17 +24,25 @@ from functions.tickets.trackers.calls import (
     CallFailedError,
     Calls,
     Failure,
-    GetSecret,
     seconds_until_retry,
     secret_member,
 )
+from functions.tickets.trackers.destinations import Destinations
 from functions.tickets.trackers.environment import base_url
+from functions.tickets.trackers.fields import FieldValue, TrackerFields, fields_of, text_of
 from invocation.environment import matching, required
+from invocation.posting import NoRedirects
+from invocation.secrets import GetSecret
+from securityhub.events import Finding
+
+KEY: Final = "ticketing.slack"
+"""The key of the tracker in settings.toml."""
 
 _MAX_TITLE: Final = 300
 # The limit for changed messages. New ones can be ten times as long. A marked title always fits.
 _MAX_CHANGED_BYTES: Final = 4_000
 _EVENT_TYPE: Final = "securityhub_ticket"
+_OPEN: Final = "open"
 _RESOLVED: Final = "resolved"
 _NOT_TO_BE_CHANGED: Final = frozenset({"edit_window_closed", "cant_update_message"})
 _SECRET_ERRORS: Final = frozenset(
@@ -50,20 +59,26 @@ _CURES: Final = {
 }
 
 
-class _NoRedirects(HTTPRedirectHandler):
-    """Follows no redirects, because they would send the token to another address."""
-
-    def redirect_request(self, *_: object) -> None:
-        """Return None, so that a redirect is an error."""
-
-
 def _open(request: Request, *, context: SSLContext | None, timeout: float) -> Any:  # noqa: ANN401 - as urllib has it
-    handlers = [_NoRedirects(), *([HTTPSHandler(context=context)] if context else [])]
+    handlers = [NoRedirects(), *([HTTPSHandler(context=context)] if context else [])]
     return build_opener(*handlers).open(request, timeout=timeout)
 
 
 # The client has no setting for this.
 setattr(base_client, "urlopen", _open)  # noqa: B010 - the module doesn't export the name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a message is posted.
+
+    Attributes:
+        channel: The ID of the channel.
+        fields: Extra lines of the message, by what stands before the colon.
+    """
+
+    channel: str
+    fields: Mapping[str, FieldValue]
 
 
 class Slack:
@@ -74,39 +89,58 @@ class Slack:
     """
 
     name = "Slack"
+    abilities = Abilities()
 
-    def __init__(self, calls: Calls[WebClient], *, channel: str) -> None:
-        """Make a tracker of a channel.
+    def __init__(self, calls: Calls[WebClient], *, destinations: Destinations[Place]) -> None:
+        """Make a tracker of a workspace.
 
         Args:
             calls: Calls to the workspace.
-            channel: The ID of the channel.
+            destinations: The channels to which messages are posted.
         """
         self._calls = calls
-        self._channel = channel
+        self._destinations = destinations
+
+    def place_of(self, finding: Finding) -> str:
+        """Return the ID of the channel."""
+        return self._destinations.of(finding).channel
 
     def find(self, draft: Draft, since: datetime) -> Ticket | None:
-        """Return the message since that time that has the draft's key in its metadata."""
+        """Return the message since that time that has the draft's key in its metadata.
+
+        It's looked for where the attempt posted it, even if the rules choose another channel by now. A
+        channel that Slack no longer knows has no message, and its ID might have been a mistake.
+        """
+        channel = draft.place or self._destinations.default.channel
+        try:
+            return self._find(draft, since, channel)
+        except CallFailedError as error:
+            is_obsolete = channel != self.place_of(draft.finding)
+            if is_obsolete and error.failure.said == "channel_not_found":
+                return None
+            raise
+
+    def _find(self, draft: Draft, since: datetime, channel: str) -> Ticket | None:
         oldest = f"{(since - CLOCK_SKEW).timestamp():.6f}"
         cursor = ""
         while True:
-            page = self._history(oldest=oldest, limit=200, cursor=cursor)
+            page = self._history(channel=channel, oldest=oldest, limit=200, cursor=cursor)
             for message in page["messages"]:
                 if _payload(message).get("key") == draft.key:
-                    return self._ticket(self._channel, message["ts"])
+                    return self._ticket(channel, message["ts"])
             cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
                 return None
 
     def open(self, draft: Draft) -> Ticket:
         """Post a message."""
-        text = f"*{_escaped(title(draft.finding, _MAX_TITLE))}*\n{_escaped(body(draft))}"
+        place = self._destinations.of(draft.finding)
         posted: Any = self._calls(
             "post the message",
             lambda client: client.chat_postMessage(
-                channel=self._channel,
-                text=text,
-                metadata=_metadata(draft.key, "open"),
+                channel=place.channel,
+                text=_text(draft, place.fields),
+                metadata=_metadata(draft.key, _OPEN),
                 unfurl_links=False,
                 unfurl_media=False,
             ),
@@ -114,15 +148,49 @@ class Slack:
         )
         return self._ticket(posted["channel"], posted["ts"])
 
-    def resolve(self, ticket: Ticket, reason: str) -> None:
+    def update(self, ticket: Ticket, draft: Draft) -> None:
+        """Change the message, as far as a changed message has room for it.
+
+        If it can't be changed, the new title is posted in its thread.
+
+        Source: https://docs.slack.dev/reference/methods/chat.update
+        """
+        channel, _, ts = ticket.id.partition("/")
+        message = self._message(channel, ts)
+        if message is None:  # it was deleted
+            return
+        # The values of extra fields are those of a finding that is not known here.
+        kept = [*self._kept(str(message["text"]))]
+        heading, *rest = _text(draft, {}).split("\n")
+        text = _fitting("\n".join([heading, *kept, *rest]))
+        try:
+            self._calls(
+                "change the message",
+                lambda client: client.chat_update(
+                    channel=channel, ts=ts, text=text, metadata=_metadata(draft.key, _OPEN)
+                ),
+            )
+        except CallFailedError as error:
+            if error.failure.said == "message_not_found":  # it was deleted
+                return
+            if error.failure.said not in _NOT_TO_BE_CHANGED:
+                raise
+            self._calls(
+                "post the new title in the message's thread",
+                lambda client: client.chat_postMessage(
+                    channel=channel, thread_ts=ts, text=_escaped(title(draft.finding, _MAX_TITLE))
+                ),
+                repeatable=False,
+            )
+
+    def resolve(self, ticket: Ticket, reason: str, finding: Finding | None = None) -> None:  # noqa: ARG002
         """Mark the message as resolved, and post the reason in its thread.
 
         The thread is enough if the message can't be changed, because it's too old for the workspace's
         settings or the app was reinstalled.
         """
         channel, _, ts = ticket.id.partition("/")
-        page = self._history(channel=channel, latest=ts, oldest=ts, inclusive=True, limit=1)
-        message = next((item for item in page["messages"] if item["ts"] == ts), None)
+        message = self._message(channel, ts)
         if message is None or _payload(message).get("state") == _RESOLVED:
             return
         try:
@@ -136,6 +204,22 @@ class Slack:
             repeatable=False,
         )
 
+    def _message(self, channel: str, ts: str) -> Mapping[str, Any] | None:
+        """Return a message, or None if it was deleted."""
+        page = self._history(channel=channel, latest=ts, oldest=ts, inclusive=True, limit=1)
+        return next((item for item in page["messages"] if item["ts"] == ts), None)
+
+    def _kept(self, text: str) -> Iterator[str]:
+        """Yield the lines of extra fields, which follow the title, as Slack returns and expects them."""
+        places = (self._destinations.default, *(place for _, place in self._destinations.rules))
+        left = {_escaped(f"{name}: ") for place in places for name in place.fields}
+        for one in text.split("\n")[1:]:
+            name = next((name for name in left if one.startswith(name)), None)
+            if name is None:
+                return
+            left.remove(name)
+            yield one
+
     def _mark(self, channel: str, message: Mapping[str, Any]) -> None:
         """Change the message, whose text Slack returns as it expects it, escaped and with links."""
         self._calls(
@@ -148,11 +232,11 @@ class Slack:
             ),
         )
 
-    def _history(self, *, channel: str | None = None, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401
+    def _history(self, *, channel: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401
         page: Any = self._calls(
             "read the channel",
             lambda client: client.conversations_history(
-                channel=channel or self._channel, include_all_metadata=True, **arguments
+                channel=channel, include_all_metadata=True, **arguments
             ),
         )
         return dict(page.data)
@@ -165,8 +249,10 @@ class Slack:
         return Ticket(id=f"{channel}/{ts}", link=link["permalink"])
 
 
-def from_environment(environment: Mapping[str, str], get_secret: GetSecret) -> Slack:
-    """Create the tracker from the environment variables `SLACK_*`.
+def from_environment(
+    environment: Mapping[str, str], get_secret: GetSecret, settings: Mapping[str, Any]
+) -> Slack:
+    """Create the tracker from the environment variables `SLACK_*` and its settings in the file.
 
     Raises:
         ValueError: A variable is missing or invalid.
@@ -192,7 +278,29 @@ def from_environment(environment: Mapping[str, str], get_secret: GetSecret) -> S
         explain=_explain,
         cures={404: "Check SLACK_URL."},
     )
-    return Slack(calls, channel=channel)
+    default = Place(channel=channel, fields=TrackerFields.of(settings, KEY).opening)
+    return Slack(
+        calls,
+        destinations=Destinations.read(settings, KEY, default=default, place=partial(_place, default)),
+    )
+
+
+def _place(default: Place, rule: Mapping[str, Any], key: str) -> Place:
+    return Place(
+        channel=rule.get("channel", default.channel),
+        fields={**default.fields, **fields_of(rule.get("fields", {}), f"{key}.fields")},
+    )
+
+
+def _lines(fields: Mapping[str, FieldValue], finding: Finding) -> Iterator[str]:
+    for name, field in fields.items():
+        if values := field.of(finding):
+            yield f"{name}: {', '.join(map(text_of, values))}"
+
+
+def _text(draft: Draft, fields: Mapping[str, FieldValue]) -> str:
+    lines = (f"*{title(draft.finding, _MAX_TITLE)}*", *_lines(fields, draft.finding), body(draft))
+    return _escaped("\n".join(lines))
 
 
 def _escaped(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 
 from functions.tickets.contract import Draft
 from functions.tickets.entry import State
+from functions.tickets.following import follow
+from functions.tickets.hints import Hint
 from functions.tickets.logic import handle_findings
 from functions.tickets.services import Invocation
 from functions.tickets.text import body, title
@@ -32,6 +35,7 @@ FUNCTION_ARN = "arn:aws:lambda:eu-west-1:111122223333:function:example"
 ACTION_ARN = "arn:aws:securityhub:eu-west-1:111122223333:action/custom/OpenTicket"
 NEW_FINDINGS_QUEUE = "arn:aws:sqs:eu-west-1:111122223333:new-findings"
 SETTLED_QUEUE = "arn:aws:sqs:eu-west-1:111122223333:changes"
+STATUSES = {"NOTIFIED": "In Progress", "SUPPRESSED": "Suppressed", "RESOLVED": "Resolved"}
 
 
 class Hubs:
@@ -61,7 +65,7 @@ class Hubs:
                 assert finding.metadata_uid == stored["metadata"]["uid"]
                 stored["comment"] = note_text
                 if workflow_status:
-                    stored["status"] = {"NOTIFIED": "In Progress"}[workflow_status]
+                    stored["status"] = STATUSES[workflow_status]
             else:
                 stored = self.cspm[finding.id]
                 stored["Note"] = {"Text": note_text, "UpdatedBy": note_updated_by}
@@ -231,6 +235,7 @@ class TestHandler:
         environment = {
             "NEW_FINDINGS_QUEUE": NEW_FINDINGS_QUEUE,
             "IDEMPOTENCY_TABLE": "done",
+            "LOOKS_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/111122223333/looks",
             "TICKET_TABLE": "tickets",
             "TRACKERS": "jira",
             "TICKETS_PER_ACCOUNT_AND_HOUR": "30",
@@ -309,3 +314,51 @@ def test_a_ticket_says_the_same_about_a_finding_in_either_format():
     assert f"Resource: AwsS3Bucket {bucket(1)}" in texts[0][1]
     assert "Control: S3.8" in texts[0][1]
     assert metadata_uid(1) not in texts[1][1]
+
+
+@pytest.mark.parametrize(("name", "status"), [("Won't Do", "Suppressed"), ("Done", "In Progress")])
+def test_a_decision_in_a_tracker_reaches_a_finding_of_the_new_hub(world, hubs, run, name, status):
+    world.follow_trackers()
+    run(hubs.v2[finding_id(1)])
+    jira = world.trackers[0]
+    jira.change("JIRA-1", name, by="Ann", is_open=False)
+    hint = Hint(tracker="Jira", ticket_id="JIRA-1")
+    followed = follow(hint, services=world.services(), invocation=world.invocation("hint"))
+    assert followed.summary.failures == []
+    stored = hubs.v2[finding_id(1)]
+    assert stored["status"] == status
+    verb = "Suppressed" if status == "Suppressed" else "Closed"
+    assert stored["comment"].startswith(
+        f"{verb} by Ann in Jira ({name}): JIRA-1 https://jira.example.com/JIRA-1."
+    )
+    assert ("still failing" in stored["comment"]) == (name == "Done")
+    assert len({kind for kind, _ in hubs.updates}) == 1
+    jira.change("JIRA-1", "To Do", by="Bob", is_open=True)
+    follow(hint, services=world.services(), invocation=world.invocation("hint"))
+    assert hubs.v2[finding_id(1)]["status"] == "In Progress"
+    assert hubs.v2[finding_id(1)]["comment"].startswith("Reopened by Bob in Jira (To Do): JIRA-1 ")
+
+
+@pytest.mark.parametrize("by", ["control", "control and account", "resource"])
+def test_findings_of_both_formats_share_the_ticket_of_their_group(run, world, hubs, by):
+    world.group(by)
+    world.start = datetime.now(UTC) + timedelta(days=1)  # later than all events
+    run(asff_finding(1), number=1)
+    run(ocsf_finding(2), number=2)
+    run(ocsf_finding(1), number=3)
+    while world.refreshes.messages:
+        world.refresh()
+    tickets = 1 if by != "resource" else 2
+    assert issues(world) == {"Jira": tickets, "Slack": tickets}
+    assert (
+        "Jira JIRA-1 https://jira.example.com/JIRA-1"
+        in hubs.cspm[finding_id(1)]["UserDefinedFields"]["Tickets"]
+    )
+    assert hubs.v2[finding_id(2)]["comment"].startswith("Listed in ticket: Jira JIRA-")
+    for number in (2, 1):
+        settled = ocsf_finding(number, status="Resolved")
+        settled["finding_info"]["modified_time_dt"] = "2026-02-01T10:00:00Z"
+        run(settled, number=3 + number, passes_filter=False)
+    while world.refreshes.messages:
+        world.refresh()
+    assert not any(issue.is_open for tracker in world.trackers for issue in tracker.issues.values())

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from functions.tickets import hourly
+from functions.tickets.entry import State, Watched
 from functions.tickets.hourly import look_again
 from functions.tickets.services import Invocation
+from invocation.stop_switch import Stops
+from tests.ticket_histories import FAILED, PASSED
 
-FAILED = {"Compliance": {"Status": "FAILED"}, "Severity": {"Label": "CRITICAL"}}
-PASSED = {"Compliance": {"Status": "PASSED"}, "Severity": {"Label": "INFORMATIONAL"}}
 OTHER_ACCOUNT = "444455556666"
 
 
@@ -62,7 +66,7 @@ def test_while_the_limit_is_reached_findings_are_not_even_read(flooded, monkeypa
     get_finding = flooded.get_finding
     monkeypatch.setattr(flooded, "get_finding", lambda one: read.append(one.id) or get_finding(one))
     summary = flooded.look_again()
-    assert (read, summary.held_back) == (["C"], 6)
+    assert (read, summary.held_back) == ([], 6)
     flooded.deliver_all()
     assert len(flooded.notes["C"]) == 1
 
@@ -169,12 +173,6 @@ def test_findings_that_cannot_be_read_or_are_not_there_wait_for_the_next_hour(fl
     assert issues(flooded) == [5, 5]
 
 
-def test_what_does_not_fit_in_an_invocation_waits_for_the_next(flooded):
-    flooded.allow(9)
-    seconds = iter([0.0, 0.0, *[200.0] * 99])
-    assert len(flooded.look_again(clock=lambda: next(seconds)).reports) == 1
-
-
 def test_a_ticket_whose_links_did_not_fit_into_the_finding_is_resolved_within_the_hour(world):
     world.import_finding("A", UserDefinedFields={f"field-{number}": "x" for number in range(50)})
     world.deliver_all()
@@ -195,12 +193,75 @@ def test_a_ticket_that_no_event_is_left_to_finish_is_finished_within_the_hour(wo
     look_again(
         services=world.services(),
         invocation=Invocation(request_id="too-early", function_arn="arn"),
+        event_id="too-early",
     )
-    assert world.trackers[0].calls == ["open"]
+    assert (world.trackers[0].calls, world.looks.messages) == (["open"], [])
     world.look_again()
     world.deliver_all()
     assert world.trackers[0].calls == ["open", "find"]
     assert field(world, "A").startswith("Jira JIRA-1 ")
+
+
+def test_a_ticket_that_could_not_be_closed_while_its_tracker_was_down_is_closed_within_the_hour(world):
+    world.import_finding("A")
+    world.deliver_all()
+    jira = world.trackers[0]
+    jira.is_down = True
+    world.import_finding("A", **PASSED)
+    while world.queue:
+        world.deliver(world.queue[0], is_last=True)
+    calls = len(jira.calls)
+    look_again(
+        services=world.services(),
+        invocation=Invocation(request_id="too-early", function_arn="arn"),
+        event_id="too-early",
+        now=lambda: world.latest,
+    )
+    assert (len(jira.calls), world.looks.messages) == (calls, [])
+    assert world.look_again().failures
+    jira.is_down = False
+    assert not world.look_again().failures
+    world.deliver_all()
+    assert world.open_issues("A") == []
+    assert world.notes["A"][-1][1].startswith("Ticket resolved: Jira JIRA-1 ")
+    assert world.tickets.watched() == []
+
+
+def test_the_copy_of_an_event_is_left_to_the_hourly_run_as_well(world):
+    world.trackers = world.trackers[:1]
+    jira = world.trackers[0]
+    jira.answers_late = True
+    world.import_finding("A")
+    (event,) = world.queue
+    assert world.handle(event).is_recorded
+    # The lease of the first attempt goes on for a while.
+    copy = world.handle({**event, "id": "copy"})
+    assert ("Another invocation" in str(copy.failures), copy.is_busy, copy.is_recorded) == (True, True, True)
+    world.queue.clear()
+    jira.answers_late = False
+    world.look_again()
+    world.deliver_all()
+    assert len(world.open_issues("A")) == 1
+    assert field(world, "A").startswith("Jira JIRA-1 ")
+
+
+@pytest.mark.parametrize("settled_again", [False, True])
+def test_what_failed_again_while_its_ticket_could_not_be_closed_gets_the_next_one(world, settled_again):
+    world.import_finding("A")
+    world.deliver_all()
+    jira = world.trackers[0]
+    jira.is_down = True
+    for changes in (PASSED, FAILED, *([PASSED] if settled_again else [])):
+        world.import_finding("A", **changes)
+        while world.queue:
+            world.deliver(world.queue[0], is_last=True)
+    jira.is_down = False
+    for _ in range(2):
+        world.look_again()
+        world.deliver_all()
+    assert len(jira.issues) == (1 if settled_again else 2)
+    assert len(world.open_issues("A")) == (0 if settled_again else 2)
+    assert world.tickets.watched() == []
 
 
 def test_wherever_it_dies_the_next_hour_ends_what_it_began_with_one_ticket(world):
@@ -219,6 +280,17 @@ def test_wherever_it_dies_the_next_hour_ends_what_it_began_with_one_ticket(world
     pytest.fail("it never came to its end")
 
 
+def send(world):
+    """Let the hourly run send its messages, and return its summary and the IDs of the findings, in order."""
+    summary = look_again(
+        services=world.services(),
+        invocation=world.invocation("hourly"),
+        event_id="hour",
+        now=lambda: world.now() + timedelta(hours=1),
+    )
+    return summary, [json.loads(one)["finding"] for one in world.looks.messages]
+
+
 def test_accounts_take_turns_so_that_the_findings_of_one_delay_no_other(world):
     """Whoever fills the list, held back or without room for the links, only delays an account's own."""
     world.allow(0)
@@ -229,24 +301,62 @@ def test_accounts_take_turns_so_that_the_findings_of_one_delay_no_other(world):
     world.deliver_all()
     world.allow(9)
     world.allow(9, account=OTHER_ACCOUNT)
-    world.look_again(clock=iter([0.0] * 16 + [200.0] * 999).__next__)
-    assert len(world.open_issues("F")) == 2
-    assert world.open_issues("E") == []
+    assert send(world)[1] == ["A", "F", "B", "C", "D", "E"]
 
 
-def test_what_is_not_reached_in_time_counts_as_held_back_so_that_the_alarm_stays(flooded):
+def test_only_as_many_are_sent_as_the_queue_has_room_for_and_the_others_count(flooded, monkeypatch):
     flooded.allow(9)
-    summary = flooded.look_again(clock=iter([0.0, 0.0, *[200.0] * 99]).__next__)
-    assert len(summary.reports) == 1
-    assert summary.held_back == 4
+    monkeypatch.setattr(hourly, "_MAX_QUEUED", 3)
+    flooded.looks.messages = [json.dumps({"finding": "of the last hour"})]
+    summary, sent = send(flooded)
+    assert (summary.held_back, sent) == (2, ["of the last hour", "C", "D"])
 
 
-def test_only_as_many_are_kept_as_an_invocation_can_reach_and_the_others_count(flooded, monkeypatch):
-    monkeypatch.setattr(hourly, "_MAX_KEPT", 1)
-    assert flooded.look_again().held_back == 6
+def test_only_as_many_are_kept_as_fit_into_memory_but_of_each_account_a_few(flooded, monkeypatch):
+    monkeypatch.setattr(hourly, "_MAX_KEPT", 2)
+    monkeypatch.setattr(hourly, "_FEW", 1)
+    flooded.allow(0, account=OTHER_ACCOUNT)
+    flooded.import_finding("F", AwsAccountId=OTHER_ACCOUNT)
+    flooded.deliver_all()
     flooded.allow(9)
-    summary = flooded.look_again()
-    assert ([report.finding.id for report in summary.reports], summary.held_back) == (["C"], 4)
+    flooded.allow(9, account=OTHER_ACCOUNT)
+    summary, sent = send(flooded)
+    assert (summary.held_back, sent) == (4, ["C", "F"])
+
+
+def test_of_thousands_as_many_are_sent_as_the_limits_of_their_accounts_allow(world, monkeypatch):
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    held = [
+        Watched(
+            finding_id=f"{account}-{number}",
+            product_arn="product",
+            account=account,
+            tracker=tracker.name,
+            state=State.HELD,
+            since=since,
+        )
+        for account in ("111122223333", OTHER_ACCOUNT)
+        for number in range(4_000)
+        for tracker in world.trackers
+    ]
+    monkeypatch.setattr(world.tickets, "watched", lambda: held)
+    world.allow(3_000)
+    world.allow(30, account=OTHER_ACCOUNT)
+    summary, sent = send(world)
+    assert (len(sent), len({*sent}), summary.held_back) == (3_030, 3_030, 2 * (1_000 + 3_970))
+
+
+def test_all_findings_of_a_group_are_sent_because_most_only_join_its_ticket(world):
+    world.group("control")
+    world.allow(0)
+    for finding_id in "ABC":
+        world.import_finding(finding_id)
+    world.deliver_all()
+    world.allow(1)
+    world.look_again()
+    world.settle()
+    assert [len(tracker.issues) for tracker in world.trackers] == [1, 1]
+    assert world.tickets.watched() == []
 
 
 def test_tickets_of_a_tracker_that_was_disabled_keep_nobody_waiting(flooded, monkeypatch):
@@ -278,8 +388,16 @@ def test_what_stays_on_the_list_is_looked_at_after_those_that_wait(world, monkey
         "get_finding",
         lambda one: read.append(one.id) or (None if (stays, one.id) == ("gone", "A") else get_finding(one)),
     )
-    for _ in range(3):
-        world.allow(0)
-        world.look_again()
+    world.allow(1 if stays == "gone" else 0)
+    world.look_again()
     assert read[0] == "A"
     assert [one.finding_id for one in world.tickets.watched()][:2] == ["B", "B"]
+
+
+def test_the_findings_of_an_account_in_which_changes_are_stopped_wait_for_a_later_hour(flooded):
+    flooded.allow(2)
+    summary = flooded.look_again(stops=Stops(accounts=frozenset({"111122223333"})))
+    assert (issues(flooded), summary.reports) == ([2, 2], ())
+    flooded.look_again()
+    flooded.deliver_all()
+    assert issues(flooded) == [4, 4]

@@ -37,6 +37,14 @@ def test_each_account_and_tracker_has_a_limit_of_its_own_in_each_hour(limits, cl
     assert [limits.take("111122223333", "Jira") for _ in range(3)] == [True, True, False]
 
 
+def test_what_is_left_of_a_limit_is_never_less_than_nothing(limits, clock):
+    assert limits.remaining("111122223333", "Jira") == 2
+    left = [(limits.take("111122223333", "Jira"), limits.remaining("111122223333", "Jira")) for _ in range(3)]
+    assert left == [(True, 1), (True, 0), (False, 0)]
+    clock.now += timedelta(seconds=1)
+    assert limits.remaining("111122223333", "Jira") == 2
+
+
 def test_a_count_expires_after_its_hour(limits, embedded_aws):
     limits.take("111122223333", "Jira")
     (item,) = embedded_aws.client("dynamodb").scan(TableName=limits._table)["Items"]

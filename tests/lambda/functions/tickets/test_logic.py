@@ -11,12 +11,17 @@ from functions.tickets.contract import TrackerError
 from functions.tickets.outcomes import TicketsIncompleteError
 from invocation.once import LEASE_SECONDS
 from tests.hypothesis_profiles import examples
-
-CRITICAL, INFORMATIONAL = {"Severity": {"Label": "CRITICAL"}}, {"Severity": {"Label": "INFORMATIONAL"}}
-FAILED = {"Compliance": {"Status": "FAILED"}, **CRITICAL}
-PASSED = {"Compliance": {"Status": "PASSED"}, **INFORMATIONAL}
-NOT_EVALUATED = {"Compliance": {"Status": "NOT_AVAILABLE"}, **INFORMATIONAL}
-ARCHIVED = {"RecordState": "ARCHIVED"}
+from tests.ticket_histories import (
+    ARCHIVED,
+    FAILED,
+    INFORMATIONAL,
+    NOT_EVALUATED,
+    OPERATIONS,
+    PASSED,
+    PLACES,
+    History,
+    verdict,
+)
 
 
 @pytest.fixture
@@ -438,6 +443,28 @@ def test_a_late_retry_leaves_what_an_analyst_has_set_meanwhile(world, jira, slac
     assert world.open_issues("A") == []
 
 
+@pytest.mark.parametrize("share", [False, True])
+@pytest.mark.parametrize("status", ["RESOLVED", "SUPPRESSED"])
+def test_a_status_that_was_set_since_a_press_is_not_replaced_by_its_first_delivery(world, status, share):
+    world.turns = world.store.turns() if share else None
+    world.import_finding("A")
+    world.press("A")
+    world.set_status("A", status)
+    world.deliver(world.queue[1])
+    assert world.open_issues("A") == ["JIRA-1", "SLACK-1"]
+    assert [written for written, _ in world.notes["A"]] == [None]
+    world.deliver_all()
+    assert world.findings["A"]["Workflow"]["Status"] == status
+    assert world.open_issues("A") == []
+
+
+def test_while_security_hub_refuses_to_be_read_a_first_delivery_goes_by_its_event(world):
+    world.hub_is_down = True
+    world.import_finding("A")
+    world.deliver_all()
+    assert world.findings["A"]["Workflow"]["Status"] == "NOTIFIED"
+
+
 def test_a_late_retry_keeps_the_fields_that_others_have_written_meanwhile(stuck):
     fields = stuck.findings["A"].get("UserDefinedFields", {})
     stuck._store({**stuck.findings["A"], "UserDefinedFields": {**fields, "owner": "ann"}})
@@ -728,86 +755,8 @@ def test_a_ticket_for_a_settled_finding_whose_press_is_lost_while_it_opens_is_fi
 
 # Below, random histories of two findings, with deaths and intrusions anywhere.
 
-FINDINGS = st.sampled_from(["A", "B"])
-NUMBERS = st.integers(0, 30)
-OPERATIONS = st.one_of(
-    st.tuples(
-        st.just("import"),
-        FINDINGS,
-        st.sampled_from([FAILED, PASSED, NOT_EVALUATED, ARCHIVED, {"RecordState": "ACTIVE"}]),
-    ),
-    st.tuples(st.just("status"), FINDINGS, st.sampled_from(["NEW", "NOTIFIED", "RESOLVED", "SUPPRESSED"])),
-    st.tuples(st.just("press"), FINDINGS),
-    st.tuples(st.just("deliver"), NUMBERS),
-    st.tuples(st.just("die"), NUMBERS, NUMBERS),
-    st.tuples(st.just("intrude"), NUMBERS, NUMBERS, NUMBERS),
-    st.tuples(st.just("again"), NUMBERS),
-    st.tuples(st.just("limit"), st.integers(0, 2)),
-    st.tuples(st.just("hourly")),
-    st.tuples(st.just("down"), st.integers(0, 1), st.sampled_from(["is_down", "answers_late"])),
-)
 
-
-class History:
-    """Applies operations to a world."""
-
-    def __init__(self, world):
-        self.world = world
-        self.pressed_although = {}
-        self.deaths = 0
-
-    def apply(self, name, *arguments):
-        getattr(self, f"_{name}")(*arguments)
-
-    def _import(self, finding_id, changes):
-        self.world.import_finding(finding_id, **changes)
-
-    def _status(self, finding_id, status):
-        if finding_id in self.world.findings:
-            self.world.set_status(finding_id, status)
-
-    def _press(self, finding_id):
-        if finding_id in self.world.findings:
-            self.pressed_although.setdefault(finding_id, []).append(verdict(self.world.findings[finding_id]))
-            self.world.press(finding_id)
-
-    def _deliver(self, which, **disturbance):
-        if self.world.queue:
-            self.world.deliver(self.world.queue[which % len(self.world.queue)], **disturbance)
-
-    def _die(self, which, after):
-        before = len(self.world.queue)
-        self._deliver(which, death_after=after)
-        self.deaths += len(self.world.queue) >= before
-
-    def _intrude(self, which, after, other):
-        intruding = self.world.queue and self.world.queue[other % len(self.world.queue)]
-        self._deliver(which, intrusion_after=after, intrude=lambda: self.world.deliver(intruding))
-
-    def _again(self, which):
-        if self.world.history:
-            self.world.queue.append(self.world.history[which % len(self.world.history)])
-
-    def _limit(self, tickets):
-        self.world.allow(tickets)
-
-    def _hourly(self):
-        self.world.look_again()
-
-    def _down(self, which, how):
-        tracker = self.world.trackers[which]
-        setattr(tracker, how, not getattr(tracker, how))
-
-
-def verdict(finding):
-    return (
-        finding["Workflow"]["Status"] in ("RESOLVED", "SUPPRESSED") and finding["Workflow"]["Status"],
-        finding["Compliance"]["Status"] == "PASSED",
-        finding["RecordState"] == "ARCHIVED",
-    )
-
-
-@given(st.lists(OPERATIONS, min_size=5, max_size=40))
+@given(st.lists(st.one_of(OPERATIONS, OPERATIONS, PLACES), min_size=5, max_size=40))
 @examples(1.5, suppress=[HealthCheck.function_scoped_fixture])
 def test_whatever_dies_or_repeats_there_is_one_open_ticket_for_each_finding_that_needs_work(
     world, operations

@@ -2,18 +2,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 import pytest
-from boto3.dynamodb.types import TypeSerializer
 from botocore.exceptions import ClientError
-from hypothesis import given
-from hypothesis import strategies as st
 
-from functions.tickets import ticket_table
 from functions.tickets.contract import Ticket
 from functions.tickets.entry import ChangedMeanwhileError, Entry, State, Watched
-from functions.tickets.ticket_table import WATCHED_INDEX, TicketTable
+from functions.tickets.ticket_table import TicketTable
 from invocation.clients import create_client
 from securityhub.events import parse_event, parse_finding, parse_finding_v2
 from tests.both_formats import asff_finding, ocsf_finding
@@ -39,36 +34,8 @@ def finding(load_event):
 
 
 @pytest.fixture
-def table(function_aws):
-    name = f"tickets-{uuid4().hex[:12]}"
-    function_aws.client("dynamodb").create_table(
-        TableName=name,
-        KeySchema=[
-            {"AttributeName": "finding", "KeyType": "HASH"},
-            {"AttributeName": "tracker", "KeyType": "RANGE"},
-        ],
-        AttributeDefinitions=[
-            {"AttributeName": "finding", "AttributeType": "S"},
-            {"AttributeName": "tracker", "AttributeType": "S"},
-            {"AttributeName": "watched", "AttributeType": "S"},
-            {"AttributeName": "since", "AttributeType": "S"},
-        ],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": WATCHED_INDEX,
-                "KeySchema": [
-                    {"AttributeName": "watched", "KeyType": "HASH"},
-                    {"AttributeName": "since", "KeyType": "RANGE"},
-                ],
-                "Projection": {
-                    "ProjectionType": "INCLUDE",
-                    "NonKeyAttributes": ["account", "findingId", "productArn", "state"],
-                },
-            }
-        ],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    return TicketTable(create_client("dynamodb"), name)
+def table(make_ticket_table):
+    return make_ticket_table()
 
 
 def test_what_has_to_be_looked_at_is_listed_until_that_is_over_the_oldest_first(table, finding):
@@ -98,21 +65,50 @@ def test_what_has_to_be_looked_at_is_listed_until_that_is_over_the_oldest_first(
 
 def test_an_item_of_an_earlier_version_is_read(table, finding):
     saved = table.save(finding, "Jira", OPEN, replacing=None)
-    table._client.update_item(
-        TableName=table._name,
+    table._items.client.update_item(
+        TableName=table._items.name,
         Key={"finding": {"S": finding.digest}, "tracker": {"S": "Jira"}},
         UpdateExpression="REMOVE unlinked, account",
     )
     assert table.load(finding, "Jira") == replace(saved, account="")
 
 
-@pytest.mark.parametrize("entry", [OPENING, OPEN])
+def test_an_open_ticket_is_watched_until_it_is_reported(make_ticket_table_name, finding):
+    table = TicketTable(create_client("dynamodb"), make_ticket_table_name(), reports=True)
+    saved = table.save(finding, "Jira", OPEN, replacing=None)
+    assert saved.reported == ""
+    assert [one.state for one in table.watched()] == [State.OPEN]
+    reported = replace(saved, reported=saved.milestone, reports=1)
+    assert table.save(finding, "Jira", reported, replacing=saved) == table.load(finding, "Jira")
+    assert list(table.watched()) == []
+
+
+def test_what_becomes_of_tickets_while_nothing_is_reported_is_no_news_later(table, finding):
+    saved = table.save(finding, "Jira", OPEN, replacing=None)
+    assert saved.milestone == saved.reported == "1 open"
+    table._items.client.update_item(
+        TableName=table._items.name,
+        Key={"finding": {"S": finding.digest}, "tracker": {"S": "Jira"}},
+        UpdateExpression="REMOVE reported, reports",
+    )
+    assert table.load(finding, "Jira") == saved
+
+
+@pytest.mark.parametrize("entry", [OPENING, replace(OPEN, reported="1 open", reports=2, change=7)])
 def test_what_is_saved_comes_back_unchanged_with_its_revision(table, finding, entry):
     saved = table.save(finding, "Jira", entry, replacing=None)
     assert saved == replace(entry, revision=1)
     assert table.load(finding, "Jira") == saved
     again = table.save(finding, "Jira", entry, replacing=saved)
     assert table.load(finding, "Jira") == again == replace(entry, revision=2)
+
+
+def test_the_key_of_a_record_leads_to_its_finding(table, finding):
+    saved = table.save(finding, "Jira", OPEN, replacing=None)
+    found, entry = table.load_named(finding.digest, "Jira")
+    assert (found.id, found.product_arn, found.digest) == (finding.id, finding.product_arn, finding.digest)
+    assert entry == saved
+    assert table.load_named(finding.digest, "Slack") is None
 
 
 def test_nothing_is_known_of_another_tracker_or_finding(table, finding):
@@ -141,29 +137,6 @@ def test_what_was_changed_meanwhile_is_not_overwritten(table, finding, outdated)
 def test_any_other_failure_is_not_taken_for_a_change(finding):
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         TicketTable(create_client("dynamodb"), "nonsense").save(finding, "Jira", OPEN, replacing=None)
-
-
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**37), 10**37) | st.text(),
-    lambda inner: st.dictionaries(st.text(min_size=1), inner, max_size=3),
-    max_leaves=6,
-)
-
-
-@given(st.dictionaries(st.text(min_size=1), VALUES, max_size=4))
-def test_values_are_written_as_boto3_writes_them_and_read_again(values):
-    serializer = TypeSerializer()
-    attributes = ticket_table._to_attributes(values)
-    assert attributes == {name: serializer.serialize(value) for name, value in values.items()}
-    assert ticket_table._from_attributes(attributes) == values
-
-
-@pytest.mark.parametrize("value", [1.5, ["a"], b"a"])
-def test_a_value_that_no_item_has_is_refused(value):
-    with pytest.raises(TypeError, match=r"An item contains strings, whole numbers, .* not "):
-        ticket_table._to_attributes({"a": value})
-    with pytest.raises(TypeError, match="not SS"):
-        ticket_table._from_attributes({"a": {"SS": ["x"]}})
 
 
 @pytest.mark.parametrize(

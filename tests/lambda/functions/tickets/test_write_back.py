@@ -49,6 +49,25 @@ def test_the_note_says_what_was_opened_and_what_was_resolved(event):
     )
 
 
+def test_a_ticket_that_only_a_person_can_close_is_not_called_resolved(event):
+    entries = {"Connector": RESOLVED, "Jira": RESOLVED}
+    note = compose_note(entries, event=event, now=NOW, request_id="request-1", left_open={"Connector"})
+    assert note.startswith(
+        "Ticket no longer needed, to be closed by a person: Connector SEC-1 https://example.com/SEC-1. "
+        "Ticket resolved: Jira SEC-1 https://example.com/SEC-1. "
+    )
+
+
+def test_a_ticket_that_only_a_person_can_close_is_opened_and_dropped_like_others(event):
+    held = replace(RESOLVED, ticket=None)
+    for entry, said in ((OPEN, "Ticket opened: Connector"), (held, "no longer held back")):
+        note = compose_note(
+            {"Connector": entry}, event=event, now=NOW, request_id="request-1", left_open={"Connector"}
+        )
+        assert said in note
+        assert "to be closed" not in note
+
+
 @given(st.text(max_size=600), st.integers(1, 4))
 @examples(0.5, suppress=[HealthCheck.function_scoped_fixture])
 def test_nothing_is_longer_than_security_hub_takes(event, finding, link, trackers):

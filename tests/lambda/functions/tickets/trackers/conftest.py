@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import types
 from dataclasses import replace
 
@@ -60,9 +61,12 @@ def since():
 
 
 @pytest.fixture
-def make_tracker(vendor_servers):
-    def make(name, get_secret=None, **variables):
+def make_tracker(vendor_servers, tmp_path):
+    def make(name, get_secret=None, settings=None, **variables):
         environment = {**vendor_servers.environment(name), **variables}
+        if settings:
+            (tmp_path / "trackers.json").write_text(json.dumps({name: settings}))
+            environment["TRACKER_SETTINGS"] = str(tmp_path / "trackers.json")
         (tracker,) = enabled_trackers(environment, get_secret or vendor_servers.get_secret)
         return tracker
 

@@ -69,6 +69,31 @@ def test_a_refusal_that_does_not_pass_is_final(status):
     assert request.made == 1
 
 
+@pytest.mark.parametrize(
+    ("failure", "is_temporary"),
+    [
+        *(({"status": status}, True) for status in (None, 401, 403, 404, 408, 429, 500, 502, 503, 504)),
+        *(({"status": status}, False) for status in (400, 405, 409, 422)),
+        ({"status": 404, "is_missing": True}, False),
+        ({"status": None, "cure": "Correct the settings."}, False),
+        ({"status": 403, "cure": "Correct the settings."}, False),
+    ],
+)
+def test_what_an_outage_or_a_credential_is_the_reason_for_can_succeed_later(failure, is_temporary):
+    with pytest.raises(TrackerError) as caught:
+        calls()("try", request_that(*[RefusedError(**failure)] * 9))
+    assert caught.value.is_temporary is is_temporary
+
+
+def test_a_secret_that_cannot_be_read_can_be_there_later():
+    def read_secret(**_):
+        raise RuntimeError("ResourceNotFoundException")
+
+    with pytest.raises(TrackerError) as caught:
+        calls(read_secret=read_secret)("try", request_that("done"))
+    assert caught.value.is_temporary
+
+
 def test_a_call_waits_as_long_as_it_is_told(fake_time):
     calls()(
         "try",

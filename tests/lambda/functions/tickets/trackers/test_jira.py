@@ -174,7 +174,8 @@ def test_a_workflow_without_a_way_to_done_is_reported_with_what_it_offers(jira, 
     ticket = jira.open(draft)
     server.transitions = {"Start": "In Progress"}
     with pytest.raises(
-        TrackerError, match=r"SEC-1 has no transition to a done status, only 'Start'\. Set JIRA"
+        TrackerError,
+        match=r"SEC-1 has no transition to a done status, only 'Start'\. Set ticketing\.jira\.done_tr",
     ):
         jira.resolve(ticket, "The finding is resolved.")
 
@@ -190,7 +191,8 @@ def test_a_configured_transition_that_is_not_there_is_reported(make_tracker, ser
 def test_a_missing_project_is_reported_in_jiras_words_with_a_cure(make_tracker, draft):
     jira = make_tracker("jira", JIRA_PROJECT="NOPE")
     with pytest.raises(
-        TrackerError, match=r"HTTP 400, valid project is required\. The project and the issue"
+        TrackerError,
+        match=r"HTTP 400, valid project is required\. .* field project: correct ticketing\.jira\.project",
     ):
         jira.open(draft)
 

@@ -139,6 +139,18 @@ def test_a_rate_limit_is_waited_for_as_long_as_pagerduty_says(pager_duty, server
     assert len(server.sent("POST")) == 2
 
 
+def test_when_the_limit_is_reset_is_no_reason_to_wait_before_it_is_reached(
+    pager_duty, server, draft, fake_time, since
+):
+    opened = pager_duty.open(draft)
+    server.fail(500, methods=("GET",), ratelimit_limit="960", ratelimit_remaining="959", ratelimit_reset="57")
+    assert pager_duty.find(draft, since) == opened
+    server.limit_headers = {"ratelimit-limit": "960", "ratelimit-remaining": "958", "ratelimit-reset": "56"}
+    assert pager_duty.open(draft) == opened  # PagerDuty refuses a second one
+    pager_duty.resolve(Ticket(id="QGONE", link=""), "The finding is resolved.")
+    assert fake_time.slept == [1]
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_an_incident_that_may_have_been_triggered_is_not_triggered_again(pager_duty, server, draft, status):
     server.fail(status, methods=("POST",))

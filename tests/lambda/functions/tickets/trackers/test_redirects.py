@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from functions.tickets.contract import TrackerError
-from functions.tickets.trackers import MODULES
 from tests.emulator.local_server import local_server
+from tests.vendor_servers.servers import MEMBERS
 
 
 @pytest.mark.usefixtures("fake_time")
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", MEMBERS)
 def test_a_redirect_is_a_refusal_and_the_other_address_gets_nothing(
     make_tracker, vendor_servers, draft, name, status
 ):

@@ -99,7 +99,10 @@ def test_the_resolution_code_can_be_configured(make_tracker, server, draft):
 def test_a_resolution_code_that_the_instance_does_not_have_is_reported_with_a_cure(make_tracker, draft):
     service_now = make_tracker("servicenow", SERVICENOW_CLOSE_CODE="Magic")
     ticket = service_now.open(draft)
-    with pytest.raises(TrackerError, match=r"Data Policy Exception.*set SERVICENOW_CLOSE_CODE to one of its"):
+    with pytest.raises(
+        TrackerError,
+        match=r"Data Policy Exception.*wants close_code: specify ticketing\.service_now\.close_code",
+    ):
         service_now.resolve(ticket, "The finding is resolved.")
 
 
@@ -118,7 +121,8 @@ def test_an_incident_that_is_resolved_closed_or_canceled_is_left_alone(service_n
     assert not server.sent("PATCH")
 
 
-def test_an_incident_that_is_gone_counts_as_resolved(service_now, server):
+def test_an_incident_that_is_gone_counts_as_resolved(service_now, server, draft):
+    service_now.open(draft)
     service_now.resolve(Ticket(id="0" * 32, link=""), "The finding is resolved.")
     assert not server.sent("PATCH")
 

@@ -153,6 +153,15 @@ def test_a_message_that_may_not_be_edited_any_more_gets_the_reason_in_its_thread
     assert message.replies == ["Resolved."]
 
 
+def test_a_message_that_could_not_be_marked_for_another_reason_is_not_resolved(slack, server, draft):
+    ticket = slack.open(draft)
+    server.fail(200, path_part="chat.update", body={"ok": False, "error": "not_in_channel"})
+    with pytest.raises(TrackerError, match=r"not_in_channel\. Invite the app"):
+        slack.resolve(ticket, "Resolved.")
+    (message,) = server.messages.values()
+    assert message.replies == []
+
+
 def test_only_the_message_itself_is_marked(slack, server, draft, make_draft):
     ticket = slack.open(draft)
     slack.open(make_draft("another"))

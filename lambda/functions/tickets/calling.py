@@ -1,0 +1,70 @@
+"""Calls to trackers: with patience for all calls of an invocation, and with care where a ticket is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from functions.tickets.contract import Draft, RuledTracker, Ticket, Tracker, TrackerError
+from functions.tickets.services import Invocation, Once
+from securityhub.events import Finding
+
+# A tracker that always times out must leave time for the others, within the function's 5 minutes.
+_PATIENCE_SECONDS: Final = 60.0
+
+_Answer = TypeVar("_Answer")
+
+
+class TooSlowError(TrackerError):
+    """Failed calls to a tracker have taken too much of this invocation's time."""
+
+    is_temporary = True
+
+
+class HeldBackError(Exception):
+    """Ends an opening that the limit doesn't allow, so that it isn't recorded as done."""
+
+
+def ask(tracker: Tracker, invocation: Invocation, call: Callable[[], _Answer]) -> _Answer:
+    """Call a tracker, unless failed calls to it have taken too much of this invocation's time."""
+    lost, clock = invocation.lost, invocation.clock
+    if lost.get(tracker.name, 0.0) > _PATIENCE_SECONDS:
+        raise TooSlowError(
+            f"{tracker.name} was not called, because failed calls took {lost[tracker.name]:.0f} seconds"
+        )
+    began = clock()
+    try:
+        return call()
+    except Exception:
+        lost[tracker.name] = lost.get(tracker.name, 0.0) + clock() - began
+        raise
+
+
+def open_once(tracker: Tracker, invocation: Invocation, draft: Draft, once: Once) -> Ticket:
+    """Open a ticket, if no other invocation might have taken over the work in progress."""
+    once.confirm()
+
+    def open_() -> Ticket:
+        try:
+            return tracker.open(draft)
+        except TrackerError as error:
+            if not error.is_refusal:
+                # The ticket might be open, and some trackers' searches don't find it for some seconds.
+                # Another event for the finding would open a second one.
+                once.let_lapse()
+            raise
+
+    return ask(tracker, invocation, open_)
+
+
+def rule_of(tracker: Tracker, finding: Finding) -> str:
+    """Return the rule by which a ticket about a finding is opened now, or an empty string."""
+    return tracker.rule_of(finding) if isinstance(tracker, RuledTracker) else ""
+
+
+def close_by_rule(tracker: Tracker, ticket: Ticket, reason: str, rule: str) -> None:
+    """Close the ticket of a group as the rule demands by which it was opened."""
+    if isinstance(tracker, RuledTracker):
+        tracker.resolve_by_rule(ticket, reason, rule)
+    else:
+        tracker.resolve(ticket, reason)

@@ -1,0 +1,98 @@
+"""What people do to incidents in PagerDuty: whether one is resolved and by whom, and which have changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from functions.tickets.contract import Look
+
+if TYPE_CHECKING:
+    from functions.tickets.trackers.calls import Calls
+    from functions.tickets.trackers.pager_duty import Client
+
+_PAGE: Final = 100
+# The client stops where the next page could end beyond 10,000.
+_MAX_ENTRIES: Final = 10_000 - _PAGE
+_SHORTEST: Final = timedelta(seconds=10)
+_MERGED: Final = "merge_resolve_reason"
+_PERSON: Final = "user"
+"""What the type of a person begins with, unlike those of services and integrations."""
+
+
+def read(calls: Calls[Client], incident_id: str, *, service_id: str) -> Mapping[str, Any] | None:
+    """Return an incident, or None if it was deleted.
+
+    PagerDuty answers the same for another account's key. If the service is visible, the incident is deleted.
+
+    Source: https://developer.pagerduty.com/api-reference/005299ed43553-get-an-incident
+    """
+    incident: Mapping[str, Any] | None = calls.find(
+        "read the incident", lambda client: client.rget(f"/incidents/{incident_id}")
+    )
+    if incident is None:
+        calls("read the service", lambda client: client.rget(f"/services/{service_id}"))
+    return incident
+
+
+def look(incident: Mapping[str, Any]) -> Look:
+    """Return the state of an incident, and who put it into that.
+
+    An incident that was merged into another one is resolved, too, but nobody has fixed anything. The same
+    goes for one that a service or an integration resolved: by default, a service does so after four hours.
+
+    Source: https://github.com/PagerDuty/api-schema/blob/main/reference/REST/openapiv3.json
+    Source: https://support.pagerduty.com/main/docs/configurable-service-settings
+    """
+    reason = incident.get("resolve_reason") or {}
+    author = incident.get("last_status_change_by") or {}
+    name, is_closed = str(incident["status"]), incident["status"] == "resolved"
+    if is_closed and reason.get("type") == _MERGED:
+        name = "merged"
+    elif is_closed and not str(author.get("type") or _PERSON).startswith(_PERSON):
+        name = "resolved automatically"
+    return Look(names=(name,), is_closed=is_closed, by=str(author.get("summary") or ""))
+
+
+def changed(calls: Calls[Client], since: datetime, until: datetime) -> Iterator[str]:
+    """Yield the IDs of the account's incidents with log entries of a period. Others are among them.
+
+    Incidents can be listed only by when they were created, but log entries by when they were written. They
+    are those of the whole account, of which PagerDuty lists 10,000 at most, and doesn't say that there are
+    more. So a period with as many is listed in two halves.
+
+    Raises:
+        TrackerError: PagerDuty doesn't answer, or has too many log entries of a few seconds.
+
+    Source: https://developer.pagerduty.com/api-reference/c661e065403b5-list-log-entries
+    Source: https://developer.pagerduty.com/docs/pagination
+    """
+    entries = _entries(calls, since, until)
+    if len(entries) > _MAX_ENTRIES:
+        if until - since < _SHORTEST:
+            raise calls.refusal(
+                "list the log entries",
+                f"there are more than {_MAX_ENTRIES:,} between {since.isoformat()} and {until.isoformat()}",
+                "It's repeated with the next poll. Rely on webhooks meanwhile.",
+            )
+        middle = since + (until - since) / 2
+        yield from changed(calls, middle, until)
+        yield from changed(calls, since, middle)
+        return
+    for entry in entries:
+        if incident := entry.get("incident"):
+            yield str(incident["id"])
+
+
+def _entries(calls: Calls[Client], since: datetime, until: datetime) -> list[Mapping[str, Any]]:
+    params = {
+        "since": since.isoformat(timespec="seconds"),
+        "until": until.isoformat(timespec="seconds"),
+        "is_overview": "true",
+    }
+    found: list[Mapping[str, Any]] = calls(
+        "list the log entries",
+        lambda client: client.list_all("/log_entries", params=params, page_size=_PAGE),
+    )
+    return found

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import datetime as dt
+from types import SimpleNamespace
+
+import pytest
+
+from functions.tickets.polling import poll
+from functions.tickets.services import Invocation
+
+NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
+
+
+class Poller:
+    """A tracker, its index, and its queue, all in one, which remember what is asked of them."""
+
+    name = "Jira"
+
+    def __init__(self):
+        self.until, self.asked, self.queued, self.is_queue_down = NOW - dt.timedelta(minutes=5), [], [], False
+
+    def changed(self, since, until):
+        self.asked.append((since, until))
+        return ["SEC-1"]
+
+    def polled_until(self, _):
+        return self.until
+
+    def set_polled_until(self, _, time):
+        self.until = time
+
+    def send(self, _, ticket_ids):
+        if self.is_queue_down:
+            raise OSError("The queue is down")
+        self.queued += ticket_ids
+
+    def poll(self):
+        services = SimpleNamespace(trackers=(self,), meanings={"Jira": None}, index=self, hints=self)
+        invocation = Invocation(request_id="r", function_arn="f", now=lambda: NOW)
+        return poll(services=services, invocation=invocation)
+
+
+@pytest.fixture
+def poller():
+    return Poller()
+
+
+def test_a_poll_begins_ten_minutes_before_the_last_one_ended_because_clocks_and_searches_are_behind(poller):
+    assert poller.poll().queued == {"Jira": 1}
+    assert poller.asked == [(NOW - dt.timedelta(minutes=15), NOW)]
+    assert poller.until == NOW
+
+
+def test_what_could_not_be_queued_is_asked_for_again(poller):
+    began, poller.is_queue_down = poller.until, True
+    assert poller.poll().failures == {"Jira": "OSError: The queue is down"}
+    assert poller.until == began
+    poller.is_queue_down = False
+    poller.poll()
+    assert (poller.queued, poller.until) == (["SEC-1"], NOW)

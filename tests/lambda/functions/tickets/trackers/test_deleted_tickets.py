@@ -1,0 +1,101 @@
+"""What counts as a deleted ticket: only what the tracker itself says of the ticket's own address."""
+
+from __future__ import annotations
+
+import pytest
+
+from functions.tickets.contract import Ticket, TrackerError
+from tests.vendor_servers.service_now import not_found
+
+BY_NAME = {"jira": "jira", "servicenow": "service_now", "pagerduty": "pager_duty"}
+TICKETS = {"jira": "/issue/", "servicenow": "/table/incident/", "pagerduty": "/incidents/"}
+# What a proxy says, the gateway of Atlassian about a wrong cloud ID, and Tomcat.
+STRANGERS = ["<html>404 Not Found</html>", {"code": 404, "message": "Not Found"}, {"status": 404}, None]
+
+
+@pytest.fixture(params=BY_NAME)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def tracker(name, make_tracker):
+    return make_tracker(name)
+
+
+@pytest.fixture
+def server(name, vendor_servers):
+    return getattr(vendor_servers, BY_NAME[name])
+
+
+@pytest.fixture(params=["look", "resolve", "update"])
+def use(request, tracker, draft):
+    def use(ticket):
+        arguments = {"look": (), "resolve": ("It passed.",), "update": (draft,)}[request.param]
+        return getattr(tracker, request.param)(ticket, *arguments)
+
+    return use
+
+
+@pytest.mark.parametrize("body", STRANGERS)
+def test_a_404_of_somebody_else_is_no_deleted_ticket(use, tracker, server, draft, body):
+    ticket = tracker.open(draft)
+    server.fail(404, times=99, path_part=TICKETS[tracker.name.lower()], body=body)
+    with pytest.raises(TrackerError, match="HTTP 404"):
+        use(ticket)
+
+
+def test_a_ticket_that_the_tracker_does_not_know_was_deleted(use, tracker, make_draft, server, name):
+    tracker.open(make_draft("another"))
+    before = len(server.requests)
+    gone = {"jira": "SEC-99", "servicenow": "0" * 32, "pagerduty": "QGONE"}[name]
+    assert use(Ticket(id=gone, link="")) is None
+    assert {one.method for one in server.requests[before:]} <= {"GET", "PUT"}
+
+
+def test_an_address_for_tokens_that_is_gone_is_no_deleted_incident(
+    vendor_servers, make_tracker, draft, make_draft
+):
+    server = vendor_servers.service_now
+    server.use_oauth()
+    ticket = make_tracker("servicenow").open(draft)
+    anew = make_tracker("servicenow")
+    server.fail(404, times=99, path_part="oauth_token", body=not_found().body)
+    for use in (anew.look, lambda one: anew.resolve(one, "x"), lambda one: anew.update(one, make_draft())):
+        with pytest.raises(TrackerError, match="did not read the incident: HTTP 404"):
+            use(ticket)
+    assert server.incidents[ticket.id]["state"] == "1"
+
+
+def test_an_incident_that_the_user_can_no_longer_read_is_not_deleted(vendor_servers, make_tracker, draft):
+    server = vendor_servers.service_now
+    service_now = make_tracker("servicenow")
+    ticket = service_now.open(draft)
+    server.hides_incidents = True
+    for use in (service_now.look, lambda one: service_now.resolve(one, "It passed.")):
+        with pytest.raises(TrackerError, match=r"shows the user no incident at all.*the role itil"):
+            use(ticket)
+
+
+def test_an_issue_whose_project_is_no_longer_visible_is_not_deleted(vendor_servers, make_tracker, draft):
+    jira = make_tracker("jira")
+    ticket = jira.open(draft)
+    vendor_servers.jira.project_visible = False
+    with pytest.raises(TrackerError, match="No project could be found"):
+        jira.look(ticket)
+    assert jira.former_ids(ticket.id) == ()  # as for any issue that a webhook names
+
+
+def test_an_incident_of_another_account_is_not_deleted(make_tracker):
+    pager_duty = make_tracker("pagerduty", PAGERDUTY_SERVICE_ID="PNONE")
+    with pytest.raises(TrackerError, match="did not read the service: HTTP 404"):
+        pager_duty.look(Ticket(id="QGONE", link=""))
+
+
+def test_a_channel_that_slack_does_not_know_is_no_deleted_message(vendor_servers, make_tracker, draft):
+    slack = make_tracker("slack")
+    ticket = slack.open(draft)
+    vendor_servers.slack.channels.clear()
+    for use in (lambda: slack.resolve(ticket, "It passed."), lambda: slack.update(ticket, draft)):
+        with pytest.raises(TrackerError, match="channel_not_found"):
+            use()
