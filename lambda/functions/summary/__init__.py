@@ -1,0 +1,1 @@
+"""The Lambda function that sends a summary of all findings on a schedule."""
