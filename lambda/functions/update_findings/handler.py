@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging import correlation_paths
@@ -14,15 +15,21 @@ from functions.update_findings.logic import (
     Summary,
     update_findings,
 )
+from functions.update_findings.reporting import update_and_report
 from invocation import clients
 from invocation.environment import required
 from invocation.once import RememberedWork
-from securityhub.events import ImportedFindingsV2Event, parse_event
+from invocation.stop_switch import StopSwitch, read_stops
+from invocation.work_table import WorkTable
+from remediations.controls import control_of
+from securityhub.events import FindingsEvent, ImportedFindingsV2Event, parse_event
 from securityhub.findings.client import SecurityHub, create_client
 from securityhub.findings.comments import Comments
 from securityhub.findings.insight_reader import InsightReader
 from securityhub.findings.insights import InsightFindings, counts_of
+from securityhub.findings.stopping import unless_stopped
 from securityhub.findings.turns import Turns
+from securityhub.outcomes import Operation, Outcomes
 
 logger = Logger(service="update_findings")
 
@@ -30,8 +37,10 @@ logger = Logger(service="update_findings")
 settings = Settings.from_environment(os.environ)
 security_hub = SecurityHub(create_client())
 turns = Turns.from_environment(os.environ)
+outcomes = Outcomes.from_environment(os.environ, function="update_findings", control_of=control_of)
 comments = Comments.from_environment(os.environ, turns=turns, security_hub=security_hub)
 done_table = required(os.environ, "IDEMPOTENCY_TABLE")
+switch = StopSwitch.from_environment(os.environ)
 insights = InsightFindings.from_environment(
     os.environ,
     reader=InsightReader(create_client()),
@@ -60,6 +69,7 @@ def handle(event: dict[str, object], context: LambdaContext) -> dict[str, object
         MalformedEventError: The event as a whole can't be read.
         FindingsNotUpdatedError: Some findings weren't updated. All others were.
         CommentsIncompleteError: Some findings didn't get their comment. All others did.
+        ChangesStoppedError: Changes are stopped for some findings. All others were updated.
     """
     logger.debug("Event received", extra={"event": event})
     parsed = insights.resolve(parse_event(event), not_done="no workflow status was changed")
@@ -67,18 +77,40 @@ def handle(event: dict[str, object], context: LambdaContext) -> dict[str, object
         logger.warning(parsed)
         nothing = Summary(action=None, workflow_status=settings.workflow_status)
         return {**nothing.to_json(), "skipped": parsed}
-    if comments and isinstance(parsed, ImportedFindingsV2Event):
-        return comments.write(parsed, note_updated_by=context.invoked_function_arn)
-    summary = update_findings(
+    stops = read_stops(switch)
+    if outcomes:
+        outcomes.received(parsed)
+    return unless_stopped(
+        stops,
+        "update_findings",
         parsed,
+        lambda allowed: _update(allowed, context),
+        report=outcomes.stopping(stops, parsed, Operation.UPDATE_FINDING, context.aws_request_id)
+        if outcomes
+        else None,
+    )
+
+
+def _update(event: FindingsEvent, context: LambdaContext) -> dict[str, object]:
+    if comments and isinstance(event, ImportedFindingsV2Event):
+        return comments.write(event, note_updated_by=context.invoked_function_arn)
+    update = partial(
+        update_findings,
         settings=settings,
         security_hub=security_hub,
         turns=turns,
         request_id=context.aws_request_id,
         function_arn=context.invoked_function_arn,
     )
-    report = {**summary.to_json(), **counts_of(parsed)}
-    if summary.not_updated or summary.malformed:
+    if outcomes is None:
+        summary = update(event)
+    else:
+        memory = WorkTable(clients.create_client("dynamodb"), done_table)
+        summary = update_and_report(
+            event, update=update, reporter=outcomes, memory=memory, request_id=context.aws_request_id
+        )
+    report = {**summary.to_json(), **counts_of(event)}
+    if summary.is_incomplete:
         logger.error("Findings not updated", extra={"summary": report})
         raise FindingsNotUpdatedError(summary)
     logger.info("Findings updated", extra={"summary": report})

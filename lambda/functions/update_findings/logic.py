@@ -84,6 +84,7 @@ class Summary:
         already_updated: The findings of an imported event that already had the status, and weren't updated.
         not_updated: The findings that Security Hub didn't update.
         malformed: The findings that can't be read.
+        not_reported: Why outcomes are not on the event bus; empty if they are, or none is to be.
     """
 
     action: str | None
@@ -92,6 +93,12 @@ class Summary:
     already_updated: tuple[Finding, ...] = ()
     not_updated: tuple[NotUpdated, ...] = ()
     malformed: tuple[MalformedItem, ...] = ()
+    not_reported: str = ""
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether the event has to be retried."""
+        return bool(self.not_updated or self.malformed or self.not_reported)
 
     def to_json(self) -> dict[str, object]:
         """Return the summary for the function's response: identifiers and reasons, no finding content."""
@@ -111,7 +118,7 @@ class Summary:
 
 
 class FindingsNotUpdatedError(Exception):
-    """Some findings of the event weren't updated; all others were.
+    """Some findings of the event weren't updated, or not reported on; all others were.
 
     Raised last, so that Lambda retries the event and finally sends it to the on-failure destination.
 
@@ -130,7 +137,7 @@ class FindingsNotUpdatedError(Exception):
         ]
         super().__init__(
             f"{len(failed)} of {done + len(failed)} findings were not set to {summary.workflow_status}. "
-            + " | ".join(failed)
+            + " | ".join([*failed, *([summary.not_reported] if summary.not_reported else ())])
         )
 
 

@@ -11,8 +11,20 @@ LAMBDA_CODE = Path(__file__).parents[3] / "lambda"
 ENVIRONMENTS = {
     "update_findings": {"WORKFLOW_STATUS": "NOTIFIED", "IDEMPOTENCY_TABLE": "done"},
     "insight_digest": {"TOPIC_ARN": "arn:aws:sns:eu-west-1:111122223333:digests"},
+    "summary": {
+        "IDEMPOTENCY_TABLE": "done",
+        "OVERDUE_DAYS": "7,30,90,180,0",
+        "SUMMARY_BUCKET": "summaries",
+        "TOPIC_ARN": "arn:aws:sns:eu-west-1:111122223333:summaries",
+    },
+    "tracker_webhook": {
+        "IDEMPOTENCY_TABLE": "done",
+        "TICKET_CHANGES_QUEUE": "https://sqs.eu-west-1.amazonaws.com/111122223333/changes",
+        "WEBHOOK_SECRETS": "jira=securityhub-actions/jira-webhook",
+    },
     "tickets": {
         "IDEMPOTENCY_TABLE": "done",
+        "LOOKS_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/111122223333/looks",
         "TICKET_TABLE": "tickets",
         "TRACKERS": "slack",
         "TICKETS_PER_ACCOUNT_AND_HOUR": "30",
@@ -39,7 +51,9 @@ def imported_by(function):
     return {name.partition(".")[0] for name in modules}, modules
 
 
-@pytest.mark.parametrize("function", ["update_findings", "insight_digest", "tickets"])
+@pytest.mark.parametrize(
+    "function", ["update_findings", "insight_digest", "summary", "tickets", "tracker_webhook"]
+)
 def test_a_function_that_needs_clients_only_starts_with_botocore_and_without_boto3(function):
     packages, _ = imported_by(function)
     assert "botocore" in packages

@@ -7,6 +7,7 @@ import pytest
 
 from securityhub.events import MalformedEventError
 from securityhub.findings.comments import Comments
+from securityhub.findings.stopping import ChangesStoppedError
 from tests.both_formats import asff_finding, finding_id, imported, ocsf_finding
 
 MODULE = "functions.update_findings.handler"
@@ -244,3 +245,17 @@ def test_a_limit_that_is_none_fails_the_cold_start(cold_start):
 def test_a_wrong_setting_fails_the_cold_start(cold_start):
     with pytest.raises(ValueError, match="WORKFLOW_STATUS must be one of"):
         cold_start(MODULE, WORKFLOW_STATUS="DONE")
+
+
+def test_while_changes_are_stopped_no_finding_is_updated(
+    handler, fake_security_hub, load_event, lambda_context, stop
+):
+    event = load_event("custom_action_1_finding")
+    fake_security_hub.import_findings(event["detail"]["findings"])
+    stop(handler, "stopped update_findings")
+    with pytest.raises(ChangesStoppedError):
+        handler.handle(event, lambda_context)
+    (finding,) = event["detail"]["findings"]
+    assert fake_security_hub.finding(finding)["Workflow"] == {"Status": "NEW"}
+    stop(handler, "stopped remediate")
+    assert handler.handle(event, lambda_context)["updated"] == [finding["Id"]]

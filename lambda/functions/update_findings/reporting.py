@@ -1,0 +1,113 @@
+"""Reports which findings were updated. A retry doesn't update them again."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, Protocol
+
+from functions.update_findings.logic import Summary
+from securityhub.events import Finding, FindingsEvent
+from securityhub.outcomes import Operation, Outcome, OutcomesNotReportedError, Reporter, Result
+
+# As long as Amazon SQS keeps a dead letter, which can be sent again until then.
+_KEPT_SECONDS: Final = 14 * 24 * 3600
+
+logger = logging.getLogger(__name__)
+
+
+class Memory(Protocol):
+    """Where something is kept. `WorkTable` describes the methods."""
+
+    def recall(self, key: str, *, now: float) -> Mapping[str, Any] | None:
+        """Return what is kept under a key."""
+
+    def keep(self, key: str, result: Mapping[str, Any], *, expires: float) -> None:
+        """Keep something under a key."""
+
+
+def update_and_report(
+    event: FindingsEvent,
+    *,
+    update: Callable[[FindingsEvent], Summary],
+    reporter: Reporter,
+    memory: Memory,
+    request_id: str,
+    now: Callable[[], float] = time.time,
+) -> Summary:
+    """Update the findings of an event and report the outcomes.
+
+    An update can be made twice, but not without harm: between two attempts, an analyst can have set another
+    workflow status. So if the report fails, or the update of others, the table keeps which findings were
+    updated, and the retry of the event only reports these.
+
+    Args:
+        event: The event.
+        update: Updates the findings of an event.
+        reporter: Reports outcomes.
+        memory: Where the findings are kept that a retry leaves alone.
+        request_id: The ID of the Lambda request.
+        now: Returns the time in seconds since the epoch. Default: the system's clock.
+
+    Returns:
+        The outcomes for all findings of the event. `not_reported` says that the report has failed.
+    """
+    done = _recalled(memory, event, now())
+    summary = update(replace(event, findings=tuple(one for one in event.findings if one.digest not in done)))
+    earlier = tuple(one for one in event.findings if one.digest in done)
+    summary = replace(summary, updated=(*earlier, *summary.updated))
+    try:
+        reporter.report(_outcomes_of(summary, event, request_id))
+    except OutcomesNotReportedError as error:
+        summary = replace(summary, not_reported=str(error))
+    if summary.is_incomplete and summary.updated:
+        _keep(memory, event, summary.updated, now())
+    return summary
+
+
+def _outcomes_of(summary: Summary, event: FindingsEvent, request_id: str) -> list[Outcome]:
+    """Return the outcomes, with none for findings that had the status: each update causes such an event."""
+
+    def outcome(finding: Finding, result: Result, reason: str) -> Outcome:
+        return Outcome(
+            operation=Operation.UPDATE_FINDING,
+            result=result,
+            reason=reason,
+            finding=finding,
+            event=event,
+            request_id=request_id,
+            part=summary.workflow_status,
+        )
+
+    set_to = f"Workflow status set to {summary.workflow_status}"
+    return [
+        *(outcome(finding, Result.DONE, set_to) for finding in summary.updated),
+        *(
+            outcome(item.finding, Result.FAILED, f"{item.error_code}: {item.error_message}")
+            for item in summary.not_updated
+        ),
+    ]
+
+
+def _key(event: FindingsEvent) -> str:
+    return f"updated#{hashlib.sha256(event.event_id.encode()).hexdigest()}"
+
+
+def _recalled(memory: Memory, event: FindingsEvent, now: float) -> Collection[str]:
+    try:
+        kept = memory.recall(_key(event), now=now)
+    except Exception as error:  # noqa: BLE001 - what an analyst asked for matters more than doing it once
+        logger.warning("It is not known whether findings were updated before, so they are now: %s", error)
+        return ()
+    return frozenset(kept["findings"]) if kept else ()
+
+
+def _keep(memory: Memory, event: FindingsEvent, updated: Sequence[Finding], now: float) -> None:
+    findings: Final = [finding.digest for finding in updated]
+    try:
+        memory.keep(_key(event), {"findings": findings}, expires=now + _KEPT_SECONDS)
+    except Exception as error:  # noqa: BLE001 - the retry makes the same updates again
+        logger.warning("The retry will update the findings again: %s", error)
