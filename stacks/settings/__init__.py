@@ -12,6 +12,8 @@ from stacks.settings.loading import SETTINGS_FILE, check_settings, load_settings
 from stacks.settings.press import PressSettings
 from stacks.settings.remediation import RemediationSettings
 from stacks.settings.routing import RoutingSettings
+from stacks.settings.summary import SummarySettings
+from stacks.settings.suppressions import SuppressionSettings
 from stacks.settings.ticketing import TicketingSettings
 
 __all__ = [
@@ -25,6 +27,8 @@ __all__ = [
     "RoutingSettings",
     "Settings",
     "SettingsError",
+    "SummarySettings",
+    "SuppressionSettings",
     "TicketingSettings",
     "check_settings",
     "load_settings",

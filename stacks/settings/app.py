@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     Field,
     model_validator,
 )
 
+from stacks.settings.encryption import EncryptionSettings
 from stacks.settings.forms import Section
 from stacks.settings.hubs import HubsSettings, require_translatable
+from stacks.settings.outcomes import OutcomesSettings
 from stacks.settings.press import PressSettings
 from stacks.settings.remediation import RemediationSettings
 from stacks.settings.routing import RoutingSettings
+from stacks.settings.slack_tokens import rotated_secrets
+from stacks.settings.stop_switch import StopSwitchSettings
+from stacks.settings.summary import SummarySettings
+from stacks.settings.suppressions import SuppressionSettings, require_different_names
 from stacks.settings.ticketing import TicketingSettings
 
 
@@ -23,6 +31,14 @@ class AlarmsSettings(Section):
     topic_arn: str = Field(
         pattern=r"^(arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256})?$",
         description="the ARN of an SNS topic in the stacks' Region to notify of alarms, or '' for none",
+    )
+
+
+class DashboardsSettings(Section):
+    """Dashboards in CloudWatch."""
+
+    enabled: bool = Field(
+        description="true or false, whether each stack that has alarms has a dashboard, which is charged"
     )
 
 
@@ -55,11 +71,40 @@ class Settings(Section):
     routing: RoutingSettings
     remediation: RemediationSettings
     ticketing: TicketingSettings
+    summary: SummarySettings
     press: PressSettings
     hubs: HubsSettings
     insight_results: InsightResultsSettings
+    stop_switch: StopSwitchSettings
+    outcomes: OutcomesSettings
     alarms: AlarmsSettings
+    encryption: EncryptionSettings
+    dashboards: DashboardsSettings
     tracing: TracingSettings
+    suppressions: Annotated[list[SuppressionSettings], AfterValidator(require_different_names)] = Field(
+        default=[],
+        description="a list of tables [[suppressions]], each with name, reason, filter and, if needed, "
+        "until, hub and enabled",
+    )
+
+    @property
+    def rotated_slack_secrets(self) -> Mapping[str, str]:
+        """The base URL of Slack's Web API for the name of each secret whose tokens are rotated."""
+        return rotated_secrets(routing=self.routing, ticketing=self.ticketing, summary=self.summary)
+
+    @model_validator(mode="after")
+    def _agree_on_slack_apps(self) -> Settings:
+        rotated_secrets(routing=self.routing, ticketing=self.ticketing, summary=self.summary)
+        return self
+
+    @model_validator(mode="after")
+    def _connectors_get_findings_in_ocsf(self) -> Settings:
+        if self.ticketing.enabled and self.ticketing.connector.enabled and self.hubs.ticketing != "v2":
+            raise ValueError(
+                f"ticketing.connector.enabled is true, but hubs.ticketing is '{self.hubs.ticketing}'; a "
+                "connector is only for findings of the new Security Hub, so set hubs.ticketing to 'v2'"
+            )
+        return self
 
     @model_validator(mode="after")
     def _filters_fit_their_hubs(self) -> Settings:

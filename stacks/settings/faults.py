@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args, get_origin
+
+from pydantic import BaseModel
 
 from stacks.settings.app import Settings
-from stacks.settings.filters import FilterFaultsError
-from stacks.settings.forms import listed
+from stacks.settings.forms import TableFaultsError, listed
 
 
 class SettingsError(ValueError):
@@ -22,7 +23,7 @@ def explained(fault: Any) -> Iterator[str]:  # noqa: ANN401 - pydantic's ErrorDe
     """One line for each error that pydantic found: the key, the value, and what is allowed."""
     location, value = fault["loc"], fault["input"]
     cause = fault.get("ctx", {}).get("error")
-    if isinstance(cause, FilterFaultsError):
+    if isinstance(cause, TableFaultsError):
         for name, written, reason in cause.faults:
             yield f"{_key((*location, name))} = {_shown(written)}: {reason}."
     elif fault["type"] == "missing":
@@ -38,12 +39,19 @@ def explained(fault: Any) -> Iterator[str]:  # noqa: ANN401 - pydantic's ErrorDe
 def _allowed(location: Sequence[str | int]) -> str:
     """What is allowed at a location in the file."""
     model: Any = Settings
-    for name in location:
+    described: str | None = None
+    for name in (name for name in location if isinstance(name, str)):
         field = model.model_fields[name]
-        model = field.annotation
-        if field.description:
-            return str(field.description)
-    return f"a table with {listed(tuple(model.model_fields))}"
+        model = _entry_of(field.annotation)
+        described = field.description or described
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            break
+    return described or f"a table with {listed(tuple(model.model_fields))}"
+
+
+def _entry_of(annotation: Any) -> Any:  # noqa: ANN401 - an annotation
+    """Return what a list has, or the annotation itself."""
+    return get_args(annotation)[0] if get_origin(annotation) is list else annotation
 
 
 def _key(location: Sequence[str | int]) -> str:

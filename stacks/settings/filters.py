@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from pydantic import (
@@ -11,27 +11,15 @@ from pydantic import (
 )
 
 from securityhub_actions.filters import FindingFilter
-from securityhub_actions.patterns import InvalidPatternError
+from securityhub_actions.patterns import Condition, InvalidPatternError
 from securityhub_actions.patterns.syntax import parse_conditions
-from stacks.settings.forms import ANY, listed
+from stacks.settings.forms import ANY, TableFaultsError, listed
 
 _FILTER_FIELDS: Final = tuple(field.name for field in dataclasses.fields(FindingFilter))
 
 
 _TABLES: Final = {"resource_tags": "tag keys", "user_defined_fields": "keys"}
 _AWS_PRODUCTS: Final = "arn:*:securityhub:*::product/aws/*"
-
-
-class FilterFaultsError(ValueError):
-    """All errors in a filter.
-
-    Attributes:
-        faults: The key, the value, and the reason for each error.
-    """
-
-    def __init__(self, faults: Sequence[tuple[str, object, str]]) -> None:
-        super().__init__("the filter has errors")
-        self.faults = faults
 
 
 def _to_filter(table: object) -> FindingFilter:
@@ -47,7 +35,7 @@ def _to_filter(table: object) -> FindingFilter:
         except ValueError as error:
             faults.append((name, written, _reason(error)))
     if faults:
-        raise FilterFaultsError(faults)
+        raise TableFaultsError(faults)
     wanted = FindingFilter(**values)
     if reason := wanted.unreachable_reason():
         raise ValueError(f"no finding can ever match it, because {reason}")
@@ -74,6 +62,18 @@ def _to_field(name: str, written: object) -> object:
 def _to_values(written: object) -> list[object]:
     items = written if isinstance(written, list) else [written]
     return [parse_conditions([item], "")[0] if isinstance(item, Mapping) else item for item in items]
+
+
+def as_written(value: object) -> object:
+    """Return a value of a filter as it is written in the file, or nearly so."""
+    if isinstance(value, Condition):
+        return value.to_json()
+    if isinstance(value, Mapping):
+        return {name: as_written(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        written = [as_written(one) for one in value]
+        return written[0] if len(written) == 1 else written
+    return value
 
 
 def _with_defaults(table: object, **defaults: object) -> object:

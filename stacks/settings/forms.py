@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Final
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -31,6 +32,12 @@ URL_DESCRIPTION: Final = (
 )
 
 
+ROTATION_DESCRIPTION: Final = (
+    "true or false, whether the Slack app has token rotation; then the secret also contains client_id, "
+    "client_secret, and refresh_token, and a stack of its own renews its tokens"
+)
+
+
 # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
 ResourceTags = dict[
     Annotated[str, Field(min_length=1, max_length=128)],
@@ -39,6 +46,21 @@ ResourceTags = dict[
 
 
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
+
+
+AccountOrUnit = Annotated[str, Field(pattern=rf"^([0-9]{{12}}|{UNIT}|{ANY})$")]
+
+
+class TableFaultsError(ValueError):
+    """All errors in a table whose keys aren't settings themselves, such as a filter.
+
+    Attributes:
+        faults: The key, the value, and the reason for each error.
+    """
+
+    def __init__(self, faults: Sequence[tuple[str, object, str]]) -> None:
+        super().__init__("the table has errors")
+        self.faults = faults
 
 
 def listed(names: Sequence[str]) -> str:
@@ -51,6 +73,17 @@ def distinct(values: list[str]) -> list[str]:
     if len(set(values)) < len(values):
         raise ValueError("duplicate values are not allowed")
     return values
+
+
+Emails = Annotated[
+    list[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]], AfterValidator(distinct)
+]
+
+
+EMAILS_DESCRIPTION: Final = (
+    'a list of email addresses, such as ["soc@example.com"], or [] for none; each is subscribed to the topic '
+    "and receives an email to confirm the subscription"
+)
 
 
 class Section(BaseModel):

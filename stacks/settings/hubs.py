@@ -9,9 +9,8 @@ from pydantic import Field
 
 from securityhub_actions.filters import FindingFilter
 from securityhub_actions.filters.translation import UntranslatableFilterError, to_ocsf_filter
-from securityhub_actions.patterns import Condition
-from stacks.settings.filters import FilterFaultsError
-from stacks.settings.forms import Section
+from stacks.settings.filters import as_written
+from stacks.settings.forms import Section, TableFaultsError
 
 Hub: TypeAlias = Literal["cspm", "v2", "both"]
 
@@ -55,11 +54,11 @@ def require_translatable(filters: Mapping[str, tuple[str, Hub, FindingFilter]]) 
             filter.
 
     Raises:
-        FilterFaultsError: Some can't be. It has all of them.
+        TableFaultsError: Some can't be. It has all of them.
     """
     faults = [fault for key, given in filters.items() for fault in _faults(key, *given)]
     if faults:
-        raise FilterFaultsError(faults)
+        raise TableFaultsError(faults)
 
 
 def _faults(key: str, stack: str, hub: Hub, findings: FindingFilter) -> Iterator[tuple[str, object, str]]:
@@ -70,16 +69,4 @@ def _faults(key: str, stack: str, hub: Hub, findings: FindingFilter) -> Iterator
     except UntranslatableFilterError as error:
         for name, value, reason in error.faults:
             told = f"hubs.{stack} is '{hub}', and {reason}; or set hubs.{stack} to 'cspm'"
-            yield f"{key}.{name}", _written(value), told
-
-
-def _written(value: object) -> object:
-    """Return a value of a filter as it is written in the file, or nearly so."""
-    if isinstance(value, Condition):
-        return value.to_json()
-    if isinstance(value, Mapping):
-        return {name: _written(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        written = [_written(one) for one in value]
-        return written[0] if len(written) == 1 else written
-    return value
+            yield f"{key}.{name}", as_written(value), told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -13,18 +13,28 @@ from pydantic import (
 )
 
 from stacks.remediation_catalog import CatalogEntry, check_parameters, chosen, read_catalog
+from stacks.settings.approval import ApprovalSettings
 from stacks.settings.filters import FILTER_DESCRIPTION, AutomaticFilter
-from stacks.settings.forms import ANY, ROLE_NAME, UNIT, AccountId, ResourceTags, Section, listed
+from stacks.settings.forms import (
+    ANY,
+    ROLE_NAME,
+    UNIT,
+    AccountId,
+    AccountOrUnit,
+    ResourceTags,
+    Section,
+    listed,
+)
 
 
 class AccountsSettings(Section):
     """The accounts that may be changed. An account that isn't allowed is never changed."""
 
-    allow: list[Annotated[str, Field(pattern=rf"^([0-9]{{12}}|{UNIT}|{ANY})$")]] = Field(
+    allow: list[AccountOrUnit] = Field(
         description="a list of 12-digit account IDs, or IDs of organizational units or of the root, such as "
         f"'ou-abcd-12345678', which include every account below them, or '{ANY}'; or [] for none"
     )
-    deny: list[Annotated[str, Field(pattern=rf"^([0-9]{{12}}|{UNIT}|{ANY})$")]] = Field(
+    deny: list[AccountOrUnit] = Field(
         description="a list of IDs as in allow, which takes precedence over allow; or [] for none"
     )
 
@@ -36,11 +46,6 @@ class AccountsSettings(Section):
         if not all(entry.isdecimal() for entry in self.allow):
             return None
         return sorted(set(self.allow) - set(self.deny))
-
-    @property
-    def name_units(self) -> bool:
-        """Whether the location of an account in the organization matters."""
-        return any(re.fullmatch(UNIT, entry) for entry in (*self.allow, *self.deny))
 
 
 class ResourceTagsSettings(Section):
@@ -152,6 +157,7 @@ class RemediationSettings(Section):
     role: RoleSettings
     stack_set: StackSetSettings
     automatic: AutomaticSettings
+    approval: ApprovalSettings
 
     @field_validator("remediations")
     @classmethod
@@ -172,15 +178,49 @@ class RemediationSettings(Section):
     @classmethod
     def _has_controls(cls, automatic: AutomaticSettings, others: ValidationInfo) -> AutomaticSettings:
         names = others.data.get("remediations", [])
-        controls = [control for entry in chosen(names, read_catalog()) for control in entry.controls]
-        if automatic.enabled and names and not controls:
+        if automatic.enabled and names and not _controls_of(names):
             raise ValueError(
                 f"enabled is true, but no Security Hub control is remediated by {listed(names)}; add a "
                 "remediation that has one, or set enabled to false"
             )
         return automatic
 
+    @field_validator("approval")
+    @classmethod
+    def _is_about_what_is_enabled(
+        cls, approval: ApprovalSettings, others: ValidationInfo
+    ) -> ApprovalSettings:
+        names: list[str] = others.data.get("remediations", [])
+        if not approval.enabled or not names:
+            return approval
+        for kind, given, known in (
+            ("remediations", approval.remediations, [*names, ANY]),
+            ("controls", approval.controls, _controls_of(names)),
+        ):
+            if unknown := [one for one in given if one not in known]:
+                raise ValueError(
+                    f"{kind} contains {listed(unknown)}, which no enabled remediation has; specify some of "
+                    f"{listed(known) if known else 'none'}, or enable more in remediations"
+                )
+        return approval
+
+    @property
+    def name_units(self) -> bool:
+        """Whether the location of an account in the organization matters."""
+        for_approval = self.approval.accounts if self.approval.enabled else []
+        named = (*self.accounts.allow, *self.accounts.deny, *for_approval)
+        return any(re.fullmatch(UNIT, one) for one in named)
+
     @property
     def entries(self) -> Sequence[CatalogEntry]:
         """The enabled remediations."""
         return chosen(self.remediations, read_catalog())
+
+    @property
+    def controls(self) -> list[str]:
+        """The Security Hub controls of the enabled remediations."""
+        return _controls_of(self.remediations)
+
+
+def _controls_of(names: Collection[str]) -> list[str]:
+    return [control for entry in chosen(names, read_catalog()) for control in entry.controls]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from pydantic import (
-    AfterValidator,
     Field,
     ValidationInfo,
     field_validator,
 )
 
 from stacks.settings.filters import FILTER_DESCRIPTION, Filter
-from stacks.settings.forms import STORED_NAME, Section, distinct
+from stacks.settings.forms import EMAILS_DESCRIPTION, STORED_NAME, Emails, Section
 
 
 class ArchiveSettings(Section):
@@ -44,12 +41,7 @@ class CriticalSettings(Section):
     """Findings to an SNS topic, and to a chat."""
 
     enabled: bool = Field(description="true or false, whether the topic and the chat are deployed")
-    emails: Annotated[
-        list[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]], AfterValidator(distinct)
-    ] = Field(
-        description='a list of email addresses, such as ["soc@example.com"], or [] for none; each is '
-        "subscribed to the topic and receives an email to confirm the subscription"
-    )
+    emails: Emails = Field(description=EMAILS_DESCRIPTION)
     filter: Filter = Field(description=FILTER_DESCRIPTION)
     slack: SlackSettings
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from pydantic import (
     Field,
@@ -12,7 +12,20 @@ from pydantic import (
 
 from securityhub_actions.filters import FindingFilter
 from stacks.settings.filters import FILTER_DESCRIPTION, FailuresFilter
-from stacks.settings.forms import HTTPS_URL, STORED_NAME, URL_DESCRIPTION, Section, listed
+from stacks.settings.forms import Section, listed
+from stacks.settings.trackers import (
+    ConnectorSettings,
+    DecisionsSettings,
+    JiraSettings,
+    PagerDutySettings,
+    SecretTrackerSettings,
+    ServiceNowSettings,
+    SlackThreadsSettings,
+    TeamsCardsSettings,
+    TrackerSettings,
+)
+
+GroupBy: TypeAlias = Literal["finding", "control", "control and account", "resource"]
 
 # Findings that need no more work, as the function determines them.
 _SETTLED: Final = {
@@ -59,77 +72,6 @@ class AutomaticTicketsSettings(Section):
         return findings
 
 
-class TrackerSettings(Section):
-    """What the trackers have in common."""
-
-    enabled: bool = Field(description="true or false, whether tickets are opened in this tracker")
-    secret_name: str = Field(
-        pattern=STORED_NAME,
-        description="the name, not the ARN, of a secret in Secrets Manager that contains a JSON object with "
-        "the members in docs/tickets.md; up to 512 letters, digits, and /_+=.@-",
-    )
-    tickets_per_account_and_hour: int = Field(
-        ge=1,
-        le=10_000,
-        description="a whole number from 1 to 10000, the tickets that are opened in an hour without a press "
-        "about the findings of one account; the others are held back until the limit allows",
-    )
-
-
-class JiraSettings(TrackerSettings):
-    """Issues in a project in Jira Cloud or Jira Data Center."""
-
-    url: str = Field(pattern=HTTPS_URL, description=URL_DESCRIPTION.format("https://example.atlassian.net"))
-    project: str = Field(
-        pattern=r"^[A-Za-z][A-Za-z0-9_]{1,254}$", description="the key of a project, such as 'SEC'"
-    )
-    issue_type: str = Field(
-        pattern=r"\S", max_length=60, description="the name of an issue type of that project, such as 'Task'"
-    )
-    done_transition: str = Field(
-        max_length=60,
-        description="the name of the transition that resolves an issue, or '' for the first transition to a "
-        "status in the category Done",
-    )
-
-
-class ServiceNowSettings(TrackerSettings):
-    """Incidents in ServiceNow."""
-
-    url: str = Field(pattern=HTTPS_URL, description=URL_DESCRIPTION.format("https://example.service-now.com"))
-    close_code: str = Field(
-        pattern=r"\S",
-        max_length=100,
-        description="a resolution code of the instance, such as 'Solution provided'",
-    )
-
-
-class PagerDutySettings(TrackerSettings):
-    """Incidents of a PagerDuty service."""
-
-    url: str = Field(
-        pattern=r"^https://api(\.eu)?\.pagerduty\.com$",
-        description="'https://api.pagerduty.com', or 'https://api.eu.pagerduty.com' for accounts in the EU",
-    )
-    service_id: str = Field(pattern=r"^[A-Z0-9]{1,32}$", description="the ID of a service, such as 'PABC123'")
-    from_email: str = Field(
-        pattern=r"^[^@\s]+@[^@\s]+$", description="the email address of a user of the account"
-    )
-
-
-class SlackThreadsSettings(TrackerSettings):
-    """Messages in a Slack channel, marked when the finding is settled."""
-
-    url: str = Field(
-        pattern=r"^https://slack(-gov)?\.com/api/$",
-        description="'https://slack.com/api/', or 'https://slack-gov.com/api/' for GovSlack",
-    )
-    channel: str = Field(
-        pattern=r"^[CG][A-Z0-9]{8,}$",
-        description="the channel's ID, such as \"C024BE91L\", which Slack shows in the channel's details",
-    )
-
-
 class TicketingSettings(Section):
     """Tickets and incidents for findings."""
 
@@ -137,18 +79,75 @@ class TicketingSettings(Section):
     maximum_concurrency: int = Field(
         ge=2, le=1000, description="a whole number from 2 to 1000, the batches that are processed at a time"
     )
+    group_by: GroupBy = Field(
+        description="'finding' for a ticket for each finding, or 'control', 'control and account', or "
+        "'resource' for one ticket for all findings that have these in common"
+    )
+    poll_minutes: int = Field(
+        ge=5,
+        le=1440,
+        description="a whole number from 5 to 1440, the minutes after which the trackers with decisions are "
+        "asked again which tickets have changed",
+    )
     automatic: AutomaticTicketsSettings
     jira: JiraSettings
     service_now: ServiceNowSettings
     pager_duty: PagerDutySettings
     slack: SlackThreadsSettings
+    teams: TeamsCardsSettings
+    connector: ConnectorSettings
+
+    @property
+    def trackers(self) -> dict[str, TrackerSettings]:
+        """The trackers by the names that the function has for them."""
+        return {
+            "jira": self.jira,
+            "servicenow": self.service_now,
+            "pagerduty": self.pager_duty,
+            "slack": self.slack,
+            "teams": self.teams,
+            "connector": self.connector,
+        }
+
+    @property
+    def decisions(self) -> dict[str, DecisionsSettings]:
+        """What decisions mean in the trackers that can be followed, by the same names."""
+        return {
+            "jira": self.jira.decisions,
+            "servicenow": self.service_now.decisions,
+            "pagerduty": self.pager_duty.decisions,
+        }
+
+    @model_validator(mode="after")
+    def _create_tickets_of_single_findings(self) -> TicketingSettings:
+        if self.group_by != "finding" and self.connector.enabled:
+            raise ValueError(
+                f"group_by is {self.group_by!r}, but a ticket that Security Hub creates by a connector is "
+                "about one finding; set group_by to 'finding', or connector.enabled to false"
+            )
+        return self
 
     @model_validator(mode="after")
     def _have_a_tracker(self) -> TicketingSettings:
-        trackers = (self.jira, self.service_now, self.pager_duty, self.slack)
-        if self.enabled and not any(tracker.enabled for tracker in trackers):
+        if self.enabled and not any(tracker.enabled for tracker in self.trackers.values()):
             raise ValueError(
-                "enabled is true, but no tracker is enabled; enable jira, service_now, pager_duty, or slack, "
-                "or set enabled to false"
+                "enabled is true, but no tracker is enabled; enable jira, service_now, pager_duty, slack, "
+                "teams, or connector, or set enabled to false"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _keep_credentials_from_the_function_for_webhooks(self) -> TicketingSettings:
+        """Reject one secret for both: that function can be reached from the internet, and reads its own."""
+        credentials = {
+            tracker.secret_name
+            for tracker in self.trackers.values()
+            if isinstance(tracker, SecretTrackerSettings) and tracker.enabled
+        }
+        for one in self.decisions.values():
+            if one.enabled and one.webhook_secret_name in credentials:
+                raise ValueError(
+                    f"webhook_secret_name is {one.webhook_secret_name!r}, the secret with a tracker's "
+                    "credential, which the function for webhooks must not read; create a secret for webhooks"
+                )
         return self

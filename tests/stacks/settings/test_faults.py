@@ -21,8 +21,10 @@ from tests.stacks.settings.documents import VALID, changed, with_filter
             "[route]",
             [
                 "routing is missing. Specify a table with archive, critical and high.",
-                "route is not a valid key. Use a table with routing, remediation, ticketing, press, "
-                "hubs, insight_results, alarms and tracing",
+                "route is not a valid key. Use a table with routing, remediation, ticketing, summary, "
+                "press, hubs, insight_results, stop_switch, outcomes, alarms, encryption, dashboards, "
+                "tracing and "
+                "suppressions",
             ],
         ),
         (
