@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from ministack.services import eventbridge
 from ministack.services.cloudformation import provisioners
 
-from emulator.asgi import AsgiApp, Message, Receive, Send
+from emulator.asgi import AsgiApp, Message, Receive, Send, answer_json, read_body
 
 CONNECTION: Final = "AWS::Events::Connection"
 API_DESTINATION: Final = "AWS::Events::ApiDestination"
@@ -139,17 +139,9 @@ def hosts_app(inner_app: AsgiApp) -> AsgiApp:
         if scope["type"] != "http" or scope["path"] != HOSTS_PATH:
             await inner_app(scope, receive, send)
             return
-        content = b""
-        more = scope["method"] == "POST"
-        while more:
-            message = await receive()
-            content += message.get("body", b"")
-            more = message.get("more_body", False)
-        problem = _take_hosts(content)
-        body = json.dumps({"message": problem} if problem else {"hosts": _servers}).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 400 if problem else 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        problem = _take_hosts(await read_body(receive) if scope["method"] == "POST" else b"")
+        answer = {"message": problem} if problem else {"hosts": _servers}
+        await answer_json(send, 400 if problem else 200, answer)
 
     return app
 

@@ -6,14 +6,11 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/a
 
 from __future__ import annotations
 
-import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-import ministack.app
-from ministack.core import router
 from ministack.core.responses import (
     AccountRegionScopedDict,
     error_response_json,
@@ -22,6 +19,8 @@ from ministack.core.responses import (
     new_uuid,
 )
 from ministack.services.cloudformation import provisioners
+
+from emulator import services
 
 SERVICE: Final = "codepipeline"
 PIPELINE: Final = "AWS::CodePipeline::Pipeline"
@@ -39,15 +38,7 @@ class PipelineNotFoundError(LookupError):
 
 def register() -> None:
     """Add the service and the resource type to MiniStack. Calling it again changes nothing."""
-    router.SERVICE_PATTERNS[SERVICE] = {
-        "host_patterns": [rf"{SERVICE}\."],
-        "target_prefixes": [_TARGET],
-        "credential_scope": SERVICE,
-    }
-    ministack.app.SERVICE_HANDLERS[SERVICE] = _handle
-    # A module in the registry has its reset() called by POST /_ministack/reset.
-    ministack.app.SERVICE_REGISTRY[SERVICE] = {"module": SERVICE}
-    ministack.app._loaded_modules[SERVICE] = sys.modules[__name__]  # noqa: SLF001 - there is no public way
+    services.add_service(SERVICE, _handle, sys.modules[__name__], target_prefixes=(_TARGET,))
     handlers = provisioners._RESOURCE_HANDLERS  # noqa: SLF001 - see tests/emulator/contract
     handlers[PIPELINE] = {"create": _create, "update": _update, "delete": _delete}
     provisioners._REPLACING_PROPERTIES[PIPELINE] = ("Name",)  # noqa: SLF001
@@ -86,19 +77,9 @@ def start(name: str, *, trigger_type: str, trigger_detail: str) -> str:
     return str(execution["pipelineExecutionId"])
 
 
-async def _handle(
-    method: str,  # noqa: ARG001 - MiniStack calls every handler with the same arguments
-    path: str,  # noqa: ARG001
-    headers: Mapping[str, str],
-    body: bytes,
-    query_params: Mapping[str, Any],  # noqa: ARG001
-) -> Any:  # noqa: ANN401 - MiniStack's answers have no common type
-    name = headers.get("x-amz-target", "").partition(".")[2]
-    operation = _OPERATIONS.get(name)
-    if operation is None:
-        return error_response_json("InvalidAction", f"The embedded AWS has no {name} of CodePipeline.", 501)
+async def _handle(*request: Any) -> Any:  # noqa: ANN401 - MiniStack's answers have no common type
     try:
-        return operation(json.loads(body or b"{}"))
+        return await _answer(*request)
     except PipelineNotFoundError as error:
         return error_response_json("PipelineNotFoundException", str(error), 400)
 
@@ -154,8 +135,7 @@ def _delete(physical_id: str, _properties: Properties) -> None:
     _executions.pop(physical_id, None)
 
 
-_OPERATIONS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
-    "StartPipelineExecution": _start,
-    "ListPipelineExecutions": _list,
-    "GetPipelineExecution": _get,
-}
+_answer: Final = services.json_handler(
+    "CodePipeline",
+    {"StartPipelineExecution": _start, "ListPipelineExecutions": _list, "GetPipelineExecution": _get},
+)

@@ -124,6 +124,19 @@ def invoke_function(function_arn: str, payload: str) -> None:
     call_rest("lambda", path, {"x-amz-invocation-type": "Event"}, payload.encode())
 
 
+def call_function(function_arn: str, payload: str) -> str | None:
+    """Invoke a function, wait for its answer, and return its error as JSON, or None if it has none."""
+    path = f"/2015-03-31/functions/{function_arn}/invocations"
+    headers = {"content-type": "application/json", "host": "127.0.0.1"}
+    handler = app.SERVICE_HANDLERS["lambda"]
+    status, answered, content = app.call_service_handler_sync(
+        handler, "POST", path, headers, payload.encode(), {}
+    )[:3]
+    text = content.decode("utf-8", "replace") if isinstance(content, bytes) else str(content)
+    failed = status != 200 or "X-Amz-Function-Error" in (answered or {})  # noqa: PLR2004 - HTTP OK
+    return text if failed else None
+
+
 def put_event(bus: Arn, *, source: str, detail_type: str, detail: str, resources: list[str]) -> None:
     """Put an event on a bus in the account and Region in scope."""
     entry = {

@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import IO, Final
 
-from emulator.delivery.retry import SCALE_VARIABLE
+from emulator.delivery.retry import SCALE_VARIABLE, VISIBILITY_VARIABLE
 from emulator.waiting import wait_for
 
 
@@ -56,13 +56,14 @@ def server_environment(folder: Path) -> dict[str, str]:
     }
 
 
-def spawn(folder: Path, retry_second: float) -> subprocess.Popen[str]:
+def spawn(folder: Path, retry_second: float, visibility_second: float) -> subprocess.Popen[str]:
     """Start the server process, which keeps its state in a folder."""
     with (folder / "server.log").open("w") as log:
         return subprocess.Popen(  # noqa: S603 - our own module
             [sys.executable, "-P", "-m", "emulator.process", str(folder)],
             cwd=folder,
-            env=server_environment(folder) | {SCALE_VARIABLE: str(retry_second)},
+            env=server_environment(folder)
+            | {SCALE_VARIABLE: str(retry_second), VISIBILITY_VARIABLE: str(visibility_second)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

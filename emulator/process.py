@@ -38,17 +38,24 @@ def plugged_app() -> AsgiApp:
         codepipeline,
         delivery,
         firehose,
+        function_files,
+        http_apis,
+        object_encryption,
         organizations,
         quotas,
         rds,
         redshift_data,
+        scheduler,
+        secret_rotation,
         security_ir,
         securityhub,
     )
     from emulator.cloudformation import (  # noqa: PLC0415
+        automation_rules,
         event_buses,
         graphql_apis,
         keys,
+        named_queries,
         security_hub,
         stack_sets,
         types,
@@ -63,17 +70,22 @@ def plugged_app() -> AsgiApp:
     for plug_in in (
         securityhub,
         security_hub,
+        automation_rules,
         types,
         api_destinations,
         firehose,
         keys,
+        object_encryption,
+        function_files,
         event_buses,
         graphql_apis,
+        named_queries,
         codepipeline,
         redshift_data,
         assume_role,
         requests_of_roles,
         account_settings,
+        http_apis,
         metadata,
         snapshots,
         rds,
@@ -82,12 +94,15 @@ def plugged_app() -> AsgiApp:
         tags,
         organizations,
         security_ir,
+        secret_rotation,
+        scheduler,
         stack_sets,
         waits,
         quotas,
     ):
         plug_in.register()
-    return log_app(api_destinations.hosts_app(securityhub.press_app(app)), log)
+    app_with_paths = scheduler.schedules_app(securityhub.press_app(app))
+    return log_app(api_destinations.hosts_app(app_with_paths), log)
 
 
 def announcing(app: AsgiApp, announce: Callable[[], None]) -> AsgiApp:

@@ -6,15 +6,14 @@ Source: https://docs.aws.amazon.com/redshift-data/latest/APIReference/API_BatchE
 
 from __future__ import annotations
 
-import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-import ministack.app
-from ministack.core import router
 from ministack.core.responses import AccountRegionScopedDict, error_response_json, json_response, new_uuid
+
+from emulator import services
 
 SERVICE: Final = "redshift-data"
 TARGET: Final = "RedshiftData"
@@ -25,15 +24,8 @@ _CONNECTION: Final = ("ClusterIdentifier", "WorkgroupName", "Database", "DbUser"
 
 def register() -> None:
     """Add the service to MiniStack. Calling it again changes nothing."""
-    router.SERVICE_PATTERNS[SERVICE] = {
-        "host_patterns": [rf"{SERVICE}\."],
-        "target_prefixes": [TARGET],
-        "credential_scope": SERVICE,
-    }
-    ministack.app.SERVICE_HANDLERS[SERVICE] = _handle
-    # A module in the registry has its reset() called by POST /_ministack/reset.
-    ministack.app.SERVICE_REGISTRY[SERVICE] = {"module": SERVICE}
-    ministack.app._loaded_modules[SERVICE] = sys.modules[__name__]  # noqa: SLF001 - there is no public way
+    handler = services.json_handler("the Redshift Data API", _OPERATIONS)
+    services.add_service(SERVICE, handler, sys.modules[__name__], target_prefixes=(TARGET,))
 
 
 def reset() -> None:
@@ -41,22 +33,7 @@ def reset() -> None:
     _statements.clear()
 
 
-async def _handle(
-    method: str,  # noqa: ARG001 - MiniStack calls every handler with the same arguments
-    path: str,  # noqa: ARG001
-    headers: Mapping[str, str],
-    body: bytes,
-    query_params: Mapping[str, Any],  # noqa: ARG001
-) -> Any:  # noqa: ANN401 - MiniStack's answers have no common type
-    name = headers.get("x-amz-target", "").partition(".")[2]
-    operation = _OPERATIONS.get(name)
-    if operation is None:
-        message = f"The embedded AWS has no {name} of the Redshift Data API."
-        return error_response_json("InvalidAction", message, 501)
-    return operation(json.loads(body or b"{}"))
-
-
-def _execute(request: dict[str, Any]) -> Any:  # noqa: ANN401
+def _execute(request: dict[str, Any]) -> Any:  # noqa: ANN401 - MiniStack's answers have no common type
     return _record(request, [request.get("Sql")])
 
 
@@ -139,7 +116,7 @@ def _list(request: dict[str, Any]) -> Any:  # noqa: ANN401
     return json_response({"Statements": found})
 
 
-_OPERATIONS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
+_OPERATIONS: Final[services.Operations] = {
     "ExecuteStatement": _execute,
     "BatchExecuteStatement": _execute_batch,
     "DescribeStatement": _describe,

@@ -13,8 +13,6 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any, Final
 
-import ministack.app
-from ministack.core import router
 from ministack.core.responses import (
     AccountRegionScopedDict,
     error_response_json,
@@ -22,6 +20,8 @@ from ministack.core.responses import (
     get_region,
     json_response,
 )
+
+from emulator import services
 
 SERVICE: Final = "security-ir"
 _cases = AccountRegionScopedDict()
@@ -47,11 +47,7 @@ _GET: Final = re.compile(r"/v1/cases/(\d{10})/get-case")
 
 def register() -> None:
     """Add the service to MiniStack. Calling it again changes nothing."""
-    router.SERVICE_PATTERNS[SERVICE] = {"host_patterns": [rf"{SERVICE}\."], "credential_scope": SERVICE}
-    ministack.app.SERVICE_HANDLERS[SERVICE] = _handle
-    # A module in the registry has its reset() called by POST /_ministack/reset.
-    ministack.app.SERVICE_REGISTRY[SERVICE] = {"module": SERVICE}
-    ministack.app._loaded_modules[SERVICE] = sys.modules[__name__]  # noqa: SLF001 - there is no public way
+    services.add_service(SERVICE, _handle, sys.modules[__name__])
 
 
 def reset() -> None:

@@ -69,7 +69,7 @@ class EmbeddedAws:
 
     @classmethod
     @contextlib.contextmanager
-    def start(cls, *, retry_second: float = 0.0001) -> Iterator[Self]:
+    def start(cls, *, retry_second: float = 0.0001, visibility_second: float = 1) -> Iterator[Self]:
         """Start a server on a free port, and stop it at the end of the block.
 
         The server keeps its state in a private temporary folder. Nothing is left of it afterwards, no process
@@ -79,6 +79,9 @@ class EmbeddedAws:
             retry_second: How long a second of the retry schedules of EventBridge and Lambda lasts here, in
                 seconds. The default lets a target with EventBridge's own retry policy, 185 attempts within
                 24 hours, be given up after some nine seconds.
+            visibility_second: How long a second lasts of the time for which a queue hides a message that a
+                Lambda function failed to handle, in seconds. Leases of functions last as long as on AWS.
+                Default: 1, which is real time.
 
         Yields:
             The server, ready to answer.
@@ -89,7 +92,7 @@ class EmbeddedAws:
         folder = Path(tempfile.mkdtemp(prefix="embedded-aws-"))
         process: subprocess.Popen[str] | None = None
         try:
-            process = spawn(folder, retry_second)
+            process = spawn(folder, retry_second, visibility_second)
             yield cls(f"http://127.0.0.1:{await_port(process, folder)}", (process, folder))
         finally:
             if process is not None:
@@ -165,18 +168,36 @@ class EmbeddedAws:
         """
         key = (service, account, region)
         if key not in self._clients:
-            self._clients[key] = self._new_client(service, account, region)
+            # The server takes any secret.
+            own = {"aws_access_key_id": account, "aws_secret_access_key": "test"}
+            self._clients[key] = self._new_client(service, region, own)
         return self._clients[key]
 
-    def _new_client(self, service: str, account: str, region: str) -> Any:  # noqa: ANN401
+    def client_of_session(
+        self, credentials: Mapping[str, Any], service: str, *, region: str = DEFAULT_REGION
+    ) -> Any:  # noqa: ANN401
+        """A boto3 client of this server that calls as a session of a role.
+
+        Args:
+            credentials: The credentials of the session, as STS returns them.
+            service: The service's name in boto3.
+            region: The Region to act in.
+        """
+        keys = {
+            "aws_access_key_id": credentials["AccessKeyId"],
+            "aws_secret_access_key": credentials["SecretAccessKey"],
+            "aws_session_token": credentials["SessionToken"],
+        }
+        return self._new_client(service, region, keys)
+
+    def _new_client(self, service: str, region: str, credentials: Mapping[str, str]) -> Any:  # noqa: ANN401
         # boto3's type information lists a client for each literal name; here the name is a variable.
         connect: Any = _session().client
         return connect(
             service,
             endpoint_url=self.endpoint_url,
             region_name=region,
-            aws_access_key_id=account,
-            aws_secret_access_key="test",  # noqa: S106 - the server takes any secret
+            **credentials,
             config=Config(proxies={}, s3={"addressing_style": "path"}, read_timeout=_READ_TIMEOUT_SECONDS),
         )
 

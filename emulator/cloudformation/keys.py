@@ -1,4 +1,4 @@
-"""The KMS keys of topics and streams in CloudFormation, which MiniStack ignores.
+"""The KMS keys of topics, streams, tables, and buckets in CloudFormation, which MiniStack ignores.
 
 Without them, a template whose key policy admits no service would work here and fail on AWS.
 """
@@ -7,19 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+from xml.sax.saxutils import escape
 
-from ministack.services import kinesis, sns
+from ministack.services import dynamodb, kinesis, s3, sns
 from ministack.services.cloudformation import provisioners
 
 TOPIC: Final = "AWS::SNS::Topic"
 STREAM: Final = "AWS::Kinesis::Stream"
+TABLE: Final = "AWS::DynamoDB::Table"
+BUCKET: Final = "AWS::S3::Bucket"
+_S3: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 Properties = Mapping[str, Any]
 
 
 def register() -> None:
-    """Let topics and streams of a template keep their keys, for this process."""
-    for resource_type, keep in ((TOPIC, _keep_key_of_topic), (STREAM, _keep_key_of_stream)):
+    """Let topics, streams, tables, and buckets of a template keep their keys, for this process."""
+    for resource_type, keep in (
+        (TOPIC, _keep_key_of_topic),
+        (STREAM, _keep_key_of_stream),
+        (TABLE, _keep_key_of_table),
+        (BUCKET, _keep_key_of_bucket),
+    ):
         known = provisioners._RESOURCE_HANDLERS[resource_type]  # noqa: SLF001 - there is no public way
         known["create"] = _then(keep, known["create"], properties_at=1)
         known["update"] = _then(keep, known["update"], properties_at=2)
@@ -52,3 +61,25 @@ def _keep_key_of_stream(name: str, properties: Properties) -> None:
     stream.pop("KeyId", None)
     if key := encryption.get("KeyId"):
         stream["KeyId"] = key
+
+
+def _keep_key_of_table(name: str, properties: Properties) -> None:
+    given = properties.get("SSESpecification") or {}
+    asked = {**given, "Enabled": given.get("SSEEnabled", False)} if given else None
+    dynamodb._tables[name]["SSEDescription"] = dynamodb._sse_description_from_spec(asked)  # noqa: SLF001
+
+
+def _keep_key_of_bucket(name: str, properties: Properties) -> None:
+    encryption = properties.get("BucketEncryption") or {}
+    s3._bucket_encryption.pop(name, None)  # noqa: SLF001
+    for rule in encryption.get("ServerSideEncryptionConfiguration") or []:
+        default = rule.get("ServerSideEncryptionByDefault") or {}
+        algorithm, key = default.get("SSEAlgorithm", "AES256"), default.get("KMSMasterKeyID")
+        key_id = f"<KMSMasterKeyID>{escape(key)}</KMSMasterKeyID>" if key else ""
+        enabled = str(bool(rule.get("BucketKeyEnabled"))).lower()
+        s3._bucket_encryption[name] = (  # noqa: SLF001
+            f'<ServerSideEncryptionConfiguration xmlns="{_S3}"><Rule>'
+            f"<ApplyServerSideEncryptionByDefault><SSEAlgorithm>{escape(algorithm)}</SSEAlgorithm>{key_id}"
+            f"</ApplyServerSideEncryptionByDefault><BucketKeyEnabled>{enabled}</BucketKeyEnabled>"
+            "</Rule></ServerSideEncryptionConfiguration>"
+        )

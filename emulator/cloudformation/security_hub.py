@@ -68,7 +68,7 @@ def _create_action_target(_logical_id: str, properties: Properties, _stack_name:
     _refuse_where_unknown()
     request = {name: properties.get(name) for name in ("Id", "Name", "Description")}
     try:
-        arn = str(_call("CreateActionTarget", request)["ActionTargetArn"])
+        arn = str(call_security_hub("CreateActionTarget", request)["ActionTargetArn"])
     except _ServiceError as error:
         if error.code != "ResourceConflictException":
             raise
@@ -79,7 +79,7 @@ def _create_action_target(_logical_id: str, properties: Properties, _stack_name:
 
 
 def _update_action_target(arn: str, _old: Properties, new: Properties, _stack_name: str) -> Provisioned:
-    _call(
+    call_security_hub(
         "UpdateActionTarget",
         {"ActionTargetArn": arn, "Name": new.get("Name"), "Description": new.get("Description")},
     )
@@ -87,7 +87,7 @@ def _update_action_target(arn: str, _old: Properties, new: Properties, _stack_na
 
 
 def _delete_action_target(arn: str, _properties: Properties) -> None:
-    _call_to_delete("DeleteActionTarget", {"ActionTargetArn": arn})
+    call_security_hub("DeleteActionTarget", {"ActionTargetArn": arn}, is_deletion=True)
 
 
 def _import_action_target(identifier: Mapping[str, str]) -> Provisioned:
@@ -104,18 +104,18 @@ def _import_problem(arn: str) -> str | None:
 
 def _create_hub(_logical_id: str, properties: Properties, _stack_name: str) -> Provisioned:
     settings = _hub_settings(properties)
-    _call("EnableSecurityHub", {"ControlFindingGenerator": settings["ControlFindingGenerator"]})
-    _call("UpdateSecurityHubConfiguration", settings)
+    call_security_hub("EnableSecurityHub", {"ControlFindingGenerator": settings["ControlFindingGenerator"]})
+    call_security_hub("UpdateSecurityHubConfiguration", settings)
     return _described_hub()
 
 
 def _update_hub(_arn: str, _old: Properties, new: Properties, _stack_name: str) -> Provisioned:
-    _call("UpdateSecurityHubConfiguration", _hub_settings(new))
+    call_security_hub("UpdateSecurityHubConfiguration", _hub_settings(new))
     return _described_hub()
 
 
 def _delete_hub(_arn: str, _properties: Properties) -> None:
-    _call_to_delete("DisableSecurityHub", {})
+    call_security_hub("DisableSecurityHub", {}, is_deletion=True)
 
 
 def _hub_settings(properties: Properties) -> Document:
@@ -127,7 +127,7 @@ def _hub_settings(properties: Properties) -> Document:
 
 
 def _described_hub() -> Provisioned:
-    hub = _call("DescribeHub", {})
+    hub = call_security_hub("DescribeHub", {})
     return str(hub["HubArn"]), {"ARN": hub["HubArn"], "SubscribedAt": hub["SubscribedAt"]}
 
 
@@ -139,20 +139,24 @@ class _ServiceError(ValueError):
         self.code = error.code
 
 
-def _call(operation: str, request: Document) -> Document:
+def call_security_hub(operation: str, request: Document, *, is_deletion: bool = False) -> Document:
+    """Call an operation of Security Hub for CloudFormation.
+
+    Args:
+        operation: The name of the operation.
+        request: Its parameters.
+        is_deletion: Whether a resource that doesn't exist is no error, since CloudFormation treats it as
+            deleted.
+
+    Raises:
+        ValueError: Security Hub answered with an error, worded as CloudFormation reports it.
+    """
     try:
         return api.call(operation, request)
     except SecurityHubError as error:
+        if is_deletion and error.code == "ResourceNotFoundException":
+            return {}
         raise _ServiceError(error) from error
-
-
-def _call_to_delete(operation: str, request: Document) -> None:
-    """CloudFormation treats a resource that no longer exists as deleted."""
-    try:
-        _call(operation, request)
-    except _ServiceError as error:
-        if error.code != "ResourceNotFoundException":
-            raise
 
 
 def _refuse_where_unknown() -> None:

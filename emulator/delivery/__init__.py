@@ -22,7 +22,7 @@ def register(log: DeliveryLog) -> None:
     # Importing MiniStack settles its port, so only the server process does it, and as late as this.
     from ministack.services import eventbridge, lambda_svc  # noqa: PLC0415
 
-    from emulator.delivery import asynchronous, buses, entries  # noqa: PLC0415
+    from emulator.delivery import asynchronous, buses, entries, queued  # noqa: PLC0415
     from emulator.delivery.engine import Engine  # noqa: PLC0415
     from emulator.systems_manager import automations, ops_items  # noqa: PLC0415
 
@@ -34,6 +34,7 @@ def register(log: DeliveryLog) -> None:
     eventbridge._delete_event_bus = buses.delete_event_bus  # noqa: SLF001
     eventbridge.reset = _reset_also(eventbridge.reset, log.clear, automations.clear, ops_items.clear)
     lambda_svc.invoke_async_with_retry = asynchronous.invoke
+    queued.register()
     automations.register()
     ops_items.register()
 

@@ -14,11 +14,9 @@ from ministack import app
 from ministack.services import apigateway_v1
 
 from emulator import codepipeline, inprocess
-from emulator.delivery.inputs import has_own_input
-from emulator.delivery.parcels import Parcel, require_role
+from emulator.delivery.parcels import Parcel, own_input, require_role
 from emulator.errors import (
     ERROR_FROM_TARGET,
-    INVALID_JSON,
     INVALID_PARAMETER,
     NO_RESOURCE,
     SDK_CLIENT_ERROR,
@@ -44,7 +42,7 @@ def run_task(parcel: Parcel) -> None:
         "taskDefinition": definition,
         "count": given.get("TaskCount", 1),
         "launchType": given.get("LaunchType", "EC2"),
-        "overrides": _own_input(parcel),
+        "overrides": own_input(parcel),
     }
     answer = inprocess.call_json("ecs", "AmazonEC2ContainerServiceV20141113.RunTask", body)
     if answer.get("failures"):
@@ -71,7 +69,7 @@ def submit_job(parcel: Parcel) -> None:
         )
     for resource in (definition, str(parcel.arn)):
         require_role(parcel, action="batch:SubmitJob", resource=resource)
-    own = _own_input(parcel)
+    own = own_input(parcel)
     body = {
         "jobName": name,
         "jobQueue": str(parcel.arn),
@@ -88,7 +86,7 @@ def start_build(parcel: Parcel) -> None:
     Source: https://docs.aws.amazon.com/codebuild/latest/APIReference/API_StartBuild.html
     """
     require_role(parcel, action="codebuild:StartBuild")
-    body = {**_own_input(parcel), "projectName": parcel.arn.resource.partition("/")[2]}
+    body = {**own_input(parcel), "projectName": parcel.arn.resource.partition("/")[2]}
     inprocess.call_json("codebuild", "CodeBuild_20161006.StartBuild", body)
 
 
@@ -127,16 +125,3 @@ def call_rest_api(parcel: Parcel) -> None:
             f"{parcel.arn} answered {status}.",
             retryable=status >= 500,  # noqa: PLR2004
         )
-
-
-def _own_input(parcel: Parcel) -> dict[str, Any]:
-    """The object that the target's input settings make of the event; empty if it has none."""
-    if not has_own_input(parcel.target):
-        return {}
-    try:
-        given = json.loads(parcel.payload)
-    except ValueError as error:
-        raise DeliveryError(INVALID_JSON, f"The input of {parcel.arn} is not JSON: {error}.") from error
-    if not isinstance(given, dict):
-        raise DeliveryError(INVALID_PARAMETER, f"The input of {parcel.arn} must be an object.")
-    return given

@@ -11,10 +11,9 @@ from typing import Any, Final
 from ministack.services import appsync
 
 from emulator import inprocess, redshift_data
-from emulator.delivery.parcels import Parcel, require_role
+from emulator.delivery.parcels import Parcel, json_input, require_role
 from emulator.errors import (
     ERROR_FROM_TARGET,
-    INVALID_JSON,
     INVALID_PARAMETER,
     NO_RESOURCE,
     DeliveryError,
@@ -39,10 +38,7 @@ def run_mutation(parcel: Parcel) -> None:
         )
     if not str(operation).lstrip().startswith("mutation"):
         raise DeliveryError(INVALID_PARAMETER, f"{parcel.arn} takes only a mutation, not {operation}.")
-    try:
-        variables = json.loads(parcel.payload)
-    except ValueError as error:
-        raise DeliveryError(INVALID_JSON, f"The input of {parcel.arn} is not JSON: {error}.") from error
+    variables = json_input(parcel)
     refusals: list[DeliveryError] = []
 
     def is_allowed(type_name: str, field: str) -> bool:

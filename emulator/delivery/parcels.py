@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 from ministack.core.arn import Arn, ArnParseError, parse_arn
 
 from emulator import inprocess
-from emulator.errors import INVALID_PARAMETER, DeliveryError
+from emulator.delivery.inputs import has_own_input
+from emulator.errors import INVALID_JSON, INVALID_PARAMETER, DeliveryError
 from emulator.iam import requests_of_services as permissions
 from emulator.iam.requests_of_services import Rule
 
@@ -45,6 +47,36 @@ class Parcel:
     def role_arn(self) -> str | None:
         """The role that EventBridge assumes for this target."""
         return self.target.get("RoleArn")
+
+
+def json_input(parcel: Parcel) -> Any:  # noqa: ANN401 - JSON
+    """Return the decoded input of a target that takes only JSON.
+
+    Raises:
+        DeliveryError: ``INVALID_JSON``.
+    """
+    try:
+        return json.loads(parcel.payload)
+    except ValueError as error:
+        raise DeliveryError(INVALID_JSON, f"The input of {parcel.arn} is not JSON: {error}.") from error
+
+
+def own_input(parcel: Parcel, *, of: str = "") -> dict[str, Any]:
+    """Return the object that the target's input settings make of the event; empty if it has none.
+
+    Args:
+        parcel: The event.
+        of: What the object consists of, for the error, such as `` of parameters``.
+
+    Raises:
+        DeliveryError: ``INVALID_JSON``, or ``INVALID_PARAMETER`` if it's no object.
+    """
+    if not has_own_input(parcel.target):
+        return {}
+    given = json_input(parcel)
+    if not isinstance(given, dict):
+        raise DeliveryError(INVALID_PARAMETER, f"The input of {parcel.arn} must be an object{of}.")
+    return given
 
 
 def parse(arn: str) -> Arn:

@@ -16,6 +16,8 @@ from emulator.errors import DeliveryError
 
 SCALE_VARIABLE: Final = "EMULATOR_RETRY_SECOND"
 """Environment variable of the server: wall-clock seconds that a second of a retry schedule lasts."""
+VISIBILITY_VARIABLE: Final = "EMULATOR_VISIBILITY_SECOND"
+"""The same for a second of the visibility timeout of a message that a function failed to handle."""
 _FIRST_DELAY: Final = 1.0
 _LONGEST_DELAY: Final = 480.0
 

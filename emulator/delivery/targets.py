@@ -19,12 +19,11 @@ from ministack.services import cloudwatch_logs, eventbridge, kinesis, kms, sns, 
 from emulator import inprocess
 from emulator.delivery.compute import call_rest_api, run_task, start_build, start_pipeline, submit_job
 from emulator.delivery.data import execute_statements, run_mutation
-from emulator.delivery.inputs import has_own_input, resolve
-from emulator.delivery.parcels import Parcel, parse, require_role
+from emulator.delivery.inputs import resolve
+from emulator.delivery.parcels import Parcel, json_input, own_input, parse, require_role
 from emulator.errors import (
     CONNECTION_FAILURE,
     ERROR_FROM_TARGET,
-    INVALID_JSON,
     INVALID_PARAMETER,
     NO_RESOURCE,
     THIRD_ACCOUNT_HOP_DETECTED,
@@ -98,10 +97,7 @@ def _invoke_function(parcel: Parcel) -> None:
                 parcel.rule, service="lambda", action="lambda:InvokeFunction", resource=str(parcel.arn)
             )
         )
-    try:
-        json.loads(parcel.payload)
-    except ValueError as error:
-        raise DeliveryError(INVALID_JSON, f"The input of {parcel.arn} is not JSON: {error}.") from error
+    json_input(parcel)
     inprocess.invoke_function(str(parcel.arn), parcel.payload)
 
 
@@ -188,16 +184,9 @@ def _require_log_policy(rule: Rule, group: str, resource: str) -> None:
 
 def _own_parameters(parcel: Parcel) -> dict[str, list[str]]:
     """Run Command and Automation receive only what the target's input settings take from the event."""
-    if not has_own_input(parcel.target):
-        return {}
-    try:
-        given = json.loads(parcel.payload)
-    except ValueError as error:
-        raise DeliveryError(INVALID_JSON, f"The input of {parcel.arn} is not JSON: {error}.") from error
-    if not isinstance(given, dict):
-        raise DeliveryError(INVALID_PARAMETER, f"The input of {parcel.arn} must be an object of parameters.")
     return {
-        name: [*map(str, value)] if isinstance(value, list) else [str(value)] for name, value in given.items()
+        name: [*map(str, value)] if isinstance(value, list) else [str(value)]
+        for name, value in own_input(parcel, of=" of parameters").items()
     }
 
 

@@ -26,11 +26,13 @@ from ministack.core.router import detect_service, extract_access_key_id
 from ministack.services import kms, sts
 
 from emulator import organizations
-from emulator.iam import put_events
+from emulator.iam import keys, put_events
 from emulator.securityhub import state as securityhub_state
+from emulator.systems_manager.approvals import assumed_role
 
 _BOOTSTRAP_ROLES: Final = ":assumed-role/cdk-"
 _SECURITY_HUB: Final = "securityhub"
+_CREATE_TICKET: Final = "securityhub:CreateTicketV2"
 _HUB_ACTIONS: Final = (
     "securityhub:BatchImportFindings",
     "securityhub:BatchUpdateFindings",
@@ -44,6 +46,11 @@ _ACTIONS_OF_V2: Final = {
     f"{action}V2": action for action in ("securityhub:BatchUpdateFindings", "securityhub:GetFindings")
 }
 _START_AUTOMATION: Final = "ssm:StartAutomationExecution"
+_OF_EXECUTIONS: Final = (
+    "ssm:GetAutomationExecution",
+    "ssm:SendAutomationSignal",
+    "ssm:StopAutomationExecution",
+)
 _IN_BATCHES: Final = {
     # The permission for one message is also that for several.
     # Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
@@ -189,7 +196,11 @@ def _refusal(request: _Request, principal: Any, request_id: str) -> Any:  # noqa
     # MiniStack keeps the resources of each account apart, so that a request is about the caller's own.
     account = {"aws:resourceaccount": get_account_id()}
     resource = _hub_v2() if of_v2 else _resource(request, action)
-    needed = [(action, resource, account), *_passed_roles(request, action)]
+    needed = [
+        (action, resource, account | keys.condition_keys(action, request.body)),
+        *_passed_roles(request, action),
+        *keys.permissions_for(action, resource),
+    ]
     refused = next((one for one in needed if not _is_allowed(principal, *one)), None)
     if refused is None:
         return None
@@ -209,7 +220,10 @@ def _passed_roles(request: _Request, action: str) -> list[tuple[str, str, dict[s
     """The permission to pass the role of a runbook, which a request needs besides that for its own action."""
     if action != _START_AUTOMATION:
         return []
-    roles = json.loads(request.body).get("Parameters", {}).get("AutomationAssumeRole", [])
+    asked = json.loads(request.body)
+    roles = asked.get("Parameters", {}).get("AutomationAssumeRole", [])
+    if own := assumed_role(asked.get("DocumentName", ""), asked.get("DocumentVersion", "$DEFAULT")):
+        roles = [*roles, own]
     return [("iam:PassRole", role, {"iam:passedtoservice": "ssm.amazonaws.com"}) for role in roles]
 
 
@@ -222,15 +236,17 @@ def _hub_v2() -> str:
 def _resource(request: _Request, action: str) -> str:
     """The ARN that a request names, or `*`."""
     account, region = get_account_id(), get_region()
-    if action in _HUB_ACTIONS:
-        return f"arn:aws:securityhub:{region}:{account}:hub/default"
+    if action in _HUB_ACTIONS or action == _CREATE_TICKET:
+        connector = json.loads(request.body or b"{}").get("ConnectorId") if action == _CREATE_TICKET else None
+        resource = f"connectorv2/{connector}" if connector else "hub/default"
+        return f"arn:aws:securityhub:{region}:{account}:{resource}"
     if action == "organizations:ListParents":
         return organizations.child_arn(json.loads(request.body).get("ChildId")) or _UNKNOWN
     if action == _START_AUTOMATION:
         asked = json.loads(request.body)
         name = f"{asked.get('DocumentName')}:{asked.get('DocumentVersion', '$DEFAULT')}"
         return f"arn:aws:ssm:{region}:{account}:automation-definition/{name}"
-    if action == "ssm:GetAutomationExecution":
+    if action in _OF_EXECUTIONS:
         execution = json.loads(request.body).get("AutomationExecutionId")
         return f"arn:aws:ssm:{region}:{account}:automation-execution/{execution}"
     found: str = iam_actions.extract_resource_arn(

@@ -56,6 +56,7 @@ def policy_allows(
     principal: str = SERVICE,
     keys: Mapping[str, str] | None = None,
     names_rule: bool = True,
+    acting: str = SERVICE,
 ) -> bool:
     """Whether a resource policy allows EventBridge to act for a rule. An explicit deny takes precedence.
 
@@ -67,11 +68,12 @@ def policy_allows(
         principal: A role's ARN when EventBridge acts through a role, otherwise the service itself.
         keys: What the action adds to the keys of a condition, their names in lower case.
         names_rule: Whether EventBridge tells the service for which rule it acts.
+        acting: The service that acts, if it isn't EventBridge.
     """
     context = _context(principal=principal, rule=rule, action=action, resource=resource, keys=keys)
     if not names_rule:
         context.service_context.clear()
-    result = iam_evaluator.evaluate_resource_policy(_with_named_accounts(policy), context, service=SERVICE)
+    result = iam_evaluator.evaluate_resource_policy(_with_named_accounts(policy), context, service=acting)
     return bool(result.decision == "Allow")
 
 
@@ -93,8 +95,17 @@ def _with_named_accounts(policy: str | dict[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def require_resource_policy(rule: Rule, *, service: str, action: str, resource: str) -> None:
-    """Raise unless the policy of a queue, topic, function or key allows EventBridge to act for the rule.
+def require_resource_policy(
+    rule: Rule, *, service: str, action: str, resource: str, acting: str = SERVICE
+) -> None:
+    """Raise unless the policy of a queue, topic, function or key allows a service to act for the rule.
+
+    Args:
+        rule: Compared with ``aws:SourceArn`` and ``aws:SourceAccount``.
+        service: The service of the resource, for example ``lambda``.
+        action: For example ``lambda:InvokeFunction``.
+        resource: The resource's ARN.
+        acting: The principal of the service that acts. Default: EventBridge.
 
     Raises:
         DeliveryError: ``NO_RESOURCE`` when there is no such resource, ``NO_PERMISSIONS`` when it refuses.
@@ -102,7 +113,7 @@ def require_resource_policy(rule: Rule, *, service: str, action: str, resource: 
     found = iam_evaluator._resource_policy(service, resource)  # noqa: SLF001 - see tests/emulator/contract
     if found is None:
         raise DeliveryError(NO_RESOURCE, f"{resource} does not exist.")
-    require_policies(rule, [found[0]], action=action, resource=resource)
+    require_policies(rule, [found[0]], action=action, resource=resource, acting=acting)
 
 
 def require_policies(
@@ -112,6 +123,7 @@ def require_policies(
     action: str,
     resource: str,
     names_rule: bool = True,
+    acting: str = SERVICE,
 ) -> None:
     """Raise unless the policies together allow EventBridge to act for the rule.
 
@@ -121,15 +133,24 @@ def require_policies(
         action: For example ``logs:PutLogEvents``.
         resource: The resource's ARN.
         names_rule: Whether EventBridge tells the service for which rule it acts.
+        acting: The principal of the service that acts, if it isn't EventBridge.
 
     Raises:
         DeliveryError: ``NO_PERMISSIONS``.
     """
     together = {"Statement": [statement for policy in policies for statement in _statements(policy)]}
-    if not policy_allows(together, rule=rule, action=action, resource=resource, names_rule=names_rule):
+    if not policy_allows(
+        together,
+        rule=rule,
+        action=action,
+        resource=resource,
+        principal=acting,
+        names_rule=names_rule,
+        acting=acting,
+    ):
         raise DeliveryError(
             NO_PERMISSIONS,
-            f"The resource policy of {resource} does not allow {SERVICE} the action {action} for {rule.arn}.",
+            f"The resource policy of {resource} does not allow {acting} the action {action} for {rule.arn}.",
         )
 
 

@@ -9,16 +9,17 @@ from contextlib import suppress
 from functools import cache
 from typing import Any, Final
 
-import ministack.app
 from botocore.model import OperationModel
-from ministack.core import router
 from ministack.core.responses import error_response_json, json_response
 
+from emulator import services
 from emulator.securityhub import (
     accounts,
     action_targets,
     aggregators,
+    automation_rules,
     automation_rules_v2,
+    connectors_v2,
     faults,
     findings,
     findings_v2,
@@ -56,11 +57,23 @@ _OPERATIONS: Mapping[str, Callable[[Document], Document]] = {
     "GetInsightResults": insights.get_results,
     "GetFindingsV2": findings_v2.get,
     "BatchUpdateFindingsV2": findings_v2.batch_update,
+    "CreateAutomationRule": automation_rules.create,
+    "BatchUpdateAutomationRules": automation_rules.batch_update,
+    "BatchDeleteAutomationRules": automation_rules.batch_delete,
+    "BatchGetAutomationRules": automation_rules.batch_get,
+    "ListAutomationRules": automation_rules.list_all,
     "CreateAutomationRuleV2": automation_rules_v2.create,
     "UpdateAutomationRuleV2": automation_rules_v2.update,
     "DeleteAutomationRuleV2": automation_rules_v2.delete,
     "GetAutomationRuleV2": automation_rules_v2.get,
     "ListAutomationRulesV2": automation_rules_v2.list_all,
+    "CreateConnectorV2": connectors_v2.create,
+    "RegisterConnectorV2": connectors_v2.register,
+    "UpdateConnectorV2": connectors_v2.update,
+    "GetConnectorV2": connectors_v2.get,
+    "ListConnectorsV2": connectors_v2.list_all,
+    "DeleteConnectorV2": connectors_v2.delete,
+    "CreateTicketV2": connectors_v2.create_ticket,
     "CreateFindingAggregator": aggregators.create,
     "GetFindingAggregator": aggregators.get,
     "ListFindingAggregators": aggregators.list_all,
@@ -94,11 +107,7 @@ _CHECKED_BY_OPERATION: Final = frozenset({"BatchImportFindings"})
 
 def register() -> None:
     """Add Security Hub to MiniStack, for this process. Calling it again changes nothing."""
-    router.SERVICE_PATTERNS[SERVICE] = {"host_patterns": [rf"{SERVICE}\."], "credential_scope": SERVICE}
-    ministack.app.SERVICE_HANDLERS[SERVICE] = handle_request
-    # A module in the registry has its reset() called by POST /_ministack/reset.
-    ministack.app.SERVICE_REGISTRY[SERVICE] = {"module": SERVICE}
-    ministack.app._loaded_modules[SERVICE] = state  # noqa: SLF001 - MiniStack has no public way to add a service
+    services.add_service(SERVICE, handle_request, state)
 
 
 async def handle_request(

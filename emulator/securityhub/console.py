@@ -30,7 +30,7 @@ from typing import Final
 
 from ministack.core.responses import request_scope
 
-from emulator.asgi import AsgiApp, Message, Receive, Send
+from emulator.asgi import AsgiApp, Message, Receive, Send, answer_json, read_body
 from emulator.securityhub import faults
 from emulator.securityhub.model import Document
 from emulator.securityhub.press import Press, PressError, press
@@ -54,10 +54,10 @@ def press_app(inner_app: AsgiApp) -> AsgiApp:
         if action is None:
             await inner_app(scope, receive, send)
         elif scope["method"] != "POST":
-            await _answer(send, 405, {"message": f"{scope['path']} takes POST, not {scope['method']}"})
+            await answer_json(send, 405, {"message": f"{scope['path']} takes POST, not {scope['method']}"})
         else:
-            status, answer = _run(action, await _body(receive))
-            await _answer(send, status, answer)
+            status, answer = _run(action, await read_body(receive))
+            await answer_json(send, status, answer)
 
     return app
 
@@ -134,19 +134,3 @@ def _texts(request: Document, name: str) -> list[str]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise TypeError(f"{name} must be a list of texts")
     return values
-
-
-async def _body(receive: Receive) -> bytes:
-    parts: list[bytes] = []
-    while True:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(parts)
-
-
-async def _answer(send: Send, status: int, answer: Document) -> None:
-    body = json.dumps(answer).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

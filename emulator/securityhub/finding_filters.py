@@ -6,11 +6,12 @@ Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsSecurity
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from types import MappingProxyType
 from typing import Final
 
 from botocore.model import ListShape, StructureShape
@@ -164,18 +165,30 @@ def check(filters: Document) -> None:
     Raises:
         SecurityHubError: InvalidInputException that says what is wrong.
     """
-    kinds = _kinds()
     if len(filters) > MAX_ATTRIBUTES:
         raise _invalid(f"Filters may name up to {MAX_ATTRIBUTES} attributes, but name {len(filters)}")
+    check_attributes(filters)
+
+
+def check_attributes(filters: Document, *, most_values: Mapping[str, int] = MappingProxyType({})) -> None:
+    """Refuse attributes and values of a filter, or of an automation rule's criteria, that AWS refuses.
+
+    Args:
+        filters: The filter, whose shapes have been checked against the model.
+        most_values: The most values of attributes that may have others than `MAX_VALUES`.
+
+    Raises:
+        SecurityHubError: InvalidInputException that says what is wrong.
+    """
+    kinds = _kinds()
     for attribute, conditions in filters.items():
         if attribute not in kinds:
             raise _invalid(f"Filters.{attribute} is not an attribute to filter by")
         if kinds[attribute] not in KINDS:
             raise _invalid(f"Filters.{attribute} is deprecated and not emulated: filter by another attribute")
-        if not 1 <= len(conditions) <= MAX_VALUES:
-            raise _invalid(
-                f"Filters.{attribute} must have 1 to {MAX_VALUES} values, but has {len(conditions)}"
-            )
+        most = most_values.get(attribute, MAX_VALUES)
+        if not 1 <= len(conditions) <= most:
+            raise _invalid(f"Filters.{attribute} must have 1 to {most} values, but has {len(conditions)}")
         KINDS[kinds[attribute]].check(f"Filters.{attribute}", conditions)
 
 

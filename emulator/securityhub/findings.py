@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
 from ministack.core.responses import now_iso
 
-from emulator.securityhub import asff, automation_rules_v2, events, faults, finding_filters, paging, state
+from emulator.securityhub import (
+    asff,
+    automation_rules,
+    automation_rules_v2,
+    customer_changes,
+    events,
+    faults,
+    finding_filters,
+    paging,
+    state,
+)
 from emulator.securityhub.model import Document, SecurityHubError
 from emulator.securityhub.state import Finding
 
@@ -19,15 +28,6 @@ MAX_BATCH: Final = 100
 CUSTOMER_ATTRIBUTES: Final = ("Note", "UserDefinedFields", "VerificationState", "Workflow")
 """What BatchImportFindings never changes in a finding that exists."""
 
-_UPDATABLE: Final = (
-    "Confidence",
-    "Criticality",
-    "RelatedFindings",
-    "Types",
-    "UserDefinedFields",
-    "VerificationState",
-)
-_MAX_NOTE_CHARACTERS: Final = 512
 # What of OCSF the attributes of the format are, so that the later of two changes holds. AWS documents no
 # way from a change in the new Security Hub back to Security Hub CSPM, and here there is none.
 _V2_COUNTERPARTS: Final = {"Note": "comment", "Severity": "severity_id", "Workflow": "status_id"}
@@ -97,7 +97,7 @@ def batch_update(request: Document) -> Document:
             "InvalidInputException",
             f"FindingIdentifiers must have 1 to {MAX_BATCH} entries, but has {len(identifiers)}",
         )
-    changes = _changes(request)
+    changes = customer_changes.changes_of(request)
     processed: list[Document] = []
     unprocessed: list[Document] = []
     updated: list[Finding] = []
@@ -150,7 +150,9 @@ def _import(finding: Document) -> Finding | None:
         changed = {"Workflow"} if document["Workflow"] != existing.document["Workflow"] else set()
         v2_changes = _without(existing.v2_changes, changed)
         imported = replace(existing, document=document, is_new=False, v2_changes=v2_changes)
-    state.findings[key] = automation_rules_v2.applied(imported)
+    ruled, changed_by_rules = automation_rules.applied(imported, asff.completed(finding))
+    ruled = replace(ruled, v2_changes=_without(ruled.v2_changes, changed_by_rules))
+    state.findings[key] = automation_rules_v2.applied(ruled)
     return state.findings[key]  # type: ignore[no-any-return]
 
 
@@ -192,37 +194,6 @@ def _reopens(before: Document, after: Document) -> bool:
     was = before.get("Compliance", {}).get("Status")
     became = after.get("Compliance", {}).get("Status")
     return bool(unarchived or (was == "PASSED" and became != "PASSED"))
-
-
-def _changes(request: Document) -> Document:
-    """The attributes that a BatchUpdateFindings request sets, as they are stored."""
-    changes: Document = {name: request[name] for name in _UPDATABLE if name in request}
-    if "Workflow" in request:
-        changes["Workflow"] = {"Status": request["Workflow"].get("Status", "NEW")}
-    if "Severity" in request:
-        changes["Severity"] = asff.with_both_scales(request["Severity"])
-    if "Note" in request:
-        if len(request["Note"]["Text"]) > _MAX_NOTE_CHARACTERS:
-            raise SecurityHubError(
-                "InvalidInputException",
-                f"Note.Text may have up to {_MAX_NOTE_CHARACTERS} characters, "
-                f"but has {len(request['Note']['Text'])}",
-            )
-        changes["Note"] = {**request["Note"], "UpdatedAt": now_iso()}
-    found = [
-        *asff.type_problems(changes.get("Types", [])),
-        *asff.user_defined_problems(changes.get("UserDefinedFields", {})),
-    ]
-    if found:
-        raise SecurityHubError("InvalidInputException", "; ".join(found))
-    if not changes:
-        raise SecurityHubError(
-            "InvalidInputException",
-            "The request changes nothing: give at least one of Note, Severity, Workflow, "
-            f"{', '.join(_UPDATABLE)}",
-        )
-    copied: Document = json.loads(json.dumps(changes))
-    return copied
 
 
 def _not_found(finding_id: str) -> Document:

@@ -52,6 +52,18 @@ class Insight:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AutomationRule:
+    """An automation rule of Security Hub CSPM."""
+
+    arn: str
+    created_at: str
+    updated_at: str
+    created_by: str
+    settings: Document
+    """What requests give: RuleName, RuleStatus, Description, RuleOrder, IsTerminal, Criteria, Actions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AutomationRuleV2:
     """An automation rule of the new Security Hub."""
 
@@ -65,6 +77,23 @@ class AutomationRuleV2:
     tags: Document = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorV2:
+    """A connector of the new Security Hub to a ticket tracker."""
+
+    arn: str
+    connector_id: str
+    name: str
+    provider: str
+    """`JiraCloud` or `ServiceNow`."""
+    settings: Document
+    is_authorized: bool
+    auth_state: str
+    created_at: str
+    updated_at: str
+    client_token: str | None = None
+
+
 HUB_KEY: Final = "hub"
 """The only key of `hubs` and `hubs_v2`: there is one hub an account and Region."""
 
@@ -73,7 +102,10 @@ hubs_v2 = AccountRegionScopedDict()
 action_targets = AccountRegionScopedDict()
 findings = AccountRegionScopedDict()
 insights = AccountRegionScopedDict()
+automation_rules = AccountRegionScopedDict()
 automation_rules_v2 = AccountRegionScopedDict()
+connectors_v2 = AccountRegionScopedDict()
+tickets_v2 = AccountRegionScopedDict()
 call_faults = AccountRegionScopedDict()
 finding_faults = AccountRegionScopedDict()
 # Of all accounts, which see each other's.
@@ -91,7 +123,10 @@ _STORES: Final = (
     action_targets,
     findings,
     insights,
+    automation_rules,
     automation_rules_v2,
+    connectors_v2,
+    tickets_v2,
     call_faults,
     finding_faults,
     finding_aggregators,

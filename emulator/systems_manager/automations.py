@@ -1,43 +1,41 @@
 """Systems Manager as a target: Automation, which MiniStack lacks, and Run Command without machines.
 
 Commands and automations are recorded and reported as successful. Nothing is run: there are no machines.
-Some of AWS's own runbooks change what is here: `emulator.systems_manager.runbooks` has their steps. An
-execution goes on when it is looked at.
+Some of AWS's own runbooks change what is here: `emulator.systems_manager.runbooks` has their steps. Those of
+one's own can ask for approval: see `emulator.systems_manager.approvals`. An execution goes on when it is
+looked at, and one that waits for approval also when its time is over. When it has ended, EventBridge gets the
+event for that.
+
+Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/monitoring-systems-manager-event-examples.html
 """
 
 from __future__ import annotations
 
+import contextvars
 import json
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, Final
 from uuid import uuid4
 
-from ministack import app
 from ministack.core.responses import AccountRegionScopedDict, get_account_id, get_region
-from ministack.services import ec2, ssm
+from ministack.services import ec2, eventbridge, ssm
 
-from emulator.systems_manager import runbooks
+from emulator import inprocess, services
+from emulator.systems_manager import approvals, documents, runbooks
 
 Answer = tuple[int, dict[str, str], bytes]
 Handler = Callable[[dict[str, Any]], Answer]
 _executions = AccountRegionScopedDict()
 _READ_LIMIT: Final = 50
+_RUNNING: Final = frozenset({"InProgress", "Waiting"})
 
 
 def register() -> None:
     """Add the Automation operations to Systems Manager, and let Run Command reach every running instance."""
-    inner = app.SERVICE_HANDLERS["ssm"]
-
-    async def handle(
-        method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, Any]
-    ) -> Any:  # noqa: ANN401 - MiniStack's answers have no common type
-        operation = _OPERATIONS.get(headers.get("x-amz-target", "").partition(".")[2])
-        if operation is None:
-            return await inner(method, path, headers, body, query_params)
-        return operation(json.loads(body or b"{}"))
-
-    app.SERVICE_HANDLERS["ssm"] = handle
+    services.add_operations("ssm", _OPERATIONS)
+    documents.register()
     # Without machines no script can run; MiniStack completes the commands of other documents at once.
     ssm._SHELL_DOCUMENTS.clear()  # noqa: SLF001 - see tests/emulator/contract
     ssm._managed_instance_ids = _running_instances  # noqa: SLF001
@@ -45,8 +43,9 @@ def register() -> None:
 
 
 def clear() -> None:
-    """Delete all automations."""
+    """Delete all automations and documents."""
     _executions.clear()
+    documents.clear()
 
 
 def _running_instances() -> set[str]:
@@ -106,36 +105,107 @@ def _start_automation_execution(request: dict[str, Any]) -> Answer:
         "ExecutedBy": f"arn:aws:iam::{get_account_id()}:root",
         "Targets": request.get("Targets") or [],
     }
-    if refusal := runbooks.check_role(execution):
-        return _answer(400, {"__type": "InvalidAutomationExecutionParametersException", "message": refusal})
+    runbooks.check_role(execution)
+    approvals.begin(execution)
     _executions[execution_id] = execution
+    if "_Content" in execution:
+        _go_on(execution)
+        _give_up_in_time(execution)
     return _answer(200, {"AutomationExecutionId": execution_id})
 
 
 def _looked_at(execution: dict[str, Any]) -> dict[str, Any]:
     """The execution as it is now, without what only the embedded AWS knows."""
-    runbooks.advance(execution)
-    if execution["AutomationExecutionStatus"] != "InProgress":
-        execution.setdefault("ExecutionEndTime", time.time())
+    _go_on(execution)
     return {key: value for key, value in execution.items() if not key.startswith("_")}
+
+
+def _go_on(execution: dict[str, Any]) -> None:
+    """Take an execution as far as it goes by itself, and tell EventBridge if that ends it."""
+    if "_Content" in execution:
+        approvals.advance(execution)
+    else:
+        runbooks.advance(execution)
+    _tell_end(execution)
+
+
+def _tell_end(execution: dict[str, Any]) -> None:
+    if execution["AutomationExecutionStatus"] in _RUNNING or "ExecutionEndTime" in execution:
+        return
+    execution["ExecutionEndTime"] = time.time()
+    place = f"arn:aws:ssm:{get_region()}:{get_account_id()}"
+    detail = {
+        "ExecutionId": execution["AutomationExecutionId"],
+        "Definition": execution["DocumentName"],
+        "DefinitionVersion": 1.0,
+        "Status": execution["AutomationExecutionStatus"],
+        "ExecutedBy": execution["ExecutedBy"],
+    }
+    entry = {
+        "Source": "aws.ssm",
+        "DetailType": "EC2 Automation Execution Status-change Notification",
+        "Resources": [
+            f"{place}:automation-execution/{execution['AutomationExecutionId']}",
+            f"{place}:automation-definition/{execution['DocumentName']}:1",
+        ],
+        "Detail": json.dumps(detail),
+        "EventBusName": "default",
+    }
+    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)  # noqa: SLF001 - the only way to send an aws.* source
+
+
+def _give_up_in_time(execution: dict[str, Any]) -> None:
+    """Look at an execution when its time is over, since nobody else may."""
+    seconds = approvals.seconds_left(execution)
+    if seconds is None:
+        return
+    account, region = get_account_id(), get_region()
+
+    def look() -> None:
+        inprocess.enter(account, region)
+        inprocess.on_loop(lambda: _go_on(execution))
+
+    timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), contextvars.Context().run, args=(look,))
+    timer.daemon = True
+    timer.start()
+
+
+def _send_automation_signal(request: dict[str, Any]) -> Answer:
+    execution = _executions.get(request.get("AutomationExecutionId", ""))
+    if execution is None:
+        return _not_found(request)
+    _looked_at(execution)
+    approvals.signal(execution, request, services.access_key_of_caller())
+    _tell_end(execution)
+    return _answer(200, {})
+
+
+def _not_found(request: dict[str, Any]) -> Answer:
+    message = f"Automation execution {request.get('AutomationExecutionId')} does not exist in {get_region()}."
+    return _answer(400, {"__type": "AutomationExecutionNotFoundException", "message": message})
 
 
 def _get_automation_execution(request: dict[str, Any]) -> Answer:
     execution = _executions.get(request.get("AutomationExecutionId", ""))
     if execution is None:
-        message = (
-            f"Automation execution {request.get('AutomationExecutionId')} does not exist in {get_region()}."
-        )
-        return _answer(400, {"__type": "AutomationExecutionNotFoundException", "message": message})
+        return _not_found(request)
     return _answer(200, {"AutomationExecution": _looked_at(execution)})
 
 
 def _stop_automation_execution(request: dict[str, Any]) -> Answer:
     execution = _executions.get(request["AutomationExecutionId"])
-    if execution and execution["AutomationExecutionStatus"] == "InProgress":
-        execution["AutomationExecutionStatus"] = "Cancelled"
-        for step in execution.get("StepExecutions", [])[-1:]:
-            step["StepStatus"] = "Cancelled"
+    if execution is None:
+        return _not_found(request)
+    status = _looked_at(execution)["AutomationExecutionStatus"]
+    if status not in _RUNNING:
+        # Unverified: that this is the error of an execution that has ended, as its name says.
+        # Source: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StopAutomationExecution.html
+        message = f"Automation execution {request['AutomationExecutionId']} has ended: {status}."
+        return _answer(400, {"__type": "InvalidAutomationStatusUpdateException", "message": message})
+    execution["AutomationExecutionStatus"] = "Cancelled"
+    for step in execution.get("StepExecutions", [])[-1:]:
+        step["StepStatus"] = "Cancelled"
+    _tell_end(execution)
     return _answer(200, {})
 
 
@@ -163,5 +233,6 @@ _OPERATIONS: dict[str, Handler] = {
     "StartAutomationExecution": _start_automation_execution,
     "GetAutomationExecution": _get_automation_execution,
     "StopAutomationExecution": _stop_automation_execution,
+    "SendAutomationSignal": _send_automation_signal,
     "DescribeAutomationExecutions": _describe_automation_executions,
 }

@@ -11,10 +11,9 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-from ministack import app
 from ministack.core.responses import (
     AccountRegionScopedDict,
     error_response_json,
@@ -23,7 +22,8 @@ from ministack.core.responses import (
     json_response,
 )
 
-Handler = Callable[[dict[str, Any]], Any]
+from emulator import services
+
 _items = AccountRegionScopedDict()
 _DEDUP: Final = "/aws/dedup"
 _RESOURCES: Final = "/aws/resources"
@@ -41,17 +41,7 @@ _REQUIRED: Final = ("Title", "Description", "Source")
 
 def register() -> None:
     """Add the operations to Systems Manager."""
-    inner = app.SERVICE_HANDLERS["ssm"]
-
-    async def handle(
-        method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, Any]
-    ) -> Any:  # noqa: ANN401 - MiniStack's answers have no common type
-        operation = _OPERATIONS.get(headers.get("x-amz-target", "").partition(".")[2])
-        if operation is None:
-            return await inner(method, path, headers, body, query_params)
-        return operation(json.loads(body or b"{}"))
-
-    app.SERVICE_HANDLERS["ssm"] = handle
+    services.add_operations("ssm", _OPERATIONS)
 
 
 def clear() -> None:
@@ -147,7 +137,7 @@ def _missing() -> Any:  # noqa: ANN401
     return error_response_json("OpsItemNotFoundException", "There is no such OpsItem.", 400)
 
 
-_OPERATIONS: Final[dict[str, Handler]] = {
+_OPERATIONS: Final[services.Operations] = {
     "CreateOpsItem": _create,
     "GetOpsItem": _get,
     "UpdateOpsItem": _update,

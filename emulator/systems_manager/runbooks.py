@@ -19,9 +19,10 @@ from ministack.services import documentdb, rds
 
 from emulator.errors import DeliveryError
 from emulator.iam.requests_of_services import Rule, require_role_policies, require_trust
+from emulator.services import RefusedError
 
 ASSUME_ROLE: Final = "AutomationAssumeRole"
-SERVICE: Final = "ssm.amazonaws.com"
+_SERVICE: Final = "ssm.amazonaws.com"
 _AVAILABLE: Final = "available"
 _FIRST_FAILURE: Final = 300
 
@@ -61,19 +62,30 @@ class _Step:
     run: Callable[[Parameters], _After]
 
 
-def check_role(execution: Mapping[str, Any]) -> str | None:
-    """Return why a known runbook can't act with the role that it was given, or None."""
-    if execution["DocumentName"] not in _RUNBOOKS:
-        return None
-    role = "".join(execution["Parameters"].get(ASSUME_ROLE, []))
+def check_role(execution: Mapping[str, Any]) -> None:
+    """Refuse the execution of a known runbook that can't act with the role that it was given.
+
+    Raises:
+        RefusedError: As for `require_role`.
+    """
+    if execution["DocumentName"] in _RUNBOOKS:
+        require_role(execution, "".join(execution["Parameters"].get(ASSUME_ROLE, [])))
+
+
+def require_role(execution: Mapping[str, Any], role: str) -> None:
+    """Raise unless Systems Manager can assume a role for an execution.
+
+    Raises:
+        RefusedError: It can't.
+    """
     account, region = get_account_id(), get_region()
     arn = f"arn:aws:ssm:{region}:{account}:automation-execution/{execution['AutomationExecutionId']}"
     source = Rule(arn=arn, account=account, region=region, name="", bus_name="")
     try:
-        require_trust(source, role, service=SERVICE)
+        require_trust(source, role, service=_SERVICE)
     except DeliveryError as error:
-        return f"The assume role is unable to be assumed: {error}"
-    return None
+        message = f"The assume role is unable to be assumed: {error}"
+        raise RefusedError("InvalidAutomationExecutionParametersException", message) from error
 
 
 def advance(execution: dict[str, Any]) -> None:

@@ -1,6 +1,9 @@
-"""The tables, stores, and classes of MiniStack that the embedded AWS reads or adds to."""
+"""The modules, tables, stores, and classes of MiniStack that the embedded AWS reads or adds to."""
 
 from __future__ import annotations
+
+# Modules that are replaced, by the names of what MiniStack uses of them.
+MODULES = {"core.lambda_runtime.zipfile": "ZipFile BadZipFile"}
 
 # Tables that are added to or read, with an entry that each of them has.
 TABLES = {
@@ -28,10 +31,13 @@ TABLES = {
 REGIONAL, PER_ACCOUNT, GLOBAL = "AccountRegionScopedDict", "AccountScopedDict", "dict"
 STORES = {
     "app._loaded_modules": GLOBAL,
+    "services.apigateway._apis": REGIONAL,
+    "services.athena._workgroups": REGIONAL,
     "services.cloudformation._stacks": REGIONAL,
     "services.cloudwatch_logs._log_groups": REGIONAL,
     "services.cloudwatch_logs._resource_policies": REGIONAL,
     "services.documentdb._clusters": REGIONAL,
+    "services.dynamodb._tables": REGIONAL,
     "services.ec2._instances": REGIONAL,
     "services.ec2._network_interfaces": REGIONAL,
     "services.ec2._security_groups": REGIONAL,
@@ -54,7 +60,10 @@ STORES = {
     "services.rds._clusters": REGIONAL,
     "services.rds._db_cluster_snapshots": REGIONAL,
     "services.rds._snapshots": REGIONAL,
+    "services.s3._bucket_encryption": PER_ACCOUNT,
+    "services.scheduler._schedules": REGIONAL,
     "services.sns._topics": REGIONAL,
+    "services.sqs._queues": REGIONAL,
     "services.sts._sessions": GLOBAL,
 }
 

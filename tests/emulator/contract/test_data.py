@@ -22,7 +22,7 @@ from ministack.services import (
     sts,
 )
 
-from tests.emulator.contract.data import CLASSES, REGIONAL, STORES, TABLES
+from tests.emulator.contract.data import CLASSES, MODULES, REGIONAL, STORES, TABLES
 from tests.emulator.contract.lookup import found
 
 REGION = "eu-central-1"
@@ -36,6 +36,11 @@ def account():
     account = str(next(_accounts))
     with request_scope(account, REGION):
         yield account
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_is_used_by_names_that_it_has(name):
+    assert all(hasattr(found(name), used) for used in MODULES[name].split()), f"ministack.{name}"
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.emulator.contract.data import CLASSES, STORES, TABLES
+from tests.emulator.contract.data import CLASSES, MODULES, STORES, TABLES
 from tests.emulator.contract.functions import PARAMETERS
 from tests.emulator.contract.names import ROOT, SOURCES, used_names, uses_of
 
-COVERED = [*PARAMETERS, *TABLES, *STORES, *CLASSES]
+COVERED = [*PARAMETERS, *MODULES, *TABLES, *STORES, *CLASSES]
 
 
 def test_each_name_that_is_used_is_in_the_contract():

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 import uuid
-import zipfile
+
+from tests.emulator.functions import zipped
 
 ACCOUNT, REGION = "111122223333", "eu-west-1"
 EVENTS_SERVICE = {"Service": "events.amazonaws.com"}
@@ -46,15 +46,12 @@ class Chain:
 
     def function(self, code, *, allow_rule=True, source_arn=None, role=None):
         functions = self.aws.client("lambda")
-        packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w") as archive:
-            archive.writestr("index.py", code)
         arn = functions.create_function(
             FunctionName=self.name,
             Runtime="python3.13",
             Handler="index.handle",
             Role=role or "arn:aws:iam::111122223333:role/none",
-            Code={"ZipFile": packed.getvalue()},
+            Code={"ZipFile": zipped(code)},
         )["FunctionArn"]
         if allow_rule:
             functions.add_permission(

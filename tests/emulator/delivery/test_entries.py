@@ -32,6 +32,12 @@ def test_each_entry_has_an_answer_in_its_place(chain):
     assert ["ErrorCode" in one for one in answer["Entries"]] == [False, True, False]
 
 
+def test_an_event_for_a_bus_that_does_not_exist_is_accepted_as_aws_does_and_reaches_nobody(chain):
+    """https://github.com/aws/aws-cli/issues/9186."""
+    answer = chain.events.put_events(Entries=[entry(chain, EventBusName="no-such-bus")])
+    assert (answer["FailedEntryCount"], "EventId" in answer["Entries"][0]) == (0, True)
+
+
 def test_entries_that_are_too_large_together_are_refused(chain):
     large = entry(chain, Detail=json.dumps({"text": "x" * 600_000}))
     assert chain.events.put_events(Entries=[large])["FailedEntryCount"] == 0

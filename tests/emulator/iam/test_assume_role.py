@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-import io
 import json
 import textwrap
-import zipfile
 from uuid import uuid4
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
+
+from tests.emulator.functions import zipped
 
 ADMINISTRATOR, MEMBER = "111122223333", "444455556666"
 EVERYBODY = {"AWS": "*"}
@@ -48,17 +47,6 @@ def refusal(sts, role, **parameters):
     return caught.value.response["Error"]["Message"]
 
 
-def session_of(aws, credentials, service):
-    return boto3.client(
-        service,
-        region_name="eu-west-1",
-        endpoint_url=aws.endpoint_url,
-        aws_access_key_id=credentials["AccessKeyId"],
-        aws_secret_access_key=credentials["SecretAccessKey"],
-        aws_session_token=credentials["SessionToken"],
-    )
-
-
 @pytest.fixture
 def administrator(embedded_aws):
     return embedded_aws.client("sts", account=ADMINISTRATOR)
@@ -70,7 +58,7 @@ def as_role(embedded_aws, new_role, administrator):
 
     def assume_first(*allowed):
         arn = new_role(ADMINISTRATOR, [allow("sts:AssumeRole")], allowed=list(allowed))
-        return arn, session_of(embedded_aws, assume(administrator, arn), "sts")
+        return arn, embedded_aws.client_of_session(assume(administrator, arn), "sts")
 
     return assume_first
 
@@ -88,7 +76,7 @@ def test_a_role_under_another_path_is_another_role(administrator, new_role):
 
 def test_a_session_acts_in_the_account_of_its_role(embedded_aws, administrator, new_role):
     credentials = assume(administrator, new_role(MEMBER, [allow("sts:AssumeRole")]))
-    assert session_of(embedded_aws, credentials, "sts").get_caller_identity()["Account"] == MEMBER
+    assert embedded_aws.client_of_session(credentials, "sts").get_caller_identity()["Account"] == MEMBER
 
 
 def test_a_role_that_trusts_another_account_refuses(administrator, new_role):
@@ -155,15 +143,12 @@ def test_a_function_acts_as_its_execution_role(embedded_aws, new_role):
         def handle(event, context):
             return boto3.client("sts").get_caller_identity()["Arn"]
     """)
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("index.py", code)
     role = new_role(ADMINISTRATOR, [allow("sts:AssumeRole", principal={"Service": "lambda.amazonaws.com"})])
     functions = embedded_aws.client("lambda", account=ADMINISTRATOR)
     name = f"identity-{uuid4().hex[:8]}"
     functions.create_function(
         FunctionName=name, Runtime="python3.13", Handler="index.handle", Role=role,
-        Code={"ZipFile": packed.getvalue()}, Timeout=30,
+        Code={"ZipFile": zipped(code)}, Timeout=30,
     )  # fmt: skip
     answer = json.loads(functions.invoke(FunctionName=name)["Payload"].read())
     role_name = role.rpartition("/")[2]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from uuid import uuid4
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -58,15 +57,7 @@ def role(embedded_aws):
             iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=document)
         sts = embedded_aws.client("sts", account=ACCOUNT)
         credentials = sts.assume_role(RoleArn=arn, RoleSessionName="session")["Credentials"]
-        client = boto3.client(
-            "events",
-            region_name=REGION,
-            endpoint_url=embedded_aws.endpoint_url,
-            aws_access_key_id=credentials["AccessKeyId"],
-            aws_secret_access_key=credentials["SecretAccessKey"],
-            aws_session_token=credentials["SessionToken"],
-        )
-        return arn, client
+        return arn, embedded_aws.client_of_session(credentials, "events", region=REGION)
 
     return make
 

@@ -5,41 +5,11 @@ import json
 import re
 from uuid import uuid4
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 ACCOUNT = "111122223333"
 REGION = "eu-west-1"
-ASSUME = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": ACCOUNT}}
-
-
-@pytest.fixture
-def as_role(embedded_aws):
-    """A function that returns a boto3 session of a new role with some statements."""
-
-    def make(*statements, name="role", boundary=None):
-        iam = embedded_aws.client("iam", account=ACCOUNT)
-        name = f"{name}-{uuid4().hex[:8]}"
-        trust = json.dumps({"Version": "2012-10-17", "Statement": [ASSUME]})
-        limit = {"PermissionsBoundary": boundary} if boundary else {}
-        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust, **limit)["Role"]["Arn"]
-        if statements:
-            document = json.dumps({"Version": "2012-10-17", "Statement": statements})
-            iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=document)
-        sts = embedded_aws.client("sts", account=ACCOUNT)
-        credentials = sts.assume_role(RoleArn=role, RoleSessionName="session")["Credentials"]
-        session = boto3.Session(
-            region_name=REGION,
-            aws_access_key_id=credentials["AccessKeyId"],
-            aws_secret_access_key=credentials["SecretAccessKey"],
-            aws_session_token=credentials["SessionToken"],
-        )
-        return lambda service, region=REGION: session.client(
-            service, region_name=region, endpoint_url=embedded_aws.endpoint_url
-        )
-
-    return make
 
 
 def allow(action, resource="*", **conditions):
@@ -81,6 +51,20 @@ def test_a_runbook_starts_only_if_it_is_allowed_and_its_role_may_be_passed_to_sy
         assert start(**request)["AutomationExecutionId"]
     else:
         assert re.search(missing, refused(start, **request)["Message"])
+
+
+def test_the_role_that_a_runbook_names_itself_is_passed_as_well(as_role, embedded_aws):
+    ssm = embedded_aws.client("ssm", account=ACCOUNT, region=REGION)
+    role = f"arn:aws:iam::{ACCOUNT}:role/Named"
+    content = {
+        "schemaVersion": "0.3",
+        "assumeRole": role,
+        "mainSteps": [{"name": "a", "action": "aws:approve", "inputs": {"Approvers": ["me"]}}],
+    }
+    ssm.create_document(Name="Named", Content=json.dumps(content), DocumentType="Automation")
+    start = as_role(allow("ssm:StartAutomationExecution"))("ssm").start_automation_execution
+    assert f"iam:PassRole on resource: {role}" in refused(start, DocumentName="Named")["Message"]
+    ssm.delete_document(Name="Named")
 
 
 def test_a_role_without_a_policy_may_do_nothing(as_role):
