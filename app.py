@@ -11,14 +11,22 @@ import sys
 from pathlib import Path
 
 from aws_cdk import App, Environment, Stack
+from aws_cdk import aws_dynamodb as dynamodb
 
 from stacks.alarms import send_alarms
 from stacks.analyst_actions import AnalystActionsStack
+from stacks.dashboards import add_dashboard
+from stacks.encryption import encrypt_stacks
 from stacks.finding_turns import FindingTurnsStack
 from stacks.findings_routing import FindingsRoutingStack
 from stacks.member_role import MemberRoleStack
+from stacks.outcomes import OutcomesStack
 from stacks.remediation import RemediationStack
-from stacks.settings import SettingsError, load_settings
+from stacks.settings import Settings, SettingsError, load_settings
+from stacks.slack_tokens import SlackTokensStack
+from stacks.stop_switch import StopSwitchStack
+from stacks.summary import SummaryStack
+from stacks.suppressions import SuppressionsStack
 from stacks.template_checks import check_templates
 from stacks.ticketing import TicketingStack
 
@@ -36,20 +44,15 @@ def main() -> None:
         sys.exit(str(error))
     tracing = settings.tracing.enabled
     routing, remediation, ticketing = settings.routing, settings.remediation, settings.ticketing
-    turns = None
-    # The analysts' actions write to findings as well, and nothing else does where neither is enabled.
-    if remediation.enabled or ticketing.enabled:
-        turns = FindingTurnsStack(
-            app,
-            "SecurityHubFindingTurns",
-            env=environment,
-            description="Lets functions take turns at writing to a Security Hub finding",
-        ).table
+    turns, stop_switch = _shared(app, settings, environment)
     insight_results = settings.insight_results
+    outcomes = _outcomes(app, settings, environment)
     analysts = AnalystActionsStack(
         app,
         "SecurityHubAnalystActions",
         turns=turns,
+        stop_switch=stop_switch,
+        outcomes=outcomes,
         press=settings.press,
         insight_results=insight_results,
         tracing=tracing,
@@ -65,13 +68,16 @@ def main() -> None:
             env=environment,
             description="Routes imported Security Hub findings to an archive, a topic, a chat and a queue",
         )
+    remediator = None
     if remediation.enabled:
-        RemediationStack(
+        remediator = RemediationStack(
             app,
             "SecurityHubRemediation",
             settings=remediation,
             hub=settings.hubs.remediation,
             turns=turns,
+            stop_switch=stop_switch,
+            outcomes=outcomes,
             press=settings.press,
             insight_results=insight_results,
             notices=analysts.digest_topic,
@@ -93,6 +99,8 @@ def main() -> None:
             settings=ticketing,
             hub=settings.hubs.ticketing,
             turns=turns,
+            stop_switch=stop_switch,
+            outcomes=outcomes,
             press=settings.press,
             insight_results=insight_results,
             notices=analysts.digest_topic,
@@ -100,12 +108,93 @@ def main() -> None:
             env=environment,
             description="Opens tickets and incidents for Security Hub findings, and resolves them",
         )
-    if topic_arn := settings.alarms.topic_arn:
-        for stack in app.node.children:
-            if isinstance(stack, Stack):
-                send_alarms(stack, topic_arn)
+    _rotate_slack_tokens(app, settings, environment)
+    if settings.suppressions:
+        SuppressionsStack(
+            app,
+            "SecurityHubSuppressions",
+            settings=settings.suppressions,
+            notices=analysts.digest_topic,
+            env=environment,
+            description="Suppresses Security Hub findings that are accepted, until a date",
+        )
+    if settings.summary.enabled:
+        SummaryStack(
+            app,
+            "SecurityHubSummary",
+            settings=settings.summary,
+            watched=[stack for stack in app.node.children if isinstance(stack, Stack)],
+            remediation_log_group=remediator.function.log_group if remediator else None,
+            tracing=tracing,
+            env=environment,
+            description="Sends a summary of all Security Hub findings on a schedule",
+        )
+    _watch(app, settings)
+    encrypt_stacks(app, settings.encryption, environment)
     check_templates(app)
     app.synth()
+
+
+def _watch(app: App, settings: Settings) -> None:
+    """Show the alarms of all stacks, and send them to the topic of the settings."""
+    for stack in [one for one in app.node.children if isinstance(one, Stack)]:
+        if settings.dashboards.enabled:
+            add_dashboard(stack)
+        if topic_arn := settings.alarms.topic_arn:
+            send_alarms(stack, topic_arn)
+
+
+def _rotate_slack_tokens(app: App, settings: Settings, environment: Environment) -> None:
+    """Create the stack that renews the tokens of Slack apps with token rotation, if there are any."""
+    if secrets := settings.rotated_slack_secrets:
+        SlackTokensStack(
+            app,
+            "SecurityHubSlackTokens",
+            secrets=secrets,
+            tracing=settings.tracing.enabled,
+            env=environment,
+            description="Renews the tokens of the Slack apps that tickets and summaries use",
+        )
+
+
+def _outcomes(app: App, settings: Settings, environment: Environment) -> OutcomesStack | None:
+    """Create what the functions report outcomes to."""
+    if not settings.outcomes.enabled:
+        return None
+    return OutcomesStack(
+        app,
+        "SecurityHubOutcomes",
+        settings=settings.outcomes,
+        env=environment,
+        description="Tells what became of Security Hub findings that the app was to act on",
+    )
+
+
+def _shared(
+    app: App, settings: Settings, environment: Environment
+) -> tuple[dynamodb.Table | None, StopSwitchStack | None]:
+    """Create what the functions of several stacks share, where there are several that write to findings.
+
+    The analysts' actions write to findings, and nothing else does unless one of the others is enabled.
+    """
+    if not (settings.remediation.enabled or settings.ticketing.enabled):
+        return None, None
+    stop_switch = None
+    if settings.stop_switch.enabled:
+        stop_switch = StopSwitchStack(
+            app,
+            "SecurityHubStopSwitch",
+            settings=settings.stop_switch,
+            env=environment,
+            description="Stops all changes, or some, without a deployment",
+        )
+    turns = FindingTurnsStack(
+        app,
+        "SecurityHubFindingTurns",
+        env=environment,
+        description="Lets functions take turns at writing to a Security Hub finding",
+    )
+    return turns.table, stop_switch
 
 
 if __name__ == "__main__":

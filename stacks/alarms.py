@@ -1,4 +1,4 @@
-"""Alarms on every way in which the resources of a stack can lose an event, and whom they notify."""
+"""Alarms on what fails, and on every way in which a stack can lose an event, and whom they notify."""
 
 from __future__ import annotations
 
@@ -17,13 +17,11 @@ OLDEST_DEAD_LETTER: Final = Duration.days(7)
 """The age of a dead letter that is half of what the queues retain, so that as much time is left to act."""
 
 _AGE_ALARM_ID: Final = "OldestMessageAlarm"
+_ERRORS_ALARM_ID: Final = "ErrorsAlarm"
 
 
 def watch(stack: Stack) -> None:
-    """Add an alarm to everything in a stack that can lose an event.
-
-    There is none on EventBridge's FailedInvocations: each rule has a dead-letter queue, whose alarm reports
-    the same failures.
+    """Add alarms to everything in a stack that can lose an event, and to what fails before that.
 
     Args:
         stack: The stack, which is otherwise complete.
@@ -65,8 +63,25 @@ def alarm_on_age(queue: sqs.Queue, *, older_than: Duration, description: str) ->
     )
 
 
+def alarm_on_errors(function: lambda_.Function, *, description: str) -> None:
+    """Add an alarm on every failure of a function. `watch` then adds none on failures that repeat.
+
+    Args:
+        function: The function.
+        description: What it means, and what to do.
+    """
+    alarm(function, _ERRORS_ALARM_ID, _errors_of(function), above=0, description=description)
+
+
 def alarm(
-    scope: Construct, construct_id: str, metric: cloudwatch.Metric, *, above: float, description: str
+    scope: Construct,
+    construct_id: str,
+    metric: cloudwatch.Metric,
+    *,
+    above: float,
+    description: str,
+    datapoints: int = 1,
+    periods: int = 1,
 ) -> None:
     """Add an alarm that is in the ALARM state as long as a metric exceeds a threshold. No data is fine.
 
@@ -76,6 +91,8 @@ def alarm(
         metric: The metric, with its period and statistic.
         above: The threshold.
         description: What it means, and what to do.
+        datapoints: In how many of the last periods the metric has to exceed the threshold. Default: 1.
+        periods: How many periods are looked at. Default: 1.
     """
     metric.create_alarm(
         scope,
@@ -83,7 +100,8 @@ def alarm(
         alarm_description=description,
         threshold=above,
         comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-        evaluation_periods=1,
+        datapoints_to_alarm=datapoints if periods > 1 else None,
+        evaluation_periods=periods,
         treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
     )
 
@@ -119,17 +137,38 @@ def _watch_queue(queue: sqs.Queue) -> None:
 def _watch_rule(rule: events.Rule) -> None:
     alarm(
         rule,
+        "FailedInvocationsAlarm",
+        metric_of_rule(rule, "FailedInvocations"),
+        above=0,
+        description="EventBridge gave up delivering events of the rule to a target. They wait in the "
+        "dead-letter queue: read the message attributes ERROR_CODE and ERROR_MESSAGE, correct the target or "
+        "its permission, and send them again with `securityhub-actions dead-letters`.",
+    )
+    alarm(
+        rule,
         "LostEventsAlarm",
-        cloudwatch.Metric(
-            namespace="AWS/Events",
-            metric_name="InvocationsFailedToBeSentToDlq",
-            dimensions_map=_dimensions_of(rule),
-            period=Duration.minutes(5),
-            statistic=cloudwatch.Stats.SUM,
-        ),
+        metric_of_rule(rule, "InvocationsFailedToBeSentToDlq"),
         above=0,
         description="EventBridge could neither deliver events nor send them to the dead-letter queue, and "
         "lost them. Check that the queue exists and that its policy allows the rule.",
+    )
+
+
+def metric_of_rule(rule: events.Rule, name: str, *, label: str | None = None) -> cloudwatch.Metric:
+    """Return how often something happened to a rule.
+
+    Args:
+        rule: The rule.
+        name: The metric of EventBridge.
+        label: What a graph calls it. Default: its name.
+    """
+    return cloudwatch.Metric(
+        namespace="AWS/Events",
+        metric_name=name,
+        dimensions_map=_dimensions_of(rule),
+        period=Duration.minutes(5),
+        statistic=cloudwatch.Stats.SUM,
+        label=label,
     )
 
 
@@ -141,10 +180,37 @@ def _dimensions_of(rule: events.Rule) -> dict[str, str]:
 
 
 def _watch_function(function: lambda_.Function) -> None:
+    if function.node.try_find_child(_ERRORS_ALARM_ID) is None:
+        _alarm_on_repetition(
+            function,
+            _ERRORS_ALARM_ID,
+            _errors_of(function),
+            description="The function fails again and again. Lambda retries its events, and then sends them "
+            "to the dead-letter queue. Read the errors in the function's log, which say what to do.",
+        )
+    _alarm_on_repetition(
+        function,
+        "ThrottlesAlarm",
+        function.metric_throttles(period=Duration.minutes(5), statistic=cloudwatch.Stats.SUM),
+        description="Lambda has no concurrency left for the function, so its events wait, for hours at most. "
+        "Find out which functions of the account use it up, lower maximum_concurrency in settings.toml, or "
+        "request a higher quota for concurrent executions.",
+    )
     if _has_on_failure_destination(function):
         _alarm_on_loss(function, "DestinationDeliveryFailures")
     if function.dead_letter_queue is not None or function.dead_letter_topic is not None:
         _alarm_on_loss(function, "DeadLetterErrors")
+
+
+def _errors_of(function: lambda_.Function) -> cloudwatch.Metric:
+    return function.metric_errors(period=Duration.minutes(5), statistic=cloudwatch.Stats.SUM)
+
+
+def _alarm_on_repetition(
+    function: lambda_.Function, construct_id: str, metric: cloudwatch.Metric, *, description: str
+) -> None:
+    """Add an alarm on what a retry settles if it happens once."""
+    alarm(function, construct_id, metric, above=0, description=description, datapoints=2, periods=3)
 
 
 def _has_on_failure_destination(function: lambda_.Function) -> bool:

@@ -8,22 +8,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from securityhub_actions import CustomActionRule, LoggedFunction, targets
+from securityhub_actions.publishing import allow_publishing
 from stacks.alarms import watch
 from stacks.app_function import app_function
 from stacks.done_table import done_table, done_table_statement
 from stacks.finding_turns import share_turns
-from stacks.insight_results import DEFAULT_INSIGHT_RESULTS, act_on_insight_results, allow_publishing
+from stacks.insight_results import DEFAULT_INSIGHT_RESULTS, act_on_insight_results
+from stacks.outcomes import OutcomesStack, report_outcomes
 from stacks.settings import InsightResultsSettings, PressSettings
+from stacks.stop_switch import StopSwitchStack, obey
 from stacks.terminal_presses import press_bus
+from stacks.topics import topic_for_people
 
 # A press on insight results can have 500 findings, whose notes differ: each is then a request of its own, of
 # which Security Hub allows ten a second.
@@ -44,6 +46,8 @@ class AnalystActionsStack(Stack):
         construct_id: str,
         *,
         turns: dynamodb.Table | None = None,
+        stop_switch: StopSwitchStack | None = None,
+        outcomes: OutcomesStack | None = None,
         press: PressSettings | None = None,
         insight_results: InsightResultsSettings = DEFAULT_INSIGHT_RESULTS,
         tracing: bool = False,
@@ -56,6 +60,8 @@ class AnalystActionsStack(Stack):
             construct_id: The construct ID, which is also the stack's name.
             turns: The table through which the functions and others take turns at writing to findings.
                 Default: no other function writes to findings.
+            stop_switch: The parameter that stops changes. Default: changes can't be stopped.
+            outcomes: The event bus on which outcomes are reported. Default: they aren't.
             press: Who may use which of the actions from a terminal. Default: they can be used only in
                 Security Hub.
             insight_results: What the actions do for results of an insight. Default: as in settings.toml.
@@ -64,10 +70,17 @@ class AnalystActionsStack(Stack):
         """
         super().__init__(scope, construct_id, **stack_settings)
         self._turns = turns
+        self._stop_switch = stop_switch
+        self._outcomes = outcomes
         self._tracing = tracing
         self._insight_results = insight_results
         self._done = done_table(self)
-        self.digest_topic = self._digest_topic()
+        self.digest_topic = topic_for_people(
+            self,
+            "DigestTopic",
+            display_name="Security Hub digest",
+            output="Subscribe to it to get the digests",
+        )
         CustomActionRule(
             self,
             "MarkAsNotified",
@@ -105,7 +118,8 @@ class AnalystActionsStack(Stack):
             timeout=_TIMEOUT,
             environment={"WORKFLOW_STATUS": workflow_status, "IDEMPOTENCY_TABLE": self._done.table_name},
         )
-        function.add_to_role_policy(done_table_statement(self._done))
+        # It reads which updates are only to be reported.
+        function.add_to_role_policy(done_table_statement(self._done, reads=self._outcomes is not None))
         function.add_to_role_policy(
             iam.PolicyStatement(
                 actions=["securityhub:BatchUpdateFindings"],
@@ -114,21 +128,9 @@ class AnalystActionsStack(Stack):
         )
         act_on_insight_results(function, settings=self._insight_results, notices=self.digest_topic)
         share_turns(function, self._turns)
+        obey(function, self._stop_switch)
+        report_outcomes(function, self._outcomes, name="update_findings")
         return function
-
-    def _digest_topic(self) -> sns.Topic:
-        topic = sns.Topic(
-            self,
-            "DigestTopic",
-            display_name="Security Hub digest",
-            enforce_ssl=True,
-            # The AWS managed key is sufficient: only a role in this account publishes, not an AWS service.
-            master_key=kms.Alias.from_alias_name(self, "SnsKey", "alias/aws/sns"),
-        )
-        CfnOutput(
-            self, "DigestTopicArn", value=topic.topic_arn, description="Subscribe to it to get the digests"
-        )
-        return topic
 
     def _insight_digest(self) -> lambda_.IFunction:
         function = self._function(

@@ -24,6 +24,7 @@ def findings_queue(
     *,
     timeout: Duration,
     maximum_concurrency: int,
+    contents: str = "Imported findings",
 ) -> sqs.Queue:
     """Create an encrypted queue that invokes a function with batches of messages and retries failed ones.
 
@@ -33,6 +34,7 @@ def findings_queue(
         construct_id: The construct ID, unique within the stack. Default: `ImportedFindings`.
         timeout: The timeout of the function.
         maximum_concurrency: The number of batches that are processed at a time, 2 to 1,000.
+        contents: What the messages are, for the description of the alarm. Default: `Imported findings`.
     """
     # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
     visibility_timeout = Duration.seconds(6 * timeout.to_seconds())
@@ -52,7 +54,7 @@ def findings_queue(
     alarm_on_age(
         queue,
         older_than=Duration.seconds(longest_wait),
-        description=f"Imported findings have waited for more than {longest_wait / 3600:g} hours. The "
+        description=f"{contents} have waited for more than {longest_wait / 3600:g} hours. The "
         "function is too slow for them, or isn't invoked: check its event source mapping, its throttles, and "
         "maximum_concurrency in settings.toml.",
     )

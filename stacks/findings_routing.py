@@ -9,23 +9,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from aws_cdk import (
-    Acknowledgment,
     Annotations,
     CfnOutput,
     Duration,
-    RemovalPolicy,
-    Size,
     Stack,
-    Validations,
 )
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kinesisfirehose as firehose
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_logs as logs
-from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
-from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
@@ -35,6 +24,7 @@ from securityhub_actions.rule_warnings import BOTH_HUBS, OVER_BROAD, OVERLAPPING
 from securityhub_actions.targets.finding_paths import ASFF, OCSF, FindingPaths
 from securityhub_actions.targets.json_input import InputPath, JsonInput
 from stacks.alarms import alarm, alarm_on_age, watch
+from stacks.archive_stream import archive_stream
 from stacks.imported_findings import imported_findings_rules
 from stacks.logged_bucket import logged_bucket
 from stacks.settings.hubs import Hub
@@ -45,7 +35,7 @@ from stacks.settings.routing import (
     RoutingSettings,
     SlackSettings,
 )
-from stacks.template_checks import logical_id_of
+from stacks.topics import topic_for_people
 
 # The finding's account, and the date of the event, from a time such as 2026-01-31T09:30:00Z.
 _ACCOUNTS: Final[Mapping[Hub, str]] = {
@@ -54,7 +44,7 @@ _ACCOUNTS: Final[Mapping[Hub, str]] = {
     "both": "(.detail.findings[0] | .AwsAccountId // .cloud.account.uid)",
 }
 _PARTITION_KEYS: Final = {
-    hub: {"account": account, "date": ".time[0:10]"} for hub, account in _ACCOUNTS.items()
+    hub: {"date": ".time[0:10]", "account": account} for hub, account in _ACCOUNTS.items()
 }
 _REGIONS: Final = {
     ASFF: InputPath("$.detail.findings[0].Region"),
@@ -101,8 +91,17 @@ class FindingsRoutingStack(Stack):
             retention=Duration.days(settings.retention_days),
             noncurrent_retention=Duration.days(30),
         )
-        stream = self._archive_stream(bucket)
-        self._archive_alarms(stream)
+        stream = archive_stream(
+            self, bucket, what="findings", folder="findings", partitions=_PARTITION_KEYS[self._hub]
+        )
+        alarm(
+            self,
+            "ArchiveHasTooManyPartitions",
+            stream.metric("PartitionCountExceeded", period=Duration.minutes(5), statistic="Maximum"),
+            above=0,
+            description="More accounts have findings at once than Firehose has partitions, 500 by default: "
+            "findings end under errors/ in the bucket. Request a higher quota.",
+        )
         for rule in imported_findings_rules(
             self,
             "Archive",
@@ -119,116 +118,15 @@ class FindingsRoutingStack(Stack):
             self, "ArchiveBucketName", value=bucket.bucket_name, description="Findings are archived here"
         )
 
-    def _archive_stream(self, bucket: s3.IBucket) -> firehose.DeliveryStream:
-        log_group = logs.LogGroup(
-            self,
-            "ArchiveLogs",
-            retention=logs.RetentionDays.THREE_MONTHS,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
-        role = self._archive_role(bucket, log_group)
-        stream = firehose.DeliveryStream(
-            self,
-            "ArchiveStream",
-            encryption=firehose.StreamEncryption.aws_owned_key(),
-            role=role,
-            destination=firehose.S3Bucket(
-                bucket,
-                # Frozen, because the CDK would add s3:GetObject*, s3:GetBucket*, s3:List*, s3:DeleteObject*.
-                role=role.without_policy_updates(),
-                logging_config=firehose.EnableLogging(log_group),
-                compression=firehose.Compression.GZIP,
-                file_extension=".jsonl.gz",
-                buffering_interval=Duration.minutes(5),
-                buffering_size=Size.mebibytes(64),  # the least that dynamic partitioning allows
-                dynamic_partitioning=firehose.DynamicPartitioningProps(
-                    enabled=True, retry_duration=Duration.hours(2)
-                ),
-                processors=[
-                    firehose.MetadataExtractionProcessor.jq16(_PARTITION_KEYS[self._hub]),
-                    firehose.AppendDelimiterToRecordProcessor(),
-                ],
-                data_output_prefix=(
-                    "findings/date=!{partitionKeyFromQuery:date}/account=!{partitionKeyFromQuery:account}/"
-                ),
-                error_output_prefix="errors/!{firehose:error-output-type}/!{timestamp:yyyy-MM-dd}/",
-            ),
-        )
-        # The CDK's mapping of Firehose addresses is for destinations in a VPC. Nothing refers to it here.
-        self.node.try_remove_child("@aws-cdk--aws-kinesisfirehose.CidrBlocks")
-        stream.node.add_dependency(role.node.find_child("DefaultPolicy"))
-        return stream
-
-    def _archive_role(self, bucket: s3.IBucket, log_group: logs.ILogGroup) -> iam.Role:
-        """Create the role that Firehose needs for S3.
-
-        Source: https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html
-        """
-        role = iam.Role(
-            self,
-            "ArchiveRole",
-            description="Lets Firehose write findings to the archive",
-            assumed_by=iam.ServicePrincipal(
-                "firehose.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": self.account}}
-            ),
-        )
-        role.add_to_policy(
-            iam.PolicyStatement(
-                actions=["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
-                resources=[bucket.bucket_arn],
-            )
-        )
-        role.add_to_policy(
-            iam.PolicyStatement(
-                actions=["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
-                resources=[bucket.arn_for_objects("findings/*"), bucket.arn_for_objects("errors/*")],
-            )
-        )
-        log_group.grant(role, "logs:PutLogEvents")  # the CDK creates the log stream
-        for prefix in ("findings", "errors"):
-            Validations.of(role).acknowledge(
-                Acknowledgment(
-                    id=f"AwsSolutions-IAM5[Resource::<{logical_id_of(bucket)}.Arn>/{prefix}/*]",
-                    reason="Firehose names its objects itself; the prefix is the narrowest resource.",
-                )
-            )
-        return role
-
-    def _archive_alarms(self, stream: firehose.DeliveryStream) -> None:
-        alarm(
-            self,
-            "ArchiveIsStale",
-            # Firehose retries automatically; the age of its oldest record shows that delivery fails.
-            stream.metric("DeliveryToS3.DataFreshness", period=Duration.minutes(5), statistic="Maximum"),
-            above=Duration.minutes(30).to_seconds(),
-            description="Findings wait for more than 30 minutes to be archived in S3.",
-        )
-        alarm(
-            self,
-            "ArchiveHasTooManyPartitions",
-            stream.metric("PartitionCountExceeded", period=Duration.minutes(5), statistic="Maximum"),
-            above=0,
-            description="More accounts have findings at once than Firehose has partitions, 500 by default: "
-            "findings end under errors/ in the bucket. Request a higher quota.",
-        )
-
     def _critical(self, settings: CriticalSettings) -> None:
-        topic = sns.Topic(
+        topic = topic_for_people(
             self,
             "CriticalTopic",
             display_name="Critical Security Hub findings",
-            enforce_ssl=True,
-            # A customer managed key, because the AWS managed key doesn't allow services to publish.
-            master_key=kms.Key(
-                self,
-                "CriticalTopicKey",
-                description="Encrypts critical Security Hub findings on their way to the subscribers",
-                enable_key_rotation=True,
-                removal_policy=RemovalPolicy.DESTROY,  # a topic stores no messages that need it later
-            ),
+            output="Subscribe to it to be notified",
+            emails=settings.emails,
+            from_services="critical Security Hub findings",
         )
-        for email in settings.emails:
-            topic.add_subscription(subscriptions.EmailSubscription(email))
         rules = imported_findings_rules(
             self,
             "Critical",
@@ -244,9 +142,6 @@ class FindingsRoutingStack(Stack):
             )
             if slack:
                 rule.add_target(slack)
-        CfnOutput(
-            self, "CriticalTopicArn", value=topic.topic_arn, description="Subscribe to it to be notified"
-        )
 
     def _slack(self, settings: SlackSettings) -> targets.EachFinding:
         """Post to the channel by way of a bus, from which what Slack didn't take can be sent again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
-from aws_cdk import Acknowledgment, Annotations, Stack, Validations
+from aws_cdk import Annotations, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -16,6 +16,7 @@ from securityhub_actions.filters.translation import to_ocsf_filter
 from securityhub_actions.rule_warnings import BOTH_HUBS
 from securityhub_actions.targets.finding_paths import ASFF, OCSF, FindingPaths
 from stacks.settings.hubs import Hub, listens_to_cspm, listens_to_v2
+from stacks.template_checks import accept_wildcard
 
 FindingsRule: TypeAlias = ImportedFindingsRule | ImportedFindingsV2Rule
 
@@ -84,16 +85,17 @@ def write_to_v2(function: LoggedFunction, hub: Hub, *, reads: bool = False) -> N
     """
     if not listens_to_v2(hub):
         return
-    hub_v2 = Stack.of(function).format_arn(service="securityhub", resource="hubv2", resource_name="*")
     actions = ["securityhub:BatchUpdateFindings", *(["securityhub:GetFindings"] if reads else [])]
-    function.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=[hub_v2]))
+    allow_on_hub_v2(function, actions)
     if hub == "both":
         function.add_environment(_VARIABLE, "comment")
+
+
+def allow_on_hub_v2(function: LoggedFunction, actions: Sequence[str]) -> None:
+    """Allow a function actions on the new Security Hub of its account and Region."""
+    stack = Stack.of(function)
+    hub_v2 = stack.format_arn(service="securityhub", resource="hubv2", resource_name="*")
+    function.add_to_role_policy(iam.PolicyStatement(actions=list(actions), resources=[hub_v2]))
     if function.role:
-        Validations.of(function.role).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:securityhub:<AWS::Region>:"
-                "<AWS::AccountId>:hubv2/*]",
-                reason="An account has one hub in a Region, whose ID AWS chooses.",
-            )
-        )
+        reason = "An account has one hub in a Region, whose ID AWS chooses."
+        accept_wildcard(function.role, hub_v2, reason=reason)

@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 
 from securityhub_actions import LoggedFunction
+from securityhub_actions.publishing import allow_publishing
 from stacks.settings import InsightResultsSettings
 
 DEFAULT_INSIGHT_RESULTS: Final = InsightResultsSettings(maximum_findings=100, remediate="dry-run")
@@ -37,14 +38,3 @@ def act_on_insight_results(
     if notices is not None:
         function.add_environment("NOTICE_TOPIC_ARN", notices.topic_arn)
         allow_publishing(function, notices)
-
-
-def allow_publishing(function: LoggedFunction, topic: sns.ITopic) -> None:
-    """Allow a function to publish on a topic that is encrypted with the AWS managed key.
-
-    topic.grant_publish would add kms:GenerateDataKey* on every key in the account. The policy of the AWS
-    managed key already allows this account's principals through SNS.
-
-    Source: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
-    """
-    iam.Grant.add_to_principal(grantee=function, actions=["sns:Publish"], resource_arns=[topic.topic_arn])

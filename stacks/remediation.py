@@ -7,12 +7,10 @@ import json
 from typing import Any, Final, cast
 
 from aws_cdk import (
-    Acknowledgment,
     Aws,
     CfnStackSet,
     Duration,
     Stack,
-    Validations,
 )
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
@@ -23,15 +21,18 @@ from constructs import Construct
 from securityhub_actions import CustomActionRule, LoggedFunction, targets
 from stacks.alarms import watch
 from stacks.app_function import app_function
+from stacks.approval import ask_for_approval
 from stacks.done_table import done_table, done_table_statement
 from stacks.finding_turns import share_turns
 from stacks.findings_queue import findings_queue
 from stacks.imported_findings import acknowledge_comments, imported_findings_rules, write_to_v2
 from stacks.insight_results import DEFAULT_INSIGHT_RESULTS, act_on_insight_results
-from stacks.logged_bucket import logged_bucket
+from stacks.logged_bucket import deny_on_objects, logged_bucket
 from stacks.member_role import member_role_arns, member_role_template
+from stacks.outcomes import OutcomesStack, report_outcomes
 from stacks.settings import Hub, InsightResultsSettings, PressSettings, RemediationSettings
-from stacks.template_checks import logical_id_of
+from stacks.stop_switch import StopSwitchStack, obey
+from stacks.template_checks import accept_wildcard
 from stacks.terminal_presses import press_bus
 
 _UNDO_ACTION_ID: Final = "UndoRemediation"
@@ -49,6 +50,8 @@ class RemediationStack(Stack):
         settings: RemediationSettings,
         hub: Hub = "cspm",
         turns: dynamodb.Table | None = None,
+        stop_switch: StopSwitchStack | None = None,
+        outcomes: OutcomesStack | None = None,
         press: PressSettings | None = None,
         insight_results: InsightResultsSettings = DEFAULT_INSIGHT_RESULTS,
         notices: sns.ITopic | None = None,
@@ -65,6 +68,8 @@ class RemediationStack(Stack):
                 Security Hub only get a comment. Default: `cspm`.
             turns: The table through which the function and others take turns at writing to findings.
                 Default: no other function writes to findings.
+            stop_switch: The parameter that stops changes. Default: changes can't be stopped.
+            outcomes: The event bus on which outcomes are reported. Default: they aren't.
             press: Who may use which of the actions from a terminal. Default: they can be used only in
                 Security Hub.
             insight_results: What the custom actions do for results of an insight. Default: as in
@@ -78,12 +83,16 @@ class RemediationStack(Stack):
         self._settings = settings
         self._hub = hub
         self._tracing = tracing
-        function = self._function(done_table(self), self._records())
+        self.function = function = self._function(done_table(self), self._records())
         if settings.automatic.enabled:
-            write_to_v2(function, hub)
+            # A finding whose remediation was approved is read again.
+            write_to_v2(function, hub, reads=settings.approval.enabled)
         function.add_environment("INSIGHT_MODE", insight_results.remediate)
         act_on_insight_results(function, settings=insight_results, notices=notices)
         share_turns(function, turns)
+        obey(function, stop_switch)
+        report_outcomes(function, outcomes, name="remediate")
+        ask_for_approval(self, function, settings.approval)
         CustomActionRule(
             self,
             "Remediate",
@@ -117,26 +126,6 @@ class RemediationStack(Stack):
             access_logs_id="RecordsAccessLogs",
             retention=retention,
             noncurrent_retention=retention,
-        )
-
-    def _let_only_the_function_write(self, role: iam.Role, records: s3.Bucket) -> None:
-        """Deny others to write or delete records, whatever their own policies allow: an undo trusts them.
-
-        Lifecycle rules still apply, because they aren't subject to the bucket policy. aws:PrincipalArn is the
-        ARN of the role, also in a session.
-
-        Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
-        """
-        writes = ("PutObject", "DeleteObject", "DeleteObjectVersion", "ReplicateObject", "ReplicateDelete")
-        records.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid="OnlyTheFunctionWrites",
-                effect=iam.Effect.DENY,
-                principals=[iam.AnyPrincipal()],
-                actions=[f"s3:{write}" for write in writes],
-                resources=[records.arn_for_objects("*")],
-                conditions={"ArnNotEquals": {"aws:PrincipalArn": role.role_arn}},
-            )
         )
 
     def _function(self, table: dynamodb.Table, records: s3.Bucket) -> LoggedFunction:
@@ -173,7 +162,9 @@ class RemediationStack(Stack):
         resource.role_name = settings.role.administrator_name
         resource.path = settings.role.path
         self._grant(role, table, records)
-        self._let_only_the_function_write(role, records)
+        # Nobody else may write or delete records, because an undo trusts them.
+        writes = ("PutObject", "DeleteObject", "DeleteObjectVersion", "ReplicateObject", "ReplicateDelete")
+        deny_on_objects(records, "OnlyTheFunctionWrites", writes, but_to=role)
         return function
 
     def _grant(self, role: iam.Role, table: dynamodb.Table, records: s3.Bucket) -> None:
@@ -192,40 +183,34 @@ class RemediationStack(Stack):
             statements.append((("s3:DeleteObject",), [objects]))
         if members := member_role_arns(settings):
             statements.append((("sts:AssumeRole", "sts:SetSourceIdentity"), members))
-        reasons = {f"Resource::<{logical_id_of(records)}.Arn>/*": "One object for each finding, by account."}
-        if settings.accounts.name_units:
+        reasons = {objects: "One object for each finding, by account."}
+        if settings.name_units:
             # Their ARNs contain the ID of the management account, which isn't known here.
-            children = [f"account/{settings.organization_id}/*", f"ou/{settings.organization_id}/ou-*"]
-            statements.append(
-                (
-                    ("organizations:ListParents",),
-                    [f"arn:{Aws.PARTITION}:organizations::*:{child}" for child in children],
-                )
-            )
+            children = [
+                f"arn:{Aws.PARTITION}:organizations::*:{child}"
+                for child in (f"account/{settings.organization_id}/*", f"ou/{settings.organization_id}/ou-*")
+            ]
+            statements.append((("organizations:ListParents",), children))
             for child in children:
-                reasons[f"Resource::arn:<AWS::Partition>:organizations::*:{child}"] = (
-                    "Findings name the accounts, and every unit above them is looked up."
-                )
+                reasons[child] = "Findings name the accounts, and every unit above them is looked up."
         role.add_to_policy(done_table_statement(table))
         for actions, resources in statements:
             role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=resources))
         if settings.accounts.known is None:
-            name = f"{settings.role.path}{settings.role.name}"
-            reasons[f"Resource::arn:<AWS::Partition>:iam::*:role{name}"] = (
-                "Which accounts are allowed is known when a finding names one; each role's trust policy has "
-                "the last word."
-            )
+            for member in members:
+                reasons[member] = (
+                    "Which accounts are allowed is known when a finding names one; each role's trust policy "
+                    "has the last word."
+                )
         for resource, reason in reasons.items():
-            Validations.of(role).acknowledge(
-                Acknowledgment(id=f"AwsSolutions-IAM5[{resource}]", reason=reason)
-            )
+            accept_wildcard(role, resource, reason=reason)
 
     def _remediate_automatically(self, function: LoggedFunction) -> None:
         settings = self._settings.automatic
         queue = findings_queue(
             self, function, timeout=_TIMEOUT, maximum_concurrency=settings.maximum_concurrency
         )
-        controls = [control for entry in self._settings.entries for control in entry.controls]
+        controls = self._settings.controls
         rules = imported_findings_rules(
             self,
             "Automatic",

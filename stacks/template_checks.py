@@ -8,27 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
-from typing import cast
 
 import jsii
 from aws_cdk import (
+    Acknowledgment,
     App,
-    CfnElement,
     IPolicyValidationContext,
     IPolicyValidationPlugin,
     PolicyValidationPluginReport,
     PolicyViolatingResource,
     PolicyViolation,
-    Stack,
     Validations,
 )
-from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_iam as iam
 from cdk_nag import AwsSolutionsChecks
 
+from securityhub_actions.acknowledgments import wildcard_finding
 
-def logical_id_of(bucket: s3.IBucket) -> str:
-    """Return a bucket's logical ID, which cdk-nag uses in the names of a policy's resources."""
-    return Stack.of(bucket).get_logical_id(cast("CfnElement", bucket.node.default_child))
+
+def accept_wildcard(role: iam.IRole, resource: str, *, reason: str) -> None:
+    """Acknowledge a resource with a wildcard in the policies of a role.
+
+    Args:
+        role: The role.
+        resource: The ARN in the policy.
+        reason: Why it can't be narrower.
+    """
+    Validations.of(role).acknowledge(Acknowledgment(id=wildcard_finding(role, resource), reason=reason))
 
 
 def check_templates(app: App) -> None:
@@ -69,7 +75,9 @@ def _lint(templates: Sequence[str], region: str | None) -> Iterator[PolicyViolat
     from cfnlint.api import ManualArgs, lint_by_config  # noqa: PLC0415
 
     # All at once, because each call loads the hundreds of rules again.
-    arguments = ManualArgs(templates=list(templates))
+    # With I3510, off by default: whether the resources of each statement of a policy are of kinds that its
+    # actions have. docs/adr/0025 says what else is checked of policies.
+    arguments = ManualArgs(templates=list(templates), include_checks=["I3510"])
     if region:
         arguments["regions"] = [region]
     for match in lint_by_config(arguments):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from aws_cdk import Annotations, Duration, RemovalPolicy, Stack
@@ -11,7 +10,6 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
-from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
@@ -34,12 +32,18 @@ from stacks.finding_turns import share_turns
 from stacks.findings_queue import findings_queue
 from stacks.imported_findings import acknowledge_comments, imported_findings_rules, write_to_v2
 from stacks.insight_results import DEFAULT_INSIGHT_RESULTS, act_on_insight_results
+from stacks.outcomes import OutcomesStack, report_outcomes
 from stacks.settings import Hub, InsightResultsSettings, PressSettings, TicketingSettings
 from stacks.settings.hubs import listens_to_v2
-from stacks.settings.ticketing import TrackerSettings
+from stacks.stop_switch import StopSwitchStack, obey
 from stacks.terminal_presses import press_bus
+from stacks.tracker_access import allow_trackers, tracker_environment
+from stacks.tracker_settings_layer import FILE, tracker_settings_layer, tracker_settings_of
+from stacks.two_way import follow_trackers
 
 _TIMEOUT: Final = Duration.minutes(5)
+# Each look reads its finding twice, and Security Hub allows three reads a second. More would be refused.
+_LOOKS_AT_ONCE: Final = 2
 _FIELD: Final = "Tickets"
 # Findings in OCSF have no field that shows that they have a ticket.
 _SETTLED_STATUSES: Final = ("Suppressed", "Resolved", "Archived", "Deleted")
@@ -47,6 +51,9 @@ _SETTLED_V2: Final = {
     "SettledFindingsV2": OcsfFindingFilter(status=_SETTLED_STATUSES, activity_name=None),
     "ClosedFindingsV2": OcsfFindingFilter(status=AnythingBut(*_SETTLED_STATUSES), activity_name="Close"),
 }
+_UNGROUPED: Final = "finding"
+# As lambda/functions/tickets/group_table.py names it.
+_EXPIRES: Final = "expires"
 # As lambda/functions/tickets/ticket_table.py names it.
 _WATCHED_INDEX: Final = "Watched"
 
@@ -62,6 +69,8 @@ class TicketingStack(Stack):
         settings: TicketingSettings,
         hub: Hub = "cspm",
         turns: dynamodb.Table | None = None,
+        stop_switch: StopSwitchStack | None = None,
+        outcomes: OutcomesStack | None = None,
         press: PressSettings | None = None,
         insight_results: InsightResultsSettings = DEFAULT_INSIGHT_RESULTS,
         notices: sns.ITopic | None = None,
@@ -78,6 +87,8 @@ class TicketingStack(Stack):
                 Hub only get a comment. Default: `cspm`.
             turns: The table through which the function and others take turns at writing to findings.
                 Default: no other function writes to findings.
+            stop_switch: The parameter that stops changes. Default: changes can't be stopped.
+            outcomes: The event bus on which outcomes are reported. Default: they aren't.
             press: Who may use which of the actions from a terminal. Default: they can be used only in
                 Security Hub.
             insight_results: What the custom actions do for results of an insight. Default: as in
@@ -89,10 +100,22 @@ class TicketingStack(Stack):
         """
         super().__init__(scope, construct_id, **stack_settings)
         self._hub = hub
+        self._done, self._tickets = done_table(self), self._ticket_table(settings)
         self.function = self._function(settings, tracing=tracing)
         write_to_v2(self.function, hub, reads=True)
         act_on_insight_results(self.function, settings=insight_results, notices=notices)
         share_turns(self.function, turns)
+        obey(self.function, stop_switch)
+        report_outcomes(self.function, outcomes, name="tickets")
+        follow_trackers(
+            self,
+            self.function,
+            settings=settings,
+            tickets=self._tickets,
+            done=self._done,
+            timeout=_TIMEOUT,
+            tracing=tracing,
+        )
         CustomActionRule(
             self,
             "OpenTicket",
@@ -105,6 +128,8 @@ class TicketingStack(Stack):
         self._resolve_tickets(settings)
         if settings.automatic.enabled:
             self._open_automatically(settings)
+        if settings.group_by != _UNGROUPED:
+            self._share_tickets(settings)
         self._look_again_every_hour()
         watch(self)
 
@@ -126,8 +151,45 @@ class TicketingStack(Stack):
         )
         acknowledge_comments(rules)
 
+    def _share_tickets(self, settings: TicketingSettings) -> None:
+        """Queue the tickets of groups that aren't up to date, so that one edit is for many findings."""
+        queue = findings_queue(
+            self,
+            self.function,
+            "GroupsQueue",
+            timeout=_TIMEOUT,
+            maximum_concurrency=settings.maximum_concurrency,
+            contents="Changes of tickets that several findings share",
+        )
+        self.function.add_environment("GROUP_BY", settings.group_by)
+        self.function.add_environment("GROUPS_QUEUE", queue.queue_arn)
+        self.function.add_environment("GROUPS_QUEUE_URL", queue.queue_url)
+        role = cast("iam.Role", self.function.role)
+        role.add_to_policy(iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[queue.queue_arn]))
+        # The changes of a group have numbers.
+        role.add_to_policy(
+            iam.PolicyStatement(actions=["dynamodb:UpdateItem"], resources=[self._tickets.table_arn])
+        )
+
     def _look_again_every_hour(self) -> None:
-        """Open tickets that were held back as the limits allow, and raise an alarm while there are any."""
+        """Open tickets that were held back as the limits allow, and raise an alarm while there are any.
+
+        The hourly run queues them for the function. That isn't a loop, which Lambda would end after 16
+        rounds: a message doesn't lead to another one.
+        Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+        """
+        queue = findings_queue(
+            self,
+            self.function,
+            "LooksQueue",
+            timeout=_TIMEOUT,
+            maximum_concurrency=_LOOKS_AT_ONCE,
+            contents="Findings to look at again, such as those whose tickets are held back,",
+        )
+        self.function.add_environment("LOOKS_QUEUE_URL", queue.queue_url)
+        cast("iam.Role", self.function.role).add_to_policy(
+            iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[queue.queue_arn])
+        )
         rule = events.Rule(
             self,
             "EveryHour",
@@ -135,24 +197,40 @@ class TicketingStack(Stack):
             schedule=events.Schedule.rate(Duration.hours(1)),
         )
         rule.add_target(targets.LambdaFunction(self.function))
-        held_back = logs.MetricFilter(
-            self,
-            "HeldBackMetric",
-            log_group=self.function.log_group,
-            filter_pattern=logs.FilterPattern.string_value("$.message", "=", "Tickets held back"),
-            metric_namespace="SecurityHubActions",
-            metric_name=f"{self.stack_name}-TicketsHeldBack",
-            metric_value="$.held_back",
-        )
         alarm(
             self,
             "HeldBackAlarm",
-            held_back.metric(period=Duration.hours(1), statistic=cloudwatch.Stats.SUM),
+            self._count("HeldBack", "Tickets held back", metric="TicketsHeldBack", value="$.held_back"),
             above=0,
             description="An account has more new findings than tickets_per_account_and_hour in settings.toml "
             "allows. Their tickets are held back and opened hour by hour. Find out what imports the "
             "findings, or raise the limit.",
         )
+        alarm(
+            self,
+            "UnfinishedAlarm",
+            self._count(
+                "Unfinished", "Finding left to the next hourly run", metric="TicketsUnfinished", value="1"
+            ),
+            above=0,
+            datapoints=2,
+            periods=3,
+            description="Tickets could not be opened, settled, or reported in two of the last three hours. "
+            "Read the function's log: a tracker is down, or refuses them. They are tried again every hour.",
+        )
+
+    def _count(self, construct_id: str, message: str, *, metric: str, value: str) -> cloudwatch.Metric:
+        """Return the hourly sum of a value in the lines with a message in the function's log."""
+        counted = logs.MetricFilter(
+            self,
+            f"{construct_id}Metric",
+            log_group=self.function.log_group,
+            filter_pattern=logs.FilterPattern.string_value("$.message", "=", message),
+            metric_namespace="SecurityHubActions",
+            metric_name=f"{self.stack_name}-{metric}",
+            metric_value=value,
+        )
+        return counted.metric(period=Duration.hours(1), statistic=cloudwatch.Stats.SUM)
 
     def _resolve_tickets(self, settings: TicketingSettings) -> None:
         """Queue all changes of findings that may have a ticket. The function ignores those without one.
@@ -197,8 +275,11 @@ class TicketingStack(Stack):
             maximum_concurrency=settings.maximum_concurrency,
         )
 
-    def _tickets(self) -> dynamodb.Table:
-        """The tickets of each finding. The table is retained, or every finding would get another ticket."""
+    def _ticket_table(self, settings: TicketingSettings) -> dynamodb.Table:
+        """The tickets of each finding. The table is retained, or every finding would get another ticket.
+
+        Only what left a group expires.
+        """
         table = dynamodb.Table(
             self,
             "Tickets",
@@ -210,6 +291,7 @@ class TicketingStack(Stack):
             ),
             encryption=dynamodb.TableEncryption.AWS_MANAGED,
             removal_policy=RemovalPolicy.RETAIN,
+            time_to_live_attribute=None if settings.group_by == _UNGROUPED else _EXPIRES,
         )
         table.add_global_secondary_index(
             index_name=_WATCHED_INDEX,
@@ -221,7 +303,8 @@ class TicketingStack(Stack):
         return table
 
     def _function(self, settings: TicketingSettings, *, tracing: bool) -> LoggedFunction:
-        done, tickets = done_table(self), self._tickets()
+        done, tickets = self._done, self._tickets
+        own = tracker_settings_of(settings)
         function = app_function(
             self,
             "Function",
@@ -230,15 +313,19 @@ class TicketingStack(Stack):
             timeout=_TIMEOUT,
             memory_size=512,
             tracing=tracing,
-            layers=[ticket_dependency_layer(self)],
+            layers=[
+                ticket_dependency_layer(self),
+                *([tracker_settings_layer(self, own)] if own else []),
+            ],
             environment={
                 "IDEMPOTENCY_TABLE": done.table_name,
                 "TICKET_TABLE": tickets.table_name,
-                **_tracker_environment(settings),
+                **tracker_environment(settings),
+                **({"TRACKER_SETTINGS": FILE} if own else {}),
             },
         )
         role = cast("iam.Role", function.role)
-        role.add_to_policy(done_table_statement(done))
+        role.add_to_policy(done_table_statement(done, reads=True))
         hub = self.format_arn(service="securityhub", resource="hub", resource_name="default")
         for actions, resources in (
             (["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], [tickets.table_arn]),
@@ -246,70 +333,5 @@ class TicketingStack(Stack):
             (["securityhub:BatchUpdateFindings", "securityhub:GetFindings"], [hub]),
         ):
             role.add_to_policy(iam.PolicyStatement(actions=actions, resources=resources))
-        self._allow_secrets(role, settings)
+        allow_trackers(function, settings)
         return function
-
-    def _allow_secrets(self, role: iam.Role, settings: TicketingSettings) -> None:
-        """Allow reading only the values of the secrets."""
-        for name, tracker in _enabled(settings):
-            secret = secretsmanager.Secret.from_secret_name_v2(self, f"{name}Secret", tracker.secret_name)
-            # Secrets Manager appends a hyphen and 6 characters to the name.
-            role.add_to_policy(
-                iam.PolicyStatement(
-                    actions=["secretsmanager:GetSecretValue"], resources=[f"{secret.secret_arn}-??????"]
-                )
-            )
-
-
-def _enabled(settings: TicketingSettings) -> list[tuple[str, TrackerSettings]]:
-    """The enabled trackers, by their names in the environment."""
-    trackers = {
-        "jira": settings.jira,
-        "servicenow": settings.service_now,
-        "pagerduty": settings.pager_duty,
-        "slack": settings.slack,
-    }
-    return [(name, tracker) for name, tracker in trackers.items() if tracker.enabled]
-
-
-def _tracker_environment(settings: TicketingSettings) -> Mapping[str, str]:
-    """The variables that lambda/functions/tickets/trackers reads, with the names of the secrets."""
-    jira, service_now, pager_duty, slack = (
-        settings.jira,
-        settings.service_now,
-        settings.pager_duty,
-        settings.slack,
-    )
-    variables = {
-        "jira": {
-            "JIRA_URL": jira.url,
-            "JIRA_PROJECT": jira.project,
-            "JIRA_ISSUE_TYPE": jira.issue_type,
-            "JIRA_DONE_TRANSITION": jira.done_transition,
-            "JIRA_SECRET": jira.secret_name,
-        },
-        "servicenow": {
-            "SERVICENOW_URL": service_now.url,
-            "SERVICENOW_CLOSE_CODE": service_now.close_code,
-            "SERVICENOW_SECRET": service_now.secret_name,
-        },
-        "pagerduty": {
-            "PAGERDUTY_URL": pager_duty.url,
-            "PAGERDUTY_SERVICE_ID": pager_duty.service_id,
-            "PAGERDUTY_FROM": pager_duty.from_email,
-            "PAGERDUTY_SECRET": pager_duty.secret_name,
-        },
-        "slack": {
-            "SLACK_URL": slack.url,
-            "SLACK_CHANNEL": slack.channel,
-            "SLACK_SECRET": slack.secret_name,
-        },
-    }
-    enabled = _enabled(settings)
-    return {
-        "TRACKERS": ",".join(name for name, _ in enabled),
-        "TICKETS_PER_ACCOUNT_AND_HOUR": ",".join(
-            str(tracker.tickets_per_account_and_hour) for _, tracker in enabled
-        ),
-        **{key: value for name, _ in enabled for key, value in variables[name].items()},
-    }

@@ -6,12 +6,16 @@ import json
 
 import pytest
 from aws_cdk import App, Environment
+from aws_cdk.assertions import Template
 from syrupy.extensions.json import JSONSnapshotExtension
 
-from stacks.settings import RemediationSettings, TicketingSettings
+import app
+from stacks.settings import RemediationSettings, TicketingSettings, load_settings
+from stacks.ticketing import TicketingStack
 from tests.checks import check_as_cdk_synth
-from tests.shipped_settings import load_shipped_settings
+from tests.shipped_settings import SHIPPED_SETTINGS_FILE, load_shipped_settings
 from tools import snapshot as reviewed_snapshot
+from tools.security.__main__ import EVERYTHING
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +48,42 @@ def new_checked_app(new_app):
 @pytest.fixture(scope="session")
 def environment():
     return Environment(account="111122223333", region="us-east-1")
+
+
+@pytest.fixture(scope="session")
+def synthesize_everything(context, tmp_path_factory):
+    """A function that synthesizes the app with everything turned on, encrypted with a key of the settings.
+
+    It returns the resources by stack and logical ID.
+    """
+
+    def run(key):
+        settings = load_settings(SHIPPED_SETTINGS_FILE, overlay=EVERYTHING)
+        encryption = settings.encryption.model_copy(update={"key": key})
+        settings = settings.model_copy(update={"encryption": encryption})
+        folder = tmp_path_factory.mktemp("cdk.out")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                app, "App", lambda: App(context=context, outdir=str(folder), analytics_reporting=False)
+            )
+            patch.setattr(app, "load_settings", lambda **_: settings)
+            patch.setattr(app, "check_templates", lambda _: None)
+            patch.setenv("CDK_DEFAULT_ACCOUNT", "111122223333")
+            patch.setenv("CDK_DEFAULT_REGION", "us-east-1")
+            app.main()
+        return {
+            (path.name.partition(".")[0], logical_id): resource
+            for path in folder.glob("*.template.json")
+            for logical_id, resource in json.loads(path.read_text())["Resources"].items()
+        }
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def everything(synthesize_everything):
+    """The resources of the app with everything turned on and a key of its own, by stack and logical ID."""
+    return synthesize_everything("create")
 
 
 @pytest.fixture
@@ -90,5 +130,16 @@ def ticketing_settings():
         for name, change in changes.items():
             values[name] = {**values[name], **change} if isinstance(change, dict) else change
         return TicketingSettings.model_validate(values)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def new_ticketing_template(new_app, environment, ticketing_settings):
+    """A function that returns the template of ticketing with some of its settings changed."""
+
+    def make(**changes):
+        settings = ticketing_settings(**changes)
+        return Template.from_stack(TicketingStack(new_app(), "Ticketing", settings=settings, env=environment))
 
     return make

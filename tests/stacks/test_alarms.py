@@ -1,63 +1,42 @@
-"""Every way in which the app can lose an event has an alarm, in whatever stack and with whatever settings."""
+"""What fails, and every way to lose an event, has an alarm, in whatever stack, with whatever settings."""
 
 from __future__ import annotations
 
-import json
-import tomllib
-
 import pytest
-from aws_cdk import App, Duration, Stack
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Match, Template
 
-import app
+from securityhub.outcomes import metrics
 from stacks.alarms import OLDEST_DEAD_LETTER, alarm_on_age, watch
-from stacks.settings import check_settings
-from tests.shipped_settings import SHIPPED_SETTINGS_FILE
 
-TOPIC = "arn:aws:sns:eu-west-1:111122223333:on-call"
+# As in tools/security/everything.toml.
+TOPIC = "arn:aws:sns:us-east-1:111122223333:alarms"
 STACKS = {
     "SecurityHubAnalystActions",
     "SecurityHubFindingsRouting",
+    "SecurityHubOutcomes",
     "SecurityHubRemediation",
+    "SecurityHubSlackTokens",
+    "SecurityHubSummary",
+    "SecurityHubSuppressions",
     "SecurityHubTicketing",
 }
 
 
-def enabled_throughout(table):
-    """A table of settings in which everything that can be turned on is on."""
-    return {
-        key: True if key == "enabled" else enabled_throughout(value) if isinstance(value, dict) else value
-        for key, value in table.items()
-    }
-
-
 @pytest.fixture(scope="module")
-def resources(context, tmp_path_factory):
-    """The resources of the whole app with everything turned on, by stack and logical ID."""
-    document = enabled_throughout(tomllib.loads(SHIPPED_SETTINGS_FILE.read_text()))
-    document["alarms"]["topic_arn"] = TOPIC
-    document["press"]["principals"] = ["arn:aws:iam::111122223333:role/SecurityResponder"]
-    settings = check_settings(document, source="this test")
-    folder = tmp_path_factory.mktemp("cdk.out")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app, "App", lambda: App(context=context, outdir=str(folder), analytics_reporting=False))
-        patch.setattr(app, "load_settings", lambda **_: settings)
-        patch.setattr(app, "check_templates", lambda _: None)
-        app.main()
-    return {
-        (path.name.partition(".")[0], logical_id): resource
-        for path in folder.glob("*.template.json")
-        for logical_id, resource in json.loads(path.read_text())["Resources"].items()
-    }
+def resources(everything):
+    return everything
 
 
 def of_type(resources, name):
     return {
-        place: resource["Properties"] for place, resource in resources.items() if resource["Type"] == name
+        place: resource.get("Properties", {})
+        for place, resource in resources.items()
+        if resource["Type"] == name
     }
 
 
@@ -98,6 +77,45 @@ def test_every_target_of_a_rule_has_a_dead_letter_queue_and_the_rule_an_alarm_on
     assert any("EventBusName" in rule for rule in rules.values())
 
 
+def test_every_rule_has_an_alarm_on_failed_invocations(resources):
+    alarms = watched(resources, "FailedInvocations", "RuleName")
+    assert alarms.keys() == of_type(resources, "AWS::Events::Rule").keys()
+
+
+def test_every_function_of_the_app_has_alarms_on_errors_and_on_throttles_that_repeat(resources):
+    functions = of_type(resources, "AWS::Lambda::Function")
+    for metric in ("Errors", "Throttles"):
+        alarms = watched(resources, metric, "FunctionName")
+        assert functions.keys() == alarms.keys()
+        assert {(one.get("DatapointsToAlarm"), one["EvaluationPeriods"]) for one in alarms.values()} <= {
+            (2, 3),
+            (None, 1),
+        }
+
+
+def test_every_function_that_reports_outcomes_has_alarms_on_what_it_reports(resources):
+    found = {}
+    for (stack, _), alarm in of_type(resources, "AWS::CloudWatch::Alarm").items():
+        if alarm["Namespace"] == metrics.NAMESPACE and "Dimensions" in alarm:
+            (dimension,) = alarm["Dimensions"]
+            assert dimension["Name"] == "service"
+            found.setdefault((stack, dimension["Value"]), set()).add(alarm["MetricName"])
+    assert found == {
+        ("SecurityHubAnalystActions", "update_findings"): {metrics.NOT_REPORTED},
+        ("SecurityHubRemediation", "remediate"): {metrics.NOT_REPORTED, metrics.FAILED_UNDOS},
+        ("SecurityHubTicketing", "tickets"): {metrics.NOT_REPORTED, metrics.REFUSED_CREDENTIALS},
+    }
+
+
+def test_every_schedule_has_a_dead_letter_queue_and_its_group_an_alarm_on_what_it_does_not_get(resources):
+    schedules = of_type(resources, "AWS::Scheduler::Schedule")
+    assert all("DeadLetterConfig" in schedule["Target"] for schedule in schedules.values())
+    groups = {(stack, schedule["GroupName"]["Ref"]) for (stack, _), schedule in schedules.items()}
+    assert groups == of_type(resources, "AWS::Scheduler::ScheduleGroup").keys()
+    alarms = watched(resources, "InvocationsFailedToBeSentToDeadLetterCount", "ScheduleGroup")
+    assert alarms.keys() == groups
+
+
 def test_every_function_with_an_on_failure_destination_has_an_alarm_on_what_it_does_not_get(resources):
     configurations = of_type(resources, "AWS::Lambda::EventInvokeConfig")
     functions = {
@@ -105,7 +123,7 @@ def test_every_function_with_an_on_failure_destination_has_an_alarm_on_what_it_d
         for (stack, _), configuration in configurations.items()
         if "OnFailure" in configuration["DestinationConfig"]
     }
-    assert {stack for stack, _ in functions} == STACKS
+    assert {stack for stack, _ in functions} == STACKS - {"SecurityHubOutcomes", "SecurityHubSlackTokens"}
     assert watched(resources, "DestinationDeliveryFailures", "FunctionName").keys() == functions
 
 

@@ -88,8 +88,31 @@ def test_the_context_names_a_file_with_what_differs(synthesize, tmp_path):
         "SecurityHubFindingTurns",
         "SecurityHubRemediation",
         "SecurityHubRemediationMember",
+        "SecurityHubStopSwitch",
     }
     assert "High" not in templates["SecurityHubFindingsRouting"]
+
+
+def test_suppressions_have_a_stack_of_their_own_and_the_topic_of_the_digests(synthesize, tmp_path):
+    file = tmp_path / "production.toml"
+    file.write_text(
+        '[[suppressions]]\nname = "Website"\nreason = "It is public"\nuntil = 2099-03-31\n'
+        'filter = { control_ids = "S3.2" }'
+    )
+    templates = synthesize("eu-west-1", settings=str(file), checked=True)
+    assert templates.keys() == {*STACKS, "SecurityHubSuppressions"}
+    assert "DigestTopic" in templates["SecurityHubSuppressions"]
+
+
+def test_the_tokens_of_slack_apps_are_renewed_by_a_stack_of_its_own(synthesize, tmp_path):
+    file = tmp_path / "production.toml"
+    file.write_text("[summary]\nenabled = true\n[summary.slack]\nenabled = true\ntoken_rotation = true")
+    templates = synthesize("eu-west-1", settings=str(file))
+    assert templates.keys() == {*STACKS, "SecurityHubSlackTokens", "SecurityHubSummary"}
+    # Only that stack writes to secrets.
+    assert [name for name, one in templates.items() if "secretsmanager:PutSecretValue" in one] == [
+        "SecurityHubSlackTokens"
+    ]
 
 
 @pytest.mark.parametrize("enabled", [True, False])
@@ -97,7 +120,7 @@ def test_the_apps_functions_are_traced_where_the_settings_say_so(synthesize, tmp
     file = tmp_path / "production.toml"
     file.write_text(
         f"[tracing]\nenabled = {str(enabled).lower()}\n[remediation]\nenabled = true\n"
-        "[ticketing]\nenabled = true\n[ticketing.jira]\nenabled = true"
+        "[ticketing]\nenabled = true\n[ticketing.jira]\nenabled = true\n[summary]\nenabled = true"
     )
     traced = {
         resource["Properties"]["Handler"]
@@ -105,12 +128,30 @@ def test_the_apps_functions_are_traced_where_the_settings_say_so(synthesize, tmp
         for resource in json.loads(template)["Resources"].values()
         if resource["Type"] == "AWS::Lambda::Function" and "TracingConfig" in resource["Properties"]
     }
-    functions = ("insight_digest", "remediate", "tickets", "update_findings")
+    functions = ("insight_digest", "remediate", "summary", "tickets", "update_findings")
     assert traced == ({f"functions.{name}.handler.handle" for name in functions} if enabled else set())
 
 
 ALL_STACKS = "[remediation]\nenabled = true\n[ticketing]\nenabled = true\n[ticketing.jira]\nenabled = true\n"
 ROLE = "arn:aws:iam::111122223333:role/SecurityResponder"
+
+
+def test_the_summary_counts_the_dead_letters_of_every_stack_that_has_some_and_the_work_of_remediation(
+    synthesize, tmp_path
+):
+    file = tmp_path / "production.toml"
+    file.write_text(f"{ALL_STACKS}[summary]\nenabled = true\n[outcomes]\nenabled = true")
+    templates = synthesize("us-east-1", settings=str(file))
+    (variables,) = (
+        one["Properties"]["Environment"]["Variables"]
+        for one in json.loads(templates["SecurityHubSummary"])["Resources"].values()
+        if one.get("Properties", {}).get("Handler") == "functions.summary.handler.handle"
+    )
+    with_queue = {name for name, template in templates.items() if "SecurityHubDeadLetterQueue" in template}
+    named = json.dumps(variables["DEAD_LETTER_QUEUES"])
+    assert all(rf"\"{name}\"" in named for name in with_queue)
+    assert len(with_queue) == 6
+    assert "REMEDIATION_LOG_GROUP" in variables
 
 
 def press_rules(templates):
@@ -135,8 +176,10 @@ def test_as_shipped_no_action_can_be_used_from_a_terminal(synthesize, tmp_path):
 
 @pytest.mark.parametrize(
     "actions",
-    [ACTIONS, ("MarkAsNotified", "UndoRemediation")],
-    ids=["all", "some"],
+    [
+        pytest.param(ACTIONS, id="all"),
+        pytest.param(("MarkAsNotified", "UndoRemediation"), id="some", marks=pytest.mark.long),
+    ],
 )
 def test_the_actions_that_the_settings_name_can_be_used_from_a_terminal(synthesize, tmp_path, actions):
     file = tmp_path / "production.toml"

@@ -180,9 +180,9 @@ def test_the_archive_is_partitioned_by_the_account_in_either_format(templates):
         return parameters["MetadataExtractionQuery"].replace('"', "")
 
     date = "date:.time[0:10]"
-    assert query("cspm") == f"{{account:.detail.findings[0].AwsAccountId,{date}}}"
-    assert query("v2") == f"{{account:.detail.findings[0].cloud.account.uid,{date}}}"
-    assert query("both") == f"{{account:(.detail.findings[0] | .AwsAccountId // .cloud.account.uid),{date}}}"
+    assert query("cspm") == f"{{{date},account:.detail.findings[0].AwsAccountId}}"
+    assert query("v2") == f"{{{date},account:.detail.findings[0].cloud.account.uid}}"
+    assert query("both") == f"{{{date},account:(.detail.findings[0] | .AwsAccountId // .cloud.account.uid)}}"
 
 
 @pytest.mark.parametrize(
@@ -212,3 +212,10 @@ def test_the_checks_of_every_synthesis_find_only_that_people_are_told_twice(
     assert all("have a target in common, one for findings of Security Hub CSPM" in one for one in told)
     twice = {"Routing/Critical", "Routing/High"} if stack == "routing" else set()
     assert {one.split()[2] for one in told} == twice
+
+
+@pytest.mark.parametrize("stack", ["remediation", "ticketing"])
+def test_they_find_nothing_for_the_new_hub_of_a_known_region(new_checked_app, new_stacks, environment, stack):
+    app = new_checked_app()
+    new_stacks("v2", app, environment, only=stack)
+    assert [message.entry.data for one in app.synth().stacks for message in one.messages] == []

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from aws_cdk import Acknowledgment, CfnResource, Stack, Validations
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 
 
@@ -17,6 +18,22 @@ def stack(new_checked_app, environment):
 def test_a_template_that_cfn_lint_refuses_stops_the_synthesis(stack):
     CfnResource(stack, "Topic", type="AWS::SNS::Topic", properties={"DisplayName": {"Ref": "Nothing"}})
     with pytest.raises(RuntimeError, match="E1020"):
+        stack.node.root.synth()
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "rule"),
+    [
+        ("sqs:SendMessage", "arn:aws:s3:::example", "I3510"),
+        ("sqs:SendMessages", "arn:aws:sqs:us-east-1:111122223333:example", "W3037"),
+    ],
+    ids=["a resource of another service", "an action that doesn't exist"],
+)
+def test_a_statement_that_grants_nothing_stops_the_synthesis(stack, action, resource, rule):
+    statement = iam.PolicyStatement(actions=[action], resources=[resource])
+    role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    role.add_to_policy(statement)
+    with pytest.raises(RuntimeError, match=rule):
         stack.node.root.synth()
 
 
