@@ -7,6 +7,8 @@ from typing import Final
 KILLING: Final = """
 import os, signal, sys
 
+# Where the tests run as a shell's background job, their programs inherit that SIGINT is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 calls = 0
 def at_fourth_call(inner, number):
     def call(*arguments, **named):

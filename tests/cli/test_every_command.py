@@ -130,6 +130,7 @@ OF_ACCOUNT = [
     ("dead-letters", "list", "Stack"),
     ("doctor",),
     ("backfill", "Rule"),
+    ("apply", "Rule"),
     ("explain", "--finding", "id"),
 ]
 

@@ -105,21 +105,28 @@ def unread(stack, arguments, folder, **environment):
     return done.returncode, done.stderr
 
 
+def also_long(*commands):
+    """Commands that `make test` leaves out: each is a process, and they say little more than the others."""
+    return [pytest.param(command, marks=pytest.mark.long) for command in commands]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ("findings", "--control", CONTROL),
-        ("findings", "--control", CONTROL, "--ids"),
-        ("findings", "--control", CONTROL, "--json"),
-        ("dead-letters", "list", "STACK"),
-        ("dead-letters", "show", "STACK"),
-        ("dead-letters", "show", "STACK", "--json"),
         ("dead-letters", "replay", "STACK", "--dry-run"),
-        ("doctor", "STACK"),
         ("doctor", "STACK", "--json"),
         ("backfill", "RULE", "--dry-run"),
-        ("actions", "--live"),
-        ("rules", "--stack", "STACK"),
+        *also_long(
+            ("findings", "--control", CONTROL, "--ids"),
+            ("findings", "--control", CONTROL, "--json"),
+            ("dead-letters", "list", "STACK"),
+            ("dead-letters", "show", "STACK"),
+            ("dead-letters", "show", "STACK", "--json"),
+            ("doctor", "STACK"),
+            ("actions", "--live"),
+            ("rules", "--stack", "STACK"),
+        ),
     ],
     ids=" ".join,
 )

@@ -129,6 +129,7 @@ def test_no_line_is_wider_than_the_terminal(app, tmp_path, columns):
         folder=tmp_path,
         output_too=True,
         COLUMNS=columns,
+        LINES="",
         NO_COLOR="1",
         TERM="dumb",
     )

@@ -13,6 +13,7 @@ from typing import IO, Any, Final
 
 from securityhub_actions.cli import envelopes
 from securityhub_actions.cli.aws import Aws
+from securityhub_actions.cli.choosing import chosen
 from securityhub_actions.cli.errors import CommandError
 from securityhub_actions.cli.finding_filters import filters_of, ocsf_filters_of
 from securityhub_actions.cli.findings import findings_like, ocsf_findings_like
@@ -46,14 +47,8 @@ def backfill_rule(aws: Aws, given: str) -> BackfillRule:
     Raises:
         CommandError: There is none, or several.
     """
-    rules = list(_rules_for_findings(aws))
-    found = [rule for rule in rules if given in {rule.name, rule.arn}]
-    found = found or [rule for rule in rules if given in rule.name]
-    if len(found) != 1:
-        listed = ", ".join(rule.name for rule in found or rules) or "none"
-        which = f"Several rules have {given!r} in their name" if found else f"No rule is {given!r}"
-        raise CommandError(f"{which}. Rules for imported findings in {aws.region} are: {listed}.")
-    return found[0]
+    rules = [(rule.name, rule.arn, rule) for rule in _rules_for_findings(aws)]
+    return chosen(given, rules, kind="rule", among=f"Rules for imported findings in {aws.region}")
 
 
 def _rules_for_findings(aws: Aws) -> Iterator[BackfillRule]:

@@ -12,7 +12,6 @@ import click
 from click.shell_completion import CompletionItem
 
 from securityhub_actions.cli.assembly import App, is_known
-from securityhub_actions.cli.assembly.model import DEFAULT_BUS
 from securityhub_actions.cli.envelopes import imported_kinds
 from securityhub_actions.cli.errors import CommandError
 from securityhub_actions.cli.options import DEFAULT_TEMPLATE, Template
@@ -46,7 +45,7 @@ def _of_app(named: Callable[[App], Iterable[tuple[str, str]]]) -> Completes:
 def _deployed_names(app: App) -> Iterator[tuple[str, str]]:
     """The names of the rules for imported findings, or what their generated names begin with."""
     for rule in app.rules:
-        if rule.bus == DEFAULT_BUS and imported_kinds(rule.pattern):
+        if rule.is_on_default_bus and imported_kinds(rule.pattern):
             name = rule.name if is_known(rule.name) else f"{rule.stack}-{rule.logical_id}"
             if len(name) <= _LONGEST_PREFIX or name == rule.name:
                 yield name, rule.path

@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 from securityhub_actions.cli.assembly import Rule, Target, is_known, shown, unknown_names
-from securityhub_actions.cli.assembly.model import DEFAULT_BUS
 from securityhub_actions.cli.assembly.values import partition_of
 from securityhub_actions.cli.target_input import has_own_input, target_input
 from securityhub_actions.cli.words import condition_in_words, value_in_words
@@ -106,7 +105,7 @@ class CompiledRule:
         self.warning = ""
         self.branches: Sequence[Branch] = ()
         self._rejected = ""
-        self._is_on_default_bus = rule.bus.rpartition("/")[2] == DEFAULT_BUS
+        self._is_on_default_bus = rule.is_on_default_bus
         names = unknown_names(rule.pattern)
         self.undecided = f"{UNDECIDED}: {', '.join(names)}" if names else ""
         if rule.pattern is not None:

@@ -18,6 +18,7 @@ from rich.text import Text
 
 _Item = TypeVar("_Item")
 _DEFAULT_WIDTH: Final = 100
+_DEFAULT_HEIGHT: Final = 25
 _LABEL_WIDTH: Final = 10
 
 
@@ -123,5 +124,11 @@ def indented(value: RenderableType, by: int) -> RenderableType:
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     # Without a terminal nothing says how wide a page is. Of 80, ARNs would need two lines each.
-    width = None if stream.isatty() or os.environ.get("COLUMNS") else _DEFAULT_WIDTH
-    return Console(file=stream, width=width, highlight=False, soft_wrap=False, emoji=False, markup=False)
+    columns = os.environ.get("COLUMNS", "")
+    known = int(columns) if columns.isdigit() else 0
+    width = known or (None if stream.isatty() else _DEFAULT_WIDTH)
+    # Rich lets a dumb terminal be 80 wide, unless it has both figures.
+    height = None if width is None else _DEFAULT_HEIGHT
+    return Console(
+        file=stream, width=width, height=height, highlight=False, soft_wrap=False, emoji=False, markup=False
+    )

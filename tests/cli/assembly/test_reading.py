@@ -7,6 +7,7 @@ import json
 import pytest
 from aws_cdk import App, CfnOutput, Environment, Fn, NestedStack, Stack, Stage
 from aws_cdk import aws_events as events
+from aws_cdk.aws_sns import Topic
 from aws_cdk.aws_sqs import Queue
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from securityhub_actions import (
     targets,
 )
 from securityhub_actions.cli.assembly import AssemblyError, is_known, read_app, shown
+from securityhub_actions.quotas import EVENT_PATTERN_QUOTA, RAISED_BY, ROLES_QUOTA, RULES_QUOTA
 from tests.hypothesis_profiles import examples
 
 HOME = Environment(account="111122223333", region="eu-west-1")
@@ -139,6 +141,24 @@ def test_stacks_of_stages_are_read(synthesized):
     found = synthesized(declare)
     assert [stack.name for stack in found.stacks] == ["Beta-Stack", "Prod-Stack"]
     assert [one.path for one in found.rules] == ["Beta/Stack/Rule", "Prod/Stack/Rule"]
+
+
+def test_quotas_that_were_increased_are_read_from_the_assembly_that_the_library_writes(synthesized):
+    def declare(app):
+        for name in RAISED_BY:
+            app.node.set_context(name, "3000" if name == EVENT_PATTERN_QUOTA else 450)
+        topic = Topic(Stack(app, "Stack", env=HOME), "Topic")
+        CustomActionRule(
+            topic.stack,
+            "Ticket",
+            targets=[targets.SnsTopic(topic)],
+            action_id="Ticket",
+            action_name="Open ticket",
+            description="Open a ticket",
+        )
+
+    (stack,) = synthesized(declare).stacks
+    assert stack.raised_quotas == {RULES_QUOTA: 450, ROLES_QUOTA: 450, EVENT_PATTERN_QUOTA: 3000}
 
 
 def test_a_nested_stack_gets_its_parameters_and_gives_its_outputs(synthesized):

@@ -238,8 +238,9 @@ def test_a_dead_letter_of_a_press_is_replayed_with_the_same_event_id(cli, stack,
 
     (pressed,) = ran.document
     assert of_account
-    (replayed,) = cli("dead-letters", "replay", stack.name, "--json").document
-    assert (replayed["outcome"], replayed["event_id"]) == ("sent", pressed["event_id"])
+    # A letter of an earlier test can come after its queue was emptied.
+    replayed = cli("dead-letters", "replay", stack.name, "--json").document
+    assert [one["outcome"] for one in replayed if one["event_id"] == pressed["event_id"]] == ["sent"]
 
 
 @pytest.mark.usefixtures("as_responder")

@@ -75,17 +75,17 @@ def doctor(tmp_path, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
 
-    def examined(name, resources=None, *, stacks=(), version=6, **answers):
+    def examined(name, resources=None, *, stacks=(), version=6, metadata=(), **answers):
         given = {operation.replace("__", "."): answer for operation, answer in answers.items()}
         given = {name.replace("_", "-") if "quotas" in name else name: one for name, one in given.items()}
-        path = None if resources is None else assembly(tmp_path, resources, version)
+        path = None if resources is None else assembly(tmp_path, resources, version, metadata=metadata)
         patient = patient_of(AnsweredAws(given), path=path, names=stacks)
         return next(checks for one, checks in examine(patient) if one == name)
 
     return examined
 
 
-def assembly(folder, resources, version=6, *, stack="App", region="unknown-region"):
+def assembly(folder, resources, version=6, *, stack="App", region="unknown-region", metadata=()):
     """Write a cloud assembly with one stack, as `cdk synth` does."""
     artifact = {
         "type": "aws:cloudformation:stack",
@@ -95,6 +95,7 @@ def assembly(folder, resources, version=6, *, stack="App", region="unknown-regio
             "requiresBootstrapStackVersion": version,
             "bootstrapStackVersionSsmParameter": "/cdk-bootstrap/hnb659fds/version",
         },
+        "metadata": {f"/{stack}": list(metadata)},
     }
     (folder / "manifest.json").write_text(json.dumps({"artifacts": {stack: artifact}}))
     (folder / f"{stack}.template.json").write_text(json.dumps({"Resources": resources}))

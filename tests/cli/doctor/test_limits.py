@@ -17,7 +17,7 @@ def existing(number):
 
 @pytest.mark.parametrize(
     ("number", "added", "state"),
-    [(44, "A1", State.OK), (44, "New", State.WARNING), (49, "New", State.WARNING), (50, "New", State.FAULT)],
+    [(39, "A1", State.OK), (39, "New", State.WARNING), (49, "New", State.WARNING), (50, "New", State.FAULT)],
 )
 def test_actions_are_counted_with_those_that_the_app_adds(doctor, number, added, state):
     action = {"Type": "AWS::SecurityHub::ActionTarget", "Properties": {"Id": added}}
@@ -38,3 +38,12 @@ def test_a_rule_that_is_deployed_is_not_counted_twice(doctor):
 def test_the_default_quota_stands_in_for_one_that_is_not_told(doctor):
     (found,) = doctor("rule-quota", service_quotas__GetServiceQuota=refusal("AccessDeniedException"))
     assert (found.state, "0 of 300 rules" in found.text) == (State.OK, True)
+
+
+def test_what_the_app_says_of_a_quota_that_was_increased_counts_where_it_is_not_told(doctor):
+    metadata = [{"type": "securityhub-actions:rulesQuota", "data": 700}]
+    refused = refusal("AccessDeniedException")
+    (found,) = doctor("rule-quota", {"R": RULE}, metadata=metadata, service_quotas__GetServiceQuota=refused)
+    assert "0 of 700 rules" in found.text
+    (found,) = doctor("rule-quota", {"R": RULE}, metadata=metadata)
+    assert "0 of 300 rules" in found.text

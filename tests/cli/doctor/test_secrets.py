@@ -25,16 +25,24 @@ def reading(environment):
         ("JIRA_SECRET", {"email": "a@example.com"}, State.FAULT),
         ("SERVICENOW_SECRET", {"username": "a", "password": "x"}, State.OK),
         ("SERVICENOW_SECRET", {"username": "a", "password": " "}, State.FAULT),
+        ("SERVICENOW_SECRET", {"client_id": "a", "client_secret": "x"}, State.OK),
         ("PAGERDUTY_SECRET", {"api_token": "x"}, State.OK),
         ("SLACK_SECRET", {"bot_token": "x"}, State.OK),
         ("SLACK_SECRET", {"bot_token": 1}, State.FAULT),
         ("SLACK_SECRET", ["bot_token"], State.FAULT),
         ("OTHER_SECRET", "anything", State.OK),
+        ("SLACK_URLS", {"bot_token": "x"}, State.FAULT),
+        (
+            "SLACK_URLS",
+            {"bot_token": "x", "client_id": "x", "client_secret": "x", "refresh_token": "x"},
+            State.OK,
+        ),
     ],
 )
 def test_a_secret_needs_the_members_that_its_reader_reads(doctor, variable, secret, state):
     value = {"SecretString": json.dumps(secret)}
-    (found,) = doctor("secrets", reading({variable: "app/s"}), secretsmanager__GetSecretValue=value)
+    given = json.dumps({"app/s": "https://slack.com/api/"}) if variable == "SLACK_URLS" else "app/s"
+    (found,) = doctor("secrets", reading({variable: given}), secretsmanager__GetSecretValue=value)
     assert found.state == state
 
 

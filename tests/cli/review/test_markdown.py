@@ -69,6 +69,12 @@ def test_a_shortened_comment_says_so_and_how_to_see_the_rest(cli, large, tmp_pat
     assert "`securityhub-actions review` with the same arguments and without `--markdown`" in text
 
 
+def test_what_is_printed_is_the_comment_and_nothing_after_it(cli, synthesized):
+    app = read_app(synthesized)
+    printed = cli("review", "--template", synthesized, "--markdown").out
+    assert printed == markdown(review(None, app), title=f"Review of {synthesized}")
+
+
 def test_the_comment_begins_with_what_a_workflow_finds_it_by(cli, synthesized):
     assert cli("review", "--template", synthesized, "--markdown").out.startswith(f"{MARKER}\n")
 

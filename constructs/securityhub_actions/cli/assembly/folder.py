@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
+
+from securityhub_actions.quotas import RAISED_BY
 
 _ENVIRONMENT: Final = re.compile(r"aws://(?P<account>[^/]+)/(?P<region>.+)")
 _ASSET: Final = re.compile(r"/(?P<hash>[0-9a-f]{64})\.json")
@@ -31,6 +33,7 @@ class SourceTemplate:
 
     Attributes:
         paths: Construct paths by logical ID, as far as the assembly has them outside the template.
+        raised_quotas: The quotas that were increased for the account, by the names of their context values.
     """
 
     stack: str
@@ -40,6 +43,7 @@ class SourceTemplate:
     file: Path
     is_nested: bool = False
     paths: Mapping[str, str] = field(default_factory=dict)
+    raised_quotas: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_templates(path: Path) -> list[SourceTemplate]:
@@ -91,7 +95,8 @@ def _of_assembly(folder: Path, parents: Sequence[Path] = ()) -> Iterator[SourceT
                 stack=str(properties.get("stackName") or artifact.get("displayName") or identifier),
                 environment=str(artifact.get("environment", "")),
             )
-            yield replace(template, paths=_paths_of(artifact, folder))
+            metadata = list(_metadata_of(artifact, folder))
+            yield replace(template, paths=_paths(metadata), raised_quotas=_raised_quotas(metadata))
 
 
 def _template(file: Path, *, stack: str, environment: str | None = None) -> SourceTemplate:
@@ -145,16 +150,31 @@ def _asset_of(parent: SourceTemplate, resource: Mapping[str, Any]) -> object:
     return None
 
 
-def _paths_of(artifact: Mapping[str, Any], folder: Path) -> Mapping[str, str]:
+def _metadata_of(artifact: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The metadata of the constructs of a stack, each with the path of its construct."""
     metadata = artifact.get("metadata")
     file = artifact.get("additionalMetadataFile")
     if not metadata and isinstance(file, str) and (folder / file).is_file():
         metadata = _json(folder / file)
+    for path, entries in (metadata if isinstance(metadata, dict) else {}).items():
+        for entry in entries if isinstance(entries, list) else ():
+            if isinstance(entry, dict):
+                yield path, entry
+
+
+def _paths(metadata: Iterable[tuple[str, Mapping[str, Any]]]) -> Mapping[str, str]:
     return {
         str(entry.get("data")): path.removeprefix("/")
-        for path, entries in (metadata if isinstance(metadata, dict) else {}).items()
-        for entry in (entries if isinstance(entries, list) else ())
-        if isinstance(entry, dict) and entry.get("type") == "aws:cdk:logicalId"
+        for path, entry in metadata
+        if entry.get("type") == "aws:cdk:logicalId"
+    }
+
+
+def _raised_quotas(metadata: Iterable[tuple[str, Mapping[str, Any]]]) -> Mapping[str, int]:
+    return {
+        str(entry["type"]): entry["data"]
+        for _, entry in metadata
+        if entry.get("type") in RAISED_BY and type(entry.get("data")) is int
     }
 
 

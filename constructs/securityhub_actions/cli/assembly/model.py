@@ -6,7 +6,7 @@ them as `${LogicalId}`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -74,10 +74,19 @@ class Rule:
     region: str | None
 
     @property
+    def bus_name(self) -> str:
+        """The name of the event bus."""
+        return self.bus.rpartition("/")[2]
+
+    @property
+    def is_on_default_bus(self) -> bool:
+        """Whether the rule gets the events that AWS services send."""
+        return self.bus_name == DEFAULT_BUS
+
+    @property
     def arn_resource(self) -> str:
         """The part of the rule's ARN after the account: `rule/NAME`, or `rule/BUS/NAME`."""
-        bus = self.bus.rpartition("/")[2]
-        return f"rule/{self.name}" if bus == DEFAULT_BUS else f"rule/{bus}/{self.name}"
+        return f"rule/{self.name}" if self.is_on_default_bus else f"rule/{self.bus_name}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +124,8 @@ class Stack:
         resources: The properties of each resource by logical ID, resolved.
         actions: The custom actions.
         rules: The EventBridge rules.
+        template_bytes: The size of the file that CloudFormation gets. None if it isn't read from a file.
+        raised_quotas: The quotas that were increased for the account, by the names of their context values.
     """
 
     name: str
@@ -124,6 +135,14 @@ class Stack:
     resources: Mapping[str, Mapping[str, Any]] = field(repr=False)
     actions: Sequence[Action]
     rules: Sequence[Rule]
+    template_bytes: int | None = None
+    raised_quotas: Mapping[str, int] = field(default_factory=dict)
+
+    def of_type(self, resource_type: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Return the resources of a type: logical IDs and properties."""
+        for logical_id, properties in self.resources.items():
+            if self.template["Resources"][logical_id]["Type"] == resource_type:
+                yield logical_id, properties
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -157,6 +157,8 @@ def _stack(template: SourceTemplate, values: Values, environment: tuple[str | No
         resources=resolved,
         actions=[contents.action(one) for one in created if created[one]["Type"] in CUSTOM_ACTION_TYPES],
         rules=[contents.rule(one) for one in created if created[one]["Type"] == _RULE],
+        template_bytes=template.file.stat().st_size,
+        raised_quotas=template.raised_quotas,
     )
 
 

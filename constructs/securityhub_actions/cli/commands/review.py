@@ -69,7 +69,7 @@ def command(
     )
     title = f"Review of {template}" if base is None else f"Review of {template} since {base}"
     if as_markdown:
-        click.echo(markdown(found, title=title))
+        click.echo(markdown(found, title=title), nl=False)
     else:
         output.show(_document(found), *_readable(found, title, output.console.width))
     return ExitCode.NO if found.notes and not exit_zero else ExitCode.SUCCESS

@@ -12,7 +12,6 @@ from rich.text import Text
 from securityhub_actions.cli import completion
 from securityhub_actions.cli.app_sources import with_app
 from securityhub_actions.cli.assembly import App, Rule, shown
-from securityhub_actions.cli.assembly.model import DEFAULT_BUS
 from securityhub_actions.cli.output import Output, with_output
 from securityhub_actions.cli.review.filter_words import filter_in_words
 from securityhub_actions.cli.review.names import Names, short_path
@@ -54,9 +53,9 @@ def _filter(rule: Rule, names: Names) -> list[str]:
     lines = [names.readable(line, stack=rule.stack) for line in filter_in_words(shown(rule.pattern))]
     if rule.schedule is not None:
         lines.append(f"schedule: {rule.schedule}")
-    bus = shown(rule.bus)
-    is_default = bus.rpartition("/")[2] == DEFAULT_BUS
-    return lines if is_default else [*lines, f"bus: {names.readable(bus, stack=rule.stack)}"]
+    if not rule.is_on_default_bus:
+        lines.append(f"bus: {names.readable(shown(rule.bus), stack=rule.stack)}")
+    return lines
 
 
 def _row(rule: Rule, words: Sequence[str], names: Names) -> list[Text | str]:

@@ -6,9 +6,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from securityhub_actions.cli.aws import code_of, denied_action, reason_of
-from securityhub_actions.cli.doctor import deploying, limits, member_roles, running, secrets, security_hub
+from securityhub_actions.cli.doctor import (
+    deploying,
+    event_buses,
+    limits,
+    member_roles,
+    running,
+    secrets,
+    security_hub,
+    slack_tokens,
+    stop_switch,
+    trackers,
+)
 from securityhub_actions.cli.doctor.model import Check, skipped, warning
 from securityhub_actions.cli.doctor.patient import Patient
+from securityhub_actions.cli.doctor.trackers import webhooks
 
 _CHECKS: Final[Mapping[str, Callable[[Patient], Iterable[Check]]]] = {
     "security-hub": security_hub.cspm,
@@ -24,6 +36,11 @@ _CHECKS: Final[Mapping[str, Callable[[Patient], Iterable[Check]]]] = {
     "rule-quota": limits.rules,
     "member-roles": member_roles.member_roles,
     "secrets": secrets.secrets,
+    "slack-tokens": slack_tokens.slack_tokens,
+    "trackers": trackers.trackers,
+    "webhooks": webhooks.webhooks,
+    "stop-switch": stop_switch.stop_switch,
+    "event-buses": event_buses.event_buses,
     "topics": running.topics,
     "dead-letters": running.dead_letters,
 }

@@ -11,7 +11,7 @@ from typing import Any, Final
 from securityhub_actions.cli.assembly import Action, is_known
 from securityhub_actions.cli.aws import code_of
 from securityhub_actions.cli.doctor.model import Check, fault, ok, skipped, warning
-from securityhub_actions.cli.doctor.patient import DeployedStack, Patient, of_type, stack_name
+from securityhub_actions.cli.doctor.patient import DeployedStack, Patient, stack_name
 
 _NATIVE: Final = "AWS::SecurityHub::ActionTarget"
 _NO_APP: Final = "There is no synthesized app."
@@ -101,7 +101,7 @@ def _of_stack(stack: DeployedStack) -> Check:
 
 def action_type(patient: Patient) -> Iterator[Check]:
     """CloudFormation has its own resource type for custom actions in some Regions only."""
-    using = [stack.name for stack in patient.stacks if any(True for _ in of_type(stack, _NATIVE))]
+    using = [stack.name for stack in patient.stacks if any(True for _ in stack.of_type(_NATIVE))]
     if not using:
         yield skipped(f"No stack uses {_NATIVE}.")
         return

@@ -14,10 +14,9 @@ from securityhub_actions.cli.assembly import is_known
 from securityhub_actions.cli.assembly.model import DEFAULT_BUS
 from securityhub_actions.cli.doctor.model import Check, fault, ok, warning
 from securityhub_actions.cli.doctor.patient import Patient
-from securityhub_actions.quotas import MAX_ACTIONS, max_rules_per_bus
+from securityhub_actions.quotas import MAX_ACTIONS, NEARLY, RULES_QUOTA, max_rules_per_bus
 
 _QUOTA_OF_RULES: Final = "L-244521F2"
-_NEARLY: Final = 0.9
 
 
 def actions(patient: Patient) -> Iterator[Check]:
@@ -36,14 +35,12 @@ def actions(patient: Patient) -> Iterator[Check]:
 def rules(patient: Patient) -> Iterator[Check]:
     """An event bus has at most 300 rules, or 100 in some Regions, unless the quota was increased."""
     limit = _rules_allowed(patient)
-    buses = dict.fromkeys(
-        [DEFAULT_BUS, *(rule.bus.rpartition("/")[2] for rule in patient.app.rules if is_known(rule.bus))]
-    )
+    buses = dict.fromkeys([DEFAULT_BUS, *(rule.bus_name for rule in patient.app.rules if is_known(rule.bus))])
     for bus in buses:
         new = [
             rule
             for rule in patient.app.rules
-            if rule.bus.rpartition("/")[2] == bus and not patient.is_deployed(rule.stack, rule.logical_id)
+            if rule.bus_name == bus and not patient.is_deployed(rule.stack, rule.logical_id)
         ]
         yield _compared(
             f"The event bus {bus} has {{number}} rules",
@@ -65,7 +62,7 @@ def _rules_on(patient: Patient, bus: str) -> int:
 
 
 def _rules_allowed(patient: Patient) -> int:
-    """The quota of the account, or AWS's default if Service Quotas doesn't tell."""
+    """The quota of the account; if Service Quotas doesn't tell, what the app says, or AWS's default."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - takes long to import
 
     try:
@@ -73,7 +70,10 @@ def _rules_allowed(patient: Patient) -> int:
         quota = client.get_service_quota(ServiceCode="events", QuotaCode=_QUOTA_OF_RULES)["Quota"]
         return int(quota["Value"])
     except (BotoCoreError, ClientError):
-        return max_rules_per_bus(patient.aws.region)
+        said = [
+            one.raised_quotas[RULES_QUOTA] for one in patient.app.stacks if RULES_QUOTA in one.raised_quotas
+        ]
+        return max(said, default=max_rules_per_bus(patient.aws.region))
 
 
 def _compared(text: str, *, existing: int, added: int, limit: int, cure: str) -> Check:
@@ -81,4 +81,4 @@ def _compared(text: str, *, existing: int, added: int, limit: int, cure: str) ->
     text = f"{text.format(number=f'{existing:,} of {limit:,}')}{plus}."
     if existing + added > limit:
         return fault(text, cure)
-    return warning(text, cure) if existing + added >= limit * _NEARLY else ok(text)
+    return warning(text, cure) if existing + added >= limit * NEARLY else ok(text)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from securityhub_actions.cli.aws import denied_action
+
 
 class State(StrEnum):
     """How it is."""
@@ -51,3 +53,19 @@ def fault(text: str, cure: str) -> Check:
 def skipped(text: str, cure: str = "") -> Check:
     """Return that there is nothing to check."""
     return Check(state=State.SKIPPED, text=text, cure=cure)
+
+
+def denied(error: Exception, what: str) -> Check:
+    """Return that one of several things could not be checked, because AWS denied an action.
+
+    Args:
+        error: The error of AWS.
+        what: What was to be checked, at the beginning of a sentence.
+
+    Raises:
+        Exception: The error, if it's another.
+    """
+    action = denied_action(error)
+    if action is None:
+        raise error
+    return warning(f"{what} could not be checked: it needs {action}.", f"Allow {action}.")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from securityhub_actions.cli.assembly import App, Stack
 from securityhub_actions.cli.aws import Aws, code_of
@@ -19,11 +19,12 @@ FUNCTION: Final = "AWS::Lambda::Function"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployedStack:
-    """A deployed stack and its resources, those of nested stacks included."""
+    """A deployed stack, its outputs, and its resources, those of nested stacks included."""
 
     name: str
     status: str
     reason: str
+    outputs: Mapping[str, str]
     resources: Sequence[StackResource]
 
 
@@ -36,12 +37,14 @@ class Function:
         logical_id: The logical ID.
         environment: The environment variables.
         role_arn: The ARN of its role, or None if it isn't deployed.
+        layers: The ARNs of its layers, if it's deployed.
     """
 
     stack: str
     logical_id: str
     environment: Mapping[str, str]
     role_arn: str | None
+    layers: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,23 +117,17 @@ class Patient:
                 logical_id=one.logical_id,
                 environment=(found.get("Environment") or {}).get("Variables") or {},
                 role_arn=found["Role"],
+                layers=[layer["Arn"] for layer in found.get("Layers") or ()],
             )
 
     def _new_functions(self) -> Iterator[Function]:
         for stack in self.stacks:
-            for logical_id, properties in of_type(stack, FUNCTION):
+            for logical_id, properties in stack.of_type(FUNCTION):
                 if not self.is_deployed(stack.name, logical_id):
                     variables = (properties.get("Environment") or {}).get("Variables") or {}
                     yield Function(
                         stack=stack.name, logical_id=logical_id, environment=variables, role_arn=None
                     )
-
-
-def of_type(stack: Stack, resource_type: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Return the resources of a type in a synthesized stack: logical IDs and properties."""
-    for logical_id, properties in stack.resources.items():
-        if stack.template["Resources"][logical_id]["Type"] == resource_type:
-            yield logical_id, properties
 
 
 def stack_name(name: str) -> str:
@@ -187,5 +184,6 @@ def _deployed(aws: Aws, name: str) -> DeployedStack | None:
         name=name,
         status=stack["StackStatus"],
         reason=stack.get("StackStatusReason", ""),
+        outputs={one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", ())},
         resources=list(resources_of(aws, name)),
     )

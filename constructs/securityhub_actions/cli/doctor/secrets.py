@@ -16,6 +16,7 @@ from typing import Final
 
 from securityhub_actions.cli.assembly import is_known, shown
 from securityhub_actions.cli.aws import code_of, denied_action
+from securityhub_actions.cli.doctor import slack_tokens
 from securityhub_actions.cli.doctor.model import Check, fault, ok, skipped, warning
 from securityhub_actions.cli.doctor.patient import Patient
 from securityhub_actions.cli.review.texts import texts_in
@@ -26,10 +27,13 @@ _VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9_]*_SECRET")
 # Each tracker accepts a secret that has all members of one of its sets. See docs/tickets.md.
 _OF_TRACKERS: Final[Mapping[str, tuple[frozenset[str], ...]]] = {
     "JIRA_SECRET": (frozenset({"email", "api_token"}), frozenset({"token"})),
-    "SERVICENOW_SECRET": (frozenset({"username", "password"}),),
+    "SERVICENOW_SECRET": (frozenset({"username", "password"}), frozenset({"client_id", "client_secret"})),
     "PAGERDUTY_SECRET": (frozenset({"api_token"}),),
     "SLACK_SECRET": (frozenset({"bot_token"}),),
+    "TEAMS_SECRET": (frozenset({"webhook_url"}),),
 }
+# The function that rotates the tokens of Slack apps reads several secrets, with these members.
+_OF_ROTATION: Final = (frozenset({"bot_token", "client_id", "client_secret", "refresh_token"}),)
 _ANY_SHAPE: Final[tuple[frozenset[str], ...]] = (frozenset(),)
 Shapes = tuple[frozenset[str], ...]
 
@@ -51,6 +55,8 @@ def _of_functions(patient: Patient) -> Iterator[tuple[str, Shapes]]:
         for variable, value in function.environment.items():
             if _VARIABLE.fullmatch(variable) and value and is_known(value):
                 yield str(value), _OF_TRACKERS.get(variable, _ANY_SHAPE)
+        for name in slack_tokens.secrets_of(function):
+            yield name, _OF_ROTATION
 
 
 def _of_templates(patient: Patient) -> Iterator[tuple[str, Shapes]]:

@@ -43,13 +43,9 @@ def cspm(patient: Patient) -> Iterator[Check]:
 
 def version_2(patient: Patient) -> Iterator[Check]:
     """Events of findings in OCSF need the new Security Hub."""
-    client = patient.aws.client("securityhub")
     wanted = _rules_for_ocsf(patient)
-    try:
-        hub = client.describe_security_hub_v2()
-    except client.exceptions.ClientError as error:
-        if code_of(error) not in _NOT_ENABLED:
-            raise
+    hub = _hub_v2(patient)
+    if hub is None:
         if wanted:
             yield fault(
                 f"Security Hub, which sends findings in OCSF, is not enabled for {patient.place}: "
@@ -64,6 +60,18 @@ def version_2(patient: Patient) -> Iterator[Check]:
         f"Security Hub, which sends findings in OCSF, has been enabled since "
         f"{str(hub.get('SubscribedAt', ''))[:10]}."
     )
+
+
+def _hub_v2(patient: Patient) -> Mapping[str, Any] | None:
+    """Return the new Security Hub as DescribeSecurityHubV2 describes it, or None if it isn't enabled."""
+    client = patient.aws.client("securityhub")
+    try:
+        found: Mapping[str, Any] = client.describe_security_hub_v2()
+    except client.exceptions.ClientError as error:
+        if code_of(error) not in _NOT_ENABLED:
+            raise
+        return None
+    return found
 
 
 def _rules_for_ocsf(patient: Patient) -> list[str]:
@@ -89,15 +97,10 @@ def aggregation(patient: Patient) -> Iterator[Check]:
 
 def aggregation_v2(patient: Patient) -> Iterator[Check]:
     """The new Security Hub has a home Region of its own, for findings in OCSF."""
-    client = patient.aws.client("securityhub")
-    try:
-        client.describe_security_hub_v2()
-    except client.exceptions.ClientError as error:
-        if code_of(error) not in _NOT_ENABLED:
-            raise
+    if _hub_v2(patient) is None:
         yield skipped("Security Hub, which sends findings in OCSF, is not enabled.")
         return
-    pages = client.get_paginator("list_aggregators_v2").paginate()
+    pages = patient.aws.client("securityhub").get_paginator("list_aggregators_v2").paginate()
     arns = [one["AggregatorV2Arn"] for page in pages for one in page["AggregatorsV2"]]
     if not arns:
         yield ok(f"Findings in OCSF are not aggregated: the app gets those of {patient.aws.region}.")

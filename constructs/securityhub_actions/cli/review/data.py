@@ -18,11 +18,17 @@ from securityhub_actions.cli.review.replacement import (
     word_for,
 )
 from securityhub_actions.cli.review.resources import Resource
+from securityhub_actions.quotas import AUTOMATION_RULE, AUTOMATION_RULE_V2
 
 _KEEPING: Final = frozenset({"Retain", "RetainExceptOnCreate", "Snapshot"})
 # They have notes of their own.
 _NAMED_ELSEWHERE: Final = frozenset(
-    {*CUSTOM_ACTION_TYPES, *HARMLESS, "AWS::CloudWatch::Alarm", "AWS::Events::Rule"}
+    {
+        *CUSTOM_ACTION_TYPES,
+        *HARMLESS,
+        *(AUTOMATION_RULE, AUTOMATION_RULE_V2),
+        *("AWS::CloudWatch::Alarm", "AWS::Events::Rule"),
+    }
 )
 _QUEUES: Final = "AWS::SQS::Queue"
 

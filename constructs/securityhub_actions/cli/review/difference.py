@@ -8,6 +8,7 @@ from typing import Any
 
 from securityhub_actions.cli.assembly import App, Stack
 from securityhub_actions.cli.review.actions import action_notes
+from securityhub_actions.cli.review.automation_rules import automation_rule_notes
 from securityhub_actions.cli.review.data import data_notes
 from securityhub_actions.cli.review.limits import Usage, limit_notes, usages
 from securityhub_actions.cli.review.names import Names, as_mapping
@@ -96,6 +97,7 @@ def _stack_notes(pair: StackPair, names: Names) -> Iterator[Note]:
         yield from _outputs(pair.before, pair.after)
     yield from action_notes(pair)
     yield from rule_notes(pair, names)
+    yield from automation_rule_notes(pair, names)
     yield from permission_notes(pair, names)
     yield from data_notes(pair)
     yield from setting_notes(pair, names)

@@ -13,7 +13,8 @@ Sources:
 from __future__ import annotations
 
 import json
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -26,14 +27,25 @@ from securityhub_actions.cli.review.resources import Resource, resources_of
 from securityhub_actions.cli.review.texts import at, items_of, mappings_of
 from securityhub_actions.patterns import MOST_CHARACTERS, AnythingBut, Condition, Wildcard
 from securityhub_actions.quotas import (
+    AUTOMATION_RULE,
+    AUTOMATION_RULE_V2,
+    EVENT_PATTERN_QUOTA,
     MAX_ACTIONS,
+    MAX_AUTOMATION_RULES,
+    MAX_ENVIRONMENT,
     MAX_LOG_POLICIES,
     MAX_QUEUE_POLICY_STATEMENTS,
+    MAX_RESOURCES,
+    MAX_ROLES,
     MAX_WILDCARD_RULES_PER_BUS,
+    NEARLY,
+    ROLES_QUOTA,
+    RULES_QUOTA,
     max_rules_per_bus,
 )
 
-_NEARLY: Final = 0.8
+_LOGICAL_ID: Final = re.compile(r"\$\{([A-Za-z0-9]+)")
+_LOG_POLICY: Final = "AWS::Logs::ResourcePolicy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +54,9 @@ class Usage:
 
     Attributes:
         quota: The name of the quota.
-        allowed: The default quota.
-        used: How much is used of it, where most is used.
-        where: Where most is used; an empty string if it's used once for an account and a Region.
+        allowed: The quota: the default, or what a context value of the app says that it was increased to.
+        used: How much is used of it, where it's most nearly used up.
+        where: Where that is; an empty string if nothing is used.
     """
 
     quota: str
@@ -56,24 +68,27 @@ class Usage:
 def usages(app: App) -> list[Usage]:
     """Return how much an app uses of each quota, where it uses most."""
     resources = [one for stack in app.stacks for one in resources_of(stack)]
+    raised = {name: quota for stack in app.stacks for name, quota in stack.raised_quotas.items()}
     return [
         _most("Custom actions", MAX_ACTIONS, Counter(_place(one) for one in _stacks_of_actions(app))),
-        *_rule_usages(app.rules),
+        *_rule_usages(app.rules, raised),
         _most("Characters of a function's resource policy", 20_480, _function_policies(resources)),
-        _most("Resource policies of CloudWatch Logs", MAX_LOG_POLICIES, _log_policies(app)),
+        _most("Resource policies of CloudWatch Logs", MAX_LOG_POLICIES, _of_types(app, _LOG_POLICY)),
+        _most("Automation rules", MAX_AUTOMATION_RULES, _of_types(app, AUTOMATION_RULE)),
+        _most("Automation rules V2", MAX_AUTOMATION_RULES, _of_types(app, AUTOMATION_RULE_V2)),
+        _most("Roles of an account", raised.get(ROLES_QUOTA, MAX_ROLES), _roles(app)),
+        _most("Characters of a function's environment variables", MAX_ENVIRONMENT, _environments(resources)),
         _most("Statements of a queue policy", MAX_QUEUE_POLICY_STATEMENTS, _queue_statements(resources)),
         _most("Characters of a role's inline policies", 10_240, _inline_policies(resources)),
-        _most(
-            "Bytes of a template", 1_000_000, {one.name: len(_compact(one.template)) for one in app.stacks}
-        ),
-        _most("Resources of a stack", 500, {one.name: len(one.resources) for one in app.stacks}),
+        _most("Bytes of a template", 1_000_000, {one.name: _bytes(one) for one in app.stacks}),
+        _most("Resources of a stack", MAX_RESOURCES, {one.name: len(one.resources) for one in app.stacks}),
     ]
 
 
 def limit_notes(before: Sequence[Usage], after: Sequence[Usage]) -> Iterator[Note]:
     """Name quotas that are exceeded, or nearly, and of which more is used than before."""
     for old, new in zip(before, after, strict=True):
-        if new.used <= old.used or new.used <= new.allowed * _NEARLY:
+        if new.used <= old.used or new.used < new.allowed * NEARLY:
             continue
         exceeded = new.used > new.allowed
         yield Note(
@@ -86,6 +101,11 @@ def limit_notes(before: Sequence[Usage], after: Sequence[Usage]) -> Iterator[Not
             before=old.used,
             after=new.used,
         )
+
+
+def _bytes(stack: Stack) -> int:
+    """The size of a template as it's uploaded: a file that the CDK writes is indented."""
+    return stack.template_bytes or len(_compact(stack.template).encode())
 
 
 def _most(quota: str, allowed: int, by_place: Mapping[str, int]) -> Usage:
@@ -101,14 +121,26 @@ def _stacks_of_actions(app: App) -> Iterator[Stack]:
     return (stack for stack in app.stacks for _ in stack.actions)
 
 
-def _rule_usages(rules: Sequence[Rule]) -> Iterator[Usage]:
-    allowed = min((max_rules_per_bus(rule.region) for rule in rules), default=max_rules_per_bus(None))
+def _rule_usages(rules: Sequence[Rule], raised: Mapping[str, int]) -> Iterator[Usage]:
+    yield _rules_of_a_bus(rules, raised.get(RULES_QUOTA))
     wildcards = [rule for rule in rules if _has_wildcard(rule)]
-    yield _most("Rules of a bus", allowed, Counter(map(_bus, rules)))
     yield _most("Rules with wildcards of a bus", MAX_WILDCARD_RULES_PER_BUS, Counter(map(_bus, wildcards)))
     yield _most("Targets of a rule", 5, {short_path(rule.path): len(rule.targets) for rule in rules})
     sizes = {short_path(rule.path): len(_compact(shown(rule.pattern))) for rule in rules if rule.pattern}
-    yield _most("Characters of a pattern", MOST_CHARACTERS, sizes)
+    yield _most("Characters of a pattern", raised.get(EVENT_PATTERN_QUOTA, MOST_CHARACTERS), sizes)
+
+
+def _rules_of_a_bus(rules: Sequence[Rule], raised: int | None) -> Usage:
+    """The bus that is most nearly full: in some Regions, fewer rules are allowed than in others."""
+    by_region: dict[str | None, list[Rule]] = defaultdict(list)
+    for rule in rules:
+        by_region[rule.region].append(rule)
+    buses = [
+        _most("Rules of a bus", raised or max_rules_per_bus(region), Counter(map(_bus, there)))
+        for region, there in by_region.items()
+    ]
+    none = Usage(quota="Rules of a bus", allowed=raised or max_rules_per_bus(None), used=0)
+    return max(buses, key=lambda one: one.used / one.allowed, default=none)
 
 
 def _bus(rule: Rule) -> str:
@@ -130,20 +162,51 @@ def _is_wildcard(condition: Condition) -> bool:
 def _function_policies(resources: Sequence[Resource]) -> dict[str, int]:
     """Estimate the policies of functions, of which Lambda writes each statement itself."""
     sizes: Counter[str] = Counter()
+    owner = _Owners(resources)
     for one in resources:
         if one.type == "AWS::Lambda::Permission":
             statement = {"Sid": "x" * 60, "Effect": "Allow", **one.properties}
-            sizes[str(one.properties.get("FunctionName"))] += len(_compact(statement)) + 60
+            sizes[owner.of(one, one.properties.get("FunctionName"))] += len(_compact(statement)) + 60
     return dict(sizes)
 
 
-def _log_policies(app: App) -> Counter[str]:
+class _Owners:
+    """What policies belong to. Several stacks can have the logical ID that stands for a generated name."""
+
+    def __init__(self, resources: Sequence[Resource]) -> None:
+        self._paths = {(one.stack, one.logical_id): short_path(one.path) for one in resources}
+
+    def of(self, policy: Resource, owner: object) -> str:
+        """Return the path of what a policy names or, if its own stack doesn't have it, what it names."""
+        names = _LOGICAL_ID.findall(str(owner))
+        found = [path for name in names if (path := self._paths.get((policy.stack, name)))]
+        return found[0] if found else str(owner)
+
+
+def _of_types(app: App, *types: str) -> Counter[str]:
+    return Counter(_place(stack) for stack in app.stacks for one in resources_of(stack) if one.type in types)
+
+
+def _roles(app: App) -> Counter[str]:
+    """The roles of each account, in all Regions."""
     return Counter(
-        _place(stack)
+        stack.account or "any account"
         for stack in app.stacks
         for one in resources_of(stack)
-        if one.type == "AWS::Logs::ResourcePolicy"
+        if one.type == "AWS::IAM::Role"
     )
+
+
+def _environments(resources: Sequence[Resource]) -> dict[str, int]:
+    """The environment variables of functions, which Lambda measures as JSON.
+
+    Source: https://github.com/github-aws-runners/terraform-aws-github-runner/issues/3594
+    """
+    return {
+        short_path(one.path): len(_compact(at(one.properties, "Environment.Variables")))
+        for one in resources
+        if one.type == "AWS::Lambda::Function" and at(one.properties, "Environment.Variables")
+    }
 
 
 def _queue_statements(resources: Sequence[Resource]) -> dict[str, int]:
@@ -156,14 +219,15 @@ def _queue_statements(resources: Sequence[Resource]) -> dict[str, int]:
 
 def _inline_policies(resources: Sequence[Resource]) -> dict[str, int]:
     sizes: Counter[str] = Counter()
+    owner = _Owners(resources)
     for one in resources:
         if one.type == "AWS::IAM::Policy":
             for role in items_of(one.properties.get("Roles")):
-                sizes[str(role)] += len(_compact(one.properties.get("PolicyDocument")))
+                sizes[owner.of(one, role)] += len(_compact(one.properties.get("PolicyDocument")))
         elif one.type == "AWS::IAM::Role":
-            role = str(one.properties.get("RoleName") or f"${{{one.logical_id}}}")
+            role = one.properties.get("RoleName") or f"${{{one.logical_id}}}"
             for policy in mappings_of(one.properties.get("Policies")):
-                sizes[role] += len(_compact(policy.get("PolicyDocument")))
+                sizes[owner.of(one, role)] += len(_compact(policy.get("PolicyDocument")))
     return dict(sizes)
 
 

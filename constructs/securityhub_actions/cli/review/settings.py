@@ -15,6 +15,7 @@ from securityhub_actions.cli.review.replacement import changed_names, replacing_
 from securityhub_actions.cli.review.resources import Resource
 from securityhub_actions.cli.review.safeguards import safeguard_notes
 from securityhub_actions.cli.review.texts import at, texts_in
+from securityhub_actions.quotas import AUTOMATION_RULE, AUTOMATION_RULE_V2
 
 _ALARM: Final = "AWS::CloudWatch::Alarm"
 _BUS: Final = "AWS::Events::EventBus"
@@ -27,6 +28,7 @@ _FAILURES: Final = "DestinationConfig.OnFailure.Destination"
 _NAMED_ELSEWHERE: Final = frozenset(
     {
         *CUSTOM_ACTION_TYPES,
+        *(AUTOMATION_RULE, AUTOMATION_RULE_V2),
         "AWS::Events::EventBusPolicy",
         "AWS::Events::Rule",
         "AWS::IAM::Policy",

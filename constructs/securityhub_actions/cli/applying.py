@@ -1,0 +1,135 @@
+"""Changes the findings that are there as an automation rule changes those that arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from securityhub_actions.cli.aws import Aws
+from securityhub_actions.cli.choosing import chosen
+from securityhub_actions.cli.errors import CommandError
+from securityhub_actions.cli.findings import findings_like, ocsf_findings_like
+
+BATCH: Final = 100
+_NEW: Final = "New"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveAutomationRule:
+    """An automation rule of an account.
+
+    Attributes:
+        name: Its name.
+        arn: Its ARN.
+        is_v2: Whether it's one of the new Security Hub.
+        is_enabled: Whether it's enabled.
+        criteria: Its criteria, which are filters of GetFindings or GetFindingsV2.
+        update: What it sets, as the update of findings takes it.
+    """
+
+    name: str
+    arn: str
+    is_v2: bool
+    is_enabled: bool
+    criteria: Mapping[str, Any]
+    update: Mapping[str, Any]
+
+
+def automation_rule(aws: Aws, given: str) -> LiveAutomationRule:
+    """Find an automation rule of either hub by its name or ARN, or by a part of its name.
+
+    Raises:
+        CommandError: There is none, or several.
+    """
+    rules = [(one["RuleName"], one["RuleArn"], one) for one in _rules(aws)]
+    found = chosen(given, rules, kind="automation rule", among=f"Automation rules in {aws.region}")
+    return _described(aws, found)
+
+
+def findings_of(aws: Aws, rule: LiveAutomationRule) -> Iterator[Mapping[str, Any]]:
+    """Return the findings that meet the criteria of a rule as they are now.
+
+    A rule of Security Hub CSPM acts in its own Region. The Region that aggregates has the findings of others,
+    too, which its rules leave alone.
+
+    Rules of the new Security Hub have no criterion for the status, because they act on what arrives. So only
+    findings that are still New are returned for them.
+    """
+    if not rule.is_v2:
+        region = {"Value": rule.arn.split(":")[3], "Comparison": "EQUALS"}
+        yield from findings_like(aws, {**rule.criteria, "Region": [region]})
+        return
+    for finding in ocsf_findings_like(aws, rule.criteria):
+        if finding.get("status") == _NEW:
+            yield finding
+
+
+def apply(aws: Aws, rule: LiveAutomationRule, findings: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Change up to 100 findings, and return the ID of each that wasn't changed, with the reason."""
+    hub = aws.client("securityhub")
+    if rule.is_v2:
+        uids = [finding["metadata"]["uid"] for finding in findings]
+        answer = hub.batch_update_findings_v2(MetadataUids=uids, **rule.update)
+        return [
+            (str(one.get("MetadataUid") or one.get("FindingIdentifier")), _reason(one))
+            for one in answer["UnprocessedFindings"]
+        ]
+    identifiers = [{name: finding[name] for name in ("Id", "ProductArn")} for finding in findings]
+    answer = hub.batch_update_findings(FindingIdentifiers=identifiers, **rule.update)
+    return [(one["FindingIdentifier"]["Id"], _reason(one)) for one in answer["UnprocessedFindings"]]
+
+
+def _reason(unprocessed: Mapping[str, Any]) -> str:
+    return f"{unprocessed.get('ErrorCode')}: {unprocessed.get('ErrorMessage')}"
+
+
+def _rules(aws: Aws) -> list[Mapping[str, Any]]:
+    """The rules of both hubs, of which an account may have one only."""
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - takes long to import
+
+    rules: list[Mapping[str, Any]] = []
+    refusals: list[Exception] = []
+    for is_v2 in (False, True):
+        try:
+            rules += _rules_of_hub(aws, is_v2=is_v2)
+        except ClientError as error:
+            refusals.append(error)
+    if len(refusals) > 1:
+        raise refusals[0]
+    return rules
+
+
+def _rules_of_hub(aws: Aws, *, is_v2: bool) -> Iterator[Mapping[str, Any]]:
+    hub = aws.client("securityhub")
+    more: dict[str, str] = {}
+    while True:
+        page = hub.list_automation_rules_v2(**more) if is_v2 else hub.list_automation_rules(**more)
+        yield from page["Rules" if is_v2 else "AutomationRulesMetadata"]
+        if not page.get("NextToken"):
+            return
+        more = {"NextToken": page["NextToken"]}
+
+
+def _described(aws: Aws, listed: Mapping[str, Any]) -> LiveAutomationRule:
+    hub, arn = aws.client("securityhub"), listed["RuleArn"]
+    is_v2 = "RuleId" in listed
+    if is_v2:
+        rule = hub.get_automation_rule_v2(Identifier=arn)
+        criteria = rule["Criteria"]["OcsfFindingCriteria"]
+    else:
+        (rule,) = hub.batch_get_automation_rules(AutomationRulesArns=[arn])["Rules"]
+        criteria = rule["Criteria"]
+    update = next((action.get("FindingFieldsUpdate") for action in rule["Actions"]), None)
+    if not update:
+        raise CommandError(
+            f"The rule {rule['RuleName']} changes no fields of findings, so nothing can be applied."
+        )
+    return LiveAutomationRule(
+        name=rule["RuleName"],
+        arn=arn,
+        is_v2=is_v2,
+        is_enabled=rule["RuleStatus"] == "ENABLED",
+        criteria=criteria,
+        update=update,
+    )

@@ -1,0 +1,95 @@
+"""`apply`: findings that were there before an automation rule was."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import click
+from rich.console import RenderableType
+from rich.text import Text
+
+from securityhub_actions.cli.applying import BATCH, LiveAutomationRule, apply, automation_rule, findings_of
+from securityhub_actions.cli.aws import Aws, with_aws
+from securityhub_actions.cli.errors import CommandError, ExitCode, interruptible
+from securityhub_actions.cli.output import Output, entries, indented, with_output
+from securityhub_actions.cli.review.texts import at
+
+_LISTED: Final = 10
+
+
+@click.command()
+@click.argument("rule")
+@click.option("--limit", type=click.IntRange(min=1), metavar="NUMBER", help="At most so many findings.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be changed.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@with_aws
+@with_output
+def command(*, aws: Aws, rule: str, limit: int | None, dry_run: bool, yes: bool, output: Output) -> int:
+    """Change the findings that are there as the automation rule RULE changes those that arrive.
+
+    RULE is the name or ARN of an automation rule of either Security Hub, or a part of its name. The findings
+    are those that meet its criteria now. Your own permissions apply.
+
+    What a suppression suppresses in this way, its end opens like the rest. Repeat the command to go on after
+    an interruption.
+
+    The exit code is 0 if all were changed, and 3 if some couldn't be.
+    """
+    found = automation_rule(aws, rule)
+    if not found.is_enabled:
+        raise CommandError(f"The rule {found.name} is disabled. Enable it first, or specify another rule.")
+    with contextlib.closing(output.track(findings_of(aws, found), "findings")) as tracked:
+        findings = list(itertools.islice(tracked, limit))
+    if dry_run or not findings:
+        output.show(_document(found, findings, []), *_planned(found, findings))
+        return ExitCode.SUCCESS
+    _ask(found, findings, yes=yes)
+    failures: list[tuple[str, str]] = []
+    with interruptible("What was changed stays changed. Repeat the command to go on."):
+        for start in range(0, len(findings), BATCH):
+            failures += apply(aws, found, findings[start : start + BATCH])
+    output.show(_document(found, findings, failures), *_done(found, findings, failures))
+    return ExitCode.FAILED if failures else ExitCode.SUCCESS
+
+
+def _ask(rule: LiveAutomationRule, findings: Sequence[Mapping[str, Any]], *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise CommandError("Nobody can be asked without a terminal. Specify --yes, or --dry-run.")
+    click.confirm(f"Change {len(findings):,} findings as {rule.name} does?", abort=True, err=True)
+
+
+def _document(
+    rule: LiveAutomationRule, findings: Sequence[Mapping[str, Any]], failures: Sequence[tuple[str, str]]
+) -> dict[str, Any]:
+    return {
+        "rule": rule.arn,
+        "findings": [str(one.get("Id") or at(one, "finding_info.uid")) for one in findings],
+        "failures": [{"finding": finding, "reason": reason} for finding, reason in failures],
+    }
+
+
+def _planned(rule: LiveAutomationRule, findings: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
+    number = f"{len(findings):,} finding{'' if len(findings) == 1 else 's'}"
+    yield Text.assemble((number, "bold"), " would be changed" if findings else " to change")
+    yield entries(("rule", rule.name))
+    for finding in findings[:_LISTED]:
+        yield indented(Text(str(finding.get("Title") or at(finding, "finding_info.title") or "")), 4)
+    if len(findings) > _LISTED:
+        yield indented(Text(f"and {len(findings) - _LISTED:,} more"), 4)
+
+
+def _done(
+    rule: LiveAutomationRule, findings: Sequence[Mapping[str, Any]], failures: Sequence[tuple[str, str]]
+) -> Iterator[RenderableType]:
+    yield Text.assemble((f"{len(findings) - len(failures):,} changed", "bold green"))
+    yield entries(("rule", rule.name))
+    if failures:
+        yield Text.assemble((f"{len(failures):,} not changed", "bold yellow"))
+    for finding, reason in failures[:_LISTED]:
+        yield entries(("finding", finding), ("because", reason))

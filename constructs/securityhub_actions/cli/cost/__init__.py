@@ -1,0 +1,1 @@
+"""What an app costs a month: prices and counts as data, and the sums."""
