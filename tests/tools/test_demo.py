@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import tomllib
 from types import SimpleNamespace
 
@@ -191,3 +192,23 @@ def test_the_exit_code_is_0_only_if_every_step_was_seen(monkeypatch, capsys, err
     monkeypatch.setattr(demo, "show_chain", chain)
     assert demo.main() == exit_code
     assert ("Every step succeeded" in capsys.readouterr().out) == (exit_code == 0)
+
+
+@pytest.mark.parametrize("failing", ["bootstrap", "synthesize"])
+def test_bootstrap_and_synthesis_run_side_by_side_and_the_failure_of_either_stops_the_demo(
+    monkeypatch, failing
+):
+    both = threading.Barrier(2, timeout=600)
+
+    def doing(name):
+        def do(*_, **__):
+            both.wait()
+            if name == failing:
+                raise demo.DeploymentFailedError(name)
+
+        return do
+
+    for name in ("bootstrap", "synthesize"):
+        monkeypatch.setattr(demo, name, doing(name))
+    with pytest.raises(demo.DeploymentFailedError, match=failing):
+        demo.bootstrap_and_synthesize(None, demo.settings_file(organization="o-1", unit="ou-1"), "app")
