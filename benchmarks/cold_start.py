@@ -17,7 +17,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
@@ -31,8 +31,8 @@ from tests.vendor_servers.servers import VendorServers  # noqa: E402 - after its
 
 _ROUNDS: Final = 7
 _EVENTS: Final = ROOT / "tests" / "events"
-_REGION: Final = "eu-west-1"
-_ENVIRONMENTS: Final = {
+REGION: Final = "eu-west-1"
+ENVIRONMENTS: Final = {
     "update_findings": {"WORKFLOW_STATUS": "NOTIFIED", "IDEMPOTENCY_TABLE": "done"},
     "insight_digest": {"TOPIC_ARN": "arn:aws:sns:eu-west-1:111122223333:digests"},
     "remediate": {
@@ -47,6 +47,7 @@ _ENVIRONMENTS: Final = {
     },
     "tickets": {
         "IDEMPOTENCY_TABLE": "done",
+        "LOOKS_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/111122223333/looks",
         "TICKET_TABLE": "tickets",
         "TICKETS_PER_ACCOUNT_AND_HOUR": "30",
     },
@@ -119,6 +120,9 @@ tickets.get_item(Key={"finding": "key", "tracker": "name"})
 tickets.put_item(Item={"finding": "key", "tracker": "name"})
 boto3.client("secretsmanager").get_secret_value(SecretId="secret")
 tickets.put_item(Item={"finding": "key", "tracker": "name"})
+boto3.client("securityhub").get_findings(
+    Filters={"Id": [{"Value": finding["Id"], "Comparison": "EQUALS"}]}
+)
 """
 
 
@@ -134,6 +138,7 @@ class Case:
         all_calls: All AWS calls that it leads to.
         goal: The ratio to the first call that is aimed for.
         tracker: For `tickets`, the tracker that gets the ticket.
+        variables: Environment variables in addition to those of the function.
     """
 
     title: str
@@ -143,10 +148,17 @@ class Case:
     all_calls: str
     goal: float
     tracker: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 _PRESS: Final = "custom_action_1_finding"
 _UPDATE_ALONE: Final = f"import boto3{_UPDATE}"
+_REPORT: Final = """
+done = boto3.client("dynamodb")
+done.get_item(TableName="done", Key={"id": {"S": "key"}})
+entry = {"Source": "example", "DetailType": "example", "Detail": "{}", "EventBusName": "bus"}
+boto3.client("events").put_events(Entries=[entry])
+"""
 _PUBLISH: Final = """
 import boto3
 boto3.client("sns").publish(
@@ -161,6 +173,15 @@ CASES: Final = (
         first_call=_UPDATE_ALONE,
         all_calls=_UPDATE_ALONE,
         goal=1.25,
+    ),
+    Case(
+        title="update_findings, outcomes",
+        function="update_findings",
+        event=_PRESS,
+        first_call=_UPDATE_ALONE,
+        all_calls=_UPDATE_ALONE + _REPORT,
+        goal=1.25,
+        variables={"OUTCOME_BUS": "bus", "OUTCOME_METRICS": "on"},
     ),
     Case(
         title="insight_digest",
@@ -193,6 +214,10 @@ CASES: Final = (
 )
 
 
+def _key_of(item: Mapping[str, Any]) -> str:
+    return json.dumps([item.get(name) for name in ("id", "finding", "tracker")])
+
+
 class AwsServer(ThreadingHTTPServer):
     """Answers the calls of the functions as AWS does where nothing was stored before."""
 
@@ -204,7 +229,7 @@ class AwsServer(ThreadingHTTPServer):
         """
         super().__init__(("127.0.0.1", 0), _AwsHandler)
         self.secret = secret
-        self.items: dict[str, Any] = {}
+        self.items: dict[str, dict[str, Any]] = {}
 
 
 class _AwsHandler(BaseHTTPRequestHandler):
@@ -221,6 +246,12 @@ class _AwsHandler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(encoded)
 
+    def handle_expect_100(self) -> bool:
+        """Let a client send its body at once, which would otherwise wait for a second."""
+        super().handle_expect_100()
+        self.wfile.flush()
+        return True
+
     do_GET = do_POST = do_PUT = do_PATCH = _handle  # noqa: N815 - the base class's names
 
     def _answer(self, body: str) -> tuple[int, object]:
@@ -228,25 +259,29 @@ class _AwsHandler(BaseHTTPRequestHandler):
         answer: object = ""  # S3's to a PUT
         if service.startswith("DynamoDB"):
             answer = self._answer_of_table(operation, json.loads(body))
+        elif operation == "PutEvents":
+            answer = {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
         elif service.startswith("secretsmanager"):
             answer = {"Name": "secret", "SecretString": json.dumps(self.server.secret)}
         elif action := parse_qs(body).get("Action"):
             answer = _XML[action[0]]
         elif self.path == "/findings/batchupdate":
             answer = {"ProcessedFindings": [], "UnprocessedFindings": []}
+        elif self.path == "/findings":
+            answer = {"Findings": []}
         elif self.command == "GET":
             code = "NoSuchPublicAccessBlockConfiguration" if "publicAccessBlock" in self.path else "NoSuchKey"
             return 404, f"<Error><Code>{code}</Code><Message>Not found</Message></Error>"
         return 200, answer
 
     def _answer_of_table(self, operation: str, request: Mapping[str, Any]) -> object:
-        """Keep one item a table, which suffices for one finding."""
-        table = request["TableName"]
+        items = self.server.items.setdefault(request["TableName"], {})
         if operation == "PutItem":
-            self.server.items[table] = request["Item"]
-        item = self.server.items.get(table)
+            items[_key_of(request["Item"])] = request["Item"]
         if operation == "Query":
-            return {"Items": [item] if item else []}
+            (wanted,) = request["ExpressionAttributeValues"].values()
+            return {"Items": [item for item in items.values() if wanted in item.values()]}
+        item = items.get(_key_of(request.get("Key", {})))
         return {"Item": item} if operation == "GetItem" and item else {}
 
     def log_message(self, *_: object) -> None:
@@ -269,8 +304,8 @@ def cpu_seconds(code: str, event: str, environment: Mapping[str, str]) -> float:
         env={
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT / "lambda"),
-            "AWS_REGION": _REGION,
-            "AWS_DEFAULT_REGION": _REGION,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "example",
             "AWS_SECRET_ACCESS_KEY": "example",
             **environment,
@@ -289,7 +324,7 @@ def compare(case: Case) -> None:
     codes = (_FUNCTION.format(name=case.function), case.first_call, case.all_calls)
     with VendorServers() as vendors:
         secret = vendors.get_secret(f"secret-of-{case.tracker}") if case.tracker else {}
-        environment = {**_ENVIRONMENTS[case.function]}
+        environment = {**ENVIRONMENTS[case.function], **case.variables}
         if case.tracker:
             environment |= vendors.environment(case.tracker)
         aws = AwsServer(secret)
