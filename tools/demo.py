@@ -14,6 +14,7 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -31,7 +32,7 @@ from securityhub_actions.cli.findings import custom_action, findings_with_ids
 from securityhub_actions.cli.output import Output, entries
 from securityhub_actions.cli.pressing import events_of, press, press_rule
 from tools.cdk import ROOT
-from tools.deploy import DeploymentFailedError, bootstrap, deploy
+from tools.deploy import DeploymentFailedError, bootstrap, deploy, synthesize
 from tools.steps import progress, say, step, width
 
 _FINDINGS: Final = ROOT / "examples" / "findings.json"
@@ -101,10 +102,11 @@ def show_chain(aws: EmbeddedAws) -> list[RenderableType]:
         settings = join_organization(aws)
         group = open_security_group(aws)
         opened = rules_of(aws, group)
-    with step("cdk bootstrap"):
-        bootstrap(aws)
-    with step("cdk deploy (synthesizes, checks and deploys the templates)"), settings as file:
-        deploy(aws, settings=file, report=progress)
+    with tempfile.TemporaryDirectory() as app:
+        with step("cdk bootstrap, and at the same time cdk synth (synthesizes and checks the templates)"):
+            bootstrap_and_synthesize(aws, settings, app)
+        with step("cdk deploy"):
+            deploy(aws, app=app, report=progress)
     with step("Import three findings into Security Hub, one of them for that security group"):
         findings = import_findings(aws, group)
         analyst = become_responder(aws)
@@ -158,6 +160,16 @@ def settings_file(*, organization: str, unit: str) -> Iterator[Path]:
         file = Path(folder, "demo.toml")
         file.write_text(text, encoding="utf-8")
         yield file
+
+
+def bootstrap_and_synthesize(
+    aws: EmbeddedAws, settings: contextlib.AbstractContextManager[Path], app: str
+) -> None:
+    """Prepare the account, and synthesize the app into a folder meanwhile: neither needs the other."""
+    with settings as file, ThreadPoolExecutor() as pool:
+        synthesis = pool.submit(synthesize, aws, app, settings=file, report=progress)
+        bootstrap(aws)
+        synthesis.result()
 
 
 def open_security_group(aws: EmbeddedAws) -> str:

@@ -75,11 +75,36 @@ def deploy(
     arguments = ["deploy", *(stacks or ("--all",)), "--require-approval", "never", "--no-notices"]
     if app:
         return run_cdk(aws, *arguments, "--app", str(app), account=account, region=region, report=report)
-    if settings:
-        arguments += ["--context", f"settings={settings}"]
     # Not to cdk.out, where the CLI lets only one process at a time synthesize.
     with tempfile.TemporaryDirectory() as folder:
-        return run_cdk(aws, *arguments, "--output", folder, account=account, region=region, report=report)
+        arguments += _of_this_app(folder, settings)
+        return run_cdk(aws, *arguments, account=account, region=region, report=report)
+
+
+def synthesize(
+    aws: EmbeddedAws,
+    folder: str | Path,
+    *,
+    settings: Path | None = None,
+    report: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Run `cdk synth` of this project's app for the default account and Region.
+
+    Args:
+        aws: Whose account it is, which the CLI asks for.
+        folder: Where the templates and assets go; what `deploy` takes as `app`.
+        settings: A file with what differs from settings.toml. Default: none.
+        report: Gets each line of the CLI's output as it comes.
+
+    Raises:
+        DeploymentFailedError: It failed.
+    """
+    run_cdk(aws, "synth", "--all", "--quiet", "--no-notices", *_of_this_app(folder, settings), report=report)
+
+
+def _of_this_app(folder: str | Path, settings: Path | None) -> list[str]:
+    context = ["--context", f"settings={settings}"] if settings else []
+    return [*context, "--output", str(folder)]
 
 
 def run_cdk(

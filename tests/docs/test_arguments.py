@@ -8,7 +8,7 @@ from enum import Enum
 
 import pytest
 
-from securityhub_actions import CustomActionRule, Delivery, ImportedFindingsRule
+from securityhub_actions import CustomActionRule, Delivery, ImportedFindingsRule, SuppressionRule
 from securityhub_actions.delivery import Target
 from tests.docs.documents import DOCS, code_in, sections, table_in
 from tests.target_classes import TARGETS
@@ -38,6 +38,7 @@ TABLES = {
     **{name: (TARGETS.get(name), text) for name, text in SECTIONS.items()},
     "CustomActionRule": (CustomActionRule, (DOCS / "custom-actions.md").read_text()),
     "ImportedFindingsRule": (ImportedFindingsRule, (DOCS / "events-and-filters.md").read_text()),
+    "SuppressionRule": (SuppressionRule, sections(DOCS / "suppressions.md")["Suppress findings"]),
     "Delivery": (Delivery, (DOCS / "targets.md").read_text()),
 }
 

@@ -42,7 +42,8 @@ def test_every_app_synthesizes_a_rule(name, tmp_path, monkeypatch, feature_flags
     monkeypatch.setattr(aws_cdk, "App", lambda: app)
     run(*APPS[name])
     (template,) = (json.loads(path.read_text()) for path in tmp_path.glob("*.template.json"))
-    assert "AWS::Events::Rule" in {resource["Type"] for resource in template["Resources"].values()}
+    rules = {"AWS::Events::Rule", "AWS::SecurityHub::AutomationRule"}
+    assert rules & {resource["Type"] for resource in template["Resources"].values()}
 
 
 def test_the_example_of_a_pattern_prints_what_the_document_says():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import re
 import zipfile
+from pathlib import Path
 
 from botocore.exceptions import ClientError
 
@@ -101,6 +103,19 @@ def deploy_synthesized(aws, folder, *names, region):
     """
     for name in names:
         _deploy_one(aws, folder, name, region=region)
+
+
+@contextlib.contextmanager
+def deployed(aws, app, *names, region=DEFAULT_REGION):
+    """Synthesize an app, and have stacks of it deployed for as long as a block lasts.
+
+    They are deployed in their order, and deleted in the reverse one. The region is a prepared one.
+    """
+    app.synth()
+    deploy_synthesized(aws, Path(app.outdir), *names, region=region)
+    yield
+    for name in reversed(names):
+        delete_stack(aws, name, region=region)
 
 
 def _deploy_one(aws, folder, name, *, region):

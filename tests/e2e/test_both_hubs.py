@@ -16,6 +16,7 @@ from stacks.settings import RemediationSettings, TicketingSettings
 from stacks.ticketing import TicketingStack
 from tests.e2e.findings import control_finding, import_findings
 from tests.e2e.observed import waiting
+from tests.e2e.settings import remediation_at_home
 from tests.e2e.stacks import delete_stack, physical_id
 from tests.e2e.trackers import connect
 from tests.shipped_settings import load_shipped_settings
@@ -49,15 +50,8 @@ FINDINGS = [
 
 @pytest.fixture(scope="module")
 def app(aws, vendors, feature_flags, tmp_path_factory):
-    shipped = load_shipped_settings()
-    remediation, ticketing = shipped.remediation.model_dump(), shipped.ticketing.model_dump()
-    remediation |= {
-        "enabled": True,
-        "administrator_account": DEFAULT_ACCOUNT,
-        "organization_id": aws.client("organizations").describe_organization()["Organization"]["Id"],
-        "remediations": ["s3_public_access"],
-        "accounts": {"allow": [DEFAULT_ACCOUNT], "deny": []},
-    }
+    remediation = remediation_at_home(aws, "s3_public_access")
+    ticketing = load_shipped_settings().ticketing.model_dump()
     remediation["automatic"] |= {"enabled": True, "mode": "apply", "filter": MEDIUM}
     ticketing["enabled"] = ticketing["jira"]["enabled"] = True
     ticketing["jira"] |= {"secret_name": SECRET, "tickets_per_account_and_hour": 10_000}

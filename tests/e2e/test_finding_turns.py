@@ -13,7 +13,8 @@ from stacks.settings import RemediationSettings, TicketingSettings
 from stacks.ticketing import TicketingStack
 from tests.e2e.findings import import_findings
 from tests.e2e.observed import stored
-from tests.e2e.stacks import delete_stack, deploy_synthesized
+from tests.e2e.settings import remediation_at_home
+from tests.e2e.stacks import deployed
 from tests.e2e.test_tickets import HOME, finding_of
 from tests.e2e.trackers import connect
 from tests.shipped_settings import load_shipped_settings
@@ -27,15 +28,8 @@ CRITICAL = {"severity": ["CRITICAL"]}
 
 @pytest.fixture(scope="module")
 def app(aws, vendors, feature_flags, tmp_path_factory):
-    shipped = load_shipped_settings()
-    remediation, ticketing = shipped.remediation.model_dump(), shipped.ticketing.model_dump()
-    remediation |= {
-        "enabled": True,
-        "administrator_account": DEFAULT_ACCOUNT,
-        "organization_id": aws.client("organizations").describe_organization()["Organization"]["Id"],
-        "remediations": ["s3_public_access"],
-        "accounts": {"allow": [DEFAULT_ACCOUNT], "deny": []},
-    }
+    remediation = remediation_at_home(aws, "s3_public_access")
+    ticketing = load_shipped_settings().ticketing.model_dump()
     remediation["automatic"] |= {"enabled": True, "mode": "apply", "filter": CRITICAL}
     ticketing["enabled"] = ticketing["slack"]["enabled"] = True
     ticketing["slack"]["secret_name"] = SECRET
@@ -51,11 +45,8 @@ def app(aws, vendors, feature_flags, tmp_path_factory):
         cdk, TICKETING, settings=TicketingSettings.model_validate(ticketing), turns=turns, env=environment
     )
     connect(aws, stack, vendors, {"slack": SECRET})
-    cdk.synth()
-    deploy_synthesized(aws, folder, TURNS, REMEDIATION, MEMBER, TICKETING, region=HOME)
-    yield aws
-    for stack_name in (TICKETING, REMEDIATION, MEMBER, TURNS):
-        delete_stack(aws, stack_name, region=HOME)
+    with deployed(aws, cdk, TURNS, REMEDIATION, MEMBER, TICKETING, region=HOME):
+        yield aws
 
 
 def let_ticketing_work(aws, *, enabled):
@@ -65,6 +56,7 @@ def let_ticketing_work(aws, *, enabled):
             client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
 
 
+@pytest.mark.long
 def test_a_ticket_that_is_opened_by_an_event_from_before_the_remediation_does_not_reopen_the_finding(
     app, vendors
 ):

@@ -11,8 +11,8 @@ from stacks.remediation import RemediationStack
 from stacks.settings import InsightResultsSettings, RemediationSettings
 from tests.e2e.findings import control_finding
 from tests.e2e.observed import answer_to, stored
+from tests.e2e.settings import remediation_at_home
 from tests.e2e.stacks import delete_stack, deploy_synthesized
-from tests.shipped_settings import load_shipped_settings
 
 STACK, MEMBER = "SecurityHubRemediation", "SecurityHubRemediationMember"
 HOME = "eu-west-1"
@@ -23,13 +23,7 @@ BUCKETS = ("bucket-of-an-insight-1", "bucket-of-an-insight-2")
 @pytest.fixture(scope="module")
 def deploy(aws, feature_flags, tmp_path_factory):
     """A function that deploys the stack with a mode for insight results."""
-    values = load_shipped_settings().remediation.model_dump()
-    values |= {
-        "administrator_account": DEFAULT_ACCOUNT,
-        "organization_id": aws.client("organizations").describe_organization()["Organization"]["Id"],
-        "remediations": ["s3_public_access"],
-        "accounts": {"allow": [DEFAULT_ACCOUNT], "deny": []},
-    }
+    values = remediation_at_home(aws, "s3_public_access")
     values["automatic"]["filter"] = {"severity": "CRITICAL"}
     settings = RemediationSettings.model_validate(values)
 
@@ -95,6 +89,7 @@ def closed(aws):
     return found
 
 
+@pytest.mark.long
 def test_results_of_an_insight_get_a_dry_run_and_are_remediated_once_that_is_allowed(
     aws, deploy, findings, press
 ):

@@ -19,8 +19,8 @@ from stacks.remediation import RemediationStack
 from stacks.settings import RemediationSettings
 from tests.e2e.findings import control_finding, import_findings
 from tests.e2e.observed import answer_to, dead_letter_queue, stored, waiting
+from tests.e2e.settings import remediation_at_home
 from tests.e2e.stacks import deploy_synthesized, prepare_region
-from tests.shipped_settings import load_shipped_settings
 
 pytestmark = pytest.mark.long
 
@@ -76,13 +76,7 @@ def aws(calls, feature_flags, tmp_path):
     # A second of the retry schedules is a second, as it is of the leases.
     with EmbeddedAws.start(retry_second=1) as aws:
         prepare_region(aws, HOME)
-        values = load_shipped_settings().remediation.model_dump() | {
-            "enabled": True,
-            "administrator_account": DEFAULT_ACCOUNT,
-            "organization_id": aws.client("organizations").describe_organization()["Organization"]["Id"],
-            "remediations": ["subnet_public_ip"],
-            "accounts": {"allow": [DEFAULT_ACCOUNT], "deny": []},
-        }
+        values = remediation_at_home(aws, "subnet_public_ip")
         values["automatic"] |= {"enabled": False, "filter": {"severity": ["CRITICAL"]}}
         settings = RemediationSettings.model_validate(values)
         folder = tmp_path / "app"

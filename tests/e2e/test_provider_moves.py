@@ -78,6 +78,7 @@ def test_moving_to_the_native_type_keeps_the_action_its_arn_and_its_rule(new_dep
     assert press_arrives(deployment, finding)
 
 
+@pytest.mark.long
 def test_moving_to_the_custom_resource_keeps_the_action_its_arn_and_its_rule(new_deployment, finding):
     deployment = new_deployment(NATIVE_REGION)
     deployment.deploy(rule(**NATIVE))
@@ -93,6 +94,7 @@ def test_moving_to_the_custom_resource_keeps_the_action_its_arn_and_its_rule(new
     assert deployment.actions() == {}
 
 
+@pytest.mark.long
 def test_switching_the_provider_without_the_steps_between_fails_and_changes_nothing(new_deployment):
     deployment = new_deployment(NATIVE_REGION)
     deployment.deploy(rule(**CUSTOM))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -16,11 +17,37 @@ from tests.e2e.observed import dead_letters, press, stored, waiting
 from tests.e2e.stacks import delete_stack, deploy_synthesized, physical_id
 from tests.e2e.trackers import connect
 from tests.shipped_settings import load_shipped_settings
+from tests.vendor_servers.jira import OTHER_PROJECT, Transition
+from tests.vendor_servers.jira_fields import Field
 
 STACK = "SecurityHubTicketing"
 HOME = "eu-west-1"
+NUMBERS = itertools.count(1)
 MEMBER = "444455556666"
 SECRETS = {"jira": "securityhub-actions/jira", "pagerduty": "securityhub-actions/pager-duty"}
+
+
+# What a project of a real site may require: fields of new issues and of the last of several transitions.
+JIRA = {
+    "steps": ["Start"],
+    "fields": {"components": "Cloud", "customfield_1": {"asff": "AwsAccountId"}},
+    "close_fields": {"resolution": "Done"},
+    "rules": [{"accounts": [MEMBER], "project": OTHER_PROJECT}],
+}
+
+
+def require_fields_and_steps(jira):
+    jira.screen = {
+        "components": Field(
+            name="Component/s", type="array", items="component", required=True, allowed=["Cloud"]
+        ),
+        "customfield_1": Field(name="Account", required=True),
+    }
+    resolution = Field(name="Resolution", type="resolution", required=True, allowed=["Done"])
+    jira.transitions = {
+        "Start": Transition(to="In Progress", sources=("Open",)),
+        "Finish": Transition(to="Done", sources=("In Progress",), screen={"resolution": resolution}),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +57,8 @@ def app(aws, vendors, feature_flags, tmp_path_factory):
     values["automatic"]["filter"] = {"severity": ["CRITICAL"]}
     for tracker in ("jira", "pager_duty"):
         values[tracker]["enabled"] = True
+    values["jira"] |= JIRA
+    require_fields_and_steps(vendors.jira)
     folder = tmp_path_factory.mktemp("ticketing")
     cdk = App(context=feature_flags, analytics_reporting=False, outdir=str(folder))
     environment = Environment(account=DEFAULT_ACCOUNT, region=HOME)
@@ -55,9 +84,9 @@ def issues(vendors, finding):
 
 
 def queued(aws):
-    """How many imported findings wait, or are worked on."""
+    """How many findings wait, or are worked on."""
     urls = aws.client("sqs").list_queues(QueueNamePrefix=STACK)["QueueUrls"]
-    return sum(waiting(aws, url) for url in urls if "Findings" in url)
+    return sum(waiting(aws, url) for url in urls if "Findings" in url or "Looks" in url)
 
 
 def wait_for_queues(aws):
@@ -70,12 +99,13 @@ def test_twenty_findings_get_one_ticket_each_and_it_is_resolved_with_them(app, v
     findings = [finding_of(f"pressed-{number:02}") for number in range(20)]
     import_findings(app, findings)
 
-    for _ in range(2):
-        answer = press(app, "OpenTicket", findings)
+    for pressed in (findings, findings[5:10]):
+        answer = press(app, "OpenTicket", pressed)
         assert answer.function_error is None
         for finding in findings:
             (issue,) = issues(vendors, finding)
             assert issue.status == "Open"
+            assert issue.fields == {"components": [{"name": "Cloud"}], "customfield_1": DEFAULT_ACCOUNT}
             assert f"Jira {issue.key} {vendors.jira.url}/browse/{issue.key}; PagerDuty " in links(
                 app, finding
             )
@@ -97,6 +127,9 @@ def test_twenty_findings_get_one_ticket_each_and_it_is_resolved_with_them(app, v
         lambda: all(issue.status == "Done" for finding in findings for issue in issues(vendors, finding)),
         what="the resolution of all issues",
     )
+    for finding in findings:
+        (issue,) = issues(vendors, finding)
+        assert issue.fields["resolution"] == {"name": "Done"}
     app.wait_until(
         lambda: all(
             stored(app, finding)["Note"]["Text"].startswith("Ticket resolved: Jira ") for finding in findings
@@ -114,6 +147,7 @@ def test_an_imported_critical_finding_gets_a_ticket_without_a_press(app, vendors
     assert issues(vendors, high) == []
 
 
+@pytest.mark.long
 def test_what_others_write_into_the_field_neither_opens_a_ticket_nor_keeps_one_from_being_opened(
     app, vendors
 ):
@@ -134,6 +168,7 @@ def test_what_others_write_into_the_field_neither_opens_a_ticket_nor_keeps_one_f
         assert stored(app, finding)["Workflow"]["Status"] == "NEW"
 
 
+@pytest.mark.long
 def test_a_control_that_could_not_be_evaluated_after_it_passed_gets_no_second_ticket(app, vendors):
     finding = finding_of("evaluated", severity="CRITICAL")
     import_findings(app, [finding])
@@ -171,18 +206,66 @@ def test_tickets_beyond_the_limit_are_held_back_and_opened_when_it_allows(app, v
         lambda: links(app, finding).endswith("; PagerDuty held back"), what="the link and the note"
     )
     assert "Ticket held back: PagerDuty. The account has reached" in stored(app, finding)["Note"]["Text"]
-    hourly = json.dumps({"source": "aws.events", "detail-type": "Scheduled Event", "id": "1", "detail": {}})
-    client = app.client("lambda")
-    assert json.loads(client.invoke(FunctionName=function, Payload=hourly)["Payload"].read())["findings"]
+    run_hourly(app, function)
+    wait_for_queues(app)
     assert links(app, finding).endswith("; PagerDuty held back")
 
     for counter in counters:
         app.client("dynamodb").delete_item(TableName=done, Key={"id": {"S": counter}})
-    (report,) = json.loads(client.invoke(FunctionName=function, Payload=hourly)["Payload"].read())["findings"]
-    assert report["tickets"]["PagerDuty"].startswith("open ")
-    assert len(issues(vendors, finding)) == 1
-    assert "held back" not in links(app, finding)
+    run_hourly(app, function)
+    app.wait_until(lambda: "held back" not in links(app, finding), what="the ticket that was held back")
+    (issue,) = issues(vendors, finding)
+    assert issue.key.startswith(f"{OTHER_PROJECT}-")
     wait_for_queues(app)
+
+
+def run_hourly(app, function):
+    """Run the function on an event of its schedule, and wait for its end."""
+    hourly = {
+        "source": "aws.events",
+        "detail-type": "Scheduled Event",
+        "id": str(next(NUMBERS)),
+        "detail": {},
+    }
+    answer = app.client("lambda").invoke(FunctionName=function, Payload=json.dumps(hourly))
+    assert "FunctionError" not in answer, answer["Payload"].read()
+
+
+@pytest.mark.long
+def test_hundreds_of_tickets_that_were_held_back_are_opened_in_the_hour_that_allows_them(app, vendors):
+    number = 300
+    done = physical_id(app, STACK, "AWS::DynamoDB::Table", "Done")
+    function = physical_id(app, STACK, "AWS::Lambda::Function", "Function")
+    account = "777788889999"
+
+    def allow(opened):
+        for hours, tracker in itertools.product((0, 1, 2), ("Jira", "PagerDuty")):
+            hour = datetime.now(UTC) + timedelta(hours=hours)
+            key = {"S": f"tickets#{tracker}#{account}#{hour:%Y-%m-%dT%H}"}
+            item = {"id": key, "opened": {"N": str(opened)}}
+            app.client("dynamodb").put_item(TableName=done, Item=item)
+
+    allow(10_000)
+    findings = [
+        finding_of(f"flood-{one}", severity="CRITICAL", AwsAccountId=account) for one in range(number)
+    ]
+    for start in range(0, number, 100):
+        import_findings(app, findings[start : start + 100])
+    app.wait_until(
+        lambda: all("PagerDuty held back" in links(app, one) for one in findings[::50]),
+        what="the links of what is held back",
+        patience=2_000,
+    )
+    wait_for_queues(app)
+    before = len(vendors.jira.issues), len(vendors.server("pagerduty").incidents)
+    allow(-number)
+    run_hourly(app, function)
+    wait_for_queues(app)
+    assert not any("held back" in links(app, one) for one in findings)
+    after = len(vendors.jira.issues), len(vendors.server("pagerduty").incidents)
+    assert [new - old for new, old in zip(after, before, strict=True)] == [number, number]
+    urls = app.client("sqs").list_queues(QueueNamePrefix=STACK)["QueueUrls"]
+    assert [waiting(app, url) for url in urls if "DeadLetter" in url] == [0]
 
 
 def test_while_a_tracker_refuses_tickets_the_other_has_its_own_and_no_finding_is_lost(app, vendors):

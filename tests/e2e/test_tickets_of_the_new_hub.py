@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from aws_cdk import App, Environment
 
@@ -25,7 +27,12 @@ FINDING = control_finding("S3.8", "of-the-new-hub", Severity={"Label": "CRITICAL
 
 @pytest.fixture(scope="module")
 def app(aws, vendors, feature_flags, tmp_path_factory):
+    hub = aws.client("securityhub")
+    hub.enable_security_hub_v2()
+    service_now = {"InstanceName": "example", "SecretArn": "arn:aws:secretsmanager:eu-west-1:1:secret:x"}
+    connector = hub.create_connector_v2(Name="ITSM", Provider={"ServiceNow": service_now})["ConnectorId"]
     values = load_shipped_settings().ticketing.model_dump()
+    values["connector"] |= {"enabled": True, "connector_id": connector}
     values["enabled"] = values["jira"]["enabled"] = True
     values["jira"]["secret_name"] = SECRET
     values["automatic"]["filter"] = {"severity": "CRITICAL"}
@@ -41,9 +48,8 @@ def app(aws, vendors, feature_flags, tmp_path_factory):
     connect(aws, stack, vendors, {"jira": SECRET})
     cdk.synth()
     deploy_synthesized(aws, folder, STACK, region=HOME)
-    hub = aws.client("securityhub")
-    hub.enable_security_hub_v2()
     yield aws
+    hub.delete_connector_v2(ConnectorId=connector)
     hub.disable_security_hub_v2()
     delete_stack(aws, STACK, region=HOME)
 
@@ -64,6 +70,8 @@ def test_a_finding_of_the_new_hub_gets_a_ticket_which_is_resolved_with_it(app, v
     assert issue.status == "Open"
     found = in_v2(app)
     assert f"Jira {issue.key} {vendors.jira.url}/browse/{issue.key}" in found["comment"]
+    # Security Hub itself has created the other ticket.
+    assert re.search(r"Connector [0-9a-f]{32} https://example\.service-now\.com/", found["comment"])
     assert found["status"] == "In Progress"
     # Nothing is written to the other hub's finding.
     assert (stored(app, FINDING)["Workflow"]["Status"], "Note" in stored(app, FINDING)) == ("NEW", False)
@@ -71,4 +79,5 @@ def test_a_finding_of_the_new_hub_gets_a_ticket_which_is_resolved_with_it(app, v
     app.client("securityhub").batch_update_findings_v2(MetadataUids=[found["metadata"]["uid"]], StatusId=4)
     app.wait_until(lambda: "Ticket resolved" in in_v2(app)["comment"], what="the resolution of the ticket")
     assert [one.status for one in vendors.jira.issues.values()] == ["Done"]
+    assert "Ticket no longer needed, to be closed by a person: Connector " in in_v2(app)["comment"]
     assert in_v2(app)["status"] == "Resolved"

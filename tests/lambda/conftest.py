@@ -23,6 +23,7 @@ from botocore.awsrequest import AWSResponse
 from emulator.securityhub import finding_filters
 from invocation import clients
 from invocation.once import RememberedWork
+from invocation.stop_switch import Stops
 from invocation.work_table import Record
 from securityhub.findings.insights import Insight, InsightFindings
 from securityhub.findings.turns import Turns
@@ -61,6 +62,24 @@ def aws_environment(monkeypatch):
     clients.one_session.cache_clear()
     clients.create_client.cache_clear()
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    # A request that a test lets fail is repeated without a pause.
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
+
+
+@pytest.fixture
+def switch_at():
+    """A function that returns a switch whose parameter has a value."""
+
+    def switch(value):
+        return SimpleNamespace(read=lambda: Stops.parse(value, parameter="/changes"))
+
+    return switch
+
+
+@pytest.fixture
+def stop(monkeypatch, switch_at):
+    """A function that sets the parameter which a handler reads to a value."""
+    return lambda handler, value: monkeypatch.setattr(handler, "switch", switch_at(value))
 
 
 @pytest.fixture

@@ -1,0 +1,74 @@
+"""A parameter in Systems Manager stops what a press changes, and nothing of it is lost."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from aws_cdk import App, Environment
+
+from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION
+from stacks.analyst_actions import AnalystActionsStack
+from stacks.stop_switch import StopSwitchStack
+from tests.e2e.findings import control_finding, import_findings
+from tests.e2e.observed import answer_to, dead_letters, stored
+from tests.e2e.stacks import deployed, physical_id
+from tests.shipped_settings import load_shipped_settings
+
+STACKS = "StoppableSwitch", "StoppableActions"
+NAME = "/securityhub-actions/changes"
+
+
+@pytest.fixture(scope="module")
+def app(aws, feature_flags, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stoppable")
+    cdk = App(context=feature_flags, analytics_reporting=False, outdir=str(folder))
+    environment = Environment(account=DEFAULT_ACCOUNT, region=DEFAULT_REGION)
+    switch = StopSwitchStack(cdk, STACKS[0], settings=load_shipped_settings().stop_switch, env=environment)
+    AnalystActionsStack(cdk, STACKS[1], stop_switch=switch, env=environment)
+    with deployed(aws, cdk, *STACKS):
+        yield aws
+
+
+def set_to(aws, value):
+    aws.client("ssm").put_parameter(Name=NAME, Value=value, Overwrite=True)
+
+
+def press(aws, finding):
+    action = f"arn:aws:securityhub:{DEFAULT_REGION}:{DEFAULT_ACCOUNT}:action/custom/MarkAsNotified"
+    (event,) = aws.press(action, findings=[finding])
+    return answer_to(aws, event)
+
+
+def status_of(aws, finding):
+    return stored(aws, finding)["Workflow"]["Status"]
+
+
+def test_as_deployed_changes_are_allowed(app):
+    finding = control_finding("S3.8", "allowed")
+    import_findings(app, [finding])
+    assert press(app, finding).function_error is None
+    assert status_of(app, finding) == "NOTIFIED"
+
+
+def test_what_was_stopped_waits_in_the_dead_letter_queue_and_is_done_once_it_is_allowed(app):
+    finding = control_finding("S3.8", "stopped")
+    import_findings(app, [finding])
+    set_to(app, "stopped update_findings")
+    assert press(app, finding).function_error
+    (letter,) = dead_letters(app, STACKS[1])
+    assert "The parameter /securityhub-actions/changes is 'stopped update_findings'" in str(letter)
+    assert status_of(app, finding) == "NEW"
+    set_to(app, "allowed")
+    function = physical_id(app, STACKS[1], "AWS::Lambda::Function", "MarkAsNotifiedFunction")
+    app.client("lambda").invoke(FunctionName=function, Payload=json.dumps(letter["requestPayload"]))
+    assert status_of(app, finding) == "NOTIFIED"
+
+
+def test_an_account_that_is_stopped_keeps_no_other_from_being_handled(app):
+    own = control_finding("S3.8", "own")
+    import_findings(app, [own])
+    set_to(app, "stopped 444455556666")
+    assert press(app, own).function_error is None
+    assert status_of(app, own) == "NOTIFIED"
+    set_to(app, "allowed")
