@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Self, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from stacks.settings.forms import (
+    ANY,
     HTTPS_URL,
     ROTATION_DESCRIPTION,
     STORED_NAME,
@@ -135,6 +136,40 @@ class RuleSettings(Section):
             raise ValueError(f"the rule changes nothing; specify one or more of {listed(outcomes)}")
         return self
 
+    def covers(self, other: RuleSettings) -> bool:
+        """Return whether it matches every finding that the other rule matches."""
+        return (
+            _covers(self.accounts, other.accounts)
+            and _covers(self.controls, other.controls)
+            and all(
+                key in other.resource_tags and (ANY in values or _covers(values, other.resource_tags[key]))
+                for key, values in self.resource_tags.items()
+            )
+        )
+
+
+def _covers(values: list[str], others: list[str]) -> bool:
+    """Return whether a condition lets pass all that another one does. An empty one lets pass everything."""
+    return not values or (bool(others) and set(others) <= set(values))
+
+
+_Rule = TypeVar("_Rule", bound=RuleSettings)
+
+
+def _all_reachable(rules: list[_Rule]) -> list[_Rule]:
+    """Reject a rule that no finding reaches, because a rule before it matches all of its findings."""
+    for number, rule in enumerate(rules):
+        for earlier in range(number):
+            if rules[earlier].covers(rule):
+                raise ValueError(
+                    f"rules[{number}] never counts, because rules[{earlier}] matches all of its findings; "
+                    "put it before that one, or remove one of them"
+                )
+    return rules
+
+
+_Rules: TypeAlias = Annotated[list[_Rule], Field(max_length=_MAX_RULES), AfterValidator(_all_reachable)]
+
 
 class JiraRule(RuleSettings):
     """Where the issues of some findings are created, if not in the project of all others."""
@@ -200,9 +235,8 @@ class JiraSettings(SecretTrackerSettings):
     )
     fields: JiraFields = Field(default={}, description=FIELDS_DESCRIPTION)
     close_fields: JiraFields = Field(default={}, description=FIELDS_DESCRIPTION)
-    rules: list[JiraRule] = Field(
+    rules: _Rules[JiraRule] = Field(
         default=[],
-        max_length=_MAX_RULES,
         description=_RULES_DESCRIPTION.format("project, issue_type, fields, and close_fields"),
     )
     decisions: DecisionsSettings
@@ -254,8 +288,8 @@ class ServiceNowSettings(SecretTrackerSettings):
     )
     fields: ServiceNowFields = Field(default={}, description=FIELDS_DESCRIPTION)
     close_fields: ServiceNowFields = Field(default={}, description=FIELDS_DESCRIPTION)
-    rules: list[ServiceNowRule] = Field(
-        default=[], max_length=_MAX_RULES, description=_RULES_DESCRIPTION.format("fields and close_fields")
+    rules: _Rules[ServiceNowRule] = Field(
+        default=[], description=_RULES_DESCRIPTION.format("fields and close_fields")
     )
     decisions: DecisionsSettings
 
@@ -277,8 +311,8 @@ class PagerDutySettings(SecretTrackerSettings):
         pattern=r"^[^@\s]+@[^@\s]+$", description="the email address of a user of the account"
     )
     fields: PagerDutyFields = Field(default={}, description=FIELDS_DESCRIPTION)
-    rules: list[PagerDutyRule] = Field(
-        default=[], max_length=_MAX_RULES, description=_RULES_DESCRIPTION.format("service_id and fields")
+    rules: _Rules[PagerDutyRule] = Field(
+        default=[], description=_RULES_DESCRIPTION.format("service_id and fields")
     )
     decisions: DecisionsSettings
 
@@ -296,9 +330,7 @@ class SlackThreadsSettings(SecretTrackerSettings):
     )
     token_rotation: bool = Field(default=False, description=ROTATION_DESCRIPTION)
     fields: SlackFields = Field(default={}, description=FIELDS_DESCRIPTION)
-    rules: list[SlackRule] = Field(
-        default=[], max_length=_MAX_RULES, description=_RULES_DESCRIPTION.format("channel and fields")
-    )
+    rules: _Rules[SlackRule] = Field(default=[], description=_RULES_DESCRIPTION.format("channel and fields"))
 
 
 class TeamsCardsSettings(SecretTrackerSettings):
@@ -310,9 +342,8 @@ class TeamsCardsSettings(SecretTrackerSettings):
         "https://teams.microsoft.com/, or that of a national cloud, up to 400 characters",
     )
     fields: TeamsFields = Field(default={}, description=FIELDS_DESCRIPTION)
-    rules: list[TeamsRule] = Field(
+    rules: _Rules[TeamsRule] = Field(
         default=[],
-        max_length=_MAX_RULES,
         description=_RULES_DESCRIPTION.format("webhook, channel_url, and fields"),
     )
 
@@ -325,9 +356,7 @@ class ConnectorSettings(TrackerSettings):
         description="the ID of a connector of the new Security Hub, which is a UUID; "
         "`aws securityhub list-connectors-v2` lists them",
     )
-    rules: list[ConnectorRule] = Field(
-        default=[], max_length=_MAX_RULES, description=_RULES_DESCRIPTION.format("connector_id")
-    )
+    rules: _Rules[ConnectorRule] = Field(default=[], description=_RULES_DESCRIPTION.format("connector_id"))
 
     @property
     def connector_ids(self) -> list[str]:

@@ -122,9 +122,51 @@ def test_steps_and_rules_that_are_wrong_are_reported(overlaid, text, message):
 
 
 def test_too_many_rules_are_refused(overlaid):
-    rule = '{ controls = ["S3.8"], channel = "C0PAYMENTS" }'
+    rules = ", ".join(f'{{ controls = ["S3.{number}"], channel = "C0PAYMENTS" }}' for number in range(1_001))
     with pytest.raises(SettingsError, match=r"slack\.rules"):
-        overlaid(f"[ticketing.slack]\nrules = [{', '.join([rule] * 1_001)}]")
+        overlaid(f"[ticketing.slack]\nrules = [{rules}]")
+
+
+_FINANCE = 'resource_tags = { team = ["finance"] }'
+_ANY_TEAM = 'resource_tags = { team = ["ANY"] }'
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ('controls = ["S3.8"]', 'controls = ["S3.8"]'),
+        ('controls = ["S3.8", "S3.1"]', 'controls = ["S3.1", "S3.8"]'),
+        ('controls = ["S3.8", "S3.1"]', 'controls = ["S3.1"], accounts = ["111122223333"]'),
+        ('accounts = ["111122223333"]', f'accounts = ["111122223333"], {_FINANCE}'),
+        (_ANY_TEAM, _FINANCE),
+        (_ANY_TEAM, _ANY_TEAM),
+        (_FINANCE, 'resource_tags = { team = ["finance"], stage = ["prod"] }'),
+    ],
+)
+def test_a_rule_that_no_finding_reaches_is_refused(overlaid, earlier, later):
+    other = 'controls = ["EC2.8"]'
+    with pytest.raises(SettingsError, match=r"rules\[2\] never counts, because rules\[1\] matches all"):
+        overlaid(_slack_rules(other, earlier, later))
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ('controls = ["S3.8"]', 'controls = ["S3.8", "S3.1"]'),
+        ('controls = ["S3.8"]', 'accounts = ["111122223333"]'),
+        ('controls = ["S3.8"], accounts = ["111122223333"]', 'controls = ["S3.8"]'),
+        (_FINANCE, _ANY_TEAM),
+        (_FINANCE, 'resource_tags = { stage = ["finance"] }'),
+        ('resource_tags = { team = ["finance"], stage = ["ANY"] }', _FINANCE),
+    ],
+)
+def test_a_rule_may_follow_one_that_leaves_it_findings(overlaid, earlier, later):
+    assert len(overlaid(_slack_rules(earlier, later)).ticketing.slack.rules) == 2
+
+
+def _slack_rules(*conditions):
+    rules = ", ".join(f'{{ {one}, channel = "C0PAYMENTS" }}' for one in conditions)
+    return f"[ticketing.slack]\nrules = [{rules}]"
 
 
 @pytest.mark.parametrize("tracker", ["jira", "service_now"])
