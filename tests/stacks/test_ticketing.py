@@ -258,9 +258,9 @@ def test_the_app_has_the_stack_while_ticketing_is_enabled(
 
 def test_a_connector_needs_a_permission_on_itself_and_no_secret(new_ticketing_template):
     ids = [f"a1b2c3d4-5678-90ab-cdef-00000000000{number}" for number in range(2)]
-    rule = {"accounts": ["111122223333"], "connector_id": ids[1]}
+    rules = [{"accounts": [account], "connector_id": ids[1]} for account in ("111122223333", "444455556666")]
     off = {name: {"enabled": False} for name in ("jira", "service_now", "pager_duty", "slack")}
-    connector = {"enabled": True, "connector_id": ids[0], "rules": [rule, rule]}
+    connector = {"enabled": True, "connector_id": ids[0], "rules": rules}
     template = new_ticketing_template(connector=connector, **off).to_json()
     statements = [
         statement
