@@ -104,7 +104,7 @@ class JiraServer(VendorServer):
         self.assignable: list[str] | None = [*self.users]
         self.moved: dict[str, str] = {}
         self.unindexed: set[str] = set()
-        self.project_visible = True
+        self.hidden_projects: set[str] = set()
         self.page_size = 100
         self.base_url = "https://example.atlassian.net"
 
@@ -155,9 +155,12 @@ class JiraServer(VendorServer):
         if not self._is_signed_in(request):
             return self._to_stranger(request)
         key = re.search(r"/issue/(?!createmeta/)([^/]+)", request.path)
-        if key and (self._issue(key[1]) is None or not self.project_visible):
+        if key and not self._is_visible(self._issue(key[1])):
             return _refusal(404, "Issue does not exist or you do not have permission to see it.")
         return None
+
+    def _is_visible(self, issue: Issue | None) -> bool:
+        return issue is not None and issue.key.partition("-")[0] not in self.hidden_projects
 
     def _is_signed_in(self, request: Request) -> bool:
         return request.headers.get("authorization") == self._authorization()
@@ -290,7 +293,7 @@ class JiraServer(VendorServer):
 
     def _search(self, request: Request) -> Response:
         query = request.query
-        visible = [*self.issues.values()] if self.project_visible else []
+        visible = [issue for issue in self.issues.values() if self._is_visible(issue)]
         if (changed := changed_issues(query["jql"], visible)) is not None:
             return self._changed_page(changed, query)
         if opened := re.fullmatch(
@@ -344,7 +347,7 @@ class JiraServer(VendorServer):
         return Response(body=[{"id": "summary", "name": "Summary", "clauseNames": ["summary"]}])
 
     def _project(self, _: Request, key: str) -> Response:
-        if key not in {PROJECT, OTHER_PROJECT} or not self.project_visible:
+        if key not in {PROJECT, OTHER_PROJECT} - self.hidden_projects:
             return _refusal(404, f"No project could be found with key '{key}'.")
         return Response(body={"id": "10000", "key": key})
 

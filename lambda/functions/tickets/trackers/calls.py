@@ -76,6 +76,8 @@ class Failure:
         fields: What the tracker says about single fields, by their name in the tracker.
         is_missing: Whether the tracker itself says that there is no such ticket. The status 404 isn't enough:
             a proxy answers with it, a gateway that doesn't know the site, and an address for tokens.
+        is_before_sign_in: Whether what the function signs in with couldn't be had, so that the tracker was
+            not asked, and `status` isn't its own.
     """
 
     status: int | None
@@ -84,6 +86,7 @@ class Failure:
     cure: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     is_missing: bool = False
+    is_before_sign_in: bool = False
 
 
 class SecretUnusableError(TrackerError):
@@ -104,11 +107,11 @@ class CallFailedError(TrackerError):
     def __init__(self, message: str, failure: Failure) -> None:
         self.failure = failure
         # After an error of the server or of a gateway, the request might have been carried out.
-        self.is_refusal = (
+        self.is_refusal = failure.is_before_sign_in or (
             failure.status is not None
             and HTTPStatus.BAD_REQUEST <= failure.status < HTTPStatus.INTERNAL_SERVER_ERROR
         )
-        self.is_about_credential = failure.status == HTTPStatus.UNAUTHORIZED
+        self.is_about_credential = failure.is_before_sign_in or failure.status == HTTPStatus.UNAUTHORIZED
         self.is_temporary = _is_temporary(failure)
         super().__init__(message)
 
@@ -287,6 +290,8 @@ def _is_temporary(failure: Failure) -> bool:
     A 404 that isn't about a ticket comes from what is between: see `Failure.is_missing`. With a cure of its
     own, a 403 is about what was sent, such as a missing field in ServiceNow.
     """
+    if failure.is_before_sign_in:
+        return True
     if failure.status in (None, HTTPStatus.FORBIDDEN):
         return failure.cure is None
     return failure.status >= HTTPStatus.INTERNAL_SERVER_ERROR or (

@@ -78,6 +78,11 @@ class Destinations(Generic[Place]):
     default: Place
     rules: Sequence[tuple[Condition, Place]] = ()
 
+    @property
+    def all(self) -> Sequence[Place]:
+        """Every place where tickets can be opened."""
+        return (self.default, *(place for _, place in self.rules))
+
     @classmethod
     def read(
         cls,

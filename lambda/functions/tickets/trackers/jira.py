@@ -210,11 +210,14 @@ class Jira:
     def changed(self, since: datetime, until: datetime) -> Iterator[str]:
         """Yield the keys of issues that changed in a period.
 
-        For a user who can no longer see the project, the search would find nothing, as if nothing had
+        For a user who can no longer see a project, the search would find nothing in it, as if nothing had
         changed.
         """
-        project = self._destinations.default.project
-        self._calls("read the project", lambda site: site.client.project(project))
+        for project in sorted({place.project for place in self._destinations.all}):
+            self._calls(
+                f"read the project {project}",
+                lambda site: site.client.project(project),  # noqa: B023 - called at once
+            )
         yield from jira_changes.changed(self._calls, since, until)
 
     def former_ids(self, ticket_id: str) -> tuple[str, ...]:

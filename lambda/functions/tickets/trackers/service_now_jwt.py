@@ -116,11 +116,16 @@ class JwtBearer:
                     said=f"AWS KMS did not sign the request for a token ({code})",
                     cure="The key of ticketing.service_now.jwt_key_id must be an enabled RSA key for signing "
                     "in the stack's account and Region, whose policy lets the account's IAM policies decide.",
+                    is_before_sign_in=True,
                 )
             ) from None
         except BotoCoreError as error:
             raise SigningError(
-                Failure(status=None, said=f"AWS KMS gave no readable response ({type(error).__name__})")
+                Failure(
+                    status=None,
+                    said=f"AWS KMS gave no readable response ({type(error).__name__})",
+                    is_before_sign_in=True,
+                )
             ) from None
         signature: bytes = answer["Signature"]
         return signature

@@ -80,7 +80,7 @@ def test_an_incident_that_the_user_can_no_longer_read_is_not_deleted(vendor_serv
 def test_an_issue_whose_project_is_no_longer_visible_is_not_deleted(vendor_servers, make_tracker, draft):
     jira = make_tracker("jira")
     ticket = jira.open(draft)
-    vendor_servers.jira.project_visible = False
+    vendor_servers.jira.hidden_projects = {"SEC"}
     with pytest.raises(TrackerError, match="No project could be found"):
         jira.look(ticket)
     assert jira.former_ids(ticket.id) == ()  # as for any issue that a webhook names

@@ -165,7 +165,7 @@ def test_a_deleted_issue_counts_as_resolved(jira, server):
 
 def test_an_issue_that_may_not_be_seen_does_not_count_as_resolved(jira, server, draft):
     ticket = jira.open(draft)
-    server.project_visible = False
+    server.hidden_projects = {"SEC"}
     with pytest.raises(TrackerError, match=r"HTTP 404, No project could be found.*can browse the project"):
         jira.resolve(ticket, "The finding is resolved.")
 

@@ -7,6 +7,7 @@ import pytest
 
 from functions.tickets.contract import Look, Ticket, TrackerError
 from functions.tickets.trackers import enabled_trackers
+from tests.vendor_servers.jira import OTHER_PROJECT, PROJECT
 from tests.vendor_servers.jira_history import APP, decide
 
 NOW = dt.datetime.now(dt.UTC)
@@ -101,10 +102,22 @@ def test_the_issues_that_changed_in_a_period_come_page_by_page(jira, server, mak
 def test_a_project_that_is_no_longer_to_be_seen_is_no_period_without_changes(jira, ticket, server):
     hour = (NOW - dt.timedelta(hours=1), NOW + dt.timedelta(hours=1))
     assert list(jira.changed(*hour)) == [ticket.id]
-    server.project_visible = False
+    server.hidden_projects = {"SEC"}
     with pytest.raises(
-        TrackerError, match=r"Jira did not read the project: HTTP 404, .*can browse the project"
+        TrackerError, match=r"Jira did not read the project SEC: HTTP 404, .*can browse the project"
     ):
+        list(jira.changed(*hour))
+
+
+def test_neither_is_a_project_of_a_rule(make_tracker, vendor_servers):
+    rules = [{"controls": [control], "project": OTHER_PROJECT} for control in ("S3.8", "S3.1")]
+    jira = make_tracker("jira", settings={"rules": rules})
+    hour = (NOW - dt.timedelta(hours=1), NOW + dt.timedelta(hours=1))
+    assert list(jira.changed(*hour)) == []
+    read = [request.path for request in vendor_servers.jira.sent("GET", "/project/")]
+    assert [path.rpartition("/")[2] for path in read] == [OTHER_PROJECT, PROJECT]
+    vendor_servers.jira.hidden_projects = {OTHER_PROJECT}
+    with pytest.raises(TrackerError, match=f"Jira did not read the project {OTHER_PROJECT}: HTTP 404"):
         list(jira.changed(*hour))
 
 

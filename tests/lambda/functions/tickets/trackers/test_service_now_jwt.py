@@ -99,6 +99,19 @@ def test_a_refusal_of_kms_says_what_to_do_and_that_nothing_was_opened(service_no
     assert server.requests == []
 
 
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("AccessDeniedException", 400), ("DisabledException", 409), ("KMSInvalidStateException", 409)],
+)
+def test_a_key_that_cannot_be_used_is_like_a_refused_credential_which_somebody_will_mend(
+    service_now, kms, draft, code, status
+):
+    kms.failures = [refusal(code, status)] * 9
+    with pytest.raises(TrackerError) as caught:
+        service_now.open(draft)
+    assert (caught.value.is_about_credential, caught.value.is_temporary) == (True, True)
+
+
 def test_a_key_that_kms_does_not_know_is_no_deleted_incident(service_now, server, kms, draft):
     ticket = service_now.open(draft)
     server.tokens.clear()

@@ -71,7 +71,7 @@ def test_jira_edits_summary_description_and_the_label_with_the_severity(jira, gr
 def test_jira_leaves_an_issue_alone_that_was_deleted_but_not_one_that_it_cannot_see(jira, group):
     tracker, server = jira
     tracker.update(Ticket(id="SEC-99", link="x"), group())
-    server.project_visible = False
+    server.hidden_projects = {"SEC"}
     with pytest.raises(TrackerError, match="Jira did not"):
         tracker.update(Ticket(id="SEC-99", link="x"), group())
 
