@@ -214,6 +214,17 @@ def test_the_new_hub_allows_ten_composite_filters():
         criteria_of(OcsfFindingFilter(severity=["Low", "High"], **many))
 
 
+def test_what_must_be_met_together_is_divided_by_what_a_composite_filter_of_the_new_hub_allows():
+    excluded = {
+        name: AnythingBut(*(f"{number}" for number in range(15))) for name in ("title", "finding_uid")
+    }
+    found = criteria_of(OcsfFindingFilter(activity_name="Create", confidence=90, **excluded))
+    composites = found["OcsfFindingCriteria"]["CompositeFilters"]
+    assert [
+        (len(one["StringFilters"]), len(one.get("NumberFilters", ())), one["Operator"]) for one in composites
+    ] == [(20, 1, "AND"), (11, 0, "AND")]
+
+
 TEXTS = st.sampled_from(["x", "xy", "yx", "X", "é", "x y", "*"])
 PARTS = st.sampled_from(["x", "y", "xy"])
 TEXT_CONDITIONS = st.one_of(

@@ -88,7 +88,9 @@ _MAX_VALUES_OF: Final[Mapping[str, int]] = {
 }
 # The most composite filters, and the most filters of a type in each.
 # https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_OcsfFindingFilters.html
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-securityhub-automationrulev2-compositefilter.html
 _MAX_COMPOSITES: Final = 10
+_MAX_OF_COMPOSITE: Final = 20
 _RESOURCE: Final = ("resource_type", "resource_id", "resource_tags")
 
 
@@ -269,8 +271,7 @@ class _OcsfCriteria(_Builder):
             elif filters:
                 composites.append({kind: filters, "Operator": "OR"})
             self._limit(name, filters, _MAX_VALUES)
-        if together:
-            composites.insert(0, {**together, "Operator": "AND"})
+        composites = [*_all_of(together), *composites]
         if len(composites) > _MAX_COMPOSITES:
             self._faults.append(
                 (
@@ -294,3 +295,11 @@ class _OcsfCriteria(_Builder):
     def _conditions_for_key(self, path: tuple[str, ...], key: str) -> Sequence[Condition]:
         del path, key
         return self._findings.conditions_by_path()["resources", "tags", "value"]
+
+
+def _all_of(together: Mapping[str, _Filters]) -> Iterator[Criteria]:
+    """The composite filters for conditions that must all be met, by their type."""
+    most = max(map(len, together.values()), default=0)
+    for start in range(0, most, _MAX_OF_COMPOSITE):
+        parts = {kind: filters[start : start + _MAX_OF_COMPOSITE] for kind, filters in together.items()}
+        yield {**{kind: part for kind, part in parts.items() if part}, "Operator": "AND"}
