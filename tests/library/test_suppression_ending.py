@@ -98,7 +98,7 @@ def event(now="2027-03-31T00:00:00Z", keys="a", topic=TOPIC, hub="cspm"):
     return {"scheduledTime": now, "suppressions": suppressions}
 
 
-def run(hub, given=None, *, in_force="a:20270331", publish=None, has_time=lambda: True):
+def run(hub, given=None, *, in_force="a:20270331", publish=None, has_time=lambda: True, reads=lambda: True):
     sent = []
 
     def keep(*message):
@@ -110,6 +110,7 @@ def run(hub, given=None, *, in_force="a:20270331", publish=None, has_time=lambda
         notices=Notices(publish or keep),
         author=AUTHOR,
         has_time=has_time,
+        has_time_to_read=reads,
         sleep=lambda _: None,
     )
     return outcome, sent
@@ -226,6 +227,46 @@ def test_thousands_of_findings_are_opened_in_batches_and_time_is_respected():
     outcome, _ = run(hub)
     assert outcome.finished
     assert set(hub.statuses().values()) == {"NEW"}
+
+
+def test_however_slowly_findings_are_read_those_that_were_are_opened():
+    hub = FakeHub({str(one): FakeFinding() for one in range(2_500)}, calls_left=100_000)
+    outcomes = [run(hub, reads=lambda: False)[0] for _ in range(25)]
+    assert [sum(one.reopened.values()) for one in outcomes] == [100] * 25
+    assert (outcomes[0].finished, set(hub.statuses().values())) == (False, {"NEW"})
+
+
+def test_what_was_read_before_security_hub_refused_to_be_read_is_opened():
+    class Throttling(FakeHub):
+        def suppressed(self, markers, except_keys):
+            for number, found in enumerate(super().suppressed(markers, except_keys)):
+                if number == 150:
+                    raise RuntimeError("Too many requests")
+                yield found
+
+    hub = Throttling({str(one): FakeFinding() for one in range(200)})
+    outcome, _ = run(hub)
+    assert outcome.failures == ["findings of cspm: RuntimeError: Too many requests"]
+    assert outcome.reopened == Counter(a=150)
+
+
+def test_a_batch_that_is_refused_keeps_no_other_from_being_opened():
+    class Refusing(FakeHub):
+        def reopen(self, findings, **arguments):
+            if findings[0].identity == "0":
+                raise RuntimeError("Too many requests")
+            return super().reopen(findings, **arguments)
+
+    outcome, _ = run(Refusing({str(one): FakeFinding() for one in range(250)}))
+    assert outcome.failures == ["findings of cspm: RuntimeError: Too many requests"]
+    assert outcome.reopened == Counter(a=150)
+
+
+def test_the_error_names_as_many_failures_as_a_dead_letter_has_room_for():
+    hub = FakeHub({str(one): FakeFinding() for one in range(1_025)})
+    hub.refused = {identity: [("InvalidInput", False)] for identity in hub.findings}
+    outcome, _ = run(hub)
+    assert outcome.error.endswith("finding 19: InvalidInput; and 1,005 more")
 
 
 def test_what_may_work_later_is_tried_again_and_the_rest_is_reported_without_keeping_others_waiting():

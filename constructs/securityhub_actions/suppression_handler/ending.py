@@ -12,6 +12,8 @@ from typing import Any, Final, Protocol
 
 MAX_NOTE: Final = 512
 _MAX_SUBJECT: Final = 99
+# The error becomes a dead letter, which has a maximum size.
+_MAX_FAILURES: Final = 20
 _BATCH: Final = 100
 _NOTICE: Final = timedelta(days=14)
 _PERIOD: Final = timedelta(hours=1)
@@ -150,6 +152,12 @@ class Outcome:
     extended: set[str] = field(default_factory=set)
     """The keys of suppressions that a deployment extended after this invocation began."""
 
+    @property
+    def error(self) -> str:
+        """The first failures in one line, and how many more there are."""
+        more = len(self.failures) - _MAX_FAILURES
+        return "; ".join([*self.failures[:_MAX_FAILURES], *([f"and {more:,} more"] if more > 0 else [])])
+
     def to_json(self) -> dict[str, Any]:
         """The outcome for the log and the answer."""
         return {
@@ -169,6 +177,7 @@ def end_suppressions(
     notices: Notices,
     author: str,
     has_time: Callable[[], bool],
+    has_time_to_read: Callable[[], bool] = lambda: True,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Outcome:
     """Tell who is to know two weeks before, disable the rules that are due, and open findings.
@@ -182,6 +191,8 @@ def end_suppressions(
         notices: Where to tell.
         author: The author of the notes.
         has_time: Whether there is time for another request.
+        has_time_to_read: Whether there is time to read more than a few findings, and to open them after that.
+            Default: there is.
         sleep: Waits for that many seconds between attempts.
     """
     outcome = Outcome()
@@ -193,8 +204,10 @@ def end_suppressions(
                 _announce(one, notices)
                 outcome.told.append(one.name)
     for name, hub in hubs.items():
-        with _noting(outcome, f"findings of {name}"):
-            _open_findings(hub, suppressions, author, outcome, has_time=has_time, sleep=sleep)
+        found = _found(
+            name, hub, suppressions, outcome, has_time=has_time, has_time_for_more=has_time_to_read
+        )
+        _open_findings(name, hub, found, author, outcome, has_time=has_time, sleep=sleep)
     _report(suppressions, notices, outcome)
     return outcome
 
@@ -266,24 +279,46 @@ def _end(
     outcome.ended.append(one.name)
 
 
-def _open_findings(
+_Groups = Mapping[tuple[str, str, bool], Sequence[Found]]
+"""Findings by the key of their suppression, their note, and whether they are settled."""
+
+
+def _found(
+    name: str,
     hub: Hub,
     suppressions: Suppressions,
+    outcome: Outcome,
+    *,
+    has_time: Callable[[], bool],
+    has_time_for_more: Callable[[], bool],
+) -> _Groups:
+    """Return the findings to open, or as many as there is time for, or were read before an error.
+
+    They are read before any is opened, because what is opened is found no longer, which would shift the
+    pages. The next invocation finds the others.
+    """
+    in_force = [*suppressions.in_force(), *outcome.extended]
+    groups: dict[tuple[str, str, bool], list[Found]] = {}
+    with _noting(outcome, f"findings of {name}"):
+        for number, found in enumerate(hub.suppressed(suppressions.markers, in_force), 1):
+            if found.key not in in_force:
+                groups.setdefault((found.key, found.note, found.is_settled), []).append(found)
+            if not has_time() or (number >= _BATCH and not has_time_for_more()):
+                outcome.finished = False
+                break
+    return groups
+
+
+def _open_findings(
+    name: str,
+    hub: Hub,
+    groups: _Groups,
     author: str,
     outcome: Outcome,
     *,
     has_time: Callable[[], bool],
     sleep: Callable[[float], None],
 ) -> None:
-    in_force = [*suppressions.in_force(), *outcome.extended]
-    groups: dict[tuple[str, str, bool], list[Found]] = {}
-    # All are read first, since what is opened is found no longer, which would shift the pages.
-    for found in hub.suppressed(suppressions.markers, in_force):
-        if found.key not in in_force:
-            groups.setdefault((found.key, found.note, found.is_settled), []).append(found)
-        if not has_time():
-            outcome.finished = False
-            break
     for (key, note, is_settled), findings in groups.items():
         text = f"The suppression has ended. It was: {note}"[:MAX_NOTE]
         for start in range(0, len(findings), _BATCH):
@@ -291,9 +326,10 @@ def _open_findings(
                 outcome.finished = False
                 return
             batch = findings[start : start + _BATCH]
-            failed = _reopen(hub, batch, text, author, is_settled=is_settled, sleep=sleep)
-            (outcome.settled if is_settled else outcome.reopened)[key] += len(batch) - len(failed)
-            outcome.failures += [f"finding {one.found.identity}: {one.reason}" for one in failed]
+            with _noting(outcome, f"findings of {name}"):
+                failed = _reopen(hub, batch, text, author, is_settled=is_settled, sleep=sleep)
+                (outcome.settled if is_settled else outcome.reopened)[key] += len(batch) - len(failed)
+                outcome.failures += [f"finding {one.found.identity}: {one.reason}" for one in failed]
 
 
 def _reopen(

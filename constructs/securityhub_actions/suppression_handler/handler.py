@@ -38,6 +38,9 @@ LOGGER: Final = logging.getLogger(__name__)
 LOGGER.setLevel(logging.INFO)
 # Enough for one more request with all of its retries, and for the messages.
 _RESERVE_MILLISECONDS: Final = 90_000
+# What can't be read in this part of the time, the next hour reads. So there is always time to open findings,
+# however slowly Security Hub lets them be read.
+_READING: Final = 0.5
 
 
 class IncompleteError(Exception):
@@ -54,17 +57,20 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN4
     Raises:
         IncompleteError: Something failed.
     """
+    left = context.get_remaining_time_in_millis
+    ends_reading = max(left() * (1 - _READING), _RESERVE_MILLISECONDS)
     hubs: dict[str, Hub] = {name: _hub(name) for name in os.environ["HUBS"].split(",")}
     outcome = end_suppressions(
         Suppressions.parse(event, os.environ),
         hubs=hubs,
         notices=Notices(_publish),
         author=context.invoked_function_arn,
-        has_time=lambda: context.get_remaining_time_in_millis() > _RESERVE_MILLISECONDS,
+        has_time=lambda: left() > _RESERVE_MILLISECONDS,
+        has_time_to_read=lambda: left() > ends_reading,
     )
     LOGGER.info(json.dumps(outcome.to_json()))
     if outcome.failures:
-        raise IncompleteError("; ".join(outcome.failures))
+        raise IncompleteError(outcome.error)
     return outcome.to_json()
 
 
