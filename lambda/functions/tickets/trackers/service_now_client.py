@@ -44,6 +44,10 @@ COLUMNS: Final = (
 """The columns of an incident that are always read."""
 
 
+class NotDoneError(requests.RequestException):
+    """ServiceNow answered with success, but didn't do what was asked, or only a part of it."""
+
+
 class _Requests(HTTPAdapter):
     """Sends requests with timeouts, and raises errors with the status and headers that pysnc would hide."""
 
@@ -51,7 +55,27 @@ class _Requests(HTTPAdapter):
         kwargs["timeout"] = (CONNECT_SECONDS, READ_SECONDS)
         response = super().send(request, *args, **kwargs)
         response.raise_for_status()
+        _require_done(response)
         return response
+
+
+def _require_done(response: requests.Response) -> None:
+    """Raise an error for an answer that only looks like success. A search would find nothing, or less.
+
+    Too many requests at a time of one session get a 202, and may never be carried out. Where a quota of the
+    instance ends a request, its answer has the records until then, an error, and the status 200.
+
+    Source: https://www.servicenow.com/community/servicenow-ai-platform-blog/http-202-from-an-inbound-web-service-call/ba-p/2289402
+    Source: https://support.servicenow.com/kb?id=kb_article_view&sysparm_article=KB1297438
+    """
+    if response.status_code == HTTPStatus.ACCEPTED:
+        raise NotDoneError("it put the request off, and might not carry it out (HTTP 202)")
+    try:
+        answer = response.json()
+    except ValueError:
+        return  # which pysnc reports
+    if isinstance(answer, dict) and "error" in answer:
+        raise NotDoneError(_said(response))
 
 
 class OAuth(AuthBase):
@@ -208,6 +232,8 @@ def explain(error: Exception) -> Failure | None:
     """Return why a request failed, or None for a programming error."""
     if isinstance(error, SigningError):
         return error.failure
+    if isinstance(error, NotDoneError):
+        return Failure(status=None, said=str(error))
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return Failure(
             status=error.response.status_code,

@@ -65,6 +65,46 @@ def test_nothing_is_found_where_nothing_was_created(service_now, draft, make_dra
     assert service_now.find(draft, SINCE) is None
 
 
+CANCELLED = {
+    "result": [],
+    "error": {
+        "message": "Transaction cancelled: maximum execution time exceeded",
+        "detail": "Transaction cancelled: maximum execution time exceeded Check logs for error trace",
+    },
+    "status": "failure",
+}
+PUT_OFF = r"it put the request off, and might not carry it out \(HTTP 202\)"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (202, None, PUT_OFF),
+        (202, {"result": []}, PUT_OFF),
+        (200, CANCELLED, "Transaction cancelled: maximum execution time exceeded"),
+    ],
+)
+@pytest.mark.parametrize(
+    "search",
+    [
+        lambda service_now, draft, _: service_now.find(draft, SINCE),
+        lambda service_now, _, __: [*service_now.changed(SINCE, dt.datetime.now(dt.UTC))],
+        lambda service_now, _, ticket: service_now.look(ticket),
+    ],
+    ids=["find", "changed", "look"],
+)
+def test_what_servicenow_did_not_do_although_it_says_so_is_a_failure_that_passes(
+    make_tracker, vendor_servers, draft, search, answer
+):
+    service_now, (status, body, said) = make_tracker("servicenow"), answer
+    ticket = service_now.open(draft)
+    vendor_servers.service_now.fail(status, methods=("GET",), body=body, times=3)
+    with pytest.raises(TrackerError, match=said) as failure:
+        search(service_now, draft, ticket)
+    assert failure.value.is_temporary
+    assert search(service_now, draft, ticket)
+
+
 def test_an_incident_of_another_finding_is_never_taken_for_this_one(service_now, server, draft, make_draft):
     service_now.open(make_draft("another"))
     server.ignored = {"correlation_id"}
