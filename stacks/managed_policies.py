@@ -22,6 +22,9 @@ MOST_CHARACTERS: Final = 6_144
 """The maximum size of a managed policy, without white space."""
 MOST_POLICIES: Final = 10
 """The default quota of managed policies per role. It can be increased to 20, but rarely is in members."""
+# The same whatever is enabled: IAM can't change it, so CloudFormation would replace the policy.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-managedpolicy.html
+_DESCRIPTION: Final = "Permissions for the enabled remediations of Security Hub findings"
 _LONGEST_PARTITION: Final = "aws-us-gov"
 
 Groups = Mapping[str, Sequence[Statement]]
@@ -38,23 +41,17 @@ def managed_policies(scope: Construct, construct_id: str, groups: Groups, *, pat
         path: The path of the policies.
 
     Raises:
-        ValueError: The statements need more policies than IAM allows for a role.
+        ValueError: The statements need more policies, or a longer one, than IAM allows for a role.
     """
     packed = pack(groups)
-    if len(packed) > MOST_POLICIES:
-        length = sum(length_of(statements) for statements, _ in packed)
-        raise ValueError(
-            f"The statements for {', '.join(groups)} take {length} characters in {len(packed)} managed "
-            f"policies, but IAM allows {MOST_POLICIES} of {MOST_CHARACTERS} characters each for a role. "
-            "Enable fewer remediations in settings.toml, or let their statements share resources."
-        )
+    _check(groups, packed)
     policies = []
-    for number, (statements, names) in enumerate(packed, start=1):
+    for number, (statements, _) in enumerate(packed, start=1):
         policy = iam.CfnManagedPolicy(
             scope,
             construct_id if number == 1 else f"{construct_id}{number}",
             path=path,
-            description=f"What remediating Security Hub findings takes: {', '.join(names)}"[:1000],
+            description=_DESCRIPTION,
             policy_document=iam.PolicyDocument(
                 statements=[statement.to_policy_statement() for statement in statements]
             ),
@@ -80,6 +77,24 @@ def pack(groups: Groups) -> list[tuple[list[Statement], list[str]]]:
             if name not in packed[-1][1]:
                 packed[-1][1].append(name)
     return packed
+
+
+def _check(groups: Groups, packed: Sequence[tuple[list[Statement], list[str]]]) -> None:
+    """Reject more policies, or a longer one, than IAM allows. Only a single statement makes one too long."""
+    too_long = [some for some, _ in packed if length_of(some) > MOST_CHARACTERS]
+    if not too_long and len(packed) <= MOST_POLICIES:
+        return
+    length = sum(length_of(statements) for statements, _ in packed)
+    alone = "".join(
+        f" A statement with {', '.join(one.actions)} alone takes {length_of([one])}."
+        for some in too_long
+        for one in some
+    )
+    raise ValueError(
+        f"The statements for {', '.join(groups)} take {length} characters in {len(packed)} managed "
+        f"policies, but IAM allows {MOST_POLICIES} of {MOST_CHARACTERS} characters each for a role.{alone} "
+        "Enable fewer remediations in settings.toml, or let their statements share resources."
+    )
 
 
 def joined(statements: Iterable[Statement]) -> list[Statement]:

@@ -18,7 +18,12 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.managed_policies import Groups, joined, length_of, managed_policies
-from stacks.remediation_catalog import EXECUTION_STATEMENTS, SEARCH_STATEMENTS, Statement
+from stacks.remediation_catalog import (
+    EXECUTION_STATEMENTS,
+    SEARCH_STATEMENTS,
+    CatalogEntry,
+    Statement,
+)
 from stacks.settings import RemediationSettings
 
 # The prefix that lambda/functions/remediate/member_account.py adds to the action's ID.
@@ -179,16 +184,27 @@ def _runbook_groups(settings: RemediationSettings) -> Groups:
 def _check_session_policies(settings: RemediationSettings) -> None:
     """Reject a remediation whose statements don't fit in the session policy that the function passes."""
     for entry in settings.entries:
-        extra = (*_RUNBOOKS, _pass_automation_role(settings)) if entry.runbook else ()
-        do = (*entry.statements, *entry.start_statements, *extra, _READ_TAGS)
-        undo = (*entry.undo_statements, *entry.statements)
-        length = max(length_of(joined(some)) for some in (do, undo))
+        length = length_in_session(entry, settings)
         if length > _MAX_SESSION_POLICY_CHARACTERS:
             raise ValueError(
                 f"The statements of the remediation {entry.name} take {length} characters, but STS allows "
                 f"{_MAX_SESSION_POLICY_CHARACTERS} in a session policy. Shorten them, or split the "
                 "remediation in two."
             )
+
+
+def length_in_session(entry: CatalogEntry, settings: RemediationSettings) -> int:
+    """Return the most characters that a session policy for a remediation has.
+
+    Args:
+        entry: The remediation.
+        settings: The name of the role for runbooks.
+    """
+    extra = (*_RUNBOOKS, _pass_automation_role(settings)) if entry.runbook else ()
+    do = (*entry.statements, *entry.start_statements, *extra, _READ_TAGS)
+    # An undo reads tags as such, or with the permissions of the plan.
+    undo = (*entry.undo_statements, *entry.statements, _READ_TAGS)
+    return max(length_of(joined(some)) for some in (do, undo))
 
 
 def _pass_automation_role(settings: RemediationSettings) -> Statement:

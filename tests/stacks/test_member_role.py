@@ -3,11 +3,14 @@ from __future__ import annotations
 import json
 
 import pytest
+from aws_cdk import Stack
 from aws_cdk.assertions import Template
 
+from functions.remediate.session_policy import session_policy
+from remediations.registry import all_remediations
 from stacks import managed_policies, member_role
 from stacks.member_role import MemberRoleStack, member_role_template
-from stacks.remediation_catalog import read_catalog
+from stacks.remediation_catalog import Statement, read_catalog
 
 ADMINISTRATOR = "111122223333"
 TAGS = {"deny": {"keep": ["ANY"]}}
@@ -328,8 +331,48 @@ def test_policies_beyond_the_quotas_are_refused_with_their_sum(new_template, mon
         new_template()
 
 
+def test_a_single_statement_that_is_too_long_for_a_policy_is_refused(new_app):
+    long = Statement(actions=("s3:GetObject",), resources=tuple(f"arn:aws:s3:::{n:060}" for n in range(90)))
+    message = r"for s3 take [0-9,]+ characters in 1 managed policies, .* A statement with s3:GetObject alone"
+    with pytest.raises(ValueError, match=message):
+        managed_policies.managed_policies(Stack(new_app(), "S"), "Permissions", {"s3": [long]}, path="/")
+
+
+def test_enabling_a_remediation_replaces_no_policy(new_template):
+    """IAM can't change the description of a policy, so CloudFormation would replace the policy."""
+
+    def descriptions(*names):
+        policies = new_template(remediations=list(names)).find_resources("AWS::IAM::ManagedPolicy")
+        return {name: policy["Properties"]["Description"] for name, policy in policies.items()}
+
+    assert descriptions("s3_public_access") == descriptions("s3_public_access", "kms_key_rotation")
+
+
 def test_statements_that_a_session_cannot_hold_are_refused_with_their_remediation(new_template, monkeypatch):
     monkeypatch.setattr(member_role, "_MAX_SESSION_POLICY_CHARACTERS", 200)
     message = r"remediation \w+ take [0-9]+ characters, but STS allows 200 in a session policy"
     with pytest.raises(ValueError, match=message):
         new_template()
+
+
+@pytest.mark.parametrize("name", read_catalog())
+def test_the_length_of_a_session_policy_that_is_checked_is_at_least_that_of_the_function(
+    remediation_settings, name
+):
+    settings = remediation_settings(**EVERY_REMEDIATION)
+    role = f"{settings.role.path}{settings.role.automation_name}".removeprefix("/")
+    longest = max(
+        len(
+            session_policy(
+                all_remediations()[name],
+                account=ADMINISTRATOR,
+                partition="aws-us-gov",
+                automation_role=role,
+                undoes=undoes,
+                reads_tags=reads_tags,
+            )
+        )
+        for undoes in (False, True)
+        for reads_tags in (False, True)
+    )
+    assert member_role.length_in_session(read_catalog()[name], settings) >= longest

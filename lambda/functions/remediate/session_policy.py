@@ -9,7 +9,7 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#po
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from remediations.contract import Remediation, Statement
@@ -71,8 +71,8 @@ def _joined(statements: Iterable[Statement]) -> Iterable[Statement]:
 def _allowed(statement: Statement, places: Mapping[str, str]) -> dict[str, Any]:
     allowed: dict[str, Any] = {
         "Effect": "Allow",
-        "Action": list(statement["Action"]),
-        "Resource": [_filled(resource, places) for resource in statement["Resource"]],
+        "Action": _one_or_list(statement["Action"]),
+        "Resource": _one_or_list([_filled(resource, places) for resource in statement["Resource"]]),
     }
     if condition := statement.get("Condition"):
         allowed["Condition"] = {
@@ -80,6 +80,10 @@ def _allowed(statement: Statement, places: Mapping[str, str]) -> dict[str, Any]:
             for operator, keys in condition.items()
         }
     return allowed
+
+
+def _one_or_list(values: Sequence[str]) -> str | list[str]:
+    return values[0] if len(values) == 1 else list(values)
 
 
 def _filled(resource: str, places: Mapping[str, str]) -> str:

@@ -53,7 +53,7 @@ def test_a_session_is_of_the_findings_account_and_has_no_placeholder_left(name):
 @pytest.mark.parametrize("name", ["s3_public_access", "s3_require_tls"])
 def test_a_session_reaches_buckets_of_the_account_only(name, undoes):
     statements = json.loads(policy(name, undoes=undoes))["Statement"]
-    (buckets,) = [one for one in statements if one["Resource"] == ["arn:aws-us-gov:s3:::*"]]
+    (buckets,) = [one for one in statements if one["Resource"] == "arn:aws-us-gov:s3:::*"]
     assert buckets["Condition"] == {"StringEquals": {"aws:ResourceAccount": "444455556666"}}
 
 
