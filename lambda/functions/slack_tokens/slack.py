@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from invocation.posting import NoAnswerError, post
+from invocation.slack import LIMITED, UNAVAILABLE
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _MAX_CODE: Final = 60
@@ -97,5 +98,8 @@ class SlackApi:
         if not isinstance(said, dict):
             raise NoAnswerError(f"no JSON object, with HTTP {answer.status}")
         if said.get("ok") is not True:
-            raise SlackRefusedError(str(said.get("error") or f"HTTP {answer.status}")[:_MAX_CODE])
+            code = str(said.get("error") or f"HTTP {answer.status}")[:_MAX_CODE]
+            if code in LIMITED | UNAVAILABLE:
+                raise NoAnswerError(f"the error {code}")
+            raise SlackRefusedError(code)
         return said

@@ -33,6 +33,7 @@ from functions.tickets.trackers.fields import FieldValue, TrackerFields, fields_
 from invocation.environment import matching, required
 from invocation.posting import NoRedirects
 from invocation.secrets import GetSecret
+from invocation.slack import LIMITED, UNAVAILABLE
 from securityhub.events import Finding
 
 KEY: Final = "ticketing.slack"
@@ -339,13 +340,8 @@ def _explain(error: Exception) -> Failure | None:
         response: Any = error.response
         code = str(response.get("error") or "no reason given")
         headers = {name.lower(): value for name, value in response.headers.items()}
-        status = int(response.status_code)
-        if code == "ratelimited":
-            status = HTTPStatus.TOO_MANY_REQUESTS
-        if code in _SECRET_ERRORS:  # Slack says 200
-            status = HTTPStatus.UNAUTHORIZED
         return Failure(
-            status=status,
+            status=_status(code, int(response.status_code)),
             said=code,
             retry_after=seconds_until_retry(headers.get("retry-after")),
             cure=_CURES.get(code),
@@ -353,3 +349,13 @@ def _explain(error: Exception) -> Failure | None:
     if isinstance(error, SlackClientError | OSError | HTTPException | ValueError | LookupError):
         return Failure(status=None, said=f"no readable response ({type(error).__name__})")
     return None
+
+
+def _status(code: str, status: int) -> int:
+    """Return the status that says what Slack's code does. Slack itself mostly says 200."""
+    if code in LIMITED:
+        return HTTPStatus.TOO_MANY_REQUESTS
+    if code in _SECRET_ERRORS:
+        return HTTPStatus.UNAUTHORIZED
+    is_success = status < HTTPStatus.MULTIPLE_CHOICES
+    return HTTPStatus.SERVICE_UNAVAILABLE if code in UNAVAILABLE and is_success else status

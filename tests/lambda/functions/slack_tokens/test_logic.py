@@ -249,6 +249,16 @@ def test_a_refusal_for_now_is_tried_again(app, status):
     assert app.is_valid
 
 
+@pytest.mark.parametrize("code", ["internal_error", "ratelimited"])
+def test_an_error_that_passes_makes_nobody_install_the_app_again(app, code):
+    for path in ("oauth.v2.access", "auth.test"):
+        app.server.fail(200, path_part=path, body={"ok": False, "error": code})
+    with pytest.raises(RotationError, match=f"the error {code} .*tried again"):
+        app.rotate("v1")
+    app.rotate("v1")
+    assert app.is_valid
+
+
 def test_an_answer_without_tokens_replaces_nothing(app):
     before = app.manager.current
     app.server.fail(200, path_part="oauth.v2.access", body={"ok": True, "access_token": "x"})

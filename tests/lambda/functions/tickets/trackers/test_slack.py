@@ -216,6 +216,24 @@ def test_a_rate_limit_is_waited_for_as_long_as_slack_says(slack, server, draft, 
     assert fake_time.slept == [7]
 
 
+@pytest.mark.parametrize(
+    "code",
+    ["fatal_error", "internal_error", "service_unavailable", "team_added_to_org", "org_login_required"],
+)
+def test_an_error_of_slack_itself_passes_and_the_message_may_have_been_posted(slack, server, draft, code):
+    server.fail(200, path_part="chat.postMessage", body={"ok": False, "error": code})
+    with pytest.raises(TrackerError, match=code) as failure:
+        slack.open(draft)
+    assert (failure.value.is_temporary, failure.value.is_refusal) == (True, False)
+    assert len(server.sent("POST", "chat.postMessage")) == 1
+
+
+def test_too_many_messages_in_a_channel_are_posted_later(slack, server, draft):
+    server.fail(200, path_part="chat.postMessage", body={"ok": False, "error": "rate_limited"})
+    slack.open(draft)
+    assert len(server.messages) == 1
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_a_message_that_may_have_been_posted_is_not_posted_again(slack, server, draft, status):
     server.fail(status, path_part="chat.postMessage", body={"ok": False, "error": "internal_error"})
