@@ -14,6 +14,7 @@ from typing import Final
 from functions.tickets.contract import Look
 from functions.tickets.decisions import REOPENED, RESOLVED, SUPPRESSED, Decision, Meanings
 from functions.tickets.entry import Entry, State, verdict_of
+from functions.tickets.exposures import is_exposure
 from securityhub.events import Finding
 
 _CLOSES_BY_ITSELF: Final = ("::product/aws/inspector", "::product/aws/access-analyzer")
@@ -119,8 +120,9 @@ def is_failing(finding: Finding) -> bool:
     """Return whether a check that is repeated says that a finding's cause is still there.
 
     A control says so by the compliance status FAILED. Amazon Inspector and IAM Access Analyzer close a
-    finding by themselves when the vulnerability, the open port, or the access is gone. Other findings, such
-    as those of Amazon GuardDuty, report an event, and nobody but a person can say that it's dealt with.
+    finding by themselves when the vulnerability, the open port, or the access is gone, and so does Security
+    Hub with exposure findings. Other findings, such as those of Amazon GuardDuty, report an event, and nobody
+    but a person can say that it's dealt with.
 
     Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_Compliance.html
     Source: https://docs.aws.amazon.com/inspector/latest/user/findings-understanding.html
@@ -132,6 +134,7 @@ def is_failing(finding: Finding) -> bool:
         finding.compliance_status == "FAILED"
         or bool(finding.vulnerable_packages)
         or finding.product_arn.endswith(_CLOSES_BY_ITSELF)
+        or is_exposure(finding)
     )
 
 

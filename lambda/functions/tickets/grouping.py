@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from functions.tickets.exposures import is_exposure
 from functions.tickets.listing import line_of
 from functions.tickets.plain import one_line, web_link
 from invocation.environment import Environment, one_of
@@ -178,7 +179,7 @@ def _is_of(product: str, finding: Finding) -> bool:
 
 
 def _is_control(finding: Finding) -> bool:
-    return _is_of("securityhub", finding)
+    return _is_of("securityhub", finding) and not is_exposure(finding)
 
 
 def _rule(finding: Finding) -> dict[str, str]:
@@ -186,8 +187,8 @@ def _rule(finding: Finding) -> dict[str, str]:
 
     Security Hub names the control, whatever standard it belongs to. A vulnerability has an ID, as Amazon
     Inspector's have. GuardDuty names its detector, of an account and Region, as the generator, and what was
-    detected is the type. The other products name a rule of theirs as the generator, or have one generator for
-    all of their types.
+    detected is the type. The other products, and exposures, name a rule as the generator, or have one
+    generator for all of their types.
 
     Source: https://docs.aws.amazon.com/securityhub/latest/userguide/asff-required-attributes.html
     Source: https://docs.aws.amazon.com/securityhub/latest/userguide/asff-top-level-attributes.html

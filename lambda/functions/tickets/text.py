@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from functions.tickets.contract import Draft
+from functions.tickets.exposures import is_exposure
 from functions.tickets.listing import lines_of
 from functions.tickets.plain import one_line, web_link
 from securityhub.events import Finding, VulnerablePackage
@@ -80,7 +81,7 @@ def _named(values: Mapping[str, object]) -> Iterator[str]:
 
 def _origin(finding: Finding) -> Mapping[str, object]:
     """Return where the finding comes from. Only Security Hub's own findings are about controls."""
-    if not finding.product_arn.endswith(_SECURITY_HUB):
+    if not finding.product_arn.endswith(_SECURITY_HUB) or is_exposure(finding):
         return {"Type": finding.first_type, "Generator": finding.generator_id}
     return {"Control": finding.control or finding.generator_id}
 

@@ -52,3 +52,13 @@ def test_what_amazon_inspector_finds_is_failing_in_the_new_hub_as_well(load_even
     assert is_failing(parse_finding_v2(finding))
     finding["metadata"]["product"]["uid"] = "arn:aws:securityhub:eu-west-1::productv2/aws/guardduty"
     assert not is_failing(parse_finding_v2(finding))
+
+
+@pytest.mark.parametrize("product", ["securityhub", "securityhub-risk"])
+def test_an_exposure_is_failing_until_security_hub_closes_it(load_event, product):
+    finding = copy.deepcopy(load_event("findings_imported_v2")["detail"]["findings"][0])
+    finding.pop("compliance", None)
+    finding["metadata"]["product"]["uid"] = f"arn:aws:securityhub:eu-west-1::productv2/aws/{product}"
+    finding["finding_info"]["types"] = ["Exposure/Potential Impact/Resource Hijacking"]
+    assert is_failing(parse_finding_v2(finding))
+    assert not is_failing(parse_finding_v2({**finding, "activity_name": "Close"}))

@@ -150,6 +150,23 @@ def test_what_stands_for_a_control_in_findings_of_other_products(same, one, othe
     assert same(CONTROL, one, other) is is_same
 
 
+def test_exposures_are_of_no_control_and_share_a_ticket_by_their_type(load_event):
+    template = load_event("findings_imported_v2")["detail"]["findings"][0]
+
+    def exposure(title, type_="Exposure/Potential Impact/Resource Hijacking"):
+        info = {
+            **template["finding_info"],
+            "title": title,
+            "types": [type_],
+            "analytic": {"name": "Exposure"},
+        }
+        return parse_finding_v2({**template, "finding_info": info, "compliance": {}})
+
+    first, second, other = exposure("A"), exposure("B"), exposure("C", "Exposure/Effects/Data Exposure")
+    assert reference_of(first, CONTROL) == reference_of(second, CONTROL) != reference_of(other, CONTROL)
+    assert group_of(first, CONTROL).subject == "Exposure/Potential Impact/Resource Hijacking Exposure"
+
+
 @pytest.mark.parametrize(
     ("by", "changes", "subject", "facts"),
     [
