@@ -17,6 +17,7 @@ from aws_cdk import App
 import app
 from stacks.settings.press import ACTIONS
 from tests.checks import check_as_cdk_synth
+from tests.docs.documents import code_in, table
 from tests.shipped_settings import SHIPPED_SETTINGS_FILE, load_shipped_settings
 from tools.cdk import ROOT, cdk_command
 
@@ -152,6 +153,17 @@ def test_the_summary_counts_the_dead_letters_of_every_stack_that_has_some_and_th
     assert all(rf"\"{name}\"" in named for name in with_queue)
     assert len(with_queue) == 6
     assert "REMEDIATION_LOG_GROUP" in variables
+
+
+def test_the_document_lists_the_stacks_of_which_something_stays_when_they_are_removed(everything):
+    stores = ("AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::S3::Bucket")
+    retained = {
+        stack
+        for (stack, _), resource in everything.items()
+        if resource["Type"] in stores and resource.get("DeletionPolicy") == "Retain"
+    }
+    operations = ROOT / "docs" / "operations.md"
+    assert {code_in(row[0])[0] for row in table(operations, "Stack")} == retained
 
 
 def press_rules(templates):
