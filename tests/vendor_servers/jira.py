@@ -75,6 +75,7 @@ class JiraServer(VendorServer):
         webhooks: the webhooks, or None for a user who isn't an administrator.
         transitions: a transition, or the status that one leads to without a screen, by its name.
         screen: further fields that new issues can have, by their ids.
+        off_screen: those of the fields that new issues usually have, which are on no screen.
         users: account ids or names of the users.
         assignable: those of them that issues can be assigned to, or None for a user who may not ask that.
         moved: the present key of issues by their former ones.
@@ -100,6 +101,7 @@ class JiraServer(VendorServer):
             "Close": "Closed",
         }
         self.screen: dict[str, Field] = {}
+        self.off_screen: set[str] = set()
         self.users = ["5b10ac8d82e05b22cc7d4ef5"]
         self.assignable: list[str] | None = [*self.users]
         self.moved: dict[str, str] = {}
@@ -210,6 +212,7 @@ class JiraServer(VendorServer):
         further = {name: value for name, value in fields.items() if name not in CREATION_FIELDS}
         refused = {
             **self._problems({"summary": "", "description": None, **fields}),
+            **self._absent({*fields}),
             **problems(further, self.screen, cloud=self.cloud, users=self.users),
         }
         project = fields.get("project", {}).get("key")
@@ -235,6 +238,10 @@ class JiraServer(VendorServer):
             body={"id": issue.id, "key": issue.key, "self": f"{self.url}/rest/api/3/issue/{issue.id}"},
         )
 
+    def _absent(self, names: set[str]) -> dict[str, str]:
+        """What is wrong with fields that are on no screen."""
+        return problems(dict.fromkeys(names & self.off_screen), {}, cloud=self.cloud, users=())
+
     def _problems(self, fields: Any) -> dict[str, str]:
         """What is wrong with the fields of an issue that every project has."""
         found = {}
@@ -255,6 +262,7 @@ class JiraServer(VendorServer):
         further = {name: value for name, value in fields.items() if name not in CREATION_FIELDS}
         refused = {
             **self._problems(fields),
+            **self._absent({*fields, *request.body.get("update", {})}),
             **problems(further, self.screen if further else {}, cloud=self.cloud, users=self.users),
         }
         labels = [*issue.labels]
@@ -365,7 +373,8 @@ class JiraServer(VendorServer):
             "description": Field(name="Description", type="text"),
             "labels": Field(name="Labels", type="array", items="string"),
         }
-        return self._page("fields", [one.meta(name) for name, one in {**own, **self.screen}.items()])
+        shown = {name: one for name, one in {**own, **self.screen}.items() if name not in self.off_screen}
+        return self._page("fields", [one.meta(name) for name, one in shown.items()])
 
     def _page(self, member: str, values: list[Any]) -> Response:
         place = {"startAt": 0, "maxResults": 200, "total": len(values)}

@@ -104,6 +104,11 @@ def test_a_field_that_jira_requires_is_named_with_its_key(examined, vendor_serve
     assert only(examined("jira", {"fields": CLOUD}), State.OK)
 
 
+def test_a_screen_of_jira_without_a_field_of_every_ticket_is_a_fault(examined, vendor_servers):
+    vendor_servers.jira.off_screen = {"labels"}
+    assert "Task in SEC has no field labels on its screen" in only(examined("jira"), State.FAULT)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -192,14 +192,18 @@ class Jira:
         others = [f"{_SEVERITY}{name}" for name in _SEVERITIES if f"{_SEVERITY}{name}" != label]
         labels = [*({"remove": other} for other in others), {"add": label}]
         fields = {"summary": title(draft.finding, _MAX_SUMMARY)}
+        goal = "edit the ticket"
         try:
             self._calls(
-                "edit the ticket",
+                goal,
                 lambda site: site.edit(
                     ticket.id, {**fields, "description": site.text(body(draft))}, {"labels": labels}
                 ),
             )
         except CallFailedError as error:
+            if refused := error.failure.fields:
+                cure = cure_of(refused, known={}, key=f"{KEY}.fields", names={})
+                raise self._calls.with_cure(goal, error, cure) from None
             if error.failure.status != HTTPStatus.NOT_FOUND or self._closing.status_of(ticket.id) is not None:
                 raise
 

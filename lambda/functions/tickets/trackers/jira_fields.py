@@ -12,6 +12,7 @@ from securityhub.events import Finding
 
 # By which Jira finds the issue of a finding. Another finding must not be able to claim one.
 _KEY: Final = re.compile(r"[0-9a-f]{32,}-[0-9]+", re.IGNORECASE)
+_OWN: Final = frozenset({"summary", "description", "labels"})
 _SPACES: Final = re.compile(r"\s+")
 
 _Shape = Callable[[Site, Sequence[Scalar]], Any]
@@ -74,7 +75,11 @@ def cure_of(
     advice = []
     for field in refused:
         name = f"{names[field]} ({field})" if names.get(field, field) != field else field
-        if field in known:
+        if field in _OWN:
+            advice.append(
+                f"Jira refuses the field {name}, which every ticket has: add it to the project's screens."
+            )
+        elif field in known:
             advice.append(f"Jira refuses the field {name}: correct {known[field].key} in settings.toml.")
         else:
             advice.append(f"Jira wants the field {name}: specify {key}.{field} in settings.toml.")

@@ -25,6 +25,7 @@ from securityhub_actions.cli.doctor.trackers.decisions import name_faults
 
 _KEY: Final = "ticketing.jira"
 _OWN: Final = frozenset({"project", "issuetype", "summary", "description", "labels"})
+_ALWAYS_SET: Final = ("summary", "description", "labels")
 _MEMBERS: Final = ("value", "name", "key", "id")
 _EVENT: Final = "jira:issue_updated"
 _CLOSING: Final = frozenset({"comment"})
@@ -175,10 +176,20 @@ def _of_creation(api: Api, place: _Place) -> Iterator[Check]:
     metas = _page(api, f"/issue/createmeta/{in_path(project)}/issuetypes/{in_path(ids[0])}", "fields")
     known = {one["fieldId"]: one for one in metas}
     more, where = f"{place.more}.fields", f"{issue_type} in {project}"
-    faults = [*_field_faults(known, place.fields, more, own=_OWN, place=where)]
+    faults = [*_screen_faults(known, where), *_field_faults(known, place.fields, more, own=_OWN, place=where)]
     yield from faults
     if not faults:
         yield ok(f"Issues of the type {issue_type} in {project} need no other fields.")
+
+
+def _screen_faults(known: Mapping[str, Mapping[str, Any]], place: str) -> Iterator[Check]:
+    """Check that the screen has the fields that every ticket has. By a label, the function finds its own."""
+    for name in _ALWAYS_SET:
+        if name not in known:
+            yield fault(
+                f"{place} has no field {name} on its screen, which every ticket has.",
+                "Add it in Jira to the screens for creating and editing issues.",
+            )
 
 
 def _field_faults(

@@ -106,6 +106,18 @@ def test_a_required_component_is_reported_by_name_with_the_key_that_gives_it(mak
     assert server.issues == {}
 
 
+@pytest.mark.parametrize("settings", [{}, {"fields": {"labels": {"type": "labels", "value": ["cloud"]}}}])
+def test_a_screen_without_a_field_of_every_ticket_is_what_is_to_be_changed(
+    make_tracker, server, draft, settings
+):
+    server.off_screen = {"labels"}
+    with pytest.raises(
+        TrackerError,
+        match=r"the field labels, which every ticket has: add it to the project's screens\.$",
+    ):
+        make_tracker("jira", settings=settings).open(draft)
+
+
 def test_the_field_is_named_by_its_id_where_jira_does_not_tell_its_name(make_tracker, server, draft):
     server.screen = {"components": COMPONENT}
     server.fail(403, path_part="createmeta", times=9)

@@ -52,6 +52,14 @@ def jira(request, vendor_servers):
     return tracker, server
 
 
+def test_a_screen_that_lacks_what_is_edited_is_reported(jira, group):
+    tracker, server = jira
+    ticket = tracker.open(group())
+    server.off_screen = {"description"}
+    with pytest.raises(TrackerError, match=r"Jira refuses the field description, which every ticket has"):
+        tracker.update(ticket, group())
+
+
 def test_jira_edits_summary_description_and_the_label_with_the_severity(jira, group):
     tracker, server = jira
     ticket = tracker.open(group(title="Buckets (1 finding)", severity="LOW", open=1))
