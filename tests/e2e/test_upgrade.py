@@ -17,6 +17,7 @@ from aws_cdk import App, Environment
 from boto3.dynamodb.types import TypeSerializer
 
 from emulator.server import DEFAULT_ACCOUNT, EmbeddedAws
+from stacks.finding_turns import FindingTurnsStack
 from stacks.member_role import member_role_template
 from stacks.remediation import RemediationStack
 from stacks.settings import RemediationSettings, TicketingSettings
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.long
 
 RELEASE = Path(__file__).parent / "releases" / "before-0.1.0.zip"
 HOME, MEMBER = "eu-west-1", "444455556666"
-REMEDIATION, TICKETING = "SecurityHubRemediation", "SecurityHubTicketing"
+REMEDIATION, TICKETING, TURNS = "SecurityHubRemediation", "SecurityHubTicketing", "SecurityHubFindingTurns"
 MEMBER_ROLE = "SecurityHubRemediationMember"
 SECRET = "securityhub-actions/pager-duty"  # noqa: S105 - a secret's name
 PRODUCT = f"arn:aws:securityhub:{HOME}::product/aws/securityhub"
@@ -219,15 +220,17 @@ def world(feature_flags, tmp_path_factory):
         folder = tmp_path_factory.mktemp("new")
         cdk = App(context=feature_flags, analytics_reporting=False, outdir=str(folder))
         environment = Environment(account=DEFAULT_ACCOUNT, region=HOME)
-        RemediationStack(cdk, REMEDIATION, settings=remediation, env=environment)
-        stack = TicketingStack(cdk, TICKETING, settings=ticketing, env=environment)
+        # As in the app: both act on the queued finding, and neither may overwrite what the other has written.
+        turns = FindingTurnsStack(cdk, TURNS, env=environment).table
+        RemediationStack(cdk, REMEDIATION, settings=remediation, turns=turns, env=environment)
+        stack = TicketingStack(cdk, TICKETING, settings=ticketing, turns=turns, env=environment)
         # The settings demand PagerDuty's own address; this server is on this machine.
         for name, value in vendors.environment("pagerduty").items():
             if not name.endswith("_SECRET"):
                 stack.function.add_environment(name, value)
         world.new_role = member_role_template(cdk, settings=remediation)
         cdk.synth()
-        deploy_synthesized(aws, folder, REMEDIATION, TICKETING, region=HOME)
+        deploy_synthesized(aws, folder, TURNS, REMEDIATION, TICKETING, region=HOME)
         yield world
 
 
