@@ -265,15 +265,16 @@ class _Run:
         """Forget the requests for approval of what was done, or can't be.
 
         This comes after the notes, because an attempt after an interrupted one needs the requests. A decision
-        about a request settles it, unless the next one replaced it.
+        about a request settles it, unless the next one replaced it, and even if a rule only plans by now: the
+        hourly look would carry it out every hour.
         """
         approvals = self.services.approvals
-        if approvals is None or self.undoes or not self.changes:
+        if approvals is None or self.undoes:
             return
         for report in reports:
             if report.finding.id in not_written or report.outcome.status in RETRIED:
                 continue
-            for part in report.outcome.each:
+            for part in report.outcome.each if self.changes else ():
                 if part.remediation and part.status not in _ASKED:
                     approvals.settle(report.finding, part.remediation)
             if self.decided:

@@ -123,9 +123,23 @@ def test_a_rule_that_only_plans_by_now_waits_for_no_approval_and_asks_again_once
     assert look(automatic_changes=True) == [None]
     assert look() == ["imported findings are only planned for by now"]
     run("execution-0")
+    # The hourly run carries it out no second time.
+    assert "was settled" in run("execution-0")
     # Nobody has refused it.
     assert status_of(run(event, automatic_changes=True)) is Status.WAITING
     assert len(desk.told) == 2
+
+
+@pytest.mark.parametrize("answer", [Answer.APPROVED, Answer.REFUSED])
+def test_a_decision_for_a_rule_that_only_plans_by_now_is_carried_out_once(
+    run, new_event, world, desk, answer
+):
+    run(new_event(1, automatic=True), automatic_changes=True)
+    decision = desk.answer(answer, "decided")
+    run(decision)
+    assert world.applied == []
+    assert "was settled" in run(decision)
+    assert desk.waiting() == []
 
 
 @pytest.mark.usefixtures("asked")
