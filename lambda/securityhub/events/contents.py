@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 Raw = Mapping[str, object]
@@ -115,12 +115,18 @@ def text_or_none(value: object) -> str | None:
 
 
 def moment_or_none(value: object) -> datetime | None:
-    """Return a time in ISO 8601 format that has a time zone, and None for everything else."""
+    """Return a time in ISO 8601 format that has a time zone, and None for everything else.
+
+    In UTC, some times of the first and the last year are out of range.
+    """
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+        if moment is None or moment.tzinfo is None:
+            return None
+        moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment if moment and moment.tzinfo else None
+    return moment
 
 
 def first_text_in(value: object) -> str | None:

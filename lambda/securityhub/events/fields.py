@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+from securityhub.events.contents import moment_or_none
+
 _SHOWN_CHARACTERS: Final = 80
 _SHOWN_BITS: Final = 64
 
@@ -119,11 +121,8 @@ def optional_array(parent: Mapping[str, object], key: str, path: str) -> Sequenc
 def required_timestamp(parent: Mapping[str, object], key: str, path: str) -> datetime:
     """Return the ISO 8601 timestamp at `key` as an aware datetime, or raise MalformedEventError."""
     value = parent.get(key, _ABSENT)
-    try:
-        parsed = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        parsed = None
-    if parsed is None or parsed.tzinfo is None:
+    parsed = moment_or_none(value)
+    if parsed is None:
         raise MalformedEventError(
             path=f"{path}.{key}",
             given=value,
