@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -127,17 +127,25 @@ class FindingWork:
                 "settings.toml, or remediate the finding manually."
             )
         self._require_region()
-        unserved = [
-            self._outcome(
-                Status.IMPOSSIBLE,
-                f"No enabled remediation serves {resource.type} {resource.id}, which the finding names as "
-                "well. Enable one in settings.toml, or remediate it manually",
-            )
-            for resource in unserved_resources(self.finding, serving)
-        ]
+        unserved = self._unserved(serving)
         is_only = len(serving) + len(unserved) == 1
         parts = [self._part(one.name, partial(self._remediate, one), is_only=is_only) for one in serving]
         return combine([*parts, *unserved])
+
+    def _unserved(self, serving: Collection[Remediation]) -> list[Outcome]:
+        """Return the outcome for all resources that no remediation looks at, if there are any.
+
+        It's one for all of them: the ID of a reported outcome names the finding and the remediation, and no
+        resource.
+        """
+        resources = [f"{one.type} {one.id}" for one in unserved_resources(self.finding, serving)]
+        if not resources:
+            return []
+        described = (
+            f"No enabled remediation serves {', '.join(resources)}, which the finding names as well. Enable "
+            "one in settings.toml, or remediate what is left manually"
+        )
+        return [self._outcome(Status.IMPOSSIBLE, described)]
 
     def plan_of(self, name: str) -> Plan | None:
         """Return what a remediation would do to the finding now, or None if it doesn't serve it."""

@@ -14,6 +14,7 @@ from functions.remediate.allow_and_deny import TagLists
 from functions.remediate.outcomes import Outcome, Status, combine, compose_note
 from remediations.contract import CannotRemediateError, Change, Plan, Remediation
 from securityhub.events import Resource, parse_event
+from securityhub.outcomes import Result
 from tests.hypothesis_profiles import examples
 
 GUARD_DUTY = "arn:aws:securityhub:eu-west-1::product/aws/guardduty"
@@ -177,6 +178,14 @@ def test_a_resource_that_no_remediation_serves_keeps_the_finding_open(world, pre
     status, note = note_of(world)
     assert status is None
     assert "No enabled remediation serves AwsS3Bucket id-of-AwsS3Bucket, which the finding names" in note
+
+
+def test_resources_that_no_remediation_serves_are_reported_under_one_id(world, press):
+    press(Part("One", "change"), unserved=["AwsS3Bucket", "AwsEc2Instance"])
+    ids = [one.id_for("remediate") for one in world.reported]
+    assert len(set(ids)) == len(ids)
+    (impossible,) = (one for one in world.reported if one.result is Result.IMPOSSIBLE)
+    assert "AwsS3Bucket id-of-AwsS3Bucket, AwsEc2Instance id-of-AwsEc2Instance" in impossible.reason
 
 
 def test_undoing_restores_everything_that_was_changed(world, press):
