@@ -174,7 +174,7 @@ def _uses(root: IConstruct, resources: Sequence[CfnResource]) -> Iterator[Use]:
     yield from _types(resources)
     yield from _rules(root, rules)
     yield from _wildcards(root, rules)
-    yield from _log_policies([one for one in resources if isinstance(one, logs.CfnResourcePolicy)])
+    yield from _log_policies(resources)
     yield from _queue_policies([one for one in resources if isinstance(one, sqs.CfnQueuePolicy)])
     yield from _roles(root, [one for one in resources if isinstance(one, iam.CfnRole)])
 
@@ -294,9 +294,15 @@ def _is_wildcard(condition: object) -> bool:
     )
 
 
-def _log_policies(policies: Sequence[logs.CfnResourcePolicy]) -> Iterator[Use]:
+def _log_policies(resources: Sequence[CfnResource]) -> Iterator[Use]:
+    policies = [one for one in resources if isinstance(one, logs.CfnResourcePolicy)]
+    others = [one for one in resources if type(one) is CfnResource]
+    # The CDK creates an IAM policy with each of its own, so that there are at least as many of these.
+    most = min(len(others), sum(isinstance(one, iam.CfnPolicy) for one in resources))
+    if not _is_enough(len(policies) + most, quotas.MAX_LOG_POLICIES):
+        return
     by_environment: dict[str, list[str]] = defaultdict(list)
-    for policy in policies:
+    for policy in (*policies, *(one for one in others if type_of(one) == quotas.LOG_POLICY_OF_CDK)):
         by_environment[environment_of(policy)].append(path_of(policy))
     for environment, paths in by_environment.items():
         yield Use(
@@ -305,8 +311,9 @@ def _log_policies(policies: Sequence[logs.CfnResourcePolicy]) -> Iterator[Use]:
             allowed=quotas.MAX_LOG_POLICIES,
             said=f"{{used}} resource policies of CloudWatch Logs are created in {environment}: "
             f"{_escaped(paths)}. CloudWatch Logs allows {{allowed}}.",
-            cure="All log groups that are targets in the same stack share one policy, so create the rules in "
-            "fewer stacks.",
+            cure="All log groups that are targets.LogGroup in the same stack share one policy, so create the "
+            "rules in fewer stacks, and use it instead of aws_events_targets.CloudWatchLogGroup, which needs "
+            "a policy for each log group.",
         )
 
 

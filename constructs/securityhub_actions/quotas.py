@@ -25,6 +25,12 @@ Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-v2-
 """
 MAX_WILDCARD_RULES_PER_BUS: Final = 30
 MAX_LOG_POLICIES: Final = 10
+LOG_POLICY: Final = "AWS::Logs::ResourcePolicy"
+LOG_POLICY_OF_CDK: Final = "Custom::CloudwatchLogResourcePolicy"
+"""What aws_events_targets.CloudWatchLogGroup creates, for each log group.
+
+Source: https://github.com/aws/aws-cdk/blob/main/packages/aws-cdk-lib/aws-events-targets/lib/log-group-resource-policy.ts
+"""
 MAX_QUEUE_POLICY_STATEMENTS: Final = 20
 MAX_ROLES: Final = 1_000
 """Of an account. AWS increases it on request, to 5,000."""

@@ -56,6 +56,17 @@ def test_ten_log_policies_in_each_region_are_accepted(app):
     app.synth()
 
 
+def test_each_log_group_that_is_a_target_of_the_cdk_counts(app):
+    stack = stack_in(app)
+    send(stack)
+    for number in range(11):
+        log_group = aws_events_targets.CloudWatchLogGroup(logs.LogGroup(stack, f"Log{number}"))
+        pattern = events.EventPattern(source=["a"])
+        events.Rule(stack, f"Rule{number}", event_pattern=pattern, targets=[log_group])
+    with pytest.raises(RuntimeError, match=r"11 resource policies .* allows 10.*instead of aws_events"):
+        app.synth()
+
+
 def test_log_policies_of_others_count(app):
     new_log_rules(app, 10)
     logs.CfnResourcePolicy(stack_in(app), "Other", policy_name="other", policy_document="{}")

@@ -34,6 +34,7 @@ def several(resource_type, number, **properties):
         ("AWS::SecurityHub::AutomationRule", "Automation rules", 100),
         ("AWS::SecurityHub::AutomationRuleV2", "Automation rules V2", 100),
         ("AWS::Logs::ResourcePolicy", "Resource policies of CloudWatch Logs", 10),
+        ("Custom::CloudwatchLogResourcePolicy", "Resource policies of CloudWatch Logs", 10),
         ("AWS::IAM::Role", "Roles of an account", 1_000),
         ("AWS::S3::Bucket", "Resources of a stack", 500),
     ],

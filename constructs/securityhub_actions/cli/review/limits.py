@@ -30,6 +30,8 @@ from securityhub_actions.quotas import (
     AUTOMATION_RULE,
     AUTOMATION_RULE_V2,
     EVENT_PATTERN_QUOTA,
+    LOG_POLICY,
+    LOG_POLICY_OF_CDK,
     MAX_ACTIONS,
     MAX_AUTOMATION_RULES,
     MAX_ENVIRONMENT,
@@ -45,7 +47,6 @@ from securityhub_actions.quotas import (
 )
 
 _LOGICAL_ID: Final = re.compile(r"\$\{([A-Za-z0-9]+)")
-_LOG_POLICY: Final = "AWS::Logs::ResourcePolicy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,11 @@ def usages(app: App) -> list[Usage]:
         _most("Custom actions", MAX_ACTIONS, Counter(_place(one) for one in _stacks_of_actions(app))),
         *_rule_usages(app.rules, raised),
         _most("Characters of a function's resource policy", 20_480, _function_policies(resources)),
-        _most("Resource policies of CloudWatch Logs", MAX_LOG_POLICIES, _of_types(app, _LOG_POLICY)),
+        _most(
+            "Resource policies of CloudWatch Logs",
+            MAX_LOG_POLICIES,
+            _of_types(app, LOG_POLICY, LOG_POLICY_OF_CDK),
+        ),
         _most("Automation rules", MAX_AUTOMATION_RULES, _of_types(app, AUTOMATION_RULE)),
         _most("Automation rules V2", MAX_AUTOMATION_RULES, _of_types(app, AUTOMATION_RULE_V2)),
         _most("Roles of an account", raised.get(ROLES_QUOTA, MAX_ROLES), _roles(app)),
