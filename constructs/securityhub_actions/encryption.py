@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
@@ -21,6 +22,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct, IConstruct
 
 from securityhub_actions.arguments import checked
+from securityhub_actions.places import outermost_of
 from securityhub_actions.rule_access import allow_rules_to_use_key, readable
 
 _AWS_MANAGED: Final = "alias/aws/"
@@ -96,8 +98,12 @@ def encrypt_with_key(scope: Construct, key: kms.IKey) -> None:
             _encrypt(construct, key)
         if isinstance(construct, iam.Role):
             _allow(construct, key)
-    for stack in dict.fromkeys(Stack.of(one) for one in found if isinstance(one, logs.CfnLogGroup)):
-        _let_in_logs(stack, key)
+    groups: dict[Stack, list[logs.CfnLogGroup]] = defaultdict(list)
+    for one in found:
+        if isinstance(one, logs.CfnLogGroup):
+            groups[outermost_of(Stack.of(one))].append(one)
+    for stack, there in groups.items():
+        _let_in_logs(stack, there, key)
 
 
 def _require_same_place(stack: Stack, key: kms.IKey) -> None:
@@ -235,27 +241,31 @@ def _trust_of(role: iam.Role) -> object:
 
 
 def _services_of(role: iam.Role) -> set[str]:
-    """Return the services with keys that a role's own policies let it use."""
-    stack = Stack.of(role)
-    documents = [stack.resolve(one.document) for one in role.node.find_all() if isinstance(one, iam.Policy)]
-    text = json.dumps(documents)
+    """Return the services with keys that a role's own and inline policies let it use."""
+    stack, resource = Stack.of(role), role.node.default_child
+    documents = [one.document for one in role.node.find_all() if isinstance(one, iam.Policy)]
+    inline = resource.policies if isinstance(resource, iam.CfnRole) else None
+    text = json.dumps(stack.resolve([documents, inline]))
     return {service for service, actions in _USING.items() if any(action in text for action in actions)}
 
 
-def _let_in_logs(stack: Stack, key: kms.IKey) -> None:
-    """Let CloudWatch Logs use a key for the log groups of a stack, by the beginning of their names."""
-    group = stack.format_arn(
-        service="logs",
-        resource="log-group",
-        resource_name=f"{stack.stack_name}-*",
-        arn_format=ArnFormat.COLON_RESOURCE_NAME,
-    )
+def _let_in_logs(stack: Stack, groups: Sequence[logs.CfnLogGroup], key: kms.IKey) -> None:
+    """Let CloudWatch Logs use a key for log groups of a stack and of those nested in it, by their names."""
+    arns = [
+        stack.format_arn(
+            service="logs",
+            resource="log-group",
+            resource_name=name,
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        for name in sorted({_name_of(one, stack) for one in groups})
+    ]
     statement = iam.PolicyStatement(
         principals=[iam.ServicePrincipal(f"logs.{stack.region}.{stack.url_suffix}")],
         actions=list(_LOGS_ACTIONS),
         resources=["*"],  # the key itself, in its policy
         # The only condition that AWS documents for it. The ARN has the account.
-        conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": group}},
+        conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": arns}},
     )
     if not key.add_to_resource_policy(statement).statement_added:
         readable_statement = json.dumps(readable(stack.resolve(statement.to_statement_json())))
@@ -264,3 +274,20 @@ def _let_in_logs(stack: Stack, key: kms.IKey) -> None:
             f"The key of {stack.stack_name} is not part of this app, so its policy can't be extended here. "
             "Without this statement in it, no log group can be created: " + readable_statement,
         )
+
+
+def _name_of(group: logs.CfnLogGroup, stack: Stack) -> str:
+    """Return the name of a log group, with asterisks for what only a deployment determines.
+
+    The policy must not refer to that, because a nested stack or a function needs the key first. A name that
+    CloudFormation generates begins with that of the stack; of a nested one, with that of the outermost.
+    """
+    name = Stack.of(group).resolve(group.log_group_name)
+    match name:
+        case None:
+            return f"{stack.stack_name}-*"
+        case str():
+            return name
+        case {"Fn::Join": [str(between), [*parts]]}:
+            return between.join(part if isinstance(part, str) else "*" for part in parts)
+    return "*"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from aws_cdk import App, Environment, Stack, Stage
+from aws_cdk import App, Environment, NestedStack, Stack, Stage
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
@@ -43,8 +45,8 @@ def template():
     ImportedFindingsRule(stack, "Rule", findings=findings, targets=[targets.SnsTopic(topic)])
     sns.Topic(stack, "OfAws", master_key=kms.Alias.from_alias_name(stack, "Alias", "alias/aws/sns"))
     sns.Topic(stack, "OfItsOwn", master_key=kms.Key(stack, "OwnKey"))
-    logs = s3.Bucket(stack, "Logs")
-    s3.Bucket(stack, "Bucket", server_access_logs_bucket=logs)
+    access_logs = s3.Bucket(stack, "Logs")
+    s3.Bucket(stack, "Bucket", server_access_logs_bucket=access_logs)
     dynamodb.Table(
         stack, "Table", partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING)
     )
@@ -147,19 +149,56 @@ def test_eventbridge_may_use_the_key_for_rules_of_the_account_and_for_a_topic_wi
     assert None in of_rules
 
 
+def log_groups_of_policy(stack):
+    """Encrypt a stack, and return the ARNs of the log groups for which CloudWatch Logs may use the key."""
+    encrypt_with_key(stack, kms.Key(stack, "Key"))
+    resources = Template.from_stack(stack).to_json()["Resources"]
+    statements = only(resources, "AWS::KMS::Key", "Key")["KeyPolicy"]["Statement"]
+    (of_logs,) = (one for one in statements if "logs." in json.dumps(one["Principal"]))
+    assert not [action for action in of_logs["Action"] if "*" in action]
+    arns = of_logs["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"]
+    prefix = f"arn:<AWS::Partition>:logs:{REGION}:{ACCOUNT}:log-group:"
+    texts = map(joined, arns if isinstance(arns, list) else [arns])
+    return [text.removeprefix(prefix) for text in texts]
+
+
+def joined(arn):
+    return "".join(part if isinstance(part, str) else f"<{part['Ref']}>" for part in arn["Fn::Join"][1])
+
+
 def test_cloudwatch_logs_may_use_the_key_for_the_log_groups_of_the_stack_only():
     stack = new_stack()
-    rule_to(stack, targets.SqsQueue(sqs.Queue(stack, "Queue")))
-    key = kms.Key(stack, "Key")
-    encrypt_with_key(stack, key)
-    statements = only(Template.from_stack(stack).to_json()["Resources"], "AWS::KMS::Key", "Key")["KeyPolicy"][
-        "Statement"
-    ]
-    of_logs = [one for one in statements if "logs." in json.dumps(one["Principal"])]
-    assert of_logs
-    for one in of_logs:
-        assert ":log-group:Stack-*" in json.dumps(one["Condition"])
-        assert not [action for action in one["Action"] if "*" in action]
+    logs.LogGroup(stack, "Generated")
+    assert log_groups_of_policy(stack) == ["Stack-*"]
+
+
+def test_cloudwatch_logs_may_use_the_key_for_log_groups_with_a_name():
+    stack = new_stack()
+    logs.LogGroup(stack, "Named", log_group_name="/aws/events/findings")
+    topic = sns.Topic(stack, "Topic")
+    logs.LogGroup(stack, "Joined", log_group_name=f"/topics/{topic.topic_name}/log")
+    logs.LogGroup(stack, "Referring", log_group_name=topic.topic_name)
+    assert log_groups_of_policy(stack) == ["*", "/aws/events/findings", "/topics/*/log"]
+
+
+def test_the_policy_of_the_key_does_not_refer_to_a_nested_stack_that_needs_the_key():
+    stack = new_stack()
+    logs.LogGroup(NestedStack(stack, "Nested"), "Log")
+    assert log_groups_of_policy(stack) == ["Stack-*"]
+
+
+def test_a_role_may_use_the_key_for_what_its_inline_policies_allow():
+    stack = new_stack()
+    writes = iam.PolicyStatement(actions=["s3:PutObject"], resources=["arn:aws:s3:::bucket/*"])
+    iam.Role(
+        stack,
+        "Role",
+        assumed_by=iam.ServicePrincipal("firehose.amazonaws.com"),
+        inline_policies={"Writes": iam.PolicyDocument(statements=[writes])},
+    )
+    encrypt_with_key(stack, kms.Key(stack, "Key"))
+    policy = only(Template.from_stack(stack).to_json()["Resources"], "AWS::IAM::Policy", "Role")
+    assert "s3.eu-west-1." in json.dumps(policy["PolicyDocument"])
 
 
 @pytest.mark.parametrize(
