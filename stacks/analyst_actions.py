@@ -118,8 +118,8 @@ class AnalystActionsStack(Stack):
             timeout=_TIMEOUT,
             environment={"WORKFLOW_STATUS": workflow_status, "IDEMPOTENCY_TABLE": self._done.table_name},
         )
-        # It reads which updates are only to be reported.
-        function.add_to_role_policy(done_table_statement(self._done, reads=self._outcomes is not None))
+        # It reads which findings an earlier attempt has updated.
+        function.add_to_role_policy(done_table_statement(self._done, reads=True))
         function.add_to_role_policy(
             iam.PolicyStatement(
                 actions=["securityhub:BatchUpdateFindings"],

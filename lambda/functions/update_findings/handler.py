@@ -49,6 +49,11 @@ insights = InsightFindings.from_environment(
 )
 
 
+def memory() -> WorkTable:
+    """Return the table that keeps what a retry leaves alone. Most events don't need it."""
+    return WorkTable(clients.create_client("dynamodb"), done_table)
+
+
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.EVENT_BRIDGE)
 def handle(event: dict[str, object], context: LambdaContext) -> dict[str, object]:
     """Set the workflow status of all findings of a custom action event or an imported event.
@@ -84,31 +89,32 @@ def handle(event: dict[str, object], context: LambdaContext) -> dict[str, object
         stops,
         "update_findings",
         parsed,
-        lambda allowed: _update(allowed, context),
+        # Without the findings for which changes are stopped, it's another event.
+        lambda allowed: _update(allowed, context, comes_again=allowed is not parsed),
         report=outcomes.stopping(stops, parsed, Operation.UPDATE_FINDING, context.aws_request_id)
         if outcomes
         else None,
     )
 
 
-def _update(event: FindingsEvent, context: LambdaContext) -> dict[str, object]:
+def _update(event: FindingsEvent, context: LambdaContext, *, comes_again: bool) -> dict[str, object]:
     if comments and isinstance(event, ImportedFindingsV2Event):
         return comments.write(event, note_updated_by=context.invoked_function_arn)
-    update = partial(
-        update_findings,
-        settings=settings,
-        security_hub=security_hub,
-        turns=turns,
+    summary = update_and_report(
+        event,
+        update=partial(
+            update_findings,
+            settings=settings,
+            security_hub=security_hub,
+            turns=turns,
+            request_id=context.aws_request_id,
+            function_arn=context.invoked_function_arn,
+        ),
+        reporter=outcomes,
+        memory=memory,
         request_id=context.aws_request_id,
-        function_arn=context.invoked_function_arn,
+        comes_again=comes_again,
     )
-    if outcomes is None:
-        summary = update(event)
-    else:
-        memory = WorkTable(clients.create_client("dynamodb"), done_table)
-        summary = update_and_report(
-            event, update=update, reporter=outcomes, memory=memory, request_id=context.aws_request_id
-        )
     report = {**summary.to_json(), **counts_of(event)}
     if summary.is_incomplete:
         logger.error("Findings not updated", extra={"summary": report})

@@ -1,4 +1,4 @@
-"""Reports which findings were updated. A retry doesn't update them again."""
+"""Updates findings, but not those that an earlier attempt has updated, and reports which."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ from securityhub.outcomes import Operation, Outcome, OutcomesNotReportedError, R
 
 # As long as Amazon SQS keeps a dead letter, which can be sent again until then.
 _KEPT_SECONDS: Final = 14 * 24 * 3600
+# Lambda retries an event after a minute; the rest is for clocks that differ. Most events are handled sooner,
+# and spare the function a client of DynamoDB.
+# Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+_SURELY_FIRST_SECONDS: Final = 30
 
 logger = logging.getLogger(__name__)
 
@@ -33,37 +37,41 @@ def update_and_report(
     event: FindingsEvent,
     *,
     update: Callable[[FindingsEvent], Summary],
-    reporter: Reporter,
-    memory: Memory,
+    reporter: Reporter | None,
+    memory: Callable[[], Memory],
     request_id: str,
+    comes_again: bool = False,
     now: Callable[[], float] = time.time,
 ) -> Summary:
     """Update the findings of an event and report the outcomes.
 
     An update can be made twice, but not without harm: between two attempts, an analyst can have set another
-    workflow status. So if the report fails, or the update of others, the table keeps which findings were
-    updated, and the retry of the event only reports these.
+    workflow status. So if the event comes again, because the report fails, or the update of others, or
+    changes are stopped for others, the table keeps which findings were updated. The retry only reports these.
 
     Args:
         event: The event.
         update: Updates the findings of an event.
-        reporter: Reports outcomes.
-        memory: Where the findings are kept that a retry leaves alone.
+        reporter: Reports outcomes; None if they aren't reported.
+        memory: Returns where the findings are kept that a retry leaves alone.
         request_id: The ID of the Lambda request.
+        comes_again: Whether the event will be retried in any case. Default: False.
         now: Returns the time in seconds since the epoch. Default: the system's clock.
 
     Returns:
         The outcomes for all findings of the event. `not_reported` says that the report has failed.
     """
-    done = _recalled(memory, event, now())
+    is_first = now() - event.time.timestamp() < _SURELY_FIRST_SECONDS
+    done = () if is_first else _recalled(memory, event, now())
     summary = update(replace(event, findings=tuple(one for one in event.findings if one.digest not in done)))
     earlier = tuple(one for one in event.findings if one.digest in done)
     summary = replace(summary, updated=(*earlier, *summary.updated))
     try:
-        reporter.report(_outcomes_of(summary, event, request_id))
+        if reporter:
+            reporter.report(_outcomes_of(summary, event, request_id))
     except OutcomesNotReportedError as error:
         summary = replace(summary, not_reported=str(error))
-    if summary.is_incomplete and summary.updated:
+    if (summary.is_incomplete or comes_again) and summary.updated:
         _keep(memory, event, summary.updated, now())
     return summary
 
@@ -96,18 +104,18 @@ def _key(event: FindingsEvent) -> str:
     return f"updated#{hashlib.sha256(event.event_id.encode()).hexdigest()}"
 
 
-def _recalled(memory: Memory, event: FindingsEvent, now: float) -> Collection[str]:
+def _recalled(memory: Callable[[], Memory], event: FindingsEvent, now: float) -> Collection[str]:
     try:
-        kept = memory.recall(_key(event), now=now)
+        kept = memory().recall(_key(event), now=now)
     except Exception as error:  # noqa: BLE001 - what an analyst asked for matters more than doing it once
         logger.warning("It is not known whether findings were updated before, so they are now: %s", error)
         return ()
     return frozenset(kept["findings"]) if kept else ()
 
 
-def _keep(memory: Memory, event: FindingsEvent, updated: Sequence[Finding], now: float) -> None:
+def _keep(memory: Callable[[], Memory], event: FindingsEvent, updated: Sequence[Finding], now: float) -> None:
     findings: Final = [finding.digest for finding in updated]
     try:
-        memory.keep(_key(event), {"findings": findings}, expires=now + _KEPT_SECONDS)
+        memory().keep(_key(event), {"findings": findings}, expires=now + _KEPT_SECONDS)
     except Exception as error:  # noqa: BLE001 - the retry makes the same updates again
         logger.warning("The retry will update the findings again: %s", error)

@@ -18,6 +18,7 @@ def handler(cold_start, fake_security_hub, fake_security_hub_v2, fake_insights, 
     module = cold_start(MODULE, WORKFLOW_STATUS="SUPPRESSED", IDEMPOTENCY_TABLE="done")
     fake_security_hub.attach(fake_security_hub_v2.attach(module.security_hub._client))
     monkeypatch.setattr(module, "insights", fake_insights.resolver())
+    monkeypatch.setattr(module, "memory", lambda: fake_insights.store)
     return module
 
 
@@ -259,3 +260,21 @@ def test_while_changes_are_stopped_no_finding_is_updated(
     assert fake_security_hub.finding(finding)["Workflow"] == {"Status": "NEW"}
     stop(handler, "stopped remediate")
     assert handler.handle(event, lambda_context)["updated"] == [finding["Id"]]
+
+
+def test_while_changes_are_stopped_in_an_account_retries_leave_the_findings_of_others_alone(
+    handler, fake_security_hub, load_event, lambda_context, stop
+):
+    event = load_event("custom_action_20_findings")
+    findings = event["detail"]["findings"]
+    fake_security_hub.import_findings(findings)
+    accounts = {finding["AwsAccountId"] for finding in findings}
+    assert len(accounts) > 1
+    stop(handler, f"stopped {findings[0]['AwsAccountId']}")
+    with pytest.raises(ChangesStoppedError):
+        handler.handle(event, lambda_context)
+    requests = len(fake_security_hub.requests)
+    assert requests > 0
+    with pytest.raises(ChangesStoppedError):
+        handler.handle(event, lambda_context)
+    assert len(fake_security_hub.requests) == requests

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from functions.update_findings.logic import FindingsNotUpdatedError, Summary
@@ -9,6 +11,8 @@ from functions.update_findings.reporting import update_and_report
 from securityhub.events import parse_event
 from securityhub.findings.updates import NotUpdated
 from securityhub.outcomes import OutcomesNotReportedError
+
+NOW = datetime(2027, 1, 1, tzinfo=UTC).timestamp()
 
 
 class World:
@@ -38,7 +42,7 @@ class World:
         self.reported += [(one.finding.id, one.result.value, one.part) for one in outcomes]
 
     def recall(self, key, *, now):
-        assert now == 1.0
+        assert now == NOW
         if self.table_is_down:
             raise RuntimeError("The table is down")
         return self.kept.get(key)
@@ -49,9 +53,15 @@ class World:
         self.expires.append(expires)
         self.kept[key] = result
 
-    def run(self, event):
+    def run(self, event, *, reporter=True, comes_again=False, now=NOW):
         return update_and_report(
-            event, update=self.update, reporter=self, memory=self, request_id="request", now=lambda: 1.0
+            event,
+            update=self.update,
+            reporter=self if reporter else None,
+            memory=lambda: self,
+            request_id="request",
+            comes_again=comes_again,
+            now=lambda: now,
         )
 
 
@@ -101,7 +111,7 @@ def test_a_retry_because_of_some_findings_leaves_those_alone_that_were_updated(w
 def test_what_was_updated_is_remembered_as_long_as_a_dead_letter_can_be_sent_again(world, event):
     world.bus_is_down = True
     world.run(event)
-    assert world.expires == [1.0 + 14 * 24 * 3600]
+    assert world.expires == [NOW + 14 * 24 * 3600]
 
 
 def test_another_press_updates_again(world, event):
@@ -117,3 +127,20 @@ def test_a_table_that_is_down_keeps_nobody_from_updating(world, event):
     world.bus_is_down = False
     assert not world.run(event).is_incomplete
     assert len(world.updated) == 2 * len(event.findings)
+
+
+@pytest.mark.parametrize("reporter", [True, False])
+def test_a_retry_because_changes_are_stopped_for_others_leaves_those_alone_that_were_updated(
+    world, event, reporter
+):
+    """In between, an analyst can have resolved them."""
+    for _ in range(2):
+        assert not world.run(event, reporter=reporter, comes_again=True).is_incomplete
+    assert world.updated == [finding.id for finding in event.findings]
+
+
+def test_an_event_that_cannot_be_a_retry_takes_no_request_to_the_table(world, event):
+    world.table_is_down = True
+    moment = event.time + timedelta(seconds=20)
+    assert not world.run(event, now=moment.timestamp()).is_incomplete
+    assert world.kept == {}
