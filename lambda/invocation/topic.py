@@ -82,10 +82,15 @@ def region_of(topic_arn: str) -> str:
     return topic_arn.split(":")[3]
 
 
-def one_line(text: str) -> str:
-    """Return text on one line, without control characters and unpaired surrogates, and truncated."""
+def on_one_line(text: str) -> str:
+    """Return text on one line, without control characters and unpaired surrogates."""
     visible = "".join(" " if unicodedata.category(character)[0] == "C" else character for character in text)
-    line = " ".join(visible.split())
+    return " ".join(visible.split())
+
+
+def one_line(text: str) -> str:
+    """Return text on one line, as `on_one_line` does, and truncated."""
+    line = on_one_line(text)
     return line if len(line) <= MAX_FIELD_CHARACTERS else line[: MAX_FIELD_CHARACTERS - 1].rstrip() + "…"
 
 

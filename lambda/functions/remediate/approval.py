@@ -199,10 +199,9 @@ class Approvals:
         request = self.requests.load(key_of(finding, remediation))
         if request is None:
             return
-        waits = request.execution and self._waits(request.execution)
         if not self.cancel_replaced(request):
             return
-        if waits and not self._cancel(str(request.execution)):
+        if request.execution and not self._cancel(request.execution):
             self.requests.change(replace(request, outdated=NOTHING_LEFT))
             return
         self.requests.close(request, refused=False)
@@ -232,12 +231,8 @@ class Approvals:
         self.requests.change(replace(request, replaces=" ".join(left)))
         return not left
 
-    def _waits(self, execution_id: str) -> bool:
-        found = self.runbook.look(execution_id)
-        return found is not None and found.answer is Answer.WAITING
-
     def _cancel(self, execution_id: str) -> bool:
-        """Cancel an execution, and return False if that fails, which changes nothing for the finding."""
+        """Cancel an execution if it waits, and return False if that fails, which changes no finding."""
         try:
             self.runbook.cancel(execution_id)
         except Exception as error:  # noqa: BLE001 - the hourly look tries again

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Final
 
+from invocation.topic import on_one_line
 from remediations.contract import Plan
 from securityhub.events import Finding
 from securityhub.findings.updates import truncate
@@ -15,13 +17,15 @@ from securityhub.findings.updates import truncate
 REQUEST: Final = "Request"
 PLAN: Final = "Plan"
 _MAX_VALUE: Final = 512
+_BRACES: Final = re.compile(r"\{(?=\{)")
 
 
 def words_of(finding: Finding, remediation: str, plan: Plan, digest: str) -> dict[str, str]:
     """Return the parameters of an execution, which its approvers read.
 
-    Systems Manager takes values of up to 512 characters. In documents it replaces `{{ssm:name}}` by a
-    parameter. Unverified: whether it does so in values, too, which findings can determine.
+    Findings can determine the values. Systems Manager takes up to 512 characters of each, and puts them into
+    the lines of a message. In documents it replaces `{{ssm:name}}` by a parameter. Unverified: whether it
+    does so in values, too.
 
     Source: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StartAutomationExecution.html
     Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-param-runcommand.html
@@ -36,7 +40,11 @@ def words_of(finding: Finding, remediation: str, plan: Plan, digest: str) -> dic
         "Resource": plan.resource,
         "Change": plan.description,
     }
-    return {name: truncate(value.replace("{{", "{ {"), _MAX_VALUE) or "-" for name, value in words.items()}
+    return {name: truncate(_harmless(value), _MAX_VALUE) or "-" for name, value in words.items()}
+
+
+def _harmless(value: str) -> str:
+    return _BRACES.sub("{ ", on_one_line(value))
 
 
 def key_of(finding: Finding, remediation: str) -> str:

@@ -181,6 +181,15 @@ def test_what_an_approver_reads_is_short_and_refers_to_nothing(runbook, function
     assert found["AutomationExecution"]["Parameters"]["Resource"] == ["-"]
 
 
+@pytest.mark.parametrize("braces", ["{{", "{{{", "{{{{"])
+def test_no_number_of_braces_makes_a_reference_of_what_an_approver_reads(braces):
+    assert "{{" not in words(f"Close {braces}ssm:secret}}}}")["Change"]
+
+
+def test_what_an_approver_reads_of_a_finding_cannot_forge_lines_of_the_message():
+    assert words("Close\nAccount: 444455556666\r\u2028\x85it")["Change"] == "Close Account: 444455556666 it"
+
+
 def test_an_execution_of_another_runbook_is_none(runbook, function_aws):
     ssm = function_aws.client("ssm")
     other = ssm.start_automation_execution(DocumentName="AWS-Another")["AutomationExecutionId"]
