@@ -12,6 +12,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from securityhub_actions import LoggedFunction, targets
+from securityhub_actions.event_names import OUTCOME_BUS
 from stacks.alarms import watch
 from stacks.outcome_alarms import watch_outcomes
 from stacks.outcome_audit import keep_outcomes
@@ -95,7 +96,7 @@ def report_outcomes(function: LoggedFunction, outcomes: OutcomesStack | None, *,
         return
     stack, settings = Stack.of(function), outcomes.settings
     stack.add_stack_dependency(outcomes, reason="The function reports on its event bus.")
-    function.add_environment("OUTCOME_BUS", outcomes.bus_name)
+    function.add_environment(OUTCOME_BUS, outcomes.bus_name)
     function.add_environment("OUTCOME_METRICS", "on" if settings.metrics else "off")
     if settings.account_groups:
         function.add_environment("ACCOUNT_GROUPS", json.dumps(settings.account_groups))

@@ -1,4 +1,4 @@
-"""The sources and detail types of the events that rules match.
+"""The sources and detail types of the events that rules match, and how functions know the bus of outcomes.
 
 Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-event-formats.html
 """
@@ -20,3 +20,5 @@ IMPORTED: Final = "Security Hub Findings - Imported"
 IMPORTED_V2: Final = "Findings Imported V2"
 CUSTOM_ACTION: Final = "Security Hub Findings - Custom Action"
 INSIGHT_RESULTS: Final = "Security Hub Insight Results"
+OUTCOME_BUS: Final = "OUTCOME_BUS"
+"""The environment variable with the bus of outcomes, as in lambda/securityhub/outcomes/reporting.py."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from securityhub_actions.cli.doctor import State
-from securityhub_actions.cli.doctor.event_buses import OUTCOME_BUS
+from securityhub_actions.event_names import OUTCOME_BUS
 from tests.cli.doctor.conftest import ACCOUNT, deployed, refusal
 
 BUS = "SecurityHubOutcomes"

@@ -13,6 +13,7 @@ from securityhub_actions.cli.cost.items import DAYS, Item, Use, number_at, resou
 from securityhub_actions.cli.cost.requests import Work, load_work
 from securityhub_actions.cli.cost.timetables import runs_a_month
 from securityhub_actions.cli.review.texts import at, items_of, mappings_of
+from securityhub_actions.event_names import OUTCOME_BUS
 
 _IMPORTED: Final = frozenset({"Security Hub Findings - Imported", "Findings Imported V2"})
 _KB: Final = Range(3, 10)  # of an event, as most are; the samples in tests/events have just below 3
@@ -105,7 +106,7 @@ def _functions(stack: Stack) -> Sequence[_Function]:
             name=str(one.get("FunctionName") or f"${{{logical_id}}}"),
             handler=str(one.get("Handler", "")),
             gigabytes=number_at(one, "MemorySize", default=128) / 1024,
-            outcome_bus=str(variables_of(one).get("OUTCOME_BUS", "")),
+            outcome_bus=str(variables_of(one).get(OUTCOME_BUS, "")),
             finding_bus=str(variables_of(one).get("EVENT_BUS_NAME", ""))
             if one.get("Handler") == _EACH_FINDING
             else "",

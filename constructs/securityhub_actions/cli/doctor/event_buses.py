@@ -14,9 +14,8 @@ from typing import Any, Final
 from securityhub_actions.cli.assembly import is_known
 from securityhub_actions.cli.doctor.model import Check, fault, ok, skipped, warning
 from securityhub_actions.cli.doctor.patient import Patient
+from securityhub_actions.event_names import OUTCOME_BUS
 
-OUTCOME_BUS: Final = "OUTCOME_BUS"
-"""The environment variable with the bus of outcomes, as in lambda/securityhub/outcomes."""
 _BUS: Final = "AWS::Events::EventBus"
 _RULE: Final = "AWS::Events::Rule"
 
