@@ -7,10 +7,12 @@ import json
 from typing import Any, Final, cast
 
 from aws_cdk import (
+    Annotations,
     Aws,
     CfnStackSet,
     Duration,
     Stack,
+    Token,
 )
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
@@ -116,7 +118,20 @@ class RemediationStack(Stack):
             self._remediate_automatically(function)
         if settings.stack_set.enabled:
             self._member_roles()
+        self._warn_of_another_account()
         watch(self)
+
+    def _warn_of_another_account(self) -> None:
+        """Warn where the member roles would trust the function of an account that doesn't have it."""
+        trusted = self._settings.administrator_account
+        if not Token.is_unresolved(self.account) and self.account != trusted:
+            Annotations.of(self).add_warning_v2(
+                "securityhub-actions:AdministratorAccount",
+                f"This stack is synthesized for the account {self.account}, but administrator_account in "
+                f"[remediation] of settings.toml is {trusted}: the member roles trust only the function in "
+                "that account, so remediations fail. Correct the setting, unless you deploy only the member "
+                "role here.",
+            )
 
     def _records(self) -> s3.Bucket:
         retention = Duration.days(self._settings.record_retention_days)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -156,7 +157,9 @@ def chosen(names: Collection[str], catalog: Mapping[str, CatalogEntry]) -> Seque
         CatalogError: There is no module with one of the names.
     """
     if unknown := sorted(set(names) - catalog.keys()):
-        raise CatalogError(f"There is no remediation {', '.join(unknown)}; there are {', '.join(catalog)}.")
+        close = difflib.get_close_matches(unknown[0], catalog, n=1)
+        hint = f"did you mean {close[0]}? There" if close else "there"
+        raise CatalogError(f"there is no remediation {', '.join(unknown)}; {hint} are {', '.join(catalog)}.")
     return [entry for name, entry in catalog.items() if name in names]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, time
 from typing import Any, Final, get_args, get_origin
 
 from pydantic import BaseModel
@@ -31,7 +32,10 @@ def explained(fault: Any) -> Iterator[str]:  # noqa: ANN401 - pydantic's ErrorDe
     elif fault["type"] == "extra_forbidden":
         yield f"{_key(location)} is not a valid key. Use {_allowed(location[:-1])}."
     elif cause is not None and isinstance(value, Mapping | list):
-        yield f"{_key(location)}: {cause}."
+        yield f"{_key(location)}: {str(cause).removesuffix('.')}."
+    elif fault["type"] == "string_type" and isinstance(value, int | float | date | time):
+        # Such as the ID of an account, which looks as described.
+        yield f"{_key(location)} = {_shown(value)} needs quotation marks. Specify {_allowed(location)}."
     else:
         yield f"{_key(location)} = {_shown(value)} is not valid. Specify {_allowed(location)}."
 

@@ -22,6 +22,7 @@ _FORM: Final = re.compile(
     r"(?P<dot>\.)?(?P<name>[A-Za-z_][A-Za-z0-9_-]*)"
     r"|\[(?P<index>[0-9]{1,4})\]|\[(?P<all>\*)\]|\[(?P<quote>['\"])(?P<key>[^'\"]{1,256})(?P=quote)\]"
 )
+_MOST_SHOWN: Final = 12
 _SCALARS: Final = frozenset({"string", "integer", "long", "float", "double", "boolean", "timestamp"})
 # Enumerations of the API with the paths of OCSF, and what the values there are.
 # Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_OcsfFindingFilters.html
@@ -177,8 +178,13 @@ def _joined(done: str, segment: Segment) -> str:
 def _no_field(done: str, segment: object, known: Mapping[str, object] | Sequence[str], name: str) -> str:
     where = done or f"a finding in {name}"
     close = difflib.get_close_matches(str(segment), [*known], n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"it has {', '.join(sorted(known)[:12])}"
+    hint = f"did you mean {' or '.join(close)}?" if close else f"it has {_some_of(sorted(known))}"
     return f"{where} has no field {segment!r}; {hint}"
+
+
+def _some_of(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_MOST_SHOWN])
+    return shown if len(names) <= _MOST_SHOWN else f"{shown}, and {len(names) - _MOST_SHOWN} others"
 
 
 def _unfinished(done: str, kind: str) -> str:

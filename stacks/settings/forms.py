@@ -28,7 +28,8 @@ HTTPS_URL: Final = r"^https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~/-]*)?$"
 
 
 URL_DESCRIPTION: Final = (
-    "the base URL of the API, such as '{}', without a user name, query string, or fragment"
+    "the base URL of the API, which begins with https://, such as '{}', without a user name, query string, "
+    "or fragment"
 )
 
 
@@ -64,14 +65,17 @@ class TableFaultsError(ValueError):
 
 
 def listed(names: Sequence[str]) -> str:
-    """Join names for a sentence: `a, b and c`."""
-    return ", ".join(names[:-1]) + f" and {names[-1]}" if len(names) > 1 else names[0]
+    """Join names for a sentence: `a`, `a and b`, or `a, b, and c`."""
+    if len(names) <= 2:  # noqa: PLR2004 - only three take a comma
+        return " and ".join(names)
+    return f"{', '.join(names[:-1])}, and {names[-1]}"
 
 
 def distinct(values: list[str]) -> list[str]:
     """Reject a list with duplicate values."""
     if len(set(values)) < len(values):
-        raise ValueError("duplicate values are not allowed")
+        twice = next(value for value in values if values.count(value) > 1)
+        raise ValueError(f"duplicate values are not allowed; {twice!r} is listed more than once")
     return values
 
 

@@ -15,8 +15,7 @@ from stacks.settings.forms import Section, TableFaultsError
 Hub: TypeAlias = Literal["cspm", "v2", "both"]
 
 _ALLOWED: Final = (
-    "'cspm' for Security Hub CSPM, 'v2' for the new Security Hub, or 'both', which Security Hub's imported "
-    "findings {}"
+    "'cspm' for Security Hub CSPM, 'v2' for the new Security Hub, or 'both': whose imported findings {}"
 )
 
 

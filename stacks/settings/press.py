@@ -30,7 +30,7 @@ class PressSettings(Section):
         description="true or false, whether the principals can use the actions from a terminal, with any "
         "finding, also one that doesn't exist"
     )
-    principals: list[Annotated[str, Field(pattern=_PRINCIPAL)]] = Field(
+    principals: Annotated[list[Annotated[str, Field(pattern=_PRINCIPAL)]], AfterValidator(distinct)] = Field(
         description="a list of ARNs of IAM roles and users without duplicates, such as "
         "arn:aws:iam::111122223333:role/SecurityResponder; the name can have * and ?",
     )
@@ -46,7 +46,6 @@ class PressSettings(Section):
                 f"actions contains {listed(unknown)}, which this app doesn't have; the actions are "
                 f"{listed(ACTIONS)}"
             )
-        distinct(self.principals)
         for name in ("principals", "actions"):
             if self.enabled and not getattr(self, name):
                 raise ValueError(

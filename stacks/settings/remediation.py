@@ -115,7 +115,9 @@ class AutomaticSettings(Section):
         "which makes the change"
     )
     maximum_concurrency: int = Field(
-        ge=2, le=1000, description="a whole number from 2 to 1000, the batches that are processed at a time"
+        ge=2,
+        le=1000,
+        description="a whole number from 2 to 1000, the number of batches that are processed at a time",
     )
     filter: AutomaticFilter = Field(description=FILTER_DESCRIPTION)
 
@@ -147,7 +149,8 @@ class RemediationSettings(Section):
         description="true or false, whether there is a custom action to undo changes, with its permissions"
     )
     regions: list[Annotated[str, Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-[0-9]$")]] = Field(
-        description="a list of the Regions in which member accounts may be changed, or [] for all"
+        description="a list of the Regions in which member accounts may be changed, such as ['eu-west-1'], "
+        "or [] for all"
     )
     record_retention_days: int = Field(
         ge=1, le=36_500, description="a whole number from 1 to 36500, the days after which a record expires"
@@ -193,13 +196,13 @@ class RemediationSettings(Section):
         names: list[str] = others.data.get("remediations", [])
         if not approval.enabled or not names:
             return approval
-        for kind, given, known in (
-            ("remediations", approval.remediations, [*names, ANY]),
-            ("controls", approval.controls, _controls_of(names)),
+        for kind, fault, given, known in (
+            ("remediations", "isn't enabled", approval.remediations, [*names, ANY]),
+            ("controls", "no enabled remediation has", approval.controls, _controls_of(names)),
         ):
             if unknown := [one for one in given if one not in known]:
                 raise ValueError(
-                    f"{kind} contains {listed(unknown)}, which no enabled remediation has; specify some of "
+                    f"{kind} contains {listed(unknown)}, which {fault}; specify some of "
                     f"{listed(known) if known else 'none'}, or enable more in remediations"
                 )
         return approval

@@ -77,7 +77,9 @@ class TicketingSettings(Section):
 
     enabled: bool = Field(description="true or false, whether the ticketing stack is deployed")
     maximum_concurrency: int = Field(
-        ge=2, le=1000, description="a whole number from 2 to 1000, the batches that are processed at a time"
+        ge=2,
+        le=1000,
+        description="a whole number from 2 to 1000, the number of batches that are processed at a time",
     )
     group_by: GroupBy = Field(
         description="'finding' for a ticket for each finding, or 'control', 'control and account', or "

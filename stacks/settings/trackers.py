@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Final, Self, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from stacks.settings.forms import (
     ANY,
@@ -41,6 +41,22 @@ _MEMBER: Final = r"^[a-z][a-z0-9_]{0,59}$"
 _TEAMS_URL: Final = (
     r"^https://([a-z]+\.)*teams\.(microsoft\.(com|us)|microsoftonline\.cn|cloud\.microsoft)/[!-~]{1,360}$"
 )
+_PROJECT_DESCRIPTION: Final = "the key of a project, such as 'SEC'"
+_ISSUE_TYPE_DESCRIPTION: Final = "the name of an issue type of that project, such as 'Task'"
+_SERVICE_ID_DESCRIPTION: Final = "the ID of a service, such as 'PABC123'"
+_CHANNEL_DESCRIPTION: Final = (
+    "the channel's ID, such as \"C024BE91L\", which Slack shows in the channel's details"
+)
+_TEAMS_URL_DESCRIPTION: Final = (
+    "the link to the channel, which Teams shows with 'Get link to channel' and begins with "
+    "https://teams.microsoft.com/, or that of a national cloud, up to 400 characters"
+)
+_CONNECTOR_DESCRIPTION: Final = (
+    "the ID of a connector of the new Security Hub, which is a UUID; "
+    "`aws securityhub list-connectors-v2` lists them"
+)
+# As lambda/functions/tickets/trackers/pager_duty_changes.py names them.
+_PAGER_DUTY_STATES: Final = ("resolved", "resolved automatically", "merged")
 _MAX_RULES: Final = 1_000
 _RULES_DESCRIPTION: Final = (
     "a list of tables, of which the first that matches a finding counts; each has one or more of accounts, "
@@ -174,8 +190,10 @@ _Rules: TypeAlias = Annotated[list[_Rule], Field(max_length=_MAX_RULES), AfterVa
 class JiraRule(RuleSettings):
     """Where the issues of some findings are created, if not in the project of all others."""
 
-    project: str | None = Field(default=None, pattern=_PROJECT)
-    issue_type: str | None = Field(default=None, pattern=r"\S", max_length=60)
+    project: str | None = Field(default=None, pattern=_PROJECT, description=_PROJECT_DESCRIPTION)
+    issue_type: str | None = Field(
+        default=None, pattern=r"\S", max_length=60, description=_ISSUE_TYPE_DESCRIPTION
+    )
     fields: JiraFields = Field(default={})
     close_fields: JiraFields = Field(default={})
 
@@ -190,39 +208,42 @@ class ServiceNowRule(RuleSettings):
 class PagerDutyRule(RuleSettings):
     """Which service the incidents of some findings are of."""
 
-    service_id: str | None = Field(default=None, pattern=_SERVICE_ID)
+    service_id: str | None = Field(default=None, pattern=_SERVICE_ID, description=_SERVICE_ID_DESCRIPTION)
     fields: PagerDutyFields = Field(default={})
 
 
 class SlackRule(RuleSettings):
     """Where the messages about some findings are posted."""
 
-    channel: str | None = Field(default=None, pattern=_CHANNEL)
+    channel: str | None = Field(default=None, pattern=_CHANNEL, description=_CHANNEL_DESCRIPTION)
     fields: SlackFields = Field(default={})
 
 
 class TeamsRule(RuleSettings):
     """By which workflow the cards about some findings are posted."""
 
-    webhook: str | None = Field(default=None, pattern=_MEMBER)
-    channel_url: str | None = Field(default=None, pattern=_TEAMS_URL)
+    webhook: str | None = Field(
+        default=None,
+        pattern=_MEMBER,
+        description="the name of another member of the secret, with the URL of a workflow: a lowercase "
+        "letter, and up to 59 lowercase letters, digits, and underscores",
+    )
+    channel_url: str | None = Field(default=None, pattern=_TEAMS_URL, description=_TEAMS_URL_DESCRIPTION)
     fields: TeamsFields = Field(default={})
 
 
 class ConnectorRule(RuleSettings):
     """By which connector the tickets of some findings are created."""
 
-    connector_id: str | None = Field(default=None, pattern=_CONNECTOR)
+    connector_id: str | None = Field(default=None, pattern=_CONNECTOR, description=_CONNECTOR_DESCRIPTION)
 
 
 class JiraSettings(SecretTrackerSettings):
     """Issues in a project in Jira Cloud or Jira Data Center."""
 
     url: str = Field(pattern=HTTPS_URL, description=URL_DESCRIPTION.format("https://example.atlassian.net"))
-    project: str = Field(pattern=_PROJECT, description="the key of a project, such as 'SEC'")
-    issue_type: str = Field(
-        pattern=r"\S", max_length=60, description="the name of an issue type of that project, such as 'Task'"
-    )
+    project: str = Field(pattern=_PROJECT, description=_PROJECT_DESCRIPTION)
+    issue_type: str = Field(pattern=r"\S", max_length=60, description=_ISSUE_TYPE_DESCRIPTION)
     done_transition: str = Field(
         max_length=60,
         description="the name of the transition that resolves an issue, or '' for the first transition to a "
@@ -306,7 +327,7 @@ class PagerDutySettings(SecretTrackerSettings):
         pattern=r"^https://api(\.eu)?\.pagerduty\.com$",
         description="'https://api.pagerduty.com', or 'https://api.eu.pagerduty.com' for accounts in the EU",
     )
-    service_id: str = Field(pattern=_SERVICE_ID, description="the ID of a service, such as 'PABC123'")
+    service_id: str = Field(pattern=_SERVICE_ID, description=_SERVICE_ID_DESCRIPTION)
     from_email: str = Field(
         pattern=r"^[^@\s]+@[^@\s]+$", description="the email address of a user of the account"
     )
@@ -316,6 +337,17 @@ class PagerDutySettings(SecretTrackerSettings):
     )
     decisions: DecisionsSettings
 
+    @field_validator("decisions")
+    @classmethod
+    def _name_states_of_closed_incidents(cls, decisions: DecisionsSettings) -> DecisionsSettings:
+        for name in (*decisions.resolved, *decisions.suppressed):
+            if name.strip().casefold() not in _PAGER_DUTY_STATES:
+                raise ValueError(
+                    f"PagerDuty has no state {name!r}; the states of closed incidents are "
+                    f"{listed(_PAGER_DUTY_STATES)}"
+                )
+        return decisions
+
 
 class SlackThreadsSettings(SecretTrackerSettings):
     """Messages in a Slack channel, marked when the finding is settled."""
@@ -324,10 +356,7 @@ class SlackThreadsSettings(SecretTrackerSettings):
         pattern=r"^https://slack(-gov)?\.com/api/$",
         description="'https://slack.com/api/', or 'https://slack-gov.com/api/' for GovSlack",
     )
-    channel: str = Field(
-        pattern=_CHANNEL,
-        description="the channel's ID, such as \"C024BE91L\", which Slack shows in the channel's details",
-    )
+    channel: str = Field(pattern=_CHANNEL, description=_CHANNEL_DESCRIPTION)
     token_rotation: bool = Field(default=False, description=ROTATION_DESCRIPTION)
     fields: SlackFields = Field(default={}, description=FIELDS_DESCRIPTION)
     rules: _Rules[SlackRule] = Field(default=[], description=_RULES_DESCRIPTION.format("channel and fields"))
@@ -336,11 +365,7 @@ class SlackThreadsSettings(SecretTrackerSettings):
 class TeamsCardsSettings(SecretTrackerSettings):
     """Cards in a channel of Microsoft Teams, posted by a workflow."""
 
-    channel_url: str = Field(
-        pattern=_TEAMS_URL,
-        description="the link to the channel, which Teams shows with 'Get link to channel' and begins with "
-        "https://teams.microsoft.com/, or that of a national cloud, up to 400 characters",
-    )
+    channel_url: str = Field(pattern=_TEAMS_URL, description=_TEAMS_URL_DESCRIPTION)
     fields: TeamsFields = Field(default={}, description=FIELDS_DESCRIPTION)
     rules: _Rules[TeamsRule] = Field(
         default=[],
@@ -351,11 +376,7 @@ class TeamsCardsSettings(SecretTrackerSettings):
 class ConnectorSettings(TrackerSettings):
     """Tickets that the new Security Hub creates in Jira Cloud or ServiceNow by a connector of its own."""
 
-    connector_id: str = Field(
-        pattern=_CONNECTOR,
-        description="the ID of a connector of the new Security Hub, which is a UUID; "
-        "`aws securityhub list-connectors-v2` lists them",
-    )
+    connector_id: str = Field(pattern=_CONNECTOR, description=_CONNECTOR_DESCRIPTION)
     rules: _Rules[ConnectorRule] = Field(default=[], description=_RULES_DESCRIPTION.format("connector_id"))
 
     @property

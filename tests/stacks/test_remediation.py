@@ -5,7 +5,7 @@ import re
 
 import pytest
 from aws_cdk import App, Environment
-from aws_cdk.assertions import Match, Template
+from aws_cdk.assertions import Annotations, Match, Template
 
 import app
 from functions.remediate.settings import Settings as FunctionSettings
@@ -77,6 +77,18 @@ def test_only_the_button_is_there_where_nothing_else_is_enabled(new_template):
     template.resource_count_is("AWS::Lambda::EventSourceMapping", 0)
     template.resource_count_is("AWS::CloudFormation::StackSet", 0)
     assert "s3:DeleteObject" not in json.dumps(list(statements(template)))
+
+
+@pytest.mark.parametrize(
+    ("account", "count"), [("111122223333", 0), ("444455556666", 1), (None, 0)], ids=["same", "other", "any"]
+)
+def test_an_account_whose_function_no_member_trusts_is_warned_of(
+    new_app, remediation_settings, account, count
+):
+    env = Environment(account=account, region="us-east-1")
+    stack = RemediationStack(new_app(), "Remediation", settings=remediation_settings(), env=env)
+    message = Match.string_like_regexp(f"account {account}, but administrator_account .* is 111122223333")
+    assert len(Annotations.from_stack(stack).find_warning("*", message)) == count
 
 
 def test_no_permission_has_a_wildcard_action(template):

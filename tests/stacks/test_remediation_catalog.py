@@ -192,7 +192,7 @@ def test_a_runbook_that_is_not_stated_as_it_must_is_refused_with_the_reason(tmp_
 
 def test_a_remediation_that_does_not_exist_cannot_be_chosen():
     with pytest.raises(
-        CatalogError, match=r"There is no remediation nonsense; there are .*, ebs_default_encryption"
+        CatalogError, match=r"there is no remediation nonsense; there are .*, ebs_default_encryption"
     ):
         chosen(["nonsense"], read_catalog())
 

@@ -74,7 +74,7 @@ class Field:
         items = list(wanted) if isinstance(wanted, list | tuple | set | frozenset) else [wanted]
         if not items:
             raise ValueError(
-                f"{name} is an empty list, which matches nothing; omit it, or use None to match any value"
+                f"{name} is an empty list, which matches nothing; specify at least one value, or omit it"
             )
         if len(items) > 1 and any(map(is_list_token, items)):
             raise ValueError(

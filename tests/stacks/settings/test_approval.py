@@ -40,7 +40,7 @@ def test_what_is_named_needs_approval(overlaid):
         ({"approvers": str([f"{LEAD}{n}" for n in range(11)])}, "at most 10"),
         ({"hours": "0"}, "a whole number from 1 to 720"),
         ({"hours": "721"}, "a whole number from 1 to 720"),
-        ({"remediations": '["sqs_encryption"]'}, "remediations contains sqs_encryption, which no enabled"),
+        ({"remediations": '["sqs_encryption"]'}, "remediations contains sqs_encryption, which isn't enabled"),
         ({"controls": '["EC2.8"]'}, "controls contains EC2.8, which no enabled remediation has; specify"),
         ({"accounts": '["all"]'}, "a list of 12-digit account IDs"),
         ({"emails": '["leads"]'}, "a list of email addresses"),

@@ -14,16 +14,16 @@ from tests.stacks.settings.documents import VALID, changed, with_filter
             [
                 "routing.archive.retention_days is missing. Specify a whole number from 1 to 36500, the days",
                 "routing.archive.retention is not a valid key. Use a table with enabled, "
-                "retention_days and filter",
+                "retention_days, and filter",
             ],
         ),
         (
             "[route]",
             [
-                "routing is missing. Specify a table with archive, critical and high.",
+                "routing is missing. Specify a table with archive, critical, and high.",
                 "route is not a valid key. Use a table with routing, remediation, ticketing, summary, "
                 "press, hubs, insight_results, stop_switch, outcomes, alarms, encryption, dashboards, "
-                "tracing and "
+                "tracing, and "
                 "suppressions",
             ],
         ),

@@ -50,7 +50,7 @@ def test_what_is_not_a_role_or_user_of_one_account_is_refused(overlaid, principa
         ({"enabled": "true", "principals": [ROLE], "actions": []}, "enabled is true, but actions is empty"),
         ({"actions": ["Remidiate"]}, "actions contains Remidiate, which this app doesn't have"),
         ({"actions": ["Remediate", "Remediate"]}, "duplicate values"),
-        ({"principals": [ROLE, ROLE]}, "duplicate values"),
+        ({"principals": [ROLE, ROLE]}, "press.principals: duplicate values are not allowed; 'arn:"),
     ],
 )
 def test_what_would_open_nothing_or_something_else_is_refused(overlaid, values, said):

@@ -83,7 +83,7 @@ def test_remediation_is_shipped_switched_off_and_allowed_nowhere():
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"ebs_default_encryption"', '"ebs"', r"remediations: There is no remediation ebs; there are"),
+        ('"ebs_default_encryption"', '"ebs"', r"remediations: there is no remediation ebs; there are"),
         (
             TABLE,
             table("nonsense"),
@@ -101,6 +101,13 @@ def test_remediation_is_shipped_switched_off_and_allowed_nowhere():
             "kms_key is missing; specify a customer",
         ),
         ('administrator_account = "111122223333"', 'administrator_account = "1111"', "12-digit ID"),
+        (
+            'administrator_account = "111122223333"',
+            "administrator_account = 111122223333",
+            "administrator_account = 111122223333 needs quotation marks. Specify the 12-digit ID",
+        ),
+        ('"ebs_default_encryption"', '"ebs_default_encrypt"', "did you mean ebs_default_encryption?"),
+        ("regions = []", 'regions = ["Europe"]', r"such as \['eu-west-1'\]"),
         ('organization_id = "o-exampleorgid"', 'organization_id = "example"', "organization_id"),
         (
             "allow = []",

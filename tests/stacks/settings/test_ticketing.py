@@ -116,12 +116,20 @@ DECISIONS = "[ticketing.jira.decisions]\n"
         ('webhook_secret_name = "jira"', "webhook_secret_name is set, but resolved and suppressed are empty"),
         ('webhook_secret_name = "a b"\nresolved = ["Done"]', "the name, not the ARN, of a secret"),
         ('resolved = "Done"', r"resolved = .Done. is not valid. Specify a list of names of states"),
-        ("accepted = []", "accepted is not a valid key. Use a table with resolved, suppressed and webhook"),
+        ("accepted = []", "accepted is not a valid key. Use a table with resolved, suppressed, and webhook"),
     ],
 )
 def test_decisions_that_say_nothing_clear_are_refused(overlaid, table, message):
     with pytest.raises(SettingsError, match=message):
         overlaid(DECISIONS + table)
+
+
+def test_a_decision_that_nobody_can_take_in_pager_duty_is_refused(overlaid):
+    message = (
+        "pager_duty.decisions: PagerDuty has no state 'Done'; the states of closed incidents are resolved"
+    )
+    with pytest.raises(SettingsError, match=message):
+        overlaid('[ticketing.pager_duty.decisions]\nresolved = ["Done"]')
 
 
 def test_decisions_are_off_as_shipped_and_on_with_a_state_that_has_a_meaning(overlaid):
@@ -136,7 +144,7 @@ def test_a_file_of_an_earlier_version_is_told_what_to_add():
         check_settings(document, source="settings.toml")
     assert "ticketing.poll_minutes is missing. Specify a whole number from 5 to 1440" in str(raised.value)
     assert (
-        "ticketing.jira.decisions is missing. Specify a table with resolved, suppressed and webhook_secret"
+        "ticketing.jira.decisions is missing. Specify a table with resolved, suppressed, and webhook_secret"
         in str(raised.value)
     )
 
@@ -200,7 +208,7 @@ def test_the_link_to_a_channel_is_one_of_teams(overlaid, url):
         ('channel_url = "https://teams.microsoft.com.example.com/x"', "the link to the channel"),
         ('channel_url = "https://teams.microsoft.com/a b"', "the link to the channel"),
         ('fields = { "a:b" = "x" }', "a field of Microsoft Teams is what stands before the colon"),
-        ('rules = [{ controls = ["S3.8"] }]', "specify one or more of webhook, channel_url and fields"),
+        ('rules = [{ controls = ["S3.8"] }]', "specify one or more of webhook, channel_url, and fields"),
         ('rules = [{ controls = ["S3.8"], webhook = "https://x" }]', "webhook"),
     ],
 )

@@ -100,7 +100,7 @@ def test_a_reference_knows_where_it_is_looked_up(overlaid):
         ('[[ticketing.slack.rules]]\ncontrols = ["S3.8"]', r"rules\[0\]: the rule changes nothing"),
         (
             '[[ticketing.jira.rules]]\ncontrols = ["S3.8"]\nproject = "a b"',
-            r"jira\.rules\[0\]\.project = .* Specify a list of tables, of which the first that matches",
+            r"jira\.rules\[0\]\.project = .* Specify the key of a project",
         ),
         (
             '[[ticketing.jira.rules]]\naccounts = ["1"]\nproject = "PAY"',
