@@ -8,7 +8,7 @@ from typing import Protocol
 from functions.tickets.calling import ask, open_once
 from functions.tickets.contract import Ticket, Tracker
 from functions.tickets.entry import ChangedMeanwhileError, Entry, Listed, Sighting, State, draft_of
-from functions.tickets.group_records import GroupState, Member, Membership
+from functions.tickets.group_records import GroupState, GroupTicket, Member, Membership
 from functions.tickets.group_ticket import GroupTickets
 from functions.tickets.grouping import GroupRef, Line, group_of, line_about
 from functions.tickets.services import Invocation, Services
@@ -120,7 +120,7 @@ class GroupDesk:
         is_in, current = self._is_in(), self.tickets.load()
         if not is_in or current is None or current.state is not GroupState.OPEN or current.ticket is None:
             return None
-        return Listed(ticket=current.ticket, change=self.tickets.changed(current, joins=True))
+        return Listed(ticket=current.ticket, change=self._joined(current))
 
     def open(self) -> Listed:
         """Join the group, and let its ticket be opened unless it's open."""
@@ -134,13 +134,23 @@ class GroupDesk:
             current, change = self.tickets.ensure_open(
                 finding,
                 group_of(finding, self.group.by),
+                opener=self._opener,
                 earlier=self.entry.earlier,
                 may_open=self._may_open,
             )
-        change = change or self.tickets.changed(current, joins=True, asks=not is_open)
+        change = change or self._joined(current, asks=not is_open)
         if current.ticket is None:
             raise ChangedMeanwhileError
         return Listed(ticket=current.ticket, change=change)
+
+    def _joined(self, current: GroupTicket, *, asks: bool = False) -> int:
+        """Return the number of the change by which the finding joins, or by which it did.
+
+        The ticket that was opened for it lists it, also if it's closed before an interrupted attempt ends.
+        """
+        if current.opener == self._opener:
+            return current.offered
+        return self.tickets.changed(current, joins=True, asks=asks)
 
     def abandon(self) -> None:
         """Leave, so that an attempt that was interrupted doesn't join any more."""
@@ -210,6 +220,10 @@ class GroupDesk:
 
     def _line(self) -> Line:
         return line_about(self.sighting.finding, self.group.by)
+
+    @property
+    def _opener(self) -> str:
+        return f"{self.sighting.finding.digest}#{self.entry.generation}"
 
     @property
     def _key(self) -> tuple[str, str, str]:

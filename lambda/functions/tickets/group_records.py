@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum, auto
@@ -10,6 +10,7 @@ from enum import StrEnum, auto
 from functions.tickets.contract import Ticket
 from functions.tickets.decisions import REOPENED, Decision
 from functions.tickets.grouping import Line
+from securityhub.events import Finding
 
 
 class GroupState(StrEnum):
@@ -73,6 +74,9 @@ class GroupTicket:
         edits: How often it was edited.
         edited: When it was opened, last edited, or last found to be closed, in UTC.
         listed: The number of the last change of the group that it says.
+        opener: The finding for which opening it was first attempted, with the generation of its record.
+        offered: The number of the change by which that finding joined, recorded before the attempt, so that
+            a ticket that is found after an interruption says it.
         decided: What somebody last decided about it in the tracker.
         previous: What was decided about the last ticket before it about which somebody decided.
         tells: Whether its findings might have to be told of the decision, or that it is their ticket now.
@@ -93,6 +97,8 @@ class GroupTicket:
     edits: int = 0
     edited: datetime | None = None
     listed: int = 0
+    opener: str = ""
+    offered: int = 0
     decided: Decided | None = None
     previous: Decided | None = None
     tells: bool = False
@@ -130,6 +136,21 @@ class GroupTicket:
         """
         decided = self.decided
         return decided is not None and decided.decision.kind == REOPENED and joined <= decided.listed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """An attempt to open a ticket.
+
+    Attributes:
+        finding: The finding for which that is.
+        opener: The same, with the generation of its record; empty if it joins nothing.
+        join: Lets it join, unless it has by an earlier attempt, and returns the number of that change.
+    """
+
+    finding: Finding
+    opener: str
+    join: Callable[[GroupTicket], int]
 
 
 class Membership(StrEnum):

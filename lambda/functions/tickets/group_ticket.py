@@ -20,7 +20,7 @@ from functions.tickets.contract import Draft, Ticket, Tracker, TrackerError, Two
 from functions.tickets.deciding import decision_about
 from functions.tickets.decisions import REOPENED
 from functions.tickets.entry import ChangedMeanwhileError
-from functions.tickets.group_records import Changes, Decided, GroupState, GroupTicket, Membership
+from functions.tickets.group_records import Changes, Decided, GroupState, GroupTicket, Membership, Opening
 from functions.tickets.group_scan import Scan, digest_of, group_draft
 from functions.tickets.grouping import Group
 from functions.tickets.services import Invocation, Services
@@ -73,7 +73,13 @@ class GroupTickets:
         return number
 
     def ensure_open(
-        self, finding: Finding, group: Group, *, earlier: Ticket | None, may_open: Callable[[], bool]
+        self,
+        finding: Finding,
+        group: Group,
+        *,
+        opener: str,
+        earlier: Ticket | None,
+        may_open: Callable[[], bool],
     ) -> tuple[GroupTicket, int]:
         """Return the record of the open ticket, after opening it if there is none.
 
@@ -82,6 +88,7 @@ class GroupTickets:
         Args:
             finding: A finding that is in the group.
             group: What the ticket is about.
+            opener: The finding, with the generation of its record.
             earlier: The ticket to name as the earlier one if the group had none.
             may_open: Says whether another ticket may be opened, and counts it.
 
@@ -98,10 +105,13 @@ class GroupTickets:
         def join(current: GroupTicket) -> int:
             nonlocal number
             begun = replace(current, edited=self.invocation.now())  # so that the first edit is a minute later
-            number = self.changed(begun, joins=True, asks=True)
+            has_joined = current.opener == opener
+            number = self.changed(begun, joins=not has_joined, asks=True)
+            number = current.offered if has_joined else number
             return number
 
-        return self.alone(lambda: self._ensure_open(finding, group, earlier, may_open, join)), number
+        opening = Opening(finding=finding, opener=opener, join=join)
+        return self.alone(lambda: self._ensure_open(opening, group, earlier, may_open)), number
 
     def refresh(self) -> None:
         """Edit the ticket so that it says what it should, or close it if no finding is in the group.
@@ -144,12 +154,7 @@ class GroupTickets:
     # All below is done by one invocation at a time.
 
     def _ensure_open(
-        self,
-        finding: Finding,
-        group: Group,
-        earlier: Ticket | None,
-        may_open: Callable[[], bool],
-        join: Callable[[GroupTicket], int],
+        self, opening: Opening, group: Group, earlier: Ticket | None, may_open: Callable[[], bool]
     ) -> GroupTicket:
         current = self.load()
         for _ in range(_MAX_STEPS):
@@ -160,12 +165,12 @@ class GroupTickets:
             if current is not None and current.state in (GroupState.CHECKING, GroupState.CLOSING):
                 current = self._close(current)
             elif current is not None and current.state is GroupState.OPENING:
-                current = self._open(current, finding, self._find(current), join)
+                current = self._open(current, opening, self._find(current))
             else:
                 if not may_open():
                     raise HeldBackError
-                marker = self._begun(current, group, earlier, finding)
-                current = self._open(self._save(marker, current), finding, None, join)
+                marker = self._begun(current, group, earlier, opening.finding)
+                current = self._open(self._save(marker, current), opening, None)
         raise ChangedMeanwhileError("The ticket of the group is closed again and again")
 
     def _begun(
@@ -194,20 +199,25 @@ class GroupTickets:
         draft = group_draft(self.key, current, self._scan(current), None)
         return ask(self.tracker, self.invocation, lambda: self.tracker.find(draft, current.since))
 
-    def _open(
-        self, current: GroupTicket, finding: Finding, found: Ticket | None, join: Callable[[GroupTicket], int]
-    ) -> GroupTicket:
-        listed = join(current)
+    def _open(self, current: GroupTicket, opening: Opening, found: Ticket | None) -> GroupTicket:
+        finding, listed = opening.finding, opening.join(current)
         scan = self._scan(current)
-        where = replace(current, place=self.tracker.place_of(finding), rule=rule_of(self.tracker, finding))
-        if found is None and where != current:
-            # It can have changed since the attempt that was interrupted.
-            current = self._save(where, current)
+        if found is None:
+            # The place can have changed since an attempt that was interrupted. What that has opened, and is
+            # perhaps found only later, says what the first attempt did.
+            tried = replace(
+                current, place=self.tracker.place_of(finding), rule=rule_of(self.tracker, finding)
+            )
+            if not tried.offered:
+                tried = replace(tried, opener=opening.opener, offered=listed)
+            current = self._save(tried, current) if tried != current else current
         draft = group_draft(self.key, current, scan, finding)
         ticket = found or open_once(self.tracker, self.invocation, draft, self.services.once)
         opened = replace(current, state=GroupState.OPEN, ticket=ticket, edited=self.invocation.now())
         if found is None:
             opened = replace(opened, shown=digest_of(draft), severity=scan.severity, listed=listed)
+        else:
+            opened = replace(opened, listed=max(current.listed, current.offered))
         return self._save(opened, current)
 
     def _refresh(self, changes: Changes) -> tuple[GroupTicket | None, bool]:
@@ -304,7 +314,8 @@ class GroupTickets:
         if finding is None:
             return None
         group = Group(subject=before.subject, facts=before.facts)
-        return self._ensure_open(finding, group, None, lambda: True, lambda _: self._last_change())
+        opening = Opening(finding=finding, opener="", join=lambda _: self._last_change())
+        return self._ensure_open(opening, group, None, lambda: True)
 
     def _finding_in_it(self) -> Finding | None:
         """Return one of the findings that need work, as Security Hub has it."""

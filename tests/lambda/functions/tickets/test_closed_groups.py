@@ -393,6 +393,52 @@ def test_wherever_an_invocation_dies_each_finding_follows_the_ticket_in_the_end(
             pytest.fail("it never came to its end")
 
 
+@pytest.mark.parametrize("name", ["Duplicate", "Won't Do"])
+def test_wherever_an_invocation_dies_a_ticket_that_is_closed_at_once_has_listed_its_finding(world, name):
+    for death_after in range(150):
+        world.forget()
+        world.group("control")
+        world.follow_trackers()
+        import_(world, "A")
+        died = dies(world, 0, death_after)
+        jira = world.trackers[0]
+        if "JIRA-1" in jira.issues:
+            world.decide(jira, "JIRA-1", name)
+            world.store.seconds += 60
+            world.settle()
+            world.look_again()
+            world.settle()
+            assert [*jira.issues] == ["JIRA-1"]
+            assert statuses(world, "A") == {"SUPPRESSED" if name == "Won't Do" else "NOTIFIED"}
+            assert "Jira JIRA-1 " in links(world, "A")
+        if not died:
+            return
+    pytest.fail("it never came to its end")
+
+
+def test_wherever_an_invocation_dies_the_next_ticket_that_is_closed_at_once_is_the_last(world):
+    for death_after in range(150):
+        begin_with(world, "A")
+        world.follow_trackers()
+        jira = world.trackers[0]
+        close(world)
+        import_(world, "B")
+        world.deliver_all()
+        died = dies(world, 0, death_after)
+        if "JIRA-2" in jira.issues:
+            close(world, "JIRA-2")
+            world.store.seconds += 60
+            world.settle()
+            for _ in range(2):
+                world.look_again()
+                world.settle()
+            assert [*jira.issues] == ["JIRA-1", "JIRA-2"]
+            assert all("Jira JIRA-2 " in links(world, finding_id) for finding_id in "AB")
+        if not died:
+            return
+    pytest.fail("it never came to its end")
+
+
 def dies(world, which, after):
     """Handle messages, oldest first, until the one that dies, and say whether it did."""
     for number in range(which + 1):

@@ -38,6 +38,8 @@ OPEN = replace(
     rule="0123456789abcdef",
     edited=NOW,
     listed=7,
+    opener="f#1",
+    offered=5,
     decided=Decided(
         ticket="SEC-2", decision=Decision(kind="SUPPRESSED", name="Won't Do", by="Ann"), listed=6
     ),
