@@ -9,7 +9,12 @@ from typing import Final
 from functions.tickets.trackers.fields import FieldValue, Scalar, moment_of, text_of
 
 _SYS_ID: Final = re.compile(r"[0-9a-f]{32}")
-_MANDATORY: Final = re.compile(r"mandatory:\s*(?P<labels>.+)", re.IGNORECASE | re.DOTALL)
+# A data policy that demands one column says `Short description is mandatory`.
+# Source: https://www.servicenow.com/docs/r/api-reference/server-api-reference/c_GlideRecordScopedAPI.html
+_MANDATORY: Final = (
+    re.compile(r"mandatory:\s*(?P<labels>.+)", re.IGNORECASE | re.DOTALL),
+    re.compile(r"exception:\s*(?P<labels>[^:]+?)\s+(is|are) mandatory", re.IGNORECASE),
+)
 # ServiceNow names columns by their labels. These are the ones of incidents as they are shipped. An instance
 # can rename them; a label that isn't here is reported as it is.
 # Source: https://www.servicenow.com/docs/r/it-service-management/incident-management/resolve-and-close-an-incident.html
@@ -64,7 +69,7 @@ def cure_of(said: str, *, key: str, known: Mapping[str, FieldValue]) -> str | No
         key: The key in settings.toml under which columns are added.
         known: The columns in settings.toml.
     """
-    found = _MANDATORY.search(said)
+    found = next(filter(None, (form.search(said) for form in _MANDATORY)), None)
     return " ".join(_advice(found["labels"], key, known)) if found else None
 
 

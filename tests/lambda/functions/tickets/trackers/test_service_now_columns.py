@@ -39,6 +39,17 @@ def test_a_missing_caller_is_reported_with_the_key_that_gives_it(make_tracker, s
     assert server.incidents == {}
 
 
+@pytest.mark.parametrize("detail", ["Caller is mandatory", "Caller, Assignment group are mandatory"])
+def test_a_data_policy_may_say_it_in_a_sentence(make_tracker, server, draft, detail):
+    error = {"message": "Operation Failed", "detail": f"Data Policy Exception: {detail}"}
+    server.fail(403, methods=("POST",), body={"error": error, "status": "failure"})
+    with pytest.raises(
+        TrackerError, match=r"wants Caller \(caller_id\): specify ticketing\.service_now\.fields\.caller_id"
+    ) as caught:
+        make_tracker("servicenow").open(draft)
+    assert not caught.value.is_temporary
+
+
 def test_a_column_of_the_instance_is_named_by_its_label():
     said = "Data Policy Exception: The following fields are mandatory: Root cause, Caller"
     cure = cure_of(said, key="ticketing.service_now.close_fields", known={})
