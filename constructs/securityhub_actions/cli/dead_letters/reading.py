@@ -23,6 +23,7 @@ WAIT_SECONDS: Final = 1
 """A long poll asks all servers of the queue; a short one can miss messages."""
 _BATCH: Final = 10
 _RECEIVES_WITHOUT_NEWS: Final = 3
+_SECOND: Final = 1000
 
 
 class Reader:
@@ -54,20 +55,28 @@ class Reader:
         """Return each message that was in the queue when the reading began.
 
         What arrives in the meantime isn't returned: an event that failed again would otherwise be sent again
-        and again.
+        and again. The queue's clock tells only seconds, so what comes in that of the beginning has failed
+        again if it was returned for the same target before.
         """
         began = self._now()
         nothing_new = 0
+        returned: set[tuple[str | None, str]] = set()
         while nothing_new < _RECEIVES_WITHOUT_NEWS and (messages := self._receive()):
             new = [message for message in messages if message["MessageId"] not in self._seen]
             nothing_new = 0 if new else nothing_new + 1
             for message in messages:
                 self._keep(message)
             for message in new:
-                if int(message.get("Attributes", {}).get("SentTimestamp", 0)) <= began:
-                    yield dead_letter_of(
-                        message, queue_url=self._queue.url, only_function=self._queue.only_function
-                    )
+                letter = dead_letter_of(
+                    message, queue_url=self._queue.url, only_function=self._queue.only_function
+                )
+                event = (letter.target, letter.event_id) if letter.event_id else None
+                sent = int(message.get("Attributes", {}).get("SentTimestamp", 0))
+                if sent > began or (sent > began - _SECOND and event in returned):
+                    continue
+                if event is not None:
+                    returned.add(event)
+                yield letter
 
     def hold(self, letter: DeadLetter) -> bool:
         """Make sure that a message stays hidden while it's sent; False if somebody else may have it."""
