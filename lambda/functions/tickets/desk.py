@@ -81,9 +81,16 @@ class OwnDesk:
     invocation: Invocation
 
     def find(self) -> Listed | None:
-        """Search the tracker."""
+        """Search the tracker.
+
+        Until the ticket is recorded, nobody knows whose it is. So what people have decided about it since it
+        was opened went unnoticed, and it's looked at again.
+        """
         draft = draft_of(self.entry, self.sighting.finding)
         found = ask(self.tracker, self.invocation, lambda: self.tracker.find(draft, self.entry.since))
+        hints = self.services.hints if self.tracker.name in self.services.meanings else None
+        if found and hints is not None:
+            hints.send_later(self.tracker.name, found.id)
         return Listed(ticket=found) if found else None
 
     def open(self) -> Listed:

@@ -72,6 +72,13 @@ class Hints(Protocol):
             Exception: Some were not queued.
         """
 
+    def send_later(self, tracker: str, ticket_id: str) -> None:
+        """Let a ticket be looked at in a minute, when it's known whose it is.
+
+        Raises:
+            Exception: It was not queued.
+        """
+
     def send_again(self, hints: Sequence[Hint]) -> None:
         """Queue tickets again that couldn't be read.
 

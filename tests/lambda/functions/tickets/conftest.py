@@ -650,6 +650,9 @@ class World:
         """Queue hints, as a webhook or a poll does."""
         self.send_again([Hint(tracker=tracker, ticket_id=one) for one in ticket_ids])
 
+    def send_later(self, tracker, ticket_id):
+        self.send(tracker, [ticket_id])
+
     def send_again(self, hints):
         self.checkpoint()
         for hint in hints:

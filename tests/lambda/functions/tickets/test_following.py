@@ -514,6 +514,32 @@ def test_wherever_it_dies_the_next_attempt_ends_what_it_began(world, name, chang
     pytest.fail("it never came to its end")
 
 
+def test_wherever_an_opening_dies_what_is_decided_before_the_ticket_is_found_again_counts(world):
+    for death_after in range(100):
+        world.forget()
+        world.follow_trackers()
+        world.import_finding("A")
+        has_died = world.deliver(world.queue[0], death_after=death_after) is None
+        (jira, _), waiting = world.trackers, [*world.queue]
+        if jira.issues:
+            world.decide(jira, "JIRA-1", "Won't Do")
+            # The webhook comes at once, and polls do; the event comes again half an hour later.
+            world.deliver(world.queue[-1])
+            for _ in range(2):
+                world.poll()
+                for hint in [one for one in world.queue if one not in waiting]:
+                    world.deliver(hint)
+                world.start += timedelta(minutes=15)
+            world.deliver_all()
+            world.look_again()
+            world.deliver_all()
+            assert status(world) == "SUPPRESSED"
+            assert world.open_issues("A") == []
+        if not has_died:
+            return
+    pytest.fail("it never came to its end")
+
+
 def test_wherever_a_reopening_dies_the_next_attempt_ends_it(world):
     for death_after in range(120):
         world.forget()

@@ -207,3 +207,16 @@ def test_a_ticket_that_sqs_does_not_take_fails_the_poll():
 
     with pytest.raises(NotQueuedError, match="SQS did not take 1 messages: Try again"):
         HintsQueue(Full(), "https://example.com").send("Jira", ["SEC-1"])
+
+
+def test_a_ticket_to_be_looked_at_later_is_received_when_the_index_surely_has_it():
+    sent = []
+
+    class Recording:
+        def send_message_batch(self, **request):
+            sent.append(request)
+            return {}
+
+    HintsQueue(Recording(), "https://example.com").send_later("Jira", "SEC-1")
+    ((entry,),) = (one["Entries"] for one in sent)
+    assert (entry["DelaySeconds"], entry["MessageBody"]) == (60, '{"tracker": "Jira", "ticket": "SEC-1"}')
