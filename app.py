@@ -32,16 +32,20 @@ from stacks.ticketing import TicketingStack
 
 
 def main() -> None:
+    """Synthesize the app. A mistake in the settings is a message without a traceback."""
+    try:
+        _synthesize(App())
+    except SettingsError as error:
+        sys.exit(str(error))
+
+
+def _synthesize(app: App) -> None:
     """Synthesize all stacks for the account and Region that the CDK CLI resolved from the credentials."""
-    app = App()
     environment = Environment(
         account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=os.environ.get("CDK_DEFAULT_REGION")
     )
-    try:
-        overlay = app.node.try_get_context("settings")
-        settings = load_settings(overlay=Path(str(overlay)) if overlay else None)
-    except SettingsError as error:
-        sys.exit(str(error))
+    overlay = app.node.try_get_context("settings")
+    settings = load_settings(overlay=Path(str(overlay)) if overlay else None)
     tracing = settings.tracing.enabled
     routing, remediation, ticketing = settings.routing, settings.remediation, settings.ticketing
     turns, stop_switch = _shared(app, settings, environment)

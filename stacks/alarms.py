@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration, Stack, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_events as events
@@ -12,6 +12,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct, IConstruct
+
+from stacks.settings import SettingsError
 
 OLDEST_DEAD_LETTER: Final = Duration.days(7)
 """The age of a dead letter that is half of what the queues retain, so that as much time is left to act."""
@@ -114,8 +116,19 @@ def send_alarms(stack: Stack, topic_arn: str) -> None:
         topic_arn: The ARN of a topic in the stack's Region. The topic policy and the policy of its key, if it
             has one, must allow CloudWatch.
 
+    Raises:
+        SettingsError: The topic is in another Region. CloudWatch would refuse to create the alarms.
+
     Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
+    Source: https://github.com/cds-snc/notification-terraform/pull/128
     """
+    region = topic_arn.split(":")[3]
+    if not Token.is_unresolved(stack.region) and stack.region != region:
+        raise SettingsError(
+            f"alarms.topic_arn = {topic_arn!r} is in the Region {region}, but {stack.stack_name} is "
+            f"in {stack.region}. CloudWatch notifies only topics of its own Region. Specify one in "
+            f"{stack.region}."
+        )
     topic = actions.SnsAction(sns.Topic.from_topic_arn(stack, "AlarmTopic", topic_arn))
     for construct in stack.node.find_all():
         if isinstance(construct, cloudwatch.Alarm):

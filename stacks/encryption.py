@@ -10,6 +10,7 @@ from constructs import Construct
 
 from securityhub_actions import encrypt_with_key
 from stacks.member_role import MemberRoleStack
+from stacks.settings import SettingsError
 from stacks.settings.encryption import CREATE, EncryptionSettings
 
 
@@ -50,7 +51,7 @@ def encrypt_stacks(app: App, settings: EncryptionSettings, environment: Environm
         environment: The account and Region of the stacks.
 
     Raises:
-        ValueError: The key is in another account or Region.
+        SettingsError: The key is in another account or Region.
     """
     if not settings.key:
         return
@@ -66,4 +67,7 @@ def encrypt_stacks(app: App, settings: EncryptionSettings, environment: Environm
     for stack in stacks:
         if not isinstance(stack, MemberRoleStack):
             key = created or kms.Key.from_key_arn(stack, "EncryptionKey", settings.key)
-            encrypt_with_key(stack, key)
+            try:
+                encrypt_with_key(stack, key)
+            except ValueError as error:
+                raise SettingsError(f"encryption.key of settings.toml: {error}") from error

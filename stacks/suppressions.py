@@ -11,7 +11,7 @@ from constructs import Construct
 
 from securityhub_actions import SuppressionRule
 from stacks.alarms import watch
-from stacks.settings import SuppressionSettings
+from stacks.settings import SettingsError, SuppressionSettings
 
 
 class SuppressionsStack(Stack):
@@ -36,17 +36,20 @@ class SuppressionsStack(Stack):
             stack_settings: The settings of `aws_cdk.Stack`, such as `env`.
 
         Raises:
-            ValueError: The end of a suppression is past.
+            SettingsError: The end of a suppression is past, or its filter chooses by status only.
         """
         super().__init__(scope, construct_id, **stack_settings)
-        for one in settings:
-            SuppressionRule(
-                self,
-                one.name,
-                findings=one.findings,
-                reason=one.reason,
-                until=one.until,
-                topic=notices,
-                enabled=one.enabled,
-            )
+        for number, one in enumerate(settings):
+            try:
+                SuppressionRule(
+                    self,
+                    one.name,
+                    findings=one.findings,
+                    reason=one.reason,
+                    until=one.until,
+                    topic=notices,
+                    enabled=one.enabled,
+                )
+            except ValueError as error:
+                raise SettingsError(f"suppressions[{number}] of settings.toml: {error}") from error
         watch(self)

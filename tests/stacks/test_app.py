@@ -105,6 +105,39 @@ def test_suppressions_have_a_stack_of_their_own_and_the_topic_of_the_digests(syn
     assert "DigestTopic" in templates["SecurityHubSuppressions"]
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            '[[suppressions]]\nname = "A"\nreason = "B"\nuntil = 2020-01-01\n'
+            'filter = { control_ids = "S3.2" }',
+            r"suppressions\[0\] of settings.toml: until of \S+ is 2020-01-01, which is past",
+        ),
+        (
+            '[[suppressions]]\nname = "A"\nreason = "B"\nfilter = {}',
+            r"suppressions\[0\] of settings.toml: findings of .* chooses by status only",
+        ),
+        (
+            '[alarms]\ntopic_arn = "arn:aws:sns:us-east-1:111122223333:alarms"',
+            r"alarms.topic_arn = .* is in the Region us-east-1, but \w+ is in eu-west-1",
+        ),
+        (
+            "[encryption]\n"
+            'key = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"',
+            r"encryption.key of settings.toml: The key .* is in the Region us-east-1",
+        ),
+    ],
+)
+def test_a_setting_that_only_synthesis_finds_wrong_is_a_message_without_a_traceback(
+    synthesize, tmp_path, text, message
+):
+    file = tmp_path / "production.toml"
+    file.write_text(text)
+    with pytest.raises(SystemExit, match=message) as raised:
+        synthesize("eu-west-1", settings=str(file))
+    assert isinstance(raised.value.code, str)
+
+
 def test_the_tokens_of_slack_apps_are_renewed_by_a_stack_of_its_own(synthesize, tmp_path):
     file = tmp_path / "production.toml"
     file.write_text("[summary]\nenabled = true\n[summary.slack]\nenabled = true\ntoken_rotation = true")
