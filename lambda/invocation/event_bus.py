@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,6 +18,11 @@ _AT_A_TIME: Final = 10
 """The most entries of a request.
 
 Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
+"""
+_MOST_BYTES: Final = 256 * 1024
+"""The most bytes of a request. AWS allows 1 MB since January 2026, and allowed this before.
+
+Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html
 """
 _ATTEMPTS: Final = 3
 _FIRST_WAIT_SECONDS: Final = 0.2
@@ -51,7 +56,7 @@ class EventBus:
         self._sleep = sleep
 
     def put(self, details: Sequence[Mapping[str, Any]], *, source: str, detail_type: str) -> None:
-        """Put events on the bus, in requests of ten.
+        """Put events on the bus, in requests of ten, or fewer if they are large.
 
         The client retries requests that fail as a whole. Of a request that succeeds, EventBridge can refuse
         some of the entries: only these are sent again.
@@ -77,8 +82,8 @@ class EventBus:
         ]
         reasons: dict[str, None] = {}
         missing = 0
-        for start in range(0, len(entries), _AT_A_TIME):
-            left, why = self._put(entries[start : start + _AT_A_TIME])
+        for request in _requests(entries):
+            left, why = self._put(request)
             missing += left
             reasons |= dict.fromkeys(why)
         if missing:
@@ -109,3 +114,18 @@ class EventBus:
                 return 0, []
             entries, why = [entry for entry, _ in refused], [reason for _, reason in refused]
         return len(entries), why
+
+
+def _requests(entries: Sequence[dict[str, str]]) -> Iterator[list[dict[str, str]]]:
+    """Yield the entries of each request. One that is larger than a request gets one of its own."""
+    request: list[dict[str, str]] = []
+    size = 0
+    for entry in entries:
+        bytes_ = sum(len(entry[name].encode()) for name in ("Source", "DetailType", "Detail"))
+        if request and (len(request) == _AT_A_TIME or size + bytes_ > _MOST_BYTES):
+            yield request
+            request, size = [], 0
+        request.append(entry)
+        size += bytes_
+    if request:
+        yield request

@@ -16,10 +16,12 @@ from securityhub.findings.updates import truncate
 SCHEMA_VERSION: Final = "1.0"
 """A consumer of 1.0 can read all 1.x: these only have more fields."""
 
-# An event stays far below the 256 KB of a message in Amazon SNS, whatever a finding holds.
+# An event stays below the 256 KB of a message in Amazon SNS, whatever a finding holds: also if each character
+# becomes two escape sequences of JSON, with six bytes each.
 # https://docs.aws.amazon.com/sns/latest/dg/large-message-payloads.html
 _MAX_REASON: Final = 1_000
 _MAX_ID: Final = 2_048
+_MAX_RESOURCE: Final = 1_024
 _MAX_RESOURCES: Final = 10
 
 
@@ -148,7 +150,7 @@ class Outcome:
                 "control": control,
                 "severity": finding.severity_label,
                 "updatedAt": _time(finding.updated_at),
-                "resources": [truncate(one.id, _MAX_ID) for one in finding.resources[:_MAX_RESOURCES]],
+                "resources": [truncate(one.id, _MAX_RESOURCE) for one in finding.resources[:_MAX_RESOURCES]],
             },
             "secondsSinceUpdate": self.seconds_since_update,
             "secondsSinceEvent": self.seconds_since_event,

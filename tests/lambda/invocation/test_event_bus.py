@@ -39,6 +39,13 @@ def test_events_are_put_ten_at_a_time():
     assert client.requests == [list(range(10)), list(range(10, 20)), [20, 21, 22]]
 
 
+def test_large_events_are_put_in_requests_that_eventbridge_takes():
+    client = Client()
+    large = [{"n": number, "text": "x" * 100_000} for number in range(5)]
+    EventBus("bus", client).put([*large, {"n": 5}], source="source", detail_type="type")
+    assert client.requests == [[0, 1], [2, 3], [4, 5]]
+
+
 def test_only_entries_that_were_refused_are_put_again():
     client, pauses = Client({1: 1, 3: 2}), []
     put(client, 5, pauses)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from invocation.event_bus import EventsNotPutError
@@ -108,10 +108,13 @@ def test_a_repeat_has_the_same_id_and_everything_else_has_another(outcome, press
 
 @examples(4)
 @given(st.text(max_size=1_500), st.lists(st.text(min_size=1, max_size=3_000), max_size=15))
+@example("\U0001f600" * 1_500, ["\U0001f600" * 3_000] * 15)
 def test_any_texts_make_an_event_of_the_schema_that_fits_into_a_message(load_press, reason, resources):
     event = load_press
     finding = replace(
         event.findings[0],
+        id="\U0001f600" * 3_000,
+        product_arn="\U0001f600" * 3_000,
         resources=tuple(Resource(type=None, id=one, region=None) for one in resources),
         updated_at=None,
     )
