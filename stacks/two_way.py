@@ -153,8 +153,8 @@ def _watch_polls(stack: Stack, function: LoggedFunction, minutes: int) -> None:
         behind.metric(period=Duration.minutes(minutes), statistic=cloudwatch.Stats.MAXIMUM),
         above=2 * minutes + _POLL_TAKES,
         description="A tracker has not answered for more than two polls, or tickets in it can't be read, so "
-        "decisions in it don't reach the findings. When it answers again, the polls go on from where they "
-        "stopped, and the tickets are read. The function's log says why it doesn't.",
+        "decisions in it don't reach the findings. Read the function's log, which says why. When the tracker "
+        "answers again, the polls go on from where they stopped, and the tickets are read.",
     )
 
 

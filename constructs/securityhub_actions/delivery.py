@@ -108,7 +108,9 @@ class DeadLetterQueue(sqs.Queue):
             self,
             "Alarm",
             alarm_description="Security Hub events could not be delivered or handled and wait in the "
-            "dead-letter queue. The message attributes and the payload tell why.",
+            "dead-letter queue. Read why with `securityhub-actions dead-letters list`, or in the attributes "
+            "and payloads of the messages, correct the cause, and send them again with "
+            "`securityhub-actions dead-letters replay`.",
             metric=self.metric_approximate_number_of_messages_visible(
                 period=Duration.minutes(1), statistic=cloudwatch.Stats.MAXIMUM
             ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -143,9 +145,12 @@ def test_every_alarm_notifies_the_topic_of_the_settings(resources):
     assert [alarm["AlarmActions"] + alarm["OKActions"] for alarm in alarms] == [[TOPIC, TOPIC]] * len(alarms)
 
 
-def test_an_alarm_says_what_happened_and_is_not_raised_by_missing_data(resources):
+def test_an_alarm_says_what_happened_and_what_to_do_and_is_not_raised_by_missing_data(resources):
     for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values():
         assert alarm["AlarmDescription"].endswith(".")
+        assert re.search(
+            r"[.:] (Check|Find out|Read|Request|Run|Send|check|read)\b", alarm["AlarmDescription"]
+        )
         assert alarm["TreatMissingData"] == "notBreaching"
 
 
