@@ -16,7 +16,7 @@ from securityhub.outcomes import Operation, Outcome, OutcomesNotReportedError, R
 # As long as Amazon SQS keeps a dead letter, which can be sent again until then.
 _KEPT_SECONDS: Final = 14 * 24 * 3600
 # Lambda retries an event after a minute; the rest is for clocks that differ. Most events are handled sooner,
-# and spare the function a client of DynamoDB.
+# and spare a function that reports nothing a client of DynamoDB.
 # Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 _SURELY_FIRST_SECONDS: Final = 30
 
@@ -61,7 +61,7 @@ def update_and_report(
     Returns:
         The outcomes for all findings of the event. `not_reported` says that the report has failed.
     """
-    is_first = now() - event.time.timestamp() < _SURELY_FIRST_SECONDS
+    is_first = reporter is None and now() - event.time.timestamp() < _SURELY_FIRST_SECONDS
     done = () if is_first else _recalled(memory, event, now())
     summary = update(replace(event, findings=tuple(one for one in event.findings if one.digest not in done)))
     earlier = tuple(one for one in event.findings if one.digest in done)

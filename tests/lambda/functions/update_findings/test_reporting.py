@@ -139,8 +139,9 @@ def test_a_retry_because_changes_are_stopped_for_others_leaves_those_alone_that_
     assert world.updated == [finding.id for finding in event.findings]
 
 
-def test_an_event_that_cannot_be_a_retry_takes_no_request_to_the_table(world, event):
-    world.table_is_down = True
+def test_an_event_that_cannot_be_a_retry_takes_no_request_to_the_table_if_nothing_is_reported(world, event):
     moment = event.time + timedelta(seconds=20)
-    assert not world.run(event, now=moment.timestamp()).is_incomplete
-    assert world.kept == {}
+    asked = []
+    world.recall = lambda key, **_: asked.append(key)
+    assert not world.run(event, reporter=False, now=moment.timestamp()).is_incomplete
+    assert asked == []
