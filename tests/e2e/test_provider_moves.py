@@ -12,6 +12,8 @@ from aws_cdk import aws_sqs as sqs
 from securityhub_actions import CustomActionRule, CustomResourceActionTarget, NativeActionTarget
 from tools.deploy import DeploymentFailedError
 
+pytestmark = pytest.mark.long
+
 NATIVE_REGION = "us-west-2"
 EVENTS = Path(__file__).resolve().parents[1] / "events"
 
@@ -78,7 +80,6 @@ def test_moving_to_the_native_type_keeps_the_action_its_arn_and_its_rule(new_dep
     assert press_arrives(deployment, finding)
 
 
-@pytest.mark.long
 def test_moving_to_the_custom_resource_keeps_the_action_its_arn_and_its_rule(new_deployment, finding):
     deployment = new_deployment(NATIVE_REGION)
     deployment.deploy(rule(**NATIVE))
@@ -94,7 +95,6 @@ def test_moving_to_the_custom_resource_keeps_the_action_its_arn_and_its_rule(new
     assert deployment.actions() == {}
 
 
-@pytest.mark.long
 def test_switching_the_provider_without_the_steps_between_fails_and_changes_nothing(new_deployment):
     deployment = new_deployment(NATIVE_REGION)
     deployment.deploy(rule(**CUSTOM))

@@ -177,6 +177,7 @@ def test_a_channel_that_is_down_gets_it_from_a_retry_and_the_others_get_it_once(
     assert len(deployed.vendors.teams.cards) == before + 1
 
 
+@pytest.mark.long
 def test_what_fails_in_the_end_is_a_dead_letter_that_can_be_sent_again(deployed):
     moment = DAY + timedelta(days=17)
     before = len(deployed.vendors.teams.cards)

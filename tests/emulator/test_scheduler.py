@@ -101,6 +101,7 @@ def test_what_the_role_may_not_do_goes_to_the_dead_letter_queue(scheduled):
     assert attributes["SCHEDULE_ARN"].endswith(":schedule/default/nightly")
 
 
+@pytest.mark.long
 def test_a_one_time_schedule_that_is_due_fires_by_itself_once(scheduled):
     scheduled.allow("inbox")
     scheduled.schedule("once", "at(2026-01-01T00:00:00)")

@@ -58,7 +58,10 @@ def test_a_clean_stop_leaves_no_worker_and_no_folder(tmp_path, embedded_aws):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "how",
+    [signal.SIGKILL, *(pytest.param(how, marks=pytest.mark.long) for how in (signal.SIGTERM, signal.SIGINT))],
+)
 @pytest.mark.usefixtures("interruptible")
 def test_the_death_of_the_parent_ends_the_server_and_its_workers(tmp_path, embedded_aws, how):
     process = start_script(with_lambda("time.sleep(600)"), tmp_path)

@@ -311,6 +311,7 @@ run(["dead-letters", "replay", sys.argv[2]])
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("moment", "twice"), [("send", 0), ("delete", 1)])
 @pytest.mark.usefixtures("of_account")
 def test_a_killed_replay_loses_nothing_and_sends_at_most_one_twice(cli, stack, letters, moment, twice):

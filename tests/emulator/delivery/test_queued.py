@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from emulator.server import EmbeddedAws
 from tests.emulator.functions import zipped
 
 VISIBILITY_SECONDS = 40_000
 
 
+@pytest.mark.long
 def test_what_a_function_fails_to_handle_is_received_again_on_the_faster_clock_and_ends_as_dead_letter():
     with EmbeddedAws.start(visibility_second=1 / VISIBILITY_SECONDS) as aws:
         sqs, functions = aws.client("sqs"), aws.client("lambda")

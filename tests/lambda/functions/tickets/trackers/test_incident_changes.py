@@ -157,6 +157,7 @@ def test_a_period_with_more_log_entries_than_pagerduty_lists_is_listed_in_parts(
     assert ticket.id in found
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:Stopping iter_all")
 def test_more_log_entries_of_a_moment_than_pagerduty_lists_are_an_error(pager_duty, account):
     now = dt.datetime.now(dt.UTC)
