@@ -41,20 +41,31 @@ def ask(tracker: Tracker, invocation: Invocation, call: Callable[[], _Answer]) -
 
 
 def open_once(tracker: Tracker, invocation: Invocation, draft: Draft, once: Once) -> Ticket:
-    """Open a ticket, if no other invocation might have taken over the work in progress."""
+    """Open a ticket, if no other invocation might have taken over the work in progress.
+
+    Unless the tracker refuses it, the ticket might be open, and some trackers' searches don't find it for
+    some seconds. Another event for the finding would open a second one.
+    """
     once.confirm()
 
     def open_() -> Ticket:
         try:
             return tracker.open(draft)
-        except TrackerError as error:
-            if not error.is_refusal:
-                # The ticket might be open, and some trackers' searches don't find it for some seconds.
-                # Another event for the finding would open a second one.
+        except Exception as error:
+            if not (isinstance(error, TrackerError) and error.is_refusal):
                 once.let_lapse()
             raise
 
     return ask(tracker, invocation, open_)
+
+
+def record_opened(once: Once, record: Callable[[], _Answer]) -> _Answer:
+    """Record a ticket that was opened. If that fails, it can't be found for some seconds either, as above."""
+    try:
+        return record()
+    except Exception:
+        once.let_lapse()
+        raise
 
 
 def rule_of(tracker: Tracker, finding: Finding) -> str:

@@ -15,7 +15,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import Final, NoReturn, TypeVar
 
-from functions.tickets.calling import HeldBackError, ask, close_by_rule, open_once, rule_of
+from functions.tickets.calling import HeldBackError, ask, close_by_rule, open_once, record_opened, rule_of
 from functions.tickets.contract import Draft, Ticket, Tracker, TrackerError, TwoWayTracker
 from functions.tickets.deciding import decision_about
 from functions.tickets.decisions import REOPENED
@@ -218,7 +218,7 @@ class GroupTickets:
             opened = replace(opened, shown=digest_of(draft), severity=scan.severity, listed=listed)
         else:
             opened = replace(opened, listed=max(current.listed, current.offered))
-        return self._save(opened, current)
+        return record_opened(self.services.once, lambda: self._save(opened, current))
 
     def _refresh(self, changes: Changes) -> tuple[GroupTicket | None, bool]:
         """Return the record, and whether the ticket says what it should."""

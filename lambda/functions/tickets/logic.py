@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from functions.tickets.calling import HeldBackError
+from functions.tickets.calling import HeldBackError, record_opened
 from functions.tickets.contract import Ticket, Tracker
 from functions.tickets.desk import Desk, desk_of
 from functions.tickets.entry import (
@@ -275,7 +275,9 @@ class _Run:
                 tickets.save(finding, tracker.name, held_again(entry, before), replacing=entry)
                 raise
         settled = opened(entry, listed) if listed else given_up(entry, sighting)
-        tickets.save(finding, tracker.name, settled, replacing=entry)
+        record_opened(
+            self.services.once, lambda: tickets.save(finding, tracker.name, settled, replacing=entry)
+        )
         return {"ticket": listed.ticket.id if listed else None}
 
     def _desk(self, entry: Entry, sighting: Sighting, tracker: Tracker) -> Desk:

@@ -820,3 +820,28 @@ def test_findings_with_one_id_in_two_accounts_get_a_ticket_each(world):
         (report,) = world.handle({**event, "id": f"event-of-{account}", "detail": detail}).reports
         opened.append(report.tickets["Jira"].split()[:2])
     assert opened == [["open", "JIRA-1"], ["open", "JIRA-2"]]
+
+
+@pytest.mark.parametrize("by", ["finding", "control"])
+def test_a_ticket_that_could_not_be_recorded_is_not_opened_again_before_it_can_be_found(
+    world, monkeypatch, by
+):
+    world.group(by)
+    records = world.tickets if by == "finding" else world.groups
+    save, refused = records.save, []
+
+    def throttled(*arguments, **settings):
+        if world.trackers[0].issues and not refused:
+            refused.append(True)
+            raise RuntimeError("ProvisionedThroughputExceededException")
+        return save(*arguments, **settings)
+
+    monkeypatch.setattr(records, "save", throttled)
+    world.import_finding("A")
+    world.deliver(world.queue[0])
+    world.import_finding("A", Severity={"Label": "CRITICAL", "Normalized": 91})
+    world.deliver(world.queue[-1])
+    assert refused
+    assert len(world.trackers[0].issues) == 1
+    world.settle()
+    assert len(world.trackers[0].issues) == 1
