@@ -58,6 +58,8 @@ import time
 began = time.process_time()
 import json
 event = json.load(open({event!r}, encoding="utf-8"))
+# As most events, it's handled at once. An old one could be a retry.
+event["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 """
 _END: Final = """
 print("CPU", time.process_time() - began)

@@ -68,6 +68,8 @@ context = SimpleNamespace(
     get_remaining_time_in_millis=lambda: 300_000,
 )
 sample = json.load(open(file, encoding="utf-8"))
+# As most events, it's handled at once. An old one could be a retry.
+sample["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 def event(number):
     changed = copy.deepcopy(sample) | {"id": f"event-{number}"}
     for finding in changed["detail"]["findings"]:
