@@ -13,7 +13,7 @@ import pytest
 from securityhub_actions.cli.commands import cli as root
 
 EVENT = Path(__file__).parents[1] / "events" / "findings_imported.json"
-WRONG_ACCOUNT, WRONG_AGE = "12", "soon"
+WRONG_ACCOUNT, WRONG_AGE, WRONG_REGION = "12", "soon", "Ireland"
 
 
 def leaves(group, path=()):
@@ -38,7 +38,7 @@ def wrong_value(option):
         return "nonsense"
     if option.name in {"account", "aws_account"} and not option.multiple:
         return WRONG_ACCOUNT
-    return WRONG_AGE if option.metavar == "AGE" else None
+    return {"AGE": WRONG_AGE, "REGION": WRONG_REGION}.get(option.metavar)
 
 
 def needed(command):
@@ -85,6 +85,13 @@ def test_a_missing_argument_is_refused_in_one_line_that_names_it(cli, words):
     ran = cli(*words)
     assert refused(ran) == ONE_LINE, ran
     assert "Missing argument" in ran.err
+    assert f"`securityhub-actions {' '.join(words)} --help`" in ran.err
+
+
+def test_a_command_that_there_is_not_is_refused_in_one_line_that_lists_the_commands(cli):
+    ran = cli("explane")
+    assert refused(ran) == ONE_LINE, ran
+    assert all(word in ran.err for word in ("'explane'", "explain", "dead-letters"))
 
 
 @pytest.mark.parametrize(

@@ -120,8 +120,8 @@ def test_the_standard_input_is_read(monkeypatch):
         ("{}\n{", "is not JSON"),
         ("[" * 100_000, "nested too deeply"),
         ([1], "is not a JSON object"),
-        ({"a": 1, "b": 2}, "has an object with a, b"),
-        ({}, "no fields"),
+        ({"a": 1, "b": 2}, "contains an object with the keys a, b"),
+        ({}, "no keys"),
     ],
 )
 def test_something_else_is_refused_with_what_is_allowed(content, problem, tmp_path):

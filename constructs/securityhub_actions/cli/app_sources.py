@@ -14,7 +14,7 @@ from securityhub_actions.cli import completion
 from securityhub_actions.cli.assembly import App, Stack
 from securityhub_actions.cli.aws import Aws, refusals_in_one_line
 from securityhub_actions.cli.live_app import LiveApp
-from securityhub_actions.cli.options import DEFAULT_TEMPLATE, Template, account_option
+from securityhub_actions.cli.options import DEFAULT_TEMPLATE, Template, a_region, account_option
 from securityhub_actions.cli.output import Output
 
 
@@ -39,6 +39,7 @@ def with_app(command: Callable[..., Any]) -> Callable[..., Any]:
     @account_option
     @click.option(
         "--region",
+        callback=a_region,
         metavar="REGION",
         help="The Region for --live and --stack, by default that of the environment; or else the Region of "
         "stacks that name none.",

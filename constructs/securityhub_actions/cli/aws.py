@@ -16,6 +16,7 @@ from typing import Any, Final
 import click
 
 from securityhub_actions.cli.errors import CommandError, ExitCode
+from securityhub_actions.cli.options import a_region
 
 _CONNECT_TIMEOUT_SECONDS: Final = 10
 _READ_TIMEOUT_SECONDS: Final = 60
@@ -140,7 +141,12 @@ def with_aws(command: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @click.option("--profile", metavar="NAME", help="The AWS profile. Default: that of the environment.")
-    @click.option("--region", metavar="REGION", help="The Region. Default: that of the environment.")
+    @click.option(
+        "--region",
+        callback=a_region,
+        metavar="REGION",
+        help="The Region. Default: that of the environment.",
+    )
     @functools.wraps(command)
     def wrapped(*args: Any, profile: str | None, region: str | None, **kwargs: Any) -> Any:  # noqa: ANN401 - passed on
         with refusals_in_one_line():

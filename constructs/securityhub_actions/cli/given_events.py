@@ -199,6 +199,6 @@ def _unpacked(origin: str, document: object) -> Iterator[Given]:
             raise CommandError(f"{name} is not a JSON object. Allowed is {_ALLOWED}.")
         given = Given(origin=name, document=item)
         if not (given.is_event or given.is_ocsf or {"ProductArn", "Id"} <= item.keys()):
-            names = ", ".join(list(item)[:5]) or "no fields"
-            raise CommandError(f"{name} has an object with {names}. Allowed is {_ALLOWED}.")
+            names = f"the keys {', '.join(list(item)[:5])}" if item else "no keys"
+            raise CommandError(f"{name} contains an object with {names}. Allowed is {_ALLOWED}.")
         yield given

@@ -40,8 +40,9 @@ an_account: Final = matching(re.compile(r"\d{12}"), "an account ID, which has 12
 account_option: Callable[..., Any] = click.option(
     "--account", callback=an_account, metavar="ID", help="The account of stacks and events that name none."
 )
+a_region: Final = matching(REGION_FORM, "a Region, such as eu-west-1")
 region_option: Callable[..., Any] = click.option(
-    "--region", metavar="REGION", help="The Region of stacks and events that name none."
+    "--region", callback=a_region, metavar="REGION", help="The Region of stacks and events that name none."
 )
 
 

@@ -157,7 +157,7 @@ def test_a_seed_makes_the_same_event_again_and_no_seed_another_one(kind, new):
         (("imported", "--control", "odd"), "such as S3.8"),
         (("imported", "--account", "1"), "12 digits"),
         (("imported", "--region", "Ireland"), "such as eu-west-1"),
-        (("imported", "--count", "0"), "from 1 to 1000"),
+        (("imported", "--count", "0"), "from 1 to 1,000"),
         (("custom-action", "--count", "21"), "from 1 to 20"),
         (("insight-results", "--count", "101"), "from 1 to 100"),
         (("imported", "--action", "A"), "has no custom action"),

@@ -58,6 +58,15 @@ class _Commands(click.Group):
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return [*_COMMANDS, *checkout_commands()]
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            raise click.UsageError(
+                f"There is no command {args[0]!r}. Commands are {', '.join(self.list_commands(ctx))}.", ctx
+            )
+        return super().resolve_command(ctx, args)
+
     def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
         if name in checkout_commands():
             return checkout_command(name)
@@ -110,7 +119,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         click.echo(error.ctx.get_help() if error.ctx else "", err=True)
         return ExitCode.USAGE
     except click.ClickException as error:
-        return _failed(error.format_message(), ExitCode.USAGE)
+        return _failed(_told(error), ExitCode.USAGE)
     except CommandError as error:
         return _failed(str(error), error.code)
     except (click.Abort, KeyboardInterrupt):
@@ -127,6 +136,14 @@ def _main(arguments: Sequence[str] | None) -> object:
         return cli.main(arguments, prog_name="securityhub-actions", standalone_mode=False)
     except RecursionError as error:
         raise CommandError("The input is nested too deeply.") from error
+
+
+def _told(error: click.ClickException) -> str:
+    """Return what is wrong with the arguments, and where to read what is allowed if Click doesn't say it."""
+    message = error.format_message()
+    if isinstance(error, click.MissingParameter) and error.ctx:
+        return f"{message.removesuffix('.')}. See `{error.ctx.command_path} --help`."
+    return message
 
 
 def _failed(message: str, code: ExitCode) -> int:

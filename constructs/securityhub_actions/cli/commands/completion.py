@@ -17,11 +17,11 @@ _SHELLS: Final = ("bash", "zsh", "fish")
     epilog="Example: securityhub-actions completion bash > ~/.local/share/bash-completion/completions/"
     "securityhub-actions"
 )
-@click.argument("shell", type=click.Choice(_SHELLS))
+@click.argument("shell", type=click.Choice(_SHELLS), metavar="SHELL")
 def command(*, shell: str) -> None:
     """Print the script with which SHELL completes commands, options, and names of the synthesized app.
 
-    Load it where your shell does so, once for good or in each new shell.
+    SHELL is bash, zsh, or fish. Load the script where your shell does so, once for good or in each new shell.
     """
     script = get_completion_class(shell)
     if script is not None:

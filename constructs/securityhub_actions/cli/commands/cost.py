@@ -175,7 +175,7 @@ def _summary(
     return [
         Text(""),
         Text(
-            f"In all {_range(total, _usd)} USD a month, with prices of {prices.region} as of {prices.as_of}."
+            f"Total: {_range(total, _usd)} USD a month, with prices of {prices.region} as of {prices.as_of}."
         ),
         *([Text(f"Most of it: {most}.")] if most else []),
         Text(

@@ -148,7 +148,7 @@ _limit = click.option("--limit", type=click.IntRange(min=1), metavar="NUMBER", h
 _dry_run = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 
 
-@command.command("list")
+@command.command("list", short_help="List dead letters, and say why they failed.")
 @_of_letters
 @_limit
 def list_letters(*, letters: Letters, limit: int | None) -> int:
@@ -176,7 +176,7 @@ def show_letters(*, letters: Letters, limit: int | None) -> int:
     return ExitCode.SUCCESS if found else ExitCode.NO
 
 
-@command.command("replay")
+@command.command("replay", short_help="Send dead letters to where they were going.")
 @_of_letters
 @_limit
 @_dry_run

@@ -11,7 +11,7 @@ import click
 
 from securityhub_actions.cli.options import (
     DEFAULT_TEMPLATE,
-    REGION_FORM,
+    a_region,
     an_account,
     matching,
     place_of_app,
@@ -42,7 +42,7 @@ def command() -> None:
 
 
 @command.command(epilog=f"Example: {_EXAMPLE}")
-@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("kind", type=click.Choice(KINDS), metavar="KIND")
 @click.option(
     "--severity",
     type=click.Choice(list(SEVERITIES), case_sensitive=False),
@@ -65,7 +65,7 @@ def command() -> None:
 )
 @click.option(
     "--region",
-    callback=matching(REGION_FORM, "a Region, such as eu-west-1"),
+    callback=a_region,
     metavar="REGION",
     help="The Region of the event and the findings. Default: that of the app in "
     f"{DEFAULT_TEMPLATE}, that of the environment, or {REGION}.",
@@ -114,14 +114,16 @@ def new(
     seed: int | None,
     output: Output,  # noqa: ARG001 - it's always JSON
 ) -> None:
-    """Print a sample of an event of a KIND, as JSON.
+    """Print a sample of an event, as JSON.
+
+    KIND is imported, custom-action, insight-results, or imported-v2.
 
     It's what EventBridge receives from Security Hub, and what a target receives that has no input of its own.
     More than one imported finding are as many events, in a list.
     """
     if not 1 <= count <= MOST[kind]:
         raise click.BadParameter(
-            f"{count} is not from 1 to {MOST[kind]}, the most of {kind}.", param_hint="--count"
+            f"{count} is not from 1 to {MOST[kind]:,}, which are allowed for {kind}.", param_hint="--count"
         )
     if action is not None and kind not in {"custom-action", "insight-results"}:
         raise click.BadParameter(f"An event of the kind {kind} has no custom action.", param_hint="--action")

@@ -58,7 +58,11 @@ def command(*, template: Path, file: str, account: str | None, region: str | Non
     except OSError as error:
         raise CommandError(f"{path} can't be written: {error.strerror}. Specify another --output.") from error
     document = {"file": str(path), "actions": len(app.actions), "rules": len(app.rules)}
-    output.show(document, Text(f"Wrote {path}: {len(app.actions)} actions and {len(app.rules)} rules."))
+    numbers = [
+        f"{number:,} {name}{'' if number == 1 else 's'}"
+        for number, name in ((len(app.actions), "action"), (len(app.rules), "rule"))
+    ]
+    output.show(document, Text(f"Wrote {path}: {' and '.join(numbers)}."))
 
 
 def _remark(source: Template, *, account: str | None, region: str | None, shown_in: str | None) -> str:
