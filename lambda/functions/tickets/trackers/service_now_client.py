@@ -26,6 +26,7 @@ from functions.tickets.trackers.service_now_jwt import JwtBearer, SigningError
 from invocation.secrets import Secret
 
 _TABLES: Final = "/api/now/table/"
+_TOKENS: Final = "/oauth_token.do"
 
 # A token is renewed this much earlier, so that it doesn't expire on the way.
 _MARGIN_SECONDS: Final = 60.0
@@ -111,7 +112,7 @@ class OAuth(AuthBase):
         form = self._form()
         asked = time.monotonic()
         response = requests.post(
-            f"{self._url}/oauth_token.do",
+            f"{self._url}{_TOKENS}",
             data=form,
             timeout=(CONNECT_SECONDS, READ_SECONDS),
             allow_redirects=False,
@@ -235,11 +236,14 @@ def explain(error: Exception) -> Failure | None:
     if isinstance(error, NotDoneError):
         return Failure(status=None, said=str(error))
     if isinstance(error, requests.HTTPError) and error.response is not None:
+        status, is_token = error.response.status_code, urlsplit(error.response.url).path.endswith(_TOKENS)
         return Failure(
-            status=error.response.status_code,
+            # By this, OAuth refuses a grant: https://www.rfc-editor.org/rfc/rfc6749#section-5.2
+            status=HTTPStatus.UNAUTHORIZED if is_token and status == HTTPStatus.BAD_REQUEST else status,
             said=_said(error.response),
             retry_after=seconds_until_retry(error.response.headers.get("Retry-After")),
             is_missing=_is_missing(error.response),
+            is_before_sign_in=is_token,
         )
     if isinstance(error, requests.RequestException | RestException | ValueError | LookupError):
         return Failure(status=None, said=f"no readable response ({type(error).__name__})")

@@ -66,6 +66,21 @@ def test_a_client_secret_that_is_refused_is_reported_but_not_shown(server, make_
     assert server.incidents == {}
 
 
+@pytest.mark.parametrize("status", [400, 403, 405])
+def test_a_grant_that_is_refused_is_about_the_credential_and_passes(service_now, server, draft, status):
+    answer = {"error": "invalid_grant", "error_description": "The user is locked out"}
+    server.fail(status, path_part="oauth_token", times=9, body=answer)
+    with pytest.raises(TrackerError, match="The user is locked out") as caught:
+        service_now.open(draft)
+    assert (caught.value.is_temporary, caught.value.is_about_credential, caught.value.is_refusal) == (
+        True,
+        True,
+        True,
+    )
+    server.recover()
+    assert service_now.open(draft)
+
+
 @pytest.mark.parametrize(
     "secret", [{"client_id": "a"}, {"client_id": "a", "client_secret": "b", "username": "c"}]
 )
