@@ -127,6 +127,8 @@ def _encrypt(construct: IConstruct, key: kms.IKey) -> None:
             construct.sse_specification = dynamodb.CfnTable.SSESpecificationProperty(
                 sse_enabled=True, sse_type="KMS", kms_master_key_id=key.key_arn
             )
+        case dynamodb.CfnGlobalTable() if _is_free(construct, construct.replicas):
+            _encrypt_global_table(construct, key)
         case s3.CfnBucket() if _is_free(construct, construct.bucket_encryption):
             construct.bucket_encryption = _bucket_encryption(key)
         case logs.CfnLogGroup():
@@ -144,6 +146,25 @@ def _encrypt(construct: IConstruct, key: kms.IKey) -> None:
             _encrypt_results(construct, key)
         case _:
             pass
+
+
+def _encrypt_global_table(table: dynamodb.CfnGlobalTable, key: kms.IKey) -> None:
+    """Set the key of a `TableV2`, which each of its replicas needs in its own Region.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-dynamodb-globaltable-replicassespecification.html
+    """
+    stack = Stack.of(table)
+    if len(stack.resolve(table.replicas)) > 1:
+        Annotations.of(table).add_warning_v2(
+            "securityhub-actions:KeyOfReplicas",
+            "The table has replicas in other Regions, each of which needs a key there, so it isn't encrypted "
+            f"with the key of {stack.stack_name}. Set TableEncryptionV2.customer_managed_key on it.",
+        )
+        return
+    table.sse_specification = dynamodb.CfnGlobalTable.SSESpecificationProperty(
+        sse_enabled=True, sse_type="KMS"
+    )
+    table.add_property_override("Replicas.0.SSESpecification", {"KMSMasterKeyId": key.key_arn})
 
 
 def _encrypt_results(workgroup: athena.CfnWorkGroup, key: kms.IKey) -> None:

@@ -109,6 +109,33 @@ def test_tables_and_buckets_have_the_key_except_for_buckets_with_access_logs(tem
     assert "BucketEncryption" not in only(template, "AWS::S3::Bucket", "Logs")
 
 
+def new_global_table(*replicas):
+    stack = new_stack()
+    dynamodb.TableV2(
+        stack,
+        "Table",
+        partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
+        replicas=[dynamodb.ReplicaTableProps(region=one) for one in replicas],
+    )
+    encrypt_with_key(stack, kms.Key(stack, "Key"))
+    return stack
+
+
+def test_a_global_table_without_other_replicas_has_the_key():
+    resources = Template.from_stack(new_global_table()).to_json()["Resources"]
+    table = only(resources, "AWS::DynamoDB::GlobalTable", "Table")
+    assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
+    (replica,) = table["Replicas"]
+    assert replica["SSESpecification"] == {"KMSMasterKeyId": key_of(resources)}
+    assert replica["Region"] == REGION
+
+
+def test_the_key_of_one_region_is_not_set_on_a_table_with_replicas_in_others():
+    stack = new_global_table("us-east-1")
+    Annotations.from_stack(stack).has_warning("*", Match.string_like_regexp("each of which needs"))
+    assert "KMSMasterKeyId" not in json.dumps(Template.from_stack(stack).to_json())
+
+
 @pytest.mark.parametrize("prefix", ["OfS3", "OfNobody"])
 def test_query_results_have_the_key_whatever_the_bucket_does_by_itself(template, prefix):
     settings = only(template, "AWS::Athena::WorkGroup", prefix)["WorkGroupConfiguration"]
