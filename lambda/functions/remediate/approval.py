@@ -173,7 +173,7 @@ class Approvals:
         if execution and is_same:
             if execution.answer is Answer.WAITING and not _is_outdated(request):
                 return self._waiting(plan, execution.id)
-            if execution.answer is Answer.APPROVED and self._counts(execution):
+            if execution.answer is Answer.APPROVED and self._counts(execution) and not _is_used(request):
                 return _no_longer_wanted(finding, request) if asker.decided else None
             if execution.answer is Answer.REFUSED and asker.action == AUTOMATIC and not _is_outdated(request):
                 # Whoever refused isn't asked by every update of the finding.
@@ -188,8 +188,22 @@ class Approvals:
             )
         if asker.decided is None or asker.decided.request.remediation != remediation:
             return self._waiting(plan, execution_id)
-        again = "The approval is older than a day" if is_same else "What was approved has changed since"
+        again = "What was approved has changed since"
+        if is_same:
+            again = "What was approved is done" if _is_used(request) else "The approval is older than a day"
         return self._waiting(plan, execution_id, begin=f"{again}, so it's asked for again. ")
+
+    def use(self, finding: Finding, remediation: str) -> None:
+        """Record that what was approved was done: if the note isn't written, the request stays for a while.
+
+        If that fails, it changes nothing for the finding.
+        """
+        try:
+            request = self.requests.load(key_of(finding, remediation))
+            if request is not None:
+                self.requests.change(replace(request, is_used=True))
+        except Exception as error:  # noqa: BLE001 - as above
+            logger.warning("That the approval of %s is used was not recorded: %s", finding.id, error)
 
     def settle(self, finding: Finding, remediation: str) -> None:
         """Forget a request, because the remediation was done, or there is nothing to do.
@@ -314,3 +328,7 @@ def _no_longer_wanted(finding: Finding, request: Request | None) -> Held | None:
 
 def _is_outdated(request: Request | None) -> bool:
     return request is not None and bool(request.outdated)
+
+
+def _is_used(request: Request | None) -> bool:
+    return request is not None and request.is_used

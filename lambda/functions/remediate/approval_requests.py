@@ -20,6 +20,7 @@ _DAY_SECONDS: Final = 86_400
 # Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-working.html
 _KEPT_DAYS: Final = 30
 _MATCHES: Final = "#attempt = :attempt"
+_FLAGS: Final = ("is_refused", "is_used")
 
 
 class RequestTable:
@@ -118,7 +119,7 @@ class RequestTable:
 
     def _item(self, request: Request) -> dict[str, Any]:
         values = asdict(request)
-        flags = {"is_refused": {"BOOL": values.pop("is_refused")}}
+        flags = {name: {"BOOL": values.pop(name)} for name in _FLAGS}
         texts = {name: {"S": value} for name, value in values.items() if name != "key" and value is not None}
         expiration = {"N": str(int(self._clock()) + self._kept)}
         return {"id": {"S": request.key}, **texts, **flags, "expiration": expiration}
@@ -126,7 +127,9 @@ class RequestTable:
 
 def _request_in(item: Mapping[str, Any]) -> Request:
     texts = {name: value["S"] for name, value in item.items() if name != "id" and "S" in value}
-    return Request(key=item["id"]["S"], is_refused=item["is_refused"]["BOOL"], **texts)
+    # Those that an earlier version stored have fewer.
+    flags = {name: item[name]["BOOL"] for name in _FLAGS if name in item}
+    return Request(key=item["id"]["S"], **texts, **flags)
 
 
 def _attempt_of(request: Request) -> dict[str, Any]:

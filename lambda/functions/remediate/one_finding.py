@@ -239,6 +239,8 @@ class FindingWork:
             saved = self.services.records.save(self.finding, remediation=remediation.name, change=intended)
             self.services.once.confirm()
             made = self._apply(remediation, plan, session, saved)
+            if self.services.approvals:
+                self.services.approvals.use(self.finding, remediation.name)
             return self._outcome(
                 Status.PARTIAL if plan.remains else Status.APPLIED,
                 _with_remains(plan, made.description),

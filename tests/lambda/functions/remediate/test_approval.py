@@ -470,10 +470,13 @@ class History:
     def break_or_mend(self):
         self.world.failing = set() if self.world.failing else {"resource/0"}
 
+    def lose_or_find_notes(self):
+        self.world.unwritable = set() if self.world.unwritable else {self.finding.id}
+
 
 # What makes something happen comes more often.
 OFTEN = ("press", "approve", "events")
-STEPS = (*OFTEN, *OFTEN, "rule", "reject", "change", "reopen", "break_or_mend")
+STEPS = (*OFTEN, *OFTEN, "rule", "reject", "change", "reopen", "break_or_mend", "lose_or_find_notes")
 
 
 @given(steps=st.lists(st.sampled_from(STEPS), min_size=10, max_size=25))
@@ -501,3 +504,16 @@ def test_an_execution_that_has_not_ended_or_is_unknown_changes_nothing(approvals
     run(new_event(1))
     for execution, why in (("execution-0", "has not ended"), ("other", "no execution of this app's")):
         assert why in decided(execution, approvals=approvals, account=ACCOUNT, region=REGION)
+
+
+def test_an_approval_is_good_for_one_change_although_the_note_about_it_was_not_written(
+    run, world, desk, new_event
+):
+    run(new_event(1))
+    execution = approve(desk)
+    world.unwritable = {"finding/0"}
+    run(execution)
+    world.open.add("resource/0")
+    summary = run(execution)
+    assert "What was approved is done, so it's asked for again" in summary.reports[0].outcome.description
+    assert world.applied == ["resource/0"]

@@ -69,11 +69,20 @@ def test_what_has_changed_about_a_request_is_stored_unless_it_was_settled_or_rep
     assert not table.change(REQUEST)
     assert table.load("key") is None
     table.save(REQUEST, replacing=None)
-    changed = replace(REQUEST, outdated="the finding is SUPPRESSED by now", replaces="one other")
+    outdated = "the finding is SUPPRESSED by now"
+    changed = replace(REQUEST, outdated=outdated, replaces="one other", is_used=True)
     assert table.change(changed)
     assert table.load("key") == changed
     assert not table.change(replace(REQUEST, attempt="another"))
     assert table.load("key") == changed
+
+
+def test_a_request_that_an_earlier_version_stored_can_be_read(function_aws, work_table_name, table):
+    table.save(REQUEST, replacing=None)
+    function_aws.client("dynamodb").update_item(
+        TableName=work_table_name, Key={"id": {"S": "key"}}, UpdateExpression="REMOVE is_used"
+    )
+    assert table.load("key") == REQUEST
 
 
 def test_a_request_expires_a_month_after_its_time_is_over(function_aws, work_table_name):
