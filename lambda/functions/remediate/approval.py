@@ -190,20 +190,23 @@ class Approvals:
             return self._waiting(plan, execution_id)
         again = "What was approved has changed since"
         if is_same:
-            again = "What was approved is done" if _is_used(request) else "The approval is older than a day"
+            again = "The approval is used" if _is_used(request) else "The approval is older than a day"
         return self._waiting(plan, execution_id, begin=f"{again}, so it's asked for again. ")
 
-    def use(self, finding: Finding, remediation: str) -> None:
-        """Record that what was approved was done: if the note isn't written, the request stays for a while.
+    def use(self, finding: Finding, remediation: str, *, is_used: bool = True) -> None:
+        """Record that an approval is used: it's good for one change.
 
-        If that fails, it changes nothing for the finding.
+        Call it before the change, because the process can end at any time, and again with `is_used` false if
+        certainly nothing was changed.
+
+        Args:
+            finding: The finding.
+            remediation: The name of the remediation.
+            is_used: Whether the approval is used. Default: True.
         """
-        try:
-            request = self.requests.load(key_of(finding, remediation))
-            if request is not None:
-                self.requests.change(replace(request, is_used=True))
-        except Exception as error:  # noqa: BLE001 - as above
-            logger.warning("That the approval of %s is used was not recorded: %s", finding.id, error)
+        request = self.requests.load(key_of(finding, remediation))
+        if request is not None:
+            self.requests.change(replace(request, is_used=is_used))
 
     def settle(self, finding: Finding, remediation: str) -> None:
         """Forget a request, because the remediation was done, or there is nothing to do.

@@ -57,7 +57,7 @@ class Request:
         attempt: A random ID, so that an execution isn't started twice.
         execution: The ID of the execution, or None if it might not have been started.
         is_refused: Whether it wasn't approved, and the finding says so.
-        is_used: Whether what was approved was done. An approval is good for one change.
+        is_used: Whether what was approved was done, or begun. An approval is good for one change.
         settled: The state in which the finding was settled already when it was asked for; empty if it wasn't.
         outdated: Why it's being canceled, in a clause; empty if it isn't.
         replaces: The IDs of the executions that it replaces and that may still wait, separated by spaces.

@@ -237,10 +237,10 @@ class FindingWork:
             self._forget(UNDO, remediation.name)
             # Before anything changes, because the process can end at any time.
             saved = self.services.records.save(self.finding, remediation=remediation.name, change=intended)
-            self.services.once.confirm()
-            made = self._apply(remediation, plan, session, saved)
             if self.services.approvals:
                 self.services.approvals.use(self.finding, remediation.name)
+            self.services.once.confirm()
+            made = self._apply(remediation, plan, session, saved)
             return self._outcome(
                 Status.PARTIAL if plan.remains else Status.APPLIED,
                 _with_remains(plan, made.description),
@@ -263,7 +263,7 @@ class FindingWork:
         return self._outcome(held.status, held.why, remediation=remediation.name) if held else None
 
     def _apply(self, remediation: Remediation, plan: Plan, session: Session, saved: Saved) -> Change:
-        """Change the resource. If it certainly wasn't changed, its record doesn't stay."""
+        """Change the resource. If it certainly wasn't changed, its record goes, and its approval stays."""
         watched = WatchedSession(session)
         try:
             return remediation.apply(plan, cast("Session", watched))
@@ -277,8 +277,10 @@ class FindingWork:
             # Another attempt that has taken over relies on the record.
             self.services.once.confirm()
             self.services.records.discard(self.finding, remediation=name, saved=saved)
+            if self.services.approvals:
+                self.services.approvals.use(self.finding, name, is_used=False)
         except Exception as error:  # noqa: BLE001 - why nothing was changed matters more
-            logger.warning("The record %s of a change that failed was not discarded: %s", saved.place, error)
+            logger.warning("What came before a change that failed was not undone: %s: %s", saved.place, error)
 
     def _unchanged(self, name: str, plan: Plan) -> Outcome:
         """Return the outcome where nothing is left to change, perhaps because of an interrupted attempt.

@@ -515,5 +515,25 @@ def test_an_approval_is_good_for_one_change_although_the_note_about_it_was_not_w
     run(execution)
     world.open.add("resource/0")
     summary = run(execution)
-    assert "What was approved is done, so it's asked for again" in summary.reports[0].outcome.description
+    assert "The approval is used, so it's asked for again" in summary.reports[0].outcome.description
     assert world.applied == ["resource/0"]
+
+
+def test_an_approval_is_good_for_one_change_although_the_process_ended_with_it(
+    run, world, desk, new_event, monkeypatch
+):
+    run(new_event(1))
+    execution = approve(desk)
+    with monkeypatch.context() as patch:
+        patch.setattr(world.store, "complete", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run(execution)
+    assert world.applied == ["resource/0"]
+    world.open.add("resource/0")
+    world.store.seconds += 60
+    assert status_of(run(execution)) is Status.WAITING
+    assert world.applied == ["resource/0"]
+
+
+def interrupt(*_, **__):
+    raise KeyboardInterrupt
