@@ -40,7 +40,7 @@ class SuppressionRule(Construct):
     A function, which the suppressions of a stack share, disables the rule on the day that you set. It opens
     the findings that no suppression of the stack covers any longer, also after you have disabled or removed
     one, unless somebody has written a note or comment of their own. To remove the last suppression of a
-    stack, disable it first.
+    stack, or its last one of either hub, disable it first.
 
     Example:
         SuppressionRule(
