@@ -19,8 +19,10 @@ WITH_WEBHOOK = {**DECISIONS, "webhook_secret_name": "tickets/webhook"}
 
 @pytest.fixture(scope="module")
 def template(new_ticketing_template):
-    both = {"decisions": WITH_WEBHOOK}
-    return new_ticketing_template(jira=both, pager_duty=both, poll_minutes=15)
+    of_pager_duty = {**WITH_WEBHOOK, "resolved": ["resolved"], "suppressed": []}
+    return new_ticketing_template(
+        jira={"decisions": WITH_WEBHOOK}, pager_duty={"decisions": of_pager_duty}, poll_minutes=15
+    )
 
 
 @pytest.fixture(scope="module")
