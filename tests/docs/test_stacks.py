@@ -28,4 +28,4 @@ def test_the_readme_counts_the_stacks():
 def test_the_command_that_deploys_an_app_of_ones_own_names_the_app():
     text = (DOCS / "getting-started.md").read_text()
     assert "npx aws-cdk@2 deploy" in text
-    assert '{"app": "python app.py"}' in text
+    assert '{"app": "python3 app.py"}' in text

@@ -1,4 +1,4 @@
-"""Sends findings that were there before a rule was to the rule's targets, and remembers which it has sent."""
+"""Sends existing findings to the targets of a rule, and remembers which it has sent."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ class ApiDestination(Target):
         role = EventsRole.shared(
             rule,
             self.destination,
-            description="EventBridge invokes an API destination with it.",
+            description="Lets EventBridge invoke an API destination for Security Hub events",
             statements=[iam.PolicyStatement(actions=["events:InvokeApiDestination"], resources=[arn])],
         )
         return events.RuleTargetConfig(

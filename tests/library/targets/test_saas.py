@@ -248,7 +248,7 @@ def test_a_credential_of_a_webhook_that_is_not_from_secrets_manager_is_an_error(
         stack, "Webhook", endpoint="https://example.com/hook", authorization=authorization
     )
     imported_rule(stack).add_target(webhook)
-    assert "has a password that is not from Secrets Manager" in synth_error(stack)
+    assert "has the value password, which is not from Secrets Manager" in synth_error(stack)
 
 
 @pytest.mark.parametrize(

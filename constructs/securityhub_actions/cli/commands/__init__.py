@@ -25,12 +25,12 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "rules": "List the rules, with their filters in words and their targets",
     "findings": "List findings of the account",
     "press": "Choose a custom action for findings, as in the console",
-    "dead-letters": "Look at what could not be delivered or handled, and send it again",
+    "dead-letters": "Examine what couldn't be delivered or handled, and send it again",
     "doctor": "Say whether an account and Region are ready for the app, and whether it works there",
     "report": "Write an HTML page about the app, action by action",
     "cost": "Compute what AWS charges for the app in a month",
-    "backfill": "Send findings that were there before a rule was to its targets",
-    "apply": "Change findings that were there before an automation rule was",
+    "backfill": "Send existing findings to the targets of a rule",
+    "apply": "Apply an automation rule to existing findings",
     "completion": "Complete commands, options, and names in your shell",
 }
 """The commands in the order of the help, with their summaries.

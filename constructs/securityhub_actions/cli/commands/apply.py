@@ -1,4 +1,4 @@
-"""`apply`: findings that were there before an automation rule was."""
+"""`apply`: an automation rule, to existing findings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LISTED: Final = 10
 @with_aws
 @with_output
 def command(*, aws: Aws, rule: str, limit: int | None, dry_run: bool, yes: bool, output: Output) -> int:
-    """Change the findings that are there as the automation rule RULE changes those that arrive.
+    """Change existing findings as the automation rule RULE changes those that arrive.
 
     RULE is the name or ARN of an automation rule of either Security Hub, or a part of its name. The findings
     are those that meet its criteria now. Your own permissions apply.

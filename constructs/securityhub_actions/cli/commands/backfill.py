@@ -1,4 +1,4 @@
-"""`backfill`: findings that were there before a rule was."""
+"""`backfill`: existing findings, to the targets of a rule."""
 
 from __future__ import annotations
 

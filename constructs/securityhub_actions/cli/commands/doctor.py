@@ -41,7 +41,7 @@ Results = Sequence[tuple[str, Check]]
 @with_aws
 @with_output
 def command(*, stacks: tuple[str, ...], template: Path | None, aws: Aws, output: Output) -> int:
-    """Examine the account and Region, before and after a deployment, and say how to mend what is wrong.
+    """Examine the account and Region, before and after a deployment, and say how to fix what is wrong.
 
     STACK is the name of a stack. By default, all stacks of the synthesized app are examined that are for this
     account and Region.

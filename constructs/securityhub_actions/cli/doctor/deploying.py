@@ -89,7 +89,7 @@ def _of_stack(stack: DeployedStack) -> Check:
     if stack.status.endswith("_IN_PROGRESS"):
         return warning(text, "Wait until the deployment is complete.")
     if stack.status in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"}:
-        return fault(text, "Delete the stack, mend what its events name, and deploy it again.")
+        return fault(text, "Delete the stack, fix what its events name, and deploy it again.")
     if stack.status.endswith("_FAILED"):
         return fault(text, "Mend what the stack's events name, and continue or repeat the operation.")
     if "ROLLBACK" in stack.status:

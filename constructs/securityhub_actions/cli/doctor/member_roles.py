@@ -84,7 +84,7 @@ def _of_stack_set(patient: Patient, resource: Any) -> Iterator[Check]:  # noqa: 
     yield fault(
         f"The stack set {name} didn't deploy the current role to {len(bad):,} of {len(instances):,} "
         f"accounts: {accounts}. The most frequent reason: {reasons.most_common(1)[0][0]}",
-        f"Mend that, and repeat the operation of the stack set {name}.",
+        f"Fix that, and repeat the operation of the stack set {name}.",
     )
 
 

@@ -127,8 +127,9 @@ def _plain_secrets(connection: events.Connection) -> list[str]:
     resources = [child for child in connection.node.children if isinstance(child, events.CfnConnection)]
     parameters = Stack.of(connection).resolve([resource.auth_parameters for resource in resources])
     return [
-        f"The connection {connection.node.path} has a {name} that is not from Secrets Manager and would "
-        "appear in the template. Store it in Secrets Manager and pass secret.secret_value_from_json(...)."
+        f"The connection {connection.node.path} has the value {name}, which is not from Secrets Manager "
+        "and would appear in the template. Store it in Secrets Manager, and pass "
+        "secret.secret_value_from_json(...)."
         for name, value in _members(parameters)
         if name in _SECRETS and value != _HARMLESS and _REFERENCE not in str(value)
     ]
