@@ -67,5 +67,6 @@ def width() -> int:
 
 
 def say(text: str) -> None:
-    """Print a line at once, also into a pipe."""
-    print(text, flush=True)
+    """Print lines at once, also into a pipe, and wrap those that are wider than the terminal."""
+    lines = text.split("\n")
+    print("\n".join(textwrap.fill(one, width()) if len(one) > width() else one for one in lines), flush=True)
