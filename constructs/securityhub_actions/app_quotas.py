@@ -23,11 +23,11 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 from weakref import WeakSet
 
 import jsii
-from aws_cdk import Annotations, Aspects, CfnResource, IAspect
+from aws_cdk import Annotations, Aspects, CfnResource, IAspect, Reference, Tokenization
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -234,9 +234,23 @@ def _by_bus(rules: Sequence[events.CfnRule]) -> Mapping[tuple[str, str], Sequenc
     """The rules of each event bus, by the bus's environment and name."""
     by_bus: dict[tuple[str, str], list[events.CfnRule]] = defaultdict(list)
     for rule in rules:
-        bus = stack_of(rule).resolve(rule.event_bus_name) or "default"
-        by_bus[environment_of(rule), bus if isinstance(bus, str) else json.dumps(bus)].append(rule)
+        by_bus[_bus_of(rule)].append(rule)
     return by_bus
+
+
+def _bus_of(rule: events.CfnRule) -> tuple[str, str]:
+    """Return the environment of a rule's bus, and its name, or its path if the app has it.
+
+    The app's stacks refer to it in different ways, and two buses can have the same logical ID.
+    """
+    name = rule.event_bus_name or "default"
+    if not is_token(name):
+        return environment_of(rule), name
+    referred = Tokenization.reverse_string(name).first_token
+    if Reference.is_reference(referred):
+        bus = cast("Reference", referred).target
+        return environment_of(bus), path_of(bus)
+    return environment_of(rule), json.dumps(stack_of(rule).resolve(name))
 
 
 def _rules(root: IConstruct, rules: Sequence[events.CfnRule]) -> Iterator[Use]:
@@ -248,8 +262,8 @@ def _rules(root: IConstruct, rules: Sequence[events.CfnRule]) -> Iterator[Use]:
             quota="Rules",
             used=len(there),
             allowed=raised or quotas.max_rules_per_bus(region_of(stack_of(there[0]))),
-            said=f"{{used}} rules are created on the event bus {bus} in {environment}. EventBridge allows "
-            "{allowed}.",
+            said=f"{{used}} rules are created on the event bus {_escaped([bus])} in {environment}. "
+            "EventBridge allows {allowed}.",
             cure="Request a higher quota before you deploy.",
             raised_by=RULES_QUOTA,
         )
@@ -266,8 +280,8 @@ def _wildcards(root: IConstruct, rules: Sequence[events.CfnRule]) -> Iterator[Us
             quota="WildcardRules",
             used=len(paths),
             allowed=quotas.MAX_WILDCARD_RULES_PER_BUS,
-            said=f"{{used}} rules on the event bus {bus} in {environment} have a wildcard in their event "
-            f"pattern: {_escaped(paths)}. EventBridge allows {{allowed}}.",
+            said=f"{{used}} rules on the event bus {_escaped([bus])} in {environment} have a wildcard in "
+            f"their event pattern: {_escaped(paths)}. EventBridge allows {{allowed}}.",
             cure="Use prefix or suffix instead, or combine rules.",
         )
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from aws_cdk import Annotations, App, CfnResource, Environment, Stack, assertions, aws_events_targets
+from aws_cdk import Annotations, App, CfnResource, Environment, Fn, Stack, assertions, aws_events_targets
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -36,6 +36,13 @@ def send(stack, target=None, **settings):
 def add_rules(stack, count, *, pattern=None, bus=None):
     for number in range(count):
         events.CfnRule(stack, f"Rule{number}", event_pattern=pattern or {"source": ["a"]}, event_bus_name=bus)
+
+
+def add_rules_on(bus, stack, count):
+    """Add rules on a bus that can be of another stack, as CDK users do."""
+    for number in range(count):
+        pattern = events.EventPattern(source=["a"])
+        events.Rule(stack, f"Rule{number}", event_bus=bus, event_pattern=pattern)
 
 
 def new_log_rules(app, count, region="us-east-1", prefix="Logs"):
@@ -259,3 +266,32 @@ def test_more_permissions_than_the_policy_of_a_function_can_have_are_a_warning(a
         found.has_warning("/Stack/Rule0", warning)
     else:
         found.has_no_warning("*", Match.string_like_regexp("permissions for the function"))
+
+
+def test_rules_of_several_stacks_on_a_bus_of_one_of_them_count_together():
+    app = App(analytics_reporting=False, context={RULES_QUOTA: 100})
+    one, other = stack_in(app, "One"), stack_in(app, "Other")
+    bus = events.EventBus(one, "Bus")
+    send(one)
+    add_rules_on(bus, one, 51)
+    add_rules_on(bus, other, 50)
+    with pytest.raises(RuntimeError, match=r"101 rules .* event bus One/Bus/Resource in .* 100"):
+        app.synth()
+
+
+def test_buses_of_several_stacks_with_one_logical_id_count_separately():
+    app = App(analytics_reporting=False, context={RULES_QUOTA: 100})
+    for name in ("One", "Other"):
+        stack = stack_in(app, name)
+        add_rules_on(events.EventBus(stack, "Bus"), stack, 60)
+    send(stack)
+    app.synth()
+
+
+def test_a_bus_whose_name_only_a_deployment_determines_is_named_as_the_template_does():
+    app = App(analytics_reporting=False, context={RULES_QUOTA: 100})
+    stack = stack_in(app)
+    send(stack)
+    add_rules(stack, 101, bus=Fn.import_value("Bus"))
+    with pytest.raises(RuntimeError, match=r'on the event bus \{"Fn::ImportValue": "Bus"\} in'):
+        app.synth()
