@@ -88,6 +88,15 @@ def test_of_a_long_trace_the_line_with_the_error_is_told(cli, repository):
     assert "with exit code 1: Error: no module. Synthesize" in printed.err
 
 
+def test_of_what_npm_says_the_line_with_the_reason_is_told(cli, repository):
+    (repository / "fails.sh").write_text(
+        "echo 'npm error npx canceled due to missing packages' >&2\n"
+        "echo 'npm error A complete log of this run can be found in: /x.log' >&2\nexit 1"
+    )
+    printed = cli("review", "HEAD", "--synth-command", f"sh {repository / 'fails.sh'}")
+    assert "with exit code 1: npm error npx canceled due to missing packages. Synthesize" in printed.err
+
+
 def test_a_command_that_fails_is_told_with_its_last_line(cli, repository):
     program = "import sys; sys.exit('it is broken')"
     printed = cli("review", "HEAD", "--synth-command", f'{sys.executable} -c "{program}"')

@@ -14,9 +14,9 @@ from typing import Final
 
 from securityhub_actions.cli.errors import CommandError, ExitCode
 
-DEFAULT_SYNTH_COMMAND: Final = "npx cdk synth --quiet --output {output}"
+DEFAULT_SYNTH_COMMAND: Final = "npx --yes aws-cdk@2 synth --quiet --output {output}"
 _PLACEHOLDER: Final = "{output}"
-_ERROR: Final = re.compile(r"\w*Error\b")
+_ERROR: Final = re.compile(r"\w*Error\b|npm error (?!A complete log)")
 _USUAL_OUTPUT: Final = "cdk.out"
 _INSTALLED: Final = ("node_modules", ".venv")
 
