@@ -116,11 +116,7 @@ def _parse_envelope(envelope: Mapping[str, object]) -> _Envelope:
 def _parse_custom_action(envelope: _Envelope, detail: Mapping[str, object]) -> CustomActionEvent:
     action_arn = _find_action_arn(envelope["resources"])
     if action_arn is None:
-        raise MalformedEventError(
-            path="$.resources",
-            given=envelope["resources"],
-            allowed="an array with a custom action's ARN (arn:PARTITION:securityhub:...:action/custom/ID)",
-        )
+        raise _wrong_resources(envelope["resources"])
     findings, malformed = _parse_findings(detail, parse_asff)
     return CustomActionEvent(
         **envelope,
@@ -173,7 +169,23 @@ _BUILDERS_OF_PRESSES: Final = {
 
 
 def _find_action_arn(resources: Sequence[str]) -> str | None:
-    return next((resource for resource in resources if _ACTION_ARN.fullmatch(resource)), None)
+    """Return the ARN of the custom action that was pressed, or None if there is none.
+
+    Security Hub sends one. On a press bus, a principal determines the event, and could name an action besides
+    the one that it may use.
+    """
+    found = {resource for resource in resources if _ACTION_ARN.fullmatch(resource)}
+    if len(found) > 1:
+        raise _wrong_resources(resources)
+    return next(iter(found), None)
+
+
+def _wrong_resources(resources: Sequence[str]) -> MalformedEventError:
+    return MalformedEventError(
+        path="$.resources",
+        given=resources,
+        allowed="an array with one custom action's ARN (arn:PARTITION:securityhub:...:action/custom/ID)",
+    )
 
 
 def _parse_findings(

@@ -293,6 +293,20 @@ def test_the_action_is_told_by_its_arn_whatever_its_name(load_event, name):
     assert parse_event(given).action_arn == ACTION_ARN
 
 
+@pytest.mark.parametrize("name", ["custom_action_1_finding", "insight_results_few"])
+def test_an_event_that_names_several_custom_actions_is_malformed(load_event, name):
+    """Whoever may use one action on a press bus could name another one first, which its function has, too."""
+    given = load_event(name)
+    (action_arn,) = given["resources"]
+    given["resources"] = [action_arn, action_arn]
+    assert parse_event(given).action_arn == action_arn
+    given["resources"] = [f"{action_arn.rpartition('/')[0]}/UndoRemediation", action_arn]
+    with pytest.raises(
+        MalformedEventError, match=r"\$.resources must be an array with one custom action's ARN"
+    ):
+        parse_event(given)
+
+
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
 def test_an_action_arn_of_any_partition_is_found_among_the_resources(load_event, partition):
     given = load_event("custom_action_1_finding")
@@ -320,7 +334,7 @@ def test_an_action_arn_of_any_partition_is_found_among_the_resources(load_event,
         ("time", "0001-01-01T00:00:00+05:00", "$.time must be an ISO 8601 timestamp with a time zone"),
         ("time", "9999-12-31T23:59:59-05:00", "$.time must be an ISO 8601 timestamp with a time zone"),
         ("time", 1769850157, "but is 1769850157."),
-        ("resources", [], "$.resources must be an array with a custom action's ARN"),
+        ("resources", [], "$.resources must be an array with one custom action's ARN"),
         ("resources", "arn", "$.resources must be an array, but is 'arn'."),
         ("detail", None, "$.detail must be an object, but is null."),
         ("detail", {"actionName": "x", "findings": []}, "$.detail.findings must be an array of at least one"),
