@@ -70,7 +70,7 @@ def _synthesize(app: App) -> None:
             settings=routing,
             hub=settings.hubs.routing,
             env=environment,
-            description="Routes imported Security Hub findings to an archive, a topic, a chat and a queue",
+            description="Archives imported Security Hub findings, and sends them to subscribers and a queue",
         )
     remediator = None
     if remediation.enabled:

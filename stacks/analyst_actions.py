@@ -79,7 +79,7 @@ class AnalystActionsStack(Stack):
             self,
             "DigestTopic",
             display_name="Security Hub digest",
-            output="Subscribe to it to get the digests",
+            output="The topic to subscribe to for digests",
         )
         CustomActionRule(
             self,

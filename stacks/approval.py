@@ -77,7 +77,7 @@ def _topic(stack: Stack, settings: ApprovalSettings, role: iam.Role) -> sns.Topi
         stack,
         "ApprovalTopic",
         display_name="Security Hub approvals",
-        output="Subscribe to it to be asked for approval",
+        output="The topic to subscribe to for requests for approval",
         emails=settings.emails,
         # Systems Manager's documentation requires that the name begins with "Automation".
         topic_name=f"Automation-{stack.stack_name}",

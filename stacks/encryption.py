@@ -37,7 +37,9 @@ class EncryptionKeyStack(Stack):
             enable_key_rotation=True,
             removal_policy=RemovalPolicy.RETAIN,
         )
-        CfnOutput(self, "KeyArn", value=self.key.key_arn, description="Encrypts what the stacks store")
+        CfnOutput(
+            self, "KeyArn", value=self.key.key_arn, description="The key that encrypts what the stacks store"
+        )
 
 
 def encrypt_stacks(app: App, settings: EncryptionSettings, environment: Environment) -> None:

@@ -115,7 +115,10 @@ class FindingsRoutingStack(Stack):
             annotations.acknowledge_warning(OVERLAPPING, "What is notified or queued is archived as well.")
             annotations.acknowledge_warning(BOTH_HUBS, "An archive keeps what each hub says about an issue.")
         CfnOutput(
-            self, "ArchiveBucketName", value=bucket.bucket_name, description="Findings are archived here"
+            self,
+            "ArchiveBucketName",
+            value=bucket.bucket_name,
+            description="The bucket with the archived findings",
         )
 
     def _critical(self, settings: CriticalSettings) -> None:
@@ -123,7 +126,7 @@ class FindingsRoutingStack(Stack):
             self,
             "CriticalTopic",
             display_name="Critical Security Hub findings",
-            output="Subscribe to it to be notified",
+            output="The topic to subscribe to for critical findings",
             emails=settings.emails,
             from_services="critical Security Hub findings",
         )
@@ -132,7 +135,8 @@ class FindingsRoutingStack(Stack):
             "Critical",
             hub=self._hub,
             findings=settings.filter,
-            description="Sends critical findings to the topic and the chat",
+            description="Sends critical findings to the topic"
+            + (" and to Slack" if settings.slack.enabled else ""),
             targets=lambda paths: [targets.SnsTopic(topic, message=JsonInput(_notification(paths)))],
         )
         slack = self._slack(settings.slack) if settings.slack.enabled else None
@@ -172,7 +176,7 @@ class FindingsRoutingStack(Stack):
             description="Queues high findings for those who work on them",
             targets=lambda _: [targets.SqsQueue(queue)],
         )
-        CfnOutput(self, "HighQueueUrl", value=queue.queue_url, description="High findings wait here")
+        CfnOutput(self, "HighQueueUrl", value=queue.queue_url, description="The queue of high findings")
 
 
 def _notification(finding: FindingPaths) -> dict[str, InputPath]:

@@ -126,7 +126,9 @@ class MemberRoleStack(Stack):
         """
         super().__init__(scope, construct_id, **stack_settings)
         member = MemberRole(self, "MemberRole", settings=settings)
-        CfnOutput(self, "MemberRoleArn", value=member.role.attr_arn, description="What is assumed")
+        CfnOutput(
+            self, "MemberRoleArn", value=member.role.attr_arn, description="The role that remediation assumes"
+        )
 
 
 def member_role_template(scope: Construct, *, settings: RemediationSettings) -> str:

@@ -83,7 +83,12 @@ def keep_outcomes(
     )
     table = _table(stack, bucket, retention_days=settings.retention_days)
     _queries(stack, table)
-    CfnOutput(stack, "AuditBucketName", value=bucket.bucket_name, description="Outcomes are kept here")
+    CfnOutput(
+        stack,
+        "AuditBucketName",
+        value=bucket.bucket_name,
+        description="The bucket with the record of outcomes",
+    )
 
 
 def _table(stack: Stack, bucket: s3.Bucket, *, retention_days: int) -> glue.CfnTable:

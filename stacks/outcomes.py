@@ -70,7 +70,7 @@ class OutcomesStack(Stack):
             self,
             "Topic",
             display_name="Security Hub outcomes",
-            output="Subscribe to it to be told of outcomes",
+            output="The topic to subscribe to for outcomes",
             emails=settings.emails,
             from_services="outcomes for Security Hub findings",
         )

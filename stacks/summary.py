@@ -69,7 +69,7 @@ class SummaryStack(Stack):
             self,
             "Topic",
             display_name="Security Hub summary",
-            output="Subscribe to it to get the summary",
+            output="The topic to subscribe to for the summary",
             emails=settings.emails,
         )
         self._bucket = self._create_bucket()
@@ -94,7 +94,10 @@ class SummaryStack(Stack):
         for kind, days in _DAYS.items():
             bucket.add_lifecycle_rule(prefix=f"{kind}/", expiration=Duration.days(days))
         CfnOutput(
-            self, "BucketName", value=bucket.bucket_name, description="The pages are here, under pages/"
+            self,
+            "BucketName",
+            value=bucket.bucket_name,
+            description="The bucket with the pages, under pages/",
         )
         return bucket
 
@@ -123,7 +126,10 @@ class SummaryStack(Stack):
             max_event_age=Duration.hours(6),
         )
         CfnOutput(
-            self, "FunctionName", value=function.function_name, description="Invoke it for a summary now"
+            self,
+            "FunctionName",
+            value=function.function_name,
+            description="The function to invoke for a summary now",
         )
         function.add_to_role_policy(done_table_statement(done))
         allow_publishing(function, self._topic)

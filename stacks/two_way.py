@@ -243,5 +243,5 @@ def _api(stack: Stack, function: LoggedFunction, trackers: Sequence[str]) -> Non
             stack,
             f"{_OUTPUTS[tracker]}WebhookUrl",
             value=f"{api.api_endpoint}/{tracker}",
-            description=f"Where webhooks of {_OUTPUTS[tracker]} go; docs/tickets.md says how",
+            description=f"The URL for webhooks of {_OUTPUTS[tracker]}: see docs/tickets.md",
         )
