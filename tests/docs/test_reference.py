@@ -101,6 +101,12 @@ def test_the_table_of_a_filter_names_every_field_its_place_and_its_values(kind):
             assert row[2] == "{} to {}".format(*field.numbers)
 
 
+def test_the_document_lists_the_warnings_about_rules():
+    source = (ROOT / "constructs" / "securityhub_actions" / "rule_warnings.py").read_text()
+    rows = table(DOCS / "events-and-filters.md", "Warning")
+    assert {code_in(row[0])[0] for row in rows} == set(re.findall(r'"(securityhub-actions:\w+)"', source))
+
+
 def test_the_providers_document_lists_the_native_regions():
     (sentence,) = re.findall(r"^Native Regions: (.*?)\. ", prose(DOCS / "providers.md"), re.M | re.S)
     assert code_in(sentence) == sorted(NATIVE_REGIONS)
