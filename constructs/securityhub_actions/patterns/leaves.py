@@ -13,7 +13,7 @@ Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patter
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from securityhub_actions.argument_words import described
 from securityhub_actions.patterns.conditions import Scalar
@@ -58,6 +58,7 @@ Leaf: TypeAlias = tuple[Scalar, Element | None]
 """A value, and the innermost element that contains it."""
 Leaves: TypeAlias = Mapping[str, list[Leaf]]
 """The leaves of an event for each path that has any."""
+_CONTAINERS: Final = (dict, list)
 _Visit: TypeAlias = "tuple[Any, _Place, Element | None]"
 
 
@@ -86,16 +87,19 @@ class PathReader:
         """The values of an event at the paths."""
         found: dict[str, list[Leaf]] = {}
         pending: list[_Visit] = [(event, self._root, None)]
-        for found_node, place, inside in pending:  # grows while it is walked
-            node = found_node
-            while isinstance(node, list) and len(node) == 1:  # the only element can't differ from another
-                node = node[0]
+        for node, place, inside in pending:  # grows while it is walked
             if isinstance(node, dict):
                 following = place.following
                 if len(node) < len(following):
-                    pending += [(node[key], following[key], inside) for key in node if key in following]
-                else:
-                    pending += [(node[key], after, inside) for key, after in following.items() if key in node]
+                    following = {key: following[key] for key in node if key in following}
+                for key, after in following.items():
+                    if key not in node:
+                        continue
+                    value = node[key]
+                    if isinstance(value, _CONTAINERS):
+                        pending.append((value, after, inside))
+                    elif after.is_end:  # as most leaves, so without another visit
+                        found.setdefault(after.path, []).append((value, inside))
             elif isinstance(node, list):
                 pending += _items(node, place, inside)
             elif place.is_end:
@@ -123,8 +127,10 @@ class _Place:
 
 
 def _items(node: list[Any], place: _Place, inside: Element | None) -> list[_Visit]:
+    if len(node) == 1:  # the only element can't differ from another
+        return [(node[0], place, inside)]
     array = Array(place.path, inside)
-    return [(item, place, Element(array) if isinstance(item, dict | list) else inside) for item in node]
+    return [(item, place, Element(array) if isinstance(item, _CONTAINERS) else inside) for item in node]
 
 
 def require_event(event: object) -> None:
