@@ -82,7 +82,7 @@ def _readable(results: Results, *, title: str) -> Iterator[RenderableType]:
     for name, check in results:
         grid.add_row(Text(check.state, style=_STYLES[check.state]), Text(name), Text(check.text))
         if check.cure:
-            grid.add_row("", "", Text(f"Cure: {check.cure}", style="italic"))
+            grid.add_row("", "", Text(f"What to do: {check.cure}", style="italic"))
     yield grid
     numbers = Counter(check.state for _, check in results)
     yield Text(
