@@ -54,7 +54,7 @@ def test_each_threat_says_what_stops_it_and_what_remains(threat):
 
 def test_every_kind_of_adversary_has_threats():
     assert list(sections()) == [
-        "Somebody imports forged findings",
+        "Someone imports forged findings",
         "A member account is compromised",
         "A tracker is compromised",
         "A webhook leaks",
