@@ -205,9 +205,17 @@ class ServiceNow:
         incidents.add_query("correlation_id", key)
         incidents.order_by("sys_created_on")
         incidents.query()
-        # ServiceNow ignores a condition on a column that the user can't read, and returns any incident.
-        if not incidents.next() or incidents.get_value("correlation_id") != key:
+        if not incidents.next():
             return None
+        # ServiceNow ignores a condition on a column that the user can't read, and returns any incident. Then
+        # nobody knows whether there is one with the key, and another one must not be created.
+        if incidents.get_value("correlation_id") != key:
+            raise self._calls.refusal(
+                "look for the incident",
+                "it ignores the condition on the column correlation_id",
+                "Allow the user of SERVICENOW_SECRET to read that column of incidents.",
+                is_temporary=True,
+            )
         return self._ticket(incidents)
 
     def _create(self, client: Client, draft: Draft, extra: Mapping[str, str]) -> Ticket:

@@ -48,21 +48,35 @@ def changed(calls: Calls[Client], since: datetime, until: datetime) -> Iterator[
 
     The times are relative, because the instance interprets others in the time zone of the user.
 
+    ServiceNow ignores a condition on a column that the user can't read, and returns all incidents, without
+    that column. Then nobody knows which of them are this app's.
+
+    Raises:
+        TrackerError: The instance doesn't answer, or doesn't show whose incidents they are.
+
     Source: https://servicenow.github.io/sdk/guides/encoded-query-guide
     """
     oldest, newest = minutes_ago(since, until)
     upper = f"^sys_updated_onRELATIVELT@minute@ago@{newest}" if newest > 0 else ""
     query = f"correlation_display={ORIGIN}^sys_updated_onRELATIVEGT@minute@ago@{oldest}{upper}"
-    yield from calls("list the changed incidents", lambda client: _listed(client, query))
+    goal = "list the changed incidents"
+    listed = calls(goal, lambda client: _listed(client, query))
+    if listed and not any(origin for _, origin in listed):
+        raise calls.refusal(
+            goal,
+            "it doesn't show the column correlation_display",
+            "Allow the user of SERVICENOW_SECRET to read that column of incidents.",
+            is_temporary=True,
+        )
+    yield from (sys_id for sys_id, origin in listed if origin == ORIGIN)
 
 
-def _listed(client: Client, query: str) -> list[str]:
+def _listed(client: Client, query: str) -> list[tuple[str, str]]:
     incidents = client.GlideRecord("incident", batch_size=_PAGE)
     incidents.fields = ["sys_id", "correlation_display"]
     incidents.add_encoded_query(query)
     incidents.order_by_desc("sys_updated_on")
     incidents.query()
-    # ServiceNow ignores a condition on a column that the user can't read.
     return [
-        str(one.get_value("sys_id")) for one in incidents if one.get_value("correlation_display") == ORIGIN
+        (str(one.get_value("sys_id")), str(one.get_value("correlation_display") or "")) for one in incidents
     ]

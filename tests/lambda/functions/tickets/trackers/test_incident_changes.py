@@ -132,6 +132,17 @@ def test_incidents_of_others_are_left_out_although_servicenow_ignores_the_condit
     assert list(service_now.changed(hours_ago(1), hours_ago(-1))) == [ticket.id]
 
 
+def test_a_poll_of_a_user_who_can_not_read_whose_incidents_they_are_is_a_failure(
+    service_now, draft, instance
+):
+    ticket = service_now.open(draft)
+    instance.incidents[ticket.id]["correlation_display"] = ""
+    instance.ignored.add("correlation_display")
+    with pytest.raises(TrackerError, match=r"doesn't show the column correlation_display\. Allow") as caught:
+        list(service_now.changed(hours_ago(1), hours_ago(-1)))
+    assert caught.value.is_temporary
+
+
 def test_the_periods_of_servicenow_have_no_time_that_depends_on_a_time_zone(service_now, instance):
     list(service_now.changed(hours_ago(2), hours_ago(1)))
     (request,) = instance.sent("GET")

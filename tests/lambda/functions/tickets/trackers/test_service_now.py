@@ -105,10 +105,14 @@ def test_what_servicenow_did_not_do_although_it_says_so_is_a_failure_that_passes
     assert search(service_now, draft, ticket)
 
 
-def test_an_incident_of_another_finding_is_never_taken_for_this_one(service_now, server, draft, make_draft):
+def test_a_search_that_ignores_the_key_finds_neither_another_findings_incident_nor_none(
+    service_now, server, draft, make_draft
+):
     service_now.open(make_draft("another"))
     server.ignored = {"correlation_id"}
-    assert service_now.find(draft, SINCE) is None
+    with pytest.raises(TrackerError, match=r"Allow the user .* to read that column") as caught:
+        service_now.find(draft, SINCE)
+    assert caught.value.is_temporary
 
 
 def test_an_incident_that_was_created_before_the_connection_broke_is_found(service_now, server, draft):
