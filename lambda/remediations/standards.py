@@ -48,7 +48,7 @@ _CIS_1_4: Final = {
 }
 # S3.1 and S3.8 share the requirement 2.1.4 from version 3.0.0 on. AWS doesn't document how it tells their
 # findings apart, so they have no number here.
-# https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html, and the other services' pages
+# https://docs.aws.amazon.com/securityhub/latest/userguide/cis-aws-foundations-benchmark.html#cis-version-comparison
 _CIS_3: Final = {
     "1.8": "IAM.15",
     "1.9": "IAM.16",
@@ -57,6 +57,7 @@ _CIS_3: Final = {
     "2.2.1": "EC2.7",
     "2.3.2": "RDS.13",
     "2.3.3": "RDS.2",
+    "3.2": "CloudTrail.4",
     "3.5": "CloudTrail.2",
     "3.6": "KMS.4",
     "5.4": "EC2.2",
@@ -70,6 +71,8 @@ _CIS_5: Final = {
     "2.2.2": "RDS.13",
     "2.2.3": "RDS.2",
     "2.2.4": "RDS.5",
+    "3.2": "CloudTrail.4",
+    "3.5": "CloudTrail.2",
     "3.6": "KMS.4",
     "5.1.1": "EC2.7",
     "5.5": "EC2.2",

@@ -18,6 +18,8 @@ service, is a dict of:
   Empty if a resource that isn't found can live on under another name.
 - `unique`: if the identifier is a name that can pass on to another resource while the first one lives on, the
   field with the unique ID, beside the value in the answer and in the finding's details. Default: none.
+- `remains`: a field beside the value that the control is about as well, and what has to be decided manually
+  where that field is true. Default: none.
 - `wanted`, `other`: the two values, each with the operation that sets it, and its arguments.
 - `plan`, `already`: the descriptions if the value is the other, and if it's as wanted.
 
@@ -110,7 +112,12 @@ class _Switch:
             description=said.replace("{region}", finding.region),
             prior_state=dict(zip(self._keys, state, strict=True)),
             is_needed=is_needed,
+            remains=self._remains(beside),
         )
+
+    def _remains(self, beside: Mapping[str, Any]) -> str:
+        field, said = self._row.get("remains", ("", ""))
+        return said if beside.get(field) else ""
 
     def apply(self, plan: Plan, session: Session) -> Change:
         """Set the value that is wanted."""

@@ -75,7 +75,8 @@ SWITCHES: Final[tuple[Row, ...]] = (
         "already": "IMDSv2 is already required",
     },
     {
-        # Existing network interfaces keep their public addresses.
+        # Existing network interfaces keep their public addresses. The control fails for a subnet that assigns
+        # IPv6 addresses, too. That is for people to decide, because a subnet can have no others.
         "name": "subnet_public_ip",
         "control_ids": ("EC2.15",),
         "resource_types": ("AwsEc2Subnet",),
@@ -90,6 +91,10 @@ SWITCHES: Final[tuple[Row, ...]] = (
         "read": ("DescribeSubnets", {"Filters": [{"Name": "subnet-id", "Values": ["{id}"]}]}, "*"),
         "at": ("Subnets", 0, "MapPublicIpOnLaunch"),
         "gone": ((), "The subnet"),
+        "remains": (
+            "AssignIpv6AddressOnCreation",
+            "Decide manually if the subnet has to assign IPv6 addresses, for which the control also fails",
+        ),
         "wanted": (
             False,
             "ModifySubnetAttribute",

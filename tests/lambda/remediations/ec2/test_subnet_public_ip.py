@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from remediations.contract import CannotRemediateError
@@ -58,6 +60,21 @@ def test_a_second_time_nothing_is_needed(member, subnet):
 def test_nothing_is_needed_for_a_subnet_that_is_gone(member):
     made = plan(finding_about(member, "subnet-00000000000000000"), member.session)
     assert (made.is_needed, made.description) == (False, "The subnet no longer exists")
+
+
+@pytest.mark.parametrize("is_needed", [True, False])
+def test_whether_a_subnet_assigns_ipv6_addresses_is_for_people_to_decide(member, subnet, is_needed):
+    found = {"SubnetId": subnet, "MapPublicIpOnLaunch": is_needed, "AssignIpv6AddressOnCreation": True}
+    client = SimpleNamespace(describe_subnets=lambda **_: {"Subnets": [found]})
+    made = plan(finding_about(member, subnet), SimpleNamespace(client=lambda _: client))
+    assert (made.is_needed, made.remains) == (
+        is_needed,
+        "Decide manually if the subnet has to assign IPv6 addresses, for which the control also fails",
+    )
+
+
+def test_nothing_remains_of_a_subnet_that_assigns_only_ipv4_addresses(member, subnet):
+    assert plan(finding_about(member, subnet), member.session).remains == ""
 
 
 def test_what_is_not_a_subnet_is_refused(member):
