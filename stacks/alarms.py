@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aws_cdk import Duration, Stack, Token
+from aws_cdk import Duration, Fn, Stack, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_events as events
@@ -186,10 +186,19 @@ def metric_of_rule(rule: events.Rule, name: str, *, label: str | None = None) ->
 
 
 def _dimensions_of(rule: events.Rule) -> dict[str, str]:
-    """Return the dimensions of a rule's metrics: only its name if it's on the default event bus."""
+    """Return the dimensions of a rule's metrics: only its name if it's on the default event bus.
+
+    On another bus, `Ref`, the CDK's `rule_name`, is `BUS|NAME`, which is the value of no dimension. The name
+    is the last part of the ARN.
+
+    Source: https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1131
+    Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
+    """
     resource = rule.node.default_child
     bus = resource.event_bus_name if isinstance(resource, events.CfnRule) else None
-    return {"RuleName": rule.rule_name} if bus is None else {"EventBusName": bus, "RuleName": rule.rule_name}
+    if bus is None:
+        return {"RuleName": rule.rule_name}
+    return {"EventBusName": bus, "RuleName": Fn.select(2, Fn.split("/", rule.rule_arn))}
 
 
 def _watch_function(function: lambda_.Function) -> None:

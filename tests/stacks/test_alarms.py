@@ -48,8 +48,18 @@ def watched(resources, metric, dimension):
     for (stack, _), alarm in of_type(resources, "AWS::CloudWatch::Alarm").items():
         if alarm["MetricName"] == metric:
             (value,) = (entry["Value"] for entry in alarm["Dimensions"] if entry["Name"] == dimension)
-            found[stack, value["Ref"] if "Ref" in value else value["Fn::GetAtt"][0]] = alarm
+            found[stack, referred(value)] = alarm
     return found
+
+
+def referred(value):
+    """The logical ID of the resource whose name a dimension has, also as the last part of its ARN."""
+    if "Fn::Select" in value:
+        index, parts = value["Fn::Select"]
+        separator, arn = parts["Fn::Split"]
+        assert (index, separator, arn["Fn::GetAtt"][1]) == (2, "/", "Arn")
+        return arn["Fn::GetAtt"][0]
+    return value["Ref"] if "Ref" in value else value["Fn::GetAtt"][0]
 
 
 def test_everything_is_turned_on(resources):
@@ -76,6 +86,9 @@ def test_every_target_of_a_rule_has_a_dead_letter_queue_and_the_rule_an_alarm_on
     for place, alarm in alarms.items():
         buses = [entry["Value"] for entry in alarm["Dimensions"] if entry["Name"] == "EventBusName"]
         assert buses == [bus for bus in [rules[place].get("EventBusName")] if bus]
+        # The Ref of a rule on another bus is BUS|NAME. Of its ARN, rule/BUS/NAME, the name is the last part.
+        (name,) = (entry["Value"] for entry in alarm["Dimensions"] if entry["Name"] == "RuleName")
+        assert ("Fn::Select" in name) is bool(buses)
     assert any("EventBusName" in rule for rule in rules.values())
 
 
