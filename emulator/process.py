@@ -77,7 +77,6 @@ def plugged_app() -> AsgiApp:
         keys,
         object_encryption,
         function_files,
-        event_buses,
         graphql_apis,
         named_queries,
         codepipeline,
@@ -99,6 +98,7 @@ def plugged_app() -> AsgiApp:
         stack_sets,
         waits,
         quotas,
+        event_buses,
     ):
         plug_in.register()
     app_with_paths = scheduler.schedules_app(securityhub.press_app(app))

@@ -10,6 +10,10 @@ import pytest
 ACCOUNT = "111122223333"
 
 
+def rule(**properties):
+    return {"Type": "AWS::Events::Rule", "Properties": {"EventPattern": {"source": ["a"]}, **properties}}
+
+
 class Template:
     """A stack with an event bus."""
 
@@ -18,10 +22,10 @@ class Template:
         self.cloudformation = aws.client("cloudformation")
         self.arn = f"arn:aws:events:eu-west-1:{ACCOUNT}:event-bus/{self.name}"
 
-    def deploy(self, *policies, operation="create_stack", **properties):
-        """Deploy the bus with properties, and policies apart from it."""
+    def deploy(self, *policies, operation="create_stack", rules=None, **properties):
+        """Deploy the bus with properties, and policies and rules apart from it."""
         bus = {"Type": "AWS::Events::EventBus", "Properties": {"Name": self.name, **properties}}
-        resources = {"Bus": bus}
+        resources = {"Bus": bus, **{name: rule(**one) for name, one in (rules or {}).items()}}
         for one in policies:
             resources[one["StatementId"]] = {
                 "Type": "AWS::Events::EventBusPolicy",
@@ -37,6 +41,12 @@ class Template:
     def _status(self):
         (stack,) = self.cloudformation.describe_stacks(StackName=self.name)["Stacks"]
         return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack["StackStatus"]
+
+    def physical_id(self, logical_id):
+        resource = self.cloudformation.describe_stack_resource(
+            StackName=self.name, LogicalResourceId=logical_id
+        )
+        return resource["StackResourceDetail"]["PhysicalResourceId"]
 
     def statements(self):
         policy = self.aws.client("events").describe_event_bus(Name=self.name).get("Policy")
@@ -90,3 +100,19 @@ def test_a_condition_without_a_statement_is_one_of_the_statement(template):
     )
     (statement,) = template.statements()
     assert statement["Condition"] == {"StringEquals": {"aws:PrincipalOrgID": "o-example"}}
+
+
+def test_the_id_of_a_rule_on_another_bus_than_the_default_one_begins_with_the_bus(template):
+    on_bus = {"EventBusName": {"Ref": "Bus"}, "Name": f"{template.name}-own"}
+    on_default = {"Name": f"{template.name}-default"}
+    template.deploy(rules={"Own": on_bus, "Default": on_default})
+    names = [f"{template.name}|{template.name}-own", f"{template.name}-default"]
+    assert [template.physical_id(one) for one in ("Own", "Default")] == names
+    # The ID leads to the rule: it's updated, and then deleted.
+    changed = {**on_bus, "Description": "Changed"}
+    template.deploy(rules={"Own": changed, "Default": on_default}, operation="update_stack")
+    events = template.aws.client("events")
+    (found,) = events.list_rules(EventBusName=template.name)["Rules"]
+    assert (found["Name"], found["Description"]) == (f"{template.name}-own", "Changed")
+    template.deploy(operation="update_stack")
+    assert events.list_rules(EventBusName=template.name)["Rules"] == []
