@@ -75,6 +75,7 @@ RESOLVED = [
     ({"Fn::GetAtt": ["Named", "Arn"]}, ARN.format("sqs", "default")),
     ({"Fn::GetAtt": "Named.QueueName"}, "default"),
     ({"Fn::GetAtt": ["Rule", "Arn"]}, ARN.format("events", "rule/own/${Rule}")),
+    ({"Ref": "Rule"}, "own|${Rule}"),
     ({"Fn::GetAtt": ["Odd", "Arn"]}, "${Odd.Arn}"),
     ({"Fn::GetAtt": ["Queue", "Odd"]}, "${Queue.Odd}"),
     ({"Fn::GetAtt": ["Nested", "Outputs.Out"]}, "${Nested.Outputs.Out}"),

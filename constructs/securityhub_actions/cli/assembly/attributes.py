@@ -95,7 +95,9 @@ def identifier_of(
         return None
     if form.ref_is_arn:
         return arn_of(resource_type, properties, unknown_name, environment)
-    return str(properties.get(form.name, unknown_name))
+    name = str(properties.get(form.name, unknown_name))
+    # https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1131
+    return f"{bus}|{name}" if (bus := _bus_of(resource_type, properties)) else name
 
 
 def attribute_of(
@@ -121,6 +123,12 @@ def arn_of(
     if form is None:
         return None
     name = str(properties.get(form.name, unknown_name))
-    if resource_type == _RULE and properties.get("EventBusName", "default") != "default":
-        name = f"{str(properties['EventBusName']).rpartition('/')[2]}/{name}"
+    if bus := _bus_of(resource_type, properties):
+        name = f"{bus}/{name}"
     return form.arn.format(**environment, name=name)
+
+
+def _bus_of(resource_type: str, properties: Mapping[str, Any]) -> str:
+    """Return the name of a rule's event bus, or an empty string if it's the default one, or no rule."""
+    name = str(properties.get("EventBusName", "default")).rpartition("/")[2]
+    return name if resource_type == _RULE and name != "default" else ""
