@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from aws_cdk import CfnResource, Names
@@ -19,7 +20,12 @@ from securityhub_actions.rule_orders import order_of
 from securityhub_actions.tokens import is_token
 
 MAX_RULE_NAME_LENGTH: Final = 256
-MAX_DESCRIPTION_LENGTH: Final = 1024
+MAX_DESCRIPTION_LENGTHS: Final[Mapping[str, int]] = {AUTOMATION_RULE: 1024, AUTOMATION_RULE_V2: 256}
+"""By the resource type of the rule.
+
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-securityhub-automationrule.html
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-securityhub-automationrulev2.html
+"""
 
 
 class AutomationRule(Construct):
@@ -65,8 +71,8 @@ class AutomationRule(Construct):
                 is an error.
             update: What to set: `FindingFieldsUpdate` with a `FindingFilter`, `OcsfFindingFieldsUpdate` with
                 an `OcsfFindingFilter`.
-            description: The description of the rule, up to 1,024 characters. Default: a sentence that names
-                the construct.
+            description: The description of the rule, up to 1,024 characters, or 256 with an
+                `OcsfFindingFilter`. Default: a sentence that names the construct.
             rule_name: The name of the rule, up to 256 characters. Default: a unique name.
             order: The order of the rule, 1 to 1,000; a whole number in Security Hub CSPM. The rule with the
                 lowest order is applied first, and of rules that set the same field, the last one counts.
@@ -84,7 +90,7 @@ class AutomationRule(Construct):
             self,
             findings=findings,
             update=update,
-            description=description or f"Changes findings for {path_of(self)}"[:MAX_DESCRIPTION_LENGTH],
+            description=description or description_of(findings, f"Changes findings for {path_of(self)}"),
             rule_name=rule_name,
             order=order_of(self, hub=hub_of(findings), order=order, suppresses=False, until=None),
             is_terminal=is_terminal,
@@ -100,6 +106,12 @@ class AutomationRule(Construct):
 def hub_of(findings: FindingFilter | OcsfFindingFilter) -> str:
     """The resource type of the rules for the findings of a filter."""
     return AUTOMATION_RULE if isinstance(findings, FindingFilter) else AUTOMATION_RULE_V2
+
+
+def description_of(findings: FindingFilter | OcsfFindingFilter, text: str) -> str:
+    """Return a text, truncated if it's too long for the description of a rule with this filter."""
+    most = MAX_DESCRIPTION_LENGTHS[hub_of(findings)]
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def create_rule(
@@ -125,7 +137,7 @@ def create_rule(
         Names.unique_resource_name(rule, max_length=MAX_RULE_NAME_LENGTH) if rule_name is None else rule_name
     )
     _require_length("rule_name", name, MAX_RULE_NAME_LENGTH)
-    _require_length("description", description, MAX_DESCRIPTION_LENGTH)
+    _require_length("description", description, MAX_DESCRIPTION_LENGTHS[hub_of(findings)])
     try:
         criteria = criteria_of(findings)
     except InexpressibleFilterError as error:

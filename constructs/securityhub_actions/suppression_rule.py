@@ -11,7 +11,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct, IConstruct
 
 from securityhub_actions.arguments import checked
-from securityhub_actions.automation_rule import create_rule, hub_of
+from securityhub_actions.automation_rule import create_rule, description_of, hub_of
 from securityhub_actions.filters import FindingFilter, OcsfFindingFilter
 from securityhub_actions.finding_updates import FindingFieldsUpdate, OcsfFindingFieldsUpdate
 from securityhub_actions.places import node_of, path_of, region_of, stack_of
@@ -101,7 +101,7 @@ class SuppressionRule(Construct):
             self,
             findings=findings,
             update=_update(self, findings, f"{reason.strip()} (suppressed {ends})"),
-            description=f"Suppresses findings {ends}: {reason.strip()}",
+            description=description_of(findings, f"Suppresses findings {ends}: {reason.strip()}"),
             rule_name=rule_name,
             order=order_of(self, hub=hub_of(findings), order=order, suppresses=True, until=until),
             is_terminal=False,

@@ -17,6 +17,7 @@ from emulator.securityhub.model import Document
 
 RULE: Final = "AWS::SecurityHub::AutomationRule"
 RULE_V2: Final = "AWS::SecurityHub::AutomationRuleV2"
+_MAX_DESCRIPTION_V2: Final = 256
 _NAMES: Final = ("RuleName", "RuleStatus", "Description", "Criteria", "Actions", "Tags")
 
 # CloudFormation knows fewer fields than the API has for searching findings.
@@ -85,12 +86,12 @@ def _described(arn: str) -> Provisioned:
 
 
 def _create_v2(_logical_id: str, properties: Properties, _stack_name: str) -> Provisioned:
-    _check_fields(properties)
+    _check_v2(properties)
     return _described_v2(call_security_hub("CreateAutomationRuleV2", _settings(properties))["RuleArn"])
 
 
 def _update_v2(arn: str, _old: Properties, new: Properties, _stack_name: str) -> Provisioned:
-    _check_fields(new)
+    _check_v2(new)
     settings = {name: value for name, value in _settings(new).items() if name != "Tags"}
     call_security_hub("UpdateAutomationRuleV2", {"Identifier": arn, **settings})
     return _described_v2(arn)
@@ -105,8 +106,13 @@ def _described_v2(arn: str) -> Provisioned:
     return arn, {name: rule[name] for name in ("RuleArn", "RuleId", "CreatedAt", "UpdatedAt")}
 
 
-def _check_fields(properties: Properties) -> None:
-    """Refuse criteria that CloudFormation doesn't know, in its own words."""
+def _check_v2(properties: Properties) -> None:
+    """Refuse what the API would take, and CloudFormation doesn't, in its own words."""
+    if len(properties["Description"]) > _MAX_DESCRIPTION_V2:
+        raise ValueError(
+            "Properties validation failed for resource with message: [#/Description: expected maxLength: "
+            f"{_MAX_DESCRIPTION_V2}, actual: {len(properties['Description'])}]"
+        )
     criteria = properties.get("Criteria", {}).get("OcsfFindingCriteria", {})
     for index, composite in enumerate(criteria.get("CompositeFilters", [])):
         for kind, known in _FIELDS.items():

@@ -147,6 +147,10 @@ def test_an_update_that_the_new_hub_would_refuse_is_refused(values, says):
         ({"rule_name": "x" * 257}, "rule_name has 257 characters. Security Hub allows 1 to 256"),
         ({"description": "x" * 1025}, "description has 1025 characters. Security Hub allows 1 to 1,024"),
         (
+            {"findings": HIGH_V2, "update": LOWER_V2, "description": "x" * 257},
+            "description has 257 characters. Security Hub allows 1 to 256",
+        ),
+        (
             {"findings": FindingFilter(title=Suffix("x"), regions="eu-west-1")},
             "filter of Stack/Rule can't be the criteria .* regions: .*; title: .* no comparison",
         ),
@@ -163,6 +167,12 @@ def test_names_and_descriptions_have_defaults(stack):
     ((name, found),) = properties(stack).items()
     assert name.startswith("StackRule")
     assert found["Description"] == "Changes findings for Stack/Rule"
+
+
+def test_the_default_description_of_a_long_path_fits_into_that_of_the_new_hub(stack):
+    AutomationRule(stack, "R" * 255, findings=HIGH_V2, update=LOWER_V2)
+    ((_, found),) = properties(stack, V2).items()
+    assert len(found["Description"]) == 256
 
 
 def test_rules_without_an_order_are_applied_as_they_were_created_in_each_hub(stack):

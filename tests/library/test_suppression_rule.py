@@ -64,6 +64,13 @@ def test_the_longest_reason_fits_into_a_comment_with_the_longest_marker():
     assert len(action["FindingFieldsUpdate"]["Comment"]) <= 512
 
 
+def test_a_long_reason_is_truncated_in_the_description_of_a_rule_of_the_new_hub():
+    stack = new_stack()
+    suppress(stack, findings=BUCKET_V2, reason="r" * 256)
+    found = properties(stack, V2)["Description"]
+    assert (len(found), found[-2:]) == (256, "r…")
+
+
 def test_a_suppression_without_an_end_says_so():
     stack = new_stack()
     suppress(stack, until=None)

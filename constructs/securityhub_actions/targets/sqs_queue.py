@@ -12,7 +12,11 @@ from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery, Target
 from securityhub_actions.rule_access import allow_queue
 
-MAX_GROUP_LENGTH: Final = 128
+MAX_GROUP_LENGTH: Final = 100
+"""Of EventBridge. SQS itself allows 128.
+
+Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_SqsParameters.html
+"""
 
 
 class SqsQueue(Target):
@@ -38,7 +42,7 @@ class SqsQueue(Target):
         Args:
             queue: A queue in the rule's account and Region. It can't be encrypted with `alias/aws/sqs`, whose
                 key policy doesn't allow EventBridge.
-            message_group_id: The message group ID of all messages, 1 to 128 characters. Required for a FIFO
+            message_group_id: The message group ID of all messages, 1 to 100 characters. Required for a FIFO
                 queue, which keeps messages of a group in order; optional for a standard queue. Default: none.
             message: The body of the message. Default: the whole event.
             delivery: The retry policy and dead-letter queue. Default: the rule's.
@@ -75,8 +79,8 @@ def _check_group(message_group_id: str | None) -> None:
         return
     if len(message_group_id) > MAX_GROUP_LENGTH:
         raise ValueError(
-            f"message_group_id has {len(message_group_id)} characters. SQS allows 1 to {MAX_GROUP_LENGTH}. "
-            "Shorten it."
+            f"message_group_id has {len(message_group_id)} characters. EventBridge allows 1 to "
+            f"{MAX_GROUP_LENGTH}. Shorten it."
         )
 
 

@@ -75,6 +75,15 @@ def test_a_rule_is_created_updated_in_place_and_deleted(stacks, resource_type):
     assert count(stacks, resource_type) == 0
 
 
+@pytest.mark.parametrize(("resource_type", "most"), [(V1, 1024), (V2, 256)])
+def test_the_description_of_a_rule_of_the_new_hub_is_shorter(stacks, resource_type, most):
+    assert stacks.create(template(resource_type, Description="x" * most))["StackStatus"] == "CREATE_COMPLETE"
+    updated = stacks.update(template(resource_type, Description="x" * (most + 1)))
+    assert updated["StackStatus"] == (
+        "UPDATE_COMPLETE" if resource_type == V1 else "UPDATE_ROLLBACK_COMPLETE"
+    )
+
+
 @pytest.mark.parametrize("resource_type", [V1, V2])
 def test_an_update_puts_back_what_somebody_changed(stacks, resource_type):
     arn = outputs_of(stacks.create(template(resource_type)))["Arn"]

@@ -124,10 +124,10 @@ def test_a_standard_queue_may_have_groups_as_well(stack, send, queue, target_of)
     assert target_of(stack)["SqsParameters"] == {"MessageGroupId": "tenant"}
 
 
-def test_a_group_of_128_characters_is_accepted_and_a_longer_one_is_an_error(queue):
-    targets.SqsQueue(queue, message_group_id="g" * 128)
-    with pytest.raises(ValueError, match="message_group_id has 129 characters"):
-        targets.SqsQueue(queue, message_group_id="g" * 129)
+def test_a_group_of_100_characters_is_accepted_and_a_longer_one_is_an_error(queue):
+    targets.SqsQueue(queue, message_group_id="g" * 100)
+    with pytest.raises(ValueError, match="message_group_id has 101 characters"):
+        targets.SqsQueue(queue, message_group_id="g" * 101)
 
 
 def test_a_queue_of_somebody_else_gives_a_warning_with_the_statement_that_it_needs(stack, send):
