@@ -64,11 +64,14 @@ class FieldValue:
         if self.value is not None:
             return _listed(self.value)
         found = ([*self._found(finding)] if finding else []) or _listed(self.default)
-        return found if self.type in LISTS else found[:1]
+        if self.type not in LISTS:
+            return found[:1]
+        # A choice may have the name of the one above it. Elsewhere, twice the same says nothing.
+        return (found if self.type == "cascade" else list(dict.fromkeys(found)))[:_MAX_VALUES]
 
     def _found(self, finding: Finding) -> Iterator[Scalar]:
         path = self.ocsf if finding.is_ocsf else self.asff
-        for one in read(finding.raw, path)[:_MAX_VALUES] if path else ():
+        for one in read(finding.raw, path) if path else ():
             if self.values is not None:
                 if (chosen := self.values.get(text_of(one))) is not None:
                     yield chosen

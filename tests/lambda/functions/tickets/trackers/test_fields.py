@@ -71,6 +71,22 @@ def test_only_a_type_with_several_values_has_more_than_one(finding):
     assert field(type="strings", asff=["Types", None]).of(many) == ["a", "b"]
 
 
+def test_what_several_items_of_a_finding_have_in_common_is_given_once(finding):
+    resources = [{"Type": type_} for type_ in ("AwsEc2Instance", "AwsEc2Volume", "AwsS3Bucket", "AwsEc2Vpc")]
+    types = field(type="options", asff=["Resources", None, "Type"])
+    of_a_kind = replace(
+        types,
+        values={"AwsEc2Instance": "EC2", "AwsEc2Volume": "EC2", "AwsEc2Vpc": "EC2", "AwsS3Bucket": "S3"},
+    )
+    assert of_a_kind.of(with_raw(finding, Resources=resources)) == ["EC2", "S3"]
+    assert types.of(with_raw(finding, Resources=[{"Type": "A"}] * 60 + [{"Type": "B"}])) == ["A", "B"]
+
+
+def test_a_choice_and_the_one_below_it_may_have_the_same_name(finding):
+    cascade = field(type="cascade", asff=["Types", None])
+    assert cascade.of(with_raw(finding, Types=["Other", "Other"])) == ["Other", "Other"]
+
+
 def test_a_text_of_a_finding_is_one_short_line_without_what_hides_in_it(finding):
     nasty = with_raw(finding, Title="a\n\u202eb" + "c" * 1_000)
     ((text,), blank) = (field(asff=["Title"]).of(one) for one in (nasty, with_raw(finding, Title="\u200b")))
