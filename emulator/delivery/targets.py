@@ -31,7 +31,7 @@ from emulator.errors import (
 )
 from emulator.iam import requests_of_services as permissions
 from emulator.iam.requests_of_services import Rule
-from emulator.systems_manager import automations, ops_items
+from emulator.systems_manager import automations, documents, ops_items
 
 _RETRIED_STATUSES: Final = frozenset({401, 407, 409, 429})
 
@@ -212,8 +212,10 @@ def _tagged(instances: list[str]) -> list[tuple[str, dict[str, str]]]:
 
 
 def _start_automation(parcel: Parcel) -> None:
-    require_role(parcel, action="ssm:StartAutomationExecution")
     name, _, version = parcel.arn.resource.partition("/")[2].partition(":")
+    place = {"region": parcel.rule.region, "account": parcel.rule.account}
+    for resource in documents.started_resources(name, **place):
+        require_role(parcel, action="ssm:StartAutomationExecution", resource=resource)
     parameters = _own_parameters(parcel)
     for role in parameters.get("AutomationAssumeRole", []):
         passed = {"iam:passedtoservice": "ssm.amazonaws.com"}

@@ -28,6 +28,7 @@ from ministack.services import kms, sts
 from emulator import organizations
 from emulator.iam import keys, put_events
 from emulator.securityhub import state as securityhub_state
+from emulator.systems_manager import documents
 from emulator.systems_manager.approvals import assumed_role
 
 _BOOTSTRAP_ROLES: Final = ":assumed-role/cdk-"
@@ -198,7 +199,7 @@ def _refusal(request: _Request, principal: Any, request_id: str) -> Any:  # noqa
     resource = _hub_v2() if of_v2 else _resource(request, action)
     needed = [
         (action, resource, account | keys.condition_keys(action, request.body)),
-        *_passed_roles(request, action),
+        *_of_started_runbook(request, action),
         *keys.permissions_for(action, resource),
     ]
     refused = next((one for one in needed if not _is_allowed(principal, *one)), None)
@@ -216,15 +217,25 @@ def _refusal(request: _Request, principal: Any, request_id: str) -> Any:  # noqa
     )
 
 
-def _passed_roles(request: _Request, action: str) -> list[tuple[str, str, dict[str, str]]]:
-    """The permission to pass the role of a runbook, which a request needs besides that for its own action."""
+def _started(request: _Request) -> tuple[str, str]:
+    """The document and the execution of a request to start a runbook."""
+    name = json.loads(request.body).get("DocumentName", "")
+    return documents.started_resources(name, region=get_region(), account=get_account_id())
+
+
+def _of_started_runbook(request: _Request, action: str) -> list[tuple[str, str, dict[str, str]]]:
+    """The permissions that starting a runbook needs besides that for its document.
+
+    They are those for the execution, and to pass the runbook's role.
+    """
     if action != _START_AUTOMATION:
         return []
     asked = json.loads(request.body)
     roles = asked.get("Parameters", {}).get("AutomationAssumeRole", [])
     if own := assumed_role(asked.get("DocumentName", ""), asked.get("DocumentVersion", "$DEFAULT")):
         roles = [*roles, own]
-    return [("iam:PassRole", role, {"iam:passedtoservice": "ssm.amazonaws.com"}) for role in roles]
+    passed = [("iam:PassRole", role, {"iam:passedtoservice": "ssm.amazonaws.com"}) for role in roles]
+    return [(action, _started(request)[1], {}), *passed]
 
 
 def _hub_v2() -> str:
@@ -243,9 +254,7 @@ def _resource(request: _Request, action: str) -> str:
     if action == "organizations:ListParents":
         return organizations.child_arn(json.loads(request.body).get("ChildId")) or _UNKNOWN
     if action == _START_AUTOMATION:
-        asked = json.loads(request.body)
-        name = f"{asked.get('DocumentName')}:{asked.get('DocumentVersion', '$DEFAULT')}"
-        return f"arn:aws:ssm:{region}:{account}:automation-definition/{name}"
+        return _started(request)[0]
     if action in _OF_EXECUTIONS:
         execution = json.loads(request.body).get("AutomationExecutionId")
         return f"arn:aws:ssm:{region}:{account}:automation-execution/{execution}"

@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Mapping
 from typing import Any, Final
+from uuid import uuid4
 
 from ministack.core.responses import AccountRegionScopedDict, json_response
 from ministack.services.cloudformation import provisioners
@@ -25,6 +26,8 @@ RESOURCE_TYPE: Final = "AWS::SSM::Document"
 _documents = AccountRegionScopedDict()
 _NAME: Final = re.compile(r"[a-zA-Z0-9_.-]{3,128}")
 _SCHEMA: Final = "0.3"
+_OF_AWS: Final = re.compile(r"aws|amazon|amzn", re.IGNORECASE)
+"""What the names of AWS's own documents begin with, and no others."""
 
 
 def register() -> None:
@@ -55,6 +58,22 @@ def content_of(name: str, version: str = "$DEFAULT") -> Document | None:
         raise RefusedError("InvalidDocumentVersion", f"{name} has no version {version}.")
     content: Document = document["Versions"][int(number) - 1]
     return content
+
+
+def started_resources(name: str, *, region: str, account: str) -> tuple[str, str]:
+    """Return what StartAutomationExecution needs a permission for: the document, and the execution.
+
+    The ARN of AWS's own documents has no account.
+
+    Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
+    Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-setup-identity-based-policies.html
+    """
+    owner = "" if _OF_AWS.match(name) else account
+    return (
+        f"arn:aws:ssm:{region}:{owner}:document/{name}",
+        # Systems Manager chooses its ID.
+        f"arn:aws:ssm:{region}:{account}:automation-execution/{uuid4()}",
+    )
 
 
 def _answering(function: Any) -> Any:  # noqa: ANN401 - MiniStack is untyped

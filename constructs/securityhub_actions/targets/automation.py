@@ -11,6 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_ssm as ssm
 
+from securityhub_actions.acknowledgments import acknowledge, wildcard_finding
 from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery, Target
 from securityhub_actions.targets.events_role import EventsRole, free_child_id
@@ -86,6 +87,11 @@ class Automation(Target):
             description="Lets EventBridge start a runbook for Security Hub events",
             statements=self._permissions(Stack.of(rule)),
         )
+        acknowledge(
+            role,
+            id=wildcard_finding(role, _executions_arn(Stack.of(rule))),
+            reason="Systems Manager chooses the ID of an execution when it starts.",
+        )
         return events.RuleTargetConfig(
             arn=self._definition_arn(Stack.of(rule), owned=False), input=self._input, role=role
         )
@@ -94,9 +100,16 @@ class Automation(Target):
         return self._runbook.arn(stack, resource="automation-definition", version=self._version, owned=owned)
 
     def _permissions(self, stack: Stack) -> list[iam.PolicyStatement]:
+        """Allow to start the runbook: IAM requires the document and the execution, not the definition.
+
+        Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
+        Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-setup-identity-based-policies.html
+        """
         # Requests for AWS-owned runbooks can have the account in the ARN, although the runbook's ARN hasn't.
-        arns = {self._definition_arn(stack, owned=owned): None for owned in (True, False)}
-        statements = [iam.PolicyStatement(actions=["ssm:StartAutomationExecution"], resources=list(arns))]
+        definitions = {self._definition_arn(stack, owned=owned): None for owned in (True, False)}
+        documents = {self._runbook.arn(stack, owned=owned): None for owned in (True, False)}
+        arns = [*definitions, *documents, _executions_arn(stack)]
+        statements = [iam.PolicyStatement(actions=["ssm:StartAutomationExecution"], resources=arns)]
         if self._assume_role is not None:
             statements.append(
                 iam.PolicyStatement(
@@ -106,3 +119,7 @@ class Automation(Target):
                 )
             )
         return statements
+
+
+def _executions_arn(stack: Stack) -> str:
+    return stack.format_arn(service="ssm", resource="automation-execution", resource_name="*")

@@ -138,12 +138,24 @@ def test_run_command_gets_the_parameters_of_the_input_and_reaches_instances_by_t
     assert invocation["Status"] == "Success"
 
 
+def started(chain):
+    """What a role needs to start the runbook."""
+    place = f"arn:aws:ssm:{REGION}:{ACCOUNT}"
+    return [f"{place}:document/{chain.name}", f"{place}:automation-execution/*"]
+
+
+def test_a_role_for_the_definition_of_a_runbook_alone_cannot_start_it(chain):
+    arn = f"arn:aws:ssm:{REGION}:{ACCOUNT}:automation-definition/{chain.name}:$DEFAULT"
+    chain.target(arn, RoleArn=chain.role("ssm:StartAutomationExecution", arn), Input="{}")
+    assert chain.outcome(chain.send()).outcome == "lost"
+
+
 def test_an_automation_starts_with_the_parameters_of_the_input(chain):
     ssm = chain.aws.client("ssm")
     arn = f"arn:aws:ssm:{REGION}:{ACCOUNT}:automation-definition/{chain.name}:$DEFAULT"
     chain.target(
         arn,
-        RoleArn=chain.role("ssm:StartAutomationExecution", arn),
+        RoleArn=chain.role("ssm:StartAutomationExecution", started(chain)),
         InputTransformer={"InputPathsMap": {"id": "$.detail.id"}, "InputTemplate": '{"GroupId": [<id>]}'},
     )
     assert chain.outcome(chain.send({"id": "sg-1"})).outcome == "delivered"
@@ -179,7 +191,7 @@ def test_an_automation_gets_an_assume_role_only_if_the_target_may_pass_it_to_sys
     passed = f"arn:aws:iam::{ACCOUNT}:role/{chain.name}-runbook"
     role = chain.role(
         ["ssm:StartAutomationExecution", "iam:PassRole"],
-        [arn, passed],
+        [*started(chain), passed],
         condition={"StringEqualsIfExists": {"iam:PassedToService": service}},
     )
     chain.target(arn, RoleArn=role, Input=json.dumps({"AutomationAssumeRole": [passed]}))

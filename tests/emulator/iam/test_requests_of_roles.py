@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 from uuid import uuid4
 
 import pytest
@@ -24,22 +23,24 @@ def refused(call, **parameters):
 
 
 @pytest.mark.parametrize(
-    ("runbook", "passed", "service", "missing"),
+    ("started", "passed", "service", "missing"),
     [
-        ("Mine", "Role", "ssm.amazonaws.com", None),
-        ("Yours", "Role", "ssm.amazonaws.com", "ssm:StartAutomationExecution on resource: .*/Mine:"),
-        ("Mine", "Another", "ssm.amazonaws.com", "iam:PassRole on resource: .*:role/Role"),
-        ("Mine", "Role", "ec2.amazonaws.com", "iam:PassRole on resource: .*:role/Role"),
+        (("document/Mine", "automation-execution/*"), "Role", "ssm.amazonaws.com", None),
+        (("document/Yours", "automation-execution/*"), "Role", "ssm.amazonaws.com", "document/Mine"),
+        (("document/Mine",), "Role", "ssm.amazonaws.com", "automation-execution/"),
+        (("automation-definition/Mine:*",), "Role", "ssm.amazonaws.com", "document/Mine"),
+        (("document/Mine", "automation-execution/*"), "Another", "ssm.amazonaws.com", "role/Role"),
+        (("document/Mine", "automation-execution/*"), "Role", "ec2.amazonaws.com", "role/Role"),
     ],
-    ids=["allowed", "runbook", "role", "service"],
+    ids=["allowed", "runbook", "execution", "definition", "role", "service"],
 )
 def test_a_runbook_starts_only_if_it_is_allowed_and_its_role_may_be_passed_to_systems_manager(
-    as_role, runbook, passed, service, missing
+    as_role, started, passed, service, missing
 ):
-    definition = f"arn:aws:ssm:{REGION}:*:automation-definition/{runbook}:$DEFAULT"
+    resources = [f"arn:aws:ssm:{REGION}:{ACCOUNT}:{one}" for one in started]
     to_service = {"StringEquals": {"iam:PassedToService": service}}
     role = as_role(
-        allow("ssm:StartAutomationExecution", definition),
+        allow("ssm:StartAutomationExecution", resources),
         allow("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/{passed}", **to_service),
     )
     start = role("ssm").start_automation_execution
@@ -50,7 +51,7 @@ def test_a_runbook_starts_only_if_it_is_allowed_and_its_role_may_be_passed_to_sy
     if missing is None:
         assert start(**request)["AutomationExecutionId"]
     else:
-        assert re.search(missing, refused(start, **request)["Message"])
+        assert f":{missing}" in refused(start, **request)["Message"]
 
 
 def test_the_role_that_a_runbook_names_itself_is_passed_as_well(as_role, embedded_aws):

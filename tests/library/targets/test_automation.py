@@ -17,8 +17,12 @@ def assume_role(stack):
     return iam.Role(stack, "RunbookRole", assumed_by=iam.ServicePrincipal("ssm.amazonaws.com"))
 
 
+def arn(stack, account, resource):
+    return stack.resolve(f"arn:{stack.partition}:ssm:us-east-1:{account}:{resource}")
+
+
 def definition(stack, account, name):
-    return stack.resolve(f"arn:{stack.partition}:ssm:us-east-1:{account}:automation-definition/{name}")
+    return arn(stack, account, f"automation-definition/{name}")
 
 
 @pytest.mark.parametrize("runbook", ["AWS-StopEC2Instance", "Isolate"])
@@ -75,7 +79,11 @@ def test_the_role_may_start_this_runbook_only(stack, send, permissions_of):
         {
             "Effect": "Allow",
             "Action": "ssm:StartAutomationExecution",
-            "Resource": definition(stack, "111122223333", "Isolate:$DEFAULT"),
+            "Resource": [
+                definition(stack, "111122223333", "Isolate:$DEFAULT"),
+                arn(stack, "111122223333", "document/Isolate"),
+                arn(stack, "111122223333", "automation-execution/*"),
+            ],
         }
     ]
 
@@ -85,6 +93,9 @@ def test_the_role_may_start_a_runbook_of_aws_under_both_of_its_names(stack, send
     assert permissions_of(stack)[0]["Resource"] == [
         definition(stack, "", "AWS-StopEC2Instance:$DEFAULT"),
         definition(stack, "111122223333", "AWS-StopEC2Instance:$DEFAULT"),
+        arn(stack, "", "document/AWS-StopEC2Instance"),
+        arn(stack, "111122223333", "document/AWS-StopEC2Instance"),
+        arn(stack, "111122223333", "automation-execution/*"),
     ]
 
 
