@@ -1,6 +1,7 @@
 """Turns the services' errors about what doesn't exist, or isn't an identifier, into a refusal to remediate.
 
-A retry would get the same error, until the finding reaches the dead-letter queue.
+A retry would get the same error, until the finding reaches the dead-letter queue. Errors about permissions
+stay errors, because a retry succeeds after the permission was granted, and say what to deploy.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import wraps
-from typing import Final
+from typing import Any, Final, ParamSpec, TypeVar
 
 from botocore.exceptions import ClientError, InvalidRegionError, ParamValidationError
 
@@ -30,6 +31,19 @@ _REFUSED: Final = re.compile(
     r"|.*(NotFound|NoSuch|NonExistent|DoesNotExist).*"
 )
 
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+# https://docs.aws.amazon.com/sns/latest/api/CommonErrors.html
+_DENIED: Final = re.compile(
+    r"AccessDenied(Exception)?|AuthorizationError|NotAuthorized|UnauthorizedOperation"
+)
+# In front, because a note has room for the beginning of a long message only.
+_CURE: Final = (
+    "Deploy the member role of the account with the present settings, and check what other policies deny. "
+)
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
 
 def refusing(plan: Callable[..., Plan]) -> Callable[..., Plan]:
     """Return a `plan` that raises CannotRemediateError where a service refuses what the finding names."""
@@ -49,3 +63,24 @@ def refusing(plan: Callable[..., Plan]) -> Callable[..., Plan]:
         )
 
     return refuse
+
+
+def explaining_denials(call: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Return a call through the member role whose error says what to do if the role lacks a permission.
+
+    A member role that was deployed before a remediation was enabled lacks the remediation's permissions.
+    """
+
+    @wraps(call)
+    def explain(*given: _P.args, **parameters: _P.kwargs) -> _R:
+        try:
+            return call(*given, **parameters)
+        except ClientError as error:
+            told = error.response["Error"]
+            if not _DENIED.fullmatch(told["Code"]):
+                raise
+            cured = {**told, "Message": f"{_CURE}{told.get('Message', '')}"}
+            response: Any = {**error.response, "Error": cured}
+            raise ClientError(response, error.operation_name) from error
+
+    return explain

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 import remediations
 from remediations.contract import Remediation
 from remediations.controls import PRODUCT_PREFIX, control_of
-from remediations.refusals import refusing
+from remediations.refusals import explaining_denials, refusing
 from remediations.switch import remediations_of
 from securityhub.events import Finding, Resource
 
@@ -77,7 +77,16 @@ def _remediations_in(module: ModuleType) -> list[Remediation]:
         found = remediations_of(module.SWITCHES)
     else:
         found = [_checked(module)] if any(hasattr(module, attribute) for attribute in _REQUIRED) else []
-    return [replace(one, plan=refusing(one.plan)) for one in found]
+    return [
+        replace(
+            one,
+            plan=explaining_denials(refusing(one.plan)),
+            apply=explaining_denials(one.apply),
+            undo=one.undo and explaining_denials(one.undo),
+            tags_of_changed=one.tags_of_changed and explaining_denials(one.tags_of_changed),
+        )
+        for one in found
+    ]
 
 
 def _name_of(module: ModuleType) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from botocore.exceptions import ClientError
 
 import remediations
 from remediations import registry
@@ -66,6 +67,30 @@ def test_a_module_that_lacks_something_is_refused(with_modules, missing):
 def test_undo_and_its_statements_come_together(with_modules, half):
     with pytest.raises(TypeError, match="both undo and UNDO_STATEMENTS, or neither"):
         with_modules(one=GOOD | half)
+
+
+def refused(code):
+    def call(*_):
+        raise ClientError({"Error": {"Code": code, "Message": "is not authorized"}}, "ModifyThing")
+
+    return call
+
+
+@pytest.mark.parametrize("step", ["plan", "apply", "undo", "tags_of_changed"])
+@pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"])
+def test_what_the_member_role_may_not_do_says_what_to_deploy_and_stays_an_error(with_modules, step, code):
+    undo = {"undo": lambda *_: None, "UNDO_STATEMENTS": ()}
+    found = with_modules(one=GOOD | undo | {step: refused(code)})["one"]
+    with pytest.raises(ClientError, match=f"{code}.*Deploy the member role .* is not authorized"):
+        getattr(found, step)()
+
+
+@pytest.mark.parametrize("step", ["apply", "undo"])
+def test_another_error_of_a_remediation_is_left_as_it_is(with_modules, step):
+    undo = {"undo": lambda *_: None, "UNDO_STATEMENTS": ()}
+    found = with_modules(one=GOOD | undo | {step: refused("Throttling")})["one"]
+    with pytest.raises(ClientError, match=r"operation: is not authorized$"):
+        getattr(found, step)()
 
 
 def test_two_modules_cannot_serve_the_same(with_modules):

@@ -82,7 +82,7 @@ def test_a_finding_that_is_not_about_the_account_is_refused(member):
 
 
 def test_the_tags_of_the_snapshots_decide_and_not_those_of_the_account():
-    assert all_remediations()["ebs_public_snapshot"].tags_of_changed is tags_of_changed
+    assert all_remediations()["ebs_public_snapshot"].tags_of_changed.__wrapped__ is tags_of_changed
 
 
 @pytest.mark.usefixtures("snapshots")
