@@ -78,6 +78,7 @@ class ServiceNowServer(VendorServer):
         page_size: how many changed incidents come at once, at most.
         ignored: conditions and changes of these columns have no effect, as for a user who may not.
         mandatory: the columns that a data policy demands, by the state in which it does.
+        defaults: what columns have in a new incident that leaves them empty.
         hides_incidents: the user can read none of the incidents.
         shows_dictionary: whether the user can read the dictionary of columns.
         next_states: the states that may follow each state, where a state model says so.
@@ -106,6 +107,7 @@ class ServiceNowServer(VendorServer):
         self.page_size = 100
         self.ignored: set[str] = set()
         self.mandatory: dict[str, set[str]] = {"6": {"close_code", "close_notes"}}
+        self.defaults: dict[str, str] = {}
         self.hides_incidents = False
         self.shows_dictionary = True
         self.next_states: dict[str, set[str]] = {}
@@ -173,7 +175,8 @@ class ServiceNowServer(VendorServer):
         return None
 
     def _create(self, request: Request) -> Response:
-        if refusal := self._policy({"state": "1", **request.body}):
+        given = {"state": "1", **self.defaults, **{name: one for name, one in request.body.items() if one}}
+        if refusal := self._policy(given):
             return refusal
         number = next(self._numbers)
         sys_id = hashlib.md5(str(number).encode(), usedforsecurity=False).hexdigest()
@@ -184,7 +187,7 @@ class ServiceNowServer(VendorServer):
             "short_description": "",
             "close_code": "",
         }
-        self._write(sys_id, request.body)
+        self._write(sys_id, {**request.body, **given})
         self._note_update(sys_id)
         return Response(status=201, body={"result": self._shown(sys_id, request)})
 
@@ -220,6 +223,7 @@ class ServiceNowServer(VendorServer):
                 "element": column,
                 "column_label": LABELS.get(column, column),
                 "mandatory": "true" if column in self.mandatory.get("1", set()) else "false",
+                "default_value": self.defaults.get(column, ""),
             }
             for column in LENGTHS
         ]

@@ -264,6 +264,12 @@ def test_a_column_that_servicenow_requires_is_named_with_its_key(examined, vendo
     assert only(examined("servicenow", {"fields": {"caller_id": CALLER}}), State.OK)
 
 
+def test_a_column_to_which_servicenow_gives_a_value_itself_needs_no_setting(examined, vendor_servers):
+    vendor_servers.service_now.mandatory["1"] = {"assignment_group"}
+    vendor_servers.service_now.defaults = {"assignment_group": "javascript:groupOnDuty()"}
+    assert only(examined("servicenow"), State.OK)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -3,6 +3,7 @@
 Sources:
     https://www.servicenow.com/docs/bundle/zurich-api-reference/page/integrate/inbound-rest/concept/c_TableAPI.html
     https://www.servicenow.com/docs/r/yokohama/platform-security/authentication/r_OAuthAPIRequestParameters.html
+    https://www.servicenow.com/docs/r/washingtondc/platform-administration/t_SpecifyingADefaultValue.html
 """
 
 from __future__ import annotations
@@ -121,9 +122,8 @@ def _tables(tracker: Tracker) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _column_faults(api: Api, tracker: Tracker) -> Iterator[Check]:
     try:
-        rows = _rows(
-            api, "sys_dictionary", "nameINtask,incident", "element,mandatory,column_label", limit=2_000
-        )
+        asked = "element,mandatory,column_label,default_value"
+        rows = _rows(api, "sys_dictionary", "nameINtask,incident", asked, limit=2_000)
     except ApiError as error:
         if error.status not in _REFUSED:
             raise
@@ -140,7 +140,9 @@ def _column_faults(api: Api, tracker: Tracker) -> Iterator[Check]:
             if name not in columns:
                 yield fault(f"Incidents have no column {name}.", f"Correct {key}.{name} in settings.toml.")
     for name, row in columns.items():
-        if row["mandatory"] == "true" and name not in {*_OWN, *tracker.settings.get("fields", {})}:
+        # ServiceNow itself fills a column that has a default value.
+        is_wanted = row["mandatory"] == "true" and not row.get("default_value")
+        if is_wanted and name not in {*_OWN, *tracker.settings.get("fields", {})}:
             yield fault(
                 f"Incidents require the column {row['column_label']} ({name}).",
                 f"Specify {_KEY}.fields.{name} in settings.toml.",
