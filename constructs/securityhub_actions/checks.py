@@ -21,6 +21,8 @@ from securityhub_actions.tokens import is_token
 
 MAX_ACTION_NAME_LENGTH: Final = 20
 MAX_TARGETS_PER_RULE: Final = 5
+MAX_RULE_DESCRIPTION_LENGTH: Final = 512
+"""Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html"""
 
 _ACTION_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,20}")
 
@@ -52,6 +54,22 @@ def check_description(description: str) -> None:
             f"description {description!r} is blank. Security Hub requires a description. State what the "
             "action does with the selected findings."
         )
+
+
+def check_rule_description(description: str) -> None:
+    """Raise ValueError if the description of an EventBridge rule is longer than EventBridge allows."""
+    if len(description) > MAX_RULE_DESCRIPTION_LENGTH and not is_token(description):
+        raise ValueError(
+            f"description has {len(description)} characters. EventBridge allows "
+            f"{MAX_RULE_DESCRIPTION_LENGTH}. Shorten it."
+        )
+
+
+def rule_description(text: str) -> str:
+    """Return a text that wasn't written for a rule as its description, truncated if necessary."""
+    if len(text) <= MAX_RULE_DESCRIPTION_LENGTH or is_token(text):
+        return text
+    return f"{text[: MAX_RULE_DESCRIPTION_LENGTH - 1]}…"
 
 
 def check_target_count(rule: IConstruct, count: int) -> None:

@@ -9,6 +9,7 @@ from aws_cdk import aws_events
 from constructs import Construct
 
 from securityhub_actions.arguments import checked, require
+from securityhub_actions.checks import check_rule_description
 from securityhub_actions.delivery import Delivery
 from securityhub_actions.filters import FindingFilter, OcsfFindingFilter
 from securityhub_actions.rule_warnings import warn_of_rule
@@ -47,15 +48,18 @@ class _FilteredRule(SecurityHubRule, Generic[_Filter]):
             targets: The targets that receive the events, 1 to 5. You can add more with `add_target`.
             findings: The filter for findings. Default: a filter with its own defaults, which matches open
                 findings.
-            description: The description of the rule. Default: a sentence that names the construct.
+            description: The description of the rule, up to 512 characters. Default: a sentence that names
+                the construct.
             delivery: The retry policy and dead-letter queue for targets that don't define their own.
                 Default: 185 retries within 24 hours, then the stack's dead-letter queue.
             enabled: Whether the rule is enabled. Default: True.
 
         Raises:
-            ValueError: There are more than 5 targets, or one twice; or an argument is of the wrong kind.
+            ValueError: There are more than 5 targets, or one twice; the description is too long; or an
+                argument is of the wrong kind.
         """
         require("findings", findings, self._filter | None)
+        check_rule_description(description or "")
         super().__init__(scope, construct_id, delivery=delivery)
         wanted = self._filter() if findings is None else findings
         self._listen(

@@ -10,7 +10,7 @@ from constructs import Construct
 
 from securityhub_actions.app_quotas import check_quotas_of_app
 from securityhub_actions.arguments import checked
-from securityhub_actions.checks import check_target_count
+from securityhub_actions.checks import check_target_count, rule_description
 from securityhub_actions.delivery import Delivery, add_target, default_delivery
 from securityhub_actions.event_names import EVENT_SOURCE
 from securityhub_actions.places import path_of, place_in
@@ -41,7 +41,7 @@ class SecurityHubRule(Construct):
         self,
         pattern: Mapping[str, Any],
         *,
-        description: str | None,
+        description: str,
         targets: Sequence[aws_events.IRuleTarget],
         enabled: bool,
     ) -> aws_events.Rule:
@@ -49,7 +49,7 @@ class SecurityHubRule(Construct):
 
         Args:
             pattern: The event pattern without `source`, with EventBridge's own keys.
-            description: The description of the rule.
+            description: The description of the rule, which is truncated if it's too long.
             targets: The targets that receive matching events.
             enabled: Whether the rule is enabled.
         """
@@ -68,7 +68,7 @@ class SecurityHubRule(Construct):
         source: str,
         pattern: Mapping[str, Any],
         *,
-        description: str | None,
+        description: str,
         enabled: bool,
         event_bus: aws_events.IEventBus | None = None,
     ) -> aws_events.Rule:
@@ -76,7 +76,7 @@ class SecurityHubRule(Construct):
         rule = aws_events.Rule(
             self,
             construct_id,
-            description=description,
+            description=rule_description(description),
             enabled=enabled,
             event_bus=event_bus,
             event_pattern=aws_events.EventPattern(

@@ -59,6 +59,13 @@ def test_the_rule_is_on_the_default_bus_where_security_hub_sends(stack, target):
     assert "EventBusName" not in rule_of(stack)
 
 
+def test_a_long_description_is_that_of_the_action_and_truncated_for_the_rule(stack, target):
+    CustomActionRule(stack, "Ticket", **{**CREATE, "description": "d" * 513}, targets=[target])
+    (action,) = Template.from_stack(stack).find_resources("AWS::SecurityHub::ActionTarget").values()
+    assert action["Properties"]["Description"] == "d" * 513
+    assert rule_of(stack)["Description"] == "d" * 511 + "…"
+
+
 @pytest.mark.parametrize("event", list(CustomActionEvent))
 def test_the_events_can_be_narrowed(stack, target, event):
     CustomActionRule(stack, "Ticket", **CREATE, targets=[target], events=[event])

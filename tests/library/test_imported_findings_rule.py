@@ -103,6 +103,12 @@ def test_a_given_description_is_used(stack, target, rule_class):
     assert rule_of(stack)["Description"] == "Critical ones to on-call"
 
 
+def test_a_description_of_more_than_512_characters_is_an_error(stack, target, rule_class):
+    rule_class(stack, "Longest", description="d" * 512, targets=[target])
+    with pytest.raises(ValueError, match="description has 513 characters"):
+        rule_class(stack, "Findings", description="d" * 513, targets=[target])
+
+
 def test_a_disabled_rule_stays_in_the_template(stack, target, rule_class):
     rule_class(stack, "Findings", targets=[target], enabled=False)
     assert rule_of(stack)["State"] == "DISABLED"

@@ -15,6 +15,7 @@ from constructs import Construct
 from securityhub_actions.acknowledgments import acknowledge
 from securityhub_actions.arguments import checked
 from securityhub_actions.bus_policies import close_bus
+from securityhub_actions.checks import rule_description
 from securityhub_actions.delivery import Delivery, Target, add_target, dead_letter_queue_of, queue_of
 from securityhub_actions.event_names import (
     CUSTOM_ACTION,
@@ -120,7 +121,7 @@ class EachFinding(Target):
         on_bus = events.Rule(
             rule,  # type: ignore[arg-type] # every rule is a construct
             free_child_id(rule, "EachFinding"),
-            description=f"One event for each finding of {rule.node.path}",
+            description=rule_description(f"One event for each finding of {rule.node.path}"),
             event_bus=taker.event_bus,
         )
         route = on_bus.node.path
