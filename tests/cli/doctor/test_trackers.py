@@ -104,6 +104,18 @@ def test_a_field_that_jira_requires_is_named_with_its_key(examined, vendor_serve
     assert only(examined("jira", {"fields": CLOUD}), State.OK)
 
 
+OWNER = {"asff": ["Resources", 0, "Tags", "team"], "values": {"payments": "Cloud"}}
+
+
+def test_a_field_that_jira_requires_needs_a_default_for_findings_without_a_value(examined, vendor_servers):
+    vendor_servers.jira.screen = {"components": COMPONENT}
+    team = {"type": "names", **OWNER}
+    text = only(examined("jira", {"fields": {"components": team}}), State.WARNING)
+    assert "Findings without a value for it get no ticket" in text
+    assert "Specify ticketing.jira.fields.components.default" in text
+    assert only(examined("jira", {"fields": {"components": {**team, "default": ["Cloud"]}}}), State.OK)
+
+
 def test_a_screen_of_jira_without_a_field_of_every_ticket_is_a_fault(examined, vendor_servers):
     vendor_servers.jira.off_screen = {"labels"}
     assert "Task in SEC has no field labels on its screen" in only(examined("jira"), State.FAULT)
@@ -262,6 +274,16 @@ def test_a_column_that_servicenow_requires_is_named_with_its_key(examined, vendo
     text = only(examined("servicenow"), State.FAULT)
     assert "require the column Caller (caller_id). Specify ticketing.service_now.fields.caller_id" in text
     assert only(examined("servicenow", {"fields": {"caller_id": CALLER}}), State.OK)
+
+
+def test_a_column_that_servicenow_requires_needs_a_default_for_findings_without_a_value(
+    examined, vendor_servers
+):
+    vendor_servers.service_now.mandatory["1"] = {"caller_id"}
+    owner = {name: CALLER[name] for name in ("type", "table", "column")} | OWNER
+    owner["values"] = {"payments": "securityhub"}
+    text = only(examined("servicenow", {"fields": {"caller_id": owner}}), State.WARNING)
+    assert "Specify ticketing.service_now.fields.caller_id.default" in text
 
 
 def test_a_column_to_which_servicenow_gives_a_value_itself_needs_no_setting(examined, vendor_servers):

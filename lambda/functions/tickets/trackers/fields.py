@@ -69,6 +69,14 @@ class FieldValue:
         # A choice may have the name of the one above it. Elsewhere, twice the same says nothing.
         return (found if self.type == "cascade" else list(dict.fromkeys(found)))[:_MAX_VALUES]
 
+    @property
+    def cure(self) -> str:
+        """What to do if the tracker refuses the field, which it may have got no value for."""
+        correct = f"correct {self.key} in settings.toml"
+        if self.value is not None or self.default is not None:
+            return f"{correct}."
+        return f"{correct}, or specify {self.key}.default for findings without a value."
+
     def _found(self, finding: Finding) -> Iterator[Scalar]:
         path = self.ocsf if finding.is_ocsf else self.asff
         for one in read(finding.raw, path) if path else ():

@@ -80,7 +80,7 @@ def cure_of(
                 f"Jira refuses the field {name}, which every ticket has: add it to the project's screens."
             )
         elif field in known:
-            advice.append(f"Jira refuses the field {name}: correct {known[field].key} in settings.toml.")
+            advice.append(f"Jira refuses the field {name}: {known[field].cure}")
         else:
             advice.append(f"Jira wants the field {name}: specify {key}.{field} in settings.toml.")
     return " ".join(advice)

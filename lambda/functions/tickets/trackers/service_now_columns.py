@@ -81,7 +81,7 @@ def _advice(labels: str, key: str, known: Mapping[str, FieldValue]) -> Iterator[
         if column == "close_code":
             yield "ServiceNow wants close_code: specify ticketing.service_now.close_code in settings.toml."
         elif column is not None and column in known:
-            yield f"ServiceNow wants {label} ({column}): correct {known[column].key} in settings.toml."
+            yield f"ServiceNow wants {label} ({column}): {known[column].cure}"
         elif column:
             yield f"ServiceNow wants {label} ({column}): specify {key}.{column} in settings.toml."
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import Message
 from http import HTTPStatus
@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from securityhub_actions.cli.aws import Aws
+from securityhub_actions.cli.doctor.model import Check, warning
 
 _SECONDS: Final = 15
 _NOT_SIGNED_IN: Final = frozenset({"AUTHENTICATED_FAILED", "AUTHENTICATION_DENIED"})
@@ -170,6 +171,21 @@ def constants_of(field: Mapping[str, Any]) -> list[str]:
         one for value in found if value is not None for one in (value if isinstance(value, list) else [value])
     ]
     return list(dict.fromkeys(map(str, texts)))
+
+
+def default_wanted(field: Mapping[str, Any], key: str, what: str) -> Iterator[Check]:
+    """Warn of a field that the tracker requires and that only some findings may have a value for.
+
+    Args:
+        field: The field in settings.toml.
+        key: Its key there.
+        what: What requires it, in words.
+    """
+    if field.get("value") is None and field.get("default") is None:
+        yield warning(
+            f"{what}. Findings without a value for it get no ticket, or theirs isn't closed.",
+            f"Specify {key}.default in settings.toml, unless every finding has one.",
+        )
 
 
 def in_path(text: str) -> str:

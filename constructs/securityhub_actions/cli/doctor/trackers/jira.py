@@ -20,7 +20,15 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from securityhub_actions.cli.doctor.model import Check, fault, ok, skipped
-from securityhub_actions.cli.doctor.trackers.api import Api, ApiError, Tracker, basic, constants_of, in_path
+from securityhub_actions.cli.doctor.trackers.api import (
+    Api,
+    ApiError,
+    Tracker,
+    basic,
+    constants_of,
+    default_wanted,
+    in_path,
+)
 from securityhub_actions.cli.doctor.trackers.decisions import name_faults
 
 _KEY: Final = "ticketing.jira"
@@ -202,11 +210,14 @@ def _field_faults(
 ) -> Iterator[Check]:
     """Return what is wrong with fields, given those of a screen, and the key of what is missing."""
     for name, meta in known.items():
-        if meta.get("required") and not meta.get("hasDefaultValue") and name not in {*own, *fields}:
-            yield fault(
-                f"{place} requires the field {meta['name']} ({name}).",
-                f"Specify {more}.{name} in settings.toml.",
-            )
+        if not meta.get("required") or meta.get("hasDefaultValue") or name in own:
+            continue
+        wanted = f"{place} requires the field {meta['name']} ({name})"
+        if name in fields:
+            key, field = fields[name]
+            yield from default_wanted(field, key, wanted)
+        else:
+            yield fault(f"{wanted}.", f"Specify {more}.{name} in settings.toml.")
     for name, (key, field) in fields.items():
         if name not in known:
             if name not in own:

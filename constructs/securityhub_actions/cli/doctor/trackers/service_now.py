@@ -18,7 +18,14 @@ from typing import Any, Final
 
 from securityhub_actions.cli.aws import code_of, denied_action
 from securityhub_actions.cli.doctor.model import Check, denied, fault, ok, warning
-from securityhub_actions.cli.doctor.trackers.api import Api, ApiError, Tracker, basic, constants_of
+from securityhub_actions.cli.doctor.trackers.api import (
+    Api,
+    ApiError,
+    Tracker,
+    basic,
+    constants_of,
+    default_wanted,
+)
 from securityhub_actions.cli.doctor.trackers.decisions import name_faults
 
 _KEY: Final = "ticketing.service_now"
@@ -141,12 +148,13 @@ def _column_faults(api: Api, tracker: Tracker) -> Iterator[Check]:
                 yield fault(f"Incidents have no column {name}.", f"Correct {key}.{name} in settings.toml.")
     for name, row in columns.items():
         # ServiceNow itself fills a column that has a default value.
-        is_wanted = row["mandatory"] == "true" and not row.get("default_value")
-        if is_wanted and name not in {*_OWN, *tracker.settings.get("fields", {})}:
-            yield fault(
-                f"Incidents require the column {row['column_label']} ({name}).",
-                f"Specify {_KEY}.fields.{name} in settings.toml.",
-            )
+        if row["mandatory"] != "true" or row.get("default_value") or name in _OWN:
+            continue
+        key, wanted = f"{_KEY}.fields.{name}", f"Incidents require the column {row['column_label']} ({name})"
+        if field := tracker.settings.get("fields", {}).get(name):
+            yield from default_wanted(field, key, wanted)
+        else:
+            yield fault(f"{wanted}.", f"Specify {key} in settings.toml.")
 
 
 def _choice_faults(api: Api, tracker: Tracker) -> Iterator[Check]:

@@ -139,6 +139,15 @@ def test_a_value_of_a_rule_is_reported_with_the_key_of_the_rule(make_tracker, se
         make_tracker("jira", settings={"fields": fields, "rules": [rule]}).open(draft)
 
 
+def test_a_field_that_the_finding_has_no_value_for_needs_a_default(make_tracker, server, draft):
+    server.screen = {"components": COMPONENT}
+    team = {"type": "names", "asff": ["Resources", 0, "Tags", "team"], "values": {"payments": "Cloud"}}
+    with pytest.raises(TrackerError, match=r"or specify ticketing\.jira\.fields\.components\.default"):
+        make_tracker("jira", settings={"fields": {"components": team}}).open(draft)
+    settings = {"fields": {"components": {**team, "default": ["Cloud"]}}}
+    assert make_tracker("jira", settings=settings).open(draft)
+
+
 def test_a_rule_chooses_project_issue_type_and_assignee(make_tracker, server, draft, make_draft):
     server.screen = {"assignee": Field(name="Assignee", type="user")}
     rule = {

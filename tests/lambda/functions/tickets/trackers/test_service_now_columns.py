@@ -50,6 +50,14 @@ def test_a_data_policy_may_say_it_in_a_sentence(make_tracker, server, draft, det
     assert not caught.value.is_temporary
 
 
+def test_a_column_that_the_finding_has_no_value_for_needs_a_default(make_tracker, server, draft):
+    server.mandatory["1"] = {"caller_id"}
+    owner = {**CALLER, "asff": ["Resources", 0, "Tags", "owner"], "values": {"jo": "securityhub"}}
+    del owner["value"]
+    with pytest.raises(TrackerError, match=r"or specify ticketing\.service_now\.fields\.caller_id\.default"):
+        make_tracker("servicenow", settings={"fields": {"caller_id": owner}}).open(draft)
+
+
 def test_a_column_of_the_instance_is_named_by_its_label():
     said = "Data Policy Exception: The following fields are mandatory: Root cause, Caller"
     cure = cure_of(said, key="ticketing.service_now.close_fields", known={})
