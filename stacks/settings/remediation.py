@@ -10,6 +10,7 @@ from pydantic import (
     Field,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from stacks.remediation_catalog import CatalogEntry, check_parameters, chosen, read_catalog
@@ -71,7 +72,9 @@ class RoleSettings(Section):
 
     path: str = Field(
         pattern=r"^/([A-Za-z0-9_+=,.@-]+/)*$",
-        description="the path of all roles, with a leading and a trailing slash, such as '/securityhub/'",
+        max_length=512,  # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+        description="the path of all roles, with a leading and a trailing slash, such as '/securityhub/', up "
+        "to 512 characters",
     )
     name: str = Field(
         pattern=ROLE_NAME, description="the name of the role in every member account, up to 64 characters"
@@ -89,6 +92,18 @@ class RoleSettings(Section):
         description="the name of a managed policy in every member account to use as the permissions boundary "
         "of both roles, or '' for none",
     )
+
+    @model_validator(mode="after")
+    def _have_different_names(self) -> RoleSettings:
+        # All three can be in the administrator account, and the names of IAM roles aren't case-sensitive:
+        # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+        names = [self.name, self.automation_name, self.administrator_name]
+        if len({name.casefold() for name in names}) < len(names):
+            raise ValueError(
+                f"name, automation_name, and administrator_name are {listed(names)}; give each role a "
+                "name of its own, regardless of case"
+            )
+        return self
 
 
 class StackSetSettings(Section):

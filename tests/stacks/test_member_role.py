@@ -161,6 +161,12 @@ def test_only_the_function_of_the_administrator_account_and_organization_is_trus
     assert f":iam::{ADMINISTRATOR}:root" in json.dumps(assume["Principal"])
 
 
+def test_the_trust_policy_with_the_longest_names_has_room_in_iam(new_template):
+    names = {"path": f"/{'a' * 510}/", "name": "b" * 64, "administrator_name": "c" * 64}
+    role = role_of(new_template(role=names, external_id="d" * 256, organization_id=f"o-{'e' * 32}"))
+    assert length_in_an_account(role["AssumeRolePolicyDocument"]) <= 2_048
+
+
 def test_name_and_path_are_those_of_the_settings(new_template):
     role = role_of(new_template(role={"name": "Fixer", "path": "/a/b/"}))
     assert (role["RoleName"], role["Path"]) == ("Fixer", "/a/b/")

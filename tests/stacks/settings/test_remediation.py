@@ -129,6 +129,12 @@ def test_remediation_is_shipped_switched_off_and_allowed_nowhere():
         ('mode = "dry-run"', 'mode = "on"', "mode = .on. is not valid. Specify 'dry-run'"),
         ("= 5 # 2 to 1,000 at a time", "= 1", "a whole number from 2 to 1000"),
         ('path = "/securityhub/"', 'path = "securityhub"', "a leading and a trailing slash"),
+        (
+            'administrator_name = "SecurityHubRemediation"',
+            'administrator_name = "securityhubremediationmember"',
+            r"remediation\.role: name, automation_name, and administrator_name are .* a name of its own",
+        ),
+        ('path = "/securityhub/"', f'path = "/{"a" * 511}/"', "up to 512 characters"),
         ('["ou-abcd-12345678"]', "[]", "at least one ID of an organizational unit"),
     ],
 )
