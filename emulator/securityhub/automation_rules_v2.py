@@ -101,20 +101,24 @@ def list_all(request: Document) -> Document:
     }
 
 
-def applied(finding: Finding) -> Finding:
+def applied(finding: Finding, provided: Document) -> Finding:
     """A finding that arrives, after the enabled rules whose criteria it meets, the lowest RuleOrder first.
 
-    Each rule sees what the ones before it changed. Rules of the same order apply in the order of their last
-    change, as those of Security Hub CSPM do; AWS documents none for V2.
+    Of equal orders, the rule that was changed last applies last. The criteria are compared with what the
+    provider supplied, and not with what customers or rules made of it.
 
-    Source: https://docs.aws.amazon.com/securityhub/latest/userguide/edit-rule-order.html
+    Args:
+        finding: The finding as it would be stored without rules.
+        provided: The finding as its provider supplied it now, in ASFF.
+
+    Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-v2-automation-rules.html
     """
     if HUB_KEY not in state.hubs_v2:
         return finding
+    original = ocsf.finding_of(provided, is_new=finding.is_new)
     rules = [rule for rule in state.automation_rules_v2.values() if rule.settings["RuleStatus"] == "ENABLED"]
     for rule in sorted(rules, key=lambda rule: (rule.settings["RuleOrder"], rule.updated_at)):
-        criteria = rule.settings["Criteria"]["OcsfFindingCriteria"]
-        if ocsf_filters.matches(ocsf.stored(finding), criteria):
+        if ocsf_filters.matches(original, rule.settings["Criteria"]["OcsfFindingCriteria"]):
             for action in rule.settings["Actions"]:
                 changes = findings_v2.changes_of(action["FindingFieldsUpdate"])
                 finding = replace(finding, v2_changes=finding.v2_changes | changes)

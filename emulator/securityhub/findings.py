@@ -150,9 +150,10 @@ def _import(finding: Document) -> Finding | None:
         changed = {"Workflow"} if document["Workflow"] != existing.document["Workflow"] else set()
         v2_changes = _without(existing.v2_changes, changed)
         imported = replace(existing, document=document, is_new=False, v2_changes=v2_changes)
-    ruled, changed_by_rules = automation_rules.applied(imported, asff.completed(finding))
+    provided = asff.completed(finding)
+    ruled, changed_by_rules = automation_rules.applied(imported, provided)
     ruled = replace(ruled, v2_changes=_without(ruled.v2_changes, changed_by_rules))
-    state.findings[key] = automation_rules_v2.applied(ruled)
+    state.findings[key] = automation_rules_v2.applied(ruled, provided)
     return state.findings[key]  # type: ignore[no-any-return]
 
 

@@ -47,12 +47,24 @@ def test_a_rule_changes_what_arrives_from_now_on_and_the_event_has_it(account):
     assert account.stored("after")["Workflow"] == {"Status": "NEW"}
 
 
-def test_rules_apply_in_their_order_each_on_what_the_ones_before_it_left(account):
+def test_rules_apply_in_their_order_each_on_what_the_provider_supplied(account):
     create(account, 3, "Critical", Comment="third")
-    create(account, 2, "Low", Comment="second")
-    create(account, 1, "High", SeverityId=5)
+    create(account, 2, "High", Comment="second")
+    create(account, 1, "High", SeverityId=5, Comment="first")
     account.imported()
-    assert (only(account)["severity"], only(account)["comment"]) == ("Critical", "third")
+    assert (only(account)["severity"], only(account)["comment"]) == ("Critical", "second")
+
+
+def test_a_rule_ignores_what_people_have_changed(account):
+    account.imported()
+    uid = only(account)["metadata"]["uid"]
+    account.hub.batch_update_findings_v2(MetadataUids=[uid], SeverityId=2)
+    create(account, 1, "Low", Comment="as changed")
+    account.imported(UpdatedAt="2026-02-01T00:00:00Z")
+    assert "comment" not in only(account)
+    create(account, 2, "High", Comment="as supplied")
+    account.imported(UpdatedAt="2026-03-01T00:00:00Z")
+    assert only(account)["comment"] == "as supplied"
 
 
 def test_a_rule_that_is_disabled_or_deleted_changes_nothing(account):
