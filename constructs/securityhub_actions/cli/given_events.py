@@ -175,7 +175,7 @@ def _decoded(origin: str, text: str) -> object:
     try:
         return json.loads(text)
     except RecursionError as error:
-        raise CommandError(f"{origin} is nested too deeply. Allowed is {_ALLOWED}.") from error
+        raise CommandError(f"{origin} is nested too deeply. Specify {_ALLOWED}.") from error
     except ValueError as error:
         lines = [line for line in text.splitlines() if line.strip()]
         try:
@@ -186,7 +186,7 @@ def _decoded(origin: str, text: str) -> object:
 
 
 def _fail(origin: str, error: Exception) -> object:
-    raise CommandError(f"{origin} is not JSON: {error}. Allowed is {_ALLOWED}.") from error
+    raise CommandError(f"{origin} is not JSON: {error}. Specify {_ALLOWED}.") from error
 
 
 def _unpacked(origin: str, document: object) -> Iterator[Given]:
@@ -196,9 +196,9 @@ def _unpacked(origin: str, document: object) -> Iterator[Given]:
     for number, item in enumerate(items, start=1):
         name = origin if len(items) == 1 else f"{origin} [{number}]"
         if not isinstance(item, dict):
-            raise CommandError(f"{name} is not a JSON object. Allowed is {_ALLOWED}.")
+            raise CommandError(f"{name} is not a JSON object. Specify {_ALLOWED}.")
         given = Given(origin=name, document=item)
         if not (given.is_event or given.is_ocsf or {"ProductArn", "Id"} <= item.keys()):
             names = f"the keys {', '.join(list(item)[:5])}" if item else "no keys"
-            raise CommandError(f"{name} contains an object with {names}. Allowed is {_ALLOWED}.")
+            raise CommandError(f"{name} contains an object with {names}. Specify {_ALLOWED}.")
         yield given

@@ -23,7 +23,7 @@ _LISTED: Final = 10
 
 @click.command()
 @click.argument("rule")
-@click.option("--limit", type=click.IntRange(min=1), metavar="NUMBER", help="At most so many findings.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="NUMBER", help="The maximum number of findings.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be changed.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @with_aws

@@ -37,7 +37,7 @@ _Pair = tuple[Mapping[str, Any], Mapping[str, Any]]
 @click.command()
 @click.argument("rule", shell_complete=completion.deployed_rules)
 @click.option("--target", help="Only targets whose ARN contains this text.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="NUMBER", help="At most so many findings.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="NUMBER", help="The maximum number of findings.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be sent.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @click.option(

@@ -144,7 +144,7 @@ class Letters:
                 )
 
 
-_limit = click.option("--limit", type=click.IntRange(min=1), metavar="NUMBER", help="At most so many.")
+_limit = click.option("--limit", type=click.IntRange(min=1), metavar="NUMBER", help="The maximum number.")
 _dry_run = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 
 

@@ -63,7 +63,7 @@ Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_SortCriteri
     metavar="NUMBER",
     default=100,
     show_default=True,
-    help="At most so many.",
+    help="The maximum number.",
 )
 @click.option("--ids", is_flag=True, help="Print only the ID of each finding, one in a line.")
 @with_aws

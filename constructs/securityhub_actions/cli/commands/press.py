@@ -29,7 +29,7 @@ from securityhub_actions.cli.watching import Pressed, Watch
 @click.option("--bus", help="The press bus, if several take presses of the action.")
 @click.option("--wait", is_flag=True, help="Wait, and say what became of it.")
 @click.option(
-    "--timeout", callback=age, default="5m", show_default=True, metavar="AGE", help="Wait for so long."
+    "--timeout", callback=age, default="5m", show_default=True, metavar="AGE", help="How long to wait."
 )
 @with_aws
 @with_output

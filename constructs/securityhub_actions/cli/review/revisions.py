@@ -63,7 +63,7 @@ def _link_installed(here: Path, folder: Path) -> None:
 
 
 def _commit(revision: str) -> str:
-    known = "Allowed are a folder of templates, a template, and a git revision, such as `main` or `HEAD~1`."
+    known = "Specify a folder of templates, a template, or a git revision, such as `main` or `HEAD~1`."
     if shutil.which("git") is None:
         raise CommandError(f"{revision} does not exist, and git is not installed. {known}")
     try:
