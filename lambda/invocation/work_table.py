@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from botocore.exceptions import ClientError
+from invocation.conditional_writes import unmet_condition
 
 if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 _IN_PROGRESS: Final = "INPROGRESS"
@@ -179,19 +180,15 @@ class WorkTable:
         # DynamoDB refuses names that aren't used.
         expressions = f"{request.get('UpdateExpression', '')} {condition}"
         used = {name: attribute for name, attribute in _NAMES.items() if name in expressions}
-        try:
-            call(
+        return unmet_condition(
+            lambda: call(
                 TableName=self._name,
                 ConditionExpression=condition,
                 ExpressionAttributeNames=used,
                 ExpressionAttributeValues=values,
                 **request,
             )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
-            return error
-        return None
+        )
 
 
 def _number(value: float) -> dict[str, str]:

@@ -7,9 +7,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import ClientError
-
 from functions.remediate.approval_contract import Request
+from invocation.conditional_writes import unmet_condition
 from invocation.once import WorkInProgressError
 
 if TYPE_CHECKING:
@@ -54,44 +53,40 @@ class RequestTable:
         condition = "attribute_not_exists(id) OR #attempt = :mine"
         if replacing is not None:
             condition, mine = f"{_MATCHES} OR #attempt = :mine", mine | _attempt_of(replacing)
-        try:
-            self._client.put_item(
+        unmet = unmet_condition(
+            lambda: self._client.put_item(
                 TableName=self._name,
                 Item=self._item(request),
                 ConditionExpression=condition,
                 ExpressionAttributeNames={"#attempt": "attempt"},
                 ExpressionAttributeValues=mine,
             )
-        except ClientError as error:
-            if not _is_unmet(error):
-                raise
+        )
+        if unmet:
             raise WorkInProgressError(
                 "Another invocation has asked for approval. Try again when it has ended."
-            ) from error
+            ) from unmet
 
     def change(self, request: Request) -> bool:
         """See `approval.Requests`."""
-        try:
-            self._client.put_item(
+        unmet = unmet_condition(
+            lambda: self._client.put_item(
                 TableName=self._name,
                 Item=self._item(request),
                 ConditionExpression=_MATCHES,
                 ExpressionAttributeNames={"#attempt": "attempt"},
                 ExpressionAttributeValues=_attempt_of(request),
             )
-        except ClientError as error:
-            if not _is_unmet(error):
-                raise
-            return False
-        return True
+        )
+        return unmet is None
 
     def close(self, request: Request, *, refused: bool) -> None:
         """See `approval.Requests`."""
         key = {"id": {"S": request.key}}
         names, values = {"#attempt": "attempt"}, _attempt_of(request)
-        try:
-            if refused:
-                self._client.update_item(
+        if refused:
+            unmet_condition(
+                lambda: self._client.update_item(
                     TableName=self._name,
                     Key=key,
                     UpdateExpression="SET #refused = :true",
@@ -99,17 +94,17 @@ class RequestTable:
                     ExpressionAttributeNames=names | {"#refused": "is_refused"},
                     ExpressionAttributeValues=values | {":true": {"BOOL": True}},
                 )
-            else:
-                self._client.delete_item(
+            )
+        else:
+            unmet_condition(
+                lambda: self._client.delete_item(
                     TableName=self._name,
                     Key=key,
                     ConditionExpression=_MATCHES,
                     ExpressionAttributeNames=names,
                     ExpressionAttributeValues=values,
                 )
-        except ClientError as error:
-            if not _is_unmet(error):
-                raise
+            )
 
     def waiting(self) -> Collection[Request]:
         """See `approval.Requests`. The table has only what waits, and for a month what wasn't approved."""
@@ -134,7 +129,3 @@ def _request_in(item: Mapping[str, Any]) -> Request:
 
 def _attempt_of(request: Request) -> dict[str, Any]:
     return {":attempt": {"S": request.attempt}}
-
-
-def _is_unmet(error: ClientError) -> bool:
-    return error.response["Error"]["Code"] == "ConditionalCheckFailedException"

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import ClientError
-
 from functions.tickets.contract import Tracker
+from invocation.conditional_writes import unmet_condition
 from invocation.environment import Environment, listed, wrong
 
 if TYPE_CHECKING:
@@ -45,8 +44,8 @@ class HourlyLimits:
     def take(self, account: str, tracker: str) -> bool:
         """Count one more ticket, and return False if that would exceed this hour's limit."""
         now = self._now()
-        try:
-            self._client.update_item(
+        unmet = unmet_condition(
+            lambda: self._client.update_item(
                 TableName=self._table,
                 Key=_key(account, tracker, now),
                 UpdateExpression="ADD opened :one SET expiration = :expiration",
@@ -57,11 +56,8 @@ class HourlyLimits:
                     ":expiration": {"N": str(int((now + _KEPT).timestamp()))},
                 },
             )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
-            return False
-        return True
+        )
+        return unmet is None
 
     def remaining(self, account: str, tracker: str) -> int:
         """Return how many more tickets this hour's limit allows, 0 or more."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import ClientError
-
 from functions.tickets.attributes import from_attributes, to_attributes
+from invocation.conditional_writes import unmet_condition
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -44,11 +43,12 @@ class Items:
             values: The values in it, by their names without the colon.
         """
         more: dict[str, Any] = {"ExpressionAttributeValues": _named(values)} if values else {}
-        return _is_written(
+        unmet = unmet_condition(
             lambda: self.client.put_item(
                 TableName=self.name, Item=to_attributes(item), ConditionExpression=condition, **more
             )
         )
+        return unmet is None
 
     def put_revision(self, item: Mapping[str, object], *, replaces: int | None) -> bool:
         """Write an item in place of one with a revision, or of none; return False if it has changed since."""
@@ -68,7 +68,7 @@ class Items:
             condition: The condition, likewise.
             values: The values in both, by their names without the colon.
         """
-        return _is_written(
+        unmet = unmet_condition(
             lambda: self.client.update_item(
                 TableName=self.name,
                 Key=to_attributes({"finding": finding, "tracker": tracker}),
@@ -77,10 +77,11 @@ class Items:
                 ExpressionAttributeValues=_named(values),
             )
         )
+        return unmet is None
 
     def delete(self, finding: str, tracker: str, *, condition: str, **values: object) -> bool:
         """Delete an item, or return False if the condition isn't met. The arguments are those of `update`."""
-        return _is_written(
+        unmet = unmet_condition(
             lambda: self.client.delete_item(
                 TableName=self.name,
                 Key=to_attributes({"finding": finding, "tracker": tracker}),
@@ -88,6 +89,7 @@ class Items:
                 ExpressionAttributeValues=_named(values),
             )
         )
+        return unmet is None
 
     def watched(self, value: str) -> Iterator[dict[str, Any]]:
         """Return the items whose attribute `watched` has a value, those that have waited longest first."""
@@ -117,14 +119,3 @@ class Items:
 
 def _named(values: Mapping[str, object]) -> dict[str, Any]:
     return to_attributes({f":{name}": value for name, value in values.items()})
-
-
-def _is_written(write: Callable[[], object]) -> bool:
-    """Write, and return False if that was refused because its condition isn't met."""
-    try:
-        write()
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-            return False
-        raise
-    return True
