@@ -20,7 +20,7 @@ from constructs import Construct
 
 from securityhub_actions import targets
 from securityhub_actions.delivery import dead_letter_queue_of
-from securityhub_actions.rule_warnings import BOTH_HUBS, OVER_BROAD, OVERLAPPING
+from securityhub_actions.rule_warnings import BOTH_HUBS, OVER_BROAD
 from securityhub_actions.targets.finding_paths import ASFF, OCSF, FindingPaths
 from securityhub_actions.targets.json_input import InputPath, JsonInput
 from stacks.alarms import alarm, alarm_on_age, watch
@@ -112,7 +112,6 @@ class FindingsRoutingStack(Stack):
         ):
             annotations = Annotations.of(rule)
             annotations.acknowledge_warning(OVER_BROAD, "An archive keeps every version of every finding.")
-            annotations.acknowledge_warning(OVERLAPPING, "What is notified or queued is archived as well.")
             annotations.acknowledge_warning(BOTH_HUBS, "An archive keeps what each hub says about an issue.")
         CfnOutput(
             self,
@@ -140,11 +139,8 @@ class FindingsRoutingStack(Stack):
             targets=lambda paths: [targets.SnsTopic(topic, message=JsonInput(_notification(paths)))],
         )
         slack = self._slack(settings.slack) if settings.slack.enabled else None
-        for rule in rules:
-            Annotations.of(rule).acknowledge_warning(
-                OVERLAPPING, "The filters of the parts are the user's choice."
-            )
-            if slack:
+        if slack:
+            for rule in rules:
                 rule.add_target(slack)
 
     def _slack(self, settings: SlackSettings) -> targets.EachFinding:

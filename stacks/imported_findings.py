@@ -13,7 +13,7 @@ from constructs import Construct
 from securityhub_actions import ImportedFindingsRule, ImportedFindingsV2Rule, LoggedFunction
 from securityhub_actions.filters import FindingFilter
 from securityhub_actions.filters.translation import to_ocsf_filter
-from securityhub_actions.rule_warnings import BOTH_HUBS
+from securityhub_actions.rule_warnings import BOTH_HUBS, OVERLAPPING
 from securityhub_actions.targets.finding_paths import ASFF, OCSF, FindingPaths
 from stacks.settings.hubs import Hub, listens_to_cspm, listens_to_v2
 from stacks.template_checks import accept_wildcard
@@ -34,6 +34,8 @@ def imported_findings_rules(
     targets: Callable[[FindingPaths], Sequence[events.IRuleTarget]],
 ) -> list[FindingsRule]:
     """Create the rule for findings of each hub that a stack listens to.
+
+    That a finding matches rules of several parts of the app is intended, and no warning.
 
     Args:
         scope: The stack.
@@ -59,6 +61,11 @@ def imported_findings_rules(
                 description=description,
                 targets=targets(OCSF),
             )
+        )
+    for rule in rules:
+        Annotations.of(rule).acknowledge_warning(
+            OVERLAPPING,
+            "Each part of the app has a filter of its own in settings.toml: a finding can be for several.",
         )
     return rules
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from aws_cdk.assertions import Template
+from aws_cdk.assertions import Annotations, Match, Template
 
 from securityhub_actions.patterns import EventPattern
 from stacks.finding_turns import FindingTurnsStack
@@ -219,3 +219,10 @@ def test_they_find_nothing_for_the_new_hub_of_a_known_region(new_checked_app, ne
     app = new_checked_app()
     new_stacks("v2", app, environment, only=stack)
     assert [message.entry.data for one in app.synth().stacks for message in one.messages] == []
+
+
+@pytest.mark.parametrize("hub", HUBS)
+def test_that_a_finding_is_for_several_parts_of_the_app_is_no_warning(new_stacks, hub):
+    for stack in new_stacks(hub).values():
+        warnings = Annotations.from_stack(stack).find_warning("*", Match.any_value())
+        assert not [one for one in warnings if "matches both" in str(one.entry.data)]
