@@ -41,7 +41,7 @@ class FunctionEnvironment:
         """Return an error if it's larger than Lambda allows. From 80 percent on, add a warning."""
         size = self.size
         said = (
-            f"The environment variables of the function have at least {size:,} characters. Lambda allows "
+            f"The environment variables of the function have at least {size:,} bytes. Lambda allows "
             f"{MAX_ENVIRONMENT:,}. Put large values into a parameter, a layer, or an object in Amazon S3."
         )
         if size > MAX_ENVIRONMENT:
@@ -54,9 +54,9 @@ class FunctionEnvironment:
 
     @property
     def size(self) -> int:
-        """The characters of what is known, as JSON, which is how Lambda measures them."""
+        """The bytes of what is known, as JSON, which is how Lambda measures them."""
         text = json.dumps(self._variables, separators=(",", ":"), ensure_ascii=False)
-        return len(_TOKEN.sub("", text))
+        return len(_TOKEN.sub("", text).encode())
 
     def _count(self, key: str, value: str, *, remove_in_edge: bool | None = None) -> lambda_.Function:
         self._variables[key] = value

@@ -40,7 +40,7 @@ MAX_RESOURCES: Final = 500
 Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 """
 MAX_ENVIRONMENT: Final = 4_096
-"""The characters of a function's environment variables."""
+"""The bytes of a function's environment variables."""
 RULES_QUOTA: Final = "securityhub-actions:rulesQuota"
 """The context value with the rules of an event bus, for accounts in which the quota was increased."""
 ROLES_QUOTA: Final = "securityhub-actions:rolesQuota"

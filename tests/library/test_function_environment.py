@@ -38,6 +38,11 @@ def warnings(stack):
     return assertions.Annotations.from_stack(stack).find_warning("*", Match.any_value())
 
 
+def test_what_is_not_ascii_counts_by_its_bytes(stack, function):
+    function.add_environment("NAME", "ß" * 1_800)
+    assert len(warnings(stack)) == 1
+
+
 @pytest.mark.parametrize(("size", "warns"), [(3_276, 0), (3_277, 1), (MAX_ENVIRONMENT, 1)])
 def test_from_80_percent_on_there_is_a_warning(stack, function, size, warns):
     function.add_environment("NAME", "x" * (size - AROUND))
@@ -46,9 +51,7 @@ def test_from_80_percent_on_there_is_a_warning(stack, function, size, warns):
 
 def test_more_than_lambda_allows_is_an_error_that_says_what_to_do(stack, function):
     function.add_environment("NAME", "x" * (MAX_ENVIRONMENT - AROUND + 1))
-    with pytest.raises(
-        RuntimeError, match=r"at least 4,097 characters. Lambda allows 4,096. Put large values"
-    ):
+    with pytest.raises(RuntimeError, match=r"at least 4,097 bytes. Lambda allows 4,096. Put large values"):
         App.of(stack).synth()
 
 

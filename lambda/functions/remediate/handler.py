@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -144,9 +145,11 @@ def _carry_out_all(context: LambdaContext, stops: Stops) -> dict[str, object]:
         withdraw,
     )
     for step in steps:
-        for request in approvals.requests.waiting():
+        waiting = list(approvals.requests.waiting())
+        random.shuffle(waiting)  # so that what there is no time for is not always the same
+        for request in waiting:
             if context.get_remaining_time_in_millis() < _SECONDS_AFTER_RUNBOOKS * 1000:
-                break  # the next hour goes on
+                break
             execution = str(request.execution)
             if stops.stops(Operation.REMEDIATE, request.account):
                 continue

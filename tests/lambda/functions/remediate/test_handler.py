@@ -362,6 +362,26 @@ def test_the_hourly_look_names_what_failed_and_does_the_rest(
     assert world.applied == ["resource/2"]
 
 
+def test_where_the_time_is_enough_for_one_request_the_next_hours_look_at_the_others(
+    handler, approving, pressed, lambda_context, desk
+):
+    for number in range(3):
+        approving(pressed("Remediate", number), lambda_context)
+    looked, look = [], desk.look
+    desk.look = lambda execution: looked.append(execution) or look(execution)
+
+    def hour():
+        before = len(looked)
+        lambda_context.get_remaining_time_in_millis = lambda: 300_000 if len(looked) == before else 0
+        handler.handle(HOURLY, lambda_context)
+
+    hour()
+    assert len(looked) == 1
+    for _ in range(100):
+        hour()
+    assert set(looked) == set(desk.executions)
+
+
 def test_the_hourly_look_cancels_what_is_outdated_unless_changes_are_stopped(
     handler, approving, pressed, lambda_context, stop
 ):
