@@ -16,6 +16,7 @@ from functions.remediate.approval_words import digest_of, key_of
 from functions.remediate.outcomes import Status
 from remediations.contract import Plan
 from securityhub.events import Format, Resource
+from tests.approvals import approve, reject, status_of
 from tests.hypothesis_profiles import examples
 
 ACCOUNT, REGION = "111122223333", "eu-west-1"
@@ -24,19 +25,6 @@ ACCOUNT, REGION = "111122223333", "eu-west-1"
 @pytest.fixture
 def run(run_with_approval):
     return run_with_approval
-
-
-def status_of(summary):
-    (report,) = summary.reports
-    return report.outcome.status
-
-
-def approve(desk, **where):
-    return desk.answer(Answer.APPROVED, "approved by arn:aws:iam::111122223333:role/Lead", **where)
-
-
-def reject(desk):
-    return desk.answer(Answer.REFUSED, "rejected by arn:aws:iam::111122223333:role/Lead")
 
 
 def test_a_press_asks_once_and_changes_nothing(run, world, desk, new_event):

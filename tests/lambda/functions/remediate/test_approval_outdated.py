@@ -9,6 +9,7 @@ import pytest
 from functions.remediate.approval_contract import Answer
 from functions.remediate.approval_outdated import withdraw_outdated
 from functions.remediate.outcomes import Status
+from tests.approvals import approve, status_of
 
 NOTE = "Not approved, nothing changed: Automation execution execution-0 was canceled, because "
 
@@ -16,15 +17,6 @@ NOTE = "Not approved, nothing changed: Automation execution execution-0 was canc
 @pytest.fixture
 def run(run_with_approval):
     return run_with_approval
-
-
-def status_of(summary):
-    (report,) = summary.reports
-    return report.outcome.status
-
-
-def approve(desk):
-    return desk.answer(Answer.APPROVED, "approved by arn:aws:iam::111122223333:role/Lead")
 
 
 @pytest.fixture
