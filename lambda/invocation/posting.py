@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.client import HTTPException
 from typing import Final
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 _SECONDS: Final = 15.0
 _MAX_ANSWER_BYTES: Final = 100_000
+_LOOPBACK: Final = "127.0.0.1"
 
 
 class NoAnswerError(Exception):
@@ -31,12 +34,23 @@ class Answer:
     content: bytes
     retry_after: str | None
 
+    @property
+    def is_success(self) -> bool:
+        """Whether the server did what was asked."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
 
 class NoRedirects(HTTPRedirectHandler):
     """Follows no redirects, because they would send a secret or the body to another address."""
 
     def redirect_request(self, *_: object) -> None:
         """Return None, so that a redirect is an error."""
+
+
+def keeps_secrets(url: str) -> bool:
+    """Return whether nobody else can read what is posted to a URL: over HTTPS, or on the same machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or parts.hostname == _LOOPBACK
 
 
 def post(url: str, content: bytes, headers: Mapping[str, str]) -> Answer:

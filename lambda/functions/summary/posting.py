@@ -6,12 +6,11 @@ import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from functions.summary.report import Report
 from functions.summary.slack import blocks_of, text_of
 from functions.summary.teams import payload_of
-from invocation.posting import Answer, NoAnswerError, post
+from invocation.posting import Answer, NoAnswerError, keeps_secrets, post
 from invocation.secrets import GetSecret
 
 _SLACK_CURES: Final = {
@@ -94,15 +93,13 @@ class Teams:
             NotPostedError: The workflow didn't take it.
         """
         url = _member(self._get_secret, self._secret, "webhook_url")
-        parts = urlsplit(url)
-        # A server on the same machine is how this can be tried out.
-        if parts.scheme != "https" and parts.hostname != "127.0.0.1":
+        if not keeps_secrets(url):
             raise NotPostedError(
                 f"webhook_url in the secret {self._secret} must begin with https://. Copy the URL from the "
                 "workflow."
             )
         answer = _post("The workflow of Microsoft Teams", url, payload_of(report), {})
-        if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+        if not answer.is_success:
             cure = f"Check that it's on, and that webhook_url in the secret {self._secret} is its URL."
             raise NotPostedError(
                 f"The workflow of Microsoft Teams didn't take the summary: HTTP {answer.status}. "

@@ -15,9 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from functions.tickets.contract import Abilities, Draft, Ticket
 from functions.tickets.plain import one_line
@@ -32,7 +30,7 @@ from functions.tickets.trackers.calls import (
 from functions.tickets.trackers.destinations import Destinations
 from functions.tickets.trackers.fields import FieldValue, TrackerFields, fields_of, text_of
 from invocation.environment import required
-from invocation.posting import Answer, NoAnswerError, post
+from invocation.posting import Answer, NoAnswerError, keeps_secrets, post
 from invocation.secrets import GetSecret, Secret
 from invocation.teams import MAX_BYTES, Element, line, payload_of
 from securityhub.events import Finding
@@ -47,7 +45,6 @@ DEFAULT_MEMBER: Final = "webhook_url"
 _MAX_TITLE: Final = 300
 _MAX_CODE: Final = 60
 _REFERENCE_CHARACTERS: Final = 12
-_LOOPBACK: Final = "127.0.0.1"
 _CURE: Final = (
     "Check that the workflow is turned on and that its owner still works here, and copy its URL again into "
     "the secret that TEAMS_SECRET names."
@@ -177,14 +174,13 @@ def _place(default: Place, rule: Mapping[str, Any], key: str) -> Place:
 
 def _send(secret: Secret, member: str, payload: bytes) -> None:
     url = secret_member(secret, member, "TEAMS_SECRET")
-    parts = urlsplit(url)
-    if parts.scheme != "https" and parts.hostname != _LOOPBACK:
+    if not keeps_secrets(url):
         raise SecretUnusableError(
             f"{member} in the secret that TEAMS_SECRET names must begin with https://. Copy the URL from the "
             "workflow."
         )
     answer = post(url, payload, {"Content-Type": "application/json; charset=utf-8"})
-    if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+    if not answer.is_success:
         raise RefusedError(answer)
 
 
