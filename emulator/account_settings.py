@@ -14,6 +14,8 @@ from ministack import app
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import ec2, iam
 
+from emulator.services import reset_also
+
 _S3_PATH: Final = "/v20180820/configuration/publicAccessBlock"
 _S3_SETTINGS: Final = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 # Copied for each answer: MiniStack adds to it.
@@ -46,7 +48,7 @@ def register() -> None:
         return await original(path, method, body, query_params, request_id, headers)
 
     app._handle_s3_control_request = handle  # noqa: SLF001
-    ec2.reset = _reset_also(ec2.reset)
+    ec2.reset = reset_also(ec2.reset, _encrypts.clear, _s3_blocks.clear)
 
 
 def _replace_password_policy(parameters: Mapping[str, Any]) -> Any:  # noqa: ANN401
@@ -56,15 +58,6 @@ def _replace_password_policy(parameters: Mapping[str, Any]) -> Any:  # noqa: ANN
     """
     iam._account_password_policy["policy"] = {"MinimumPasswordLength": 6}  # noqa: SLF001
     return iam._update_account_password_policy(parameters)  # noqa: SLF001
-
-
-def _reset_also(reset: Any) -> Any:  # noqa: ANN401
-    def reset_all() -> None:
-        reset()
-        _encrypts.clear()
-        _s3_blocks.clear()
-
-    return reset_all
 
 
 def _ebs_operation(operation: str, *, enabled: bool | None) -> Any:  # noqa: ANN401

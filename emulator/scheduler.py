@@ -37,6 +37,7 @@ from emulator.asgi import AsgiApp, Message, Receive, Send, answer_json, read_bod
 from emulator.delivery.retry import Failure, RetryPolicy, attempt_until_delivered
 from emulator.errors import INVALID_PARAMETER, DeliveryError
 from emulator.iam import requests_of_services as permissions
+from emulator.services import reset_also
 
 SCHEDULES_PATH: Final = "/_emulator/schedules"
 SCHEDULE: Final = "AWS::Scheduler::Schedule"
@@ -61,7 +62,7 @@ def register() -> None:
     handlers[SCHEDULE] = {**handlers[SCHEDULE], "create": _create, "update": _update}
     provisioners._REPLACING_PROPERTIES[SCHEDULE] = ("Name", "GroupName")  # noqa: SLF001
     scheduler._tick_schedules = _send_due  # noqa: SLF001
-    scheduler.reset = _reset_also(scheduler.reset)
+    scheduler.reset = reset_also(scheduler.reset, _last_due.clear, _done.clear)
 
 
 def schedules_app(inner_app: AsgiApp) -> AsgiApp:
@@ -220,12 +221,3 @@ def _answer(name: str, status: int, content: bytes) -> tuple[str, dict[str, str]
     if status != 200:  # noqa: PLR2004 - HTTP OK
         raise ValueError(answer["Message"])
     return name, {"Arn": answer["ScheduleArn"]}
-
-
-def _reset_also(reset: Callable[[], None]) -> Callable[[], None]:
-    def reset_all() -> None:
-        reset()
-        _last_due.clear()
-        _done.clear()
-
-    return reset_all

@@ -75,6 +75,16 @@ def add_operations(name: str, operations: Operations) -> None:
     ministack.app.SERVICE_HANDLERS[name] = handle
 
 
+def reset_also(*resets: Callable[[], None]) -> Callable[[], None]:
+    """Return a function for ``POST /_ministack/reset`` that calls several others."""
+
+    def reset() -> None:
+        for function in resets:
+            function()
+
+    return reset
+
+
 def access_key_of_caller() -> str:
     """Return the access key of who calls an operation of `add_operations`, or an empty string."""
     return _access_key.get()

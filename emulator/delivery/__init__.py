@@ -6,8 +6,6 @@ private functions; tests/emulator/contract names each.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from emulator.delivery.log import Delivery, DeliveryLog, LambdaAnswer
 
 __all__ = ["Delivery", "DeliveryLog", "LambdaAnswer", "register"]
@@ -24,6 +22,7 @@ def register(log: DeliveryLog) -> None:
 
     from emulator.delivery import asynchronous, buses, entries, queued  # noqa: PLC0415
     from emulator.delivery.engine import Engine  # noqa: PLC0415
+    from emulator.services import reset_also  # noqa: PLC0415
     from emulator.systems_manager import automations, ops_items  # noqa: PLC0415
 
     engine = Engine(log)
@@ -32,18 +31,8 @@ def register(log: DeliveryLog) -> None:
     eventbridge._put_events = entries.put_events  # noqa: SLF001
     eventbridge._put_permission = buses.put_permission  # noqa: SLF001
     eventbridge._delete_event_bus = buses.delete_event_bus  # noqa: SLF001
-    eventbridge.reset = _reset_also(eventbridge.reset, log.clear, automations.clear, ops_items.clear)
+    eventbridge.reset = reset_also(eventbridge.reset, log.clear, automations.clear, ops_items.clear)
     lambda_svc.invoke_async_with_retry = asynchronous.invoke
     queued.register()
     automations.register()
     ops_items.register()
-
-
-def _reset_also(*resets: Callable[[], None]) -> Callable[[], None]:
-    """Return a function for ``POST /_ministack/reset`` that calls several others."""
-
-    def reset() -> None:
-        for function in resets:
-            function()
-
-    return reset
