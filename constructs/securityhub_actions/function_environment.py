@@ -6,7 +6,6 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -14,10 +13,9 @@ from aws_cdk import Annotations
 from aws_cdk import aws_lambda as lambda_
 
 from securityhub_actions.quotas import MAX_ENVIRONMENT, NEARLY
+from securityhub_actions.tokens import without_tokens
 
 MUCH_ENVIRONMENT: Final = "securityhub-actions:MuchEnvironment"
-# What only a deployment determines counts for nothing, so the real size is at least what is counted.
-_TOKEN: Final = re.compile(r"\$\{Token\[[^\]]*\]\}")
 
 
 class FunctionEnvironment:
@@ -56,7 +54,7 @@ class FunctionEnvironment:
     def size(self) -> int:
         """The bytes of what is known, as JSON, which is how Lambda measures them."""
         text = json.dumps(self._variables, separators=(",", ":"), ensure_ascii=False)
-        return len(_TOKEN.sub("", text).encode())
+        return len(without_tokens(text).encode())
 
     def _count(self, key: str, value: str, *, remove_in_edge: bool | None = None) -> lambda_.Function:
         self._variables[key] = value

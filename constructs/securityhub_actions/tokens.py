@@ -8,6 +8,7 @@ Source: https://github.com/aws/aws-cdk/blob/main/packages/aws-cdk-lib/core/lib/p
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Mapping
 from typing import Final
@@ -16,6 +17,7 @@ _TEXT: Final = "${Token["
 _LIST: Final = "#{Token["
 _NUMBER: Final = 0xFBFF
 """The first 16 bits of a number that represents a token."""
+_TOKEN: Final = re.compile(r"[$#]\{Token\[[^\]]*\]\}")
 
 
 def is_token(value: object) -> bool:
@@ -47,3 +49,8 @@ def is_number_token(value: object) -> bool:
     if not isinstance(value, float):
         return False
     return int.from_bytes(struct.pack(">d", value)[:2]) == _NUMBER
+
+
+def without_tokens(text: str) -> str:
+    """Return what is known of a text, which is at least what it will be."""
+    return _TOKEN.sub("", text)

@@ -8,7 +8,7 @@ from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 from securityhub_actions import automation_rule, checks, delivery, rule_checks
 from securityhub_actions.action_target_providers import NATIVE_REGIONS
-from securityhub_actions.targets import json_input, run_command, sqs_queue
+from securityhub_actions.targets import json_input, kinesis_stream, run_command, sqs_queue, ssm_documents
 from securityhub_actions.targets.saas import connection
 
 
@@ -20,6 +20,10 @@ from securityhub_actions.targets.saas import connection
         ("MaximumRetryAttempts", delivery.MAX_RETRY_ATTEMPTS),
         ("TransformerInput", json_input.MAX_TEMPLATE_LENGTH),
         ("TransformerPaths", json_input.MAX_INPUT_PATHS),
+        ("TargetInput", ssm_documents.MAX_INPUT_LENGTH),
+        ("TargetPartitionKeyPath", kinesis_stream.MAX_PATH_LENGTH),
+        ("RunCommandTargetKey", run_command.MAX_KEY_LENGTH),
+        ("RunCommandTargetValue", run_command.MAX_VALUE_LENGTH),
         ("RunCommandTargetValues", run_command.MAX_VALUES),
         ("MessageGroupId", sqs_queue.MAX_GROUP_LENGTH),
         ("HttpsEndpoint", connection.MAX_ENDPOINT_LENGTH),

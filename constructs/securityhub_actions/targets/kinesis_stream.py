@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
@@ -11,6 +13,9 @@ from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery, Target
 from securityhub_actions.targets.events_role import EventsRole
 from securityhub_actions.tokens import is_token
+
+# https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_KinesisParameters.html
+MAX_PATH_LENGTH: Final = 256
 
 
 class KinesisStream(Target):
@@ -42,7 +47,7 @@ class KinesisStream(Target):
             delivery: The retry policy and dead-letter queue. Default: the rule's.
 
         Raises:
-            ValueError: The path doesn't start with `$.`.
+            ValueError: The path doesn't start with `$.`, or has more than 256 characters.
         """
         super().__init__(delivery=delivery)
         path = partition_key_path
@@ -50,6 +55,11 @@ class KinesisStream(Target):
             raise ValueError(
                 f"partition_key_path {path!r} is not a JSONPath. It must start with '$.', for example "
                 "'$.detail.findings[0].AwsAccountId'."
+            )
+        if path is not None and not is_token(path) and len(path) > MAX_PATH_LENGTH:
+            raise ValueError(
+                f"partition_key_path has {len(path)} characters. EventBridge allows {MAX_PATH_LENGTH}. Use a "
+                f"shorter path than {path!r}."
             )
         self._stream = stream
         self._parameters = events.CfnRule.KinesisParametersProperty(partition_key_path=path) if path else None

@@ -24,6 +24,8 @@ from securityhub_actions.targets.ssm_documents import (
 from securityhub_actions.tokens import is_list_token, is_token
 
 MAX_VALUES: Final = 50
+MAX_KEY_LENGTH: Final = 128
+MAX_VALUE_LENGTH: Final = 256
 _SHELL_DOCUMENTS: Final = frozenset({"AWS-RunShellScript", "AWS-RunPowerShellScript"})
 
 
@@ -39,7 +41,8 @@ class Instances:
         values: The instance IDs or the tag values. An instance must match one of them.
 
     Raises:
-        ValueError: There are no values or more than 50, or a value is blank or a duplicate.
+        ValueError: There are no values or more than 50, a value is blank, a duplicate, or longer than 256
+            characters, or the key is longer than 128.
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_RunCommandTarget.html
     """
@@ -55,6 +58,15 @@ class Instances:
             )
         if any(not value.strip() for value in self.values) or len(set(self.values)) < len(self.values):
             raise ValueError(f"{self.key} contains a blank or duplicate value: {list(self.values)}.")
+        for said, text, most in (
+            ("key", self.key, MAX_KEY_LENGTH),
+            *(("value", one, MAX_VALUE_LENGTH) for one in self.values),
+        ):
+            if not is_token(text) and len(text) > most:
+                raise ValueError(
+                    f"The {said} {text!r} has {len(text)} characters. EventBridge allows {most}. Use another "
+                    "tag."
+                )
 
     @classmethod
     @checked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -10,11 +11,12 @@ from aws_cdk import Arn, ArnFormat, Stack, Tokenization
 from aws_cdk import aws_events as events
 from aws_cdk import aws_ssm as ssm
 
-from securityhub_actions.tokens import is_token
+from securityhub_actions.tokens import is_token, without_tokens
 
 Parameters = Mapping[str, str | Sequence[str]]
 """Parameter names and values. A string can be an `aws_events.EventField`."""
 
+MAX_INPUT_LENGTH: Final = 8192
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{3,128}")
 _RESERVED_PREFIX: Final = re.compile(r"aws|amazon|amzn", re.IGNORECASE)
 
@@ -85,9 +87,11 @@ def parameters_input(parameters: Parameters) -> events.RuleTargetInput:
     A target without an input would receive the event, which isn't a valid set of parameters.
 
     Raises:
-        ValueError: An event field is part of a longer string, where EventBridge wouldn't escape its quotes.
+        ValueError: An event field is part of a longer string, where EventBridge wouldn't escape its quotes;
+            or the parameters have more than 8,192 characters as JSON.
 
     Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/running-automations-event-bridge.html
+    Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_Target.html
     """
     for name, value in parameters.items():
         if any(_is_embedded(text) for text in _texts(value)):
@@ -95,7 +99,15 @@ def parameters_input(parameters: Parameters) -> events.RuleTargetInput:
                 f"The parameter {name} has an event field inside a longer string, where its quotes would not "
                 "be escaped. Pass the field alone, and add the surrounding text in the document."
             )
-    return events.RuleTargetInput.from_object({name: _texts(value) for name, value in parameters.items()})
+    document = {name: _texts(value) for name, value in parameters.items()}
+    size = len(without_tokens(json.dumps(document, separators=(",", ":"), ensure_ascii=False)))
+    if size > MAX_INPUT_LENGTH:
+        raise ValueError(
+            f"The parameters {', '.join(document)} have at least {size:,} characters as JSON. EventBridge "
+            f"allows {MAX_INPUT_LENGTH:,}. Put long texts into the document, or into a parameter in Systems "
+            "Manager."
+        )
+    return events.RuleTargetInput.from_object(document)
 
 
 def take_from_event(parameters: Parameters) -> bool:

@@ -39,6 +39,16 @@ def test_a_partition_key_path_that_is_no_path_is_an_error(stream, path):
         targets.KinesisStream(stream, partition_key_path=path)
 
 
+@pytest.mark.parametrize(("characters", "accepted"), [(256, True), (257, False)])
+def test_a_partition_key_path_has_at_most_256_characters(stream, characters, accepted):
+    path = "$." + "x" * (characters - 2)
+    if accepted:
+        targets.KinesisStream(stream, partition_key_path=path)
+    else:
+        with pytest.raises(ValueError, match=r"has 257 characters\. EventBridge allows 256"):
+            targets.KinesisStream(stream, partition_key_path=path)
+
+
 def test_the_role_may_put_records_on_this_stream_only(stack, send, stream, permissions_of):
     send(targets.KinesisStream(stream))
     assert permissions_of(stack) == [

@@ -168,6 +168,19 @@ def test_a_blank_value_or_one_twice_is_an_error(values):
         Instances.with_tag("Name", *values)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("x" * 125, "web", "key 'tag:x+' has 129 characters"),
+        ("Name", "x" * 257, "value 'x+' has 257 characters"),
+    ],
+)
+def test_a_key_or_value_that_is_longer_than_eventbridge_allows_is_an_error(key, value, said):
+    with pytest.raises(ValueError, match=said):
+        Instances.with_tag(key, value)
+    assert Instances.with_tag("x" * 124, "x" * 256).values == ("x" * 256,)
+
+
 def test_a_blank_tag_key_is_an_error():
     with pytest.raises(ValueError, match="key ' ' is blank"):
         Instances.with_tag(" ", "web")

@@ -43,6 +43,14 @@ def test_a_shared_document_keeps_its_owner(stack):
     assert ":ssm:us-east-1:444455556666:document/Isolate" in str(stack.resolve(document.arn(stack)))
 
 
+@pytest.mark.parametrize("token", ["", Aws.ACCOUNT_ID * 9], ids=["", "with what a deployment determines"])
+def test_parameters_have_at_most_8192_characters_as_json(token):
+    around = len('{"Text":[""]}')
+    parameters_input({"Text": token + "x" * (8_192 - around)})
+    with pytest.raises(ValueError, match=r"parameters Text have at least 8,193 characters.* allows 8,192"):
+        parameters_input({"Text": token + "x" * (8_193 - around)})
+
+
 @pytest.mark.parametrize(
     ("parameters", "takes"),
     [
