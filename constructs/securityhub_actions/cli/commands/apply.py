@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from securityhub_actions.cli.applying import BATCH, LiveAutomationRule, apply, automation_rule, findings_of
+from securityhub_actions.cli.asking import confirm
 from securityhub_actions.cli.aws import Aws, with_aws
 from securityhub_actions.cli.errors import CommandError, ExitCode, interruptible
 from securityhub_actions.cli.output import Output, entries, indented, with_output
@@ -47,21 +47,14 @@ def command(*, aws: Aws, rule: str, limit: int | None, dry_run: bool, yes: bool,
     if dry_run or not findings:
         output.show(_document(found, findings, []), *_planned(found, findings))
         return ExitCode.SUCCESS
-    _ask(found, findings, yes=yes)
+    if not yes:
+        confirm(f"Change {len(findings):,} findings as {found.name} does?")
     failures: list[tuple[str, str]] = []
     with interruptible("What was changed stays changed. Repeat the command to go on."):
         for start in range(0, len(findings), BATCH):
             failures += apply(aws, found, findings[start : start + BATCH])
     output.show(_document(found, findings, failures), *_done(found, findings, failures))
     return ExitCode.FAILED if failures else ExitCode.SUCCESS
-
-
-def _ask(rule: LiveAutomationRule, findings: Sequence[Mapping[str, Any]], *, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise CommandError("Nobody can be asked without a terminal. Specify --yes, or --dry-run.")
-    click.confirm(f"Change {len(findings):,} findings as {rule.name} does?", abort=True, err=True)
 
 
 def _document(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from securityhub_actions.cli import completion
+from securityhub_actions.cli.asking import confirm
 from securityhub_actions.cli.aws import Aws, reason_of, with_aws
 from securityhub_actions.cli.backfilling import (
     BackfillRule,
@@ -81,7 +81,9 @@ def command(
         if dry_run or not pairs:
             output.show(_documents(pairs, Counter()), *_planned(found, events, targets))
             return ExitCode.SUCCESS
-        _ask(found, events, targets, yes=yes)
+        if not yes:
+            arns = ", ".join(one["Arn"] for one in targets)
+            confirm(f"Send {len(events):,} findings of {found.name} to {arns}?")
         sent.check_writable()
         with interruptible(f"{sent.file} has what was sent. Repeat the command to go on."):
             return _send_all(aws, found, pairs, sent, output)
@@ -99,21 +101,6 @@ def _targets(aws: Aws, rule: BackfillRule, chosen: str | None) -> Sequence[Mappi
                 f"Findings can't be sent to {one['Arn']}: {reason}. Choose other targets with --target."
             )
     return targets
-
-
-def _ask(
-    rule: BackfillRule,
-    events: Sequence[Mapping[str, Any]],
-    targets: Sequence[Mapping[str, Any]],
-    *,
-    yes: bool,
-) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise CommandError("Nobody can be asked without a terminal. Specify --yes, or --dry-run.")
-    arns = ", ".join(one["Arn"] for one in targets)
-    click.confirm(f"Send {len(events):,} findings of {rule.name} to {arns}?", abort=True, err=True)
 
 
 def _send_all(aws: Aws, rule: BackfillRule, pairs: Sequence[_Pair], sent: Sent, output: Output) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
@@ -18,6 +17,7 @@ from rich.text import Text
 
 from securityhub_actions.cli import completion
 from securityhub_actions.cli.ages import age, age_in_words, time_in_words
+from securityhub_actions.cli.asking import confirm
 from securityhub_actions.cli.aws import Aws, with_aws
 from securityhub_actions.cli.dead_letters.choosing import Choice
 from securityhub_actions.cli.dead_letters.model import IN_WORDS, DeadLetter
@@ -201,11 +201,9 @@ def replay_letters(*, letters: Letters, limit: int | None, dry_run: bool) -> int
 def drop_letters(*, letters: Letters, limit: int | None, dry_run: bool, yes: bool) -> int:
     """Delete dead letters without sending them."""
     if not (yes or dry_run):
-        if not sys.stdin.isatty():
-            raise CommandError("Nobody can be asked without a terminal. Specify --yes, or --dry-run.")
         chosen = "the chosen dead letters" if letters.choice != Choice() else "ALL dead letters"
         names = ", ".join(queue.name for queue in letters.queues)
-        click.confirm(f"Delete {chosen} of {names} for good?", abort=True, err=True)
+        confirm(f"Delete {chosen} of {names} for good?")
     replay = Replay(letters.aws, dry_run=dry_run)
     return letters.outcomes("dropped", replay.drop, limit=limit)
 
