@@ -9,10 +9,10 @@ Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_NumberFilte
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
+from securityhub_actions.filters.fields import written
 from securityhub_actions.patterns import AnythingBut, Condition, Exact, Exists, Prefix, Wildcard
 from securityhub_actions.tokens import is_list_token, is_token
 
@@ -107,7 +107,7 @@ def tag_comparisons(conditions: Sequence[Condition], *, can_contain: bool) -> li
     if not filters or any(one["Comparison"] not in allowed for one in filters):
         instead = "a value, or Wildcard('*text*')" if can_contain else "values"
         raise ValueError(
-            f"{_written(conditions)} isn't possible for a key in a rule's criteria; use {instead}"
+            f"{written(conditions)} isn't possible for a key in a rule's criteria; use {instead}"
         )
     _require_combinable(filters)
     return filters
@@ -126,7 +126,7 @@ def _comparison(condition: Condition) -> _Comparison:
         case Wildcard(pieces=("", text, "")):
             return _filter("CONTAINS", text)
         case _:
-            raise ValueError(f"a rule's criteria have no comparison for {_written([condition])}; {_ALLOWED}")
+            raise ValueError(f"a rule's criteria have no comparison for {written([condition])}; {_ALLOWED}")
 
 
 def _filter(comparison: str, value: str) -> _Comparison:
@@ -159,7 +159,3 @@ def _require_combinable(filters: Sequence[_Comparison]) -> None:
                 f"a rule's criteria can't combine {alone} with {', '.join(sorted(used - {alone}))} in a "
                 "field; create a rule for each"
             )
-
-
-def _written(conditions: Sequence[Condition]) -> str:
-    return ", ".join(json.dumps(condition.to_json()) for condition in conditions)

@@ -144,20 +144,21 @@ class Field:
         exclusions = [condition for condition in conditions if isinstance(condition, AnythingBut)]
         if len(conditions) > 1 and exclusions:
             raise ValueError(
-                f"{name} combines {_written(exclusions)} with other conditions. EventBridge matches if any "
+                f"{name} combines {written(exclusions)} with other conditions. EventBridge matches if any "
                 f"condition in a list matches, so the exclusion would match values that the others don't. "
                 f"Put all exclusions into one AnythingBut, or list only the values to include"
             )
         negative = [condition for condition in conditions if condition == Exists(present=False)] + exclusions
         if self.in_array and negative:
             raise ValueError(
-                f"{name} can't use {_written(negative)}: a finding can have several values, and EventBridge "
+                f"{name} can't use {written(negative)}: a finding can have several values, and EventBridge "
                 f"matches an exclusion as soon as one of them is different. List the values to include "
                 f"instead, or filter the findings in the target"
             )
 
 
-def _written(conditions: Iterable[Condition]) -> str:
+def written(conditions: Iterable[Condition]) -> str:
+    """Return conditions as event patterns have them, for an error."""
     return ", ".join(json.dumps(condition.to_json()) for condition in conditions)
 
 

@@ -88,7 +88,6 @@ class Suppressions:
         markers: What their markers begin with.
         until: The day on which each ends, by its key; `date.max` for those that don't end.
         ending: Those that end.
-        topics: The topics of all of them.
     """
 
     now: datetime

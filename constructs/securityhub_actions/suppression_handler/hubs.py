@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # GetFindings allows 20 values of a field, one of which is the prefix.
 _MAX_EXCLUDED: Final = 19
+# A composite filter allows 20 of a type, two of which are the status and the prefix.
+_MAX_EXCLUDED_V2: Final = 18
 _RETRYABLE: Final = frozenset(
     {"ConcurrentUpdateError", "InternalFailure", "ConflictException", "InternalServerException"}
 )
@@ -113,7 +115,10 @@ class NewHub:
         conditions = [
             _condition("status", "EQUALS", "Suppressed"),
             _condition("comment", "PREFIX", markers),
-            *(_condition("comment", "PREFIX_NOT_EQUALS", markers + key) for key in except_keys[:18]),
+            *(
+                _condition("comment", "PREFIX_NOT_EQUALS", markers + key)
+                for key in except_keys[:_MAX_EXCLUDED_V2]
+            ),
         ]
         pages = self._client.get_paginator("get_findings_v2").paginate(
             Filters={"CompositeFilters": [{"StringFilters": conditions, "Operator": "AND"}]}, MaxResults=100
