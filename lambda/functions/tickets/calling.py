@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, TypeVar
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Final, NoReturn, TypeVar
 
 from functions.tickets.contract import Draft, RuledTracker, Ticket, Tracker, TrackerError
 from functions.tickets.services import Invocation, Once
@@ -23,6 +24,10 @@ class TooSlowError(TrackerError):
 
 class HeldBackError(Exception):
     """Ends an opening that the limit doesn't allow, so that it isn't recorded as done."""
+
+
+class _EndError(Exception):
+    """Ends work that only one invocation at a time does, so that it isn't recorded as done."""
 
 
 def ask(tracker: Tracker, invocation: Invocation, call: Callable[[], _Answer]) -> _Answer:
@@ -66,6 +71,23 @@ def record_opened(once: Once, record: Callable[[], _Answer]) -> _Answer:
     except Exception:
         once.let_lapse()
         raise
+
+
+def alone(once: Once, key: Mapping[str, str], work: Callable[[], _Answer]) -> _Answer:
+    """Do work while no other invocation does work with the same key. Afterwards, it can be done again.
+
+    Raises:
+        WorkInProgressError: Another invocation does.
+    """
+    answers: list[_Answer] = []
+
+    def run() -> NoReturn:
+        answers.append(work())
+        raise _EndError
+
+    with suppress(_EndError):
+        once.run(key, run)
+    return answers[0]
 
 
 def rule_of(tracker: Tracker, finding: Finding) -> str:

@@ -13,9 +13,17 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import islice
-from typing import Final, NoReturn, TypeVar
+from typing import Final, TypeVar
 
-from functions.tickets.calling import HeldBackError, ask, close_by_rule, open_once, record_opened, rule_of
+from functions.tickets.calling import (
+    HeldBackError,
+    alone,
+    ask,
+    close_by_rule,
+    open_once,
+    record_opened,
+    rule_of,
+)
 from functions.tickets.contract import Draft, Ticket, Tracker, TrackerError, TwoWayTracker
 from functions.tickets.deciding import decision_about
 from functions.tickets.decisions import REOPENED
@@ -30,10 +38,6 @@ _MAX_STEPS: Final = 6
 _Result = TypeVar("_Result")
 
 _REASON: Final = "In Security Hub, none of its findings needs work any longer."
-
-
-class _EndError(Exception):
-    """Ends work that only one invocation at a time does, so that it isn't recorded as done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,15 +136,7 @@ class GroupTickets:
 
     def alone(self, work: Callable[[], _Result]) -> _Result:
         """Do work on the ticket while no other invocation does."""
-        results: list[_Result] = []
-
-        def run() -> NoReturn:
-            results.append(work())
-            raise _EndError
-
-        with suppress(_EndError):
-            self.services.once.run({"group": self.key, "tracker": self.tracker.name}, run)
-        return results[0]
+        return alone(self.services.once, {"group": self.key, "tracker": self.tracker.name}, work)
 
     def _ask_for_refresh(self, current: GroupTicket | None) -> None:
         if self.services.refreshes is None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Final, NoReturn
+from typing import Final
 
 from functions.tickets.amending import amend
+from functions.tickets.calling import alone
 from functions.tickets.deciding import concluded, is_taken_back
 from functions.tickets.desk import group_desk_of
 from functions.tickets.entry import Entry, Sighting, State
@@ -27,10 +27,6 @@ class NotWrittenError(Exception):
 
 class _NotShownYetError(WorkInProgressError):
     """Security Hub doesn't show an update of a finding yet that an event has shown."""
-
-
-class _ToldError(Exception):
-    """Ends an update of a finding, so that it isn't recorded as done: more updates will follow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +52,7 @@ class Telling:
         if not self._untold(sighting, self.services.tickets.load_all(finding)):
             return
         key = {"finding": finding.digest, "tells": "tickets"}
-        with suppress(_ToldError):
-            self.services.once.run(key, lambda: self._write(sighting))
+        alone(self.services.once, key, lambda: self._write(sighting))
 
     def _untold(self, sighting: Sighting, entries: Mapping[str, Entry]) -> dict[str, Entry]:
         """Return what the finding doesn't say yet, or no longer says when an analyst presses the action."""
@@ -69,12 +64,12 @@ class Telling:
             or (is_press and entry.state is State.OPEN and _lacks_link(sighting, name, entry))
         }
 
-    def _write(self, sighting: Sighting) -> NoReturn:
+    def _write(self, sighting: Sighting) -> None:
         finding = sighting.finding
         entries = self.services.tickets.load_all(finding)
         news = self._untold(sighting, entries)
         if not news:
-            raise _ToldError
+            return
         if any(entry.state is State.DECIDED for entry in news.values()):
             # What a decision does depends on the finding as it is now.
             finding = self.services.security_hub.get_finding(finding) or finding
@@ -96,7 +91,6 @@ class Telling:
             if news[name].state is State.DECIDED:
                 told = self._in_group(name, told, replace(sighting, finding=finding))
             self._mark_told(finding, name, news[name], told)
-        raise _ToldError
 
     def _in_group(self, tracker: str, entry: Entry, sighting: Sighting) -> Entry:
         """Let a finding leave or join its group as was decided, and return the record to save."""
