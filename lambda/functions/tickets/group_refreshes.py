@@ -11,8 +11,8 @@ from functions.tickets.contract import TrackerError
 from functions.tickets.entry import ChangedMeanwhileError
 from functions.tickets.group_following import follow_group
 from functions.tickets.group_ticket import GroupTickets
-from functions.tickets.hints_queue import send_in_batches
 from functions.tickets.outcomes import Summary, TicketsIncompleteError
+from functions.tickets.sending import send_in_batches
 from functions.tickets.services import Invocation, Services
 from invocation.clients import create_client
 from invocation.environment import Environment, matching, wrong

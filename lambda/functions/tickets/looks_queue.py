@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from functions.tickets.entry import State, Watched
-from functions.tickets.hints_queue import send_in_batches
+from functions.tickets.sending import send_in_batches
 from invocation.clients import create_client
 from invocation.messages import IncompleteError
 

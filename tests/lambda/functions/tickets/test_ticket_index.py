@@ -16,7 +16,8 @@ from functions.tickets.group_records import GroupState, GroupTicket
 from functions.tickets.group_table import GroupTable
 from functions.tickets.grouping import GroupBy, GroupRef
 from functions.tickets.hints import Hint
-from functions.tickets.hints_queue import HintsQueue, NotQueuedError
+from functions.tickets.hints_queue import HintsQueue
+from functions.tickets.sending import NotQueuedError
 from functions.tickets.ticket_index import TICKET_INDEX, StoredTicketIndex
 from functions.tickets.ticket_table import TicketTable
 from functions.tickets.unread_hints import StoredUnreadHints
