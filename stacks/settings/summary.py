@@ -22,7 +22,9 @@ _MINUTES_OF_A_DAY: Final = 24 * 60
 # A count can take 15 minutes, and as long again in each of two retries.
 _MINUTES_APART: Final = 60
 
-Days = Annotated[int, Field(ge=0, le=10_000)]
+Days = Annotated[
+    int, Field(ge=0, le=10_000, description="a whole number of days from 0 to 10000; 0 for never")
+]
 
 
 class DailySettings(Section):
@@ -55,11 +57,11 @@ class WeeklySettings(Section):
 class OverdueSettings(Section):
     """After how many days an open finding is overdue."""
 
-    critical: Days = Field(description="a whole number of days from 0 to 10000; 0 for never")
-    high: Days = Field(description="a whole number of days from 0 to 10000; 0 for never")
-    medium: Days = Field(description="a whole number of days from 0 to 10000; 0 for never")
-    low: Days = Field(description="a whole number of days from 0 to 10000; 0 for never")
-    informational: Days = Field(description="a whole number of days from 0 to 10000; 0 for never")
+    critical: Days
+    high: Days
+    medium: Days
+    low: Days
+    informational: Days
 
     @property
     def by_severity(self) -> tuple[int, ...]:
