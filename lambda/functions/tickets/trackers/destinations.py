@@ -128,14 +128,15 @@ class Destinations(Generic[Place]):
         return next((condition.name for condition, _ in self.rules if condition.matches(finding)), "")
 
 
-def closings_of(
-    settings: Mapping[str, Any], key: str, *, default: Mapping[str, FieldValue]
+def fields_by_rule(
+    settings: Mapping[str, Any], key: str, member: str, *, default: Mapping[str, FieldValue]
 ) -> Destinations[Mapping[str, FieldValue]]:
-    """Read the fields that are set with the steps to a closed state, by the rules of a tracker.
+    """Read extra fields, to which the rules of a tracker can add others.
 
     Args:
         settings: The settings of the tracker.
         key: Their key in settings.toml.
+        member: What these fields are called there: `fields`, or `close_fields`.
         default: The fields for all findings, to which those of a rule are added.
     """
     return Destinations.read(
@@ -144,6 +145,6 @@ def closings_of(
         default=default,
         place=lambda rule, rule_key: {
             **default,
-            **fields_of(rule.get("close_fields", {}), f"{rule_key}.close_fields"),
+            **fields_of(rule.get(member, {}), f"{rule_key}.{member}"),
         },
     )

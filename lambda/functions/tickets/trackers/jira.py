@@ -15,7 +15,7 @@ from functions.tickets.contract import Abilities, Draft, Look, Ticket, TrackerEr
 from functions.tickets.text import body, title
 from functions.tickets.trackers import jira_changes
 from functions.tickets.trackers.calls import CallFailedError, Calls
-from functions.tickets.trackers.destinations import Destinations, closings_of
+from functions.tickets.trackers.destinations import Destinations, fields_by_rule
 from functions.tickets.trackers.environment import base_url
 from functions.tickets.trackers.fields import FieldValue, TrackerFields, fields_of
 from functions.tickets.trackers.jira_closing import KEY, Closing
@@ -270,7 +270,7 @@ def from_environment(
         destinations=Destinations.read(settings, KEY, default=default, place=partial(_place, default)),
         closing=Closing(
             calls,
-            closings=closings_of(settings, KEY, default=fields.closing),
+            closings=fields_by_rule(settings, KEY, "close_fields", default=fields.closing),
             steps=fields.steps,
             done_transition=environment.get("JIRA_DONE_TRANSITION", "").strip() or None,
         ),

@@ -13,9 +13,9 @@ from functions.tickets.contract import Abilities, Draft, Look, Ticket
 from functions.tickets.text import body, title
 from functions.tickets.trackers import service_now_changes
 from functions.tickets.trackers.calls import CallFailedError, Calls
-from functions.tickets.trackers.destinations import Destinations, closings_of
+from functions.tickets.trackers.destinations import Destinations, fields_by_rule
 from functions.tickets.trackers.environment import base_url
-from functions.tickets.trackers.fields import FieldValue, TrackerFields, fields_of, text_of
+from functions.tickets.trackers.fields import FieldValue, TrackerFields, text_of
 from functions.tickets.trackers.service_now_client import Client, credentials_of, explain, find_incident
 from functions.tickets.trackers.service_now_columns import cure_of, is_sys_id, written
 from invocation.environment import required
@@ -268,16 +268,8 @@ def from_environment(
         calls,
         url=url,
         close_code=required(environment, "SERVICENOW_CLOSE_CODE", default="Solution provided"),
-        destinations=Destinations[Columns].read(
-            settings,
-            KEY,
-            default=fields.opening,
-            place=lambda rule, key: {
-                **fields.opening,
-                **fields_of(rule.get("fields", {}), f"{key}.fields"),
-            },
-        ),
-        closings=closings_of(settings, KEY, default=fields.closing),
+        destinations=fields_by_rule(settings, KEY, "fields", default=fields.opening),
+        closings=fields_by_rule(settings, KEY, "close_fields", default=fields.closing),
         steps=fields.steps,
     )
 
