@@ -14,6 +14,7 @@ from typing import Any, Final
 from securityhub_actions.cli.assembly import is_known
 from securityhub_actions.cli.doctor.model import Check, fault, ok, skipped, warning
 from securityhub_actions.cli.doctor.patient import Patient
+from securityhub_actions.cli.live_rules import rules_on
 from securityhub_actions.event_names import OUTCOME_BUS
 
 _BUS: Final = "AWS::Events::EventBus"
@@ -60,8 +61,7 @@ def _of_bus(patient: Patient, name: str, stacks: str, rules: Mapping[str, str]) 
             "Delete the stack of the bus, if it still exists, and deploy it again.",
         )
         return
-    pages = client.get_paginator("list_rules").paginate(EventBusName=name)
-    existing: dict[str, Any] = {rule["Name"]: rule for page in pages for rule in page["Rules"]}
+    existing = {rule["Name"]: rule for rule in rules_on(patient.aws, name)}
     problems = [_of_missing(one, name, stack) for one, stack in rules.items() if one not in existing]
     problems += [
         check

@@ -14,6 +14,7 @@ from securityhub_actions.cli.assembly import is_known
 from securityhub_actions.cli.assembly.model import DEFAULT_BUS
 from securityhub_actions.cli.doctor.model import Check, fault, ok, warning
 from securityhub_actions.cli.doctor.patient import Patient
+from securityhub_actions.cli.live_rules import rules_on
 from securityhub_actions.quotas import MAX_ACTIONS, NEARLY, RULES_QUOTA, max_rules_per_bus
 
 _QUOTA_OF_RULES: Final = "L-244521F2"
@@ -55,8 +56,7 @@ def rules(patient: Patient) -> Iterator[Check]:
 def _rules_on(patient: Patient, bus: str) -> int:
     client = patient.aws.client("events")
     try:
-        pages = client.get_paginator("list_rules").paginate(EventBusName=bus)
-        return sum(len(page["Rules"]) for page in pages)
+        return len(list(rules_on(patient.aws, bus)))
     except client.exceptions.ResourceNotFoundException:
         return 0
 
