@@ -5,9 +5,11 @@ The wire protocols are AWS's and stable. MiniStack's functions are private and c
 
 from __future__ import annotations
 
+import contextvars
 import hashlib
 import json
 import re
+import threading
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
@@ -33,6 +35,16 @@ def enter(account: str, region: str) -> None:
     """Act in an account and Region from now on, in the context of this thread."""
     set_request_account_id(account)
     set_request_region(region)
+
+
+def in_background(account: str, region: str, work: Callable[[], object]) -> None:
+    """Run a function in a thread of its own, which acts in an account and Region."""
+
+    def run() -> None:
+        enter(account, region)
+        work()
+
+    threading.Thread(target=contextvars.Context().run, args=(run,), daemon=True).start()
 
 
 def on_loop(function: Callable[[], _T]) -> _T:

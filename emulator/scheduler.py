@@ -18,9 +18,7 @@ Sources:
 
 from __future__ import annotations
 
-import contextvars
 import json
-import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -143,16 +141,15 @@ def _send(key: Key, schedule: Schedule, due: datetime) -> dict[str, Any]:
     payload = schedule["Target"].get("Input") or "{}"
     for name, value in attributes.items():
         payload = payload.replace(_ATTRIBUTE.format(name), value)
-    arguments = (account, region, dict(schedule), payload)
-    threading.Thread(target=contextvars.Context().run, args=(_deliver, *arguments), daemon=True).start()
+    kept = dict(schedule)
+    inprocess.in_background(account, region, lambda: _deliver(account, region, kept, payload))
     return {"payload": payload, "target": schedule["Target"]["Arn"]}
 
 
 def _deliver(account: str, region: str, schedule: Schedule, payload: str) -> None:
-    inprocess.enter(account, region)
     target = schedule["Target"]
     group_arn = scheduler._group_arn(schedule["GroupName"])  # noqa: SLF001
-    source = permissions.Rule(arn=group_arn, account=account, region=region, name="", bus_name="")
+    source = permissions.Rule(arn=group_arn, account=account, region=region)
     failure = attempt_until_delivered(lambda: _invoke(source, target, payload), RetryPolicy.of_target(target))
     if failure is not None and (queue := (target.get("DeadLetterConfig") or {}).get("Arn")):
         _dead_letter(source, schedule, queue, payload, failure)

@@ -13,11 +13,9 @@ Sources:
 
 from __future__ import annotations
 
-import contextvars
 import json
 import logging
 import re
-import threading
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -159,13 +157,12 @@ def _check_schedule(expression: str | None) -> None:
 
 
 def _start(secret: Record, version: str) -> None:
-    arguments = (secret["ARN"], secret["RotationLambdaARN"], version)
-    threading.Thread(target=contextvars.Context().run, args=(_rotate, *arguments), daemon=True).start()
+    arn, function = secret["ARN"], secret["RotationLambdaARN"]
+    spec = parse_arn(arn)
+    inprocess.in_background(spec.account_id, spec.region, lambda: _rotate(arn, function, version))
 
 
 def _rotate(secret_arn: str, function: str, version: str) -> None:
-    spec = parse_arn(secret_arn)
-    inprocess.enter(spec.account_id, spec.region)
     for pause in (*_REPETITIONS, None):
         problem = next(filter(None, (_step(secret_arn, function, version, one) for one in _STEPS)), None)
         if problem is None:
@@ -178,9 +175,7 @@ def _rotate(secret_arn: str, function: str, version: str) -> None:
 def _step(secret_arn: str, function: str, version: str, step: str) -> str | None:
     """Invoke the function for a step, and return what failed, if anything."""
     spec = parse_arn(secret_arn)
-    source = permissions.Rule(
-        arn=secret_arn, account=spec.account_id, region=spec.region, name="", bus_name=""
-    )
+    source = permissions.Rule(arn=secret_arn, account=spec.account_id, region=spec.region)
     try:
         inprocess.on_loop(
             lambda: permissions.require_resource_policy(

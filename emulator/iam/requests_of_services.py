@@ -22,13 +22,13 @@ SERVICE: Final = "events.amazonaws.com"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """The rule for which EventBridge acts."""
+    """The rule for which EventBridge acts, or what another service acts for, which has no name and no bus."""
 
     arn: str
     account: str
     region: str
-    name: str
-    bus_name: str
+    name: str = ""
+    bus_name: str = ""
 
 
 def _context(
@@ -222,7 +222,7 @@ def require_role_policies(role_arn: str, *, action: str, resource: str) -> None:
         DeliveryError: ``FAILED_TO_ASSUME_ROLE`` when there is no such role, or ``NO_PERMISSIONS``.
     """
     role_spec, role = _role(role_arn)
-    own = Rule(arn=role_arn, account=role_spec.account_id, region="us-east-1", name="", bus_name="")
+    own = Rule(arn=role_arn, account=role_spec.account_id, region="us-east-1")
     _require_role_policies(own, role_spec, role, action=action, resource=resource)
 
 

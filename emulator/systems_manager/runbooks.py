@@ -80,7 +80,7 @@ def require_role(execution: Mapping[str, Any], role: str) -> None:
     """
     account, region = get_account_id(), get_region()
     arn = f"arn:aws:ssm:{region}:{account}:automation-execution/{execution['AutomationExecutionId']}"
-    source = Rule(arn=arn, account=account, region=region, name="", bus_name="")
+    source = Rule(arn=arn, account=account, region=region)
     try:
         require_trust(source, role, service=_SERVICE)
     except DeliveryError as error:
