@@ -96,8 +96,8 @@ def _listing(listing: Listing) -> str:
         f"<li><b>{escape(one.count)}</b><span>{escape(one.label)}</span><small>{escape(one.detail)}</small></li>"
         for one in listing.entries
     )
-    rest = _paragraph(listing.more or ("" if listing.entries else "none"), "soft")
-    return f"<h2>{escape(listing.heading)}</h2>\n<ul>{items}</ul>{rest}"
+    more = _paragraph(listing.more, "soft")
+    return f"<h2>{escape(listing.heading)}</h2>\n<ul>{items}</ul>{more}"
 
 
 def _paragraph(text: str, style: str = "") -> str:

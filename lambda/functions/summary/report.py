@@ -60,9 +60,10 @@ class Listing:
 
     @property
     def more(self) -> str:
-        """`and 12 more`, or an empty text."""
-        left = self.count - len(self.entries)
-        return f"and {left:,} more" if left > 0 else ""
+        """What comes after the entries: `and 12 more`, `none`, or an empty text."""
+        if (left := self.count - len(self.entries)) > 0:
+            return f"and {left:,} more"
+        return "" if self.entries else "none"
 
     def cut(self, most: int) -> Listing:
         """Return the same with fewer entries."""

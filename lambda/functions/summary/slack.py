@@ -66,8 +66,8 @@ def _listed(listing: Listing) -> Block:
     parts = [_section([_run(listing.heading, bold=True)])]
     if items:
         parts.append({"type": "rich_text_list", "style": "bullet", "elements": items})
-    if last := shown.more or ("" if items else "none"):
-        parts.append(_section([_run(last)]))
+    if shown.more:
+        parts.append(_section([_run(shown.more)]))
     return _rich(parts)
 
 

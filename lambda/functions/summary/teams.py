@@ -63,8 +63,8 @@ def _listed(listing: Listing) -> Iterator[Element]:
                 _run(f" ({entry.detail})", isSubtle=True),
             ]
         )
-    if last := listing.more or ("" if listing.entries else "none"):
-        yield _line(last)
+    if listing.more:
+        yield _line(listing.more)
 
 
 def _line(text: str, **style: Any) -> Element:  # noqa: ANN401 - as the card's schema has it

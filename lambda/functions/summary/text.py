@@ -62,8 +62,6 @@ def _listed(listing: Listing) -> Iterator[str]:
     for entry in listing.entries:
         yield from _wrapped(f"{entry.count} {entry.label}", indent="  ")
         yield from _wrapped(f"  {entry.detail}", indent="  ")
-    if not listing.entries:
-        yield "none"
     if listing.more:
         yield listing.more
 
