@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-LIMITED: Final = frozenset({"ratelimited", "rate_limited"})
-"""The app has sent too many requests or messages, and this one wasn't carried out."""
+LIMITED: Final = frozenset({"message_limit_exceeded", "rate_limited", "ratelimited"})
+"""The app, or the whole workspace, has sent too many requests or messages. This one wasn't carried out."""
 
 UNAVAILABLE: Final = frozenset(
     {

@@ -228,8 +228,9 @@ def test_an_error_of_slack_itself_passes_and_the_message_may_have_been_posted(sl
     assert len(server.sent("POST", "chat.postMessage")) == 1
 
 
-def test_too_many_messages_in_a_channel_are_posted_later(slack, server, draft):
-    server.fail(200, path_part="chat.postMessage", body={"ok": False, "error": "rate_limited"})
+@pytest.mark.parametrize("code", ["rate_limited", "message_limit_exceeded"])
+def test_too_many_messages_are_posted_later(slack, server, draft, code):
+    server.fail(200, path_part="chat.postMessage", body={"ok": False, "error": code})
     slack.open(draft)
     assert len(server.messages) == 1
 
