@@ -196,9 +196,10 @@ class AllTargetsStack(Stack):
         return targets.Slack(self, "Slack", channel="C024BE91L", secret=self._secret)
 
     def _teams(self) -> targets.MicrosoftTeams:
-        url = "https://prod-1.westeurope.logic.azure.com:443/workflows/0a1b/triggers/manual/paths/invoke"
-        query = "?api-version=2016-06-01&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0"
-        return targets.MicrosoftTeams(self, "Teams", workflow_url=url + query, secret=self._secret)
+        host = "https://0a1b2c3d4e5f.12.environment.api.powerplatform.com:443"
+        path = "/powerautomate/automations/direct/workflows/0a1b/triggers/manual/paths/invoke"
+        query = "?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0"
+        return targets.MicrosoftTeams(self, "Teams", workflow_url=host + path + query, secret=self._secret)
 
 
 app = App()

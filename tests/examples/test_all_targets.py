@@ -63,8 +63,8 @@ CRITICAL = {
 HIGH = {
     "JiraCloud": ("example.atlassian.net", "/rest/api/3/issue"),
     "MicrosoftTeams": (
-        "prod-1.westeurope.logic.azure.com",
-        "/workflows/0a1b/triggers/manual/paths/invoke",
+        "0a1b2c3d4e5f.12.environment.api.powerplatform.com",
+        "/powerautomate/automations/direct/workflows/0a1b/triggers/manual/paths/invoke",
     ),
     "ServiceNow": ("example.service-now.com", "/api/now/table/incident"),
     "Slack": ("slack.com", "/api/chat.postMessage"),

@@ -5,6 +5,8 @@ Source: https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connect
 Source: https://learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/cards/cards-reference
 Source: https://learn.microsoft.com/adaptive-cards/schema-explorer/adaptive-card
 Source: https://learn.microsoft.com/adaptive-cards/schema-explorer/text-run
+Source: https://learn.microsoft.com/troubleshoot/power-platform/power-automate/flow-run-issues/triggers-troubleshoot
+Source: https://github.com/swisscom/backman/issues/102
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ from typing import Any, ClassVar
 from tests.vendor_servers.server import Request, Response, VendorServer
 
 MAX_BYTES = 28 * 1024
-_PATH = "/workflows/0123/triggers/manual/paths/invoke"
-_OTHER = "/workflows/4567/triggers/manual/paths/invoke"
+_FLOWS = "/powerautomate/automations/direct/workflows"
+_PATH = f"{_FLOWS}/0123/triggers/manual/paths/invoke"
+_OTHER = f"{_FLOWS}/4567/triggers/manual/paths/invoke"
 CHANNEL_URL = (
     "https://teams.microsoft.com/l/channel/19%3Aexample%40thread.tacv2/Security?groupId=1&tenantId=2"
 )
@@ -58,7 +61,7 @@ class TeamsServer(VendorServer):
 
     @property
     def secret(self) -> dict[str, str]:
-        query = f"?api-version=2016-06-01&sig={self.signature}"
+        query = f"?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig={self.signature}"
         return {"webhook_url": f"{self.url}{_PATH}{query}", "payments": f"{self.url}{_OTHER}{query}"}
 
     def environment(self, secret_id: str) -> dict[str, str]:

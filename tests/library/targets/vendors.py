@@ -17,7 +17,9 @@ from securityhub_actions.targets import ApiDestination
 SCHEMAS = json.loads((Path(__file__).parent / "vendor_schemas.json").read_text())
 FEED = "/v1alpha/projects/1/locations/eu/instances/2/feeds/3:importPushLogs"
 COLLECTION_RULE = "dcr-0123456789abcdef0123456789abcdef"
-TEAMS_PATH = "/workflows/0a1b/triggers/manual/paths/invoke"
+TEAMS_HOST = "0a1b2c3d4e5f.12.environment.api.powerplatform.com:443"
+TEAMS_PATH = "/powerautomate/automations/direct/workflows/0a1b/triggers/manual/paths/invoke"
+"""Source: https://github.com/swisscom/backman/issues/102"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,13 +78,13 @@ VENDORS = [
         make=lambda scope, secret: targets.MicrosoftTeams(
             scope,
             "Teams",
-            workflow_url=f"https://prod-1.westeurope.logic.azure.com:443{TEAMS_PATH}"
-            "?api-version=2016-06-01&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0",
+            workflow_url=f"https://{TEAMS_HOST}{TEAMS_PATH}"
+            "?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0",
             secret=secret,
         ),
         secret={"sig": "secret/2+x="},
-        host="prod-1.westeurope.logic.azure.com:443",
-        path=f"{TEAMS_PATH}?api-version=2016-06-01&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=secret%2F2%2Bx%3D",
+        host=TEAMS_HOST,
+        path=f"{TEAMS_PATH}?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=secret%2F2%2Bx%3D",
     ),
     Vendor(
         name="pager_duty",

@@ -24,7 +24,9 @@ class MicrosoftTeams(ApiDestination):
     rest of the URL as the endpoint. The workflow accepts a request (202) before it posts the message. Whether
     it succeeds shows only in its run history.
 
-    Source: https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using
+    Sources:
+        https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using
+        https://learn.microsoft.com/troubleshoot/power-platform/power-automate/flow-run-issues/triggers-troubleshoot
     """
 
     @checked
