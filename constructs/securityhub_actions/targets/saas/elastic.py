@@ -29,6 +29,7 @@ class Elastic(ApiDestination):
     Sources:
         https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-index
         https://www.elastic.co/docs/reference/ecs/ecs-event
+        https://www.elastic.co/docs/reference/elasticsearch/security-privileges
         https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/ignore-above
     """
 
@@ -51,7 +52,8 @@ class Elastic(ApiDestination):
             scope: The parent construct.
             construct_id: The construct ID, unique within the scope.
             base_url: The URL of Elasticsearch, such as `https://example.es.eu-west-1.aws.elastic.cloud`.
-            secret: A JSON object with an encoded API key that has the privilege `create_doc` for the index.
+            secret: A JSON object with an encoded API key that has the privileges `create_doc` and
+                `auto_configure` for the index. The second one is for an index or fields that are new.
             index: The index or data stream, in small letters. Default: `logs-aws.securityhub-default`.
             api_key_key: The member of the secret that contains the key. Default: `api_key`.
             rate_limit_per_second: Requests per second, 1 to 300. Default: 100.
