@@ -31,7 +31,9 @@ class ServiceNow(ApiDestination):
     key of the finding in the event. ServiceNow truncates values that are too long: it keeps 160 characters of
     a title as the short description.
 
-    Source: https://www.servicenow.com/docs/bundle/zurich-api-reference/page/integrate/inbound-rest/concept/c_TableAPI.html
+    Sources:
+        https://www.servicenow.com/docs/bundle/zurich-api-reference/page/integrate/inbound-rest/concept/c_TableAPI.html
+        https://www.servicenow.com/docs/r/platform-security/authentication/basic-auth-restriction.html
     """
 
     @checked
@@ -55,7 +57,8 @@ class ServiceNow(ApiDestination):
             scope: The parent construct.
             construct_id: The construct ID, unique within the scope.
             base_url: The URL of the instance, such as `https://example.service-now.com`.
-            secret: A JSON object with the user name and password of a user with the role `itil`.
+            secret: A JSON object with the user name and password of a user with the role `itil`, whom the
+                instance's basic authentication restriction lets in.
             urgency: The urgency of every incident. EventBridge can't derive it from the finding.
             impact: The impact of every incident.
             username_key: The member of the secret that contains the user name. Default: `username`.

@@ -256,8 +256,10 @@ def from_environment(
         explain=explain,
         cures={
             400: "Check that the incident table has its usual columns.",
+            # Source: https://www.servicenow.com/docs/r/platform-security/authentication/basic-auth-restriction.html
             401: "Check the username and password, or the client_id and client_secret, in the secret that "
-            "SERVICENOW_SECRET names, and with a jwt_key_id the certificate and user in ServiceNow.",
+            "SERVICENOW_SECRET names, with a password alone that the instance's basic authentication "
+            "restriction lets the user in, and with a jwt_key_id the certificate and user in ServiceNow.",
             403: "Give the user of SERVICENOW_SECRET the role itil. If a rule of the instance rejected the "
             "resolution, set SERVICENOW_CLOSE_CODE to one of its resolution codes.",
             404: "Check SERVICENOW_URL, and give the user of SERVICENOW_SECRET the role itil.",

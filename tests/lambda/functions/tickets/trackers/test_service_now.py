@@ -175,7 +175,8 @@ def test_a_refused_password_is_reported_but_not_shown(make_tracker, draft):
     wrong = {"username": "securityhub", "password": "wrong-password"}
     service_now = make_tracker("servicenow", get_secret=lambda _, **__: wrong)
     with pytest.raises(
-        TrackerError, match=r"HTTP 401, User Not Authenticated: .* Check the username"
+        TrackerError,
+        match=r"HTTP 401, User Not Authenticated: .* Check the username.* basic authentication restriction",
     ) as caught:
         service_now.open(draft)
     assert "wrong" not in str(caught.value)
