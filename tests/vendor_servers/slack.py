@@ -27,6 +27,8 @@ MAX_UPDATE_BYTES = 4_000
 MAX_BLOCKS = 50
 MAX_HEADER = 150
 MAX_BLOCK_TEXT = 3_000
+MAX_MESSAGE = 13_200
+"""Of all blocks together. Source: https://github.com/slackapi/bolt-js/issues/2509"""
 _ELEMENTS = {
     "rich_text": {"rich_text_section", "rich_text_list", "rich_text_preformatted"},
     "rich_text_section": {"text"},
@@ -115,6 +117,8 @@ class SlackServer(VendorServer):
             return _error("invalid_metadata_format")
         if (blocks := given.get("blocks")) is not None and not _are_valid(blocks):
             return _error("invalid_blocks")
+        if len(_escaped(json.dumps(blocks, ensure_ascii=False, separators=(",", ":")))) > MAX_MESSAGE:
+            return _error("msg_blocks_too_long")
         ts = f"{time.time():.6f}"
         while ts in self.messages:
             ts = f"{float(ts) + 0.000001:.6f}"
@@ -188,6 +192,10 @@ def _text_error(text: str) -> Response | None:
     if re.search(r"[<>]|&(?!amp;|lt;|gt;)", _LINK.sub("", text)):  # would be a mention or a command
         return _error("unescaped_text")
     return None
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _linked(text: str) -> str:

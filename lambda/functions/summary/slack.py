@@ -8,6 +8,7 @@ Source: https://docs.slack.dev/reference/block-kit/blocks/rich-text-block
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -20,14 +21,26 @@ MAX_TEXT_CHARACTERS: Final = 3_000
 MAX_HEADER_CHARACTERS: Final = 150
 """Source: https://docs.slack.dev/reference/block-kit/blocks"""
 
+MAX_MESSAGE_CHARACTERS: Final = 12_000
+"""Of all blocks together. Slack counts escaped texts and containers, and documents no limit.
+
+Source: https://github.com/slackapi/bolt-js/issues/2509
+Source: https://github.com/slackapi/bolt-js/issues/2867
+"""
+
 _MOST_ENTRIES: Final = 10
 
 Block = dict[str, Any]
 
 
 def blocks_of(report: Report) -> list[Block]:
-    """Return the blocks of a message."""
-    return [*_top(report), *_tables(report), *map(_listed, report.listings), _foot(report)]
+    """Return the blocks of a message, with as many accounts and controls as Slack takes."""
+    top, foot = [*_top(report), *_tables(report)], _foot(report)
+    for most in range(_MOST_ENTRIES, 0, -1):
+        blocks = [*top, *(_listed(listing, most) for listing in report.listings), foot]
+        if len(_escaped(json.dumps(blocks, ensure_ascii=False))) <= MAX_MESSAGE_CHARACTERS:
+            return blocks
+    return [*top, *(_listed(listing, 0) for listing in report.listings), foot]
 
 
 def text_of(report: Report) -> str:
@@ -35,7 +48,10 @@ def text_of(report: Report) -> str:
 
     Source: https://docs.slack.dev/messaging/formatting-message-text#escaping
     """
-    text = truncate(report.subject, MAX_TEXT_CHARACTERS // 5)
+    return _escaped(truncate(report.subject, MAX_TEXT_CHARACTERS // 5))
+
+
+def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
@@ -57,8 +73,8 @@ def _tables(report: Report) -> Iterator[Block]:
         yield _rich([_section([_run(f"Trend {report.trend_line}")])])
 
 
-def _listed(listing: Listing) -> Block:
-    shown = listing.cut(_MOST_ENTRIES)
+def _listed(listing: Listing, most: int) -> Block:
+    shown = listing.cut(most)
     items = [
         _section([_run(f"{entry.count} ", bold=True), _run(entry.label), _run(f"\n{entry.detail}")])
         for entry in shown.entries

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,6 +85,15 @@ def test_any_name_is_taken_by_both(servers, name):
     slack.send(report(name))
     Teams(secret=TEAMS_SECRET, get_secret=lambda *_, **__: servers.teams.secret).send(report(name))
     assert (len(servers.slack.messages), len(servers.teams.cards)) == (1, 1)
+
+
+@pytest.mark.parametrize("letter", ["n", "&", "名"])
+def test_slack_takes_a_summary_with_many_long_names(slack, servers, letter):
+    long = Group(key="k" * 12, name=letter * 500, open=(1234,) * 5, new=123, overdue=456)
+    many = {"accounts": (long,) * 20, "controls": (long,) * 20, "account_count": 20, "control_count": 20}
+    slack.send(report_on(figures(**many), earlier=[], place="p" * 200, timezone="UTC", origin="o"))
+    (message,) = servers.slack.messages.values()
+    assert "and 1" in json.dumps(message.blocks)
 
 
 @pytest.mark.parametrize(
