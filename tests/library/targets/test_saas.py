@@ -290,6 +290,14 @@ def test_a_label_that_jira_would_refuse_is_an_error(label):
         )
 
 
+def test_an_issue_is_created_through_the_gateway_for_tokens_with_scopes():
+    stack, url = new_stack(), "https://api.atlassian.com/ex/jira/11223344-a1b2-4c3d-8e9f-123456789abc"
+    targets.JiraCloud(stack, "Jira", base_url=url, project_key="SEC", secret=new_secret(stack))
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::Events::ApiDestination", {"InvocationEndpoint": f"{url}/rest/api/3/issue"}
+    )
+
+
 def sentinel(stack, **settings):
     given = {
         "ingestion_url": "https://example.ingest.monitor.azure.com",

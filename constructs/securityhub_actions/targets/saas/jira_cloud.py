@@ -23,7 +23,9 @@ class JiraCloud(ApiDestination):
     rejects a title with a line break or more than 255 characters. Such an event goes to the dead-letter
     queue.
 
-    Source: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-post
+    Sources:
+        https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-post
+        https://support.atlassian.com/atlassian-account/docs/manage-api-tokens-for-your-atlassian-account/
     """
 
     @checked
@@ -47,7 +49,8 @@ class JiraCloud(ApiDestination):
         Args:
             scope: The parent construct.
             construct_id: The construct ID, unique within the scope.
-            base_url: The URL of the site, such as `https://example.atlassian.net`.
+            base_url: The URL of the site, such as `https://example.atlassian.net`. For an API token with
+                scopes, `https://api.atlassian.com/ex/jira/CLOUD_ID`.
             project_key: The project key, such as `SEC`.
             secret: A JSON object with the email address and API token of a user who can create issues.
             issue_type: The name of an issue type that requires no other fields. Default: `Task`.
