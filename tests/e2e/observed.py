@@ -39,6 +39,11 @@ def stored(aws, finding):
     return found
 
 
+def links(aws, finding):
+    """Return what a finding says of its tickets; empty if it says nothing."""
+    return stored(aws, finding).get("UserDefinedFields", {}).get("Tickets", "")
+
+
 def dead_letter_queue(aws, stack):
     """Return the URL of a stack's dead-letter queue."""
     return physical_id(aws, stack, "AWS::SQS::Queue", "SecurityHubDeadLetterQueue")

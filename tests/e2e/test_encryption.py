@@ -13,7 +13,7 @@ from stacks.encryption import encrypt_stacks
 from stacks.outcomes import OutcomesStack
 from stacks.settings.encryption import EncryptionSettings
 from tests.e2e.findings import control_finding, import_findings
-from tests.e2e.observed import answer_to, dead_letters
+from tests.e2e.observed import dead_letters, press
 from tests.e2e.stacks import deployed, physical_id
 from tests.shipped_settings import load_shipped_settings
 
@@ -32,12 +32,10 @@ def app(aws, feature_flags, tmp_path_factory):
         yield aws
 
 
-def press(aws, name):
+def press_on_new_finding(aws, name):
     finding = control_finding("S3.8", name)
     import_findings(aws, [finding])
-    action = f"arn:aws:securityhub:{DEFAULT_REGION}:{DEFAULT_ACCOUNT}:action/custom/InsightDigest"
-    (event,) = aws.press(action, findings=[finding])
-    return answer_to(aws, event)
+    return press(aws, "InsightDigest", [finding])
 
 
 @pytest.mark.long
@@ -45,7 +43,7 @@ def test_a_digest_is_published_with_the_key_and_without_it_waits_in_the_dead_let
     topic = physical_id(app, STACK, "AWS::SNS::Topic", "DigestTopic")
     key = app.client("sns").get_topic_attributes(TopicArn=topic)["Attributes"]["KmsMasterKeyId"]
     assert app.client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyManager"] == "CUSTOMER"
-    assert press(app, "allowed").function_error is None
+    assert press_on_new_finding(app, "allowed").function_error is None
 
     role = physical_id(app, STACK, "AWS::IAM::Role", "InsightDigestFunctionRole")
     iam = app.client("iam")
@@ -55,7 +53,7 @@ def test_a_digest_is_published_with_the_key_and_without_it_waits_in_the_dead_let
     assert without != json.dumps(document)
     iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=without)
 
-    assert press(app, "denied").function_error
+    assert press_on_new_finding(app, "denied").function_error
     (letter,) = dead_letters(app, STACK)
     assert "kms:GenerateDataKey" in str(letter)
 

@@ -11,7 +11,7 @@ from emulator.server import DEFAULT_ACCOUNT
 from stacks.settings import TicketingSettings
 from stacks.ticketing import TicketingStack
 from tests.e2e.findings import control_finding, import_findings
-from tests.e2e.observed import press, stored
+from tests.e2e.observed import links, press, stored
 from tests.e2e.stacks import delete_stack, deploy_synthesized, physical_id
 from tests.e2e.trackers import connect
 from tests.shipped_settings import load_shipped_settings
@@ -68,10 +68,6 @@ def settled(finding, minute):
 
 def failing(finding, minute):
     return {**finding, "UpdatedAt": LATER.format(minute)}
-
-
-def links(aws, finding):
-    return stored(aws, finding).get("UserDefinedFields", {}).get("Tickets", "")
 
 
 def listed(issue):

@@ -18,7 +18,7 @@ from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION, EmbeddedAws
 from stacks.settings import TicketingSettings
 from stacks.ticketing import TicketingStack
 from tests.e2e.findings import control_finding, import_findings
-from tests.e2e.observed import dead_letter_queue, press, stored, waiting
+from tests.e2e.observed import dead_letter_queue, links, press, waiting
 from tests.e2e.stacks import deploy_synthesized, physical_id, prepare_region
 from tests.e2e.trackers import Webhooks, connect, note, status
 from tests.shipped_settings import load_shipped_settings
@@ -196,10 +196,6 @@ def ticketed(app, tickets_of):
 
 def finding_of(number, *, control="S3.8", severity="MEDIUM", **changes):
     return control_finding(control, number, Severity={"Label": severity}, **changes)
-
-
-def links(aws, finding):
-    return stored(aws, finding).get("UserDefinedFields", {}).get("Tickets", "")
 
 
 def let_pass(aws, finding):

@@ -11,7 +11,7 @@ from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION
 from stacks.analyst_actions import AnalystActionsStack
 from stacks.stop_switch import StopSwitchStack
 from tests.e2e.findings import control_finding, import_findings
-from tests.e2e.observed import answer_to, dead_letters, stored
+from tests.e2e.observed import dead_letters, press, stored
 from tests.e2e.stacks import deployed, physical_id
 from tests.shipped_settings import load_shipped_settings
 
@@ -34,12 +34,6 @@ def set_to(aws, value):
     aws.client("ssm").put_parameter(Name=NAME, Value=value, Overwrite=True)
 
 
-def press(aws, finding):
-    action = f"arn:aws:securityhub:{DEFAULT_REGION}:{DEFAULT_ACCOUNT}:action/custom/MarkAsNotified"
-    (event,) = aws.press(action, findings=[finding])
-    return answer_to(aws, event)
-
-
 def status_of(aws, finding):
     return stored(aws, finding)["Workflow"]["Status"]
 
@@ -47,7 +41,7 @@ def status_of(aws, finding):
 def test_as_deployed_changes_are_allowed(app):
     finding = control_finding("S3.8", "allowed")
     import_findings(app, [finding])
-    assert press(app, finding).function_error is None
+    assert press(app, "MarkAsNotified", [finding]).function_error is None
     assert status_of(app, finding) == "NOTIFIED"
 
 
@@ -55,7 +49,7 @@ def test_what_was_stopped_waits_in_the_dead_letter_queue_and_is_done_once_it_is_
     finding = control_finding("S3.8", "stopped")
     import_findings(app, [finding])
     set_to(app, "stopped update_findings")
-    assert press(app, finding).function_error
+    assert press(app, "MarkAsNotified", [finding]).function_error
     (letter,) = dead_letters(app, STACKS[1])
     assert "The parameter /securityhub-actions/changes is 'stopped update_findings'" in str(letter)
     assert status_of(app, finding) == "NEW"
@@ -69,6 +63,6 @@ def test_an_account_that_is_stopped_keeps_no_other_from_being_handled(app):
     own = control_finding("S3.8", "own")
     import_findings(app, [own])
     set_to(app, "stopped 444455556666")
-    assert press(app, own).function_error is None
+    assert press(app, "MarkAsNotified", [own]).function_error is None
     assert status_of(app, own) == "NOTIFIED"
     set_to(app, "allowed")

@@ -13,7 +13,7 @@ from emulator.server import DEFAULT_ACCOUNT
 from stacks.settings import TicketingSettings
 from stacks.ticketing import TicketingStack
 from tests.e2e.findings import control_finding, import_findings
-from tests.e2e.observed import dead_letters, press, stored, waiting
+from tests.e2e.observed import dead_letters, links, press, stored, waiting
 from tests.e2e.stacks import delete_stack, deploy_synthesized, physical_id
 from tests.e2e.trackers import connect
 from tests.shipped_settings import load_shipped_settings
@@ -73,10 +73,6 @@ def app(aws, vendors, feature_flags, tmp_path_factory):
 def finding_of(number, *, severity="MEDIUM", **changes):
     fields = {"Severity": {"Label": severity}, "UserDefinedFields": {"team": "payments"}}
     return control_finding("S3.8", number, **fields | changes)
-
-
-def links(aws, finding):
-    return stored(aws, finding).get("UserDefinedFields", {}).get("Tickets", "")
 
 
 def issues(vendors, finding):
