@@ -95,7 +95,6 @@ def _table(stack: Stack, bucket: s3.Bucket, *, retention_days: int) -> glue.CfnT
     """Create the table, whose partitions Athena works out from the dates of a query.
 
     Source: https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-types.html
-    Source: https://docs.aws.amazon.com/athena/latest/ug/openx-json-serde.html
     """
     database = glue.CfnDatabase(
         stack,
@@ -134,8 +133,12 @@ def _table(stack: Stack, bucket: s3.Bucket, *, retention_days: int) -> glue.CfnT
                 location=location,
                 input_format="org.apache.hadoop.mapred.TextInputFormat",
                 output_format="org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+                # Not that of OpenX, with which the results of a query can differ each time. Both ignore the
+                # case of names, also in structs: "modelLookup" of the guide's data is in modellookup.
+                # Source: https://docs.aws.amazon.com/athena/latest/ug/openx-json-serde.html
+                # Source: https://docs.aws.amazon.com/athena/latest/ug/hive-json-serde.html
                 serde_info=glue.CfnTable.SerdeInfoProperty(
-                    serialization_library="org.openx.data.jsonserde.JsonSerDe"
+                    serialization_library="org.apache.hive.hcatalog.data.JsonSerDe"
                 ),
             ),
         ),
