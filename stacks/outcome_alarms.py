@@ -41,14 +41,8 @@ _REFUSED_CREDENTIALS: Final = OutcomeAlarm(
     "the secret; the next attempt reads it. Send again what went to the dead-letter queue meanwhile, with "
     "`securityhub-actions dead-letters`.",
 )
-_FAILED_UNDOS: Final = OutcomeAlarm(
-    metric="FailedUndos",
-    description="A remediation could not be undone, so the resource is still changed. Read the note of the "
-    "finding or the function's log, correct the cause, and press Undo remediation again; otherwise restore "
-    "the resource by the record that the note of the remediation names.",
-)
 ALARMS: Final[Mapping[str, tuple[OutcomeAlarm, ...]]] = {
-    "remediate": (_NOT_REPORTED, _FAILED_UNDOS),
+    "remediate": (_NOT_REPORTED,),
     "tickets": (_NOT_REPORTED, _REFUSED_CREDENTIALS),
     "update_findings": (_NOT_REPORTED,),
 }

@@ -14,14 +14,16 @@ from aws_cdk import (
     Stack,
     Token,
 )
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from securityhub_actions import CustomActionRule, LoggedFunction, targets
-from stacks.alarms import watch
+from stacks.alarms import alarm, watch
 from stacks.app_function import app_function
 from stacks.approval import ask_for_approval
 from stacks.done_table import done_table, done_table_statement
@@ -114,6 +116,7 @@ class RemediationStack(Stack):
                 targets=[targets.LambdaFunction(function)],
                 press_bus=press_bus(self, press, _UNDO_ACTION_ID),
             )
+            self._watch_undos(function)
         if settings.automatic.enabled:
             self._remediate_automatically(function)
         if settings.stack_set.enabled:
@@ -219,6 +222,33 @@ class RemediationStack(Stack):
                 )
         for resource, reason in reasons.items():
             accept_wildcard(role, resource, reason=reason)
+
+    def _watch_undos(self, function: LoggedFunction) -> None:
+        """Add an alarm on findings of which an undo restored nothing.
+
+        It doesn't depend on the settings of outcomes, and most of these aren't failures of the function, so
+        that no other alarm tells of them.
+        """
+        failed = logs.MetricFilter(
+            self,
+            "FailedUndosMetric",
+            log_group=function.log_group,
+            filter_pattern=logs.FilterPattern.string_value("$.message", "=", "Findings not undone"),
+            metric_namespace="SecurityHubActions",
+            metric_name=f"{self.stack_name}-FailedUndos",
+            metric_value="$.failed_undos",
+        )
+        alarm(
+            self,
+            "FailedUndosAlarm",
+            failed.metric(period=Duration.minutes(5), statistic=cloudwatch.Stats.SUM),
+            above=0,
+            description="Undo remediation did not restore what a remediation changed: it failed, is not "
+            "allowed by the settings, or is impossible. The resource is still changed. Read why in the note "
+            "of the finding, or in the function's log in lines with the message `Findings not undone`. "
+            "Correct the cause and press Undo remediation again; otherwise restore the resource by the "
+            "record that the note of the remediation names.",
+        )
 
     def _remediate_automatically(self, function: LoggedFunction) -> None:
         settings = self._settings.automatic

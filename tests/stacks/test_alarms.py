@@ -117,7 +117,7 @@ def test_every_function_that_reports_outcomes_has_alarms_on_what_it_reports(reso
             found.setdefault((stack, dimension["Value"]), set()).add(alarm["MetricName"])
     assert found == {
         ("SecurityHubAnalystActions", "update_findings"): {metrics.NOT_REPORTED},
-        ("SecurityHubRemediation", "remediate"): {metrics.NOT_REPORTED, metrics.FAILED_UNDOS},
+        ("SecurityHubRemediation", "remediate"): {metrics.NOT_REPORTED},
         ("SecurityHubTicketing", "tickets"): {metrics.NOT_REPORTED, metrics.REFUSED_CREDENTIALS},
     }
 

@@ -8,6 +8,7 @@ from aws_cdk import App, Environment
 from aws_cdk.assertions import Annotations, Match, Template
 
 import app
+from functions.remediate.outcomes import NOT_UNDONE
 from functions.remediate.settings import Settings as FunctionSettings
 from stacks.member_role import MemberRoleStack
 from stacks.remediation import RemediationStack
@@ -198,6 +199,19 @@ def test_automatic_remediation_changes_nothing_unless_told_to(template):
         "AWS::Lambda::Function",
         {"Environment": {"Variables": Match.object_like({"AUTOMATIC_MODE": "dry-run"})}},
     )
+
+
+def test_an_undo_that_restores_nothing_sets_off_an_alarm(template, new_template):
+    metric = {"MetricName": "Remediation-FailedUndos"}
+    template.has_resource_properties(
+        "AWS::Logs::MetricFilter",
+        {
+            "FilterPattern": f'{{ $.message = "{NOT_UNDONE}" }}',
+            "MetricTransformations": [Match.object_like({**metric, "MetricValue": "$.failed_undos"})],
+        },
+    )
+    template.has_resource_properties("AWS::CloudWatch::Alarm", {**metric, "Threshold": 0})
+    new_template(undo=False).resource_count_is("AWS::Logs::MetricFilter", 0)
 
 
 def test_the_table_forgets_and_can_be_restored(template):

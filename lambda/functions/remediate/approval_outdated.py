@@ -12,7 +12,8 @@ from typing import Final
 from functions.remediate.approval import AUTOMATIC, NOTHING_LEFT, Approvals, Asker, settled_state
 from functions.remediate.approval_contract import Answer, Request
 from functions.remediate.approval_words import digest_of
-from functions.remediate.one_finding import REMEDIATE, FindingWork
+from functions.remediate.attempts import REMEDIATE
+from functions.remediate.one_finding import FindingWork
 from functions.remediate.services import Services
 from functions.remediate.settings import Settings
 from remediations.contract import CannotRemediateError

@@ -24,7 +24,7 @@ from functions.remediate.approval_outdated import withdraw_outdated
 from functions.remediate.approval_requests import RequestTable
 from functions.remediate.approval_runbook import ApprovalRunbook
 from functions.remediate.logic import Invocation, remediate_findings
-from functions.remediate.outcomes import FindingsNotRemediatedError
+from functions.remediate.outcomes import NOT_UNDONE, FindingsNotRemediatedError
 from functions.remediate.resource_tags import read_tags
 from functions.remediate.services import Services
 from functions.remediate.settings import Settings
@@ -219,6 +219,12 @@ def _act(event: FindingsEvent, context: LambdaContext, record: SQSRecord | None)
         invocation=Invocation(request_id=context.aws_request_id, function_arn=context.invoked_function_arn),
     )
     report = {**summary.to_json(), **counts_of(event)}
+    if not_undone := summary.not_undone:
+        # The stack counts them, and has an alarm: whoever pressed takes them for undone.
+        logger.error(
+            NOT_UNDONE,
+            extra={"event_id": event.event_id, "failed_undos": len(not_undone), "reasons": not_undone},
+        )
     if summary.failures:
         logger.error("Findings not remediated", extra={"event_id": event.event_id, "summary": report})
         raise FindingsNotRemediatedError(summary)

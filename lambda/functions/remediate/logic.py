@@ -10,14 +10,8 @@ from typing import Final, TypeAlias, TypedDict
 
 from functions.remediate.approval import AUTOMATIC, Asker, DecidedFindings
 from functions.remediate.approval_contract import Answer
-from functions.remediate.one_finding import (
-    REMEDIATE,
-    UNDO,
-    FindingWork,
-    done_once,
-    key_of,
-    reported,
-)
+from functions.remediate.attempts import REMEDIATE, UNDO, done_once, key_of, reported
+from functions.remediate.one_finding import FindingWork
 from functions.remediate.outcomes import (
     RESOLVED,
     RETRIED,
@@ -216,16 +210,28 @@ class _Run:
 
     def outcome_of(self, finding: Finding) -> Outcome:
         """Handle a finding, and turn any failure into an outcome."""
-        return reported(lambda: self._outcome_of(finding), request_id=self.invocation.request_id)
+        return reported(
+            lambda: self._outcome_of(finding), kind=self.kind, request_id=self.invocation.request_id
+        )
 
     def _outcome_of(self, finding: Finding) -> Outcome:
-        if refusal := self.settings.accounts.refusal(
+        work = self._work_on(finding)
+        refusal = self.settings.accounts.refusal(
             finding.aws_account_id, self.services.organization.containers_of
-        ):
+        ) or (_NO_UNDO if self.undoes and not self.changes else None)
+        if refusal and self.undoes:
+            return work.refused_undo(refusal)
+        if refusal:
             return Outcome.now(Status.REFUSED, refusal, request_id=self.invocation.request_id)
-        if self.undoes and not self.changes:
-            return Outcome.now(Status.REFUSED, _NO_UNDO, request_id=self.invocation.request_id)
-        work = FindingWork(
+        do = partial(
+            done_once, self.services.once, self._key(finding), work.undo if self.undoes else work.remediate
+        )
+        outcome = do()
+        resolves = self.changes and outcome.workflow_status == RESOLVED
+        return do() if resolves and work.forget_reopened(outcome) else outcome
+
+    def _work_on(self, finding: Finding) -> FindingWork:
+        return FindingWork(
             finding=finding,
             action=self.action,
             kind=self.kind,
@@ -236,12 +242,6 @@ class _Run:
             request_id=self.invocation.request_id,
             event_id=self.event.event_id,
         )
-        do = partial(
-            done_once, self.services.once, self._key(finding), work.undo if self.undoes else work.remediate
-        )
-        outcome = do()
-        resolves = self.changes and outcome.workflow_status == RESOLVED
-        return do() if resolves and work.forget_reopened(outcome) else outcome
 
     def forget_undone(self, reports: Sequence[Report], not_written: Collection[str]) -> None:
         """Delete the records of what was undone.

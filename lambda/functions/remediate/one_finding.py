@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from functions.remediate.allow_and_deny import UnreadableTagsError
 from functions.remediate.approval import AUTOMATIC, Asker, not_approved
-from functions.remediate.outcomes import Outcome, Status, combine, to_time
-from functions.remediate.remembering import remembered
-from functions.remediate.services import Once, Saved, Services
+from functions.remediate.attempts import REMEDIATE, UNDO, done_once, key_of, reported
+from functions.remediate.outcomes import Outcome, Status, combine, says_changed
+from functions.remediate.services import Saved, Services
 from functions.remediate.session_policy import session_policy
 from functions.remediate.settings import Settings
 from functions.remediate.watched_session import WatchedSession
-from invocation.once import WorkInProgressError
 from remediations.contract import CannotRemediateError, Change, Plan, Remediation
 from remediations.controls import control_of
 from remediations.registry import remediations_for, unserved_resources
@@ -25,62 +24,7 @@ from securityhub.events import Finding
 if TYPE_CHECKING:
     from boto3.session import Session
 
-REMEDIATE: Final = "remediate"
-UNDO: Final = "undo"
-
 logger = logging.getLogger(__name__)
-
-
-def key_of(finding: Finding, kind: str, *, remediation: str | None = None) -> dict[str, str]:
-    """Return what is remembered as one piece of work.
-
-    Args:
-        finding: The finding; after an update, it is another piece of work.
-        kind: `AUTOMATIC`, `REMEDIATE`, or `UNDO`.
-        remediation: The one of several that serve the finding; by default, the whole.
-    """
-    key = {
-        "product": finding.product_arn,
-        "finding": finding.id,
-        "updated": to_time(finding.updated_at) if finding.updated_at else "",
-        "action": kind,
-    }
-    return key | {"remediation": remediation} if remediation else key
-
-
-def done_once(
-    once: Once, key: Mapping[str, str], work: Callable[[], Outcome], *, remembers: bool = True
-) -> Outcome:
-    """Return the outcome of work, or the one that is remembered.
-
-    Args:
-        once: Lets one invocation at a time do the work.
-        key: Identifies the work.
-        work: Does the work.
-        remembers: Whether a final outcome is remembered. Others never are. Default: True.
-    """
-    return remembered(
-        once,
-        key,
-        work,
-        is_final=lambda outcome: remembers and outcome.is_final,
-        to_json=Outcome.to_json,
-        # What is remembered doesn't say which of its parts had been remembered before.
-        from_json=partial(Outcome.from_json, repeated=True),
-    )
-
-
-def reported(work: Callable[[], Outcome], *, request_id: str, remediation: str | None = None) -> Outcome:
-    """Return the outcome of work, also if it raises an error, which must neither stop nor hide the others."""
-    try:
-        return work()
-    except WorkInProgressError as error:
-        status, reason = Status.BUSY, str(error)
-    except CannotRemediateError as error:
-        status, reason = Status.IMPOSSIBLE, str(error)
-    except Exception as error:  # noqa: BLE001 - as above
-        status, reason = Status.FAILED, f"{type(error).__name__}: {error}"
-    return Outcome.now(status, reason.rstrip("."), request_id=request_id, remediation=remediation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,11 +121,12 @@ class FindingWork:
         """Restore everything that was changed for the finding. The records stay.
 
         Raises:
-            CannotRemediateError: There is no record of a change, or the finding names no Region.
+            CannotRemediateError: A record is missing or isn't the function's own, or the finding names no
+                Region.
         """
         kept = self.services.records.load(self.finding)
         if not kept:
-            raise CannotRemediateError("There is no record of a remediation of this finding to undo.")
+            return self._without_record()
         self._require_region()
         is_only = len(kept) == 1
         return combine(
@@ -191,12 +136,38 @@ class FindingWork:
             ]
         )
 
+    def refused_undo(self, refusal: str) -> Outcome:
+        """Return that the settings refuse to undo, which matters only if there is something to undo.
+
+        Raises:
+            CannotRemediateError: As `undo` does.
+        """
+        if self.services.records.load(self.finding):
+            return self._outcome(Status.REFUSED, refusal)
+        return self._without_record()
+
+    def _without_record(self) -> Outcome:
+        """Return that nothing was remediated, or that it was undone already: both are as somebody wanted it.
+
+        Raises:
+            CannotRemediateError: The finding says that it was remediated, so the record is lost.
+        """
+        note = self.finding.note
+        if note is not None and says_changed(note.text):
+            raise CannotRemediateError(
+                "The finding was remediated, but there is no longer a record of the previous state. Restore "
+                "it manually, as far as the previous note names it."
+            )
+        return self._outcome(
+            Status.NOTHING_TO_UNDO, "There is no record of a remediation of this finding, so nothing changed"
+        )
+
     def _part(self, name: str, work: Callable[[], Outcome], *, is_only: bool) -> Outcome:
         """Run one remediation. If there are several, each is remembered, so no retry repeats it."""
         if not is_only:
             key = key_of(self.finding, self.kind, remediation=name)
             work = partial(done_once, self.services.once, key, work)
-        return reported(work, request_id=self.request_id, remediation=name)
+        return reported(work, kind=self.kind, request_id=self.request_id, remediation=name)
 
     def _remediate(self, remediation: Remediation) -> Outcome:
         decided = self.asker.decided

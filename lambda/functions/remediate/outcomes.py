@@ -31,6 +31,10 @@ class Status(StrEnum):
     REFUSED = "Not allowed, nothing changed"
     IMPOSSIBLE = "Cannot be remediated"
     FAILED = "Remediation failed"
+    NOTHING_TO_UNDO = "Nothing to undo"
+    CANNOT_UNDO = "Cannot be undone"
+    UNDO_REFUSED = "Undo not allowed, nothing changed"
+    UNDO_FAILED = "Undo failed"
     BUSY = "Being remediated"
 
 
@@ -54,10 +58,22 @@ _UNCHANGED: Final = (
     Status.NOT_APPROVED,
     Status.PLANNED,
     Status.IMPOSSIBLE,
+    Status.CANNOT_UNDO,
     Status.REFUSED,
+    Status.UNDO_REFUSED,
+    Status.NOTHING_TO_UNDO,
 )
 # Those that are retried, the more serious first.
-RETRIED: Final = (Status.FAILED, Status.BUSY)
+RETRIED: Final = (Status.FAILED, Status.UNDO_FAILED, Status.BUSY)
+# What an outcome is called if it's that of an undo. Each of them leaves the resource changed.
+_OF_UNDO: Final[Mapping[Status, Status]] = {
+    Status.IMPOSSIBLE: Status.CANNOT_UNDO,
+    Status.REFUSED: Status.UNDO_REFUSED,
+    Status.FAILED: Status.UNDO_FAILED,
+}
+# What stacks/remediation.py looks for in the log.
+NOT_UNDONE: Final = "Findings not undone"
+_AGAIN: Final = "Already done, nothing changed now. "
 
 
 class OutcomeJson(TypedDict):
@@ -127,6 +143,10 @@ class Outcome:
             record=record,
             event_id=event_id,
         )
+
+    def of_undo(self) -> Outcome:
+        """Return the outcome in the words of an undo, which didn't restore anything if it wasn't undone."""
+        return replace(self, status=_OF_UNDO.get(self.status, self.status))
 
     @property
     def each(self) -> tuple[Outcome, ...]:
@@ -287,6 +307,16 @@ class Summary:
         ]
 
     @property
+    def not_undone(self) -> dict[str, str]:
+        """Why something that was to be undone is still as the remediation left it, by finding ID."""
+        left = set(_OF_UNDO.values())
+        return {
+            report.finding.id: report.outcome.description
+            for report in self.reports
+            if any(one.status in left for one in report.outcome.each)
+        }
+
+    @property
     def is_busy(self) -> bool:
         """Whether the only reason for failures is that other invocations are working on the findings."""
         failed = {report.outcome.status for report in self.reports}.intersection(RETRIED)
@@ -322,7 +352,7 @@ def compose_note(outcome: Outcome, by: str) -> str:
 
     If several remediations serve the finding, each of their outcomes gets an equal share of the room.
     """
-    again = "Already done, nothing changed now. " if outcome.repeated else ""
+    again = _AGAIN if outcome.repeated else ""
     begin = f"{again}{outcome.status}: "
     end = f". {outcome.time} by {by}, request {outcome.request_id}."
     prior_state, record = _before(outcome)
@@ -337,6 +367,12 @@ def compose_note(outcome: Outcome, by: str) -> str:
     if record is None or len(complete) <= MAX_NOTE_CHARACTERS:
         return truncate(complete, MAX_NOTE_CHARACTERS)
     return truncate(f"{text} Before: {record}", MAX_NOTE_CHARACTERS)
+
+
+def says_changed(note: str) -> bool:
+    """Whether a note is as `compose_note` writes it about a resource that was changed and isn't undone."""
+    changed = (Status.APPLIED, Status.PARTIAL, *_OF_UNDO.values())
+    return note.removeprefix(_AGAIN).startswith(tuple(f"{status}: " for status in changed))
 
 
 def _before(outcome: Outcome) -> tuple[Mapping[str, object] | None, str | None]:

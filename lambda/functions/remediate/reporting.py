@@ -24,6 +24,10 @@ RESULTS: Final[Mapping[Status, Result]] = {
     Status.REFUSED: Result.REFUSED,
     Status.IMPOSSIBLE: Result.IMPOSSIBLE,
     Status.FAILED: Result.FAILED,
+    Status.NOTHING_TO_UNDO: Result.UNCHANGED,
+    Status.CANNOT_UNDO: Result.IMPOSSIBLE,
+    Status.UNDO_REFUSED: Result.REFUSED,
+    Status.UNDO_FAILED: Result.FAILED,
 }
 
 

@@ -16,14 +16,13 @@ from typing import Final
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
-from securityhub.outcomes.model import Operation, Outcome, Result
+from securityhub.outcomes.model import Outcome, Result
 
 NAMESPACE: Final = "SecurityHubActions"
 RECEIVED: Final = "FindingsReceived"
 SINCE_UPDATE: Final = "SecondsSinceUpdate"
 SINCE_EVENT: Final = "SecondsSinceEvent"
 REFUSED_CREDENTIALS: Final = "RefusedCredentials"
-FAILED_UNDOS: Final = "FailedUndos"
 NOT_REPORTED: Final = "OutcomesNotReported"
 RESULTS: Final = {
     Result.DONE: "OutcomesDone",
@@ -107,5 +106,3 @@ def _names(outcome: Outcome) -> Iterator[str]:
     yield RESULTS[outcome.result]
     if outcome.refused_credential:
         yield REFUSED_CREDENTIALS
-    if outcome.operation is Operation.UNDO and outcome.result is Result.FAILED:
-        yield FAILED_UNDOS

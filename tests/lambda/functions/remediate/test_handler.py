@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from functions.remediate.allow_and_deny import AccountLists
 from functions.remediate.approval_contract import Answer
 from functions.remediate.approval_decisions import DecisionsIncompleteError
-from functions.remediate.outcomes import FindingsNotRemediatedError
+from functions.remediate.outcomes import NOT_UNDONE, FindingsNotRemediatedError
 from securityhub.events import MalformedEventError, parse_event
 from securityhub.findings.insights import Insight
 from securityhub.findings.stopping import ChangesStoppedError
@@ -184,7 +185,7 @@ def test_a_plan_leaves_a_finding_to_a_press_on_it(
 
 
 @pytest.mark.parametrize(
-    ("allowed", "expected"), [(False, "Not allowed, nothing changed"), (True, "Remediation undone")]
+    ("allowed", "expected"), [(False, "Undo not allowed, nothing changed"), (True, "Remediation undone")]
 )
 def test_undo_of_insight_results_needs_to_be_allowed(
     handler, pressed_on_insight, lambda_context, allowed, expected
@@ -277,6 +278,20 @@ def test_undo_can_be_stopped_as_well(handler, pressed, lambda_context, world, st
     stop(handler, "stopped undo")
     with pytest.raises(ChangesStoppedError):
         handler.handle(pressed("UndoRemediation"), lambda_context)
+    assert world.undone == []
+
+
+def test_what_is_not_undone_is_in_the_log_with_its_number(handler, pressed, lambda_context, world, log):
+    handler.settings = replace(handler.settings, undo_action_id="UndoRemediation")
+    handler.handle(pressed("Remediate"), lambda_context)
+    handler.handle(pressed("UndoRemediation", 2), lambda_context)
+    assert NOT_UNDONE not in log.getvalue()
+    denied = AccountLists(allow=frozenset(), deny=frozenset())
+    handler.settings = replace(handler.settings, accounts=denied)
+    handler.handle(pressed("UndoRemediation"), lambda_context)
+    (line,) = [one for one in map(json.loads, log.getvalue().splitlines()) if one["message"] == NOT_UNDONE]
+    assert (line["level"], line["failed_undos"]) == ("ERROR", 1)
+    assert "allow list" in str(line["reasons"])
     assert world.undone == []
 
 

@@ -247,16 +247,22 @@ def tagged(*, allow=None, deny=None):
         (accounts(allow=["444455556666"], deny=[UNIT]), f"is in {UNIT}, which is on the deny list"),
     ],
 )
-@pytest.mark.parametrize("action", ["Remediate", "UndoRemediation"])
+@pytest.mark.parametrize(
+    ("action", "refused"),
+    [("Remediate", Status.REFUSED), ("UndoRemediation", Status.UNDO_REFUSED)],
+)
 def test_an_account_is_not_touched_unless_it_is_allowed_and_not_denied(
-    run, world, new_event, *, lists, why, action
+    run, world, new_event, *, lists, why, action, refused
 ):
     world.containers = {"444455556666": (UNIT, ROOT)}
     event = new_event(1, action=action)
+    if refused is Status.UNDO_REFUSED:
+        run(new_event(1))
+    applied = list(world.applied)
     summary = run(event, accounts=lists)
-    assert statuses(summary) == [Status.REFUSED]
+    assert statuses(summary) == [refused]
     assert summary.failures == []
-    assert world.applied == []
+    assert (world.applied, world.undone) == (applied, [])
     status, note = world.last_note(event.findings[0])
     assert status is None
     assert why in note
@@ -364,7 +370,7 @@ def test_what_was_changed_can_be_undone_without_a_tag_that_allows_it_but_not_wit
     run(event)
     undo = replace(event, action_arn=event.action_arn.replace("Remediate", "UndoRemediation"))
     world.tags = {"resource/0": {"keep": "yes"}}
-    assert statuses(run(undo, resource_tags=tagged(deny={"keep": ["yes"]}))) == [Status.REFUSED]
+    assert statuses(run(undo, resource_tags=tagged(deny={"keep": ["yes"]}))) == [Status.UNDO_REFUSED]
     assert world.undone == []
     assert statuses(run(undo, resource_tags=tagged(allow={"team": ["a"]}))) == [Status.UNDONE]
     assert world.undone == ["resource/0"]
@@ -552,7 +558,7 @@ def test_undoing_that_stops_halfway_is_tried_again(run, world, new_event, monkey
     undo = replace(event, action_arn=event.action_arn.replace("Remediate", "UndoRemediation"))
     with monkeypatch.context() as broken:
         broken.setattr(RememberedWork, "forget", lambda *_: 1 / 0)
-        assert statuses(run(undo)) == [Status.FAILED]
+        assert statuses(run(undo)) == [Status.UNDO_FAILED]
     assert statuses(run(undo)) == [Status.UNDONE]
     assert world.open == {"resource/0"}
     assert world.kept == {"finding/0": {}}
@@ -618,16 +624,78 @@ def test_a_record_of_a_remediation_that_does_not_serve_the_finding_is_not_undone
     world.others["another"] = another
     world.kept["finding/0"] = {"another": world.kept["finding/0"]["example"]}
     undo = replace(event, action_arn=event.action_arn.replace("Remediate", "UndoRemediation"))
-    assert statuses(run(undo)) == [Status.IMPOSSIBLE]
+    assert statuses(run(undo)) == [Status.CANNOT_UNDO]
     assert world.undone == []
     assert "does not serve this finding" in world.last_note(event.findings[0])[1]
 
 
-def test_what_was_never_remediated_cannot_be_undone(run, world, new_event):
+@pytest.mark.parametrize("denied", [False, True])
+def test_where_nothing_was_changed_an_undo_has_not_failed(run, world, new_event, denied):
     event = new_event(1, action="UndoRemediation")
-    assert statuses(run(event)) == [Status.IMPOSSIBLE]
+    accounts = AccountLists(allow=frozenset() if denied else frozenset({"ANY"}), deny=frozenset())
+    summary = run(event, accounts=accounts)
+    assert (statuses(summary), summary.not_undone) == ([Status.NOTHING_TO_UNDO], {})
     assert "There is no record of a remediation" in world.last_note(event.findings[0])[1]
     assert world.applied == []
+
+
+def with_note(event, text):
+    (finding,) = event.findings
+    note = {"Text": text, "UpdatedBy": "anyone", "UpdatedAt": "2026-01-31T09:02:40Z"}
+    return replace(event, findings=(replace(finding, raw=finding.raw | {"Note": note}),))
+
+
+def test_an_undo_has_failed_where_the_record_of_a_remediation_is_gone(run, world, new_event):
+    event = new_event(1)
+    for repeated in ("first", "second"):
+        run(replace(event, event_id=repeated))
+    world.kept.clear()
+    undo = new_event(1, action="UndoRemediation")
+    for _, note in list(world.notes["finding/0"]):
+        summary = run(with_note(undo, note))
+        assert statuses(summary) == [Status.CANNOT_UNDO]
+        assert "no longer a record" in summary.not_undone["finding/0"]
+    note = world.last_note(event.findings[0])[1]
+    assert note.startswith("Cannot be undone: ")
+    assert run(with_note(replace(undo, event_id="later"), note)).not_undone
+
+
+def test_undoing_a_second_time_has_not_failed_whether_or_not_the_first_is_remembered(run, world, new_event):
+    run(new_event(1))
+    undo = new_event(1, action="UndoRemediation")
+    run(undo)
+    assert run(replace(undo, event_id="another")).not_undone == {}
+    world.store.items.clear()
+    summary = run(with_note(replace(undo, event_id="later"), world.notes["finding/0"][-1][1]))
+    assert (statuses(summary), summary.not_undone) == ([Status.NOTHING_TO_UNDO], {})
+
+
+def test_an_undo_that_is_refused_or_fails_has_left_what_was_to_be_undone(run, world, new_event):
+    run(new_event(1))
+    undo = new_event(1, action="UndoRemediation")
+    denied = AccountLists(allow=frozenset(), deny=frozenset())
+    assert statuses(run(undo, accounts=denied)) == [Status.UNDO_REFUSED]
+    assert world.last_note(undo.findings[0])[1].startswith("Undo not allowed, nothing changed: ")
+    world.refusing = {undo.findings[0].aws_account_id}
+    summary = run(undo)
+    assert statuses(summary) == [Status.UNDO_FAILED]
+    assert set(summary.not_undone) == {"finding/0"}
+    assert summary.failures
+    assert world.last_note(undo.findings[0])[1].startswith("Undo failed: MemberRoleError")
+    world.refusing = set()
+    assert run(undo).not_undone == {}
+    assert [(kind, result) for kind, result, _ in world.told[1:]] == [
+        ("undo", "refused"),
+        ("undo", "failed"),
+        ("undo", "done"),
+    ]
+
+
+def test_a_remediation_that_fails_is_no_undo_that_failed(run, world, new_event):
+    world.failing = {"resource/0"}
+    summary = run(new_event(1))
+    assert summary.failures
+    assert summary.not_undone == {}
 
 
 def test_a_malformed_finding_is_reported_and_stops_no_other(run, world, new_event):

@@ -205,7 +205,7 @@ def test_undoing_that_fails_for_one_reopens_the_finding_and_the_retry_undoes_the
     press(one, two)
     one.does = "fail to undo"
     outcome, failures = press(one, two, action="UndoRemediation")
-    assert (outcome.status, len(failures)) == (Status.FAILED, 1)
+    assert (outcome.status, len(failures)) == (Status.UNDO_FAILED, 1)
     assert note_of(world)[0] == "NEW"
     one.does = "change"
     assert press(one, two, action="UndoRemediation")[0].status is Status.UNDONE
@@ -222,7 +222,9 @@ def test_what_is_denied_undoing_by_its_tags_stays_while_the_rest_is_undone(world
     assert (one.undone, two.undone) == (0, 1)
     status, note = note_of(world)
     assert status == "NEW"
-    assert note.startswith("Remediation undone in part: Not allowed, nothing changed: id-of-One has the tag")
+    assert note.startswith(
+        "Remediation undone in part: Undo not allowed, nothing changed: id-of-One has the tag"
+    )
 
 
 def test_each_part_acts_in_a_session_of_its_own(world, press):

@@ -172,10 +172,9 @@ def test_outcomes_are_counted_by_function_action_control_and_account_group(outco
         ["service", "AccountGroup"],
     ]
     assert received["FindingsReceived"] == [1]
-    assert {name: reached[name] for name in ("OutcomesDone", "OutcomesFailed", "FailedUndos")} == {
+    assert {name: reached[name] for name in ("OutcomesDone", "OutcomesFailed")} == {
         "OutcomesDone": [1],
         "OutcomesFailed": [1],
-        "FailedUndos": [1],
     }
     assert reached["service"] == "remediate"
     assert reached["Action"] == press.action_id
@@ -207,11 +206,6 @@ def test_a_refused_credential_is_counted_beside_the_failure(outcomes, outcome, c
     (metrics,) = metrics_of(capsys)
     assert metrics["OutcomesFailed"] == [1]
     assert metrics.get("RefusedCredentials") == ([1] if refused else None)
-
-
-def test_a_remediation_that_fails_is_no_undo_that_fails(outcomes, outcome, capsys):
-    outcomes.report([outcome(result=Result.FAILED), outcome(operation=Operation.UNDO)])
-    assert "FailedUndos" not in metrics_of(capsys)[0]
 
 
 def test_what_a_rule_asked_for_counts_as_automatic_although_a_person_approved_it(
