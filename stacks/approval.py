@@ -37,8 +37,9 @@ _MESSAGE: Final = (
     "Change: {{{{ Change }}}}\nRemediation: {{{{ Remediation }}}}\nFinding: {{{{ Finding }}}}\n"
     "Plan: {{{{ Plan }}}}"
 )
-# Those that the user guide documents. What an event doesn't tell, the function finds within an hour.
-# Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/monitoring-systems-manager-event-examples.html
+# Those in which an automation ends: Failed, if an approver rejects it. What no event tells, the function
+# finds within an hour.
+# Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-statuses.html
 _ENDED: Final = ("Success", "Failed", "TimedOut", "Cancelled")
 
 

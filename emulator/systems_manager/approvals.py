@@ -4,11 +4,16 @@ Only principals that the step names can answer, each once. One rejection ends th
 of roles can be told apart from an account's administrator, who is no approver. Other steps of a runbook of
 one's own fail, because the embedded AWS can't run them.
 
-Unverified: the status of a rejected step, the form of `ApproverDecisions`, and the error of somebody who is
-no approver, which the documentation doesn't show.
+A rejection by the session of a role that is an approver ends the execution with the status Failed, if the
+step aborts on failure. The documentation doesn't say so, but a test that ran on AWS does.
+Source: https://github.com/esabitova/aws-digito-artifacts-gameday/blob/9aff43cc0551066ca78af06ad879556bcf04c5c6/documents/s3/sop/restore_from_backup/2020-09-21/Tests/features/restore_from_backup_reject.feature
+
+Unverified: the form of `ApproverDecisions`, and the error of somebody who is no approver, which the
+documentation doesn't show.
 
 Sources:
     https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-action-approve.html
+    https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-statuses.html
     https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendAutomationSignal.html
 """
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from aws_cdk import App, Environment
@@ -18,6 +20,7 @@ from tests.e2e.stacks import deployed, physical_id, resources_of
 
 STACK, MEMBER = "ApprovedRemediation", "ApprovedRemediationMember"
 LEAD = "SecurityLead"
+REMEDIATION = (Path(__file__).parents[2] / "docs" / "remediation.md").read_text(encoding="utf-8")
 
 
 class Lead:
@@ -34,10 +37,8 @@ class Lead:
         self.arn = iam.create_role(
             RoleName=LEAD, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]})
         )["Role"]["Arn"]
-        # As docs/remediation.md has it.
-        actions = ("DescribeAutomationExecutions", "GetAutomationExecution", "SendAutomationSignal")
-        allowed = {"Effect": "Allow", "Action": [f"ssm:{one}" for one in actions], "Resource": "*"}
-        document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        (policy,) = re.findall(r"```json\n(.+?)```", REMEDIATION, re.DOTALL)
+        document = policy.replace("REGION", DEFAULT_REGION).replace("ACCOUNT", DEFAULT_ACCOUNT)
         iam.put_role_policy(RoleName=LEAD, PolicyName="approve", PolicyDocument=document)
         keys = aws.client("sts").assume_role(RoleArn=self.arn, RoleSessionName="ada")["Credentials"]
         self.ssm = aws.client_of_session(keys, "ssm")

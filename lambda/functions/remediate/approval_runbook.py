@@ -99,7 +99,8 @@ def _answer_in(execution: Mapping[str, Any]) -> tuple[Answer, str]:
         return Answer.WAITING, "waiting"
     steps: Sequence[Mapping[str, Any]] = execution.get("StepExecutions", ())
     outputs = steps[0].get("Outputs", {}) if steps else {}
-    # Unverified: that the names of a step's outputs don't begin with the name of the step.
+    # The names of a step's outputs don't begin with the name of the step, other than those of an execution.
+    # Source: https://docs.aws.amazon.com/cli/latest/reference/ssm/describe-automation-step-executions.html
     decision = "".join(outputs.get("ApprovalStatus", ()))
     principals = dict.fromkeys(_PRINCIPAL.findall("".join(outputs.get("ApproverDecisions", ()))))
     by = f" by {truncate(', '.join(principals), _MAX_PRINCIPALS)}" if principals else ""
