@@ -84,6 +84,7 @@ def _why_outdated(
         services=services,
         request_id=request_id,
         event_id=str(request.execution),
+        sent=approvals.now(),
     )
     return _why_other_plan(request, finding, work, approvals)
 

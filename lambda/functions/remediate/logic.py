@@ -81,8 +81,8 @@ def remediate_findings(
 
     If a finding fails, the others are still handled. Changes are remembered by finding, action, and the time
     at which the finding was updated, so that a retry, a duplicate, or a second press changes nothing more
-    unless the resource needs it again. What was undone can be remediated again: by a press immediately, by a
-    rule after the finding is updated.
+    unless the resource needs it again. What was undone can be remediated again: by a later press immediately,
+    by a rule after the finding is updated.
 
     Args:
         event: The findings on which an analyst pressed a custom action, or that were imported.
@@ -241,6 +241,7 @@ class _Run:
             services=self.services,
             request_id=self.invocation.request_id,
             event_id=self.event.event_id,
+            sent=self.event.time,
         )
 
     def forget_undone(self, reports: Sequence[Report], not_written: Collection[str]) -> None:
@@ -290,9 +291,9 @@ class _Run:
         Findings that get the same status and note share a request. Each update of a finding causes another
         event for imported findings. To avoid a loop, a rule doesn't write the same note again, and doesn't
         write to findings that it refuses. If another invocation is remediating a finding, that invocation
-        writes to it.
+        writes to it. What a later event has reversed, the note of that says already.
         """
-        unwritten = {Status.BUSY, *(_UNWRITTEN_BY_RULES if self._is_of_rule else ())}
+        unwritten = {Status.BUSY, Status.SUPERSEDED, *(_UNWRITTEN_BY_RULES if self._is_of_rule else ())}
         groups: dict[tuple[Status, str], list[Report]] = {}
         for report in reports:
             if report.outcome.status not in unwritten:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from functions.remediate.allow_and_deny import UnreadableTagsError
 from functions.remediate.approval import AUTOMATIC, Asker, not_approved
 from functions.remediate.attempts import REMEDIATE, UNDO, done_once, key_of, reported
-from functions.remediate.outcomes import Outcome, Status, combine, says_changed
+from functions.remediate.outcomes import Outcome, Status, combine, says_changed, to_time
 from functions.remediate.services import Saved, Services
 from functions.remediate.session_policy import session_policy
 from functions.remediate.settings import Settings
@@ -41,6 +42,7 @@ class FindingWork:
         services: The adapters.
         request_id: The ID of the Lambda request.
         event_id: The ID of the event.
+        sent: When the event was sent.
     """
 
     finding: Finding
@@ -52,6 +54,7 @@ class FindingWork:
     services: Services
     request_id: str
     event_id: str
+    sent: datetime
 
     def remediate(self) -> Outcome:
         """Run each enabled remediation that serves the finding.
@@ -127,6 +130,8 @@ class FindingWork:
         kept = self.services.records.load(self.finding)
         if not kept:
             return self._without_record()
+        if superseded := self._superseded(by=REMEDIATE):
+            return superseded
         self._require_region()
         is_only = len(kept) == 1
         return combine(
@@ -160,6 +165,25 @@ class FindingWork:
             )
         return self._outcome(
             Status.NOTHING_TO_UNDO, "There is no record of a remediation of this finding, so nothing changed"
+        )
+
+    def _superseded(self, *, by: str) -> Outcome | None:
+        """Return that the opposite was done for a later event, or None if it wasn't.
+
+        EventBridge and Lambda deliver an event at least once, and people send it again from archives and
+        dead-letter queues, so what is being done can have been done and reversed before. Times of events are
+        in seconds. Within the same second, the event counts as the later one, so that no press is ignored.
+
+        Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html
+        """
+        latest = self.services.records.latest(self.finding, by)
+        if latest is None or latest <= self.sent:
+            return None
+        done = "undone" if by == UNDO else "remediated again"
+        return self._outcome(
+            Status.SUPERSEDED,
+            f"The event is of {to_time(self.sent)}, and the finding was {done} for one of {to_time(latest)}. "
+            "If that is to be changed, press the action again",
         )
 
     def _part(self, name: str, work: Callable[[], Outcome], *, is_only: bool) -> Outcome:
@@ -203,9 +227,10 @@ class FindingWork:
         }
 
         def change() -> Outcome:
-            if held := self._held(remediation, plan):
-                return held
+            if (kept := self._superseded(by=UNDO) or self._held(remediation, plan)) is not None:
+                return kept
             self._forget(UNDO, remediation.name)
+            self.services.records.begin(self.finding, REMEDIATE, sent=self.sent)
             # Before anything changes, because the process can end at any time.
             saved = self.services.records.save(self.finding, remediation=remediation.name, change=intended)
             if self.services.approvals:
@@ -284,6 +309,8 @@ class FindingWork:
         session = self._session(remediation)
         if refusal := self._refusal(remediation, change, session):
             return refusal
+        # Before the remediation can be done again.
+        self.services.records.begin(self.finding, UNDO, sent=self.sent)
         self._forget(REMEDIATE, name)
         # What a rule remembers as remediated, it would resolve.
         self._forget(AUTOMATIC, name)

@@ -35,6 +35,7 @@ class Status(StrEnum):
     CANNOT_UNDO = "Cannot be undone"
     UNDO_REFUSED = "Undo not allowed, nothing changed"
     UNDO_FAILED = "Undo failed"
+    SUPERSEDED = "Superseded by a later event, nothing changed"
     BUSY = "Being remediated"
 
 
@@ -52,8 +53,10 @@ _WORKFLOW_STATUSES: Final[Mapping[Status, str]] = {
 _CHANGED: Final = frozenset({Status.APPLIED, Status.PARTIAL, Status.UNDONE})
 _FINAL: Final = _CHANGED | {Status.NOT_NEEDED}
 _SETTLED: Final = _FINAL - {Status.PARTIAL}
-# Those without a change that leave something to do, first what a person can still decide.
+# Those without a change that leave something to do, first what makes up for the others, and what a person can
+# still decide.
 _UNCHANGED: Final = (
+    Status.SUPERSEDED,
     Status.WAITING,
     Status.NOT_APPROVED,
     Status.PLANNED,

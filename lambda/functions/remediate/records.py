@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from functions.remediate.services import Saved
@@ -119,6 +120,26 @@ class RecordsBucket:
             self._client.delete_object(Bucket=self._bucket, Key=_earlier_key(finding))
         self._client.delete_object(Bucket=self._bucket, Key=_key(finding, remediation))
 
+    def latest(self, finding: Finding, kind: str) -> datetime | None:
+        """Return when the latest event was sent for which a finding was changed.
+
+        Args:
+            finding: The finding, whenever it was updated.
+            kind: What was done for the event, `remediate` or `undo`.
+        """
+        kept = self._read(_key_of_latest(finding, kind))
+        return datetime.fromisoformat(kept["sent"]) if kept else None
+
+    def begin(self, finding: Finding, kind: str, *, sent: datetime) -> None:
+        """Store that a finding is about to be changed for an event that was sent at a time.
+
+        It's kept as long as the records, because an archive or a dead-letter queue can deliver an event again
+        after a long time.
+        """
+        latest = self.latest(finding, kind)
+        if latest is None or latest < sent:
+            self._write(_key_of_latest(finding, kind), {"finding": finding.id, "sent": sent.isoformat()})
+
     def _place(self, key: str) -> str:
         return f"s3://{self._bucket}/{key}"
 
@@ -146,6 +167,11 @@ def _prefix(finding: Finding) -> str:
 
 def _key(finding: Finding, remediation: str) -> str:
     return f"{_prefix(finding)}/{remediation}.json"
+
+
+def _key_of_latest(finding: Finding, kind: str) -> str:
+    # Not among the records, all of which an undo restores.
+    return f"latest/{_prefix(finding)}/{kind}.json"
 
 
 def _earlier_key(finding: Finding) -> str:

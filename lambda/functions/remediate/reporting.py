@@ -28,6 +28,7 @@ RESULTS: Final[Mapping[Status, Result]] = {
     Status.CANNOT_UNDO: Result.IMPOSSIBLE,
     Status.UNDO_REFUSED: Result.REFUSED,
     Status.UNDO_FAILED: Result.FAILED,
+    Status.SUPERSEDED: Result.UNCHANGED,
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from functions.remediate.approval import Approvals
@@ -84,6 +85,12 @@ class Records(Protocol):
 
     def delete(self, finding: Finding, *, remediation: str) -> None:
         """Delete one of the records."""
+
+    def latest(self, finding: Finding, kind: str) -> datetime | None:
+        """Return the latest of the times given to `begin` for a finding and a kind of work, or None."""
+
+    def begin(self, finding: Finding, kind: str, *, sent: datetime) -> None:
+        """Store that a finding is about to be changed for an event that was sent at a time."""
 
 
 class Once(Protocol):

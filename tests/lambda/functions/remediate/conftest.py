@@ -73,6 +73,7 @@ class World:
         tags: tags of the resources; None where they can't be known, an error where reading them fails.
         kept: the records of each finding, by remediation.
         kept_for: when the finding of each record was last updated.
+        begun: when the latest event was sent for which a finding was changed, by its ID and what was done.
         others: further remediations that are enabled, by name.
         reported: the outcomes on the event bus, in their order.
         bus_is_down: whether nothing can be put on it.
@@ -89,6 +90,7 @@ class World:
         self.notes, self.requests = {}, []
         self.containers, self.looked_up, self.tags = {}, [], {}
         self.kept, self.kept_for, self.policies, self.others = {}, {}, [], {}
+        self.begun = {}
         self.tags_of_changed = None
         self.remains, self.meanwhile = "", lambda: None
         self.reported, self.bus_is_down = [], False
@@ -144,6 +146,12 @@ class World:
 
     def delete(self, finding, *, remediation):
         self.kept[finding.id].pop(remediation, None)
+
+    def latest(self, finding, kind):
+        return self.begun.get((finding.id, kind))
+
+    def begin(self, finding, kind, *, sent):
+        self.begun[finding.id, kind] = max(sent, self.begun.get((finding.id, kind), sent))
 
     # FindingsUpdater
     def batch_update_findings(

@@ -251,7 +251,8 @@ def test_a_dry_run_asks_nobody_and_an_undo_needs_no_approval(run, world, desk, n
     pressed = new_event(1)
     run(pressed)
     run(approve(desk))
-    assert status_of(run(new_event(1, action="UndoRemediation"))) is Status.UNDONE
+    undo = replace(new_event(1, action="UndoRemediation"), time=desk.now)
+    assert status_of(run(undo)) is Status.UNDONE
     assert world.undone == ["resource/0"]
     assert len(desk.told) == 1
 

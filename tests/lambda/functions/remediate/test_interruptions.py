@@ -31,6 +31,8 @@ class Interruptions:
         ("world", "find"),
         ("world", "load"),
         ("world", "delete"),
+        ("world", "latest"),
+        ("world", "begin"),
         ("world", "batch_update_findings"),
         ("world", "plan"),
         ("world", "apply"),

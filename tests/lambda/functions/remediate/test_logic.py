@@ -587,7 +587,7 @@ def test_a_rule_leaves_alone_what_was_undone_until_the_finding_is_updated(run, w
 
     assert world.open == {"resource/0"}
     assert world.notes[finding.id] == notes
-    updated = replace(event, findings=(replace(finding, updated_at=event.time),))
+    updated = replace(event, findings=(replace(finding, updated_at=event.time),), time=pressed.time)
     assert statuses(run(updated, automatic_changes=True)) == [Status.APPLIED]
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -54,6 +55,18 @@ def test_the_rest_of_a_remediation_that_stopped_halfway_does_not_replace_the_fir
     rest = replace(CHANGE, prior_state={"open": [7]})
     records.save(finding, remediation="example", change=rest)
     assert records.load(finding) == {"example": CHANGE}
+
+
+def test_the_latest_event_of_each_kind_is_known_whenever_the_finding_was_updated(records, finding):
+    first = datetime(2026, 1, 31, 9, tzinfo=UTC)
+    for sent in (first, first + timedelta(days=1), first - timedelta(days=1)):
+        records.begin(finding, "remediate", sent=sent)
+    records.begin(finding, "undo", sent=first)
+    updated = replace(finding, updated_at=first)
+    assert records.latest(updated, "remediate") == first + timedelta(days=1)
+    assert records.latest(updated, "undo") == first
+    assert records.latest(replace(finding, id="another"), "undo") is None
+    assert records.load(finding) == {}
 
 
 def test_a_discarded_record_is_gone(records, finding):

@@ -129,6 +129,12 @@ class Remediated:
     def find(self, *_, **__):
         return None
 
+    def latest(self, *_):
+        return None
+
+    def begin(self, *_, **__):
+        pass
+
     def plan(self, finding, _session):
         return Plan(
             resource=finding.resources[0].id,

@@ -1,0 +1,104 @@
+"""Events that are delivered again after what they asked for was reversed: the latest press decides."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from functions.remediate.outcomes import Status
+from invocation.once import REMEMBERED_SECONDS
+
+
+def statuses(summary):
+    return [report.outcome.status for report in summary.reports]
+
+
+@pytest.fixture
+def at(new_event):
+    """A function that makes an event about one finding, so many minutes after the first, with its own ID."""
+
+    def make(minutes, action="Remediate", *, automatic=False):
+        event = new_event(1, action=action, automatic=automatic)
+        sent = new_event(1).time + timedelta(minutes=minutes)
+        finding = new_event(1).findings[0]
+        return replace(event, findings=(finding,), time=sent, event_id=f"{action}-{minutes}")
+
+    return make
+
+
+@pytest.fixture
+def events(at, world):
+    """A press, its undo, and a later press; the resource needs it."""
+    made = at(0), at(1, "UndoRemediation"), at(2)
+    world.open = {"resource/0"}
+    return made
+
+
+@pytest.mark.parametrize("later", [0, 2 * REMEMBERED_SECONDS])
+def test_a_press_that_is_delivered_again_after_its_undo_changes_and_writes_nothing(run, world, events, later):
+    press, undo, _ = events
+    run(press)
+    run(undo)
+    notes = list(world.notes["finding/0"])
+    world.store.seconds += later
+
+    summary = run(press)
+
+    assert statuses(summary) == [Status.SUPERSEDED]
+    assert summary.failures == []
+    assert (world.open, world.notes["finding/0"]) == ({"resource/0"}, notes)
+    assert world.told[-1][:2] == ("remediate", "unchanged")
+    assert "press the action again" in world.reported[-1].reason
+
+
+@pytest.mark.parametrize("later", [0, 2 * REMEMBERED_SECONDS])
+def test_a_later_press_remediates_again_and_the_undo_that_is_delivered_again_leaves_that(
+    run, world, events, later
+):
+    press, undo, again = events
+    for event in (press, undo, press):
+        run(event)
+    assert statuses(run(again)) == [Status.APPLIED]
+    world.store.seconds += later
+
+    assert statuses(run(undo)) == [Status.SUPERSEDED]
+
+    assert (world.open, world.undone) == (set(), ["resource/0"])
+    assert world.last_note(again.findings[0])[1].startswith("Remediated: ")
+    assert set(world.kept["finding/0"]) == {"example"}
+
+
+def test_a_press_that_was_not_handled_remediates_however_late_it_is_sent_again(run, world, events):
+    press, undo, _ = events
+    world.failing = {"resource/0"}
+    assert run(press).failures
+    # Nothing was changed, so there is nothing to undo, and the order of presses doesn't matter.
+    assert statuses(run(undo)) == [Status.NOTHING_TO_UNDO]
+    world.failing = set()
+    world.store.seconds += 10 * REMEMBERED_SECONDS
+    assert statuses(run(press)) == [Status.APPLIED]
+
+
+def test_what_a_rule_gets_again_after_an_undo_is_left_and_what_comes_later_is_not(run, world, at, events):
+    _, undo, _ = events
+    imported, later = (at(minutes, automatic=True) for minutes in (0, 60))
+    assert statuses(run(imported, automatic_changes=True)) == [Status.APPLIED]
+    run(undo)
+    world.store.seconds += 2 * REMEMBERED_SECONDS
+
+    assert statuses(run(imported, automatic_changes=True)) == [Status.SUPERSEDED]
+    assert world.open == {"resource/0"}
+
+    updated = replace(later, findings=(replace(later.findings[0], updated_at=later.time),))
+    assert statuses(run(updated, automatic_changes=True)) == [Status.APPLIED]
+
+
+def test_a_dry_run_of_a_rule_is_not_kept_from_planning(run, at, events):
+    press, undo, _ = events
+    run(press)
+    run(undo)
+    imported = at(0, automatic=True)
+    updated = replace(imported, findings=(replace(imported.findings[0], updated_at=imported.time),))
+    assert statuses(run(updated)) == [Status.PLANNED]
