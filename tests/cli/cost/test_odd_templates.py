@@ -11,6 +11,7 @@ from securityhub_actions.cli.cost.amounts import Range
 from securityhub_actions.cli.cost.findings import finding_items
 from securityhub_actions.cli.cost.items import Use
 from securityhub_actions.cli.cost.standing import metric_items, standing_items
+from securityhub_actions.cli.cost.timetables import schedule_item
 
 AMOUNT = Range(1, 10)
 USE = Use(findings=100, accounts=1, matching=AMOUNT, tickets=AMOUNT, remediated=AMOUNT, pressed=AMOUNT)
@@ -72,6 +73,10 @@ def test_what_is_not_known_is_no_error(tmp_path, resources):
     app = read_app(tmp_path)
     items = [
         *finding_items(app, USE),
-        *(item for stack in app.stacks for item in (*standing_items(stack), *metric_items(stack, 20))),
+        *(
+            item
+            for stack in app.stacks
+            for item in (*standing_items(stack), *metric_items(stack, 20), schedule_item(stack))
+        ),
     ]
     assert all(0 <= item.quantity.low <= item.quantity.high for item in items)

@@ -2,7 +2,25 @@ from __future__ import annotations
 
 import pytest
 
-from securityhub_actions.cli.cost.timetables import _times
+from securityhub_actions.cli.cost.amounts import Range
+from securityhub_actions.cli.cost.timetables import _times, runs_a_month, schedule_item
+
+
+def scheduled(expression, **more):
+    target = {"Arn": "arn:aws:lambda:eu-west-1:111122223333:function:example"}
+    return "AWS::Scheduler::Schedule", {"ScheduleExpression": expression, "Target": target, **more}
+
+
+def test_invocations_by_schedules_are_charged_for_except_those_of_disabled_ones(stack):
+    scheduling = stack(
+        Hourly=scheduled("rate(1 hour)"),
+        Daily=scheduled("cron(0 7 * * ? *)"),
+        Off=scheduled("rate(1 minute)", State="DISABLED"),
+        Once=scheduled("at(2026-12-01T00:00:00)"),
+    )
+    item = schedule_item(scheduling)
+    assert (item.price, item.quantity) == ("schedule", Range(750, 751))
+    assert runs_a_month(scheduling, "example") == 750
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from securityhub_actions.cli.cost.findings import finding_items, not_computed
 from securityhub_actions.cli.cost.items import Item, Use, merged
 from securityhub_actions.cli.cost.prices import Prices, load_prices
 from securityhub_actions.cli.cost.standing import metric_items, secrets_of, standing_items
+from securityhub_actions.cli.cost.timetables import schedule_item
 from securityhub_actions.cli.options import Template, template_option
 from securityhub_actions.cli.output import Output, with_output
 from securityhub_actions.cli.tables import Column, by_stack
@@ -152,6 +153,7 @@ def _standing(app: App) -> Sequence[Item]:
     secrets: set[str] = set()
     for stack in app.stacks:
         items += standing_items(stack, secrets)
+        items.append(schedule_item(stack))
         secrets |= secrets_of(stack)
     return items
 

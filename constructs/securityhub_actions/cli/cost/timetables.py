@@ -1,12 +1,14 @@
-"""How often schedules invoke a function."""
+"""How often schedules invoke a function, and what EventBridge Scheduler charges for that."""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from securityhub_actions.cli.assembly import Stack, shown
-from securityhub_actions.cli.cost.items import DAYS, resources_of
+from securityhub_actions.cli.cost.amounts import Range
+from securityhub_actions.cli.cost.items import DAYS, Item, resources_of
 from securityhub_actions.cli.review.texts import at
 
 _RATE: Final = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
@@ -32,10 +34,32 @@ def runs_a_month(stack: Stack, function: str) -> float:
     ]
     expressions += [
         str(schedule.get("ScheduleExpression", ""))
-        for schedule in resources_of(stack, "AWS::Scheduler::Schedule").values()
+        for schedule in _schedules(stack)
         if str(at(schedule, "Target.Arn")).rpartition(":")[2] == function
     ]
     return sum(map(_times, expressions))
+
+
+def schedule_item(stack: Stack) -> Item:
+    """Return what EventBridge Scheduler's schedules cost in a stack. Those that are rules cost nothing.
+
+    A schedule that is due once isn't due in each month.
+    """
+    expressions = [str(schedule.get("ScheduleExpression", "")) for schedule in _schedules(stack)]
+    each_month = sum(map(_times, expressions))
+    once = sum(expression.startswith("at(") for expression in expressions)
+    return Item(
+        stack=stack.name,
+        name="Invocations by schedules",
+        price="schedule",
+        quantity=Range(each_month, each_month + once),
+    )
+
+
+def _schedules(stack: Stack) -> Iterator[Mapping[str, Any]]:
+    for schedule in resources_of(stack, "AWS::Scheduler::Schedule").values():
+        if schedule.get("State") != "DISABLED":
+            yield schedule
 
 
 def _times(expression: str) -> float:
