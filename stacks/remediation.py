@@ -89,8 +89,9 @@ class RemediationStack(Stack):
         self._tracing = tracing
         self.function = function = self._function(done_table(self), self._records())
         if settings.automatic.enabled:
-            # A finding whose remediation was approved is read again.
-            write_to_v2(function, hub, reads=settings.approval.enabled)
+            # What was approved, or is about to be changed long after its event, is read again.
+            changes = hub == "v2" and settings.automatic.mode == "apply"
+            write_to_v2(function, hub, reads=settings.approval.enabled or changes)
         function.add_environment("INSIGHT_MODE", insight_results.remediate)
         act_on_insight_results(function, settings=insight_results, notices=notices)
         share_turns(function, turns)

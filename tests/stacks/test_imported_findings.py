@@ -16,6 +16,7 @@ from stacks.ticketing import TicketingStack
 from tests.both_formats import asff_finding, imported, ocsf_finding
 from tests.shipped_settings import load_shipped_settings
 
+READS_AND_WRITES = ["securityhub:BatchUpdateFindings", "securityhub:GetFindings"]
 HUBS = ("cspm", "v2", "both")
 SLACK = {"enabled": True, "channel": "C024BE91L", "secret_name": "securityhub-actions/slack"}
 
@@ -31,7 +32,9 @@ def new_stacks(new_app, environment, remediation_settings, ticketing_settings):
         routing["critical"]["slack"] = SLACK
         for part in ("critical", "high", "archive"):
             routing[part]["filter"] = {"severity": "HIGH"}
-        remediation = remediation_settings(automatic={"enabled": True}, remediations=["s3_public_access"])
+        remediation = remediation_settings(
+            automatic={"enabled": True, "mode": "apply"}, remediations=["s3_public_access"]
+        )
         turns = FindingTurnsStack(app, "Turns", env=environment).table
         stacks = {
             "routing": lambda: FindingsRoutingStack(
@@ -151,8 +154,8 @@ def test_where_both_hubs_are_on_the_findings_of_the_new_one_are_only_commented(
 @pytest.mark.parametrize(
     ("stack", "actions"),
     [
-        ("remediation", "securityhub:BatchUpdateFindings"),
-        ("ticketing", ["securityhub:BatchUpdateFindings", "securityhub:GetFindings"]),
+        ("remediation", {"v2": READS_AND_WRITES, "both": "securityhub:BatchUpdateFindings"}),
+        ("ticketing", {"v2": READS_AND_WRITES, "both": READS_AND_WRITES}),
     ],
 )
 def test_a_function_may_write_to_the_new_hub_of_its_account_and_region_where_it_listens_to_it(
@@ -163,7 +166,7 @@ def test_a_function_may_write_to_the_new_hub_of_its_account_and_region_where_it_
         assert found == []
         return
     (one,) = found
-    assert one["Action"] == actions
+    assert one["Action"] == actions[hub]
     assert "111122223333" in json.dumps(one["Resource"])
     assert "us-east-1" in json.dumps(one["Resource"])
 

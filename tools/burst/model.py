@@ -2,7 +2,8 @@
 
 Quantities are real numbers that change in steps, so the same input always has the same result. Within a
 step, what the function and the quotas allow is a fixed point: throttled calls take longer, so there
-are fewer. A finding whose update is refused fails. One that can't be read is updated by what its event says.
+are fewer. A finding whose update is refused fails. One that can't be read is updated by what its event says,
+or fails.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import heapq
 import math
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -60,12 +61,14 @@ class Function:
         updates: How often it calls BatchUpdateFindings.
         maximum_concurrency: How many batches of the queue it handles at once.
         reads: How often it calls GetFindings. Default: never.
+        must_read: Whether a finding that can't be read fails. Default: False.
     """
 
     seconds: float
     updates: float
     maximum_concurrency: int
     reads: float = 0.0
+    must_read: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,10 +243,13 @@ def _flow(batches: float, function: Function, rates: Rates, *, may_retry: bool) 
     """How many findings are tried in a second, where throttled calls wait and are tried again."""
 
     def flow_if(updates: _Calls, reads: _Calls) -> _Flow:
+        unread = reads.failing if function.must_read and reads.number else 0.0
+        updates = replace(updates, number=updates.number * (1 - unread))
         tried = batches / (function.seconds + updates.waits + reads.waits)
+        failing = updates.failing if updates.number else 0.0
         return _Flow(
             tried=tried,
-            failed=tried * updates.failing if updates.number else 0.0,
+            failed=tried * (1 - (1 - failing) * (1 - unread)),
             calls=tried * updates.all,
             throttled=tried * updates.all * updates.refused,
             tokens=tried * (updates.tokens + reads.tokens),

@@ -45,11 +45,13 @@ class Way:
         name: As the table calls it.
         handler: The handler of its function in requests.toml.
         kind: What becomes of a finding there.
+        must_read: Whether a finding that can't be read fails.
     """
 
     name: str
     handler: str
     kind: str
+    must_read: bool
 
     @property
     def work(self) -> Work:
@@ -73,8 +75,8 @@ class Way:
 
 
 WAYS: Final = (
-    Way(name="Tickets", handler="functions.tickets.handler.handle", kind="opened"),
-    Way(name="Remediation", handler="functions.remediate.handler.handle", kind="remediated"),
+    Way(name="Tickets", handler="functions.tickets.handler.handle", kind="opened", must_read=False),
+    Way(name="Remediation", handler="functions.remediate.handler.handle", kind="remediated", must_read=True),
 )
 
 
@@ -98,6 +100,7 @@ def burst(way: Way, concurrency: int) -> Outcome:
             seconds=way.seconds,
             updates=way.updates,
             reads=way.reads,
+            must_read=way.must_read,
             maximum_concurrency=min(concurrency, int(quotas["concurrency"].value)),
         ),
         Rates(
@@ -151,6 +154,7 @@ def rows() -> Iterator[tuple[str, ...]]:
 
 def _row(way: Way, accounts: int, concurrency: int, outcome: Outcome) -> tuple[str, ...]:
     held, dollars = held_back(way, accounts, outcome), cost(way, outcome)
+    hours = hours_of_held(way, held, accounts=accounts)
     return (
         f"{accounts:,}",
         way.name,
@@ -160,15 +164,17 @@ def _row(way: Way, accounts: int, concurrency: int, outcome: Outcome) -> tuple[s
         f"{outcome.dead:,.0f}",
         f"{outcome.throttled:.0%}",
         f"{dollars.low:.0f} to {dollars.high:.0f}",
-        _first_to_break(held, outcome, hours_of_held(way, held, accounts=accounts)),
+        _first_to_break(way, held, outcome, hours),
     )
 
 
-def _first_to_break(held: float, outcome: Outcome, hours: float) -> str:
+def _first_to_break(way: Way, held: float, outcome: Outcome, hours: float) -> str:
     if outcome.oldest > RETENTION_SECONDS:
         return "retention of the queue, 14 days"
     if outcome.dead >= 1:
-        return "BatchUpdateFindings, 10 a second: findings become dead letters"
+        is_unread = way.must_read and outcome.unread >= _SEEN
+        refused = "GetFindings, 3 a second" if is_unread else "BatchUpdateFindings, 10 a second"
+        return f"{refused}: findings become dead letters"
     if outcome.unread >= _SEEN:
         return f"GetFindings, 3 a second: {outcome.unread:.0%} get the status that their event allows"
     if held >= 1:

@@ -21,13 +21,13 @@ from functions.remediate.allow_and_deny import ANY, AccountLists
 from functions.remediate.approval_contract import (
     Answer,
     Execution,
-    FindingsReader,
     Request,
     Requests,
     Runbook,
 )
 from functions.remediate.approval_words import PLAN, digest_of, key_of, words_of
 from functions.remediate.outcomes import Status
+from functions.remediate.settled import FindingsReader, settled_state
 from remediations.contract import Plan
 from remediations.controls import control_of
 from securityhub.events import CustomActionEvent, Finding
@@ -38,7 +38,6 @@ AUTOMATIC: Final = "automatic"
 """What asks if no person does: the rule for imported findings."""
 # How long an approval counts after it was given: longer than all retries of an event.
 _VALID: Final = timedelta(hours=24)
-_SETTLED: Final = frozenset({"RESOLVED", "SUPPRESSED"})
 NOTHING_LEFT: Final = "nothing is left to change"
 """Why a request is outdated whose remediation is done."""
 
@@ -308,13 +307,6 @@ def not_approved(description: str, execution: Execution) -> Held:
         status=Status.NOT_APPROVED,
         why=f"Automation execution {execution.id} was {execution.why}: {description}",
     )
-
-
-def settled_state(finding: Finding) -> str:
-    """Return the state in which a finding is settled, or an empty string if it isn't."""
-    if finding.record_state == "ARCHIVED":
-        return finding.record_state
-    return finding.workflow_status if finding.workflow_status in _SETTLED else ""
 
 
 def _no_longer_wanted(finding: Finding, request: Request | None) -> Held | None:

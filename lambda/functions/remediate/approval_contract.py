@@ -118,10 +118,3 @@ class Runbook(Protocol):
 
     def cancel(self, execution_id: str) -> None:
         """Cancel an execution of the runbook. If it has ended, or there is no such one, nothing happens."""
-
-
-class FindingsReader(Protocol):
-    """What is needed of Security Hub."""
-
-    def get_finding(self, finding: Finding) -> Finding | None:
-        """Return the current state of a finding, or None if it doesn't exist."""

@@ -9,13 +9,14 @@ import logging
 from dataclasses import replace
 from typing import Final
 
-from functions.remediate.approval import AUTOMATIC, NOTHING_LEFT, Approvals, Asker, settled_state
+from functions.remediate.approval import AUTOMATIC, NOTHING_LEFT, Approvals, Asker
 from functions.remediate.approval_contract import Answer, Request
 from functions.remediate.approval_words import digest_of
 from functions.remediate.attempts import REMEDIATE
 from functions.remediate.one_finding import FindingWork
 from functions.remediate.services import Services
 from functions.remediate.settings import Settings
+from functions.remediate.settled import settled_state
 from remediations.contract import CannotRemediateError
 from securityhub.events import Finding
 
@@ -85,6 +86,7 @@ def _why_outdated(
         request_id=request_id,
         event_id=str(request.execution),
         sent=approvals.now(),
+        is_current=True,
     )
     return _why_other_plan(request, finding, work, approvals)
 

@@ -28,6 +28,7 @@ from functions.remediate.outcomes import NOT_UNDONE, FindingsNotRemediatedError
 from functions.remediate.resource_tags import read_tags
 from functions.remediate.services import Services
 from functions.remediate.settings import Settings
+from functions.remediate.settled import LateLook
 from invocation.clients import create_client
 from invocation.messages import may_wait, work_on_messages
 from invocation.once import RememberedWork
@@ -69,6 +70,7 @@ services = Services(
     records=records.RecordsBucket(records.create_client(), settings.records_bucket),
     once=RememberedWork.in_table(dynamodb, settings.idempotency_table),
     security_hub=security_hub,
+    late_look=LateLook(findings=security_hub),
     turns=Turns.from_environment(os.environ),
     remediations=enabled_remediations(settings.remediations, settings.parameters),
     outcomes=outcomes,

@@ -242,6 +242,7 @@ class _Run:
             request_id=self.invocation.request_id,
             event_id=self.event.event_id,
             sent=self.event.time,
+            is_current=isinstance(self.event, DecidedFindings | InsightFindingsEvent),
         )
 
     def forget_undone(self, reports: Sequence[Report], not_written: Collection[str]) -> None:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, cast
 from functions.remediate.allow_and_deny import UnreadableTagsError
 from functions.remediate.approval import AUTOMATIC, Asker, not_approved
 from functions.remediate.attempts import REMEDIATE, UNDO, done_once, key_of, reported
-from functions.remediate.outcomes import Outcome, Status, combine, says_changed, to_time
+from functions.remediate.outcomes import RESOLVED, Outcome, Status, combine, says_changed, to_time
 from functions.remediate.services import Saved, Services
 from functions.remediate.session_policy import session_policy
 from functions.remediate.settings import Settings
+from functions.remediate.settled import unwanted
 from functions.remediate.watched_session import WatchedSession
 from remediations.contract import CannotRemediateError, Change, Plan, Remediation
 from remediations.controls import control_of
@@ -43,6 +44,7 @@ class FindingWork:
         request_id: The ID of the Lambda request.
         event_id: The ID of the event.
         sent: When the event was sent.
+        is_current: Whether the finding was read just now, and isn't as the event shows it.
     """
 
     finding: Finding
@@ -55,6 +57,7 @@ class FindingWork:
     request_id: str
     event_id: str
     sent: datetime
+    is_current: bool
 
     def remediate(self) -> Outcome:
         """Run each enabled remediation that serves the finding.
@@ -200,6 +203,8 @@ class FindingWork:
             return self._outcome(held.status, held.why, remediation=remediation.name)
         session = self._session(remediation)
         plan = remediation.plan(self.finding, session)
+        if refusal := self._settled_meanwhile(remediation.name, plan):
+            return refusal
         if not plan.is_needed:
             return self._unchanged(remediation.name, plan)
         intended = Change(resource=plan.resource, description=plan.description, prior_state=plan.prior_state)
@@ -343,6 +348,15 @@ class FindingWork:
             reads_tags=self.settings.resource_tags.decide,
         )
         return self.services.members.session(self.finding, self.action, policy)
+
+    def _settled_meanwhile(self, name: str, plan: Plan) -> Outcome | None:
+        """Refuse what was settled since the event was sent, unless it's resolved and needs no change."""
+        if not self.changes or self.is_current:
+            return None
+        state = self.services.late_look.state_since(self.finding, self.sent)
+        if not state or (state == RESOLVED and not plan.is_needed):
+            return None
+        return self._outcome(Status.REFUSED, unwanted(state), remediation=name)
 
     def _refusal(self, remediation: Remediation, change: Change, session: Session) -> Outcome | None:
         """Refuse unless the tags of all resources to be changed or restored allow it."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from functions.remediate.approval import Approvals
+from functions.remediate.settled import LateLook
 from invocation.once import Result
 from remediations.contract import Change, Remediation
 from securityhub.events import Finding
@@ -120,7 +121,10 @@ class Once(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The adapters, the enabled remediations by name, and what asks for approval, if anything needs it."""
+    """The adapters, the enabled remediations by name, and what asks for approval, if anything needs it.
+
+    `late_look` finds out what was settled after its event was sent.
+    """
 
     members: MemberAccounts
     organization: Organization
@@ -128,6 +132,7 @@ class Services:
     records: Records
     once: Once
     security_hub: FindingsUpdater
+    late_look: LateLook
     turns: Turns | None
     remediations: Mapping[str, Remediation]
     outcomes: Reporter | None = None

@@ -19,13 +19,16 @@ def function(concurrency, *, seconds=1.0, updates=1.0, reads=0.0):
 @examples(1)
 @given(
     findings=st.integers(1, 20_000),
-    concurrency=st.integers(2, 300),
-    seconds=st.floats(0.1, 10),
-    updates=st.floats(0, 2),
-    reads=st.floats(0, 2),
+    worked=st.builds(
+        Function,
+        maximum_concurrency=st.integers(2, 300),
+        seconds=st.floats(0.1, 10),
+        updates=st.floats(0, 2),
+        reads=st.floats(0, 2),
+        must_read=st.booleans(),
+    ),
 )
-def test_each_finding_is_done_or_a_dead_letter(findings, concurrency, seconds, updates, reads):
-    worked = function(concurrency, seconds=seconds, updates=updates, reads=reads)
+def test_each_finding_is_done_or_a_dead_letter(findings, worked):
     outcome = simulate(findings, worked, replace(RATES, reads=3), step=60, visibility=300)
     assert outcome.done + outcome.dead == pytest.approx(findings)
     assert 0 <= outcome.throttled < 1
@@ -52,6 +55,16 @@ def test_refused_reads_take_time_and_lose_nothing():
     assert outcome.dead == 0
     assert outcome.unread > 0.2
     assert 1.2 < outcome.seconds / simulate(10_000, reading, RATES, step=10).seconds < 10 / 3
+
+
+def test_what_must_be_read_and_is_not_fails():
+    reading = replace(function(60, reads=1), must_read=True)
+    rates = replace(RATES, reads=3)
+    outcome = simulate(100_000, reading, rates, step=60)
+    assert outcome.dead > 10_000
+    assert outcome.done / outcome.seconds < 1.05 * rates.reads
+    at_the_quota = simulate(10_000, replace(reading, maximum_concurrency=3), rates, step=10)
+    assert (at_the_quota.dead, at_the_quota.unread) == (0, 0)
 
 
 def test_within_both_quotas_everything_is_read():

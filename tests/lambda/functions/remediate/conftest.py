@@ -19,6 +19,7 @@ from functions.remediate.member_account import MemberRoleError
 from functions.remediate.organization import OrganizationError
 from functions.remediate.services import Saved, Services
 from functions.remediate.settings import Settings
+from functions.remediate.settled import LateLook
 from invocation.once import WorkInProgressError
 from remediations.contract import Change, Plan, Remediation
 from securityhub.events import InsightFindingsEvent, Resource, parse_event
@@ -77,6 +78,9 @@ class World:
         others: further remediations that are enabled, by name.
         reported: the outcomes on the event bus, in their order.
         bus_is_down: whether nothing can be put on it.
+        current: findings as Security Hub has them now, by ID, where not as in the event; None where it has
+            none, an error where it refuses to say.
+        now: the time; None for that of the system.
     """
 
     def __init__(self, store):
@@ -94,6 +98,7 @@ class World:
         self.tags_of_changed = None
         self.remains, self.meanwhile = "", lambda: None
         self.reported, self.bus_is_down = [], False
+        self.current, self.now = {}, None
         self.store.items.clear()
 
     # MemberAccounts
@@ -169,6 +174,13 @@ class World:
             NotUpdated(finding=one, error_code="FindingNotFound", error_message="gone") for one in refused
         ]
 
+    # FindingsReader
+    def get_finding(self, finding):
+        found = self.current.get(finding.id, finding)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
     # Remediation
     def plan(self, finding, _session):
         resource = finding.resources[0].id
@@ -227,6 +239,7 @@ class World:
             records=self,
             once=self.store.once(),
             security_hub=self,
+            late_look=LateLook(findings=self, now=lambda: self.now or datetime.now(UTC)),
             turns=None,
             remediations={"example": example, **self.others},
             outcomes=self,
