@@ -25,6 +25,7 @@ from functions.remediate.approval_requests import RequestTable
 from functions.remediate.approval_runbook import ApprovalRunbook
 from functions.remediate.logic import Invocation, remediate_findings
 from functions.remediate.outcomes import NOT_UNDONE, FindingsNotRemediatedError
+from functions.remediate.patience import limited_patience
 from functions.remediate.resource_tags import read_tags
 from functions.remediate.services import Services
 from functions.remediate.settings import Settings
@@ -114,8 +115,11 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
         DecisionsIncompleteError: Some of the decisions couldn't be carried out. All others were.
     """
     stops = read_stops(switch)
-    seconds = context.get_remaining_time_in_millis() / 1000 - _SECONDS_AFTER_RUNBOOKS
-    with waiting_for_runbooks(role=settings.automation_role, seconds=seconds):
+    left = context.get_remaining_time_in_millis() / 1000
+    with (
+        waiting_for_runbooks(role=settings.automation_role, seconds=left - _SECONDS_AFTER_RUNBOOKS),
+        limited_patience(seconds=left),
+    ):
         if "Records" in event:
             return work_on_messages(
                 event, context, lambda body, record: _remediate(body, context, stops, record)

@@ -13,6 +13,7 @@ from functions.remediate.allow_and_deny import UnreadableTagsError
 from functions.remediate.approval import AUTOMATIC, Asker, not_approved
 from functions.remediate.attempts import REMEDIATE, UNDO, done_once, key_of, reported
 from functions.remediate.outcomes import RESOLVED, Outcome, Status, combine, says_changed, to_time
+from functions.remediate.patience import unless_hanging
 from functions.remediate.services import Saved, Services
 from functions.remediate.session_policy import session_policy
 from functions.remediate.settings import Settings
@@ -191,6 +192,7 @@ class FindingWork:
 
     def _part(self, name: str, work: Callable[[], Outcome], *, is_only: bool) -> Outcome:
         """Run one remediation. If there are several, each is remembered, so no retry repeats it."""
+        work = partial(unless_hanging, f"{name} in {self.finding.region}", work)
         if not is_only:
             key = key_of(self.finding, self.kind, remediation=name)
             work = partial(done_once, self.services.once, key, work)

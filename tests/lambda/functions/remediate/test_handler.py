@@ -96,6 +96,20 @@ def test_runbooks_are_waited_for_as_long_as_leaves_time_for_the_other_findings_a
     assert given == {"role": "securityhub/Automation", "seconds": 210}
 
 
+def test_what_hangs_is_limited_by_the_time_of_the_invocation(handler, imported, lambda_context, monkeypatch):
+    given = []
+
+    @contextmanager
+    def limited(*, seconds):
+        given.append(seconds)
+        yield
+
+    monkeypatch.setattr(handler, "limited_patience", limited)
+    lambda_context.get_remaining_time_in_millis = lambda: 300_000
+    handler.handle(batch(json.dumps(imported(1)), json.dumps(imported(2))), lambda_context)
+    assert given == [300]
+
+
 def test_an_event_with_a_failure_raises_after_all_others_are_done(
     handler, imported, load_event, lambda_context, world
 ):
