@@ -1,4 +1,4 @@
-"""The parameter that stops all changes of the app's functions, or some, without a deployment."""
+"""The parameters that stop all changes of the app's functions, or some, without a deployment."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from stacks.settings.stop_switch import StopSwitchSettings
 
 CHANGES: Final = ("remediate", "tickets", "undo", "update_findings")
 """As in lambda/invocation/stop_switch.py."""
+BY_HAND: Final = "/by-hand"
+"""As there: what the name of the parameter ends in that people create, and no deployment writes."""
 _VARIABLE: Final = "CHANGES_PARAMETER"
 # Systems Manager refuses another value, such as a name with a typing error, which would stop everything.
 _ALLOWED_PATTERN: Final = rf"^(allowed|stopped([ ,]+({'|'.join(CHANGES)}|[0-9]{{12}}))*)$"
@@ -46,7 +48,10 @@ class StopSwitchStack(Stack):
         """
         super().__init__(scope, construct_id, **stack_settings)
         self.parameter_name = settings.parameter_name
-        # A deployment changes the value only if the template does, so it leaves what a person has set.
+        # Whenever anything about it changes, such as the tags of the stack, CloudFormation writes this value
+        # again. So people stop changes by another parameter, which no deployment writes; and nothing here,
+        # such as the description, should change, because people may have set this one.
+        # Source: https://github.com/aws-cloudformation/aws-cloudformation-resource-providers-ssm/blob/master/aws-ssm-parameter/src/main/java/com/amazonaws/ssm/parameter/UpdateHandler.java
         ssm.StringParameter(
             self,
             "Changes",
@@ -59,11 +64,14 @@ class StopSwitchStack(Stack):
 
 
 def obey(function: LoggedFunction, stop_switch: StopSwitchStack | None) -> None:
-    """Let a function read the parameter, without which it changes nothing; None for no such parameter."""
+    """Let a function read the parameters, without which it changes nothing; None for no such parameters."""
     if stop_switch is None:
         return
     stack, name = Stack.of(function), stop_switch.parameter_name
     stack.add_stack_dependency(stop_switch, reason="Without the parameter, the function changes nothing.")
     function.add_environment(_VARIABLE, name)
-    arn = stack.format_arn(service="ssm", resource="parameter", resource_name=name.removeprefix("/"))
-    function.add_to_role_policy(iam.PolicyStatement(actions=["ssm:GetParameter"], resources=[arn]))
+    arns = [
+        stack.format_arn(service="ssm", resource="parameter", resource_name=one.removeprefix("/"))
+        for one in (name, f"{name}{BY_HAND}")
+    ]
+    function.add_to_role_policy(iam.PolicyStatement(actions=["ssm:GetParameters"], resources=arns))

@@ -1,15 +1,20 @@
-"""Reads the parameter in Systems Manager that stops all changes, or some, without a deployment.
+"""Reads the parameters in Systems Manager that stop all changes, or some, without a deployment.
 
-Its value is one of these:
+One is created by the deployment, and must exist. The other is people's own, and exists only once somebody has
+stopped something. It outlasts deployments: CloudFormation writes the template's value again whenever anything
+about its parameter changes, such as the tags of the stack. What either of them stops is stopped.
+
+Their value is one of these:
 
 - `allowed`: all changes are made;
 - `stopped`: none are;
 - `stopped` and then what is stopped, separated by spaces or commas: kinds of changes in `CHANGES`, and IDs of
   accounts. `stopped remediate 111122223333` stops remediation everywhere, and everything in that account.
 
-Anything else stops all changes, and so does a parameter that can't be read.
+Anything else stops all changes, and so do parameters that can't be read.
 
-Source: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html
+Source: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html
+Source: https://github.com/aws/aws-cdk/issues/25949
 """
 
 from __future__ import annotations
@@ -29,6 +34,8 @@ if TYPE_CHECKING:
 CHANGES: Final = ("remediate", "tickets", "undo", "update_findings")
 """What can be stopped by itself. `undo` isn't part of `remediate`, so that what went wrong can be undone."""
 VARIABLE: Final = "CHANGES_PARAMETER"
+BY_HAND: Final = "/by-hand"
+"""What follows the name of the deployment's parameter in that of the people's own."""
 _ALLOWED: Final = "allowed"
 _STOPPED: Final = "stopped"
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
@@ -55,6 +62,15 @@ class Stops:
     def stops(self, change: str, account: str | None = None) -> bool:
         """Return whether a kind of change is stopped, everywhere or in an account."""
         return self.everything or change in self.changes or account in self.accounts
+
+    def and_also(self, other: Stops) -> Stops:
+        """Return what either of two parameters stops."""
+        return Stops(
+            everything=self.everything or other.everything,
+            changes=self.changes | other.changes,
+            accounts=self.accounts | other.accounts,
+            reason="; ".join(filter(None, (self.reason, other.reason))),
+        )
 
     @classmethod
     def parse(cls, value: str, *, parameter: str) -> Stops:
@@ -84,34 +100,41 @@ NOTHING_STOPPED: Final = Stops()
 
 
 class StopSwitch:
-    """Reads the parameter each time that it is asked."""
+    """Reads the parameters each time that it is asked."""
 
     def __init__(self, parameter: str, client: SSMClient | None = None) -> None:
-        """Prepare to read the parameter.
+        """Prepare to read the parameters.
 
         Args:
-            parameter: Its name.
-            client: Systems Manager. Default: a client that is created when the parameter is first read.
+            parameter: The name of the one that the deployment creates.
+            client: Systems Manager. Default: a client that is created when they are first read.
         """
         self._parameter = parameter
         self._client = client
 
     @classmethod
     def from_environment(cls, environment: Environment) -> StopSwitch | None:
-        """Return the switch whose parameter `CHANGES_PARAMETER` names, or None if it isn't set."""
+        """Return the switch whose parameters `CHANGES_PARAMETER` names, or None if it isn't set."""
         name = environment.get(VARIABLE, "").strip()
         return cls(name) if name else None
 
     def read(self) -> Stops:
         """Return what is stopped. It never raises: what isn't known stops everything."""
+        own, by_hand = self._parameter, f"{self._parameter}{BY_HAND}"
         try:
             if self._client is None:
                 self._client = create_client("ssm", read_seconds=_READ_SECONDS)
-            value = self._client.get_parameter(Name=self._parameter)["Parameter"].get("Value", "")
+            found = self._client.get_parameters(Names=[own, by_hand])["Parameters"]
         except (BotoCoreError, ClientError) as error:
-            reason = f"The parameter {self._parameter} can't be read ({error}), so all changes are stopped"
+            reason = f"The parameters {own} and {by_hand} can't be read ({error}), so all changes are stopped"
             return Stops(everything=True, reason=reason)
-        return Stops.parse(value, parameter=self._parameter)
+        values = {one["Name"]: one.get("Value", "") for one in found}
+        if own not in values:
+            return Stops(
+                everything=True, reason=f"The parameter {own} is missing, so all changes are stopped"
+            )
+        stops = Stops.parse(values[own], parameter=own)
+        return stops.and_also(Stops.parse(values.get(by_hand, _ALLOWED), parameter=by_hand))
 
 
 def read_stops(switch: StopSwitch | None) -> Stops:

@@ -16,10 +16,10 @@ class StopSwitchSettings(Section):
     )
     # https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html
     parameter_name: str = Field(
-        pattern=r"^(/[A-Za-z0-9_.-]+){1,15}$",
+        pattern=r"^(/[A-Za-z0-9_.-]+){1,14}$",
         max_length=500,
         description="the name of the parameter, such as '/securityhub-actions/changes': a slash before each "
-        "part, letters, digits, and _.- in the parts, and neither aws nor ssm at the beginning",
+        "of up to 14 parts, letters, digits, and _.- in the parts, and neither aws nor ssm at the beginning",
     )
 
     @field_validator("parameter_name")

@@ -16,7 +16,8 @@ from tests.e2e.stacks import deployed, physical_id
 from tests.shipped_settings import load_shipped_settings
 
 STACKS = "StoppableSwitch", "StoppableActions"
-NAME = "/securityhub-actions/changes"
+DEPLOYED = "/securityhub-actions/changes"
+NAME = f"{DEPLOYED}/by-hand"
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def app(aws, feature_flags, tmp_path_factory):
 
 
 def set_to(aws, value):
-    aws.client("ssm").put_parameter(Name=NAME, Value=value, Overwrite=True)
+    aws.client("ssm").put_parameter(Name=NAME, Value=value, Type="String", Overwrite=True)
 
 
 def status_of(aws, finding):
@@ -51,7 +52,7 @@ def test_what_was_stopped_waits_in_the_dead_letter_queue_and_is_done_once_it_is_
     set_to(app, "stopped update_findings")
     assert press(app, "MarkAsNotified", [finding]).function_error
     (letter,) = dead_letters(app, STACKS[1])
-    assert "The parameter /securityhub-actions/changes is 'stopped update_findings'" in str(letter)
+    assert "The parameter /securityhub-actions/changes/by-hand is 'stopped update_findings'" in str(letter)
     assert status_of(app, finding) == "NEW"
     set_to(app, "allowed")
     function = physical_id(app, STACKS[1], "AWS::Lambda::Function", "MarkAsNotifiedFunction")
@@ -66,3 +67,29 @@ def test_an_account_that_is_stopped_keeps_no_other_from_being_handled(app):
     assert press(app, "MarkAsNotified", [own]).function_error is None
     assert status_of(app, own) == "NOTIFIED"
     set_to(app, "allowed")
+
+
+def test_a_deployment_that_writes_its_parameter_again_does_not_allow_what_somebody_stopped(app):
+    finding = control_finding("S3.8", "redeployed")
+    import_findings(app, [finding])
+    set_to(app, "stopped")
+    redeploy_parameter(app)
+    assert press(app, "MarkAsNotified", [finding]).function_error
+    assert status_of(app, finding) == "NEW"
+    set_to(app, "allowed")
+
+
+def redeploy_parameter(aws):
+    """Change the description of the deployment's parameter, whose value somebody has set as well."""
+    ssm, cloudformation = aws.client("ssm"), aws.client("cloudformation")
+    ssm.put_parameter(Name=DEPLOYED, Value="stopped", Overwrite=True)
+    template = cloudformation.get_template(StackName=STACKS[0])["TemplateBody"]
+    template = json.loads(template) if isinstance(template, str) else template
+    (parameter,) = (one for one in template["Resources"].values() if one["Type"] == "AWS::SSM::Parameter")
+    parameter["Properties"]["Description"] = "Another description"
+    cloudformation.update_stack(StackName=STACKS[0], TemplateBody=json.dumps(template))
+
+    def is_allowed_again():
+        return ssm.get_parameter(Name=DEPLOYED)["Parameter"]["Value"] == "allowed"
+
+    aws.wait_until(is_allowed_again, what="the value of the template")

@@ -9,7 +9,7 @@ from invocation import stop_switch
 from stacks.analyst_actions import AnalystActionsStack
 from stacks.remediation import RemediationStack
 from stacks.settings.stop_switch import StopSwitchSettings
-from stacks.stop_switch import CHANGES, StopSwitchStack
+from stacks.stop_switch import BY_HAND, CHANGES, StopSwitchStack
 from stacks.ticketing import TicketingStack
 
 NAME = "/securityhub-actions/changes"
@@ -47,8 +47,9 @@ def test_the_snapshot_is_what_was_reviewed(templates, snapshot, without_asset_ha
     assert without_asset_hashes(templates["StopSwitch"].to_json()) == snapshot
 
 
-def test_the_template_and_the_functions_have_the_same_kinds_of_changes():
+def test_the_template_and_the_functions_have_the_same_kinds_of_changes_and_parameters():
     assert CHANGES == stop_switch.CHANGES
+    assert BY_HAND == stop_switch.BY_HAND
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_systems_manager_accepts_only_what_the_functions_understand(templates, v
 
 
 @pytest.mark.parametrize(("stack", "count"), [("AnalystActions", 2), ("Remediation", 1), ("Ticketing", 1)])
-def test_every_function_that_changes_something_reads_only_this_parameter(templates, stack, count):
+def test_every_function_that_changes_something_reads_only_these_parameters(templates, stack, count):
     template = templates[stack]
     names = [
         variables[stop_switch.VARIABLE]
@@ -87,9 +88,10 @@ def test_every_function_that_changes_something_reads_only_this_parameter(templat
         statement
         for policy in template.find_resources("AWS::IAM::Policy").values()
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]
-        if "ssm:GetParameter" in statement["Action"]
+        if "ssm:GetParameters" in statement["Action"]
     ]
-    assert [statement["Action"] for statement in statements] == ["ssm:GetParameter"] * count
-    assert {re.search(r":parameter[^']*", str(one["Resource"]))[0] for one in statements} == {
-        f":parameter{NAME}"
-    }
+    assert [statement["Action"] for statement in statements] == ["ssm:GetParameters"] * count
+    assert all(
+        re.findall(r":parameter([^']*)", str(one["Resource"])) == [NAME, f"{NAME}{BY_HAND}"]
+        for one in statements
+    )

@@ -6,25 +6,28 @@ import pytest
 
 from invocation import stop_switch
 from securityhub_actions.cli.doctor import State
-from securityhub_actions.cli.doctor.stop_switch import CHANGES
+from securityhub_actions.cli.doctor.stop_switch import BY_HAND, CHANGES
 from tests.cli.doctor.conftest import deployed, refusal
 
 NAME = "/securityhub-actions/changes"
 FUNCTION = {"Environment": {"Variables": {stop_switch.VARIABLE: NAME}}, "Role": "arn:aws:iam::1:role/F"}
 
 
-def of_function(value):
-    answer = {"Parameter": {"Value": value}} if isinstance(value, str) else value
+def of_function(value, by_hand=None):
+    values = {NAME: value, f"{NAME}{BY_HAND}": by_hand}
+    found = [{"Name": name, "Value": one} for name, one in values.items() if one is not None]
+    answer = value if isinstance(value, Exception) else {"Parameters": found}
     return {
         "stacks": ["App"],
         "lambda__GetFunctionConfiguration": FUNCTION,
-        "ssm__GetParameter": answer,
+        "ssm__GetParameters": answer,
         **deployed(("AWS::Lambda::Function", "Remediate", "f")),
     }
 
 
 def test_the_command_knows_the_kinds_of_changes_that_the_functions_know():
     assert CHANGES == stop_switch.CHANGES
+    assert BY_HAND == stop_switch.BY_HAND
 
 
 @pytest.mark.parametrize(
@@ -41,9 +44,9 @@ def test_the_command_knows_the_kinds_of_changes_that_the_functions_know():
         ("Stopped", State.FAULT, "is 'Stopped', which stops all changes"),
         ("stopped remediation", State.FAULT, "is 'stopped remediation', which stops all changes"),
         ("allowed undo", State.FAULT, "is 'allowed undo', which stops all changes"),
-        (refusal("ParameterNotFound"), State.FAULT, "these functions change nothing: Remediate"),
+        (None, State.FAULT, "these functions change nothing: Remediate"),
         (
-            refusal("AccessDeniedException", "not authorized to perform: ssm:GetParameter"),
+            refusal("AccessDeniedException", "not authorized to perform: ssm:GetParameters"),
             State.WARNING,
             "ssm",
         ),
@@ -57,6 +60,18 @@ def test_what_is_stopped_is_said_and_what_the_functions_do_not_understand_is_a_f
     if isinstance(value, str):
         understood = "neither" not in stop_switch.Stops.parse(value, parameter=NAME).reason
         assert understood is (state is not State.FAULT)
+
+
+def test_what_somebody_stopped_is_said_beside_what_the_deployment_allows(doctor):
+    allowed, stopped = doctor("stop-switch", **of_function("allowed", "stopped"))
+    assert (allowed.state, stopped.state) == (State.OK, State.WARNING)
+    assert stopped.text.startswith(f"The parameter {NAME}{BY_HAND} stops all changes.")
+    assert "A deployment" not in stopped.text
+
+
+def test_what_a_deployment_can_end_is_said(doctor):
+    (found,) = doctor("stop-switch", **of_function("stopped"))
+    assert f"A deployment can end that: put {NAME}{BY_HAND} instead" in found.text
 
 
 def test_an_app_without_the_parameter_has_nothing_to_check(doctor):
