@@ -4,9 +4,9 @@ Everything in the app counts, also what this library didn't create. Other apps a
 percent of a quota on, there is a warning; above it, an error. A quota that AWS raises on request has a
 context value that says to what.
 
-What can't be asked of the CDK, such as the environment variables of functions and the size of templates, is
-counted in the templates by `securityhub-actions review`. Those of this library's own functions are counted by
-`function_environment`.
+What can't be asked of the CDK, such as the environment variables of functions, is counted in the templates by
+`securityhub-actions review`. Those of this library's own functions are counted by `function_environment`, and
+the sizes of templates by `template_sizes`.
 
 Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub_limits.html
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
@@ -52,6 +52,7 @@ from securityhub_actions.quotas import NEARLY, RAISED_BY, ROLES_QUOTA, RULES_QUO
 from securityhub_actions.resources import type_of
 from securityhub_actions.rule_access import readable
 from securityhub_actions.rule_checks import rules_in_app
+from securityhub_actions.template_sizes import check_template_sizes
 from securityhub_actions.tokens import is_token
 
 MAX_FUNCTION_PERMISSIONS: Final = 40
@@ -126,6 +127,7 @@ def check_quotas_of_app(construct: IConstruct) -> None:
     _checked_apps.add(root)
     node_of(root).add_validation(Validation(lambda: _errors(root)))
     Aspects.of(construct).add(_QuotaWarnings(construct))
+    check_template_sizes(root)
 
 
 @jsii.implements(IAspect)

@@ -39,6 +39,11 @@ MAX_RESOURCES: Final = 500
 
 Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 """
+MAX_TEMPLATE: Final = 1_000_000
+"""The bytes of a template, which CloudFormation gives as 1 MB.
+
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+"""
 MAX_ENVIRONMENT: Final = 4_096
 """The bytes of a function's environment variables."""
 RULES_QUOTA: Final = "securityhub-actions:rulesQuota"

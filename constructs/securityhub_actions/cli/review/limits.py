@@ -39,6 +39,7 @@ from securityhub_actions.quotas import (
     MAX_QUEUE_POLICY_STATEMENTS,
     MAX_RESOURCES,
     MAX_ROLES,
+    MAX_TEMPLATE,
     MAX_WILDCARD_RULES_PER_BUS,
     NEARLY,
     ROLES_QUOTA,
@@ -85,7 +86,7 @@ def usages(app: App) -> list[Usage]:
         _most("Characters of a function's environment variables", MAX_ENVIRONMENT, _environments(resources)),
         _most("Statements of a queue policy", MAX_QUEUE_POLICY_STATEMENTS, _queue_statements(resources)),
         _most("Characters of a role's inline policies", 10_240, _inline_policies(resources)),
-        _most("Bytes of a template", 1_000_000, {one.name: _bytes(one) for one in app.stacks}),
+        _most("Bytes of a template", MAX_TEMPLATE, {one.name: _bytes(one) for one in app.stacks}),
         _most("Resources of a stack", MAX_RESOURCES, {one.name: len(one.resources) for one in app.stacks}),
     ]
 
