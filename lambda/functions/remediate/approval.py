@@ -27,10 +27,10 @@ from functions.remediate.approval_contract import (
 )
 from functions.remediate.approval_words import PLAN, digest_of, key_of, words_of
 from functions.remediate.outcomes import Status
-from functions.remediate.settled import FindingsReader, settled_state
 from remediations.contract import Plan
 from remediations.controls import control_of
 from securityhub.events import CustomActionEvent, Finding
+from securityhub.findings.settled import FindingsReader, settled_state
 
 logger = logging.getLogger(__name__)
 

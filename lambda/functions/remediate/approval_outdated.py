@@ -16,9 +16,9 @@ from functions.remediate.attempts import REMEDIATE
 from functions.remediate.one_finding import FindingWork
 from functions.remediate.services import Services
 from functions.remediate.settings import Settings
-from functions.remediate.settled import settled_state
 from remediations.contract import CannotRemediateError
 from securityhub.events import Finding
+from securityhub.findings.settled import settled_state
 
 _PLANS_ONLY: Final = "imported findings are only planned for by now"
 

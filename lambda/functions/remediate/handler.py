@@ -29,7 +29,6 @@ from functions.remediate.patience import limited_patience
 from functions.remediate.resource_tags import read_tags
 from functions.remediate.services import Services
 from functions.remediate.settings import Settings
-from functions.remediate.settled import LateLook
 from invocation.clients import create_client
 from invocation.messages import may_wait, work_on_messages
 from invocation.once import RememberedWork
@@ -42,6 +41,7 @@ from securityhub.findings import client
 from securityhub.findings.comments import Comments
 from securityhub.findings.insight_reader import InsightReader
 from securityhub.findings.insights import InsightFindings, counts_of
+from securityhub.findings.settled import LateLook
 from securityhub.findings.stopping import unless_stopped
 from securityhub.findings.turns import Turns
 from securityhub.outcomes import Operation, Outcomes

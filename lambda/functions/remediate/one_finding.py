@@ -17,12 +17,12 @@ from functions.remediate.patience import unless_hanging
 from functions.remediate.services import Saved, Services
 from functions.remediate.session_policy import session_policy
 from functions.remediate.settings import Settings
-from functions.remediate.settled import unwanted
 from functions.remediate.watched_session import WatchedSession
 from remediations.contract import CannotRemediateError, Change, Plan, Remediation
 from remediations.controls import control_of
 from remediations.registry import remediations_for, unserved_resources
 from securityhub.events import Finding
+from securityhub.findings.settled import unwanted
 
 if TYPE_CHECKING:
     from boto3.session import Session

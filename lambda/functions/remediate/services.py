@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from functions.remediate.approval import Approvals
-from functions.remediate.settled import LateLook
 from invocation.once import Result
 from remediations.contract import Change, Remediation
 from securityhub.events import Finding
+from securityhub.findings.settled import LateLook
 from securityhub.findings.turns import Turns
 from securityhub.findings.updates import FindingsUpdater
 from securityhub.outcomes import Reporter

@@ -27,6 +27,7 @@ from securityhub.findings.client import SecurityHub, create_client
 from securityhub.findings.comments import Comments
 from securityhub.findings.insight_reader import InsightReader
 from securityhub.findings.insights import InsightFindings, counts_of
+from securityhub.findings.settled import LateLook
 from securityhub.findings.stopping import unless_stopped
 from securityhub.findings.turns import Turns
 from securityhub.outcomes import Operation, Outcomes
@@ -65,7 +66,8 @@ def handle(event: dict[str, object], context: LambdaContext) -> dict[str, object
         context: Lambda's context.
 
     Returns:
-        `action`, `workflowStatus`, and the IDs in `updated`, `alreadyUpdated`, `notUpdated`, `malformed`.
+        `action`, `workflowStatus`, and the IDs in `updated`, `alreadyUpdated`, `settledSince`, `notUpdated`,
+        `malformed`.
         `insight` counts the findings of a press on insight results. If there are no findings to act on,
         `skipped` says why nothing was changed. It isn't an error, because a retry wouldn't help.
         For an event of the new Security Hub that is only commented, the outcome of that.
@@ -106,6 +108,7 @@ def _update(event: FindingsEvent, context: LambdaContext, *, comes_again: bool) 
             update_findings,
             settings=settings,
             security_hub=security_hub,
+            late_look=LateLook(findings=security_hub),
             turns=turns,
             request_id=context.aws_request_id,
             function_arn=context.invoked_function_arn,

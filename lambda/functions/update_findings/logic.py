@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from string import Template
 from typing import Final
@@ -14,19 +14,23 @@ from securityhub.events import (
     Finding,
     FindingsEvent,
     InsightFindingsEvent,
+    MalformedEventError,
     MalformedItem,
 )
+from securityhub.findings.settled import FindingNotShownError, LateLook
 from securityhub.findings.turns import Turns, Update, write_in_turns
 from securityhub.findings.updates import (
     MAX_NOTE_CHARACTERS,
     FindingsUpdater,
     NotUpdated,
+    RequestRefusedError,
     distinct,
     truncate,
     with_earlier_note,
 )
 
-WORKFLOW_STATUSES: Final = ("NOTIFIED", "SUPPRESSED")
+_NOTIFIED: Final = "NOTIFIED"
+WORKFLOW_STATUSES: Final = (_NOTIFIED, "SUPPRESSED")
 
 DEFAULT_NOTE_TEMPLATE: Final = (
     "Workflow status set to $workflow_status by $action in account $account ($region) at $time. "
@@ -84,6 +88,7 @@ class Summary:
         already_updated: The findings of an imported event that already had the status, and weren't updated.
         not_updated: The findings that Security Hub didn't update.
         malformed: The findings that can't be read.
+        settled: The findings that were settled since the event and weren't updated, each with its state.
         not_reported: Why outcomes are not on the event bus; empty if they are, or none is to be.
     """
 
@@ -93,6 +98,7 @@ class Summary:
     already_updated: tuple[Finding, ...] = ()
     not_updated: tuple[NotUpdated, ...] = ()
     malformed: tuple[MalformedItem, ...] = ()
+    settled: tuple[tuple[Finding, str], ...] = ()
     not_reported: str = ""
 
     @property
@@ -107,6 +113,7 @@ class Summary:
             "workflowStatus": self.workflow_status,
             "updated": [finding.id for finding in self.updated],
             "alreadyUpdated": [finding.id for finding in self.already_updated],
+            "settledSince": [finding.id for finding, _ in self.settled],
             "notUpdated": [
                 {"id": item.finding.id, "errorCode": item.error_code, "errorMessage": item.error_message}
                 for item in self.not_updated
@@ -128,7 +135,7 @@ class FindingsNotUpdatedError(Exception):
 
     def __init__(self, summary: Summary) -> None:
         self.summary = summary
-        done = len(summary.updated) + len(summary.already_updated)
+        done = len(summary.updated) + len(summary.already_updated) + len(summary.settled)
         failed = [
             f"{item.finding.id}: {item.error_code}, {item.error_message}" for item in summary.not_updated
         ]
@@ -148,6 +155,7 @@ def update_findings(
     security_hub: FindingsUpdater,
     request_id: str,
     function_arn: str,
+    late_look: LateLook | None = None,
     turns: Turns | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Summary:
@@ -164,6 +172,8 @@ def update_findings(
         security_hub: Where to write them.
         request_id: The ID of the Lambda request, for the note.
         function_arn: The ARN of this function, the author of the note.
+        late_look: Finds out what was settled since the event, and so isn't set to NOTIFIED. Default: nothing
+            does.
         turns: The turns that this function shares with others that write to findings. Default: no other does.
         sleep: Waits for that many seconds between attempts.
 
@@ -177,7 +187,10 @@ def update_findings(
     already = [item for item in findings if imported and item.workflow_status == settings.workflow_status]
     pending = [item for item in findings if not imported or item.workflow_status != settings.workflow_status]
     note = compose_note(event, settings, request_id)
-    not_updated = write_in_turns(
+    settled, unknown = _settled_since(event, pending, late_look, settings)
+    left = {item.identity for item in (*(one for one, _ in settled), *(one.finding for one in unknown))}
+    pending = [item for item in pending if item.identity not in left]
+    not_updated = unknown + write_in_turns(
         pending,
         compose=lambda finding: Update(
             workflow_status=settings.workflow_status,
@@ -196,7 +209,31 @@ def update_findings(
         already_updated=tuple(already),
         not_updated=tuple(not_updated),
         malformed=event.malformed_findings,
+        settled=tuple(settled),
     )
+
+
+def _settled_since(
+    event: FindingsEvent, findings: Sequence[Finding], late_look: LateLook | None, settings: Settings
+) -> tuple[list[tuple[Finding, str]], list[NotUpdated]]:
+    """Return the findings that were settled since the event, and those of which that isn't known.
+
+    NOTIFIED would open what somebody has suppressed or resolved. The findings of insight results were read
+    just now.
+    """
+    settled: list[tuple[Finding, str]] = []
+    unknown: list[NotUpdated] = []
+    if late_look is None or settings.workflow_status != _NOTIFIED or isinstance(event, InsightFindingsEvent):
+        return settled, unknown
+    for finding in findings:
+        try:
+            state = late_look.state_since(finding, event.time)
+        except (FindingNotShownError, MalformedEventError, RequestRefusedError) as error:
+            code = error.code if isinstance(error, RequestRefusedError) else type(error).__name__
+            unknown.append(NotUpdated(finding=finding, error_code=code, error_message=str(error)))
+        else:
+            settled += [(finding, state)] if state else []
+    return settled, unknown
 
 
 def compose_note(event: FindingsEvent, settings: Settings, request_id: str) -> str:

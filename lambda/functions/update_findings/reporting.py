@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from functions.update_findings.logic import Summary
 from securityhub.events import Finding, FindingsEvent
+from securityhub.findings.settled import unwanted
 from securityhub.outcomes import Operation, Outcome, OutcomesNotReportedError, Reporter, Result
 
 # As long as Amazon SQS keeps a dead letter, which can be sent again until then.
@@ -93,6 +94,7 @@ def _outcomes_of(summary: Summary, event: FindingsEvent, request_id: str) -> lis
     set_to = f"Workflow status set to {summary.workflow_status}"
     return [
         *(outcome(finding, Result.DONE, set_to) for finding in summary.updated),
+        *(outcome(finding, Result.REFUSED, unwanted(state)) for finding, state in summary.settled),
         *(
             outcome(item.finding, Result.FAILED, f"{item.error_code}: {item.error_message}")
             for item in summary.not_updated

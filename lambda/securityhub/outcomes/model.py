@@ -45,7 +45,7 @@ class Result(StrEnum):
         UNCHANGED: There was nothing to do, or an earlier event had it done.
         DRY_RUN: It was only planned.
         HELD_BACK: It waits for its turn, or for an approval.
-        REFUSED: The settings don't allow it, or it wasn't approved.
+        REFUSED: The settings don't allow it, it wasn't approved, or the finding was settled since the event.
         IMPOSSIBLE: It can't be done automatically.
         STOPPED: Changes are stopped. It's tried again.
         FAILED: It failed. It's tried again.

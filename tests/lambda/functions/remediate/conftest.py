@@ -19,10 +19,10 @@ from functions.remediate.member_account import MemberRoleError
 from functions.remediate.organization import OrganizationError
 from functions.remediate.services import Saved, Services
 from functions.remediate.settings import Settings
-from functions.remediate.settled import LateLook
 from invocation.once import WorkInProgressError
 from remediations.contract import Change, Plan, Remediation
 from securityhub.events import InsightFindingsEvent, Resource, parse_event
+from securityhub.findings.settled import LateLook
 from securityhub.findings.updates import NotUpdated
 from securityhub.outcomes import OutcomesNotReportedError
 

@@ -51,6 +51,7 @@ def test_all_findings_of_a_pressed_action_are_updated(
         "workflowStatus": "SUPPRESSED",
         "updated": [finding["Id"] for finding in event["detail"]["findings"]],
         "alreadyUpdated": [],
+        "settledSince": [],
         "notUpdated": [],
         "malformed": [],
     }
@@ -155,6 +156,7 @@ def test_insight_results_without_findings_are_told_about_and_change_nothing(
         "workflowStatus": "SUPPRESSED",
         "updated": [],
         "alreadyUpdated": [],
+        "settledSince": [],
         "notUpdated": [],
         "malformed": [],
     }

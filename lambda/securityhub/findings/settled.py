@@ -1,4 +1,4 @@
-"""Finds out whether a finding was settled after its event was sent, so that nobody wants it remediated.
+"""Finds out whether a finding was settled after its event was sent, so that nobody wants it acted on.
 
 An event can be handled days after it was sent: it waits in its queue behind a burst, it's retried, or
 somebody sends it again from the dead-letter queue. Its findings are as they were.
@@ -74,8 +74,8 @@ class LateLook:
 
 
 def unwanted(state: str) -> str:
-    """Return why a finding isn't remediated that is in this state, in a sentence without a period."""
+    """Return why nothing is done to a finding in this state, in a sentence without a period."""
     return (
-        f"The finding is {state} by now, so nothing was changed. Press the action again if it is to be "
-        "remediated nevertheless"
+        f"The finding is {state} by now, so nothing was changed. Press the action again if that is "
+        "wanted nevertheless"
     )
