@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 # The shortest that STS permits. One finding needs seconds.
 _SESSION_SECONDS: Final = 900
 _RENEWED_BEFORE: Final = timedelta(minutes=5)
+# Several remediations of one finding have a session each. A session is never used for another finding, and
+# its clients take up to 1.5 MB, so those of a burst would fill the function's memory before they expire.
+_MOST_KEPT: Final = 4
 _MAX_SESSION_NAME_CHARACTERS: Final = 64
 _NOT_FOR_SESSION_NAMES: Final = re.compile(r"[^\w+=,.@-]", re.ASCII)
 _READ_SECONDS: Final = 20
@@ -78,7 +81,7 @@ class _Kept:
 
 
 class MemberSessions:
-    """Assumes the members' roles and caches the sessions until shortly before they expire.
+    """Assumes the members' roles and caches the last sessions until shortly before they expire.
 
     A session is cached by account, Region, policy, and name, which contains the action and the finding: if it
     were used for another finding, CloudTrail in the member account would show the wrong one.
@@ -126,6 +129,7 @@ class MemberSessions:
         threshold = self._now() + _RENEWED_BEFORE
         self._kept = {known: kept for known, kept in self._kept.items() if kept.expires > threshold}
         if key not in self._kept:
+            self._kept = dict([*self._kept.items()][1 - _MOST_KEPT :])
             self._kept[key] = self._assume(*key, source_identity=_source_identity(action))
         return self._kept[key].session
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -97,6 +99,19 @@ def test_no_session_is_used_for_another_account_region_or_finding(sessions, sts,
     first = sessions.session(finding, "Remediate", POLICY)
     answer(sts[1], account=change.get("aws_account_id", "444455556666"), number=1)
     assert sessions.session(replace(finding, **change), "Remediate", POLICY) is not first
+
+
+def test_the_sessions_of_earlier_findings_do_not_fill_the_memory(sessions, sts, finding):
+    alive = []
+    for number in range(20):
+        answer(sts[1], number=number)
+        session = sessions.session(replace(finding, id=f"a/b/finding/{number}"), "Remediate", POLICY)
+        alive.append(weakref.ref(session))
+        session.client("sns")
+        del session
+        gc.collect()
+        assert sum(one() is not None for one in alive) <= 4
+    assert alive[-1]() is not None
 
 
 def test_no_session_is_used_for_another_policy(sessions, sts, finding):
