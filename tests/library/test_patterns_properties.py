@@ -183,6 +183,36 @@ def test_the_matcher_agrees_with_trying_everything(pair):
     assert bool(pattern.explain(happening)) is expected
 
 
+@st.composite
+def respelled(draw, value):
+    """An event with the same leaves, some of whose names are joined to keys such as "o.a"."""
+    if isinstance(value, list):
+        return [draw(respelled(item)) for item in value]
+    if not isinstance(value, dict):
+        return value
+    written = {}
+    for key, item in value.items():
+        inner = draw(respelled(item))
+        joined = isinstance(inner, dict) and draw(st.lists(st.sampled_from([*inner] or ["a"]), unique=True))
+        for name in joined or ():
+            if name in inner:
+                written[f"{key}.{name}"] = inner.pop(name)
+        if inner != {} or not joined:
+            written[key] = inner
+    return written
+
+
+@examples(1.5)
+@given(pairs(with_absence=True, with_arrays=True), st.data())
+def test_the_matcher_agrees_with_trying_everything_where_keys_contain_dots(pair, data):
+    document, happening = pair
+    pattern, happening = parse(document), data.draw(respelled(happening))
+    leaves = list(flatten(happening))
+    expected = any(fits(branch, way, leaves) for branch in pattern.branches for way in ways(branch, leaves))
+    event(f"matches: {expected}")
+    assert pattern.matches(happening) is expected
+
+
 @examples(1.5)
 @given(st.data(), pairs(with_absence=True, with_arrays=True))
 def test_an_index_finds_the_patterns_that_match_by_themselves(data, pair):

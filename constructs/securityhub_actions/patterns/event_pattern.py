@@ -14,6 +14,7 @@ from securityhub_actions.patterns.engine_faults import misleads_the_engine
 from securityhub_actions.patterns.errors import EngineFaultWarning, InvalidPatternError
 from securityhub_actions.patterns.leaves import PathReader, has_empty_names, require_event
 from securityhub_actions.patterns.matching import BranchMatcher
+from securityhub_actions.patterns.plain_events import PlainEvents
 from securityhub_actions.patterns.syntax import Branch, parse_branches, parse_json
 
 MOST_CHARACTERS: Final = 2048
@@ -88,6 +89,7 @@ class EventPattern:
     branches: tuple[Branch, ...] = field(repr=False, compare=False)
     _reader: PathReader = field(repr=False, compare=False)
     _matchers: tuple[BranchMatcher, ...] = field(repr=False, compare=False)
+    _plain: PlainEvents | None = field(repr=False, compare=False)
 
     @classmethod
     def parse(cls, source: str | Mapping[str, Any]) -> EventPattern:
@@ -113,7 +115,8 @@ class EventPattern:
                     _warn_of_order(path)
         paths = {path for branch in branches for path in branch}
         reader = PathReader(paths, follows_empty_keys=has_empty_names(paths))
-        return cls(document, branches, reader, tuple(map(BranchMatcher, branches)))
+        matchers = tuple(map(BranchMatcher, branches))
+        return cls(document, branches, reader, matchers, PlainEvents.of(branches))
 
     def matches(self, event: dict[str, Any]) -> bool:
         """Whether a rule with this pattern would receive the event.
@@ -121,10 +124,12 @@ class EventPattern:
         Args:
             event: The entire event, decoded from JSON.
         """
+        if self._plain is not None and isinstance(event, dict):
+            verdict = self._plain.matches(event)
+            if verdict is not None:
+                return verdict
         require_event(event)
         leaves = self._reader.read(event)
-        if len(self._matchers) == 1:  # as most patterns have
-            return self._matchers[0].matches(leaves)
         return any(matcher.matches(leaves) for matcher in self._matchers)
 
     def explain(self, event: dict[str, Any]) -> Match | Mismatch:
