@@ -64,9 +64,7 @@ def update_and_report(
     """
     is_first = reporter is None and now() - event.time.timestamp() < _SURELY_FIRST_SECONDS
     done = () if is_first else _recalled(memory, event, now())
-    summary = update(replace(event, findings=tuple(one for one in event.findings if one.digest not in done)))
-    earlier = tuple(one for one in event.findings if one.digest in done)
-    summary = replace(summary, updated=(*earlier, *summary.updated))
+    summary = _update_the_rest(event, done, update) if done else update(event)
     try:
         if reporter:
             reporter.report(_outcomes_of(summary, event, request_id))
@@ -75,6 +73,15 @@ def update_and_report(
     if (summary.is_incomplete or comes_again) and summary.updated:
         _keep(memory, event, summary.updated, now())
     return summary
+
+
+def _update_the_rest(
+    event: FindingsEvent, done: Collection[str], update: Callable[[FindingsEvent], Summary]
+) -> Summary:
+    earlier = tuple(one for one in event.findings if one.digest in done)
+    others = tuple(one for one in event.findings if one.digest not in done)
+    summary = update(replace(event, findings=others))
+    return replace(summary, updated=(*earlier, *summary.updated))
 
 
 def _outcomes_of(summary: Summary, event: FindingsEvent, request_id: str) -> list[Outcome]:
