@@ -54,6 +54,18 @@ def any_rule_of(stack: Stack) -> Conditions:
     }
 
 
+def _of_key(stack: Stack) -> Conditions:
+    """Return the conditions under which EventBridge can use a queue's key, for any rule of a stack's account.
+
+    The CDK's own target for queues has the condition on the account. Whether AWS KMS is told the rule, too,
+    isn't documented, so that condition counts only if it is.
+    """
+    return {
+        "ArnLikeIfExists": {"aws:SourceArn": _all_rules_of(stack)},
+        "StringEquals": {"aws:SourceAccount": account_of(stack)},
+    }
+
+
 def only_rules(stack: Stack, rule_arns: Sequence[str]) -> Conditions:
     """Return the conditions that limit a grant to rules in a stack's account.
 
@@ -110,7 +122,7 @@ def allow_queue(queue: sqs.IQueue, rule: IRuleRef, *, sid: str) -> None:
         access = _RuleAccess(queue, sid, policy=queue, action="sqs:SendMessage", resource_arn=queue.queue_arn)
     access.allow(rule)
     if (key := _key_of_queue(queue)) is not None:
-        access.allow_key(rule, key, conditions=any_rule_of(stack_of(rule)))
+        access.allow_key(rule, key, conditions=_of_key(stack_of(rule)))
 
 
 @asked_once
@@ -121,15 +133,21 @@ def _key_of_queue(queue: sqs.IQueue) -> kms.IKey | None:
 def allow_topic(topic: sns.ITopic, rule: IRuleRef, *, sid: str) -> None:
     """Allow a rule to publish to a topic, and to use the topic's key.
 
+    AWS documents that topic policies can't have conditions for EventBridge, and elsewhere that EventBridge
+    names the rule that it acts for. So the conditions count only if it does: no event is lost if it doesn't.
+
     Args:
         topic: The topic. If it has a key, it must be a customer managed key.
         rule: The rule.
         sid: The ID of the statement in the topic policy that all rules share.
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
+    Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
     """
     access = _RuleAccess.of(topic, sid)
     if access is None:
-        access = _RuleAccess(topic, sid, policy=topic, action="sns:Publish", resource_arn=topic.topic_arn)
+        access = _RuleAccess(
+            topic, sid, policy=topic, action="sns:Publish", resource_arn=topic.topic_arn, if_named=True
+        )
     access.allow(rule)
     if topic.master_key is not None:
         # AWS doesn't support source conditions here: with them, EventBridge can't publish to an encrypted
@@ -147,7 +165,7 @@ def allow_rules_to_use_key(resource: sqs.IQueue | sns.ITopic, key: kms.IKey) -> 
     """
     for access in _access_of.get(resource, {}).values():
         for rule in access.rules:
-            conditions = any_rule_of(stack_of(rule)) if isinstance(resource, sqs.Queue) else {}
+            conditions = _of_key(stack_of(rule)) if isinstance(resource, sqs.Queue) else {}
             access.allow_key(rule, key, conditions=conditions)
 
 
@@ -235,10 +253,18 @@ class _RuleAccess(Construct):
     """
 
     def __init__(
-        self, resource: IConstruct, sid: str, *, policy: _HasPolicy, action: str, resource_arn: str
+        self,
+        resource: IConstruct,
+        sid: str,
+        *,
+        policy: _HasPolicy,
+        action: str,
+        resource_arn: str,
+        if_named: bool = False,
     ) -> None:
         super().__init__(resource, sid)  # type: ignore[arg-type] # every resource is a construct
         self._resource = resource
+        self._if_exists = "IfExists" if if_named else ""
         self._rules: dict[object, IRuleRef] = {}
         self._sid, self._action, self._resource_arn = sid, action, resource_arn
         statement = self._statement(later(self._source_arns), later(self._account))
@@ -262,8 +288,8 @@ class _RuleAccess(Construct):
             actions=[self._action],
             resources=[self._resource_arn],
             conditions={
-                "ArnEquals": {"aws:SourceArn": source_arns},
-                "StringEquals": {"aws:SourceAccount": account},
+                f"ArnEquals{self._if_exists}": {"aws:SourceArn": source_arns},
+                f"StringEquals{self._if_exists}": {"aws:SourceAccount": account},
             },
         )
 

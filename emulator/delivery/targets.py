@@ -83,9 +83,14 @@ def _require_queue(rule: Rule, queue: Arn) -> None:
 
 
 def _require_topic(rule: Rule, topic: Arn) -> None:
-    permissions.require_resource_policy(rule, service="sns", action="sns:Publish", resource=str(topic))
+    # AWS documents that neither topics nor their keys support conditions on the source.
+    # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
+    # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
+    permissions.require_resource_policy(
+        rule, service="sns", action="sns:Publish", resource=str(topic), names_rule=False
+    )
     attributes = sns._topic_by_arn_any_scope(str(topic))["attributes"]  # noqa: SLF001
-    permissions.require_key(rule, attributes.get("KmsMasterKeyId"), resource=str(topic))
+    permissions.require_key(rule, attributes.get("KmsMasterKeyId"), resource=str(topic), names_rule=False)
 
 
 def _invoke_function(parcel: Parcel) -> None:

@@ -96,7 +96,7 @@ def _with_named_accounts(policy: str | dict[str, Any] | None) -> dict[str, Any]:
 
 
 def require_resource_policy(
-    rule: Rule, *, service: str, action: str, resource: str, acting: str = SERVICE
+    rule: Rule, *, service: str, action: str, resource: str, acting: str = SERVICE, names_rule: bool = True
 ) -> None:
     """Raise unless the policy of a queue, topic, function or key allows a service to act for the rule.
 
@@ -106,6 +106,7 @@ def require_resource_policy(
         action: For example ``lambda:InvokeFunction``.
         resource: The resource's ARN.
         acting: The principal of the service that acts. Default: EventBridge.
+        names_rule: Whether EventBridge tells the service for which rule it acts.
 
     Raises:
         DeliveryError: ``NO_RESOURCE`` when there is no such resource, ``NO_PERMISSIONS`` when it refuses.
@@ -113,7 +114,7 @@ def require_resource_policy(
     found = iam_evaluator._resource_policy(service, resource)  # noqa: SLF001 - see tests/emulator/contract
     if found is None:
         raise DeliveryError(NO_RESOURCE, f"{resource} does not exist.")
-    require_policies(rule, [found[0]], action=action, resource=resource, acting=acting)
+    require_policies(rule, [found[0]], action=action, resource=resource, names_rule=names_rule, acting=acting)
 
 
 def require_policies(
@@ -154,7 +155,7 @@ def require_policies(
         )
 
 
-def require_key(rule: Rule, key_id: str | None, *, resource: str) -> None:
+def require_key(rule: Rule, key_id: str | None, *, resource: str, names_rule: bool = True) -> None:
     """Raise unless EventBridge can encrypt with the key of a queue or topic, if it has one.
 
     Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
@@ -172,7 +173,7 @@ def require_key(rule: Rule, key_id: str | None, *, resource: str) -> None:
     if key is None:
         raise DeliveryError(NO_RESOURCE, f"The key {key_id} of {resource} does not exist.")
     for action in ("kms:GenerateDataKey", "kms:Decrypt"):
-        require_policies(rule, [key.get("Policy")], action=action, resource=key["Arn"])
+        require_policies(rule, [key.get("Policy")], action=action, resource=key["Arn"], names_rule=names_rule)
 
 
 def require_role(

@@ -208,16 +208,17 @@ def test_each_role_is_assumed_by_one_service_for_this_account_only(template):
 
 
 @pytest.mark.parametrize(
-    ("policy_type", "rules"),
+    ("policy_type", "if_named", "rules"),
     [
-        ("AWS::SNS::TopicPolicy", ["CriticalRule"]),
+        ("AWS::SNS::TopicPolicy", "IfExists", ["CriticalRule"]),
         (
             "AWS::SQS::QueuePolicy",
+            "",
             ["ArchiveRule", "CriticalRule", "CriticalRuleEachFinding", "HighRule", "HighRule"],
         ),
     ],
 )
-def test_only_the_rules_of_this_account_may_send(template, policy_type, rules):
+def test_only_the_rules_of_this_account_may_send(template, policy_type, if_named, rules):
     senders = [
         statement
         for policy in resources(template, policy_type).values()
@@ -225,8 +226,9 @@ def test_only_the_rules_of_this_account_may_send(template, policy_type, rules):
         if statement["Effect"] == "Allow"
     ]
     assert {json.dumps(s["Principal"]) for s in senders} == {'{"Service": "events.amazonaws.com"}'}
-    assert {s["Condition"]["StringEquals"]["aws:SourceAccount"] for s in senders} == {"111122223333"}
-    arns = [arn for s in senders for arn in s["Condition"]["ArnEquals"]["aws:SourceArn"]]
+    limits = [s["Condition"] for s in senders]
+    assert {one[f"StringEquals{if_named}"]["aws:SourceAccount"] for one in limits} == {"111122223333"}
+    arns = [arn for one in limits for arn in one[f"ArnEquals{if_named}"]["aws:SourceArn"]]
     assert sorted(arn["Fn::GetAtt"][0][:-8] for arn in arns) == rules
 
 

@@ -17,14 +17,27 @@ def test_a_queue_with_a_policy_for_the_rule_gets_the_event(chain):
     assert event in chain.aws.events()
 
 
-def test_a_topic_needs_a_policy_for_the_rule(chain):
-    sns = chain.aws.client("sns")
+# Neither topics nor their keys can have a condition on the rule, so far as the guides of AWS say.
+@pytest.mark.parametrize(
+    ("operator", "result"), [("ArnEquals", "NO_PERMISSIONS"), ("ArnEqualsIfExists", "delivered")]
+)
+@pytest.mark.parametrize("with_key", [False, True])
+def test_a_topic_needs_a_policy_that_requires_no_rule(chain, operator, result, with_key):
+    sns, kms = chain.aws.client("sns"), chain.aws.client("kms")
     arn = sns.create_topic(Name=chain.name)["TopicArn"]
     chain.target(arn)
     assert chain.outcome(chain.send()).error_code == "NO_PERMISSIONS"
-    statement = allow("sns:Publish", arn, chain.rule_arn)
+    condition = {operator: {"aws:SourceArn": chain.rule_arn}}
+    limited = {"Condition": {"ArnEqualsIfExists": condition[operator]} if with_key else condition}
+    statement = allow("sns:Publish", arn, chain.rule_arn, **limited)
     sns.set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=policy(statement))
-    assert chain.outcome(chain.send()).outcome == "delivered"
+    if with_key:
+        key = kms.create_key()["KeyMetadata"]["Arn"]
+        uses = allow(["kms:GenerateDataKey", "kms:Decrypt"], key, chain.rule_arn, Condition=condition)
+        kms.put_key_policy(KeyId=key, PolicyName="default", Policy=policy(uses))
+        sns.set_topic_attributes(TopicArn=arn, AttributeName="KmsMasterKeyId", AttributeValue=key)
+    found = chain.outcome(chain.send())
+    assert (found.error_code or found.outcome) == result
 
 
 def test_the_log_shows_what_the_lambda_answered(chain):

@@ -28,7 +28,7 @@ def test_the_topic_can_get_a_text_of_its_own(stack, send, topic, target_of):
     assert target_of(stack)["Input"] == '"A critical finding"'
 
 
-def test_only_the_rules_may_publish_to_the_topic(stack, send, topic, statements_of):
+def test_only_the_rules_may_publish_to_the_topic_if_eventbridge_names_them(stack, send, topic, statements_of):
     rules = [send(targets.SnsTopic(topic), name) for name in ("One", "Two")]
     assert statements_of(stack, POLICY) == [
         {
@@ -38,8 +38,8 @@ def test_only_the_rules_may_publish_to_the_topic(stack, send, topic, statements_
             "Action": "sns:Publish",
             "Resource": stack.resolve(topic.topic_arn),
             "Condition": {
-                "ArnEquals": {"aws:SourceArn": [stack.resolve(rule.rule_arn) for rule in rules]},
-                "StringEquals": {"aws:SourceAccount": "111122223333"},
+                "ArnEqualsIfExists": {"aws:SourceArn": [stack.resolve(rule.rule_arn) for rule in rules]},
+                "StringEqualsIfExists": {"aws:SourceAccount": "111122223333"},
             },
         }
     ]

@@ -75,7 +75,7 @@ def test_the_customer_managed_key_of_the_queue_lets_the_rules_of_the_account_enc
             "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
             "Resource": "*",
             "Condition": {
-                "ArnLike": {
+                "ArnLikeIfExists": {
                     "aws:SourceArn": stack.resolve(
                         f"arn:{stack.partition}:events:us-east-1:111122223333:rule/*"
                     )
