@@ -8,7 +8,7 @@ from typing import Final
 from aws_cdk import Acknowledgment, CfnResource, Stack, Validations
 from constructs import IConstruct
 
-from securityhub_actions.rule_access import readable
+from securityhub_actions.readable_values import readable
 
 _FINDING: Final = re.compile(r"(?P<rule>AwsSolutions-\w+)(?:\[(?P<finding>.*)\])?")
 

@@ -49,8 +49,8 @@ from securityhub_actions.places import (
     stack_of,
 )
 from securityhub_actions.quotas import NEARLY, RAISED_BY, ROLES_QUOTA, RULES_QUOTA
+from securityhub_actions.readable_values import readable
 from securityhub_actions.resources import type_of
-from securityhub_actions.rule_access import readable
 from securityhub_actions.rule_checks import rules_in_app
 from securityhub_actions.template_sizes import check_template_sizes
 from securityhub_actions.tokens import is_token

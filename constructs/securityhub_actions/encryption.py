@@ -23,7 +23,8 @@ from constructs import Construct, IConstruct
 
 from securityhub_actions.arguments import checked
 from securityhub_actions.places import outermost_of
-from securityhub_actions.rule_access import allow_rules_to_use_key, readable
+from securityhub_actions.readable_values import readable
+from securityhub_actions.rule_access import allow_rules_to_use_key
 
 _AWS_MANAGED: Final = "alias/aws/"
 _ARN_PARTS: Final = 6

@@ -25,6 +25,7 @@ from constructs import Construct, IConstruct
 from securityhub_actions.checks import Validation
 from securityhub_actions.later import later
 from securityhub_actions.places import account_of, asked_once, node_of, path_of, stack_of
+from securityhub_actions.readable_values import readable
 
 MAX_RULES_WITH_OWN_PERMISSION: Final = 30
 _ROLE_OF_THE_CDK: Final = "EventsRole"
@@ -379,25 +380,3 @@ def warn_of_foreign_policy(
         "this rule; otherwise, no event is delivered. Add this statement, in which ${...} stands for values "
         f"that are known only at deployment: {json.dumps(readable(statement))}",
     )
-
-
-def readable(value: object, *, variable: str = "${{{}}}") -> object:
-    """Write the intrinsic functions in a resolved value as text.
-
-    Args:
-        value: The return value of `Stack.resolve`.
-        variable: The format of a reference. Default: that of Fn::Sub, `${Name}` and `${Name.Attribute}`.
-    """
-    match value:
-        case {"Ref": str(name)}:
-            return variable.format(name)
-        case {"Fn::GetAtt": [str(name), str(attribute)]}:
-            return variable.format(f"{name}.{attribute}")
-        case {"Fn::Join": [str(separator), [*parts]]}:
-            return separator.join(str(readable(part, variable=variable)) for part in parts)
-        case Mapping():
-            return {key: readable(item, variable=variable) for key, item in value.items()}
-        case list():
-            return [readable(item, variable=variable) for item in value]
-        case _:
-            return value

@@ -21,7 +21,7 @@ from securityhub_actions.filters.overlap import Overlap, overlap_of
 from securityhub_actions.filters.translation import UntranslatableFilterError, to_ocsf_filter
 from securityhub_actions.patterns import EventPattern, subsumes
 from securityhub_actions.places import Location, path_of, root_of, stack_of
-from securityhub_actions.rule_access import readable
+from securityhub_actions.readable_values import readable
 
 OVER_BROAD: Final = "securityhub-actions:OverBroadRule"
 UNREACHABLE: Final = "securityhub-actions:UnreachableRule"

@@ -6,7 +6,8 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Match, Template
 
 from securityhub_actions import Delivery, ImportedFindingsRule, targets
-from securityhub_actions.rule_access import any_rule_of, only_rules, readable
+from securityhub_actions.readable_values import readable
+from securityhub_actions.rule_access import any_rule_of, only_rules
 
 HERE = Environment(account="111122223333", region="us-east-1")
 RULE_ARN = "arn:aws:events:us-east-1:111122223333:rule/mine"
@@ -20,24 +21,6 @@ def app():
 @pytest.fixture
 def stack(app):
     return Stack(app, "Stack", env=HERE)
-
-
-@pytest.mark.parametrize(
-    ("resolved", "text"),
-    [
-        ("plain", "plain"),
-        ({"Ref": "AWS::Region"}, "${AWS::Region}"),
-        ({"Fn::GetAtt": ["Rule", "Arn"]}, "${Rule.Arn}"),
-        ({"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":sqs"]]}, "arn:${AWS::Partition}:sqs"),
-        ({"Resource": [{"Ref": "Queue"}]}, {"Resource": ["${Queue}"]}),
-    ],
-)
-def test_references_are_written_as_fn_sub_does(resolved, text):
-    assert readable(resolved) == text
-
-
-def test_references_can_be_written_in_another_way():
-    assert readable({"Ref": "AWS::Region"}, variable="<{}>") == "<AWS::Region>"
 
 
 def test_any_rule_means_any_of_the_account_and_region(stack):
