@@ -8,12 +8,15 @@ from __future__ import annotations
 from typing import Any, Final
 
 from aws_cdk import Aws, Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_ssm as ssm
 
 from securityhub_actions import LoggedFunction, targets
+from stacks.alarms import alarm
 from stacks.done_table import done_table
 from stacks.settings.approval import ApprovalSettings
 from stacks.template_checks import accept_wildcard
@@ -71,6 +74,7 @@ def ask_for_approval(stack: Stack, function: LoggedFunction, settings: ApprovalS
     )
     _grant_runbook(stack, function, runbook, role)
     _tell_function(stack, function, runbook)
+    _watch_hourly_run(stack, function)
 
 
 def _topic(stack: Stack, settings: ApprovalSettings, role: iam.Role) -> sns.Topic:
@@ -195,3 +199,28 @@ def _tell_function(stack: Stack, function: LoggedFunction, runbook: ssm.CfnDocum
     )
     for rule in (ended, hourly):
         rule.add_target(targets.LambdaFunction(function))
+
+
+def _watch_hourly_run(stack: Stack, function: LoggedFunction) -> None:
+    """Raise an alarm if the hourly run leaves something to the next one, which it doesn't fail for."""
+    unfinished = logs.MetricFilter(
+        stack,
+        "ApprovalDecisionsMetric",
+        log_group=function.log_group,
+        filter_pattern=logs.FilterPattern.string_value(
+            "$.message", "=", "Decision left to the next hourly run"
+        ),
+        metric_namespace="SecurityHubActions",
+        metric_name=f"{stack.stack_name}-DecisionsUnfinished",
+        metric_value="1",
+    )
+    alarm(
+        stack,
+        "ApprovalDecisionsAlarm",
+        unfinished.metric(period=Duration.hours(1), statistic=cloudwatch.Stats.SUM),
+        above=0,
+        datapoints=2,
+        periods=3,
+        description="What was approved could not be done, or an outdated request could not be canceled, in "
+        "two of the last three hours. Read the function's log, which says why. It's tried again every hour.",
+    )

@@ -126,6 +126,24 @@ def test_the_function_knows_what_needs_approval_and_hears_of_decisions_in_two_wa
     template.has_resource_properties("AWS::Events::Rule", {"ScheduleExpression": "rate(1 hour)"})
 
 
+def test_an_alarm_finds_what_the_hourly_run_leaves_to_the_next_one(template):
+    pattern = '{ $.message = "Decision left to the next hourly run" }'
+    (filter_,) = template.find_resources(
+        "AWS::Logs::MetricFilter", {"Properties": {"FilterPattern": pattern}}
+    ).values()
+    (metric,) = filter_["Properties"]["MetricTransformations"]
+    template.has_resource_properties(
+        "AWS::CloudWatch::Alarm",
+        {
+            "MetricName": metric["MetricName"],
+            "Namespace": metric["MetricNamespace"],
+            "Period": 3600,
+            "EvaluationPeriods": 3,
+            "DatapointsToAlarm": 2,
+        },
+    )
+
+
 def test_units_in_the_accounts_are_looked_up(template):
     assert "organizations:ListParents" in json.dumps(template.find_resources("AWS::IAM::Policy"))
 

@@ -17,14 +17,9 @@ from typing import Final
 from functions.remediate.approval import AUTOMATIC, Approvals, DecidedFindings
 from functions.remediate.approval_contract import CANCELED, Answer
 from functions.remediate.approval_words import REQUEST
-from invocation.messages import IncompleteError
 
 ENDED: Final = "EC2 Automation Execution Status-change Notification"
 HOURLY: Final = "Scheduled Event"
-
-
-class DecisionsIncompleteError(IncompleteError):
-    """Some decisions couldn't be carried out. All others were."""
 
 
 def execution_in(event: object) -> str | None:

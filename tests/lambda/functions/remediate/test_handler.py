@@ -9,7 +9,6 @@ import pytest
 
 from functions.remediate.allow_and_deny import AccountLists
 from functions.remediate.approval_contract import Answer
-from functions.remediate.approval_decisions import DecisionsIncompleteError
 from functions.remediate.outcomes import NOT_UNDONE, FindingsNotRemediatedError
 from securityhub.events import MalformedEventError, parse_event
 from securityhub.findings.insights import Insight
@@ -386,9 +385,20 @@ def test_the_hourly_look_names_what_failed_and_does_the_rest(
     for execution in list(desk.executions):
         desk.answer(Answer.APPROVED, "approved", execution=execution)
     world.failing = {"resource/1"}
-    with pytest.raises(DecisionsIncompleteError, match="execution-0: FindingsNotRemediatedError"):
-        handler.handle(HOURLY, lambda_context)
+    # No error: its event would become a dead letter each hour, and the next hour tries again anyway.
+    answer = handler.handle(HOURLY, lambda_context)
+    assert "execution-0: FindingsNotRemediatedError" in answer["failures"][0]
     assert world.applied == ["resource/2"]
+
+
+def test_the_alarm_of_the_stack_finds_what_the_hourly_look_left(
+    handler, approving, pressed, lambda_context, log
+):
+    approving(pressed("Remediate"), lambda_context)
+    handler.services.approvals.requests.look = None
+    handler.handle(HOURLY, lambda_context)
+    (line,) = [line for line in map(json.loads, log.getvalue().splitlines()) if "failures" in line]
+    assert (line["level"], line["message"]) == ("ERROR", "Decision left to the next hourly run")
 
 
 def test_where_the_time_is_enough_for_one_request_the_next_hours_look_at_the_others(
