@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from functions.remediate.allow_and_deny import UnreadableTagsError
 from functions.remediate.approval import AUTOMATIC, Asker, not_approved
 from functions.remediate.attempts import REMEDIATE, UNDO, done_once, key_of, reported
-from functions.remediate.outcomes import RESOLVED, Outcome, Status, combine, says_changed, to_time
+from functions.remediate.outcomes import Outcome, Status, combine, says_changed, to_time
 from functions.remediate.patience import unless_hanging
 from functions.remediate.services import Saved, Services
 from functions.remediate.session_policy import session_policy
@@ -22,7 +22,7 @@ from remediations.contract import CannotRemediateError, Change, Plan, Remediatio
 from remediations.controls import control_of
 from remediations.registry import remediations_for, unserved_resources
 from securityhub.events import Finding
-from securityhub.findings.settled import unwanted
+from securityhub.findings.settled import SUPPRESSED, unwanted
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -352,11 +352,11 @@ class FindingWork:
         return self.services.members.session(self.finding, self.action, policy)
 
     def _settled_meanwhile(self, name: str, plan: Plan) -> Outcome | None:
-        """Refuse what was settled since the event was sent, unless it's resolved and needs no change."""
+        """Refuse what was settled since the event, unless nothing changes and no suppression is lost."""
         if not self.changes or self.is_current:
             return None
         state = self.services.late_look.state_since(self.finding, self.sent)
-        if not state or (state == RESOLVED and not plan.is_needed):
+        if not state or (state != SUPPRESSED and not plan.is_needed):
             return None
         return self._outcome(Status.REFUSED, unwanted(state), remediation=name)
 

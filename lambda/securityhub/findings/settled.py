@@ -13,7 +13,8 @@ from typing import Final, Protocol
 
 from securityhub.events import Finding
 
-_SETTLED: Final = frozenset({"RESOLVED", "SUPPRESSED"})
+SUPPRESSED: Final = "SUPPRESSED"
+_SETTLED: Final = frozenset({"RESOLVED", SUPPRESSED})
 # Security Hub allows only three reads a second, and takes as long to show a decision. As long as Lambda takes
 # until its first retry, too.
 # Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/Welcome.html

@@ -46,10 +46,11 @@ def test_a_suppression_stays_where_nothing_is_left_to_change(run, late, world):
     assert {status for status, _ in world.notes.get(finding.id, [])} <= {None}
 
 
-def test_that_nothing_is_left_of_what_is_resolved_is_no_refusal(run, late, world):
+@pytest.mark.parametrize("state", [RESOLVED, ARCHIVED])
+def test_that_nothing_is_left_of_what_is_resolved_or_archived_is_no_refusal(run, late, world, state):
     (finding,) = late.findings
     world.open.clear()
-    world.current[finding.id] = replace(finding, workflow_status="RESOLVED")
+    world.current[finding.id] = replace(finding, **state)
     assert run_late(run, late).status == "Nothing to remediate"
 
 
