@@ -75,9 +75,10 @@ def plan(finding: Finding, session: Session) -> Plan:
         interface["NetworkInterfaceId"]: interface.get("VpcId") or instance["VpcId"]
         for interface in instance["NetworkInterfaces"]
     }
+    # AWS documents no order, and what was approved is this plan.
     groups_of = {
-        interface["NetworkInterfaceId"]: [one["GroupId"] for one in interface["Groups"]]
-        for interface in instance["NetworkInterfaces"]
+        interface["NetworkInterfaceId"]: sorted(one["GroupId"] for one in interface["Groups"])
+        for interface in sorted(instance["NetworkInterfaces"], key=lambda one: one["NetworkInterfaceId"])
     }
     isolated = {vpc: _isolating(vpc, session) for vpc in set(vpc_of.values())}
     moving = {

@@ -86,7 +86,11 @@ def plan(finding: Finding, session: Session) -> Plan:
         .get_paginator("describe_security_group_rules")
         .paginate(Filters=[{"Name": "group-id", "Values": [group_id]}])
     )
-    found = [rule for page in pages for rule in page["SecurityGroupRules"]]
+    # AWS documents no order, and what was approved is this plan.
+    found = sorted(
+        (rule for page in pages for rule in page["SecurityGroupRules"]),
+        key=lambda rule: rule["SecurityGroupRuleId"],
+    )
     rules = [{key: rule[key] for key in _KEPT_FIELDS if key in rule} for rule in found if offends(rule)]
     # The control's documentation doesn't say whether these violate it.
     others = [_describe(rule) for rule in found if _is_open(rule) and _protocol(rule) not in _JUDGED]

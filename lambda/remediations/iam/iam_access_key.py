@@ -76,12 +76,13 @@ def plan(finding: Finding, session: Session) -> Plan:
             "active. Look for it in the account's credential report, and remediate the finding manually."
         ) from error
     latest = datetime.now(UTC) - _LIMIT
-    keys = [
+    # Sorted, because AWS documents no order, and what was approved is this plan.
+    keys = sorted(
         key["AccessKeyId"]
         for key in active
         # An older key isn't compliant anymore, and a key can't have been unused for longer than it exists.
         if key["CreateDate"] < latest and (control == _OLD or _last_used(key, client) < latest)
-    ]
+    )
     objection = {_OLD: "older than 90 days", _UNUSED: "unused for more than 90 days"}[control]
     return Plan(
         resource=resource.id,

@@ -192,6 +192,29 @@ def with_automation_role(member):
 
 
 @pytest.fixture
+def plan_in_both_orders(member):
+    """A function that returns the plans for the order in which AWS lists things, and for the opposite one.
+
+    AWS documents no order. What was approved is a plan, and would count as another one.
+    """
+
+    def plans(plan, finding):
+        first = plan(finding, member.session)
+        member.register("after-call", _reverse_lists)
+        return first, plan(finding, member.session)
+
+    return plans
+
+
+def _reverse_lists(parsed, **_):
+    for value in parsed.values() if isinstance(parsed, dict) else parsed:
+        if isinstance(value, (dict, list)):
+            _reverse_lists(value)
+    if isinstance(parsed, list):
+        parsed.reverse()
+
+
+@pytest.fixture
 def prove_statements(member):
     """A function that remediates findings, undoes it, and fails unless the statements are what that takes.
 

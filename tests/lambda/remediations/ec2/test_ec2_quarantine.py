@@ -55,6 +55,19 @@ def test_every_interface_moves_into_a_group_without_rules_and_back(member, ec2, 
     assert groups(ec2, instance) == before
 
 
+def test_the_plan_does_not_depend_on_the_order_of_interfaces_and_groups(
+    member, ec2, instance, plan_in_both_orders
+):
+    more = [
+        ec2.create_security_group(GroupName=name, Description="A test's")["GroupId"] for name in ("b", "a")
+    ]
+    for interface in groups(ec2, instance):
+        ec2.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=more)
+    first, other = plan_in_both_orders(plan, finding_about(member, instance))
+    assert [sorted(more)] * 2 == list(first.prior_state["NetworkInterfaces"].values())
+    assert (other, other.description) == (first, first.description)
+
+
 def test_a_group_that_is_not_found_at_once_is_waited_for(member, ec2, instance, monkeypatch):
     monkeypatch.setattr("botocore.waiter.time", SimpleNamespace(sleep=lambda _: None))
     answers = iter(["missing", "missing"])

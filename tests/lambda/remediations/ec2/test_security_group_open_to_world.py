@@ -74,6 +74,12 @@ def test_only_the_rules_that_the_control_objects_to_are_revoked(member, ec2, new
     assert rules_of(ec2, group, egress=True)
 
 
+def test_the_plan_does_not_depend_on_the_order_of_the_rules(member, new_group, plan_in_both_orders):
+    first, other = plan_in_both_orders(plan, finding_about(member, new_group(*ALL), "EC2.19"))
+    assert len(first.prior_state["Rules"]) == 5
+    assert other == first
+
+
 @pytest.mark.parametrize("control", ["EC2.13", "EC2.14", "EC2.18", "EC2.19"])
 def test_a_rule_for_all_protocols_offends_every_control(member, ec2, new_group, control):
     group = new_group(("-1", -1, -1, WORLD), WEB)

@@ -67,6 +67,13 @@ def test_an_old_key_is_deactivated_and_a_fresh_one_stays(member, iam, new_key):
     assert change.description == f"Deactivated 1 access key(s) older than 90 days: {old}"
 
 
+def test_the_plan_does_not_depend_on_the_order_of_the_keys(member, new_key, plan_in_both_orders):
+    keys = {new_key(OLD), new_key(OLD)}
+    first, other = plan_in_both_orders(plan, finding_about(member, "IAM.3"))
+    assert set(first.prior_state["ActiveAccessKeyIds"]) == keys
+    assert other == first
+
+
 @pytest.mark.parametrize("used", [None, OLD])
 def test_a_key_without_use_is_deactivated_and_one_in_use_stays(member, iam, new_key, used):
     unused, in_use = new_key(OLD, used=used), new_key(OLD, used=FRESH)
