@@ -97,12 +97,13 @@ def _shared_with(place: Mapping[str, str], session: Session) -> list[str] | None
         if error.response["Error"]["Code"] in _GONE:
             return None
         raise
-    return [
+    # Sorted, because AWS documents no order, and what was approved is this plan.
+    return sorted(
         value
         for attribute in attributes
         if attribute["AttributeName"] == _ATTRIBUTE
         for value in attribute["AttributeValues"]
-    ]
+    )
 
 
 def _modify(state: Mapping[str, object], session: Session, **values: list[str]) -> None:

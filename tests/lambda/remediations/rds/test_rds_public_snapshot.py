@@ -75,6 +75,14 @@ def test_a_plan_changes_nothing(member, snapshot):
     assert shared_with() == {"all"}
 
 
+def test_the_plan_does_not_depend_on_the_order_of_the_accounts(snapshot, plan_in_both_orders):
+    finding, _, share, _ = snapshot
+    share("all", PARTNER)
+    first, other = plan_in_both_orders(plan, finding)
+    assert set(first.prior_state["SharedWith"]) == {"all", PARTNER}
+    assert other == first
+
+
 def test_a_second_time_nothing_is_needed(member, snapshot):
     finding, _, share, _ = snapshot
     share("all")
