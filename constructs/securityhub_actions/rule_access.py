@@ -70,14 +70,20 @@ def _of_key(stack: Stack) -> Conditions:
 def only_rules(stack: Stack, rule_arns: Sequence[str]) -> Conditions:
     """Return the conditions that limit a grant to rules in a stack's account.
 
+    The ARNs contain the account. AWS documents that EventBridge names it in addition, but not when it invokes
+    Lambda functions, so the condition on the account counts only if it does.
+
     Args:
         stack: The stack of the rules.
         rule_arns: The ARNs of the rules. They can contain wildcards, because ArnEquals and ArnLike behave
             identically.
+
+    Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
+    Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html#eb-lam-function-not-invoked
     """
     return {
         "ArnEquals": {"aws:SourceArn": list(rule_arns)},
-        "StringEquals": {"aws:SourceAccount": account_of(stack)},
+        "StringEqualsIfExists": {"aws:SourceAccount": account_of(stack)},
     }
 
 
@@ -265,7 +271,7 @@ class _RuleAccess(Construct):
     ) -> None:
         super().__init__(resource, sid)  # type: ignore[arg-type] # every resource is a construct
         self._resource = resource
-        self._if_exists = "IfExists" if if_named else ""
+        self._comparison = "ArnEqualsIfExists" if if_named else "ArnEquals"
         self._rules: dict[object, IRuleRef] = {}
         self._sid, self._action, self._resource_arn = sid, action, resource_arn
         statement = self._statement(later(self._source_arns), later(self._account))
@@ -289,8 +295,8 @@ class _RuleAccess(Construct):
             actions=[self._action],
             resources=[self._resource_arn],
             conditions={
-                f"ArnEquals{self._if_exists}": {"aws:SourceArn": source_arns},
-                f"StringEquals{self._if_exists}": {"aws:SourceAccount": account},
+                self._comparison: {"aws:SourceArn": source_arns},
+                "StringEqualsIfExists": {"aws:SourceAccount": account},  # see only_rules
             },
         )
 

@@ -122,7 +122,7 @@ def test_only_the_rules_may_send_to_the_dead_letter_queue(stack, target):
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}
     assert statement["Condition"] == {
         "ArnEquals": {"aws:SourceArn": [stack.resolve(rule.rule_arn) for rule in rules]},
-        "StringEquals": {"aws:SourceAccount": ACCOUNT},
+        "StringEqualsIfExists": {"aws:SourceAccount": ACCOUNT},
     }
 
 

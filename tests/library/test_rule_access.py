@@ -38,7 +38,7 @@ def test_account_and_region_that_are_not_known_yet_are_references_and_not_wildca
 def test_given_rules_are_the_only_ones(stack):
     assert only_rules(stack, [RULE_ARN]) == {
         "ArnEquals": {"aws:SourceArn": [RULE_ARN]},
-        "StringEquals": {"aws:SourceAccount": "111122223333"},
+        "StringEqualsIfExists": {"aws:SourceAccount": "111122223333"},
     }
 
 

@@ -227,7 +227,7 @@ def test_only_the_rules_of_this_account_may_send(template, policy_type, if_named
     ]
     assert {json.dumps(s["Principal"]) for s in senders} == {'{"Service": "events.amazonaws.com"}'}
     limits = [s["Condition"] for s in senders]
-    assert {one[f"StringEquals{if_named}"]["aws:SourceAccount"] for one in limits} == {"111122223333"}
+    assert {one["StringEqualsIfExists"]["aws:SourceAccount"] for one in limits} == {"111122223333"}
     arns = [arn for one in limits for arn in one[f"ArnEquals{if_named}"]["aws:SourceArn"]]
     assert sorted(arn["Fn::GetAtt"][0][:-8] for arn in arns) == rules
 

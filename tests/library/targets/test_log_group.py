@@ -67,7 +67,7 @@ def test_only_the_rules_may_write_to_the_log_group(stack, send, log_group, polic
             "Resource": f"${{{stack.get_logical_id(log_group.node.default_child)}.Arn}}",
             "Condition": {
                 "ArnEquals": {"aws:SourceArn": [f"${{{rule_id}.Arn}}" for rule_id in ids]},
-                "StringEquals": {"aws:SourceAccount": "111122223333"},
+                "StringEqualsIfExists": {"aws:SourceAccount": "111122223333"},
             },
         }
     ]

@@ -40,7 +40,7 @@ def test_only_the_rules_may_send_to_the_queue_and_they_may_do_nothing_else(stack
             "Resource": stack.resolve(queue.queue_arn),
             "Condition": {
                 "ArnEquals": {"aws:SourceArn": [stack.resolve(rule.rule_arn) for rule in rules]},
-                "StringEquals": {"aws:SourceAccount": "111122223333"},
+                "StringEqualsIfExists": {"aws:SourceAccount": "111122223333"},
             },
         }
     ]
