@@ -36,6 +36,24 @@ def events(at, world):
     return made
 
 
+@pytest.mark.parametrize("action", ["Remediate", "UndoRemediation"])
+def test_an_event_that_claims_to_be_of_the_future_stands_in_the_way_of_no_later_one(run, world, at, action):
+    # Whoever may put events on a press bus chooses their time.
+    press, undo = at(0), at(1, "UndoRemediation")
+    world.open = {"resource/0"}
+    later = {"Remediate": undo, "UndoRemediation": at(3)}[action]
+    world.now = at(2).time
+    if action == "UndoRemediation":
+        run(press)
+    forged = press if action == "Remediate" else undo
+    run(replace(forged, time=forged.time.replace(year=2999)))
+
+    world.now = at(4).time
+    (status,) = statuses(run(replace(later, time=at(3).time)))
+
+    assert status in {Status.APPLIED, Status.UNDONE}
+
+
 @pytest.mark.parametrize("later", [0, 2 * REMEMBERED_SECONDS])
 def test_a_press_that_is_delivered_again_after_its_undo_changes_and_writes_nothing(run, world, events, later):
     press, undo, _ = events
