@@ -9,6 +9,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
@@ -152,7 +153,15 @@ class TicketingStack(Stack):
         acknowledge_comments(rules)
 
     def _share_tickets(self, settings: TicketingSettings) -> None:
-        """Queue the tickets of groups that aren't up to date, so that one edit is for many findings."""
+        """Queue the tickets of groups that aren't up to date, so that one edit is for many findings.
+
+        A ticket that isn't up to date by then is queued again, which is a loop as long as findings of the
+        group change. By default, Lambda ends it after 16 rounds, a minute each. Each message leads to one at
+        most about the same ticket, and only after a minute, so the loop neither grows nor runs fast.
+        Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+        Source: https://github.com/boto/boto3/issues/3899
+        """
+        cast("lambda_.CfnFunction", self.function.node.default_child).recursive_loop = "Allow"
         queue = findings_queue(
             self,
             self.function,

@@ -148,6 +148,12 @@ def test_tickets_that_findings_share_are_brought_up_to_date_from_a_queue_that_th
     assert any(one.startswith("Changes of tickets that several findings share have") for one in descriptions)
 
 
+def test_lambda_does_not_end_the_messages_about_a_group_whose_findings_keep_changing(grouped, template):
+    loops = {"RecursiveLoop": "Allow"}
+    grouped.resource_properties_count_is("AWS::Lambda::Function", loops, 1)
+    template.resource_properties_count_is("AWS::Lambda::Function", loops, 0)
+
+
 def test_only_a_table_with_groups_has_items_that_expire(grouped, template):
     def expires(one):
         (table,) = one.find_resources("AWS::DynamoDB::Table", {"DeletionPolicy": "Retain"}).values()
