@@ -116,12 +116,19 @@ class RememberedWork:
         """
         return cls(WorkTable(client, name))
 
-    def run(self, key: Mapping[str, str], work: Callable[[], Result]) -> tuple[Result, bool]:
+    def run(
+        self,
+        key: Mapping[str, str],
+        work: Callable[[], Result],
+        *,
+        remembered_seconds: float = REMEMBERED_SECONDS,
+    ) -> tuple[Result, bool]:
         """Return the result of the work, and whether it had been done before.
 
         Args:
             key: Identifies the piece of work.
             work: Does the work and returns JSON values by name.
+            remembered_seconds: How long the result is kept. Default: `REMEMBERED_SECONDS`.
 
         Raises:
             WorkInProgressError: Another attempt is doing the work, or has taken it over.
@@ -141,7 +148,7 @@ class RememberedWork:
             raise
         finally:
             self._leases.pop()
-        lease.complete(result)
+        lease.complete(result, remembered_seconds=remembered_seconds)
         return result, False
 
     def confirm(self) -> None:
@@ -226,13 +233,15 @@ class Lease:
                 "has ended."
             )
 
-    def complete(self, result: Mapping[str, object]) -> None:
-        """Put the result in the place of the lease.
+    def complete(
+        self, result: Mapping[str, object], *, remembered_seconds: float = REMEMBERED_SECONDS
+    ) -> None:
+        """Put the result in the place of the lease, for so many seconds.
 
         Raises:
             WorkInProgressError: Another attempt has taken over.
         """
-        expires = self._clock() + REMEMBERED_SECONDS
+        expires = self._clock() + remembered_seconds
         if not self._store.complete(self._key, attempt=self._attempt, result=result, expires=expires):
             raise WorkInProgressError("Another invocation has taken over. Try again when it has ended.")
 

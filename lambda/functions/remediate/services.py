@@ -97,7 +97,9 @@ class Records(Protocol):
 class Once(Protocol):
     """Does work once for each key."""
 
-    def run(self, key: Mapping[str, str], work: Callable[[], Result]) -> tuple[Result, bool]:
+    def run(
+        self, key: Mapping[str, str], work: Callable[[], Result], *, remembered_seconds: float = ...
+    ) -> tuple[Result, bool]:
         """Return the result, and whether the work was done before. Work that raises an error isn't done.
 
         Raises:

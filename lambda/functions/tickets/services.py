@@ -162,7 +162,11 @@ class Once(Protocol):
     """Does a piece of work once for each key, and never twice at the same time."""
 
     def run(
-        self, key: Mapping[str, str], work: Callable[[], dict[str, object]]
+        self,
+        key: Mapping[str, str],
+        work: Callable[[], dict[str, object]],
+        *,
+        remembered_seconds: float = ...,
     ) -> tuple[dict[str, object], bool]:
         """Return the work's result, and whether it was done before. Work that raises an error isn't done."""
 

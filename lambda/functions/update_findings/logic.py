@@ -17,7 +17,7 @@ from securityhub.events import (
     MalformedEventError,
     MalformedItem,
 )
-from securityhub.findings.settled import FindingNotShownError, LateLook
+from securityhub.findings.settled import FindingNotShownError, LateLook, settled_state
 from securityhub.findings.turns import Turns, Update, write_in_turns
 from securityhub.findings.updates import (
     MAX_NOTE_CHARACTERS,
@@ -218,13 +218,15 @@ def _settled_since(
 ) -> tuple[list[tuple[Finding, str]], list[NotUpdated]]:
     """Return the findings that were settled since the event, and those of which that isn't known.
 
-    NOTIFIED would open what somebody has suppressed or resolved. The findings of insight results were read
-    just now.
+    NOTIFIED would open what somebody has suppressed or resolved.
     """
     settled: list[tuple[Finding, str]] = []
     unknown: list[NotUpdated] = []
-    if late_look is None or settings.workflow_status != _NOTIFIED or isinstance(event, InsightFindingsEvent):
+    if late_look is None or settings.workflow_status != _NOTIFIED:
         return settled, unknown
+    if isinstance(event, InsightFindingsEvent):
+        # They were read just now.
+        return [(one, settled_state(one)) for one in findings if one.identity in event.settled_since], unknown
     for finding in findings:
         try:
             state = late_look.state_since(finding, event.time)

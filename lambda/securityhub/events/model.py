@@ -311,6 +311,7 @@ class InsightFindingsEvent(CustomActionEvent):
         counted: The number of findings that the insight counted for them. A finding with several of the
             values counts several times.
         is_cut: Whether there are more findings than a press may have, which `findings` lacks.
+        settled_since: The identities of those that somebody has settled since an earlier attempt.
     """
 
     insight_arn: str
@@ -318,6 +319,7 @@ class InsightFindingsEvent(CustomActionEvent):
     results: int
     counted: int
     is_cut: bool
+    settled_since: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def selection(self) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 from invocation.environment import Environment, matching
@@ -34,8 +35,10 @@ from securityhub.events import (
     SecurityHubEvent,
     parse_finding,
 )
+from securityhub.events.contents import moment_or_none
 from securityhub.findings import insight_filters
 from securityhub.findings.insight_filters import MAX_VALUES, FilterNotUnderstoodError, Filters
+from securityhub.findings.settled import settled_state
 
 DEFAULT_MAX_FINDINGS: Final = 100
 """The most findings of one press: as many as one request of BatchUpdateFindings may have."""
@@ -45,6 +48,9 @@ _MAX_FINDINGS: Final = r"[1-9][0-9]?|[1-4][0-9]{2}|500"
 # Enough to get through thousands of findings that only the check here leaves out. GetFindings allows three
 # requests a second.
 _MAX_PAGES: Final = 60
+# As long as Amazon SQS keeps a dead letter, which can be sent again until then.
+# Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
+_KEPT_SECONDS: Final = 14 * 24 * 3600
 
 _Found = dict[tuple[str, str], Mapping[str, Any]]
 
@@ -79,7 +85,9 @@ class Reader(Protocol):
 class Once(Protocol):
     """Does a piece of work once for each key."""
 
-    def run(self, key: Mapping[str, str], work: Callable[[], Any]) -> tuple[Any, bool]:
+    def run(
+        self, key: Mapping[str, str], work: Callable[[], Any], *, remembered_seconds: float
+    ) -> tuple[Any, bool]:
         """Return the work's result, and whether it was done before."""
 
 
@@ -179,10 +187,14 @@ class InsightFindings:
         def choose() -> dict[str, Any]:
             chosen, is_cut = self._choose(event)
             found.update(chosen)
-            return {"findings": [list(identity) for identity in chosen], "is_cut": is_cut}
+            return {
+                "findings": [list(identity) for identity in chosen],
+                "settled": [_state(finding) for finding in chosen.values()],
+                "is_cut": is_cut,
+            }
 
         key = {"event": event.event_id, "resolves": "insight results"}
-        chosen, is_repeated = self._once().run(key, choose)
+        chosen, is_repeated = self._once().run(key, choose, remembered_seconds=_KEPT_SECONDS)
         if is_repeated:
             found = self._read_again([(product, id_) for product, id_ in chosen["findings"]])
         findings, malformed = _parsed(found)
@@ -202,6 +214,7 @@ class InsightFindings:
             results=len(event.results),
             counted=sum(result.count for result in event.results),
             is_cut=chosen["is_cut"],
+            settled_since=_settled_since(findings, chosen) if is_repeated else frozenset(),
         )
 
     def _choose(self, event: InsightResultsEvent) -> tuple[_Found, bool]:
@@ -215,7 +228,7 @@ class InsightFindings:
         insight_filters.check(insight.filters)
         found: _Found = {}
         is_cut = False
-        for finding in self._matching(insight, [result.value for result in event.results]):
+        for finding in self._matching(insight, [result.value for result in event.results], event.time):
             if finding is None or (len(found) == self._max_findings and _identity(finding) not in found):
                 is_cut = True
                 break
@@ -228,8 +241,13 @@ class InsightFindings:
             raise InsightNotResolvedError(reason)
         return dict(sorted(found.items(), key=_most_severe_first)), is_cut
 
-    def _matching(self, insight: Insight, values: Sequence[str]) -> Iterator[Mapping[str, Any] | None]:
-        """Yield the findings of results; None at the end if there may be more than could be read."""
+    def _matching(
+        self, insight: Insight, values: Sequence[str], pressed: datetime
+    ) -> Iterator[Mapping[str, Any] | None]:
+        """Yield the findings of results; None at the end if there may be more than could be read.
+
+        What was created after the press isn't among what was selected. The press can be an old one.
+        """
         values = list(dict.fromkeys(values))
         attribute = insight.group_by_attribute
         selected = {attribute: insight_filters.selecting(attribute, values)}
@@ -237,6 +255,9 @@ class InsightFindings:
         for filters in insight_filters.requests_for(insight.filters, attribute, values):
             for page in self._reader.findings(filters):
                 for finding in page:
+                    created = moment_or_none(finding.get("CreatedAt"))
+                    if created and created > pressed:
+                        continue
                     if all(insight_filters.matches(finding, every) for every in (insight.filters, selected)):
                         yield finding
                 pages += 1
@@ -283,6 +304,23 @@ def _most_severe_first(item: tuple[tuple[str, str], Mapping[str, Any]]) -> tuple
 
 def _identity(finding: Mapping[str, Any]) -> tuple[str, str]:
     return str(finding["ProductArn"]), str(finding["Id"])
+
+
+def _state(finding: Mapping[str, Any]) -> str:
+    try:
+        return settled_state(parse_finding(finding))
+    except MalformedEventError:
+        return ""
+
+
+def _settled_since(findings: Sequence[Finding], chosen: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
+    """Return which findings are in a settled state now that they weren't in when they were chosen."""
+    # An earlier version of this function kept no states.
+    states = chosen.get("settled") or [""] * len(chosen["findings"])
+    before = {tuple(identity): state for identity, state in zip(chosen["findings"], states, strict=True)}
+    return frozenset(
+        one.identity for one in findings if settled_state(one) not in ("", before.get(one.identity))
+    )
 
 
 def _parsed(found: _Found) -> tuple[list[Finding], list[MalformedItem]]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 
 import pytest
 
 from functions.update_findings.logic import Settings, update_findings
 from functions.update_findings.reporting import update_and_report
-from securityhub.events import parse_event
+from securityhub.events import InsightFindingsEvent, parse_event
 from securityhub.findings.settled import LateLook
 from securityhub.findings.updates import RequestRefusedError
 from securityhub.outcomes import Result
@@ -67,6 +67,26 @@ def test_what_was_settled_after_the_press_does_not_become_notified(press, securi
     assert security_hub.updated == [one.id for one in others] == [one.id for one in summary.updated]
     assert not summary.is_incomplete
     assert summary.to_json()["settledSince"] == [first.id]
+
+
+def test_what_was_settled_between_two_attempts_at_insight_results_does_not_become_notified(
+    press, security_hub, update
+):
+    first, second, third, *_ = press.findings
+    findings = (*(replace(one, workflow_status="SUPPRESSED") for one in (first, second)), third)
+    of_insight = InsightFindingsEvent(
+        **{one.name: getattr(press, one.name) for one in fields(press)} | {"findings": findings},
+        insight_arn="arn",
+        insight_name="name",
+        results=1,
+        counted=3,
+        is_cut=False,
+        settled_since=frozenset({first.identity}),
+    )
+    summary = update(of_insight)
+    assert summary.settled == ((findings[0], "SUPPRESSED"),)
+    assert security_hub.updated == [second.id, third.id]
+    assert security_hub.read == []
 
 
 def test_it_is_reported_as_refused(press, security_hub, update):

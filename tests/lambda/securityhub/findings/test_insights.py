@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -161,6 +162,50 @@ def test_another_attempt_acts_on_the_same_findings_as_they_are_now(fake_insights
     assert again.is_cut
     another_press = resolver.resolve(replace(event, event_id="another"), not_done="nothing was done")
     assert ids(another_press) == [f"finding/{number:03}" for number in range(25, 50)]
+
+
+def test_a_dead_letter_that_is_replayed_days_later_is_about_the_same_findings(
+    fake_insights, memory_store, pressed
+):
+    """What has come to match the insight since then, nobody has selected."""
+    fake_insights.insight_or_error = Insight(filters=OPEN, group_by_attribute="ResourceId")
+    fake_insights.stored = [finding(1, "a")]
+    first = fake_insights.resolver().resolve(pressed(a=1), not_done="nothing was done")
+    fake_insights.stored.append(finding(2, "a"))
+    memory_store.seconds += 13 * 24 * 3600
+    again = fake_insights.resolver().resolve(pressed(a=1), not_done="nothing was done")
+    assert ids(again) == ids(first) == ["finding/001"]
+
+
+def test_a_finding_that_was_created_after_the_press_is_not_of_it(fake_insights, pressed):
+    """The first attempt that succeeds can be a late one."""
+    event = pressed(a=1)
+    fake_insights.stored = [
+        finding(1, "a", CreatedAt=(event.time - timedelta(seconds=1)).isoformat()),
+        finding(2, "a", CreatedAt=(event.time + timedelta(seconds=1)).isoformat()),
+        finding(3, "a", CreatedAt="unknown"),
+    ]
+    assert ids(fake_insights.resolver().resolve(event, not_done="nothing was done")) == [
+        "finding/001",
+        "finding/003",
+    ]
+
+
+def test_another_attempt_knows_what_was_settled_since_the_first_one(fake_insights, pressed):
+    fake_insights.stored = [
+        finding(1, "a"),
+        finding(2, "a", workflow="SUPPRESSED"),
+        finding(3, "a"),
+        finding(4, "a", workflow="RESOLVED"),
+    ]
+    event = pressed(a=4)
+    first = fake_insights.resolver().resolve(event, not_done="nothing was done")
+    assert first.settled_since == frozenset()
+    fake_insights.stored[0]["Workflow"]["Status"] = "SUPPRESSED"
+    fake_insights.stored[2]["RecordState"] = "ARCHIVED"
+    fake_insights.stored[3]["Workflow"]["Status"] = "NEW"
+    again = fake_insights.resolver().resolve(event, not_done="nothing was done")
+    assert again.settled_since == {(PRODUCT, "finding/001"), (PRODUCT, "finding/003")}
 
 
 def test_a_finding_or_a_result_that_cannot_be_read_is_reported(fake_insights, pressed):
