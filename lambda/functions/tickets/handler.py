@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools import Logger
@@ -63,6 +63,7 @@ TICKET_CHANGES_QUEUE: Final = os.environ.get("TICKET_CHANGES_QUEUE", "")
 LOOKS_QUEUE: Final = required(os.environ, "LOOKS_QUEUE_URL")
 """The URL of the queue of findings that the hourly run lets be looked at again."""
 
+# As Lambda retries an event that needs no queue. An event is in its queue sooner.
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 _FIRST_RETRY: Final = timedelta(minutes=1)
 
@@ -261,10 +262,18 @@ def _act(parsed: FindingsEvent, invocation: Invocation, record: SQSRecord | None
 
 
 def _is_late(parsed: FindingsEvent, invocation: Invocation, record: SQSRecord | None) -> bool:
-    """Return whether an event is delivered again. Lambda retries an event without a queue after a minute."""
-    if record is not None:
-        return int(record.attributes.approximate_receive_count or 1) > 1
-    return invocation.now() - parsed.time >= _FIRST_RETRY
+    """Return whether an event is delivered again, or was a dead letter. Then findings may have changed since.
+
+    What is sent to a queue from the dead-letter queue is new there, and received for the first time. By how
+    long an event has waited in its queue, it isn't late: in a burst, that would take too many reads.
+    Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
+    """
+    if record is None:
+        return invocation.now() - parsed.time >= _FIRST_RETRY
+    if int(record.attributes.approximate_receive_count or 1) > 1:
+        return True
+    sent = record.attributes.get("SentTimestamp")
+    return sent is not None and datetime.fromtimestamp(int(sent) / 1000, UTC) - parsed.time >= _FIRST_RETRY
 
 
 def _reported(

@@ -67,7 +67,7 @@ def handle_findings(
         invocation: The invocation, which can have several events.
         passes_filter: Whether the event matched the rule for tickets without a press. Otherwise only a press
             opens a ticket. Default: False.
-        is_late: Whether the event might have been sent half an hour ago or earlier. Default: False.
+        is_late: Whether the event is delivered again, or was a dead letter. Default: False.
         releases: Whether tickets that were held back can be opened now. Default: False.
 
     Returns:

@@ -55,8 +55,10 @@ def imported(world):
     return make
 
 
-def batch(*bodies, received=1, queue=NEW_FINDINGS_QUEUE):
+def batch(*bodies, received=1, queue=NEW_FINDINGS_QUEUE, sent=None):
     attributes = {"ApproximateReceiveCount": str(received)}
+    if sent:
+        attributes["SentTimestamp"] = str(int(sent.timestamp() * 1000))
     return {
         "Records": [
             {
@@ -93,6 +95,27 @@ def test_a_press_that_lambda_retries_opens_no_ticket_for_what_was_settled_since(
     world.set_status("A", "SUPPRESSED")
     handler.handle(pressed, lambda_context)
     assert bool(world.open_issues("A")) is (seconds < 60)
+
+
+@pytest.mark.parametrize("hours", [0, 3])
+def test_a_dead_letter_that_is_sent_again_opens_no_ticket_for_what_was_settled_since(
+    handler, imported, lambda_context, world, hours
+):
+    event = imported("A")
+    world.set_status("A", "SUPPRESSED")
+    sent = datetime.fromisoformat(event["time"]) + timedelta(hours=hours)
+    handler.handle(batch(json.dumps(event), sent=sent), lambda_context)
+    assert bool(world.open_issues("A")) is (hours == 0)
+
+
+def test_a_dead_letter_that_is_sent_again_keeps_the_fields_that_others_have_written_since(
+    handler, imported, lambda_context, world
+):
+    event = imported("A")
+    world.findings["A"]["UserDefinedFields"] = {"owner": "ann"}
+    sent = datetime.fromisoformat(event["time"]) + timedelta(hours=3)
+    handler.handle(batch(json.dumps(event), sent=sent), lambda_context)
+    assert world.findings["A"]["UserDefinedFields"].keys() == {"owner", "Tickets"}
 
 
 def test_an_event_with_a_failure_raises_after_all_others_are_done(handler, imported, lambda_context, world):
