@@ -14,6 +14,7 @@ from securityhub_actions.suppression_handler.ending import (
     Found,
     Notices,
     NotUpdated,
+    RefusedError,
     Suppressions,
     end_suppressions,
 )
@@ -260,6 +261,28 @@ def test_a_batch_that_is_refused_keeps_no_other_from_being_opened():
     outcome, _ = run(Refusing({str(one): FakeFinding() for one in range(250)}))
     assert outcome.failures == ["findings of cspm: RuntimeError: Too many requests"]
     assert outcome.reopened == Counter(a=150)
+
+
+def test_a_finding_for_which_a_whole_request_is_refused_keeps_no_other_hidden():
+    class Refusing(FakeHub):
+        def reopen(self, findings, **arguments):
+            if any(one.identity == "7" for one in findings):
+                raise RefusedError("InvalidInputException: not this one")
+            return super().reopen(findings, **arguments)
+
+    hub = Refusing({str(one): FakeFinding() for one in range(100)})
+    outcome, _ = run(hub)
+    assert outcome.failures == ["finding 7: InvalidInputException: not this one"]
+    assert outcome.reopened == Counter(a=99)
+    assert [one for one, status in hub.statuses().items() if status == "SUPPRESSED"] == ["7"]
+
+
+def test_a_note_is_not_longer_than_security_hub_allows_however_it_counts():
+    hub = FakeHub({"1": FakeFinding(note="\N{PARTY POPPER}" * 256)})
+    run(hub)
+    note = hub.findings["1"].note
+    assert 500 < len(note.encode("utf-16-le")) // 2 <= 512
+    assert note.endswith("\N{PARTY POPPER}")
 
 
 def test_the_error_names_as_many_failures_as_a_dead_letter_has_room_for():

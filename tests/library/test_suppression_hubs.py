@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from botocore.exceptions import ClientError
 
-from securityhub_actions.suppression_handler.ending import Found
+from securityhub_actions.suppression_handler.ending import Found, RefusedError
 from securityhub_actions.suppression_handler.hubs import Cspm, NewHub
 
 MARKERS = "securityhub-actions/eu-west-1/Stack/"
@@ -106,6 +107,27 @@ def test_what_is_opened_is_new_or_resolved_and_says_why(is_settled, status, stat
     other = Found(identity="uid", key="k", note="Fine", is_settled=is_settled)
     assert NewHub(v2).reopen([other], note="Ended", author="arn", is_settled=is_settled) == []
     assert v2.requests == [{"MetadataUids": ["uid"], "Comment": "Ended", "StatusId": status_id}]
+
+
+@pytest.mark.parametrize("hub", [Cspm, NewHub])
+@pytest.mark.parametrize(
+    ("code", "raised"),
+    [
+        ("InvalidInputException", RefusedError),
+        ("ValidationException", RefusedError),
+        ("LimitExceededException", ClientError),
+    ],
+)
+def test_a_request_is_refused_if_it_is_because_of_what_it_contains(hub, code, raised):
+    class Client:
+        def batch_update_findings(self, **_):
+            raise ClientError({"Error": {"Code": code, "Message": "No"}}, "BatchUpdateFindings")
+
+        batch_update_findings_v2 = batch_update_findings
+
+    one = Found(identity={"Id": "1", "ProductArn": PRODUCT}, key="k", note="Fine", is_settled=False)
+    with pytest.raises(raised, match=code):
+        hub(Client()).reopen([one], note="Ended", author="arn", is_settled=False)
 
 
 def test_what_is_not_updated_is_reported_unless_it_is_gone():

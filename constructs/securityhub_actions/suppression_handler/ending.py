@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any, Final, Protocol
 
 MAX_NOTE: Final = 512
@@ -48,6 +49,10 @@ class NotUpdated:
     is_retryable: bool
 
 
+class RefusedError(Exception):
+    """Security Hub refused a whole request because of what it contains, such as one of its findings."""
+
+
 class Hub(Protocol):
     """What is needed of Security Hub."""
 
@@ -63,7 +68,11 @@ class Hub(Protocol):
     def reopen(
         self, findings: Sequence[Found], *, note: str, author: str, is_settled: bool
     ) -> Sequence[NotUpdated]:
-        """Set up to 100 findings to NEW, or to RESOLVED if they're settled, with a note."""
+        """Set up to 100 findings to NEW, or to RESOLVED if they're settled, with a note.
+
+        Raises:
+            RefusedError: None was changed, because of what the request contains.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +287,7 @@ def _end(
     outcome.ended.append(one.name)
 
 
+_Reopen = Callable[[Sequence[Found]], Sequence[NotUpdated]]
 _Groups = Mapping[tuple[str, str, bool], Sequence[Found]]
 """Findings by the key of their suppression, their note, and whether they are settled."""
 
@@ -319,31 +329,43 @@ def _open_findings(
     sleep: Callable[[float], None],
 ) -> None:
     for (key, note, is_settled), findings in groups.items():
-        text = f"The suppression has ended. It was: {note}"[:MAX_NOTE]
+        text = _note(f"The suppression has ended. It was: {note}")
+        reopen = partial(hub.reopen, note=text, author=author, is_settled=is_settled)
         for start in range(0, len(findings), _BATCH):
             if not has_time():
                 outcome.finished = False
                 return
             batch = findings[start : start + _BATCH]
             with _noting(outcome, f"findings of {name}"):
-                failed = _reopen(hub, batch, text, author, is_settled=is_settled, sleep=sleep)
+                failed = _reopen_what_can_be(reopen, batch, sleep=sleep)
                 (outcome.settled if is_settled else outcome.reopened)[key] += len(batch) - len(failed)
                 outcome.failures += [f"finding {one.found.identity}: {one.reason}" for one in failed]
 
 
-def _reopen(
-    hub: Hub,
-    batch: Sequence[Found],
-    note: str,
-    author: str,
-    *,
-    is_settled: bool,
-    sleep: Callable[[float], None],
+def _note(text: str) -> str:
+    """Cut a note to `MAX_NOTE` UTF-16 code units, the strictest way in which a service counts."""
+    return text.encode("utf-16-le", "replace")[: 2 * MAX_NOTE].decode("utf-16-le", "ignore")
+
+
+def _reopen_what_can_be(
+    reopen: _Reopen, batch: Sequence[Found], *, sleep: Callable[[float], None]
 ) -> list[NotUpdated]:
+    """Open findings, and divide those of a request that is refused until it's about one only."""
+    try:
+        return _reopen(reopen, batch, sleep=sleep)
+    except RefusedError as error:
+        if len(batch) == 1:
+            return [NotUpdated(found=batch[0], reason=str(error), is_retryable=False)]
+    middle = len(batch) // 2
+    halves = (batch[:middle], batch[middle:])
+    return [one for half in halves for one in _reopen_what_can_be(reopen, half, sleep=sleep)]
+
+
+def _reopen(reopen: _Reopen, batch: Sequence[Found], *, sleep: Callable[[float], None]) -> list[NotUpdated]:
     """Open findings with retries, and return those that couldn't be opened."""
     final: list[NotUpdated] = []
     for pause in (*_PAUSES, None):
-        failed = hub.reopen(batch, note=note, author=author, is_settled=is_settled)
+        failed = reopen(batch)
         retryable = [one for one in failed if one.is_retryable]
         final += [one for one in failed if not one.is_retryable]
         if not retryable or pause is None:

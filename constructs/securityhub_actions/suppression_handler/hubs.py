@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from .ending import Found, NotUpdated
+from .ending import Found, NotUpdated, RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 # GetFindings allows 20 values of a field, one of which is the prefix.
 _MAX_EXCLUDED: Final = 19
@@ -22,6 +22,7 @@ _MAX_EXCLUDED_V2: Final = 18
 _RETRYABLE: Final = frozenset(
     {"ConcurrentUpdateError", "InternalFailure", "ConflictException", "InternalServerException"}
 )
+_REFUSALS: Final = frozenset({"InvalidInputException", "ValidationException"})
 _GONE: Final = frozenset({"FindingNotFound", "ResourceNotFoundException"})
 _NEW: Final = 1
 _RESOLVED: Final = 4
@@ -76,7 +77,8 @@ class Cspm:
         self, findings: Sequence[Found], *, note: str, author: str, is_settled: bool
     ) -> Sequence[NotUpdated]:
         """See `ending.Hub`. A new author keeps a later suppression by a person out of reach."""
-        answer = self._client.batch_update_findings(
+        answer = _unless_refused(
+            self._client.batch_update_findings,
             FindingIdentifiers=[one.identity for one in findings],
             Workflow={"Status": "RESOLVED" if is_settled else "NEW"},
             Note={"Text": note, "UpdatedBy": author},
@@ -139,7 +141,8 @@ class NewHub:
     ) -> Sequence[NotUpdated]:
         """See `ending.Hub`. Comments have no author."""
         del author
-        answer = self._client.batch_update_findings_v2(
+        answer = _unless_refused(
+            self._client.batch_update_findings_v2,
             MetadataUids=[one.identity for one in findings],
             Comment=note,
             StatusId=_RESOLVED if is_settled else _NEW,
@@ -152,6 +155,15 @@ class NewHub:
 
 def _condition(field: str, comparison: str, value: str) -> Mapping[str, Any]:
     return {"FieldName": field, "Filter": {"Value": value, "Comparison": comparison}}
+
+
+def _unless_refused(update: Callable[..., Any], **request: object) -> Any:  # noqa: ANN401 - boto3's
+    try:
+        return update(**request)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _REFUSALS:
+            raise
+        raise RefusedError(str(error)) from error
 
 
 def _not_updated(unprocessed: Iterator[tuple[Found, Mapping[str, Any]]]) -> Iterator[NotUpdated]:
