@@ -22,6 +22,8 @@ _BATCH: Final = 10
 _UNKNOWN: Final = timedelta(days=7)
 # Leaves time for one more window, within the function's 5 minutes.
 _SECONDS: Final = 180.0
+# Leaves time for one more request.
+_LONGEST_SECONDS: Final = 240.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +45,38 @@ class Polled:
         return {"queued": dict(self.queued), "failures": dict(self.failures)}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Time:
+    """The time of an invocation until a tracker's share of it ends.
+
+    Attributes:
+        clock: A monotonic clock, in seconds.
+        began: When the poll began.
+        share: The part of all time that this tracker and those before it have together, up to 1.
+    """
+
+    clock: Callable[[], float]
+    began: float
+    share: float
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no other piece of work may begin."""
+        return self.clock() - self.began > _SECONDS * self.share
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the one that has begun has to end."""
+        return self.clock() - self.began > _LONGEST_SECONDS * self.share
+
+
 def poll(*, services: Services, invocation: Invocation) -> Polled:
     """Queue the tickets that have changed in the trackers that are followed since they were last polled.
 
     The time up to which a tracker was polled is recorded when all changes until then are in the queue. A poll
     that doesn't get further, because the tracker doesn't answer, time is up, or it's interrupted, is
     continued by the next one. So a tracker that is down is no reason to retry: an alarm tells of it if it
-    lasts.
+    lasts. A tracker that is slow, or has much to catch up on, leaves the others their share of the time.
 
     Tickets that couldn't be read go into the queue again when the tracker has answered the poll. As long as
     there are any, it counts as behind since the first of them.
@@ -66,22 +93,21 @@ def poll(*, services: Services, invocation: Invocation) -> Polled:
     behind = timedelta()
     began = invocation.clock()
 
-    def is_over() -> bool:
-        return invocation.clock() - began > _SECONDS
-
-    for tracker in services.trackers:
-        if tracker.name not in services.meanings or services.index is None or services.hints is None:
+    followed = [one for one in services.trackers if one.name in services.meanings]
+    for number, tracker in enumerate(followed, start=1):
+        if services.index is None or services.hints is None:
             continue
+        time = _Time(clock=invocation.clock, began=began, share=number / len(followed))
         until = invocation.now()
         try:
             queued[tracker.name], reached = _poll(
-                cast("TwoWayTracker", tracker), services.index, services.hints, until=until, is_over=is_over
+                cast("TwoWayTracker", tracker), services.index, services.hints, until=until, time=time
             )
             if reached < until:
                 failures[tracker.name] = "There was no time to poll it to the end"
                 behind = max(behind, until - reached)
             elif services.unread is not None:
-                since = _send_again(tracker.name, services.unread, services.hints, is_over=is_over)
+                since = _send_again(tracker.name, services.unread, services.hints, time=time)
                 if since is not None:
                     failures[tracker.name] = f"Tickets could not be read since {since:%Y-%m-%d %H:%M} UTC"
                     behind = max(behind, until - since)
@@ -91,15 +117,13 @@ def poll(*, services: Services, invocation: Invocation) -> Polled:
     return Polled(queued=queued, failures=failures, behind=behind)
 
 
-def _send_again(
-    tracker: str, unread: UnreadHints, hints: Hints, *, is_over: Callable[[], bool]
-) -> datetime | None:
+def _send_again(tracker: str, unread: UnreadHints, hints: Hints, *, time: _Time) -> datetime | None:
     """Queue the tickets that couldn't be read, and return since when; None if there are none."""
     first: datetime | None = None
     waiting = iter(unread.of(tracker))
     while batch := list(islice(waiting, _BATCH)):
         first = min([*([first] if first else []), *(one.hint.since for one in batch if one.hint.since)])
-        if is_over():
+        if time.is_over:
             break
         hints.send_again([one.hint for one in batch])
         for one in batch:
@@ -121,7 +145,7 @@ def _poll(
     hints: Hints,
     *,
     until: datetime,
-    is_over: Callable[[], bool],
+    time: _Time,
 ) -> tuple[int, datetime]:
     """Return how many tickets were queued, and up to when the tracker was polled."""
     since = index.polled_until(tracker.name)
@@ -131,11 +155,23 @@ def _poll(
         # So that nothing is lost if the tracker doesn't answer for longer than that.
         index.set_polled_until(tracker.name, since)
     number = 0
-    while since < until and not is_over():
+    while since < until and not time.is_over:
         end = min(since + _WINDOW, until)
-        changed = list(dict.fromkeys(tracker.changed(since - _OVERLAP, end)))
+        changed = _changed(tracker, since - _OVERLAP, end, time)
+        if changed is None:
+            break
         hints.send(tracker.name, changed)
         index.set_polled_until(tracker.name, end)
         number += len(changed)
         since = end
     return number, since
+
+
+def _changed(tracker: TwoWayTracker, since: datetime, until: datetime, time: _Time) -> list[str] | None:
+    """Return the tickets that changed in a window, or None if time was up before all were listed."""
+    found: dict[str, None] = {}
+    for ticket_id in tracker.changed(since, until):
+        if time.is_up:
+            return None
+        found[ticket_id] = None
+    return [*found]

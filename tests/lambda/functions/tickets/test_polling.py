@@ -58,3 +58,52 @@ def test_what_could_not_be_queued_is_asked_for_again(poller):
     poller.is_queue_down = False
     poller.poll()
     assert (poller.queued, poller.until) == (["SEC-1"], NOW)
+
+
+class Pollers:
+    """Two trackers with an index and a queue, of which one answers slowly by their common clock."""
+
+    def __init__(self, pages=1):
+        self.seconds, self.pages = 0, pages
+        self.until = dict.fromkeys(("Jira", "PagerDuty"), NOW - dt.timedelta(hours=20))
+        self.queued = []
+
+    def slow(self, *_):
+        for number in range(self.pages):
+            self.seconds += 30
+            yield f"SEC-{number}"
+
+    def polled_until(self, name):
+        return self.until[name]
+
+    def set_polled_until(self, name, time):
+        self.until[name] = time
+
+    def send(self, name, ticket_ids):
+        self.queued += [name, *ticket_ids]
+
+    def poll(self):
+        slow, quick = self.slow, lambda *_: ["P1"]
+        services = SimpleNamespace(
+            trackers=(
+                SimpleNamespace(name="Jira", changed=slow),
+                SimpleNamespace(name="PagerDuty", changed=quick),
+            ),
+            meanings=self.until,
+            index=self,
+            hints=self,
+            unread=None,
+        )
+        clock = lambda: self.seconds  # noqa: E731
+        return poll(
+            services=services,
+            invocation=Invocation(request_id="r", function_arn="f", now=lambda: NOW, clock=clock),
+        )
+
+
+@pytest.mark.parametrize("pages", [1, 1000])
+def test_a_tracker_that_is_slow_or_far_behind_leaves_the_others_their_share_of_the_time(pages):
+    pollers = Pollers(pages)
+    assert pollers.poll().failures == {"Jira": "There was no time to poll it to the end"}
+    assert pollers.until["PagerDuty"] == NOW
+    assert (pollers.until["Jira"] > NOW - dt.timedelta(hours=20)) is (pages == 1)
