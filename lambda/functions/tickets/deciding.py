@@ -15,6 +15,7 @@ from functions.tickets.contract import Look
 from functions.tickets.decisions import REOPENED, RESOLVED, SUPPRESSED, Decision, Meanings
 from functions.tickets.entry import Entry, State, verdict_of
 from functions.tickets.exposures import is_exposure
+from functions.tickets.moments import not_of_the_future
 from securityhub.events import Finding
 
 _CLOSES_BY_ITSELF: Final = ("::product/aws/inspector", "::product/aws/access-analyzer")
@@ -88,7 +89,8 @@ def concluded(tracker: str, entry: Entry, finding: Finding, now: datetime) -> En
     if decision is None:
         raise ValueError("The entry has no decision")
     given, current = decision.status, finding.workflow_status
-    newest = max(entry.seen, (finding.updated_at or entry.seen[0], now))
+    shown = (finding.updated_at or entry.seen[0], now)
+    newest = max(entry.seen, not_of_the_future(shown, by=now, now=now))
     if decision.kind == REOPENED:
         status = "NOTIFIED" if given and current == given else ""
         was_open = not entry.verdict  # and was noted

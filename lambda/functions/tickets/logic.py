@@ -31,6 +31,7 @@ from functions.tickets.entry import (
     wanting_another,
 )
 from functions.tickets.grouping import reference_of
+from functions.tickets.moments import not_of_the_future
 from functions.tickets.outcomes import EVENT_BUS, NOT_TAKEN, SECURITY_HUB, Report, Summary, described
 from functions.tickets.reporting import report_tickets
 from functions.tickets.services import Invocation, Services
@@ -184,6 +185,9 @@ class _Run:
 
     def _sighting(self, finding: Finding) -> Sighting:
         sighting = Sighting.of(finding, self.event, passes_filter=self.passes_filter, releases=self.releases)
+        now = self.invocation.now()
+        by = now if self.tells else sighting.moment[1]
+        sighting = replace(sighting, moment=not_of_the_future(sighting.moment, by=by, now=now))
         current = self.services.security_hub.get_finding(finding) if self.is_late else None
         return sighting.as_it_is_now(current) if current else sighting
 

@@ -13,6 +13,7 @@ from functions.remediate.settings import Settings
 from functions.update_findings import logic as update_findings
 from remediations.contract import Change, Plan, Remediation
 from securityhub.events import parse_event
+from securityhub.findings.settled import LateLook
 from securityhub.findings.turns import Turns
 
 REMEDIATION_ARN = "arn:aws:lambda:eu-west-1:111122223333:function:remediation"
@@ -165,6 +166,7 @@ class Remediated:
             records=self,
             once=type(self.world.store)().once(),
             security_hub=self.world,
+            late_look=LateLook(findings=self.world, now=self.world.now),
             turns=self.world.turns,
             remediations={"example": example},
         )
