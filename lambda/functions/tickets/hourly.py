@@ -16,6 +16,7 @@ from itertools import zip_longest
 from typing import Final
 
 from functions.tickets.entry import ChangedMeanwhileError, State, Watched
+from functions.tickets.group_records import Pending
 from functions.tickets.group_refreshes import refresh_group
 from functions.tickets.grouping import GroupBy
 from functions.tickets.logic import event_of, handle_findings
@@ -127,15 +128,24 @@ def _left(services: Services, watched: Watched) -> int:
 
 
 def _refresh_groups(services: Services, invocation: Invocation, *, until: float) -> Iterator[Report]:
-    """Bring tickets of groups up to date, and report those for which that failed."""
+    """Bring tickets of groups up to date, and report those for which that failed.
+
+    One that fails waits behind the others the next time, because it can fail forever.
+    """
+    tried = set[Pending]()
     for pending in services.groups.pending():
         if invocation.clock() > until:
             return
+        if pending in tried:
+            continue
+        tried.add(pending)
         try:
             refresh_group(pending.key, pending.tracker, services=services, invocation=invocation)
         except (WorkInProgressError, ChangedMeanwhileError):
             continue  # another invocation does it
         except Exception as error:  # noqa: BLE001 - a failure must not affect other groups
+            with suppress(Exception):  # then it keeps its place
+                services.groups.mark(pending.key, pending.tracker, joins=False)
             group = Finding.identified(id_=f"group {pending.key}", product="", account="")
             yield Report.of(group, {}, {pending.tracker: error})
 

@@ -216,7 +216,7 @@ class MemoryGroups:
 
     def mark(self, key, tracker, *, joins):
         self.checkpoint()
-        was_settled = (key, tracker) not in self.unsettled
+        was_settled = self.unsettled.pop((key, tracker), None) is None  # the last one waits behind the others
         self.unsettled[key, tracker] = True
         self.numbers[key, tracker] = number = self.numbers.get((key, tracker), 0) + 1
         if joins:

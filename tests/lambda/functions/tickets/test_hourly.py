@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from functions.tickets import hourly
+from functions.tickets.contract import TrackerError
 from functions.tickets.entry import State, Watched
 from functions.tickets.hourly import look_again
 from functions.tickets.services import Invocation
@@ -401,3 +402,22 @@ def test_the_findings_of_an_account_in_which_changes_are_stopped_wait_for_a_late
     flooded.look_again()
     flooded.deliver_all()
     assert issues(flooded) == [4, 4]
+
+
+def test_a_group_that_always_fails_does_not_keep_the_others_from_being_refreshed(world, monkeypatch):
+    seconds, refreshed = [0.0], []
+
+    def refresh(key, *_, **__):
+        seconds[0] += 100
+        refreshed.append(key)
+        if key == "refused":
+            raise TrackerError("Jira refuses it, now and always")
+        world.groups.settle(key, "Jira", 1)
+
+    monkeypatch.setattr(hourly, "refresh_group", refresh)
+    for key in ("refused", "other"):
+        world.groups.mark(key, "Jira", joins=True)
+    for _ in range(2):
+        world.look_again(clock=lambda: seconds[0])
+    assert refreshed == ["refused", "other"]
+    assert [one.key for one in world.groups.pending()] == ["refused"]
