@@ -10,8 +10,10 @@ from datetime import date
 from typing import Final, cast
 
 from aws_cdk import CfnResource, Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda_destinations as destinations
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
@@ -91,6 +93,7 @@ class SuppressionExpiry(Construct):
             max_event_age=_MAX_EVENT_AGE,
         )
         self._role = cast("iam.Role", self.function.role)
+        self._watch(stack)
         # Whatever happens to be due.
         Schedules(self, "ScheduleGroup", self.function, purpose="that ends suppressions").add(
             "Schedule",
@@ -98,6 +101,31 @@ class SuppressionExpiry(Construct):
             expression="cron(0 * * * ? *)",
             time_zone="UTC",
             event=text_later(self._input),
+        )
+
+    def _watch(self, stack: Stack) -> None:
+        """Raise an alarm if a run leaves something to the next one, which it doesn't fail for."""
+        unfinished = logs.MetricFilter(
+            self,
+            "Unfinished",
+            log_group=self.function.log_group,
+            filter_pattern=logs.FilterPattern.all_terms("Suppressions left to the next hourly run"),
+            metric_namespace="SecurityHubActions",
+            metric_name=f"{stack.stack_name}-SuppressionsUnfinished",
+            metric_value="1",
+        )
+        cloudwatch.Alarm(
+            self,
+            "UnfinishedAlarm",
+            alarm_description="A suppression could not be ended, or findings that it suppressed could not be "
+            "opened, in two of the last three hours. Read the function's log, which says why. It's tried "
+            "again every hour.",
+            metric=unfinished.metric(period=Duration.hours(1), statistic=cloudwatch.Stats.SUM),
+            threshold=0,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            datapoints_to_alarm=2,
+            evaluation_periods=3,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
 
     def add(self, rule: EndingRule) -> None:

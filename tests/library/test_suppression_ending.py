@@ -15,9 +15,9 @@ from securityhub_actions.suppression_handler.ending import (
     Notices,
     NotUpdated,
     RefusedError,
-    Suppressions,
     end_suppressions,
 )
+from securityhub_actions.suppression_handler.suppressions import Suppressions
 from tests.hypothesis_profiles import examples
 
 MARKERS = "securityhub-actions/eu-west-1/Stack/"
@@ -247,7 +247,7 @@ def test_what_was_read_before_security_hub_refused_to_be_read_is_opened():
 
     hub = Throttling({str(one): FakeFinding() for one in range(200)})
     outcome, _ = run(hub)
-    assert outcome.failures == ["findings of cspm: RuntimeError: Too many requests"]
+    assert outcome.left == ["findings of cspm: RuntimeError: Too many requests"]
     assert outcome.reopened == Counter(a=150)
 
 
@@ -259,7 +259,7 @@ def test_a_batch_that_is_refused_keeps_no_other_from_being_opened():
             return super().reopen(findings, **arguments)
 
     outcome, _ = run(Refusing({str(one): FakeFinding() for one in range(250)}))
-    assert outcome.failures == ["findings of cspm: RuntimeError: Too many requests"]
+    assert outcome.left == ["findings of cspm: RuntimeError: Too many requests"]
     assert outcome.reopened == Counter(a=150)
 
 
@@ -272,7 +272,7 @@ def test_a_finding_for_which_a_whole_request_is_refused_keeps_no_other_hidden():
 
     hub = Refusing({str(one): FakeFinding() for one in range(100)})
     outcome, _ = run(hub)
-    assert outcome.failures == ["finding 7: InvalidInputException: not this one"]
+    assert outcome.left == ["finding 7: InvalidInputException: not this one"]
     assert outcome.reopened == Counter(a=99)
     assert [one for one, status in hub.statuses().items() if status == "SUPPRESSED"] == ["7"]
 
@@ -289,7 +289,7 @@ def test_the_error_names_as_many_failures_as_a_dead_letter_has_room_for():
     hub = FakeHub({str(one): FakeFinding() for one in range(1_025)})
     hub.refused = {identity: [("InvalidInput", False)] for identity in hub.findings}
     outcome, _ = run(hub)
-    assert outcome.error.endswith("finding 19: InvalidInput; and 1,005 more")
+    assert outcome.left_over.endswith("finding 19: InvalidInput; and 1,005 more")
 
 
 def test_what_may_work_later_is_tried_again_and_the_rest_is_reported_without_keeping_others_waiting():
@@ -297,7 +297,7 @@ def test_what_may_work_later_is_tried_again_and_the_rest_is_reported_without_kee
     hub.refused = {"0": [("busy", True), ("busy", True)], "1": [("InvalidInput: too large", False)]}
     outcome, _ = run(hub)
     assert hub.statuses() == {"0": "NEW", "1": "SUPPRESSED", "2": "NEW"}
-    assert outcome.failures == ["finding 1: InvalidInput: too large"]
+    assert outcome.left == ["finding 1: InvalidInput: too large"]
     assert outcome.reopened == Counter(a=2)
 
 
@@ -309,11 +309,11 @@ def test_a_broken_topic_is_a_failure_and_delays_the_end_by_a_day_at_most():
     hub = FakeHub({"1": FakeFinding()})
     outcome, _ = run(hub, publish=broken)
     assert outcome.ended == []
-    assert "Stack/a: RuntimeError: no such topic" in outcome.failures
+    assert "Stack/a: RuntimeError: no such topic" in outcome.left
     assert RULES["a"] in hub.enabled
     outcome, _ = run(hub, event("2027-04-01T00:00:00Z"), publish=broken)
     assert outcome.ended == ["Stack/a"]
-    assert outcome.failures
+    assert outcome.left
     assert RULES["a"] not in hub.enabled
 
 
@@ -326,7 +326,7 @@ def test_a_rule_that_cannot_be_disabled_keeps_no_other_from_ending():
 
     hub = Refusing()
     outcome, _ = run(hub, event(keys="ab"), in_force="a:20270331,b:20270331")
-    assert (outcome.ended, len(outcome.failures)) == (["Stack/b"], 1)
+    assert (outcome.ended, len(outcome.left)) == (["Stack/b"], 1)
 
 
 @examples(2)

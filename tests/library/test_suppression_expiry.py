@@ -8,6 +8,7 @@ from aws_cdk import App, Environment, Stack, assertions
 from aws_cdk import aws_sns as sns
 
 from securityhub_actions import FindingFilter, OcsfFindingFilter, SuppressionRule
+from securityhub_actions.suppression_handler.handler import LEFT
 from securityhub_actions.suppression_rule import TODAY, key_of
 
 S3, S3_V2 = FindingFilter(control_ids="S3.2"), OcsfFindingFilter(control_ids="S3.2")
@@ -157,7 +158,24 @@ def test_lost_invocations_are_an_alarm(both):
         alarm["Properties"].get("MetricName")
         for alarm in both.template.find_resources("AWS::CloudWatch::Alarm").values()
     }
-    assert metrics == {"InvocationsFailedToBeSentToDeadLetterCount", "ApproximateNumberOfMessagesVisible"}
+    assert metrics == {
+        "InvocationsFailedToBeSentToDeadLetterCount",
+        "ApproximateNumberOfMessagesVisible",
+        "Stack-SuppressionsUnfinished",
+    }
+
+
+def test_what_a_run_leaves_to_the_next_one_is_an_alarm(both):
+    assert both.only("AWS::Logs::MetricFilter")["FilterPattern"] == f'"{LEFT}"'
+    both.template.has_resource_properties(
+        "AWS::CloudWatch::Alarm",
+        {
+            "MetricName": "Stack-SuppressionsUnfinished",
+            "Period": 3600,
+            "EvaluationPeriods": 3,
+            "DatapointsToAlarm": 2,
+        },
+    )
 
 
 def test_a_stack_for_one_hub_may_nothing_in_the_other():

@@ -7,9 +7,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, Protocol
+
+from .suppressions import Suppression, Suppressions
 
 MAX_NOTE: Final = 512
 _MAX_SUBJECT: Final = 99
@@ -75,64 +77,6 @@ class Hub(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suppression:
-    """A suppression that ends."""
-
-    key: str
-    name: str
-    hub: str
-    rule: str
-    reason: str
-    until: date
-    topic: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suppressions:
-    """The suppressions of the stack, as they are now.
-
-    Attributes:
-        now: When the invocation was scheduled.
-        markers: What their markers begin with.
-        until: The day on which each ends, by its key; `date.max` for those that don't end.
-        ending: Those that end.
-    """
-
-    now: datetime
-    markers: str
-    until: Mapping[str, date]
-    ending: Sequence[Suppression]
-
-    @classmethod
-    def parse(cls, event: Mapping[str, Any], environment: Mapping[str, str]) -> Suppressions:
-        """Read the event and the environment variables.
-
-        Raises:
-            ValueError: The event has no scheduled time.
-        """
-        now = datetime.fromisoformat(str(event.get("scheduledTime")))
-        until: dict[str, date] = {}
-        for item in filter(None, environment["IN_FORCE"].split(",")):
-            key, _, day = item.partition(":")
-            until[key] = datetime.strptime(day, "%Y%m%d").replace(tzinfo=UTC).date() if day else date.max
-        return cls(
-            now=now if now.tzinfo else now.replace(tzinfo=UTC),
-            markers=environment["MARKERS"],
-            until=until,
-            ending=[
-                Suppression(**one, until=until[one["key"]])
-                for one in event["suppressions"]
-                # What the function doesn't know any more is of an event that is delivered late.
-                if one["key"] in until
-            ],
-        )
-
-    def in_force(self) -> list[str]:
-        """The keys of those that haven't ended."""
-        return [key for key, until in self.until.items() if until > self.now.date()]
-
-
 class Notices:
     """Messages to the topics of suppressions."""
 
@@ -149,13 +93,19 @@ class Notices:
 
 @dataclass(slots=True)
 class Outcome:
-    """What was done."""
+    """What was done.
+
+    Attributes:
+        failures: What no later invocation makes good, apart from another attempt at this one: messages.
+        left: What failed, and the next invocation tries again.
+    """
 
     ended: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     reopened: Counter[str] = field(default_factory=Counter)
     settled: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
     finished: bool = True
     extended: set[str] = field(default_factory=set)
     """The keys of suppressions that a deployment extended after this invocation began."""
@@ -163,8 +113,12 @@ class Outcome:
     @property
     def error(self) -> str:
         """The first failures in one line, and how many more there are."""
-        more = len(self.failures) - _MAX_FAILURES
-        return "; ".join([*self.failures[:_MAX_FAILURES], *([f"and {more:,} more"] if more > 0 else [])])
+        return _in_one_line(self.failures)
+
+    @property
+    def left_over(self) -> str:
+        """The first of what is left in one line, and how many more there are."""
+        return _in_one_line(self.left)
 
     def to_json(self) -> dict[str, Any]:
         """The outcome for the log and the answer."""
@@ -173,9 +127,15 @@ class Outcome:
             "told": self.told,
             "reopened": dict(self.reopened),
             "settled": dict(self.settled),
-            "failures": self.failures,
+            "failures": self.error,
+            "left": self.left_over,
             "finished": self.finished,
         }
+
+
+def _in_one_line(failures: Sequence[str]) -> str:
+    more = len(failures) - _MAX_FAILURES
+    return "; ".join([*failures[:_MAX_FAILURES], *([f"and {more:,} more"] if more > 0 else [])])
 
 
 def end_suppressions(
@@ -205,8 +165,9 @@ def end_suppressions(
     """
     outcome = Outcome()
     for one in suppressions.ending:
-        with _noting(outcome, one.name):
-            if one.until <= suppressions.now.date():
+        is_due = one.until <= suppressions.now.date()
+        with _noting(outcome.left if is_due else outcome.failures, one.name):
+            if is_due:
                 _end(one, hubs, notices, outcome, now=suppressions.now)
             elif _is_time_for_notice(one, suppressions.now):
                 _announce(one, notices)
@@ -221,17 +182,17 @@ def end_suppressions(
 
 
 class _noting:  # noqa: N801 - used as a function
-    """Notes an error as a failure, so that it doesn't affect what comes next."""
+    """Notes an error in a list, so that it doesn't affect what comes next."""
 
-    def __init__(self, outcome: Outcome, what: str) -> None:
-        self._outcome = outcome
+    def __init__(self, failures: list[str], what: str) -> None:
+        self._failures = failures
         self._what = what
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> bool:
         if isinstance(error, Exception):
-            self._outcome.failures.append(f"{self._what}: {type(error).__name__}: {error}")
+            self._failures.append(f"{self._what}: {type(error).__name__}: {error}")
             return True
         return False
 
@@ -308,7 +269,7 @@ def _found(
     """
     in_force = [*suppressions.in_force(), *outcome.extended]
     groups: dict[tuple[str, str, bool], list[Found]] = {}
-    with _noting(outcome, f"findings of {name}"):
+    with _noting(outcome.left, f"findings of {name}"):
         for number, found in enumerate(hub.suppressed(suppressions.markers, in_force), 1):
             if found.key not in in_force:
                 groups.setdefault((found.key, found.note, found.is_settled), []).append(found)
@@ -336,10 +297,10 @@ def _open_findings(
                 outcome.finished = False
                 return
             batch = findings[start : start + _BATCH]
-            with _noting(outcome, f"findings of {name}"):
+            with _noting(outcome.left, f"findings of {name}"):
                 failed = _reopen_what_can_be(reopen, batch, sleep=sleep)
                 (outcome.settled if is_settled else outcome.reopened)[key] += len(batch) - len(failed)
-                outcome.failures += [f"finding {one.found.identity}: {one.reason}" for one in failed]
+                outcome.left += [f"finding {one.found.identity}: {one.reason}" for one in failed]
 
 
 def _note(text: str) -> str:
@@ -383,7 +344,7 @@ def _report(suppressions: Suppressions, notices: Notices, outcome: Outcome) -> N
         one = known.get(key)
         name = one.name if one else f"{suppressions.markers}{key}, which is no longer in the code,"
         for topic in {one.topic} if one else topics:
-            with _noting(outcome, name):
+            with _noting(outcome.failures, name):
                 notices.send(
                     topic,
                     f"{number} findings are open again",

@@ -28,8 +28,9 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 from botocore.config import Config
 
-from .ending import Notices, Suppressions, end_suppressions
+from .ending import Notices, end_suppressions
 from .hubs import Cspm, NewHub
+from .suppressions import Suppressions
 
 if TYPE_CHECKING:
     from .ending import Hub
@@ -43,8 +44,12 @@ _RESERVE_MILLISECONDS: Final = 90_000
 _READING: Final = 0.5
 
 
+LEFT: Final = "Suppressions left to the next hourly run"
+"""In `suppression_expiry.py` as well."""
+
+
 class IncompleteError(Exception):
-    """Something failed, which the message names. Everything else was done, and it's tried again."""
+    """A message wasn't sent. Everything else was done, or is left to the next hour, and it's tried again."""
 
 
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's
@@ -55,7 +60,7 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN4
         `finished`: false if the next invocation has to go on.
 
     Raises:
-        IncompleteError: Something failed.
+        IncompleteError: A message wasn't sent.
     """
     left = context.get_remaining_time_in_millis
     ends_reading = max(left() * (1 - _READING), _RESERVE_MILLISECONDS)
@@ -69,6 +74,9 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN4
         has_time_to_read=lambda: left() > ends_reading,
     )
     LOGGER.info(json.dumps(outcome.to_json()))
+    if outcome.left:
+        # No error: its event would become a dead letter each hour. An alarm counts these lines.
+        LOGGER.error("%s: %s", LEFT, outcome.left_over)
     if outcome.failures:
         raise IncompleteError(outcome.error)
     return outcome.to_json()
