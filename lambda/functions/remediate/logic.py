@@ -245,6 +245,8 @@ class _Run:
             # of every later press.
             sent=min(self.event.time, self.services.late_look.now()),
             is_current=isinstance(self.event, DecidedFindings | InsightFindingsEvent),
+            is_settled=isinstance(self.event, InsightFindingsEvent)
+            and finding.identity in self.event.settled_since,
         )
 
     def forget_undone(self, reports: Sequence[Report], not_written: Collection[str]) -> None:

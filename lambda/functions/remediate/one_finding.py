@@ -22,7 +22,7 @@ from remediations.contract import CannotRemediateError, Change, Plan, Remediatio
 from remediations.controls import control_of
 from remediations.registry import remediations_for, unserved_resources
 from securityhub.events import Finding
-from securityhub.findings.settled import SUPPRESSED, unwanted
+from securityhub.findings.settled import SUPPRESSED, settled_state, unwanted
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -46,6 +46,7 @@ class FindingWork:
         event_id: The ID of the event.
         sent: When the event was sent.
         is_current: Whether the finding was read just now, and isn't as the event shows it.
+        is_settled: Whether it's known that somebody has settled it since an earlier attempt.
     """
 
     finding: Finding
@@ -59,6 +60,7 @@ class FindingWork:
     event_id: str
     sent: datetime
     is_current: bool
+    is_settled: bool = False
 
     def remediate(self) -> Outcome:
         """Run each enabled remediation that serves the finding.
@@ -353,9 +355,10 @@ class FindingWork:
 
     def _settled_meanwhile(self, name: str, plan: Plan) -> Outcome | None:
         """Refuse what was settled since the event, unless nothing changes and no suppression is lost."""
-        if not self.changes or self.is_current:
+        if not self.changes or (self.is_current and not self.is_settled):
             return None
-        state = self.services.late_look.state_since(self.finding, self.sent)
+        look = self.services.late_look
+        state = settled_state(self.finding) if self.is_settled else look.state_since(self.finding, self.sent)
         if not state or (state != SUPPRESSED and not plan.is_needed):
             return None
         return self._outcome(Status.REFUSED, unwanted(state), remediation=name)

@@ -99,3 +99,20 @@ def test_findings_of_insight_results_were_read_just_now(run, new_press_on_insigh
     world.current[press.findings[0].id] = None
     run(press, insight_changes=True)
     assert world.applied == ["resource/0"]
+
+
+@pytest.mark.parametrize("state", [SUPPRESSED, RESOLVED, ARCHIVED])
+def test_findings_of_insight_results_that_were_settled_between_two_attempts_are_left_alone(
+    run, new_press_on_insight, world, state
+):
+    press = new_press_on_insight(2)
+    settled = replace(press.findings[0], **state)
+    run(
+        replace(
+            press,
+            findings=(settled, press.findings[1]),
+            settled_since=frozenset({settled.identity}),
+        ),
+        insight_changes=True,
+    )
+    assert world.applied == ["resource/1"]
