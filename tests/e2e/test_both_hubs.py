@@ -133,7 +133,8 @@ def changes(aws):
     """How many records of a change each finding's resource has, by the record's key."""
     records = physical_id(aws, REMEDIATION, "AWS::S3::Bucket", "Records", region=HOME)
     pages = aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=records)
-    return Counter(one["Key"] for page in pages for one in page.get("Versions", ()))
+    keys = (one["Key"] for page in pages for one in page.get("Versions", ()))
+    return Counter(key for key in keys if not key.startswith("latest/"))  # the times of the latest events
 
 
 def queued(aws):
