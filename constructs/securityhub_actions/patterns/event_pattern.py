@@ -124,11 +124,12 @@ class EventPattern:
         Args:
             event: The entire event, decoded from JSON.
         """
-        if self._plain is not None and isinstance(event, dict):
+        if not isinstance(event, dict):
+            require_event(event)
+        if self._plain is not None:
             verdict = self._plain.matches(event)
             if verdict is not None:
                 return verdict
-        require_event(event)
         leaves = self._reader.read(event)
         return any(matcher.matches(leaves) for matcher in self._matchers)
 
