@@ -253,7 +253,7 @@ def reordered_events(app):
     app.settle()
     with app.paused():
         for minute, status in ((1, "PASSED"), (2, "FAILED")):
-            update = {"UpdatedAt": f"2030-01-01T00:0{minute}:00.000Z"}
+            update = {"UpdatedAt": f"2026-03-01T00:0{minute}:00.000Z"}
             compliance = {"Compliance": {"Status": status, "SecurityControlId": "S3.8"}}
             import_findings(app.aws, [{**one, **update, **compliance} for one in findings])
         app.settle(queues=False)
@@ -262,7 +262,7 @@ def reordered_events(app):
     for status in ("FAILED", "PASSED"):
         for event in events_about(app, "reordered-"):
             (finding,) = event["detail"]["findings"]
-            if finding["UpdatedAt"].startswith("2030") and finding["Compliance"]["Status"] == status:
+            if finding["UpdatedAt"].startswith("2026-03") and finding["Compliance"]["Status"] == status:
                 body = json.dumps(event)
                 app.client("sqs").send_message(QueueUrl=app.queue("ImportedFindings"), MessageBody=body)
         app.settle()

@@ -21,7 +21,7 @@ from tests.vendor_servers.jira_history import decide
 STACK = "GroupedTickets"
 HOME = "eu-west-1"
 SECRET = "securityhub-actions/jira-of-groups"  # noqa: S105 - a secret's name
-LATER = "2030-01-01T00:0{}:00.000Z"
+LATER = "2026-03-01T00:0{}:00.000Z"
 
 
 @pytest.fixture(scope="module")

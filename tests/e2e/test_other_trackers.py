@@ -200,7 +200,7 @@ def finding_of(number, *, control="S3.8", severity="MEDIUM", **changes):
 
 def let_pass(aws, finding):
     compliance = {**finding["Compliance"], "Status": "PASSED"}
-    import_findings(aws, [{**finding, "UpdatedAt": "2030-01-01T00:00:00.000Z", "Compliance": compliance}])
+    import_findings(aws, [{**finding, "UpdatedAt": "2026-03-01T00:00:00.000Z", "Compliance": compliance}])
 
 
 def settle(aws, finding):

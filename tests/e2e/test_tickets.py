@@ -113,7 +113,7 @@ def test_twenty_findings_get_one_ticket_each_and_it_is_resolved_with_them(app, v
     assert "action/custom/OpenTicket" in written["Note"]["Text"]
 
     passed, resolved = findings[:10], findings[10:]
-    later = {"UpdatedAt": "2030-01-01T00:00:00.000Z", "Compliance": {"Status": "PASSED"}}
+    later = {"UpdatedAt": "2026-03-01T00:00:00.000Z", "Compliance": {"Status": "PASSED"}}
     import_findings(app, [{**finding, **later} for finding in passed])
     app.client("securityhub").batch_update_findings(
         FindingIdentifiers=[{name: one[name] for name in ("Id", "ProductArn")} for one in resolved],
@@ -171,7 +171,7 @@ def test_a_control_that_could_not_be_evaluated_after_it_passed_gets_no_second_ti
     app.wait_until(lambda: links(app, finding), what="the links")
     for minute, status in enumerate(("PASSED", "NOT_AVAILABLE", "PASSED", "NOT_AVAILABLE", "FAILED")):
         severity = "CRITICAL" if status == "FAILED" else "INFORMATIONAL"
-        update = {"UpdatedAt": f"2030-01-01T00:{minute:02}:00.000Z", "Severity": {"Label": severity}}
+        update = {"UpdatedAt": f"2026-03-01T00:{minute:02}:00.000Z", "Severity": {"Label": severity}}
         import_findings(
             app, [{**finding, **update, "Compliance": {**finding["Compliance"], "Status": status}}]
         )
