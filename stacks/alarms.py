@@ -9,6 +9,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct, IConstruct
@@ -105,6 +106,32 @@ def alarm(
         datapoints_to_alarm=datapoints if periods > 1 else None,
         evaluation_periods=periods,
         treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+    )
+
+
+def metric_of_lines(
+    stack: Stack, construct_id: str, log_group: logs.ILogGroup, message: str, *, name: str, value: str = "1"
+) -> logs.MetricFilter:
+    """Make a metric of the lines with a message in a function's log. No line is no data.
+
+    Args:
+        stack: The stack, whose name begins the metric's.
+        construct_id: The construct ID of the metric filter, unique within the stack.
+        log_group: The function's log group.
+        message: The message, all of it.
+        name: The metric's name without the stack's.
+        value: What a line counts: a number, or the JSON path of one. Default: 1.
+
+    Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
+    """
+    return logs.MetricFilter(
+        stack,
+        construct_id,
+        log_group=log_group,
+        filter_pattern=logs.FilterPattern.string_value("$.message", "=", message),
+        metric_namespace="SecurityHubActions",
+        metric_name=f"{stack.stack_name}-{name}",
+        metric_value=value,
     )
 
 

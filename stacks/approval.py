@@ -11,12 +11,11 @@ from aws_cdk import Aws, Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_ssm as ssm
 
 from securityhub_actions import LoggedFunction, targets
-from stacks.alarms import alarm
+from stacks.alarms import alarm, metric_of_lines
 from stacks.done_table import done_table
 from stacks.settings.approval import ApprovalSettings
 from stacks.template_checks import accept_wildcard
@@ -203,16 +202,12 @@ def _tell_function(stack: Stack, function: LoggedFunction, runbook: ssm.CfnDocum
 
 def _watch_hourly_run(stack: Stack, function: LoggedFunction) -> None:
     """Raise an alarm if the hourly run leaves something to the next one, which it doesn't fail for."""
-    unfinished = logs.MetricFilter(
+    unfinished = metric_of_lines(
         stack,
         "ApprovalDecisionsMetric",
-        log_group=function.log_group,
-        filter_pattern=logs.FilterPattern.string_value(
-            "$.message", "=", "Decision left to the next hourly run"
-        ),
-        metric_namespace="SecurityHubActions",
-        metric_name=f"{stack.stack_name}-DecisionsUnfinished",
-        metric_value="1",
+        function.log_group,
+        "Decision left to the next hourly run",
+        name="DecisionsUnfinished",
     )
     alarm(
         stack,

@@ -17,13 +17,12 @@ from aws_cdk import (
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from securityhub_actions import CustomActionRule, LoggedFunction, targets
-from stacks.alarms import alarm, watch
+from stacks.alarms import alarm, metric_of_lines, watch
 from stacks.app_function import app_function
 from stacks.approval import ask_for_approval
 from stacks.done_table import done_table, done_table_statement
@@ -230,14 +229,13 @@ class RemediationStack(Stack):
         It doesn't depend on the settings of outcomes, and most of these aren't failures of the function, so
         that no other alarm tells of them.
         """
-        failed = logs.MetricFilter(
+        failed = metric_of_lines(
             self,
             "FailedUndosMetric",
-            log_group=function.log_group,
-            filter_pattern=logs.FilterPattern.string_value("$.message", "=", "Findings not undone"),
-            metric_namespace="SecurityHubActions",
-            metric_name=f"{self.stack_name}-FailedUndos",
-            metric_value="$.failed_undos",
+            function.log_group,
+            "Findings not undone",
+            name="FailedUndos",
+            value="$.failed_undos",
         )
         alarm(
             self,

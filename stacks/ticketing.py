@@ -10,7 +10,6 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
@@ -25,7 +24,7 @@ from securityhub_actions import (
 from securityhub_actions.filters import FindingFilter, OcsfFindingFilter
 from securityhub_actions.patterns import AnythingBut, Exists
 from securityhub_actions.rule_warnings import OVERLAPPING
-from stacks.alarms import alarm, watch
+from stacks.alarms import alarm, metric_of_lines, watch
 from stacks.app_function import app_function
 from stacks.dependency_layer import ticket_dependency_layer
 from stacks.done_table import done_table, done_table_statement
@@ -230,14 +229,8 @@ class TicketingStack(Stack):
 
     def _count(self, construct_id: str, message: str, *, metric: str, value: str) -> cloudwatch.Metric:
         """Return the hourly sum of a value in the lines with a message in the function's log."""
-        counted = logs.MetricFilter(
-            self,
-            f"{construct_id}Metric",
-            log_group=self.function.log_group,
-            filter_pattern=logs.FilterPattern.string_value("$.message", "=", message),
-            metric_namespace="SecurityHubActions",
-            metric_name=f"{self.stack_name}-{metric}",
-            metric_value=value,
+        counted = metric_of_lines(
+            self, f"{construct_id}Metric", self.function.log_group, message, name=metric, value=value
         )
         return counted.metric(period=Duration.hours(1), statistic=cloudwatch.Stats.SUM)
 

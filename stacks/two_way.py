@@ -17,7 +17,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 
 from securityhub_actions import LoggedFunction, targets
-from stacks.alarms import alarm, alarm_on_errors
+from stacks.alarms import alarm, alarm_on_errors, metric_of_lines
 from stacks.app_function import app_function
 from stacks.findings_queue import findings_queue
 from stacks.secret_values import allow_secret_value
@@ -138,14 +138,13 @@ def _watch_polls(stack: Stack, function: LoggedFunction, minutes: int) -> None:
 
     Without a failure there is no data, which isn't breaching.
     """
-    behind = logs.MetricFilter(
+    behind = metric_of_lines(
         stack,
         "PollsMetric",
-        log_group=function.log_group,
-        filter_pattern=logs.FilterPattern.string_value("$.message", "=", "Trackers not polled"),
-        metric_namespace="SecurityHubActions",
-        metric_name=f"{stack.stack_name}-MinutesBehindTrackers",
-        metric_value="$.behind_minutes",
+        function.log_group,
+        "Trackers not polled",
+        name="MinutesBehindTrackers",
+        value="$.behind_minutes",
     )
     alarm(
         stack,
