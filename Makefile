@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long test-thorough test-all check security audit synth snapshot docs bench dist sbom lock clean
+.PHONY: help setup demo test test-long test-thorough check security audit synth snapshot docs bench dist sbom lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 20
@@ -28,10 +28,6 @@ test-long: setup ## run the tests that `make test` leaves out because they take 
 
 test-thorough: setup ## run the property tests with twenty times as many examples, others in each run
 	@$(PYTEST) -m hypothesis --hypothesis-profile thorough
-
-# Not by way of the two before: one session instead of two imports and collects the tests once less.
-test-all: test ## run every test, and the property tests thoroughly
-	@$(PYTEST) -m "long or hypothesis" --hypothesis-profile thorough
 
 check: setup ## formatting, lint, types, import direction, workflows, templates
 	@$(BIN)/ruff format --check .

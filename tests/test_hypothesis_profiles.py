@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import ast
-import os
 from pathlib import Path
 
 import pytest
@@ -66,7 +65,12 @@ def thorough():
     settings.load_profile("before")
 
 
+def test_the_default_profile_tries_the_same_examples_in_each_run():
+    assert settings.get_profile(DEFAULT_PROFILE).derandomize is True
+
+
 @pytest.mark.usefixtures("thorough")
-def test_the_thorough_profile_tries_twenty_times_as_many_examples_and_others_in_each_run_but_on_ci():
+def test_the_thorough_profile_tries_twenty_times_as_many_examples_and_others_in_each_run():
     assert examples(0.5).max_examples == 250
-    assert examples(0.5).derandomize is ("CI" in os.environ)
+    assert examples(0.5).derandomize is False
+    assert examples(0.5).print_blob is True

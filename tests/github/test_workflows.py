@@ -85,9 +85,23 @@ def test_a_job_runs_on_every_python_that_the_package_names(workflow, job):
 
 def test_every_make_command_of_a_workflow_is_in_the_makefile():
     commands = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = {name for path in FILES for name in re.findall(r"run: make ([a-z-]+)", path.read_text())}
+    named = {
+        name
+        for path in FILES
+        for run in re.findall(r"run: make ([a-z -]+)", path.read_text())
+        for name in run.split()
+    }
     assert named
     assert named <= commands
+
+
+def test_the_property_tests_are_thorough_by_schedule_and_on_no_push():
+    thorough = {
+        name for name, path in zip(WORKFLOWS, FILES, strict=True) if "make test-thorough" in path.read_text()
+    }
+    assert thorough == {"thorough.yml"}
+    assert WORKFLOWS["thorough.yml"][True].keys() == {"schedule", "workflow_dispatch"}
+    assert "thorough" not in (ROOT / ".ci" / "run").read_text()
 
 
 def test_no_workflow_runs_the_code_of_a_fork_with_the_permissions_of_the_repository():
