@@ -90,9 +90,15 @@ def test_any_resource_is_asked_for_only_where_aws_supports_no_narrower_one(actio
         assert not [action for action in statement.actions if actions_of_aws[action.lower()]]
 
 
-# EBS snapshots, whose permissions only their owner can modify:
-# https://docs.aws.amazon.com/ebs/latest/userguide/ebs-modifying-snapshot-permissions.html
-WITHOUT_ACCOUNT = {"arn:${Partition}:ec2:${Region}::snapshot/*"}
+WITHOUT_ACCOUNT = {
+    # EBS snapshots, whose permissions only their owner can modify:
+    # https://docs.aws.amazon.com/ebs/latest/userguide/ebs-modifying-snapshot-permissions.html
+    "arn:${Partition}:ec2:${Region}::snapshot/*",
+    # In those that another account shares, an account creates and changes what is its own:
+    # https://docs.aws.amazon.com/vpc/latest/userguide/vpc-share-limitations.html
+    "arn:${Partition}:ec2:${Region}:*:subnet/*",
+    "arn:${Partition}:ec2:${Region}:*:vpc/*",
+}
 
 
 @pytest.mark.parametrize("statement", list(statements()))

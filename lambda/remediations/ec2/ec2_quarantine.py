@@ -24,14 +24,17 @@ if TYPE_CHECKING:
 CONTROL_IDS: Final = ("product/aws/guardduty",)
 RESOURCE_TYPES: Final = ("AwsEc2Instance",)
 DESCRIPTION: Final = "Isolates an instance in a security group without rules"
-# Describing has no resource-level permission.
+# Describing has no resource-level permission. A VPC and a subnet that another account shares have that
+# account in their ARNs; what is created and changed in them is the member's own.
+# https://docs.aws.amazon.com/vpc/latest/userguide/vpc-share-limitations.html
+# https://github.com/runs-on/runs-on/issues/463
 STATEMENTS: Final = (
     {"Action": ("ec2:DescribeInstances", "ec2:DescribeSecurityGroups"), "Resource": ("*",)},
     {
         "Action": ("ec2:CreateSecurityGroup",),
         "Resource": (
             "arn:${Partition}:ec2:${Region}:${Account}:security-group/*",
-            "arn:${Partition}:ec2:${Region}:${Account}:vpc/*",
+            "arn:${Partition}:ec2:${Region}:*:vpc/*",
         ),
     },
     {
@@ -44,7 +47,7 @@ STATEMENTS: Final = (
             "arn:${Partition}:ec2:${Region}:${Account}:instance/*",
             "arn:${Partition}:ec2:${Region}:${Account}:network-interface/*",
             "arn:${Partition}:ec2:${Region}:${Account}:security-group/*",
-            "arn:${Partition}:ec2:${Region}:${Account}:subnet/*",
+            "arn:${Partition}:ec2:${Region}:*:subnet/*",
         ),
     },
 )
@@ -55,7 +58,7 @@ UNDO_STATEMENTS: Final = (
             "arn:${Partition}:ec2:${Region}:${Account}:instance/*",
             "arn:${Partition}:ec2:${Region}:${Account}:network-interface/*",
             "arn:${Partition}:ec2:${Region}:${Account}:security-group/*",
-            "arn:${Partition}:ec2:${Region}:${Account}:subnet/*",
+            "arn:${Partition}:ec2:${Region}:*:subnet/*",
         ),
     },
 )
@@ -80,7 +83,8 @@ def plan(finding: Finding, session: Session) -> Plan:
         interface["NetworkInterfaceId"]: sorted(one["GroupId"] for one in interface["Groups"])
         for interface in sorted(instance["NetworkInterfaces"], key=lambda one: one["NetworkInterfaceId"])
     }
-    isolated = {vpc: _isolating(vpc, session) for vpc in set(vpc_of.values())}
+    owner = finding.aws_account_id
+    isolated = {vpc: _isolating(vpc, owner, session) for vpc in set(vpc_of.values())}
     moving = {
         interface: groups for interface, groups in groups_of.items() if groups != isolated[vpc_of[interface]]
     }
@@ -92,6 +96,7 @@ def plan(finding: Finding, session: Session) -> Plan:
         prior_state={
             "NetworkInterfaces": moving,
             "VpcIds": {interface: vpc_of[interface] for interface in moving},
+            "OwnerId": owner,
         },
         is_needed=bool(moving),
     )
@@ -101,7 +106,8 @@ def apply(plan: Plan, session: Session) -> Change:
     """Create the group if a VPC has none, and move the interfaces, which can be in several VPCs."""
     client = session.client("ec2")
     vpc_of: Any = plan.prior_state["VpcIds"]
-    group_of = {vpc: _prepare(vpc, session) for vpc in sorted(set(vpc_of.values()))}
+    owner = str(plan.prior_state["OwnerId"])
+    group_of = {vpc: _prepare(vpc, owner, session) for vpc in sorted(set(vpc_of.values()))}
     for interface, vpc in vpc_of.items():
         client.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=[group_of[vpc]])
     return plan.done()
@@ -147,16 +153,16 @@ def _describe(instance_id: str, session: Session) -> Any:  # noqa: ANN401 - as b
     return next((one for one in instances if one["State"]["Name"] not in _ENDED), None)
 
 
-def _isolating(vpc_id: str, session: Session) -> list[str] | None:
+def _isolating(vpc_id: str, owner: str, session: Session) -> list[str] | None:
     """Return the groups of an interface that is isolated; None if the VPC has no such group yet."""
-    group = _quarantine(vpc_id, session)
+    group = _quarantine(vpc_id, owner, session)
     return [group["GroupId"]] if group and not group["IpPermissionsEgress"] else None
 
 
-def _prepare(vpc_id: str, session: Session) -> str:
+def _prepare(vpc_id: str, owner: str, session: Session) -> str:
     """Return the ID of the VPC's group, which is created if there is none, without rules."""
     client = session.client("ec2")
-    group = _quarantine(vpc_id, session)
+    group = _quarantine(vpc_id, owner, session)
     if group is None:
         made = client.create_security_group(
             GroupName=_GROUP_NAME, Description="Isolates instances; has no rules", VpcId=vpc_id
@@ -173,12 +179,20 @@ def _prepare(vpc_id: str, session: Session) -> str:
     return str(group["GroupId"])
 
 
-def _quarantine(vpc_id: str, session: Session) -> Any:  # noqa: ANN401 - as boto3 has it
+def _quarantine(vpc_id: str, owner: str, session: Session) -> Any:  # noqa: ANN401 - as boto3 has it
+    """Return the account's own group, or None.
+
+    Who shares a VPC also sees the groups of others there, and can't use them.
+
+    Source: https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html#network-requirements-shared
+    """
     filters: Any = [
         {"Name": "vpc-id", "Values": [vpc_id]},
         {"Name": "group-name", "Values": [_GROUP_NAME]},
     ]
     for group in session.client("ec2").describe_security_groups(Filters=filters)["SecurityGroups"]:
+        if group["OwnerId"] != owner:
+            continue
         if group["IpPermissions"]:
             raise CannotRemediateError(
                 f"The security group {group['GroupId']} named {_GROUP_NAME} must not allow inbound traffic. "

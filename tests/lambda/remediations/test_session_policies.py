@@ -57,6 +57,17 @@ def test_a_session_reaches_buckets_of_the_account_only(name, undoes):
     assert buckets["Condition"] == {"StringEquals": {"aws:ResourceAccount": "444455556666"}}
 
 
+@pytest.mark.parametrize(
+    ("action", "shared"),
+    [("ec2:CreateSecurityGroup", "vpc/*"), ("ec2:ModifyNetworkInterfaceAttribute", "subnet/*")],
+)
+def test_an_instance_can_be_isolated_in_a_vpc_that_another_account_shares(action, shared):
+    statements = json.loads(policy("ec2_quarantine"))["Statement"]
+    (resources,) = [one["Resource"] for one in statements if one["Action"] == action]
+    others = {name for name in resources if name.split(":")[4] != "444455556666"}
+    assert others == {f"arn:aws-us-gov:ec2:*:*:{shared}"}
+
+
 def test_a_session_that_undoes_may_not_do_it_again():
     assert "ec2:RevokeSecurityGroupIngress" in actions(policy("security_group_open_to_world"))
     assert "ec2:RevokeSecurityGroupIngress" not in actions(

@@ -143,6 +143,24 @@ def test_a_group_of_that_name_that_lets_something_in_is_refused(member, ec2, ins
         plan(finding, member.session)
 
 
+@pytest.mark.parametrize("lets_in", [False, True])
+def test_a_group_of_that_name_of_another_account_in_a_shared_vpc_is_left_alone(
+    member, ec2, instance, lets_in
+):
+    rules = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}] if lets_in else []
+    foreign = {"GroupId": "sg-00000000", "OwnerId": "999999999999", "IpPermissions": rules}
+
+    def show_others(parsed, **_):
+        """AWS shows the owner of a VPC the groups of those with whom it's shared."""
+        parsed["SecurityGroups"].append(foreign | {"IpPermissionsEgress": []})
+
+    member.register("after-call.ec2.DescribeSecurityGroups", show_others)
+    before = groups(ec2, instance)
+    apply(plan(finding_about(member, instance), member.session), member.session)
+    (own,) = quarantines(ec2)
+    assert groups(ec2, instance) == {one: [own["GroupId"]] for one in before}
+
+
 def test_nothing_is_needed_for_an_instance_that_is_gone(member):
     assert not plan(finding_about(member, "i-00000000000000000"), member.session).is_needed
 
