@@ -435,6 +435,14 @@ def test_an_account_outside_the_organization_does_not_keep_others_from_having_na
     assert names.of("444455556666") == "Production"
 
 
+def test_only_the_latest_accounts_are_kept(monkeypatch):
+    monkeypatch.setattr(accounts, "MOST_KEPT", 1)
+    names, organizations, _ = names_from("Production")
+    asked = ["111122223333", "444455556666", "111122223333"]
+    assert [names.of(account) for account in asked for _ in range(2)] == ["Production"] * 6
+    assert organizations.asked == asked
+
+
 def test_only_the_number_of_an_account_is_asked_for():
     names, organizations, _ = names_from("x")
     assert names.of("1111 OR 1=1") is None

@@ -17,6 +17,8 @@ KNOWN_SECONDS: Final = 3600.0
 """How long a name is kept."""
 UNKNOWN_SECONDS: Final = 300.0
 """How long it's kept that a name couldn't be found out."""
+MOST_KEPT: Final = 10_000
+"""How many accounts are kept, because findings can name any number of them that don't exist."""
 
 
 class AccountNames:
@@ -46,7 +48,11 @@ class AccountNames:
         if now < self._silent_until or not re.fullmatch(r"[0-9]{12}", account):
             return None
         name = self._ask(account)
+        # Behind the others, so that the oldest is the first.
+        self._kept.pop(account, None)
         self._kept[account] = (now + (UNKNOWN_SECONDS if name is None else KNOWN_SECONDS), name)
+        if len(self._kept) > MOST_KEPT:
+            del self._kept[next(iter(self._kept))]
         return name
 
     def _ask(self, account: str) -> str | None:

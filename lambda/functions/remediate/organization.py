@@ -13,6 +13,7 @@ from invocation import clients
 # As long as an invocation can take: a batch looks up each account and unit once, which saves the low request
 # rate that the whole organization shares. For that long, a moved account can count as being in its old place.
 _KEPT_FOR: Final = timedelta(minutes=5)
+_MOST_KEPT: Final = 10_000
 # Organizational units are nested at most five deep. Anything deeper isn't a tree.
 _MAX_PARENTS: Final = 10
 _ROOT: Final = "ROOT"
@@ -69,7 +70,12 @@ class Organization:
         now = self._now()
         kept = self._kept.get(child)
         if kept is None or kept[0] <= now:
-            kept = self._kept[child] = (now + _KEPT_FOR, *self._ask(child))
+            kept = (now + _KEPT_FOR, *self._ask(child))
+            # Behind the others, so that the oldest is the first.
+            self._kept.pop(child, None)
+            self._kept[child] = kept
+            if len(self._kept) > _MOST_KEPT:
+                del self._kept[next(iter(self._kept))]
         return kept[1:]
 
     def _ask(self, child: str) -> tuple[str, bool]:

@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import lru_cache
 from typing import Any, Final
 
 from functions.summary.figures import SEVERITIES
@@ -41,7 +41,8 @@ class Seen:
     severity: int
 
 
-@cache
+# Enough for ten years. Findings can name more days than that.
+@lru_cache(maxsize=20_000)
 def seen(day: int, severity: int) -> Seen:
     """Return what a summary keeps of a finding, the same object for all findings of which it's the same."""
     return Seen(day=day, severity=severity)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from pysnc import GlideRecord
@@ -32,6 +32,8 @@ _MAX_CLOSE_NOTES: Final = 4_000
 _URGENCY_AND_IMPACT: Final = {"CRITICAL": ("1", "1"), "HIGH": ("1", "2"), "MEDIUM": ("2", "2")}
 _RESOLVED: Final = "6"
 _ENDED: Final = frozenset({_RESOLVED, "7", "8"})  # closed, canceled
+# A finding may choose among the records, and in any case of letters, so only the latest are kept.
+_KEPT_SYS_IDS: Final = 1_000
 
 Columns = Mapping[str, FieldValue]
 """The extra columns of an incident, by their names."""
@@ -72,7 +74,7 @@ class ServiceNow:
         self._destinations = destinations
         self._closings = closings
         self._steps = steps
-        self._sys_ids: dict[tuple[str, str, str], str] = {}
+        self._sys_id_of = lru_cache(maxsize=_KEPT_SYS_IDS)(self._look_up)
 
     def place_of(self, finding: Finding) -> str:  # noqa: ARG002 - as in other trackers
         """Return nothing: all incidents are in one table."""
@@ -168,24 +170,24 @@ class ServiceNow:
         return {name: value for name, value in values.items() if value}
 
     def _sys_id(self, field: FieldValue, value: str) -> str:
-        """Return the ID of the one record that a reference names, which is looked up once."""
-        table, column = field.table or "", field.column or "name"
-        key = (table, column, value)
+        """Return the ID of the one record that a reference names."""
         if is_sys_id(value):
             return value
-        if key not in self._sys_ids:
-            goal = f"look up {field.key}"
-            found = self._calls(goal, lambda client: client.sys_ids(table, column, value))
-            if len(found) != 1:
-                raise self._calls.refusal(
-                    goal,
-                    f"{'no record' if not found else 'more than one record'} of the table {table} has the "
-                    f"{column} {value!r}",
-                    f"Correct {field.key} in settings.toml, or specify the record's sys_id, and allow the "
-                    f"user of SERVICENOW_SECRET to read {table}.",
-                )
-            self._sys_ids[key] = found[0]
-        return self._sys_ids[key]
+        return self._sys_id_of(field.key, field.table or "", field.column or "name", value)
+
+    def _look_up(self, key: str, table: str, column: str, value: str) -> str:
+        """Return the ID of the one record that has a value in a column, for a key of settings.toml."""
+        goal = f"look up {key}"
+        found = self._calls(goal, lambda client: client.sys_ids(table, column, value))
+        if len(found) != 1:
+            raise self._calls.refusal(
+                goal,
+                f"{'no record' if not found else 'more than one record'} of the table {table} has the "
+                f"{column} {value!r}",
+                f"Correct {key} in settings.toml, or specify the record's sys_id, and allow the "
+                f"user of SERVICENOW_SECRET to read {table}.",
+            )
+        return found[0]
 
     def look(self, ticket: Ticket) -> Look | None:
         """Return the state of an incident, and who put it into that."""

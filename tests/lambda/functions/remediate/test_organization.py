@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from botocore.stub import Stubber
 
+from functions.remediate import organization as module
 from functions.remediate.organization import Organization, OrganizationError, create_client
 
 NOW = datetime(2026, 1, 31, 9, tzinfo=UTC)
@@ -75,6 +76,13 @@ def test_an_account_that_was_moved_is_found_where_it_is_after_five_minutes(organ
     answer(stubber, ACCOUNT, UNIT)
     answer(stubber, UNIT, ROOT)
     assert organization.containers_of(ACCOUNT) == (UNIT, ROOT)
+
+
+def test_only_the_latest_accounts_are_kept(organization, stubber, monkeypatch):
+    monkeypatch.setattr(module, "_MOST_KEPT", 1)
+    for account in (ACCOUNT, NEIGHBOUR, ACCOUNT):
+        answer(stubber, account, ROOT)
+        assert [organization.containers_of(account) for _ in range(2)] == [(ROOT,)] * 2
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from functions.summary import tally as module
 from functions.summary.figures import SEVERITIES
-from functions.summary.open_findings import SUPPRESSED, OpenFindings, Seen, number_of
+from functions.summary.open_findings import SUPPRESSED, OpenFindings, Seen, number_of, seen
 from functions.summary.tally import OTHERS, Period, Tally, day_of
 from tests.hypothesis_profiles import examples
 from tests.summaries import NOW, finding
@@ -35,8 +35,8 @@ def previous_of(*findings, days_ago=1, day=None):
     tally = Tally()
     for one in findings:
         tally.add(one, period(scheduled=scheduled))
-    seen = tally.seen if day is None else {key: Seen(day=day, severity=0) for key in tally.seen}
-    return OpenFindings(scheduled, seen)
+    kept = tally.seen if day is None else {key: Seen(day=day, severity=0) for key in tally.seen}
+    return OpenFindings(scheduled, kept)
 
 
 def test_open_findings_are_counted_by_severity():
@@ -271,3 +271,9 @@ def test_what_was_open_is_found_again_after_it_was_stored(kept):
 def test_what_was_open_is_refused_in_another_version():
     with pytest.raises(ValueError, match="schema 2 instead of 1"):
         OpenFindings.from_json({**OpenFindings(NOW, {}).to_json(), "schema": 2})
+
+
+def test_days_that_findings_make_up_are_not_kept_for_good():
+    for day in range(30_000):
+        seen(day, 0)
+    assert seen.cache_info().currsize <= 20_000

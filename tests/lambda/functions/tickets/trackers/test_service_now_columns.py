@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from functions.tickets.contract import TrackerError
+from functions.tickets.trackers import service_now
 from functions.tickets.trackers.service_now_columns import cure_of
 
 USER, GROUP, PAYMENTS = "a" * 32, "d" * 32, "e" * 32
@@ -74,6 +75,18 @@ def test_a_reference_that_is_not_exactly_one_record_is_reported(make_tracker, se
     ):
         service_now.open(draft)
     assert server.incidents == {}
+
+
+def test_only_the_latest_references_are_kept(monkeypatch, make_tracker, server, make_draft):
+    monkeypatch.setattr(service_now, "_KEPT_SYS_IDS", 2)
+    owner = {**CALLER, "value": None, "asff": ["Title"]}
+    tracker = make_tracker("servicenow", settings={"fields": {"caller_id": owner}})
+    for name in ("securityhub", "SECURITYHUB", "securityhub", "jdoe", "SECURITYHUB"):
+        tracker.open(make_draft(name, raw={"Title": name}))
+    assert [
+        request.query["sysparm_query"].removesuffix("^ORDERBYsys_id")
+        for request in server.sent("GET", "/sys_user")
+    ] == ["user_name=securityhub", "user_name=SECURITYHUB", "user_name=jdoe", "user_name=SECURITYHUB"]
 
 
 def test_a_sys_id_is_given_as_it_is(make_tracker, server, draft):
