@@ -224,7 +224,7 @@ class RemediationStack(Stack):
             accept_wildcard(role, resource, reason=reason)
 
     def _watch_undos(self, function: LoggedFunction) -> None:
-        """Add an alarm on findings of which an undo restored nothing.
+        """Add an alarm on findings of which an undo did not restore all.
 
         It doesn't depend on the settings of outcomes, and most of these aren't failures of the function, so
         that no other alarm tells of them.
@@ -242,9 +242,10 @@ class RemediationStack(Stack):
             "FailedUndosAlarm",
             failed.metric(period=Duration.minutes(5), statistic=cloudwatch.Stats.SUM),
             above=0,
-            description="Undo remediation did not restore what a remediation changed: it failed, is not "
-            "allowed by the settings, or is impossible. The resource is still changed. Read why in the note "
-            "of the finding, or in the function's log in lines with the message `Findings not undone`. "
+            description="Undo remediation did not restore all that a remediation changed: it failed, is not "
+            "allowed by the settings, is impossible, or would overwrite what somebody has changed since. The "
+            "resource is not as it was before. Read why in the note of the finding, or in the function's log "
+            "in lines with the message `Findings not undone`. "
             "Correct the cause and press Undo remediation again; otherwise restore the resource by the "
             "record that the note of the remediation names.",
         )

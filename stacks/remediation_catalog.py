@@ -88,7 +88,7 @@ class CatalogEntry:
         resource_types: The ASFF resource types that it remediates.
         description: What it changes.
         statements: The permissions that `plan` and `apply` need.
-        undo_statements: The permissions that `undo` needs. Empty if the remediation can't be undone.
+        undo_statements: The permissions that `look` and `undo` need. Empty if there is no undo.
         parameters: The required parameters, by name.
         runbook: The AWS-owned Automation runbook that it runs, or None.
         runbook_statements: The permissions that the steps of the runbook need. Empty without a runbook.
@@ -218,17 +218,15 @@ def _switch(path: Path, row: Mapping[str, Any]) -> CatalogEntry:
     def statement(operation: str, resource: str) -> Statement:
         return Statement(actions=(f"{row['service']}:{operation}",), resources=(resource,))
 
+    read = statement(row["read"][0], row["read"][2])
     return CatalogEntry(
         name=row["name"],
         service=path.parent.name,
         control_ids=_texts(path, "control_ids", row["control_ids"]),
         resource_types=_texts(path, "resource_types", row["resource_types"]),
         description=row["description"],
-        statements=(
-            statement(row["read"][0], row["read"][2]),
-            statement(row["wanted"][1], row["resource"]),
-        ),
-        undo_statements=(statement(row["other"][1], row["resource"]),),
+        statements=(read, statement(row["wanted"][1], row["resource"])),
+        undo_statements=(read, statement(row["other"][1], row["resource"])),
         parameters={},
         runbook=None,
         runbook_statements=(),

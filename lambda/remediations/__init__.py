@@ -14,7 +14,10 @@ A module states these as literals, because the stacks read them without importin
   well. A resource without an account in its ARN needs `aws:ResourceAccount`, or the reason beside it.
 
 and defines `plan(finding, session) -> Plan` and `apply(plan, session) -> Change`. If it can be undone, it
-also has `undo(change, session)` and `UNDO_STATEMENTS`, which are granted only if undo is enabled. If the
+also has `look(change, session) -> Sequence[Setting]`, which reads what became of what was changed, and
+`undo(change, session, settings)`, which restores those settings that nobody has changed since, and
+`UNDO_STATEMENTS`, which are granted only if undo is enabled. If `look` can't tell from the prior state what
+`apply` set, `apply` says it in `left` of the change. If the
 finding doesn't name what is changed, it also has `tags_of_changed(change, session)`, which returns the tags
 of everything that will be changed, by its ID. It's called before `apply` and `undo` if tags are checked.
 
@@ -23,7 +26,7 @@ for each name a dict of `description`, which says what it is and which values ar
 regular expression that an allowed value matches in full. If the module is enabled, all are required, in the
 table `[remediation.parameters.MODULE]` of settings.toml; they are checked when the app is synthesized and at
 cold start. Such a module defines `plan(finding, session, parameters)` and `apply(plan, session, parameters)`;
-its `undo` has no additional parameter.
+its `look` and `undo` have no additional parameter.
 
 A module that leaves its change to an AWS-owned Automation runbook of Systems Manager calls
 `remediations.runbooks.run_runbook` in `apply`, and also states these:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -114,11 +114,45 @@ class Change:
         resource: What was changed, as the plan has it.
         description: What was changed, in one sentence without a period.
         prior_state: The previous state: JSON values only, and enough for `undo`.
+        left: What `apply` set, as far as `look` can't tell: JSON values only. None in records of changes
+            that were interrupted, or made by an earlier version.
     """
 
     resource: str
     description: str
     prior_state: Mapping[str, object]
+    left: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """Something that a remediation changed, as it's found when that is to be undone.
+
+    Attributes:
+        name: What it is, such as `BackupRetentionPeriod`, or the ID of one of several.
+        before: What it was, as the record has it.
+        left: What the remediation made of it, or None if nobody knows.
+        now: What it is, in the same form.
+    """
+
+    name: str
+    before: object
+    left: object
+    now: object
+
+    @property
+    def is_restored(self) -> bool:
+        """Whether it's as it was before."""
+        return self.now == self.before
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether somebody has certainly changed it since the remediation, and not back."""
+        return self.left is not None and self.now not in (self.before, self.left)
+
+    def __str__(self) -> str:
+        """Say what it is and what the remediation made of it."""
+        return f"{self.name} is {self.now} instead of {self.left}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,10 +168,11 @@ class Remediation:
             finding it can do nothing about, and lets botocore's errors pass.
         apply: Does what the plan says, and nothing else. Called with needed plans only; calling it again
             after an interruption must do no harm.
-        undo: Restores the prior state, even if an interruption has left half of it restored. None if the API
-            doesn't permit it.
+        look: Reads each setting that the change was about. None if it can't be undone.
+        undo: Restores these settings of the change, those that are restored already as well: the services
+            that were asked may not show yet what is so. None if the API doesn't permit it.
         statements: `STATEMENTS`, what `plan` and `apply` may call.
-        undo_statements: `UNDO_STATEMENTS`, what `undo` may call; empty if there is none.
+        undo_statements: `UNDO_STATEMENTS`, what `look` and `undo` may call; empty if there is no undo.
         runbook: `RUNBOOK`, the AWS-owned Automation runbook that it runs, or None.
         parameters: `PARAMETERS`, by name. If there are any, `plan` and `apply` need their values as the
             argument `parameters`, which `enabled_remediations` provides.
@@ -151,7 +186,8 @@ class Remediation:
     description: str
     plan: Callable[[Finding, Session], Plan]
     apply: Callable[[Plan, Session], Change]
-    undo: Callable[[Change, Session], None] | None
+    look: Callable[[Change, Session], Sequence[Setting]] | None
+    undo: Callable[[Change, Session, Sequence[Setting]], None] | None
     statements: tuple[Statement, ...] = ()
     undo_statements: tuple[Statement, ...] = ()
     runbook: str | None = None

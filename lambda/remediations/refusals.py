@@ -13,7 +13,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 from botocore.exceptions import ClientError, InvalidRegionError, ParamValidationError
 
-from remediations.contract import CannotRemediateError, Plan
+from remediations.contract import CannotRemediateError
 
 # The codes with which the services that remediations read refuse an identifier, or don't find it.
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
@@ -45,22 +45,33 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
-def refusing(plan: Callable[..., Plan]) -> Callable[..., Plan]:
+def refusing(plan: Callable[_P, _R]) -> Callable[_P, _R]:
     """Return a `plan` that raises CannotRemediateError where a service refuses what the finding names."""
+    return _refusing(
+        plan, "AWS doesn't accept what the finding names: {reason} Remediate the finding manually."
+    )
 
-    @wraps(plan)
-    def refuse(*given: object, **parameters: object) -> Plan:
+
+def refusing_to_undo(look: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Return a `look` that raises CannotRemediateError where a service doesn't find what was changed."""
+    return _refusing(
+        look,
+        "What was changed isn't there anymore: {reason} If it lives on elsewhere, restore it manually.",
+    )
+
+
+def _refusing(read: Callable[_P, _R], message: str) -> Callable[_P, _R]:
+    @wraps(read)
+    def refuse(*given: _P.args, **parameters: _P.kwargs) -> _R:
         try:
-            return plan(*given, **parameters)
+            return read(*given, **parameters)
         except (InvalidRegionError, ParamValidationError) as error:
             reason = str(error)
         except ClientError as error:
             if not _REFUSED.fullmatch(error.response["Error"]["Code"]):
                 raise
             reason = str(error)
-        raise CannotRemediateError(
-            f"AWS doesn't accept what the finding names: {reason} Remediate the finding manually."
-        )
+        raise CannotRemediateError(message.format(reason=reason))
 
     return refuse
 

@@ -14,11 +14,12 @@ from typing import Final, TypeVar
 import remediations
 from remediations.contract import Remediation
 from remediations.controls import PRODUCT_PREFIX, control_of
-from remediations.refusals import explaining_denials, refusing
+from remediations.refusals import explaining_denials, refusing, refusing_to_undo
 from remediations.switch import remediations_of
 from securityhub.events import Finding, Resource
 
 _REQUIRED: Final = ("CONTROL_IDS", "RESOURCE_TYPES", "DESCRIPTION", "STATEMENTS", "plan", "apply")
+_OF_UNDO: Final = ("look", "undo", "UNDO_STATEMENTS")
 _SWITCHES: Final = ".switches"
 _T = TypeVar("_T")
 
@@ -82,6 +83,7 @@ def _remediations_in(module: ModuleType) -> list[Remediation]:
             one,
             plan=explaining_denials(refusing(one.plan)),
             apply=explaining_denials(one.apply),
+            look=one.look and explaining_denials(refusing_to_undo(one.look)),
             undo=one.undo and explaining_denials(one.undo),
             tags_of_changed=one.tags_of_changed and explaining_denials(one.tags_of_changed),
         )
@@ -138,8 +140,8 @@ def _checked(module: ModuleType) -> Remediation:
     name = module.__name__
     if missing := [attribute for attribute in _REQUIRED if not hasattr(module, attribute)]:
         raise TypeError(f"{name} lacks {', '.join(missing)}. See the docstring of the package remediations.")
-    if hasattr(module, "undo") != hasattr(module, "UNDO_STATEMENTS"):
-        raise TypeError(f"{name} must have both undo and UNDO_STATEMENTS, or neither.")
+    if len({hasattr(module, attribute) for attribute in _OF_UNDO}) > 1:
+        raise TypeError(f"{name} must have all of {', '.join(_OF_UNDO)}, or none.")
     if hasattr(module, "RUNBOOK") != hasattr(module, "RUNBOOK_STATEMENTS"):
         raise TypeError(f"{name} must have both RUNBOOK and RUNBOOK_STATEMENTS, or neither.")
     return Remediation(
@@ -149,6 +151,7 @@ def _checked(module: ModuleType) -> Remediation:
         description=module.DESCRIPTION,
         plan=module.plan,
         apply=module.apply,
+        look=getattr(module, "look", None),
         undo=getattr(module, "undo", None),
         statements=module.STATEMENTS,
         undo_statements=getattr(module, "UNDO_STATEMENTS", ()),

@@ -29,13 +29,21 @@ Source: https://docs.aws.amazon.com/service-authorization/latest/reference/refer
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from remediations.contract import CannotRemediateError, Change, Plan, Remediation, Statement, resource_of
+from remediations.contract import (
+    CannotRemediateError,
+    Change,
+    Plan,
+    Remediation,
+    Setting,
+    Statement,
+    resource_of,
+)
 from remediations.details import require_same
 
 if TYPE_CHECKING:
@@ -62,14 +70,19 @@ def _remediation(row: Row) -> Remediation:
         description=row["description"],
         plan=switch.plan,
         apply=switch.apply,
+        look=switch.look,
         undo=switch.undo,
-        statements=(_statement(row, row["read"][0], row["read"][2]), _write_statement(row, "wanted")),
-        undo_statements=(_write_statement(row, "other"),),
+        statements=(_read_statement(row), _write_statement(row, "wanted")),
+        undo_statements=(_read_statement(row), _write_statement(row, "other")),
     )
 
 
 def _statement(row: Row, operation: str, resource: str) -> Statement:
     return {"Action": (f"{row['service']}:{operation}",), "Resource": (resource,)}
+
+
+def _read_statement(row: Row) -> Statement:
+    return _statement(row, row["read"][0], row["read"][2])
 
 
 def _write_statement(row: Row, which: str) -> Statement:
@@ -124,7 +137,17 @@ class _Switch:
         self._write("wanted", plan.prior_state, session)
         return plan.done()
 
-    def undo(self, change: Change, session: Session) -> None:
+    def look(self, change: Change, session: Session) -> list[Setting]:
+        """Read the value."""
+        value, _ = self._read(self._identifier_in(change.prior_state), session)
+        wanted, other = self._row["wanted"][0], self._row["other"][0]
+        if value is _GONE:
+            value = "not found"
+        elif value is None and isinstance(wanted, bool):
+            value = False
+        return [Setting(name=self._keys[-1], before=other, left=wanted, now=value)]
+
+    def undo(self, change: Change, session: Session, _settings: Sequence[Setting]) -> None:
         """Set the other value again."""
         self._write("other", change.prior_state, session)
 
@@ -168,8 +191,10 @@ class _Switch:
 
     def _write(self, which: str, state: Mapping[str, object], session: Session) -> None:
         _, operation, arguments = self._row[which]
-        identifier = str(state[self._keys[0]]) if self._form else ""
-        self._call(operation, arguments, identifier, session)
+        self._call(operation, arguments, self._identifier_in(state), session)
+
+    def _identifier_in(self, state: Mapping[str, object]) -> str:
+        return str(state[self._keys[0]]) if self._form else ""
 
     def _call(self, operation: str, arguments: object, identifier: str, session: Session) -> object:
         connect: Any = session.client

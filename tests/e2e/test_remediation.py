@@ -243,6 +243,42 @@ def test_undoing_restores_what_was_there(app, new_group):
     assert note.startswith("Remediation undone: ")
 
 
+def test_undoing_leaves_what_somebody_has_changed_since_and_says_so(app):
+    bucket = "example-changed-since"
+    s3 = app.client("s3", account=MEMBERS[1], region=HOME)
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": HOME})
+    finding = finding_of("S3.8", "AwsS3Bucket", f"arn:aws:s3:::{bucket}", MEMBERS[1], HOME)
+    import_and_press(app, "Remediate", [finding])
+    chosen = {
+        "BlockPublicAcls": True,
+        "IgnorePublicAcls": True,
+        "BlockPublicPolicy": False,
+        "RestrictPublicBuckets": False,
+    }
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=chosen)
+
+    assert press(app, "UndoRemediation", [finding]).function_error is None
+
+    assert s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"] == chosen
+    status, note = written_to(app, finding)
+    assert status == "RESOLVED"
+    assert note.startswith(
+        "Cannot be undone: Changed since the remediation left it, so it stays: Block Public Access is on for "
+        "BlockPublicAcls, IgnorePublicAcls only instead of on. To have it as before, restore it manually "
+        "from s3://"
+    )
+
+    s3.delete_public_access_block(Bucket=bucket)
+
+    assert press(app, "UndoRemediation", [finding]).function_error is None
+
+    status, note = written_to(app, finding)
+    assert status == "NEW"
+    assert note.startswith(
+        "Remediation undone: It's already as before, so there was nothing to undo of: Turn on"
+    )
+
+
 def test_an_account_whose_role_refuses_stops_no_other_and_its_findings_are_reported(app, new_group):
     places = [(MEMBERS[0], HOME), (MEMBERS[1], OTHER), (DEFAULT_ACCOUNT, HOME)]
     made = [(new_group(*places[number % 3]), *places[number % 3]) for number in range(20)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, cast
 from functions.remediate.allow_and_deny import UnreadableTagsError
 from functions.remediate.approval import AUTOMATIC, Asker, not_approved
 from functions.remediate.attempts import REMEDIATE, UNDO, done_once, key_of, reported
-from functions.remediate.outcomes import Outcome, Status, combine, says_changed, to_time
+from functions.remediate.outcomes import Outcome, Status, combine, to_time
 from functions.remediate.patience import unless_hanging
 from functions.remediate.services import Saved, Services
 from functions.remediate.session_policy import session_policy
 from functions.remediate.settings import Settings
+from functions.remediate.undoing import describe_undo, why_nothing_to_undo
 from functions.remediate.watched_session import WatchedSession
 from remediations.contract import CannotRemediateError, Change, Plan, Remediation
 from remediations.controls import control_of
@@ -135,15 +136,15 @@ class FindingWork:
         """
         kept = self.services.records.load(self.finding)
         if not kept:
-            return self._without_record()
+            return self._outcome(Status.NOTHING_TO_UNDO, why_nothing_to_undo(self.finding))
         if superseded := self._superseded(by=REMEDIATE):
             return superseded
         self._require_region()
         is_only = len(kept) == 1
         return combine(
             [
-                self._part(name, partial(self._undo, name, change), is_only=is_only)
-                for name, change in kept.items()
+                self._part(name, partial(self._undo, name, change, place), is_only=is_only)
+                for name, (change, place) in kept.items()
             ]
         )
 
@@ -155,23 +156,7 @@ class FindingWork:
         """
         if self.services.records.load(self.finding):
             return self._outcome(Status.REFUSED, refusal)
-        return self._without_record()
-
-    def _without_record(self) -> Outcome:
-        """Return that nothing was remediated, or that it was undone already: both are as somebody wanted it.
-
-        Raises:
-            CannotRemediateError: The finding says that it was remediated, so the record is lost.
-        """
-        note = self.finding.note
-        if note is not None and says_changed(note.text):
-            raise CannotRemediateError(
-                "The finding was remediated, but there is no longer a record of the previous state. Restore "
-                "it manually, as far as the previous note names it."
-            )
-        return self._outcome(
-            Status.NOTHING_TO_UNDO, "There is no record of a remediation of this finding, so nothing changed"
-        )
+        return self._outcome(Status.NOTHING_TO_UNDO, why_nothing_to_undo(self.finding))
 
     def _superseded(self, *, by: str) -> Outcome | None:
         """Return that the opposite was done for a later event, or None if it wasn't.
@@ -246,6 +231,8 @@ class FindingWork:
                 self.services.approvals.use(self.finding, remediation.name)
             self.services.once.confirm()
             made = self._apply(remediation, plan, session, saved)
+            if made.left is not None:
+                self.services.records.complete(self.finding, remediation=remediation.name, change=made)
             return self._outcome(
                 Status.PARTIAL if plan.remains else Status.APPLIED,
                 _with_remains(plan, made.description),
@@ -306,9 +293,9 @@ class FindingWork:
             record=place,
         )
 
-    def _undo(self, name: str, change: Change) -> Outcome:
+    def _undo(self, name: str, change: Change, place: str) -> Outcome:
         remediation = self.services.remediations.get(name)
-        if remediation is None or remediation.undo is None:
+        if remediation is None or remediation.look is None or remediation.undo is None:
             raise CannotRemediateError(f"The remediation {name} is not enabled or cannot be undone.")
         if remediation not in remediations_for(self.finding, self.services.remediations):
             raise CannotRemediateError(
@@ -318,17 +305,23 @@ class FindingWork:
         session = self._session(remediation)
         if refusal := self._refusal(remediation, change, session):
             return refusal
+        settings = remediation.look(change, session)
+        restored = [one for one in settings if not one.is_changed]
+        told = describe_undo(change, settings, place=place)
+        if not restored:
+            return self._outcome(Status.CANNOT_UNDO, told, remediation=name)
         # Before the remediation can be done again.
         self.services.records.begin(self.finding, UNDO, sent=self.sent)
         self._forget(REMEDIATE, name)
         # What a rule remembers as remediated, it would resolve.
         self._forget(AUTOMATIC, name)
         self.services.once.confirm()
-        remediation.undo(change, session)
-        undone = self._outcome(Status.UNDONE, change.description, remediation=name)
+        remediation.undo(change, session, restored)
+        undone = self._outcome(Status.UNDONE, told, remediation=name)
         # The finding is NEW again, which a rule would take for its turn.
         self.services.once.run(key_of(self.finding, AUTOMATIC), undone.to_json)
-        return undone
+        is_whole = len(restored) == len(settings)
+        return undone if is_whole else replace(undone, status=Status.PARTLY_UNDONE)
 
     def _forget(self, kind: str, remediation: str) -> None:
         """Allow work to be done again, unless it's being done right now."""

@@ -43,10 +43,11 @@ RESOLVED: Final = "RESOLVED"
 # Security Hub itself sets a resolved finding back to NEW when its control fails after it has passed, and not
 # before: what is not wholly remediated must stay open. A failure or a dry run leaves the finding for whoever
 # works on it.
+_UNDONE: Final = frozenset({Status.UNDONE, Status.PARTLY_UNDONE})
 _WORKFLOW_STATUSES: Final[Mapping[Status, str]] = {
     Status.APPLIED: RESOLVED,
     Status.NOT_NEEDED: RESOLVED,
-    Status.UNDONE: "NEW",
+    **dict.fromkeys(_UNDONE, "NEW"),
 }
 # The outcomes after which a retry or another press has nothing to do, those of them with a change, and those
 # that leave nothing to do at all.
@@ -68,12 +69,13 @@ _UNCHANGED: Final = (
 )
 # Those that are retried, the more serious first.
 RETRIED: Final = (Status.FAILED, Status.UNDO_FAILED, Status.BUSY)
-# What an outcome is called if it's that of an undo. Each of them leaves the resource changed.
+# What an outcome is called if it's that of an undo, and what leaves something of the resource changed.
 _OF_UNDO: Final[Mapping[Status, Status]] = {
     Status.IMPOSSIBLE: Status.CANNOT_UNDO,
     Status.REFUSED: Status.UNDO_REFUSED,
     Status.FAILED: Status.UNDO_FAILED,
 }
+_NOT_UNDONE: Final = frozenset({*_OF_UNDO.values(), Status.PARTLY_UNDONE})
 # What stacks/remediation.py looks for in the log.
 NOT_UNDONE: Final = "Findings not undone"
 _AGAIN: Final = "Already done, nothing changed now. "
@@ -168,7 +170,7 @@ class Outcome:
 
         If anything was undone, the finding has to be open, whatever became of the rest.
         """
-        if any(one.status is Status.UNDONE for one in self.parts):
+        if any(one.status in _UNDONE for one in self.parts):
             return _WORKFLOW_STATUSES[Status.UNDONE]
         return _WORKFLOW_STATUSES.get(self.status)
 
@@ -245,7 +247,7 @@ def _status_of(found: set[Status]) -> Status:
             return status
     if len(found) == 1:
         return next(iter(found))
-    if found & {Status.UNDONE, Status.PARTLY_UNDONE}:
+    if found & _UNDONE:
         return Status.PARTLY_UNDONE
     if found & _CHANGED:
         return Status.APPLIED if found <= _SETTLED else Status.PARTIAL
@@ -312,11 +314,10 @@ class Summary:
     @property
     def not_undone(self) -> dict[str, str]:
         """Why something that was to be undone is still as the remediation left it, by finding ID."""
-        left = set(_OF_UNDO.values())
         return {
             report.finding.id: report.outcome.description
             for report in self.reports
-            if any(one.status in left for one in report.outcome.each)
+            if any(one.status in _NOT_UNDONE for one in report.outcome.each)
         }
 
     @property
@@ -374,7 +375,7 @@ def compose_note(outcome: Outcome, by: str) -> str:
 
 def says_changed(note: str) -> bool:
     """Whether a note is as `compose_note` writes it about a resource that was changed and isn't undone."""
-    changed = (Status.APPLIED, Status.PARTIAL, *_OF_UNDO.values())
+    changed = (Status.APPLIED, Status.PARTIAL, *_NOT_UNDONE)
     return note.removeprefix(_AGAIN).startswith(tuple(f"{status}: " for status in changed))
 
 

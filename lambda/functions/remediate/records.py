@@ -68,6 +68,17 @@ class RecordsBucket:
         elif saved.is_new:
             self._client.delete_object(Bucket=self._bucket, Key=key)
 
+    def complete(self, finding: Finding, *, remediation: str, change: Change) -> None:
+        """Add what the change has left to the record, so that an undo notices if it's something else by then.
+
+        It's known only afterwards. Without it, after an interruption, an undo restores whatever it finds.
+        """
+        for key in (_key(finding, remediation), _earlier_key(finding)):
+            kept = self._read(key)
+            if kept is not None and kept["remediation"] == remediation:
+                self._write(key, {**kept, "left": change.left})
+                return
+
     def find(self, finding: Finding, *, remediation: str) -> tuple[Change, str] | None:
         """Return what `save` stored for a finding as it was last updated, and where, or None.
 
@@ -80,8 +91,8 @@ class RecordsBucket:
                 return _change_in(kept), self._place(key)
         return None
 
-    def load(self, finding: Finding) -> dict[str, Change]:
-        """Return everything that was changed for a finding, by the name of the remediation.
+    def load(self, finding: Finding) -> dict[str, tuple[Change, str]]:
+        """Return all that was changed for a finding, and the locations, by the name of the remediation.
 
         Raises:
             CannotRemediateError: A record isn't as `save` writes it for this finding and its key, so somebody
@@ -94,7 +105,7 @@ class RecordsBucket:
         keys = sorted(item["Key"] for page in pages for item in page.get("Contents", ()))
         return dict(self._checked(finding, key) for key in keys)
 
-    def _checked(self, finding: Finding, key: str) -> tuple[str, Change]:
+    def _checked(self, finding: Finding, key: str) -> tuple[str, tuple[Change, str]]:
         try:
             record = self._read(key) or {}
             name: str = record["remediation"]
@@ -104,7 +115,7 @@ class RecordsBucket:
             raise self._foreign(key) from error
         if not is_own or key not in (_key(finding, name), _earlier_key(finding)):
             raise self._foreign(key)
-        return name, change
+        return name, (change, self._place(key))
 
     def _foreign(self, key: str) -> CannotRemediateError:
         return CannotRemediateError(
@@ -157,7 +168,10 @@ class RecordsBucket:
 
 def _change_in(record: Mapping[str, Any]) -> Change:
     return Change(
-        resource=record["resource"], description=record["description"], prior_state=record["priorState"]
+        resource=record["resource"],
+        description=record["description"],
+        prior_state=record["priorState"],
+        left=record.get("left"),
     )
 
 

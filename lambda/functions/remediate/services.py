@@ -81,8 +81,11 @@ class Records(Protocol):
     def find(self, finding: Finding, *, remediation: str) -> tuple[Change, str] | None:
         """Return what was about to be changed for the finding as it was last updated, and the location."""
 
-    def load(self, finding: Finding) -> Mapping[str, Change]:
-        """Return everything that was changed for a finding, by the name of the remediation."""
+    def complete(self, finding: Finding, *, remediation: str, change: Change) -> None:
+        """Add to the record what the change has left, which wasn't known before."""
+
+    def load(self, finding: Finding) -> Mapping[str, tuple[Change, str]]:
+        """Return all that was changed for a finding, and the locations, by the name of the remediation."""
 
     def delete(self, finding: Finding, *, remediation: str) -> None:
         """Delete one of the records."""

@@ -9,13 +9,14 @@ Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-kms-works
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
-from remediations.cloudtrail.trails import arn_of_trail, read_trail, update_trail
-from remediations.contract import CannotRemediateError, Change, Plan
+from remediations.cloudtrail.trails import arn_of_trail, existing_trail, read_trail, update_trail
+from remediations.contract import CannotRemediateError, Change, Plan, Setting
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -43,7 +44,7 @@ STATEMENTS: Final = (
 )
 UNDO_STATEMENTS: Final = (
     {
-        "Action": ("cloudtrail:UpdateTrail",),
+        "Action": ("cloudtrail:GetTrail", "cloudtrail:UpdateTrail"),
         "Resource": ("arn:${Partition}:cloudtrail:${Region}:${Account}:trail/*",),
     },
 )
@@ -81,7 +82,7 @@ def apply(plan: Plan, session: Session, parameters: Mapping[str, str]) -> Change
     """
     key = parameters["kms_key"]
     try:
-        update_trail(plan.resource, session, KmsKeyId=key)
+        updated = update_trail(plan.resource, session, KmsKeyId=key)
     except ClientError as error:
         if error.response["Error"]["Code"] not in _UNUSABLE_KEY:
             raise
@@ -91,9 +92,16 @@ def apply(plan: Plan, session: Session, parameters: Mapping[str, str]) -> Change
             "cloudtrail.amazonaws.com use it: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/"
             "create-kms-key-policy-for-cloudtrail.html"
         ) from error
-    return plan.done()
+    # CloudTrail keeps the ARN of the key, to which an alias may point no longer by the time of an undo.
+    return replace(plan.done(), left={"KmsKeyId": updated.get("KmsKeyId")})
 
 
-def undo(change: Change, session: Session) -> None:
+def look(change: Change, session: Session) -> list[Setting]:
+    """Read which key the trail has."""
+    now = existing_trail(change.resource, session).get("KmsKeyId")
+    return [Setting(name="KmsKeyId", before=None, left=(change.left or {}).get("KmsKeyId"), now=now or None)]
+
+
+def undo(change: Change, session: Session, _settings: Sequence[Setting]) -> None:
     """Remove the key. Log files that are already encrypted stay encrypted, and can be read only with it."""
     update_trail(change.resource, session, KmsKeyId="")

@@ -6,10 +6,11 @@ Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-lo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from remediations.cloudtrail.trails import arn_of_trail, read_trail, update_trail
-from remediations.contract import Change, Plan
+from remediations.cloudtrail.trails import arn_of_trail, existing_trail, read_trail, update_trail
+from remediations.contract import Change, Plan, Setting
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -28,7 +29,7 @@ STATEMENTS: Final = (
 )
 UNDO_STATEMENTS: Final = (
     {
-        "Action": ("cloudtrail:UpdateTrail",),
+        "Action": ("cloudtrail:GetTrail", "cloudtrail:UpdateTrail"),
         "Resource": ("arn:${Partition}:cloudtrail:${Region}:${Account}:trail/*",),
     },
 )
@@ -56,6 +57,12 @@ def apply(plan: Plan, session: Session) -> Change:
     return plan.done()
 
 
-def undo(change: Change, session: Session) -> None:
+def look(change: Change, session: Session) -> list[Setting]:
+    """Read whether it's on."""
+    now = bool(existing_trail(change.resource, session).get("LogFileValidationEnabled"))
+    return [Setting(name="LogFileValidationEnabled", before=False, left=True, now=now)]
+
+
+def undo(change: Change, session: Session, _settings: Sequence[Setting]) -> None:
     """Turn it off again."""
     update_trail(change.resource, session, EnableLogFileValidation=False)

@@ -54,12 +54,24 @@ def read_trail(arn: str, session: Session) -> Mapping[str, Any] | None:
     return trail
 
 
-def update_trail(arn: str, session: Session, **settings: object) -> None:
-    """Change these settings of a trail. What a request leaves out stays as it is.
+def existing_trail(arn: str, session: Session) -> Mapping[str, Any]:
+    """Return the configuration of a trail that was changed.
+
+    Raises:
+        CannotRemediateError: It doesn't exist.
+    """
+    if (trail := read_trail(arn, session)) is None:
+        raise CannotRemediateError(f"The trail {arn} no longer exists, so there is nothing to restore.")
+    return trail
+
+
+def update_trail(arn: str, session: Session, **settings: object) -> Mapping[str, Any]:
+    """Change these settings of a trail, and return all. What a request leaves out stays as it is.
 
     Source: https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_UpdateTrail.html
     """
-    _client(arn, session).update_trail(Name=arn, **settings)
+    updated: Mapping[str, Any] = _client(arn, session).update_trail(Name=arn, **settings)
+    return updated
 
 
 def _client(arn: str, session: Session) -> Any:  # noqa: ANN401 - boto3's client

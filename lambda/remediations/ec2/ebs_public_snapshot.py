@@ -8,11 +8,12 @@ Source: https://docs.aws.amazon.com/ebs/latest/userguide/ebs-modifying-snapshot-
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from botocore.exceptions import ClientError
 
-from remediations.contract import Change, Plan, resource_of
+from remediations.contract import Change, Plan, Setting, resource_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -31,6 +32,7 @@ STATEMENTS: Final = (
     },
 )
 UNDO_STATEMENTS: Final = (
+    {"Action": ("ec2:DescribeSnapshots",), "Resource": ("*",)},
     {
         "Action": ("ec2:ModifySnapshotAttribute",),
         "Resource": ("arn:${Partition}:ec2:${Region}::snapshot/*",),
@@ -61,15 +63,9 @@ def plan(finding: Finding, session: Session) -> Plan:
 
 def tags_of_changed(change: Change, session: Session) -> dict[str, dict[str, str]]:
     """Read the tags of the snapshots. Those that no longer exist have none."""
-    client = session.client("ec2")
-    ids: Any = change.prior_state["SnapshotIds"]
     return {
         snapshot["SnapshotId"]: {tag["Key"]: tag["Value"] for tag in snapshot.get("Tags", ())}
-        for start in range(0, len(ids), _MAX_FILTER_VALUES)
-        for page in client.get_paginator("describe_snapshots").paginate(
-            Filters=[{"Name": "snapshot-id", "Values": ids[start : start + _MAX_FILTER_VALUES]}]
-        )
-        for snapshot in page["Snapshots"]
+        for snapshot in _described(change, session)
     }
 
 
@@ -79,9 +75,28 @@ def apply(plan: Plan, session: Session) -> Change:
     return plan.done()
 
 
-def undo(change: Change, session: Session) -> None:
+def look(change: Change, session: Session) -> list[Setting]:
+    """Read which of the snapshots exist, and which are public."""
+    ids: Any = change.prior_state["SnapshotIds"]
+    found = dict.fromkeys(ids, "deleted")
+    found |= {one["SnapshotId"]: "private" for one in _described(change, session)}
+    found |= {one["SnapshotId"]: "public" for one in _described(change, session, RestorableByUserIds=["all"])}
+    return [Setting(name=one, before="public", left="private", now=now) for one, now in found.items()]
+
+
+def undo(_change: Change, session: Session, settings: Sequence[Setting]) -> None:
     """Make the same snapshots public again."""
-    _share_with_everybody(change.prior_state["SnapshotIds"], "add", session)
+    _share_with_everybody([setting.name for setting in settings], "add", session)
+
+
+def _described(change: Change, session: Session, **more: list[str]) -> Iterator[Any]:
+    """Describe those of the snapshots that exist."""
+    pages: Any = session.client("ec2").get_paginator("describe_snapshots")
+    ids: Any = change.prior_state["SnapshotIds"]
+    for start in range(0, len(ids), _MAX_FILTER_VALUES):
+        chosen = [{"Name": "snapshot-id", "Values": ids[start : start + _MAX_FILTER_VALUES]}]
+        for page in pages.paginate(Filters=chosen, **more):
+            yield from page["Snapshots"]
 
 
 def _share_with_everybody(

@@ -10,11 +10,12 @@ Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-conne
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from remediations.contract import CannotRemediateError, Change, Plan, name_in_arn, resource_of
+from remediations.contract import CannotRemediateError, Change, Plan, Setting, name_in_arn, resource_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -52,6 +53,7 @@ STATEMENTS: Final = (
     },
 )
 UNDO_STATEMENTS: Final = (
+    {"Action": ("ec2:DescribeInstances", "ec2:DescribeSecurityGroups"), "Resource": ("*",)},
     {
         "Action": ("ec2:ModifyNetworkInterfaceAttribute",),
         "Resource": (
@@ -74,20 +76,10 @@ def plan(finding: Finding, session: Session) -> Plan:
     instance = _describe(_instance_id_of(resource), session)
     if instance is None:
         return Plan.gone(resource.id, "The instance")
-    vpc_of = {
-        interface["NetworkInterfaceId"]: interface.get("VpcId") or instance["VpcId"]
-        for interface in instance["NetworkInterfaces"]
-    }
-    # AWS documents no order, and what was approved is this plan.
-    groups_of = {
-        interface["NetworkInterfaceId"]: sorted(one["GroupId"] for one in interface["Groups"])
-        for interface in sorted(instance["NetworkInterfaces"], key=lambda one: one["NetworkInterfaceId"])
-    }
     owner = finding.aws_account_id
-    isolated = {vpc: _isolating(vpc, owner, session) for vpc in set(vpc_of.values())}
-    moving = {
-        interface: groups for interface, groups in groups_of.items() if groups != isolated[vpc_of[interface]]
-    }
+    interfaces = _interfaces_of(instance)
+    isolated = {vpc: _isolating(vpc, owner, session) for vpc in {vpc for vpc, _ in interfaces.values()}}
+    moving = {interface: groups for interface, (vpc, groups) in interfaces.items() if groups != isolated[vpc]}
     return Plan(
         resource=resource.id,
         description=f"Move {', '.join(moving)} into the security group {_GROUP_NAME}, which has no rules"
@@ -95,7 +87,7 @@ def plan(finding: Finding, session: Session) -> Plan:
         else "The instance is already isolated",
         prior_state={
             "NetworkInterfaces": moving,
-            "VpcIds": {interface: vpc_of[interface] for interface in moving},
+            "VpcIds": {interface: interfaces[interface][0] for interface in moving},
             "OwnerId": owner,
         },
         is_needed=bool(moving),
@@ -113,13 +105,35 @@ def apply(plan: Plan, session: Session) -> Change:
     return plan.done()
 
 
-def undo(change: Change, session: Session) -> None:
+def look(change: Change, session: Session) -> list[Setting]:
+    """Read the groups of the interfaces: somebody can have moved one on, for example for forensics."""
+    before: Any = change.prior_state["NetworkInterfaces"]
+    instance = _describe(change.resource.rpartition("/")[2].rpartition(":")[2], session)
+    found = _interfaces_of(instance) if instance else {}
+    owner = change.prior_state.get("OwnerId")
+    isolating = {
+        vpc: _joined(group["GroupId"] for group in _groups_called(vpc, owner, session)) or _GROUP_NAME
+        for vpc in sorted({vpc for vpc, _ in found.values()})
+    }
+    return [
+        Setting(
+            name=interface,
+            before=_joined(groups),
+            # Records of version 0.1.0 don't say whose group it is.
+            left=(isolating[found[interface][0]] if interface in found else _GROUP_NAME) if owner else None,
+            now=_joined(found[interface][1]) if interface in found else "deleted or detached",
+        )
+        for interface, groups in before.items()
+    ]
+
+
+def undo(change: Change, session: Session, settings: Sequence[Setting]) -> None:
     """Restore the groups of the interfaces. The empty group stays for the next time."""
     client = session.client("ec2")
-    interfaces: Any = change.prior_state["NetworkInterfaces"]
-    for interface, groups in interfaces.items():
+    before: Any = change.prior_state["NetworkInterfaces"]
+    for interface in (setting.name for setting in settings):
         try:
-            client.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=groups)
+            client.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=before[interface])
         except ClientError as error:
             # An interface that was deleted meanwhile must not keep the others isolated.
             if error.response["Error"]["Code"] != "InvalidNetworkInterfaceID.NotFound":
@@ -153,6 +167,20 @@ def _describe(instance_id: str, session: Session) -> Any:  # noqa: ANN401 - as b
     return next((one for one in instances if one["State"]["Name"] not in _ENDED), None)
 
 
+def _interfaces_of(instance: Mapping[str, Any]) -> dict[str, tuple[str, list[str]]]:
+    """Return the VPC and the groups of each interface of an instance.
+
+    Both are sorted: AWS documents no order, and what was approved is a plan.
+    """
+    return {
+        interface["NetworkInterfaceId"]: (
+            interface.get("VpcId") or instance["VpcId"],
+            sorted(one["GroupId"] for one in interface["Groups"]),
+        )
+        for interface in sorted(instance["NetworkInterfaces"], key=lambda one: one["NetworkInterfaceId"])
+    }
+
+
 def _isolating(vpc_id: str, owner: str, session: Session) -> list[str] | None:
     """Return the groups of an interface that is isolated; None if the VPC has no such group yet."""
     group = _quarantine(vpc_id, owner, session)
@@ -179,8 +207,12 @@ def _prepare(vpc_id: str, owner: str, session: Session) -> str:
     return str(group["GroupId"])
 
 
-def _quarantine(vpc_id: str, owner: str, session: Session) -> Any:  # noqa: ANN401 - as boto3 has it
-    """Return the account's own group, or None.
+def _joined(groups: Iterable[str]) -> str:
+    return ", ".join(sorted(groups))
+
+
+def _groups_called(vpc_id: str, owner: object, session: Session) -> list[Any]:
+    """Return an account's own groups in a VPC with the name of the one that isolates: one or none.
 
     Who shares a VPC also sees the groups of others there, and can't use them.
 
@@ -190,9 +222,13 @@ def _quarantine(vpc_id: str, owner: str, session: Session) -> Any:  # noqa: ANN4
         {"Name": "vpc-id", "Values": [vpc_id]},
         {"Name": "group-name", "Values": [_GROUP_NAME]},
     ]
-    for group in session.client("ec2").describe_security_groups(Filters=filters)["SecurityGroups"]:
-        if group["OwnerId"] != owner:
-            continue
+    found = session.client("ec2").describe_security_groups(Filters=filters)["SecurityGroups"]
+    return [group for group in found if group["OwnerId"] == owner]
+
+
+def _quarantine(vpc_id: str, owner: str, session: Session) -> Any:  # noqa: ANN401 - as boto3 has it
+    """Return the account's own group, or None."""
+    for group in _groups_called(vpc_id, owner, session):
         if group["IpPermissions"]:
             raise CannotRemediateError(
                 f"The security group {group['GroupId']} named {_GROUP_NAME} must not allow inbound traffic. "

@@ -6,12 +6,12 @@ Source: https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.ht
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from remediations.contract import CannotRemediateError, Change, Plan, name_in_arn, resource_of
+from remediations.contract import CannotRemediateError, Change, Plan, Setting, name_in_arn, resource_of
 from remediations.controls import control_of, parameters_of
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ STATEMENTS: Final = (
     },
 )
 UNDO_STATEMENTS: Final = (
+    {"Action": ("ec2:DescribeSecurityGroupRules",), "Resource": ("*",)},
     {
         "Action": ("ec2:AuthorizeSecurityGroupEgress", "ec2:AuthorizeSecurityGroupIngress"),
         "Resource": ("arn:${Partition}:ec2:${Region}:${Account}:security-group/*",),
@@ -81,16 +82,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     _require_own(group, finding.aws_account_id)
     if control_of(finding) == _OF_DEFAULT_GROUP:
         _require_default(group)
-    pages = (
-        session.client("ec2")
-        .get_paginator("describe_security_group_rules")
-        .paginate(Filters=[{"Name": "group-id", "Values": [group_id]}])
-    )
-    # AWS documents no order, and what was approved is this plan.
-    found = sorted(
-        (rule for page in pages for rule in page["SecurityGroupRules"]),
-        key=lambda rule: rule["SecurityGroupRuleId"],
-    )
+    found = _rules_of(group_id, session)
     rules = [{key: rule[key] for key in _KEPT_FIELDS if key in rule} for rule in found if offends(rule)]
     # The control's documentation doesn't say whether these violate it.
     others = [_describe(rule) for rule in found if _is_open(rule) and _protocol(rule) not in _JUDGED]
@@ -122,7 +114,20 @@ def apply(plan: Plan, session: Session) -> Change:
     return plan.done()
 
 
-def undo(change: Change, session: Session) -> None:
+def look(change: Change, session: Session) -> list[Setting]:
+    """Read which of the rules exist again. Other rules are none of this remediation's business."""
+    group_id: Any = change.prior_state["GroupId"]
+    rules: Any = change.prior_state["Rules"]
+    present = {_describe(rule) for rule in _rules_of(group_id, session)}
+    return [
+        Setting(
+            name=name, before="authorized", left="revoked", now="authorized" if name in present else "revoked"
+        )
+        for name in map(_describe, rules)
+    ]
+
+
+def undo(change: Change, session: Session, _settings: Sequence[Setting]) -> None:
     """Authorize the revoked rules again, one by one, except for those that exist. They get new IDs."""
     client = session.client("ec2")
     group_id: Any = change.prior_state["GroupId"]
@@ -230,6 +235,17 @@ def _find(group_id: str, session: Session) -> Any:  # noqa: ANN401 - as boto3 ha
             return None
         raise
     return next(iter(found), None)
+
+
+def _rules_of(group_id: str, session: Session) -> list[Rule]:
+    """Return the rules of a group, sorted: AWS documents no order, and what was approved is a plan."""
+    pages: Any = session.client("ec2").get_paginator("describe_security_group_rules")
+    found = (
+        rule
+        for page in pages.paginate(Filters=[{"Name": "group-id", "Values": [group_id]}])
+        for rule in page["SecurityGroupRules"]
+    )
+    return sorted(found, key=lambda rule: str(rule["SecurityGroupRuleId"]))
 
 
 def _require_own(group: Mapping[str, Any], account: str) -> None:

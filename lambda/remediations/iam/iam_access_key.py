@@ -10,11 +10,11 @@ Source: https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.ht
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from remediations.contract import CannotRemediateError, Change, Plan, resource_of
+from remediations.contract import CannotRemediateError, Change, Plan, Setting, resource_of
 from remediations.controls import control_of
 from remediations.iam.users import name_of
 
@@ -44,7 +44,10 @@ STATEMENTS: Final = (
     {"Action": ("iam:ListUsers",), "Resource": ("*",)},
 )
 UNDO_STATEMENTS: Final = (
-    {"Action": ("iam:UpdateAccessKey",), "Resource": ("arn:${Partition}:iam::${Account}:user/*",)},
+    {
+        "Action": ("iam:ListAccessKeys", "iam:UpdateAccessKey"),
+        "Resource": ("arn:${Partition}:iam::${Account}:user/*",),
+    },
 )
 
 # The limit of neither control can be customized.
@@ -62,19 +65,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     if user is None:
         return Plan.nothing(resource.id, "The user no longer exists")
     client = session.client("iam")
-    try:
-        active = [
-            key
-            for page in client.get_paginator("list_access_keys").paginate(UserName=user)
-            for key in page["AccessKeyMetadata"]
-            if key["Status"] == "Active"
-        ]
-    except client.exceptions.NoSuchEntityException as error:
-        # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_users_rename.html
-        raise CannotRemediateError(
-            f"There is no IAM user {user}: it was deleted, or it was renamed, and then its access keys stay "
-            "active. Look for it in the account's credential report, and remediate the finding manually."
-        ) from error
+    active = [key for key in _keys_of(user, client) if key["Status"] == "Active"]
     latest = datetime.now(UTC) - _LIMIT
     # Sorted, because AWS documents no order, and what was approved is this plan.
     keys = sorted(
@@ -99,19 +90,45 @@ def plan(finding: Finding, session: Session) -> Plan:
 
 def apply(plan: Plan, session: Session) -> Change:
     """Deactivate those keys."""
-    _set_status("Inactive", plan, session)
+    _set_status("Inactive", plan.prior_state["ActiveAccessKeyIds"], plan, session)
     return plan.done()
 
 
-def undo(change: Change, session: Session) -> None:
+def look(change: Change, session: Session) -> list[Setting]:
+    """Read the status of those keys."""
+    keys: Any = change.prior_state["ActiveAccessKeyIds"]
+    now = dict.fromkeys(keys, "deleted")
+    for key in _keys_of(str(change.prior_state["UserName"]), session.client("iam")):
+        if key["AccessKeyId"] in now:
+            now[key["AccessKeyId"]] = key["Status"]
+    return [Setting(name=key, before="Active", left="Inactive", now=now[key]) for key in keys]
+
+
+def undo(change: Change, session: Session, settings: Sequence[Setting]) -> None:
     """Activate those keys again."""
-    _set_status("Active", change, session)
+    _set_status("Active", [setting.name for setting in settings], change, session)
 
 
-def _set_status(status: Any, done: Plan | Change, session: Session) -> None:  # noqa: ANN401 - a literal type
+def _keys_of(user: str, client: Any) -> Iterator[Any]:  # noqa: ANN401 - boto3's client
+    try:
+        for page in client.get_paginator("list_access_keys").paginate(UserName=user):
+            yield from page["AccessKeyMetadata"]
+    except client.exceptions.NoSuchEntityException as error:
+        # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_users_rename.html
+        raise CannotRemediateError(
+            f"There is no IAM user {user}: it was deleted, or it was renamed, and then its access keys stay "
+            "as they are. Look for it in the account's credential report, and change them manually."
+        ) from error
+
+
+def _set_status(
+    status: Any,  # noqa: ANN401 - a literal type
+    keys: Any,  # noqa: ANN401 - the prior state is JSON
+    done: Plan | Change,
+    session: Session,
+) -> None:
     client = session.client("iam")
     user: Any = done.prior_state["UserName"]
-    keys: Any = done.prior_state["ActiveAccessKeyIds"]
     for key in keys:
         # A key that was deleted meanwhile must not keep the others as they are.
         with contextlib.suppress(client.exceptions.NoSuchEntityException):

@@ -11,10 +11,10 @@ Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsIamAcces
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from remediations.contract import CannotRemediateError, Change, Plan, name_in_arn, resource_of
+from remediations.contract import CannotRemediateError, Change, Plan, Setting, name_in_arn, resource_of
 from remediations.iam.users import is_unique_id, name_by_id
 
 if TYPE_CHECKING:
@@ -35,7 +35,10 @@ STATEMENTS: Final = (
     {"Action": ("iam:ListUsers",), "Resource": ("*",)},
 )
 UNDO_STATEMENTS: Final = (
-    {"Action": ("iam:UpdateAccessKey",), "Resource": ("arn:${Partition}:iam::${Account}:user/*",)},
+    {
+        "Action": ("iam:ListAccessKeys", "iam:UpdateAccessKey"),
+        "Resource": ("arn:${Partition}:iam::${Account}:user/*",),
+    },
 )
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-prefixes
@@ -74,7 +77,14 @@ def apply(plan: Plan, session: Session) -> Change:
     return plan.done()
 
 
-def undo(change: Change, session: Session) -> None:
+def look(change: Change, session: Session) -> list[Setting]:
+    """Read the status of the key."""
+    user, key = str(change.prior_state["UserName"]), str(change.prior_state["AccessKeyId"])
+    now = _status(user, key, session) or f"not one of {user}"
+    return [Setting(name=key, before="Active", left="Inactive", now=now)]
+
+
+def undo(change: Change, session: Session, _settings: Sequence[Setting]) -> None:
     """Activate it again."""
     _set_status("Active", change, session)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from remediations.contract import CannotRemediateError, Change, Plan, resource_of
+from remediations.contract import CannotRemediateError, Change, Plan, Setting, resource_of
 from remediations.controls import control_of, parameters_of
 
 if TYPE_CHECKING:
@@ -109,15 +109,27 @@ def apply(plan: Plan, session: Session) -> Change:
     return Change(resource=plan.resource, description=plan.description, prior_state=plan.prior_state)
 
 
-def undo(change: Change, session: Session) -> None:
+def look(change: Change, session: Session) -> list[Setting]:
+    """Read what was set. People, or the findings of other controls, can have changed it since."""
+    changes: Any = change.prior_state["Changes"]
+    earlier, now = _before(change), _read(session)
+    if now is None:
+        # There was none before, or somebody has deleted it.
+        now = _DEFAULTS if change.prior_state["PasswordPolicy"] is None else {}
+    return [
+        Setting(name=name, before=earlier.get(name), left=value, now=now.get(name))
+        for name, value in changes.items()
+    ]
+
+
+def undo(change: Change, session: Session, settings: Sequence[Setting]) -> None:
     """Restore what was set, and remove the policy where there was none. What others set since stays."""
     before: Any = change.prior_state["PasswordPolicy"]
-    changes: Any = change.prior_state["Changes"]
     now = _read(session)
-    ours = {name for name, value in changes.items() if now and now.get(name) == value}
-    if now is None or not ours:
+    if now is None:
         return
-    earlier = _DEFAULTS if before is None else before
+    earlier = _before(change)
+    ours = {one.name for one in settings if now.get(one.name) in (one.before, one.left)}
     restored = {name: value for name, value in now.items() if name not in ours}
     restored |= {name: earlier[name] for name in ours if name in earlier}
     # A policy that asks nothing asks less than IAM does without one.
@@ -125,6 +137,12 @@ def undo(change: Change, session: Session) -> None:
         session.client("iam").delete_account_password_policy()
     else:
         _write(restored, session)
+
+
+def _before(change: Change) -> Policy:
+    """Return the policy in a record, or what counts as the policy where there is none."""
+    before: Any = change.prior_state["PasswordPolicy"]
+    return _DEFAULTS if before is None else before
 
 
 def _demands_of(finding: Finding) -> Policy:

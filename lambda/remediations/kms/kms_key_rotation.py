@@ -7,10 +7,10 @@ Source: https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from remediations.contract import CannotRemediateError, Change, Plan, resource_of
+from remediations.contract import CannotRemediateError, Change, Plan, Setting, resource_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -29,7 +29,7 @@ STATEMENTS: Final = (
 )
 UNDO_STATEMENTS: Final = (
     {
-        "Action": ("kms:DisableKeyRotation",),
+        "Action": ("kms:DisableKeyRotation", "kms:GetKeyRotationStatus"),
         "Resource": ("arn:${Partition}:kms:${Region}:${Account}:key/*",),
     },
 )
@@ -38,6 +38,7 @@ UNDO_STATEMENTS: Final = (
 _KEY: Final = re.compile(
     r"(arn:aws[a-z-]*:kms:[^:]+:[0-9]{12}:key/)?([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})"
 )
+_DEFAULT_DAYS: Final = 365
 _ROTATABLE: Final = {"KeyState": "Enabled", "KeySpec": "SYMMETRIC_DEFAULT", "Origin": "AWS_KMS"}
 
 
@@ -71,7 +72,18 @@ def apply(plan: Plan, session: Session) -> Change:
     return plan.done()
 
 
-def undo(change: Change, session: Session) -> None:
+def look(change: Change, session: Session) -> list[Setting]:
+    """Read how often the key is rotated: somebody can have chosen another period.
+
+    Source: https://docs.aws.amazon.com/kms/latest/developerguide/ct-enablekeyrotation.html
+    """
+    found = session.client("kms").get_key_rotation_status(KeyId=change.resource)
+    days = found.get("RotationPeriodInDays", _DEFAULT_DAYS)
+    now = f"every {days} days" if found["KeyRotationEnabled"] else "off"
+    return [Setting(name="Rotation of the key", before="off", left=f"every {_DEFAULT_DAYS} days", now=now)]
+
+
+def undo(change: Change, session: Session, _settings: Sequence[Setting]) -> None:
     """Turn it off again."""
     session.client("kms").disable_key_rotation(KeyId=change.resource)
 

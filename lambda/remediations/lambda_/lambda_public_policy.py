@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from remediations.contract import CannotRemediateError, Change, Plan, name_in_own_arn, resource_of
+from remediations.contract import CannotRemediateError, Change, Plan, Setting, name_in_own_arn, resource_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -32,7 +32,7 @@ STATEMENTS: Final = (
 )
 UNDO_STATEMENTS: Final = (
     {
-        "Action": ("lambda:AddPermission",),
+        "Action": ("lambda:AddPermission", "lambda:GetPolicy"),
         "Resource": ("arn:${Partition}:lambda:${Region}:${Account}:function:*",),
     },
 )
@@ -82,16 +82,40 @@ def apply(plan: Plan, session: Session) -> Change:
     return plan.done()
 
 
-def undo(change: Change, session: Session) -> None:
+def look(change: Change, session: Session) -> list[Setting]:
+    """Read which of the statements are in the policy again, perhaps as somebody has rewritten them."""
+    removed: Any = change.prior_state["Statements"]
+    current = {statement.get("Sid"): statement for statement in _policy(change.resource, session)[0]}
+    return [
+        Setting(
+            name=f"Statement {statement['Sid']}",
+            before="as before",
+            left="removed",
+            now=_compared(current.get(statement["Sid"]), statement),
+        )
+        for statement in removed
+    ]
+
+
+def undo(change: Change, session: Session, settings: Sequence[Setting]) -> None:
     """Add the statements again, except for those that exist."""
     client: Any = session.client("lambda")
     removed: Any = change.prior_state["Statements"]
-    for statement in removed:
+    names = {setting.name for setting in settings}
+    for statement in (one for one in removed if f"Statement {one['Sid']}" in names):
         try:
             client.add_permission(FunctionName=change.resource, **_to_permission(statement))
         except ClientError as error:
             if error.response["Error"]["Code"] != _EXISTS:
                 raise
+
+
+def _compared(found: Statement | None, removed: Statement) -> str:
+    """Say what a statement is, beside the one with its ID that was removed."""
+    if found is None:
+        return "removed"
+    same = {**found, "Principal": _principal(found)} == {**removed, "Principal": _principal(removed)}
+    return "as before" if same else "another one"
 
 
 def _policy(function: str, session: Session) -> tuple[Sequence[Statement], str]:
@@ -136,13 +160,17 @@ def _conditions(statement: Statement) -> Iterator[tuple[str, str]]:
 
 
 def _to_permission(statement: Statement) -> dict[str, Any]:
-    principal = statement["Principal"]
     conditions: dict[str, Any] = dict(_conditions(statement))
     if "InvokedViaFunctionUrl" in conditions:
         conditions["InvokedViaFunctionUrl"] = conditions["InvokedViaFunctionUrl"] == "true"
     return {
         "StatementId": statement["Sid"],
         "Action": statement["Action"],
-        "Principal": next(iter(principal.values())) if isinstance(principal, dict) else principal,
+        "Principal": _principal(statement),
         **conditions,
     }
+
+
+def _principal(statement: Statement) -> str:
+    principal = statement["Principal"]
+    return str(next(iter(principal.values())) if isinstance(principal, dict) else principal)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final
 
-from remediations.contract import CannotRemediateError, Change, Plan, resource_of
+from remediations.contract import CannotRemediateError, Change, Plan, Setting, resource_of
 from remediations.controls import parameters_of
-from remediations.rds.databases import find_database
+from remediations.rds.databases import find_database, find_recorded
 from remediations.runbooks import run_runbook
 
 if TYPE_CHECKING:
@@ -76,6 +76,19 @@ def apply_retention(plan: Plan, session: Session, *, runbook: str, cluster_param
         description=f"{plan.description} by {runbook}, execution {execution}",
         prior_state=plan.prior_state,
     )
+
+
+def look_at_retention(change: Change, session: Session) -> list[Setting]:
+    """Read how long the backups are retained: somebody can have chosen more days."""
+    cluster, state = find_recorded(change, session), change.prior_state
+    return [
+        Setting(
+            name="BackupRetentionPeriod",
+            before=state["BackupRetentionPeriod"],
+            left=state.get("Wanted"),
+            now=cluster["BackupRetentionPeriod"],
+        )
+    ]
 
 
 def undo_retention(change: Change, session: Session) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from remediations.contract import CannotRemediateError, name_in_own_arn
+from remediations.contract import CannotRemediateError, Change, name_in_own_arn
 from remediations.details import require_same
 
 if TYPE_CHECKING:
@@ -68,6 +68,25 @@ def find_database(
         )
     require_same(finding, resource, found[0], field=_UNIQUE_IDS[type_])
     return place, found[0]
+
+
+def find_recorded(change: Change, session: Session) -> Mapping[str, Any]:
+    """Return what Amazon RDS says about the instance or cluster that was changed.
+
+    Raises:
+        CannotRemediateError: There is none of that name, or it's another one by now, as far as the record
+            has the unique ID.
+    """
+    state = change.prior_state
+    place = {name: str(state[name]) for name in _IDENTIFIERS.values() if name in state}
+    found = _described(place, session)
+    if not found or any(
+        state.get(name, found[0].get(name)) != found[0].get(name) for name in _UNIQUE_IDS.values()
+    ):
+        raise CannotRemediateError(
+            f"{change.resource} was deleted, or renamed. If it was renamed, restore it manually."
+        )
+    return found[0]
 
 
 def _described(place: Mapping[str, str], session: Session) -> list[Mapping[str, Any]]:

@@ -6,10 +6,16 @@ Source: https://docs.aws.amazon.com/systems-manager-automation-runbooks/latest/u
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from remediations.contract import Change, Plan
-from remediations.rds.backup_retention import apply_retention, plan_retention, undo_retention
+from remediations.contract import Change, Plan, Setting
+from remediations.rds.backup_retention import (
+    apply_retention,
+    look_at_retention,
+    plan_retention,
+    undo_retention,
+)
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -30,7 +36,7 @@ STATEMENTS: Final = (
 )
 UNDO_STATEMENTS: Final = (
     {
-        "Action": ("rds:ModifyDBCluster",),
+        "Action": ("rds:DescribeDBClusters", "rds:ModifyDBCluster"),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:cluster:*",),
     },
 )
@@ -54,6 +60,11 @@ def apply(plan: Plan, session: Session) -> Change:
     return apply_retention(plan, session, runbook=RUNBOOK, cluster_parameter="DbClusterResourceId")
 
 
-def undo(change: Change, session: Session) -> None:
+def look(change: Change, session: Session) -> list[Setting]:
+    """Read how long the backups are retained."""
+    return look_at_retention(change, session)
+
+
+def undo(change: Change, session: Session, _settings: Sequence[Setting]) -> None:
     """Restore the days. Older backups are deleted."""
     undo_retention(change, session)

@@ -7,12 +7,12 @@ Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_DeleteInstan
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from remediations.contract import CannotRemediateError, Change, Plan, resource_of
+from remediations.contract import CannotRemediateError, Change, Plan, Setting, resource_of
 from remediations.controls import control_of
-from remediations.rds.databases import find_database
+from remediations.rds.databases import find_database, find_recorded
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -35,11 +35,11 @@ STATEMENTS: Final = (
 )
 UNDO_STATEMENTS: Final = (
     {
-        "Action": ("rds:ModifyDBInstance",),
+        "Action": ("rds:DescribeDBInstances", "rds:ModifyDBInstance"),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:db:*",),
     },
     {
-        "Action": ("rds:ModifyDBCluster",),
+        "Action": ("rds:DescribeDBClusters", "rds:ModifyDBCluster"),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:cluster:*",),
     },
 )
@@ -75,7 +75,13 @@ def apply(plan: Plan, session: Session) -> Change:
     return plan.done()
 
 
-def undo(change: Change, session: Session) -> None:
+def look(change: Change, session: Session) -> list[Setting]:
+    """Read whether it's on."""
+    now = bool(find_recorded(change, session).get(_SETTING))
+    return [Setting(name=_SETTING, before=False, left=True, now=now)]
+
+
+def undo(change: Change, session: Session, _settings: Sequence[Setting]) -> None:
     """Turn it off again. This deletes nothing."""
     _modify(change.prior_state, session)
 

@@ -7,11 +7,12 @@ Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.MultiAZ.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from remediations.contract import CannotRemediateError, Change, Plan, resource_of
-from remediations.rds.databases import find_database
+from remediations.contract import CannotRemediateError, Change, Plan, Setting, resource_of
+from remediations.rds.databases import find_database, find_recorded
 from remediations.runbooks import run_runbook
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ STATEMENTS: Final = (
 )
 UNDO_STATEMENTS: Final = (
     {
-        "Action": ("rds:ModifyDBInstance",),
+        "Action": ("rds:DescribeDBInstances", "rds:ModifyDBInstance"),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:db:*",),
     },
 )
@@ -92,7 +93,14 @@ def apply(plan: Plan, session: Session) -> Change:
     )
 
 
-def undo(change: Change, session: Session) -> None:
+def look(change: Change, session: Session) -> list[Setting]:
+    """Read whether it's on, or will be after the maintenance window."""
+    instance = find_recorded(change, session)
+    now = instance.get("PendingModifiedValues", {}).get("MultiAZ", instance.get("MultiAZ"))
+    return [Setting(name="MultiAZ", before=False, left=True, now=bool(now))]
+
+
+def undo(change: Change, session: Session, _settings: Sequence[Setting]) -> None:
     """Turn it off again, even if it's still pending until the maintenance window."""
     client: Any = session.client("rds")
     client.modify_db_instance(

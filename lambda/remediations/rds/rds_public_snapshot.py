@@ -6,12 +6,12 @@ Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ShareSnapsho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from remediations.contract import Change, Plan, resource_of
+from remediations.contract import Change, Plan, Setting, resource_of
 from remediations.rds.databases import identifier_of
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ STATEMENTS: Final = (
 )
 UNDO_STATEMENTS: Final = (
     {
-        "Action": ("rds:ModifyDBSnapshotAttribute",),
+        "Action": ("rds:DescribeDBSnapshotAttributes", "rds:ModifyDBSnapshotAttribute"),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:snapshot:*",),
     },
     {
-        "Action": ("rds:ModifyDBClusterSnapshotAttribute",),
+        "Action": ("rds:DescribeDBClusterSnapshotAttributes", "rds:ModifyDBClusterSnapshotAttribute"),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:cluster-snapshot:*",),
     },
 )
@@ -77,13 +77,21 @@ def apply(plan: Plan, session: Session) -> Change:
     return plan.done()
 
 
-def undo(change: Change, session: Session) -> None:
+def look(change: Change, session: Session) -> list[Setting]:
+    """Read whether the snapshot is shared with everybody. With whom else is none of this one's business."""
+    shared_with = _shared_with(change.prior_state, session)
+    now = "deleted" if shared_with is None else "public" if _EVERYBODY in shared_with else "private"
+    return [Setting(name="The snapshot", before="public", left="private", now=now)]
+
+
+def undo(change: Change, session: Session, _settings: Sequence[Setting]) -> None:
     """Share it with everybody again."""
     _modify(change.prior_state, session, ValuesToAdd=[_EVERYBODY])
 
 
-def _shared_with(place: Mapping[str, str], session: Session) -> list[str] | None:
+def _shared_with(state: Mapping[str, object], session: Session) -> list[str] | None:
     client: Any = session.client("rds")
+    place = {name: state[name] for name in _IDENTIFIERS.values() if name in state}
     try:
         if "DBClusterSnapshotIdentifier" in place:
             result = client.describe_db_cluster_snapshot_attributes(**place)[

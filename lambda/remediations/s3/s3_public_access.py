@@ -6,12 +6,12 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-blo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from remediations.contract import Change, Plan, resource_of
+from remediations.contract import CannotRemediateError, Change, Plan, Setting, resource_of
 from remediations.controls import control_of
 from remediations.s3.buckets import bucket_of
 
@@ -36,9 +36,9 @@ STATEMENTS: Final = (
 )
 # Deleting the configuration needs the permission to put one.
 UNDO_STATEMENTS: Final = (
-    {"Action": ("s3:PutAccountPublicAccessBlock",), "Resource": ("*",)},
+    {"Action": ("s3:GetAccountPublicAccessBlock", "s3:PutAccountPublicAccessBlock"), "Resource": ("*",)},
     {
-        "Action": ("s3:PutBucketPublicAccessBlock",),
+        "Action": ("s3:GetBucketPublicAccessBlock", "s3:PutBucketPublicAccessBlock"),
         "Resource": ("arn:${Partition}:s3:::*",),
         "Condition": {"StringEquals": {"aws:ResourceAccount": "${Account}"}},
     },
@@ -76,7 +76,28 @@ def apply(plan: Plan, session: Session) -> Change:
     return plan.done()
 
 
-def undo(change: Change, session: Session) -> None:
+def look(change: Change, session: Session) -> list[Setting]:
+    """Read which of the settings are on. They are set together, so none is restored without the others.
+
+    Raises:
+        CannotRemediateError: The bucket no longer exists.
+    """
+    try:
+        now = _read(change.prior_state, session)
+    except _BucketIsGoneError:
+        raise CannotRemediateError("The bucket no longer exists, so there is nothing to restore.") from None
+    before: Any = change.prior_state["PublicAccessBlockConfiguration"]
+    return [
+        Setting(
+            name="Block Public Access",
+            before=_told(before),
+            left=_told(dict.fromkeys(_SETTINGS, True)),
+            now=_told(now),
+        )
+    ]
+
+
+def undo(change: Change, session: Session, _settings: Sequence[Setting]) -> None:
     """Restore the settings, or remove them where there were none."""
     requests = _requests(change.prior_state, session)
     settings = change.prior_state["PublicAccessBlockConfiguration"]
@@ -84,6 +105,12 @@ def undo(change: Change, session: Session) -> None:
         requests["delete"]()
     else:
         requests["put"](PublicAccessBlockConfiguration=settings)
+
+
+def _told(settings: Mapping[str, bool] | None) -> str:
+    """Say which settings are on. A configuration without any is as good as none."""
+    on = [name for name in _SETTINGS if (settings or {}).get(name)]
+    return "on" if len(on) == len(_SETTINGS) else f"on for {', '.join(on)} only" if on else "off"
 
 
 class _BucketIsGoneError(Exception):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from remediations.contract import Change, Plan
+from remediations.contract import Change, Plan, Setting
 from remediations.s3.buckets import bucket_of
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ UNDO_STATEMENTS: Final = (
 _NO_POLICY: Final = "NoSuchBucketPolicy"
 _GONE: Final = "NoSuchBucket"
 _VERSION: Final = "2012-10-17"
+_ADDED: Final = "in the policy"
 
 Statement = Mapping[str, Any]
 
@@ -77,7 +78,19 @@ def apply(plan: Plan, session: Session) -> Change:
     return plan.done()
 
 
-def undo(change: Change, session: Session) -> None:
+def look(change: Change, session: Session) -> list[Setting]:
+    """Read whether the statement is in the policy, or somebody has put another one in its place."""
+    statements = _statements(_read(_place(change.prior_state), session))
+    if _deny_without_tls(change.resource) in statements:
+        now = _ADDED
+    elif any(_requires_tls(statement, change.resource) for statement in statements):
+        now = "another one, which also denies requests without TLS"
+    else:
+        now = "absent"
+    return [Setting(name="The statement", before="absent", left=_ADDED, now=now)]
+
+
+def undo(change: Change, session: Session, _settings: Sequence[Setting]) -> None:
     """Remove the statement, and the policy where nothing else is in it."""
     place = _place(change.prior_state)
     policy = _read(place, session)

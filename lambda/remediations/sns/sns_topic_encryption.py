@@ -11,13 +11,14 @@ Source: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from remediations.contract import CannotRemediateError, Change, Plan, name_in_own_arn, resource_of
+from remediations.contract import CannotRemediateError, Change, Plan, Setting, name_in_own_arn, resource_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -46,7 +47,10 @@ STATEMENTS: Final = (
     {"Action": ("kms:DescribeKey",), "Resource": ("arn:${Partition}:kms:${Region}:${Account}:key/*",)},
 )
 UNDO_STATEMENTS: Final = (
-    {"Action": ("sns:SetTopicAttributes",), "Resource": ("arn:${Partition}:sns:${Region}:${Account}:*",)},
+    {
+        "Action": ("sns:GetTopicAttributes", "sns:SetTopicAttributes"),
+        "Resource": ("arn:${Partition}:sns:${Region}:${Account}:*",),
+    },
 )
 
 _KEY_ATTRIBUTE: Final = "KmsMasterKeyId"
@@ -84,10 +88,20 @@ def plan(finding: Finding, session: Session, parameters: Mapping[str, str]) -> P
 def apply(plan: Plan, session: Session, parameters: Mapping[str, str]) -> Change:
     """Give the topic the key. Messages from before stay as they are."""
     _set_key(plan.resource, parameters["kms_key"], session)
-    return plan.done()
+    return replace(plan.done(), left={_KEY_ATTRIBUTE: parameters["kms_key"]})
 
 
-def undo(change: Change, session: Session) -> None:
+def look(change: Change, session: Session) -> list[Setting]:
+    """Read which key the topic has. SNS returns it as it was given, also an alias.
+
+    Source: https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/sns/topic.go
+    """
+    attributes = session.client("sns").get_topic_attributes(TopicArn=change.resource)["Attributes"]
+    left = (change.left or {}).get(_KEY_ATTRIBUTE)
+    return [Setting(name=_KEY_ATTRIBUTE, before="", left=left, now=attributes.get(_KEY_ATTRIBUTE, ""))]
+
+
+def undo(change: Change, session: Session, _settings: Sequence[Setting]) -> None:
     """Take the key away."""
     _set_key(change.resource, "", session)
 

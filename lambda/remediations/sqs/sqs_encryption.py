@@ -5,9 +5,10 @@ Source: https://docs.aws.amazon.com/securityhub/latest/userguide/sqs-controls.ht
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from remediations.contract import Change, Plan, name_in_own_arn, resource_of
+from remediations.contract import Change, Plan, Setting, name_in_own_arn, resource_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -25,10 +26,14 @@ STATEMENTS: Final = (
     },
 )
 UNDO_STATEMENTS: Final = (
-    {"Action": ("sqs:SetQueueAttributes",), "Resource": ("arn:${Partition}:sqs:${Region}:${Account}:*",)},
+    {
+        "Action": ("sqs:GetQueueAttributes", "sqs:SetQueueAttributes"),
+        "Resource": ("arn:${Partition}:sqs:${Region}:${Account}:*",),
+    },
 )
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html
+_BY_SQS: Final = "with keys that SQS manages"
 _NAME: Final = r"[A-Za-z0-9_-]{1,80}(\.fifo)?"
 
 
@@ -41,10 +46,7 @@ def plan(finding: Finding, session: Session) -> Plan:
         url = client.get_queue_url(QueueName=name)["QueueUrl"]
     except client.exceptions.QueueDoesNotExist:
         return Plan.gone(resource.id, "The queue")
-    found = client.get_queue_attributes(
-        QueueUrl=url, AttributeNames=["KmsMasterKeyId", "SqsManagedSseEnabled"]
-    ).get("Attributes", {})
-    encrypted = bool(found.get("KmsMasterKeyId")) or found.get("SqsManagedSseEnabled") == "true"
+    encrypted = _encryption(url, session) != "off"
     return Plan(
         resource=resource.id,
         description="The queue is already encrypted" if encrypted else "Turn on SqsManagedSseEnabled",
@@ -59,9 +61,27 @@ def apply(plan: Plan, session: Session) -> Change:
     return plan.done()
 
 
-def undo(change: Change, session: Session) -> None:
+def look(change: Change, session: Session) -> list[Setting]:
+    """Read how the queue is encrypted: somebody can have given it a key of AWS KMS."""
+    now = _encryption(change.prior_state["QueueUrl"], session)
+    return [Setting(name="Encryption of the queue", before="off", left=_BY_SQS, now=now)]
+
+
+def undo(change: Change, session: Session, _settings: Sequence[Setting]) -> None:
     """Turn it off again."""
     _set("false", change, session)
+
+
+def _encryption(url: Any, session: Session) -> str:  # noqa: ANN401 - the prior state is JSON
+    """Say whose keys a queue is encrypted with, or `off`."""
+    found = (
+        session.client("sqs")
+        .get_queue_attributes(QueueUrl=url, AttributeNames=["KmsMasterKeyId", "SqsManagedSseEnabled"])
+        .get("Attributes", {})
+    )
+    if key := found.get("KmsMasterKeyId"):
+        return f"with {key}"
+    return _BY_SQS if found.get("SqsManagedSseEnabled") == "true" else "off"
 
 
 def _set(value: str, done: Plan | Change, session: Session) -> None:

@@ -215,6 +215,16 @@ def _reverse_lists(parsed, **_):
 
 
 @pytest.fixture
+def changed_since(member):
+    """A function that tells what an undo leaves alone, because it's not as the remediation left it."""
+
+    def look(module_look, change):
+        return [str(one) for one in module_look(change, member.session) if one.is_changed]
+
+    return look
+
+
+@pytest.fixture
 def prove_statements(member):
     """A function that remediates findings, undoes it, and fails unless the statements are what that takes.
 
@@ -235,8 +245,13 @@ def prove_statements(member):
             member.actions.clear()
             role = member.in_session(policy_of(remediation, member, undoes=True))
             for change in reversed(changes):
-                remediation.undo(change, role)
-                remediation.undo(change, role)
+                settings = remediation.look(change, role)
+                assert settings
+                assert all(one.now == one.left != one.before for one in settings), settings
+                remediation.undo(change, role, remediation.look(change, role))
+                settings = remediation.look(change, role)
+                assert all(one.is_restored for one in settings), settings
+                remediation.undo(change, role, settings)
             assert member.actions == _actions(entry.undo_statements)
 
     return prove

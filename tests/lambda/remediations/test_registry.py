@@ -63,10 +63,13 @@ def test_a_module_that_lacks_something_is_refused(with_modules, missing):
         with_modules(one={name: value for name, value in GOOD.items() if name != missing})
 
 
-@pytest.mark.parametrize("half", [{"undo": lambda *_: None}, {"UNDO_STATEMENTS": ()}])
-def test_undo_and_its_statements_come_together(with_modules, half):
-    with pytest.raises(TypeError, match="both undo and UNDO_STATEMENTS, or neither"):
-        with_modules(one=GOOD | half)
+UNDO = {"look": lambda *_: [], "undo": lambda *_: None, "UNDO_STATEMENTS": ()}
+
+
+@pytest.mark.parametrize("some", [["look"], ["undo"], ["UNDO_STATEMENTS"], ["undo", "UNDO_STATEMENTS"]])
+def test_undo_the_look_before_it_and_their_statements_come_together(with_modules, some):
+    with pytest.raises(TypeError, match="all of look, undo, UNDO_STATEMENTS, or none"):
+        with_modules(one=GOOD | {name: UNDO[name] for name in some})
 
 
 def refused(code):
@@ -76,19 +79,17 @@ def refused(code):
     return call
 
 
-@pytest.mark.parametrize("step", ["plan", "apply", "undo", "tags_of_changed"])
+@pytest.mark.parametrize("step", ["plan", "apply", "look", "undo", "tags_of_changed"])
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"])
 def test_what_the_member_role_may_not_do_says_what_to_deploy_and_stays_an_error(with_modules, step, code):
-    undo = {"undo": lambda *_: None, "UNDO_STATEMENTS": ()}
-    found = with_modules(one=GOOD | undo | {step: refused(code)})["one"]
+    found = with_modules(one=GOOD | UNDO | {step: refused(code)})["one"]
     with pytest.raises(ClientError, match=f"{code}.*Deploy the member role .* is not authorized"):
         getattr(found, step)()
 
 
-@pytest.mark.parametrize("step", ["apply", "undo"])
+@pytest.mark.parametrize("step", ["apply", "look", "undo"])
 def test_another_error_of_a_remediation_is_left_as_it_is(with_modules, step):
-    undo = {"undo": lambda *_: None, "UNDO_STATEMENTS": ()}
-    found = with_modules(one=GOOD | undo | {step: refused("Throttling")})["one"]
+    found = with_modules(one=GOOD | UNDO | {step: refused("Throttling")})["one"]
     with pytest.raises(ClientError, match=r"operation: is not authorized$"):
         getattr(found, step)()
 

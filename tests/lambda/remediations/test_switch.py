@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from botocore.session import get_session
 
-from remediations.contract import CannotRemediateError, Plan
+from remediations.contract import CannotRemediateError, Change, Plan
 from remediations.ec2.switches import SWITCHES as EC2
 from remediations.rds.switches import SWITCHES as RDS
 from remediations.switch import remediations_of
@@ -52,6 +52,7 @@ def test_the_statements_are_made_of_the_operations():
         {"Action": ("ec2:ModifyInstanceMetadataOptions",), "Resource": (ROW["resource"],)},
     )
     assert made.undo_statements == (
+        {"Action": ("ec2:DescribeInstances",), "Resource": ("*",)},
         {"Action": ("ec2:ModifyInstanceMetadataOptions",), "Resource": (ROW["resource"],)},
     )
 
@@ -80,6 +81,24 @@ def test_a_value_that_is_neither_is_left_to_a_person():
         CannotRemediateError, match="HttpTokens of i-0123456789abcdef0 is 'no-preference', neither 'req"
     ):
         made.plan(finding("i-0123456789abcdef0"), session(instance("no-preference")))
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_restored", "changed"),
+    [
+        (instance("required"), False, []),
+        (instance("optional"), True, []),
+        (instance("no-preference"), False, ["HttpTokens is no-preference instead of required"]),
+        ({"Reservations": []}, False, ["HttpTokens is not found instead of required"]),
+    ],
+)
+def test_an_undo_reads_which_of_the_two_values_it_is_or_neither(answer, is_restored, changed):
+    (made,) = remediations_of([ROW])
+    state = {"InstanceId": "i-0123456789abcdef0", "HttpTokens": "optional"}
+    change = Change(resource="i-0123456789abcdef0", description="Required IMDSv2", prior_state=state)
+    (found,) = made.look(change, session(answer))
+    assert found.is_restored == is_restored
+    assert [str(one) for one in [found] if one.is_changed] == changed
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from functions.remediate.organization import OrganizationError
 from functions.remediate.services import Saved, Services
 from functions.remediate.settings import Settings
 from invocation.once import WorkInProgressError
-from remediations.contract import Change, Plan, Remediation
+from remediations.contract import Change, Plan, Remediation, Setting
 from securityhub.events import InsightFindingsEvent, Resource, parse_event
 from securityhub.findings.settled import LateLook
 from securityhub.findings.updates import NotUpdated
@@ -61,6 +61,8 @@ class World:
         open: resources that need remediation; applying closes them.
         applied: resources in the order in which they were changed.
         undone: resources in the order in which they were restored.
+        changed: what somebody has made of resources since they were closed.
+        beside: further settings that an undo finds.
         refusing: accounts whose role refuses.
         failing: resources on which applying is refused.
         notes: what was written, by finding id: (status, text), oldest first.
@@ -95,6 +97,7 @@ class World:
         self.containers, self.looked_up, self.tags = {}, [], {}
         self.kept, self.kept_for, self.policies, self.others = {}, {}, [], {}
         self.begun = {}
+        self.changed, self.beside = {}, []
         self.tags_of_changed = None
         self.remains, self.meanwhile = "", lambda: None
         self.reported, self.bus_is_down = [], False
@@ -146,8 +149,15 @@ class World:
             return None
         return change, f"s3://records/{finding.id}/{remediation}"
 
+    def complete(self, finding, *, remediation, change):
+        kept = self.kept[finding.id]
+        kept[remediation] = replace(kept[remediation], left=change.left)
+
     def load(self, finding):
-        return dict(self.kept.get(finding.id, {}))
+        return {
+            name: (change, f"s3://records/{finding.id}/{name}")
+            for name, change in self.kept.get(finding.id, {}).items()
+        }
 
     def delete(self, finding, *, remediation):
         self.kept[finding.id].pop(remediation, None)
@@ -205,9 +215,22 @@ class World:
         self.applied.append(plan.resource)
         return Change(resource=plan.resource, description="Closed it", prior_state=plan.prior_state)
 
-    def undo(self, change, _session):
-        self.open.add(change.resource)
-        self.undone.append(change.resource)
+    def look(self, change, _session):
+        is_open = change.resource in self.open
+        return [
+            Setting(
+                name=change.resource,
+                before="open",
+                left="closed",
+                now=self.changed.get(change.resource, "open" if is_open else "closed"),
+            ),
+            *self.beside,
+        ]
+
+    def undo(self, change, _session, settings):
+        if change.resource in {one.name for one in settings}:
+            self.open.add(change.resource)
+            self.undone.append(change.resource)
 
     # Reporter
     def report(self, outcomes):
@@ -229,6 +252,7 @@ class World:
             description="Closes what is open",
             plan=self.plan,
             apply=self.apply,
+            look=self.look,
             undo=self.undo,
             tags_of_changed=self.tags_of_changed,
         )

@@ -199,6 +199,7 @@ class Two:
             description="Closes what is open",
             plan=plan,
             apply=self.world.apply,
+            look=self.world.look,
             undo=self.world.undo,
         )
 

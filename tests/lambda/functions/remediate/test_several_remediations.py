@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from functions.remediate.allow_and_deny import TagLists
 from functions.remediate.outcomes import Outcome, Status, combine, compose_note
-from remediations.contract import CannotRemediateError, Change, Plan, Remediation
+from remediations.contract import CannotRemediateError, Change, Plan, Remediation, Setting
 from securityhub.events import Resource, parse_event
 from securityhub.outcomes import Result
 from tests.hypothesis_profiles import examples
@@ -54,8 +54,13 @@ class Part:
         self.applied += 1
         return Change(resource=plan.resource, description=f"Closed {self.name}", prior_state=plan.prior_state)
 
-    def undo(self, change, _session):
+    def look(self, change, _session):
         assert change.prior_state == {"open": self.name}
+        is_open = self.applied == self.undone
+        now = "broken" if self.does == "changed since" else "open" if is_open else "closed"
+        return [Setting(name=self.name, before="open", left="closed", now=now)]
+
+    def undo(self, _change, _session, _settings):
         if self.does == "fail to undo":
             raise RuntimeError(f"{self.name} stays closed")
         self.undone += 1
@@ -69,6 +74,7 @@ class Part:
             description="Closes it",
             plan=self.plan,
             apply=self.apply,
+            look=self.look,
             undo=self.undo,
         )
 
@@ -257,6 +263,7 @@ def test_a_finding_is_resolved_only_if_nothing_of_it_remains(world, press, does)
 
 
 SETTLING = {Status.APPLIED, Status.NOT_NEEDED}
+UNDONE = {Status.UNDONE, Status.PARTLY_UNDONE}
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
@@ -265,7 +272,7 @@ def test_no_combination_settles_a_finding_of_which_something_remains(number):
         outcome = combine([Outcome.now(one, "It is so", request_id="request-1") for one in statuses])
         found = set(statuses)
         assert (outcome.workflow_status == "RESOLVED") == (found <= SETTLING)
-        assert (outcome.workflow_status == "NEW") == (Status.UNDONE in found)
+        assert (outcome.workflow_status == "NEW") == bool(found & UNDONE)
         if outcome.is_final:
             assert found <= SETTLING | {Status.PARTIAL, Status.UNDONE}
 

@@ -157,6 +157,7 @@ class Remediated:
             description="Closes what is open",
             plan=self.plan,
             apply=self.apply,
+            look=None,
             undo=None,
         )
         services = Services(

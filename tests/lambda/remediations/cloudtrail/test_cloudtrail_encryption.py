@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from botocore.exceptions import ClientError
 
 from functions.remediate.watched_session import WatchedSession
-from remediations.cloudtrail.cloudtrail_encryption import apply, plan, undo
+from remediations.cloudtrail.cloudtrail_encryption import apply, look, plan, undo
 from remediations.contract import CannotRemediateError
 
 TRAIL = "management-events"
@@ -32,8 +34,31 @@ def test_the_trail_gets_the_key_and_loses_it_again(member, cloudtrail, trail, fi
     change = apply(plan(finding, member.session, TOLD), member.session, TOLD)
     assert cloudtrail.get_trail(Name=trail)["Trail"] == before | {"KmsKeyId": "alias/security"}
     assert change.description == "Encrypted the log files with alias/security"
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert cloudtrail.get_trail(Name=trail)["Trail"] == before
+
+
+def test_an_undo_notices_another_key_unless_the_record_does_not_say_which_one_was_set(
+    member, cloudtrail, trail, finding, changed_since
+):
+    change = apply(plan(finding, member.session, TOLD), member.session, TOLD)
+    cloudtrail.update_trail(Name=trail, KmsKeyId="alias/of-its-own")
+    assert changed_since(look, change) == ["KmsKeyId is alias/of-its-own instead of alias/security"]
+    assert changed_since(look, replace(change, left=None)) == []
+
+
+@pytest.mark.usefixtures("trail")
+def test_what_is_left_is_the_key_as_cloudtrail_has_it_and_not_the_alias(member, finding):
+    arn = f"arn:aws:kms:{member.region}:{member.account}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    member.register("after-call.cloudtrail.UpdateTrail", lambda parsed, **_: parsed.update(KmsKeyId=arn))
+    assert apply(plan(finding, member.session, TOLD), member.session, TOLD).left == {"KmsKeyId": arn}
+
+
+def test_there_is_nothing_to_restore_of_a_trail_that_is_gone(member, cloudtrail, trail, finding):
+    change = apply(plan(finding, member.session, TOLD), member.session, TOLD)
+    cloudtrail.delete_trail(Name=trail)
+    with pytest.raises(CannotRemediateError, match="no longer exists, so there is nothing to restore"):
+        look(change, member.session)
 
 
 def test_a_plan_changes_nothing(member, cloudtrail, trail, finding):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from remediations.cloudtrail.cloudtrail_log_validation import apply, plan, undo
+from remediations.cloudtrail.cloudtrail_log_validation import apply, look, plan, undo
 from remediations.contract import CannotRemediateError
 
 TRAIL = "management-events"
@@ -37,7 +37,7 @@ def test_validation_is_turned_on_and_off_again(member, cloudtrail, trail, findin
     before = cloudtrail.get_trail(Name=trail)["Trail"]
     change = apply(plan(finding, member.session), member.session)
     assert cloudtrail.get_trail(Name=trail)["Trail"] == before | {"LogFileValidationEnabled": True}
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert cloudtrail.get_trail(Name=trail)["Trail"] == before
 
 

@@ -5,7 +5,7 @@ import pytest
 from remediations.registry import all_remediations
 
 SWITCH = all_remediations()["ebs_default_encryption"]
-plan, apply, undo = SWITCH.plan, SWITCH.apply, SWITCH.undo
+plan, apply, look, undo = SWITCH.plan, SWITCH.apply, SWITCH.look, SWITCH.undo
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_it_is_turned_on_and_off_again(member, finding):
     change = apply(plan(finding, member.session), member.session)
     assert is_on(member)
     assert change.description == "Turned on EBS encryption by default in eu-west-1"
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert not is_on(member)
 
 

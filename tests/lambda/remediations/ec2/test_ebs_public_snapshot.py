@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from remediations.contract import CannotRemediateError
-from remediations.ec2.ebs_public_snapshot import apply, plan, tags_of_changed, undo
+from remediations.ec2.ebs_public_snapshot import apply, look, plan, tags_of_changed, undo
 from remediations.registry import all_remediations
 
 
@@ -47,8 +47,14 @@ def test_a_plan_names_the_public_snapshots_and_changes_nothing(member, ec2, snap
 def test_they_are_made_private_and_undoing_makes_the_same_public(member, ec2, snapshots, finding):
     change = apply(plan(finding, member.session), member.session)
     assert public(ec2) == set()
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert public(ec2) == set(snapshots[:2])
+
+
+def test_an_undo_notices_a_snapshot_that_was_deleted(member, ec2, snapshots, finding, changed_since):
+    change = apply(plan(finding, member.session), member.session)
+    ec2.delete_snapshot(SnapshotId=snapshots[0])
+    assert changed_since(look, change) == [f"{snapshots[0]} is deleted instead of private"]
 
 
 @pytest.mark.usefixtures("snapshots")

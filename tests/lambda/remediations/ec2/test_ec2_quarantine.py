@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
 
 from remediations.contract import CannotRemediateError
-from remediations.ec2.ec2_quarantine import apply, plan, undo
+from remediations.ec2.ec2_quarantine import apply, look, plan, undo
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_every_interface_moves_into_a_group_without_rules_and_back(member, ec2, 
     (group,) = quarantines(ec2)
     assert (group["IpPermissions"], group["IpPermissionsEgress"]) == ([], [])
     assert groups(ec2, instance) == {one: [group["GroupId"]] for one in before}
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert groups(ec2, instance) == before
 
 
@@ -106,8 +107,31 @@ def test_interfaces_in_several_vpcs_are_isolated_each_in_its_own(member, ec2, in
     of_vpc = {group["VpcId"]: group["GroupId"] for group in quarantines(ec2)}
     assert len(of_vpc) == 2
     assert groups(ec2, instance)[third] == [of_vpc[other]]
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert groups(ec2, instance) == before
+
+
+def test_an_undo_notices_an_interface_that_somebody_has_moved_on_and_restores_the_others(
+    member, ec2, instance, changed_since
+):
+    before = groups(ec2, instance)
+    change = apply(plan(finding_about(member, instance), member.session), member.session)
+    forensics = ec2.create_security_group(GroupName="forensics", Description="A test's")["GroupId"]
+    first, second = before
+    ec2.modify_network_interface_attribute(NetworkInterfaceId=first, Groups=[forensics])
+    (isolating,) = quarantines(ec2)
+    assert changed_since(look, change) == [f"{first} is {forensics} instead of {isolating['GroupId']}"]
+    # Records of version 0.1.0 don't say whose group it is.
+    state = {name: value for name, value in change.prior_state.items() if name != "OwnerId"}
+    assert changed_since(look, replace(change, prior_state=state)) == []
+    undo(change, member.session, [one for one in look(change, member.session) if not one.is_changed])
+    assert groups(ec2, instance) == {first: [forensics], second: before[second]}
+
+
+def test_an_undo_notices_that_the_instance_is_terminated(member, ec2, instance, changed_since):
+    change = apply(plan(finding_about(member, instance), member.session), member.session)
+    ec2.terminate_instances(InstanceIds=[instance])
+    assert len(changed_since(look, change)) == len(change.prior_state["NetworkInterfaces"])
 
 
 def test_an_interface_that_was_deleted_meanwhile_keeps_no_other_isolated(member, ec2, instance):
@@ -121,7 +145,7 @@ def test_an_interface_that_was_deleted_meanwhile_keeps_no_other_isolated(member,
             raise ClientError({"Error": {"Code": "InvalidNetworkInterfaceID.NotFound"}}, model.name)
 
     member.session.events.register("before-call.ec2.ModifyNetworkInterfaceAttribute", lose)
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert groups(ec2, instance)[second] == before[second]
 
 

@@ -7,7 +7,7 @@ from remediations.contract import CannotRemediateError
 from remediations.registry import all_remediations
 
 SWITCH = all_remediations()["ec2_require_imdsv2"]
-plan, apply, undo = SWITCH.plan, SWITCH.apply, SWITCH.undo
+plan, apply, look, undo = SWITCH.plan, SWITCH.apply, SWITCH.look, SWITCH.undo
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_only_the_token_is_required_and_undoing_makes_it_optional(member, ec2, i
     change = apply(plan(finding_about(member, instance), member.session), member.session)
     assert options(ec2, instance) == {**before, "HttpTokens": "required"}
     assert change.description == "Required IMDSv2"
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert options(ec2, instance) == before
 
 

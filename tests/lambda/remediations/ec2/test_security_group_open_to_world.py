@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from remediations.contract import CannotRemediateError
-from remediations.ec2.security_group_open_to_world import apply, plan, undo
+from remediations.ec2.security_group_open_to_world import apply, look, plan, undo
 
 WORLD, WORLD_6, INSIDE = "0.0.0.0/0", "::/0", "10.0.0.0/8"
 _names = itertools.count()
@@ -181,7 +181,7 @@ def test_what_is_not_a_group_is_refused(member, new_group, group):
 def test_undoing_brings_back_the_same_rules_with_their_descriptions(member, ec2, new_group):
     group = new_group(*ALL)
     change = apply(plan(finding_about(member, group, "EC2.18"), member.session), member.session)
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert rules_of(ec2, group) == set(ALL)
     found = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])
     described = [r for r in found["SecurityGroupRules"] if r.get("CidrIpv4") == WORLD and not r["IsEgress"]]

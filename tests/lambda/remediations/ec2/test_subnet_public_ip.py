@@ -8,7 +8,7 @@ from remediations.contract import CannotRemediateError
 from remediations.registry import all_remediations
 
 SWITCH = all_remediations()["subnet_public_ip"]
-plan, apply, undo = SWITCH.plan, SWITCH.apply, SWITCH.undo
+plan, apply, look, undo = SWITCH.plan, SWITCH.apply, SWITCH.look, SWITCH.undo
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_it_is_turned_off_and_on_again(member, ec2, subnet):
     change = apply(plan(finding_about(member, subnet), member.session), member.session)
     assert not assigns(ec2, subnet)
     assert change.description == "Stopped the subnet from assigning public IPv4 addresses"
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert assigns(ec2, subnet)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from remediations.contract import CannotRemediateError
-from remediations.iam.iam_access_key import apply, plan, undo
+from remediations.iam.iam_access_key import apply, look, plan, undo
 
 USER = "ann"
 FRESH, OLD = timedelta(days=1), timedelta(days=91)
@@ -144,7 +144,8 @@ def test_a_second_time_nothing_is_needed(member, new_key):
 def test_undoing_activates_only_what_was_active_before(member, iam, new_key):
     old, inactive = new_key(OLD), new_key(OLD)
     iam.update_access_key(UserName=USER, AccessKeyId=inactive, Status="Inactive")
-    undo(apply(plan(finding_about(member, "IAM.3"), member.session), member.session), member.session)
+    change = apply(plan(finding_about(member, "IAM.3"), member.session), member.session)
+    undo(change, member.session, look(change, member.session))
     assert statuses(iam) == {old: "Active", inactive: "Inactive"}
 
 
@@ -152,12 +153,22 @@ def test_a_key_that_was_deleted_meanwhile_keeps_no_other_from_being_activated(me
     first, second = new_key(OLD), new_key(OLD)
     change = apply(plan(finding_about(member, "IAM.3"), member.session), member.session)
     iam.delete_access_key(UserName=USER, AccessKeyId=change.prior_state["ActiveAccessKeyIds"][0])
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     (status,) = statuses(iam).items()
     assert status in {(first, "Active"), (second, "Active")}
 
 
-def test_a_user_that_is_not_found_by_the_name_alone_may_have_been_renamed_and_keeps_its_keys(member):
+def test_an_undo_notices_a_key_that_was_deleted(member, iam, new_key, changed_since):
+    key = new_key(OLD)
+    change = apply(plan(finding_about(member, "IAM.3"), member.session), member.session)
+    iam.delete_access_key(UserName=USER, AccessKeyId=key)
+    assert changed_since(look, change) == [f"{key} is deleted instead of Inactive"]
+
+
+def test_a_user_that_is_not_found_by_the_name_alone_may_have_been_renamed_and_keeps_its_keys(member, new_key):
+    new_key(OLD)
+    change = apply(plan(finding_about(member, "IAM.3"), member.session), member.session)
+
     def lose(http_response, parsed, **_):
         http_response.status_code = 404
         parsed["Error"] = {"Code": "NoSuchEntity", "Message": "The user cannot be found."}
@@ -165,6 +176,8 @@ def test_a_user_that_is_not_found_by_the_name_alone_may_have_been_renamed_and_ke
     member.session.events.register("after-call.iam.ListAccessKeys", lose)
     with pytest.raises(CannotRemediateError, match="no IAM user gone: it was deleted, or it was renamed"):
         plan(finding_about(member, "IAM.3", "gone"), member.session)
+    with pytest.raises(CannotRemediateError, match=f"no IAM user {USER}: it was deleted, or it was renamed"):
+        look(change, member.session)
 
 
 UNIQUE_ID, OTHER_ID = "AIDACKCEVSQ6C2EXAMPLE", "AIDACKCEVSQ6C3EXAMPLE"

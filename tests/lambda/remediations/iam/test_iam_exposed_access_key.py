@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from remediations.contract import CannotRemediateError
-from remediations.iam.iam_exposed_access_key import apply, plan, undo
+from remediations.iam.iam_exposed_access_key import apply, look, plan, undo
 from securityhub.events import Resource
 
 USER, OTHER = "ann", "ben"
@@ -49,8 +49,14 @@ def test_only_the_key_that_is_named_is_deactivated_and_activated_again(member, i
     change = apply(plan(finding_about(member, keys[0]), member.session), member.session)
     assert statuses(iam) == before | {keys[0]: "Inactive"}
     assert change.description == f"Deactivated the access key {keys[0]} of the IAM user {USER}"
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert statuses(iam) == before
+
+
+def test_an_undo_notices_that_the_key_was_deleted(member, iam, keys, changed_since):
+    change = apply(plan(finding_about(member, keys[0]), member.session), member.session)
+    iam.delete_access_key(UserName=USER, AccessKeyId=keys[0])
+    assert changed_since(look, change) == [f"{keys[0]} is not one of {USER} instead of Inactive"]
 
 
 def test_a_plan_changes_nothing(member, iam, keys):

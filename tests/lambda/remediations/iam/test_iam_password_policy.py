@@ -12,6 +12,7 @@ from remediations.iam.iam_password_policy import (
     _meets,
     _strengthened,
     apply,
+    look,
     plan,
     undo,
 )
@@ -74,7 +75,7 @@ def test_only_what_is_weaker_than_the_control_asks_is_changed(member, control, s
     change = apply(plan(finding_about(member, control), member.session), member.session)
     assert policy_of(iam) == STRICT | {setting: strong}
     assert change.description == f"Set {setting}={strong} in the account's password policy"
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert policy_of(iam) == STRICT | {setting: weak}
 
 
@@ -96,7 +97,7 @@ def test_a_policy_where_there_was_none_asks_no_less_than_iam_itself(member, iam,
     made = policy_of(iam)
     assert made["MinimumPasswordLength"] >= 8
     assert all(value for name, value in made.items() if name.startswith("Require"))
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert policy_of(iam) is None
 
 
@@ -118,10 +119,10 @@ def test_undoing_one_control_leaves_what_another_has_set_since(member, iam, exis
         apply(plan(finding_about(member, control), member.session), member.session)
         for control in ("IAM.13", "IAM.16")
     )
-    undo(first, member.session)
+    undo(first, member.session, look(first, member.session))
     made = policy_of(iam)
     assert (made["RequireSymbols"], made["PasswordReusePrevention"]) == (False, 24)
-    undo(second, member.session)
+    undo(second, member.session, look(second, member.session))
     expected = STRICT | {"RequireSymbols": False, "PasswordReusePrevention": 3} if existing else None
     assert policy_of(iam) == expected
 
@@ -130,8 +131,28 @@ def test_undoing_leaves_what_was_made_stricter_since(member, iam):
     iam.update_account_password_policy(**STRICT | {"MinimumPasswordLength": 6})
     change = apply(plan(finding_about(member, "IAM.15"), member.session), member.session)
     iam.update_account_password_policy(**STRICT)
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert policy_of(iam) == STRICT
+
+
+def test_an_undo_notices_what_was_made_stricter_since_and_a_policy_that_was_deleted(
+    member, iam, changed_since
+):
+    weak = STRICT | {"MinimumPasswordLength": 6}
+    iam.update_account_password_policy(**weak)
+    first, second = (
+        apply(plan(finding_about(member, control), member.session), member.session)
+        for control in ("IAM.10", "IAM.15")
+    )
+    assert changed_since(look, second) == []
+    assert changed_since(look, first) == ["MinimumPasswordLength is 14 instead of 7"]
+    undo(second, member.session, look(second, member.session))
+    # The second one doesn't stand in the way any longer.
+    assert changed_since(look, first) == []
+    undo(first, member.session, look(first, member.session))
+    assert policy_of(iam) == weak
+    iam.delete_account_password_policy()
+    assert changed_since(look, first) == ["MinimumPasswordLength is None instead of 7"]
 
 
 def test_a_request_repeats_all_that_stays(member, iam):

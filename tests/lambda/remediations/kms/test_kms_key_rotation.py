@@ -6,7 +6,7 @@ import boto3
 import pytest
 
 from remediations.contract import CannotRemediateError
-from remediations.kms.kms_key_rotation import apply, plan, undo
+from remediations.kms.kms_key_rotation import apply, look, plan, undo
 
 
 @pytest.fixture
@@ -31,8 +31,14 @@ def test_rotation_is_turned_on_and_off_again(member, kms, key):
     change = apply(plan(finding_about(member, key), member.session), member.session)
     assert rotates(kms, key)
     assert not plan(finding_about(member, key), member.session).is_needed
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert not rotates(kms, key)
+
+
+def test_an_undo_notices_that_somebody_has_chosen_another_period_since(member, kms, key, changed_since):
+    change = apply(plan(finding_about(member, key), member.session), member.session)
+    kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=90)
+    assert changed_since(look, change) == ["Rotation of the key is every 90 days instead of every 365 days"]
 
 
 def test_a_plan_changes_nothing(member, kms, key):

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 from remediations.contract import CannotRemediateError
-from remediations.lambda_.lambda_public_policy import apply, plan, undo
+from remediations.lambda_.lambda_public_policy import apply, look, plan, undo
 
 BUCKET = "arn:aws:s3:::a-bucket"
 PUBLIC = {
@@ -68,9 +68,23 @@ def test_only_public_statements_are_removed_and_come_back_the_same(member, funct
     change = apply(plan(finding, member.session), member.session)
     assert statements(member, function).keys() == CONFINED.keys()
     assert change.description == "Removed 5 statement(s): everybody, address, via-address, any-topic, bucket"
-    undo(change, member.session)
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
+    undo(change, member.session, look(change, member.session))
     assert statements(member, function) == before
+
+
+def test_an_undo_notices_a_statement_that_somebody_has_put_in_place_of_one_and_restores_the_others(
+    member, function, finding, permit, changed_since
+):
+    permit(PUBLIC)
+    before = statements(member, function)
+    change = apply(plan(finding, member.session), member.session)
+    permit({"everybody": CONFINED["account"]})
+    assert changed_since(look, change) == ["Statement everybody is another one instead of removed"]
+    undo(change, member.session, [one for one in look(change, member.session) if not one.is_changed])
+    now = statements(member, function)
+    assert now.pop("everybody") != before.pop("everybody")
+    assert now == before
 
 
 def test_a_plan_changes_nothing(member, function, finding, permit):

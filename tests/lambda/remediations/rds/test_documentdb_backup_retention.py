@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from remediations.contract import CannotRemediateError
-from remediations.rds.documentdb_backup_retention import apply, plan, undo
+from remediations.rds.documentdb_backup_retention import apply, look, plan, undo
 from remediations.runbooks import RunbookError
 
 PLACE = {"DBClusterIdentifier": "documents"}
@@ -30,8 +32,30 @@ def test_the_runbook_sets_the_days_and_undoing_restores_them(member, rds, findin
     change = apply(plan(finding, member.session), member.session)
     assert days(rds) == 7
     assert not plan(finding, member.session).is_needed
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert days(rds) == 2
+
+
+def test_an_undo_notices_that_somebody_has_chosen_more_days_since(
+    member, rds, finding, with_automation_role, changed_since
+):
+    with_automation_role("documentdb_backup_retention")
+    change = apply(plan(finding, member.session), member.session)
+    rds.modify_db_cluster(**PLACE, BackupRetentionPeriod=35)
+    assert changed_since(look, change) == ["BackupRetentionPeriod is 35 instead of 7"]
+
+
+def test_an_undo_notices_that_the_cluster_is_gone_or_its_name_has_passed_on(
+    member, rds, finding, with_automation_role
+):
+    with_automation_role("documentdb_backup_retention")
+    change = apply(plan(finding, member.session), member.session)
+    state = {**change.prior_state, "DbClusterResourceId": "cluster-ANOTHER"}
+    with pytest.raises(CannotRemediateError, match="was deleted, or renamed"):
+        look(replace(change, prior_state=state), member.session)
+    rds.delete_db_cluster(**PLACE, SkipFinalSnapshot=True)
+    with pytest.raises(CannotRemediateError, match="was deleted, or renamed"):
+        look(change, member.session)
 
 
 @pytest.mark.parametrize("action", ["rds:DescribeDBClusters", "rds:ModifyDBCluster"])

@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from remediations.contract import CannotRemediateError
-from remediations.rds.neptune_backup_retention import RUNBOOK, apply, plan, undo
+from remediations.rds.neptune_backup_retention import RUNBOOK, apply, look, plan, undo
 from remediations.runbooks import RunbookError, RunbookStillRunningError
 
 PLACE = {"DBClusterIdentifier": "graph"}
@@ -59,7 +59,7 @@ def test_the_runbook_sets_the_days_and_undoing_restores_them(member, rds, ssm, f
     assert change.description == (
         f"Retain backups for 7 days instead of 1 by {RUNBOOK}, execution {execution['AutomationExecutionId']}"
     )
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert days(rds) == 1
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from remediations.contract import CannotRemediateError
-from remediations.rds.rds_deletion_protection import apply, plan, undo
+from remediations.rds.rds_deletion_protection import apply, look, plan, undo
 
 LOGIN = {"MasterUsername": "root", "MasterUserPassword": "a-test's-own"}
 
@@ -52,8 +52,17 @@ def test_it_is_turned_on_and_off_again(member, subject):
     change = apply(plan(finding, member.session), member.session)
     assert is_protected()
     assert change.description == "Turned on DeletionProtection"
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert not is_protected()
+
+
+def test_there_is_nothing_to_restore_of_what_is_gone(member, subject):
+    finding, _, delete = subject
+    change = apply(plan(finding, member.session), member.session)
+    undo(change, member.session, look(change, member.session))
+    delete()
+    with pytest.raises(CannotRemediateError, match="was deleted, or renamed"):
+        look(change, member.session)
 
 
 def test_a_second_time_nothing_is_needed(member, subject):

@@ -7,7 +7,7 @@ from remediations.contract import CannotRemediateError
 from remediations.registry import all_remediations
 
 SWITCH = all_remediations()["rds_instance_public_access"]
-plan, apply, undo = SWITCH.plan, SWITCH.apply, SWITCH.undo
+plan, apply, look, undo = SWITCH.plan, SWITCH.apply, SWITCH.look, SWITCH.undo
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_it_is_turned_off_and_on_again(member, rds, finding):
     change = apply(plan(finding, member.session), member.session)
     assert not shop(rds)["PubliclyAccessible"]
     assert change.description == "Turned off PubliclyAccessible"
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert shop(rds)["PubliclyAccessible"]
 
 

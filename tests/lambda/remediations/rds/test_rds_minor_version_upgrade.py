@@ -6,7 +6,7 @@ from remediations.contract import CannotRemediateError
 from remediations.registry import all_remediations
 
 SWITCH = all_remediations()["rds_minor_version_upgrade"]
-plan, apply, undo = SWITCH.plan, SWITCH.apply, SWITCH.undo
+plan, apply, look, undo = SWITCH.plan, SWITCH.apply, SWITCH.look, SWITCH.undo
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_it_is_turned_on_and_off_again(member, rds, finding):
     change = apply(plan(finding, member.session), member.session)
     assert is_on(rds)
     assert change.description == "Turned on AutoMinorVersionUpgrade"
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert not is_on(rds)
 
 

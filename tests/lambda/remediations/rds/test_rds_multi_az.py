@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from remediations.contract import CannotRemediateError
-from remediations.rds.rds_multi_az import apply, plan, undo
+from remediations.rds.rds_multi_az import apply, look, plan, undo
 from remediations.runbooks import RunbookError
 
 PLACE = {"DBInstanceIdentifier": "shop"}
@@ -37,7 +37,7 @@ def test_the_runbook_has_it_turned_on_in_the_maintenance_window_until_it_is_undo
     assert change.description.startswith(
         "Turned on MultiAZ by AWSConfigRemediation-EnableMultiAZOnRDSInstance"
     )
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert multi_az(rds) == (False, False)
 
 

@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from remediations.contract import CannotRemediateError
-from remediations.rds.rds_public_snapshot import apply, plan, undo
+from remediations.rds.rds_public_snapshot import apply, look, plan, undo
 
 LOGIN = {"MasterUsername": "root", "MasterUserPassword": "a-test's-own"}
 PARTNER = "444455556666"
@@ -63,8 +63,16 @@ def test_only_everybody_loses_the_snapshot_and_gets_it_back(member, snapshot):
     change = apply(plan(finding, member.session), member.session)
     assert shared_with() == {PARTNER}
     assert change.description == "Stopped sharing the snapshot with everybody"
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert shared_with() == {"all", PARTNER}
+
+
+def test_an_undo_notices_that_the_snapshot_was_deleted(member, snapshot, changed_since):
+    finding, _, share, delete = snapshot
+    share("all")
+    change = apply(plan(finding, member.session), member.session)
+    delete()
+    assert changed_since(look, change) == ["The snapshot is deleted instead of private"]
 
 
 def test_a_plan_changes_nothing(member, snapshot):

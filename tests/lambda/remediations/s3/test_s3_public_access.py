@@ -5,7 +5,8 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from remediations.s3.s3_public_access import apply, plan, undo
+from remediations.contract import CannotRemediateError
+from remediations.s3.s3_public_access import apply, look, plan, undo
 
 SETTINGS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 ALL_ON = dict.fromkeys(SETTINGS, True)
@@ -62,14 +63,33 @@ def test_only_what_is_off_is_named_and_undoing_restores_it(member, subject):
     write(partly)
     change = apply(plan(finding, member.session), member.session)
     assert change.description == "Turned on BlockPublicPolicy"
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert read() == partly
 
 
 def test_undoing_removes_the_settings_where_there_were_none(member, subject):
     finding, read, _ = subject
-    undo(apply(plan(finding, member.session), member.session), member.session)
+    change = apply(plan(finding, member.session), member.session)
+    undo(change, member.session, look(change, member.session))
     assert read() is None
+
+
+def test_an_undo_notices_what_somebody_has_opened_since_and_what_is_restored(member, subject, changed_since):
+    finding, _, write = subject
+    change = apply(plan(finding, member.session), member.session)
+    write(dict.fromkeys(SETTINGS, False) | {"BlockPublicAcls": True})
+    assert changed_since(look, change) == ["Block Public Access is on for BlockPublicAcls only instead of on"]
+    # A configuration with nothing on is as good as none.
+    write(dict.fromkeys(SETTINGS, False))
+    assert [one.is_restored for one in look(change, member.session)] == [True]
+
+
+def test_there_is_nothing_to_restore_of_a_bucket_that_is_gone(member, bucket):
+    finding = member.finding("S3.8", "AwsS3Bucket", f"arn:aws:s3:::{bucket}")
+    change = apply(plan(finding, member.session), member.session)
+    member.client("s3").delete_bucket(Bucket=bucket)
+    with pytest.raises(CannotRemediateError, match="The bucket no longer exists"):
+        look(change, member.session)
 
 
 def test_nothing_is_needed_where_all_are_on(member, subject):

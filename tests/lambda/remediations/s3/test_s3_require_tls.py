@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from remediations.contract import CannotRemediateError
 from remediations.s3.buckets import bucket_of
-from remediations.s3.s3_require_tls import apply, plan, undo
+from remediations.s3.s3_require_tls import apply, look, plan, undo
 
 OTHER = {
     "Sid": "Readers",
@@ -90,7 +90,7 @@ def test_a_bucket_without_a_policy_gets_one_that_undoing_deletes(member, s3, new
     name = new_bucket()
     change = apply(plan(finding_about(member, name), member.session), member.session)
     assert read(s3, name) == {"Version": "2012-10-17", "Statement": [deny_without_tls(name)]}
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert read(s3, name) is None
 
 
@@ -99,7 +99,7 @@ def test_other_statements_stay_as_they_are(member, s3, new_bucket):
     before = read(s3, name)
     change = apply(plan(finding_about(member, name), member.session), member.session)
     assert read(s3, name)["Statement"] == [for_bucket(OTHER, name), deny_without_tls(name)]
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert read(s3, name) == before
 
 
@@ -108,15 +108,25 @@ def test_a_statement_that_was_added_meanwhile_survives_applying_and_undoing(memb
     made = plan(finding_about(member, name), member.session)
     meanwhile = {"Version": "2012-10-17", "Statement": for_bucket(OTHER, name)}
     write(s3, name, meanwhile)
-    undo(apply(made, member.session), member.session)
+    change = apply(made, member.session)
+    undo(change, member.session, look(change, member.session))
     assert read(s3, name) == {**meanwhile, "Statement": [meanwhile["Statement"]]}
+
+
+def test_an_undo_notices_a_statement_that_somebody_has_rewritten(member, s3, new_bucket, changed_since):
+    name = new_bucket()
+    change = apply(plan(finding_about(member, name), member.session), member.session)
+    rewritten = deny_without_tls(name) | {"Sid": "RequireTls"}
+    write(s3, name, {"Version": "2012-10-17", "Statement": [rewritten]})
+    (told,) = changed_since(look, change)
+    assert told.startswith("The statement is another one, which also denies requests without TLS instead of")
 
 
 def test_undoing_where_the_policy_is_gone_does_nothing(member, s3, new_bucket):
     name = new_bucket()
     change = apply(plan(finding_about(member, name), member.session), member.session)
     s3.delete_bucket_policy(Bucket=name)
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert read(s3, name) is None
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ClientError
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remediations.contract import CannotRemediateError
-from remediations.sns.sns_topic_encryption import _publishers, apply, plan, undo
+from remediations.sns.sns_topic_encryption import _publishers, apply, look, plan, undo
 
 TOLD = {"kms_key": "alias/topics"}
 
@@ -54,8 +55,18 @@ def test_the_topic_gets_the_key_and_loses_it_again(member, sns, topic, finding):
     change = apply(plan(finding, member.session, TOLD), member.session, TOLD)
     assert key_of(sns, topic) == "alias/topics"
     assert change.description == "Encrypted the topic with alias/topics"
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert key_of(sns, topic) == ""
+
+
+@pytest.mark.usefixtures("key")
+def test_an_undo_notices_another_key_unless_the_record_does_not_say_which_one_was_set(
+    member, sns, topic, finding, changed_since
+):
+    change = apply(plan(finding, member.session, TOLD), member.session, TOLD)
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="KmsMasterKeyId", AttributeValue="alias/own")
+    assert changed_since(look, change) == ["KmsMasterKeyId is alias/own instead of alias/topics"]
+    assert changed_since(look, replace(change, left=None)) == []
 
 
 @pytest.mark.usefixtures("key")

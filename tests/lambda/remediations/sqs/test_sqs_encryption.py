@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from remediations.contract import CannotRemediateError
-from remediations.sqs.sqs_encryption import apply, plan, undo
+from remediations.sqs.sqs_encryption import apply, look, plan, undo
 
 
 @pytest.fixture
@@ -30,8 +30,18 @@ def test_encryption_is_turned_on_and_off_again(member, sqs, queue, finding):
     change = apply(plan(finding, member.session), member.session)
     assert is_encrypted(sqs, queue)
     assert not plan(finding, member.session).is_needed
-    undo(change, member.session)
+    undo(change, member.session, look(change, member.session))
     assert not is_encrypted(sqs, queue)
+
+
+def test_an_undo_notices_a_key_that_the_queue_has_got_since(member, sqs, queue, finding, changed_since):
+    change = apply(plan(finding, member.session), member.session)
+    sqs.set_queue_attributes(
+        QueueUrl=queue, Attributes={"KmsMasterKeyId": "alias/own", "SqsManagedSseEnabled": "false"}
+    )
+    assert changed_since(look, change) == [
+        "Encryption of the queue is with alias/own instead of with keys that SQS manages"
+    ]
 
 
 def test_a_plan_changes_nothing(member, sqs, queue, finding):
