@@ -162,19 +162,16 @@ class FindingWork:
         """Return that the opposite was done for a later event, or None if it wasn't.
 
         EventBridge and Lambda deliver an event at least once, and people send it again from archives and
-        dead-letter queues, so what is being done can have been done and reversed before. Times of events are
-        in seconds. Within the same second, the event counts as the later one, so that no press is ignored.
-
-        Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html
+        dead-letter queues, so what is being done can have been done and reversed before.
         """
         latest = self.services.records.latest(self.finding, by)
-        if latest is None or latest <= self.sent:
+        if latest is None or not latest.supersedes(self.event_id, self.sent):
             return None
         done = "undone" if by == UNDO else "remediated again"
         return self._outcome(
             Status.SUPERSEDED,
-            f"The event is of {to_time(self.sent)}, and the finding was {done} for one of {to_time(latest)}. "
-            "If that is to be changed, press the action again",
+            f"The event is of {to_time(self.sent)}, and the finding was {done} for one of "
+            f"{to_time(latest.sent)}. If that is to be changed, press the action again",
         )
 
     def _part(self, name: str, work: Callable[[], Outcome], *, is_only: bool) -> Outcome:
@@ -224,7 +221,7 @@ class FindingWork:
             if (kept := self._superseded(by=UNDO) or self._held(remediation, plan)) is not None:
                 return kept
             self._forget(UNDO, remediation.name)
-            self.services.records.begin(self.finding, REMEDIATE, sent=self.sent)
+            self._begin(REMEDIATE, reverses=UNDO)
             # Before anything changes, because the process can end at any time.
             saved = self.services.records.save(self.finding, remediation=remediation.name, change=intended)
             if self.services.approvals:
@@ -311,7 +308,7 @@ class FindingWork:
         if not restored:
             return self._outcome(Status.CANNOT_UNDO, told, remediation=name)
         # Before the remediation can be done again.
-        self.services.records.begin(self.finding, UNDO, sent=self.sent)
+        self._begin(UNDO, reverses=REMEDIATE)
         self._forget(REMEDIATE, name)
         # What a rule remembers as remediated, it would resolve.
         self._forget(AUTOMATIC, name)
@@ -322,6 +319,11 @@ class FindingWork:
         self.services.once.run(key_of(self.finding, AUTOMATIC), undone.to_json)
         is_whole = len(restored) == len(settings)
         return undone if is_whole else replace(undone, status=Status.PARTLY_UNDONE)
+
+    def _begin(self, kind: str, *, reverses: str) -> None:
+        self.services.records.begin(
+            self.finding, kind, reverses=reverses, event_id=self.event_id, sent=self.sent
+        )
 
     def _forget(self, kind: str, remediation: str) -> None:
         """Allow work to be done again, unless it's being done right now."""

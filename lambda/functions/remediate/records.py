@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from functions.remediate.order import Latest, with_begun
 from functions.remediate.services import Saved
 from invocation import clients
 from invocation.json_objects import read_json
@@ -131,25 +132,47 @@ class RecordsBucket:
             self._client.delete_object(Bucket=self._bucket, Key=_earlier_key(finding))
         self._client.delete_object(Bucket=self._bucket, Key=_key(finding, remediation))
 
-    def latest(self, finding: Finding, kind: str) -> datetime | None:
-        """Return when the latest event was sent for which a finding was changed.
+    def latest(self, finding: Finding, kind: str) -> Latest | None:
+        """Return the latest events for which a finding was changed.
 
         Args:
             finding: The finding, whenever it was updated.
-            kind: What was done for the event, `remediate` or `undo`.
+            kind: What was done for the events, `remediate` or `undo`.
         """
         kept = self._read(_key_of_latest(finding, kind))
-        return datetime.fromisoformat(kept["sent"]) if kept else None
+        if kept is None:
+            return None
+        return Latest(
+            sent=datetime.fromisoformat(kept["sent"]),
+            events=frozenset(kept.get("events", ())),
+            reversed=frozenset(kept.get("reversed", ())),
+        )
 
-    def begin(self, finding: Finding, kind: str, *, sent: datetime) -> None:
-        """Store that a finding is about to be changed for an event that was sent at a time.
+    def begin(self, finding: Finding, kind: str, *, reverses: str, event_id: str, sent: datetime) -> None:
+        """Store that a finding is about to be changed for an event.
 
         It's kept as long as the records, because an archive or a dead-letter queue can deliver an event again
         after a long time.
+
+        Args:
+            finding: The finding, whenever it was updated.
+            kind: What is about to be done for the event, `remediate` or `undo`.
+            reverses: The other of the two.
+            event_id: The ID of the event.
+            sent: When it was sent.
         """
         latest = self.latest(finding, kind)
-        if latest is None or latest < sent:
-            self._write(_key_of_latest(finding, kind), {"finding": finding.id, "sent": sent.isoformat()})
+        now = with_begun(latest, self.latest(finding, reverses), event_id=event_id, sent=sent)
+        if now != latest:
+            self._write(
+                _key_of_latest(finding, kind),
+                {
+                    "finding": finding.id,
+                    "sent": now.sent.isoformat(),
+                    "events": sorted(now.events),
+                    "reversed": sorted(now.reversed),
+                },
+            )
 
     def _place(self, key: str) -> str:
         return f"s3://{self._bucket}/{key}"

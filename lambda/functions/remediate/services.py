@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from functions.remediate.approval import Approvals
+from functions.remediate.order import Latest
 from invocation.once import Result
 from remediations.contract import Change, Remediation
 from securityhub.events import Finding
@@ -90,11 +91,11 @@ class Records(Protocol):
     def delete(self, finding: Finding, *, remediation: str) -> None:
         """Delete one of the records."""
 
-    def latest(self, finding: Finding, kind: str) -> datetime | None:
-        """Return the latest of the times given to `begin` for a finding and a kind of work, or None."""
+    def latest(self, finding: Finding, kind: str) -> Latest | None:
+        """Return the latest of the events given to `begin` for a finding and a kind of work, or None."""
 
-    def begin(self, finding: Finding, kind: str, *, sent: datetime) -> None:
-        """Store that a finding is about to be changed for an event that was sent at a time."""
+    def begin(self, finding: Finding, kind: str, *, reverses: str, event_id: str, sent: datetime) -> None:
+        """Store that a finding is about to be changed for an event, and which kind of work that reverses."""
 
 
 class Once(Protocol):

@@ -16,6 +16,7 @@ from functions.remediate.approval_contract import CANCELED, Answer, Execution
 from functions.remediate.approval_decisions import decided
 from functions.remediate.logic import Invocation, remediate_findings
 from functions.remediate.member_account import MemberRoleError
+from functions.remediate.order import with_begun
 from functions.remediate.organization import OrganizationError
 from functions.remediate.services import Saved, Services
 from functions.remediate.settings import Settings
@@ -76,7 +77,7 @@ class World:
         tags: tags of the resources; None where they can't be known, an error where reading them fails.
         kept: the records of each finding, by remediation.
         kept_for: when the finding of each record was last updated.
-        begun: when the latest event was sent for which a finding was changed, by its ID and what was done.
+        begun: the latest events for which a finding was changed, by its ID and what was done.
         others: further remediations that are enabled, by name.
         reported: the outcomes on the event bus, in their order.
         bus_is_down: whether nothing can be put on it.
@@ -165,8 +166,9 @@ class World:
     def latest(self, finding, kind):
         return self.begun.get((finding.id, kind))
 
-    def begin(self, finding, kind, *, sent):
-        self.begun[finding.id, kind] = max(sent, self.begun.get((finding.id, kind), sent))
+    def begin(self, finding, kind, *, reverses, event_id, sent):
+        latest, opposite = (self.latest(finding, one) for one in (kind, reverses))
+        self.begun[finding.id, kind] = with_begun(latest, opposite, event_id=event_id, sent=sent)
 
     # FindingsUpdater
     def batch_update_findings(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from functions.remediate.order import with_begun
 from functions.remediate.outcomes import Status
 from invocation.once import REMEMBERED_SECONDS
 
@@ -86,6 +89,62 @@ def test_a_later_press_remediates_again_and_the_undo_that_is_delivered_again_lea
     assert (world.open, world.undone) == (set(), ["resource/0"])
     assert world.last_note(again.findings[0])[1].startswith("Remediated: ")
     assert set(world.kept["finding/0"]) == {"example"}
+
+
+@pytest.mark.parametrize("later", [0, 2 * REMEMBERED_SECONDS])
+def test_among_presses_of_the_same_second_one_that_is_delivered_again_changes_nothing(run, world, at, later):
+    press, undo, again, once_more = (
+        replace(at(0, action), event_id=f"{action} {number}")
+        for number, action in enumerate(["Remediate", "UndoRemediation"] * 2)
+    )
+    world.open = {"resource/0"}
+    done = [Status.APPLIED, Status.UNDONE, Status.APPLIED, Status.UNDONE]
+    for number, (event, status) in enumerate(zip((press, undo, again, once_more), done, strict=True)):
+        # Each of them is a press of its own, so none is ignored.
+        assert statuses(run(event)) == [status]
+        is_open = set(world.open)
+        world.store.seconds += later
+        for old in (press, undo, again)[:number]:
+            run(old)
+            assert world.open == is_open
+
+
+def test_a_press_that_failed_halfway_does_not_go_on_after_an_undo_of_the_same_second(run, world, at):
+    press, undo = at(0), at(0, "UndoRemediation")
+    world.open = {"resource/0"}
+
+    def fail():
+        world.open.clear()
+        raise RuntimeError("The service is in pieces")
+
+    world.meanwhile = fail
+    assert statuses(run(press)) == [Status.FAILED]
+    assert statuses(run(undo)) == [Status.UNDONE]
+    world.meanwhile = lambda: None
+    assert statuses(run(press)) == [Status.SUPERSEDED]
+    assert world.open == {"resource/0"}
+
+
+EVENTS = st.lists(st.tuples(st.sampled_from("RU"), st.integers(0, 2), st.integers(0, 4)), max_size=12)
+
+
+@given(events=EVENTS)
+def test_the_latest_event_decides_and_none_decides_twice(events):
+    start = datetime(2026, 1, 31, tzinfo=UTC)
+    latest, decided = {"R": None, "U": None}, []
+    for kind, second, number in events:
+        other = "U" if kind == "R" else "R"
+        event, sent = f"{kind}{second}{number}", start + timedelta(seconds=second)
+        if latest[other] is not None and latest[other].supersedes(event, sent):
+            # Only what a later event, or one of that second that was begun after it, has reversed.
+            assert latest[other].sent > sent or event in decided
+            continue
+        if event in decided:
+            # The opposite wasn't begun in its second since it was.
+            since = decided[len(decided) - 1 - decided[::-1].index(event) :]
+            assert not [one for one in since if one.startswith(f"{other}{second}")]
+        latest[kind] = with_begun(latest[kind], latest[other], event_id=event, sent=sent)
+        decided.append(event)
 
 
 def test_a_press_that_was_not_handled_remediates_however_late_it_is_sent_again(run, world, events):

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from functions.remediate.order import Latest
 from functions.remediate.records import RecordsBucket, create_client
 from remediations.contract import CannotRemediateError, Change
 from securityhub.events import parse_event
@@ -63,14 +64,27 @@ def test_the_rest_of_a_remediation_that_stopped_halfway_does_not_replace_the_fir
 
 def test_the_latest_event_of_each_kind_is_known_whenever_the_finding_was_updated(records, finding):
     first = datetime(2026, 1, 31, 9, tzinfo=UTC)
-    for sent in (first, first + timedelta(days=1), first - timedelta(days=1)):
-        records.begin(finding, "remediate", sent=sent)
-    records.begin(finding, "undo", sent=first)
+    for days in (0, 1, -1):
+        sent = first + timedelta(days=days)
+        records.begin(finding, "remediate", reverses="undo", event_id=f"press {days}", sent=sent)
+    second = first + timedelta(days=1)
+    records.begin(finding, "undo", reverses="remediate", event_id="undo", sent=second)
     updated = replace(finding, updated_at=first)
-    assert records.latest(updated, "remediate") == first + timedelta(days=1)
-    assert records.latest(updated, "undo") == first
+    press, undo = records.latest(updated, "remediate"), records.latest(updated, "undo")
+    assert press == Latest(sent=second, events=frozenset({"press 1"}))
+    assert undo == Latest(sent=second, events=frozenset({"undo"}), reversed=press.events)
     assert records.latest(replace(finding, id="another"), "undo") is None
     assert records.load(finding) == {}
+
+
+def test_what_version_0_1_0_stored_about_the_latest_event_is_read(embedded_aws, bucket, records, finding):
+    sent = datetime(2026, 1, 31, 9, tzinfo=UTC)
+    records.begin(finding, "undo", reverses="remediate", event_id="undo", sent=sent)
+    client = embedded_aws.client("s3")
+    (key,) = [one["Key"] for one in client.list_objects_v2(Bucket=bucket)["Contents"]]
+    old = {"finding": finding.id, "sent": sent.isoformat()}
+    client.put_object(Bucket=bucket, Key=key, Body=json.dumps(old))
+    assert records.latest(finding, "undo") == Latest(sent=sent)
 
 
 def test_a_discarded_record_is_gone(records, finding):
