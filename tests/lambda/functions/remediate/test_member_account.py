@@ -102,6 +102,8 @@ def test_no_session_is_used_for_another_account_region_or_finding(sessions, sts,
 
 
 def test_the_sessions_of_earlier_findings_do_not_fill_the_memory(sessions, sts, finding):
+    # What other tests left is not looked through each time: the CDK alone has very many objects.
+    gc.freeze()
     alive = []
     for number in range(20):
         answer(sts[1], number=number)
