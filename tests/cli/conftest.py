@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 from aws_cdk import App, Environment, Stack
@@ -40,6 +41,19 @@ def cli(capsys, monkeypatch):
         return Ran(code, printed.out, printed.err)
 
     return run_cli
+
+
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """A function that lets something happen before the next question of a command is answered with yes."""
+
+    def happens(event):
+        asked = []
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+        monkeypatch.setattr("click.confirm", lambda question, **_: asked.append(question) or event())
+        return asked
+
+    return happens
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +14,8 @@ from securityhub_actions.cli.findings import findings_like, ocsf_findings_like
 
 BATCH: Final = 100
 _NEW: Final = "New"
+_IN_OCSF: Final = {"Comment": "comment", "SeverityId": "severity_id", "StatusId": "status_id"}
+"""Where a finding in OCSF has what BatchUpdateFindingsV2 sets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,42 @@ def findings_of(aws: Aws, rule: LiveAutomationRule) -> Iterator[Mapping[str, Any
     for finding in ocsf_findings_like(aws, rule.criteria):
         if finding.get("status") == _NEW:
             yield finding
+
+
+def still_as_shown(
+    aws: Aws, rule: LiveAutomationRule, shown: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Return those of the findings that meet the criteria now, and in which nothing was set meanwhile.
+
+    Only what the rule would write over counts as set, such as a note.
+
+    Args:
+        aws: The account.
+        rule: The rule as it was when the findings were read.
+        shown: The findings as they were read.
+
+    Raises:
+        CommandError: The rule has changed.
+    """
+    if automation_rule(aws, rule.arn) != rule:
+        raise CommandError(
+            f"The rule {rule.name} has changed since the question, so nothing was changed. Repeat the "
+            "command to see what it would change now."
+        )
+    now = {_as_shown(rule, one) for one in findings_of(aws, rule)}
+    return [one for one in shown if _as_shown(rule, one) in now]
+
+
+def _as_shown(rule: LiveAutomationRule, finding: Mapping[str, Any]) -> str:
+    """Return what identifies a finding, with the values that the rule would replace."""
+    if rule.is_v2:
+        values = [
+            finding["metadata"]["uid"],
+            *(finding.get(_IN_OCSF.get(name, name)) for name in rule.update),
+        ]
+    else:
+        values = [finding.get(name) for name in ("Id", "ProductArn", *rule.update)]
+    return json.dumps(values, sort_keys=True, default=str)
 
 
 def apply(aws: Aws, rule: LiveAutomationRule, findings: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:

@@ -70,6 +70,61 @@ def test_what_meets_the_criteria_is_changed_as_the_rule_would_and_once(cli, of_a
     assert len(findings) == 3
 
 
+def reopen(aws):
+    identifiers = [{name: one[name] for name in ("Id", "ProductArn")} for one in stored(aws)]
+    note = {"Text": "Open", "UpdatedBy": "test"}
+    aws.client("securityhub").batch_update_findings(
+        FindingIdentifiers=identifiers, Workflow={"Status": "NEW"}, Note=note
+    )
+    return identifiers
+
+
+def test_a_note_that_somebody_adds_before_the_answer_is_not_lost(cli, of_account, findings, meanwhile):
+    hub = of_account.client("securityhub")
+    first, *others = reopen(of_account)
+    note = {"Text": "I look at it", "UpdatedBy": "jo"}
+    asked = meanwhile(lambda: hub.batch_update_findings(FindingIdentifiers=[first], Note=note))
+    ran = cli("apply", "CspmRule")
+    assert (ran.code, ran.out.splitlines()[0]) == (0, "2 changed")
+    assert asked == ["Change 3 findings as CspmRule does?"]
+    assert "1 of 3 findings have changed since the question, and are left alone." in ran.err
+    notes = {one["Id"]: (one["Workflow"]["Status"], one["Note"]["Text"]) for one in stored(of_account)}
+    assert notes == {
+        first["Id"]: ("NEW", "I look at it"),
+        **{one["Id"]: ("SUPPRESSED", "Fine (suppressed until 2027-03-31)") for one in others},
+    }
+    assert len(findings) == 3
+
+
+def test_a_finding_that_is_settled_before_the_answer_in_the_new_hub_is_left_alone(
+    cli, of_account, findings, meanwhile
+):
+    hub = of_account.client("securityhub")
+    uids = [one["metadata"]["uid"] for one in stored_v2(of_account)]
+    hub.batch_update_findings_v2(MetadataUids=uids, StatusId=1)
+    meanwhile(lambda: hub.batch_update_findings_v2(MetadataUids=uids[:1], StatusId=2))
+    assert cli("apply", "NewHubRule").out.splitlines()[0] == "2 changed"
+    statuses = sorted(one["status"] for one in stored_v2(of_account))
+    assert statuses == ["In Progress", "Suppressed", "Suppressed"]
+    assert len(findings) == 3
+
+
+def test_nothing_is_changed_if_the_rule_changes_before_the_answer(cli, of_account, findings, meanwhile):
+    hub = of_account.client("securityhub")
+    reopen(of_account)
+    (rule,) = (
+        one for one in hub.list_automation_rules()["AutomationRulesMetadata"] if one["RuleName"] == "CspmRule"
+    )
+    change = {"RuleArn": rule["RuleArn"], "RuleStatus": "DISABLED"}
+    meanwhile(lambda: hub.batch_update_automation_rules(UpdateAutomationRulesRequestItems=[change]))
+    ran = cli("apply", "CspmRule")
+    change["RuleStatus"] = "ENABLED"
+    hub.batch_update_automation_rules(UpdateAutomationRulesRequestItems=[change])
+    assert (ran.code, "The rule CspmRule has changed since the question" in ran.err) == (2, True)
+    assert {one["Workflow"]["Status"] for one in stored(of_account)} == {"NEW"}
+    assert len(findings) == 3
+
+
 def test_in_the_new_hub_only_what_is_new_is_changed(cli, of_account, findings):
     first, *_ = stored_v2(of_account)
     of_account.client("securityhub").batch_update_findings_v2(

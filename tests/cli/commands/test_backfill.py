@@ -116,6 +116,47 @@ def test_what_was_sent_is_not_sent_again(cli, stack, state):
     assert numbers == [2, 3, 1, 0]
 
 
+@pytest.fixture
+def disabled_rules(stack):
+    """The rules, which get no events of their own in this test."""
+    client = stack.aws.client("events")
+    found = [one for one in client.list_rules()["Rules"] if one["Name"].startswith(stack.name)]
+    for one in found:
+        client.disable_rule(Name=one["Name"])
+    yield found
+    for one in found:
+        client.enable_rule(Name=one["Name"])
+
+
+@pytest.mark.usefixtures("disabled_rules")
+def test_a_finding_that_is_settled_before_the_answer_is_not_sent(cli, of_account, stack, state, meanwhile):
+    hub = of_account.client("securityhub")
+    one = {name: stack.findings[0][name] for name in ("Id", "ProductArn")}
+
+    def set_status(status):
+        hub.batch_update_findings(FindingIdentifiers=[one], Workflow={"Status": status})
+
+    meanwhile(lambda: set_status("SUPPRESSED"))
+    ran = cli("backfill", f"{stack.name}-Backfilled", "--target", "Target", "--state", state)
+    set_status("NEW")
+    assert (ran.code, f"1 of {MATCHING} findings have changed since the question" in ran.err) == (0, True)
+    sent = {event["detail"]["findings"][0]["Id"] for event in received(stack)}
+    assert sent == {other["Id"] for other in stack.findings[1:]}
+
+
+@pytest.mark.usefixtures("of_account")
+def test_nothing_is_sent_if_the_rule_changes_before_the_answer(cli, stack, state, meanwhile, disabled_rules):
+    client = stack.aws.client("events")
+    (rule,) = (one for one in disabled_rules if "Backfilled" in one["Name"])
+    given = {"Name": rule["Name"], "EventPattern": rule["EventPattern"], "State": "DISABLED"}
+    other = rule["EventPattern"].replace("RDS.3", "RDS.4")
+    meanwhile(lambda: client.put_rule(**{**given, "EventPattern": other}))
+    ran = cli("backfill", rule["Name"], "--state", state)
+    client.put_rule(**given)
+    assert (ran.code, "have changed since the question, so nothing was sent" in ran.err) == (2, True)
+    assert (received(stack), state.exists()) == ([], False)
+
+
 @pytest.mark.usefixtures("of_account")
 def test_one_of_several_targets_can_be_chosen(cli, stack, state):
     arguments = ("--yes", "--state", state, "--target", "Titles")

@@ -270,6 +270,25 @@ def test_drop_deletes_what_is_chosen_and_nothing_else(cli, stack, letters):
 
 
 @pytest.mark.usefixtures("of_account")
+def test_drop_deletes_what_it_asked_about_and_nothing_that_comes_before_the_answer(
+    cli, stack, letters, meanwhile
+):
+    url = letters("queue", 2)
+    asked = meanwhile(lambda: letters("queue", 1))
+    ran = cli("dead-letters", "drop", stack.name)
+    assert (ran.code, ran.out.splitlines()[0], stack.number_in(url)) == (0, "2 dropped", 1)
+    assert len(asked) == 1
+    assert asked[0].startswith("Delete 2 dead letters of ")
+
+
+@pytest.mark.usefixtures("of_account")
+def test_drop_does_not_ask_about_nothing(cli, stack, meanwhile):
+    asked = meanwhile(lambda: None)
+    ran = cli("dead-letters", "drop", stack.name)
+    assert (ran.code, ran.out, asked) == (0, "There are no such dead letters.\n", [])
+
+
+@pytest.mark.usefixtures("of_account")
 def test_drop_deletes_nothing_without_a_yes(cli, stack, letters):
     url = letters("queue", 1)
     ran = cli("dead-letters", "drop", stack.name)

@@ -11,8 +11,15 @@ import click
 from rich.console import RenderableType
 from rich.text import Text
 
-from securityhub_actions.cli.applying import BATCH, LiveAutomationRule, apply, automation_rule, findings_of
-from securityhub_actions.cli.asking import confirm
+from securityhub_actions.cli.applying import (
+    BATCH,
+    LiveAutomationRule,
+    apply,
+    automation_rule,
+    findings_of,
+    still_as_shown,
+)
+from securityhub_actions.cli.asking import confirm, note_left_alone
 from securityhub_actions.cli.aws import Aws, with_aws
 from securityhub_actions.cli.errors import CommandError, ExitCode, interruptible
 from securityhub_actions.cli.output import Output, entries, indented, with_output
@@ -32,7 +39,8 @@ def command(*, aws: Aws, rule: str, limit: int | None, dry_run: bool, yes: bool,
     """Change existing findings as the automation rule RULE changes those that arrive.
 
     RULE is the name or ARN of an automation rule of either Security Hub, or a part of its name. The findings
-    are those that meet its criteria now. Your own permissions apply.
+    are those that meet its criteria now. Your own permissions apply. What has changed before you answer the
+    question is left alone.
 
     What a suppression suppresses in this way, its end opens like the rest. Repeat the command to go on after
     an interruption.
@@ -49,6 +57,9 @@ def command(*, aws: Aws, rule: str, limit: int | None, dry_run: bool, yes: bool,
         return ExitCode.SUCCESS
     if not yes:
         confirm(f"Change {len(findings):,} findings as {found.name} does?")
+        with output.waiting("Reading the findings again"):
+            shown, findings = findings, still_as_shown(aws, found, findings)
+        note_left_alone(output, len(findings), of=len(shown))
     failures: list[tuple[str, str]] = []
     with interruptible("What was changed stays changed. Repeat the command to go on."):
         for start in range(0, len(findings), BATCH):

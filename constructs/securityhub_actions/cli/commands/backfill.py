@@ -14,7 +14,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from securityhub_actions.cli import completion
-from securityhub_actions.cli.asking import confirm
+from securityhub_actions.cli.asking import confirm, note_left_alone
 from securityhub_actions.cli.aws import Aws, reason_of, with_aws
 from securityhub_actions.cli.backfilling import (
     BackfillRule,
@@ -66,7 +66,8 @@ def command(
     it, but for the ID and the time of the event. Your own permissions apply.
 
     What was sent is remembered in a file. Repeat the command to go on after an interruption: nothing is left
-    out, and at most one event is sent twice, with the same event ID.
+    out, and at most one event is sent twice, with the same event ID. What has changed before you answer the
+    question is left alone.
 
     The exit code is 0 if all were sent, and 3 if some couldn't be.
     """
@@ -84,6 +85,12 @@ def command(
         if not yes:
             arns = ", ".join(one["Arn"] for one in targets)
             confirm(f"Send {len(events):,} findings of {found.name} to {arns}?")
+            if (backfill_rule(aws, found.arn), _targets(aws, found, target)) != (found, targets):
+                raise CommandError(
+                    f"The rule {found.name} or its targets have changed since the question, so nothing was "
+                    "sent. Repeat the command to see what would be sent now."
+                )
+            pairs = _still_as_shown(aws, found, pairs, output)
         sent.check_writable()
         with interruptible(f"{sent.file} has what was sent. Repeat the command to go on."):
             return _send_all(aws, found, pairs, sent, output)
@@ -101,6 +108,19 @@ def _targets(aws: Aws, rule: BackfillRule, chosen: str | None) -> Sequence[Mappi
                 f"Findings can't be sent to {one['Arn']}: {reason}. Choose other targets with --target."
             )
     return targets
+
+
+def _still_as_shown(aws: Aws, rule: BackfillRule, pairs: Sequence[_Pair], output: Output) -> list[_Pair]:
+    """Return what is still to be sent, with the findings as they are now.
+
+    The ID of an event tells if its finding was updated meanwhile. Then the rule has received it by itself.
+    """
+    with output.waiting("Reading the findings again"):
+        events = {event["id"]: event for event in matching_events(aws, rule)}
+    left: list[_Pair] = [(events[event["id"]], target) for event, target in pairs if event["id"] in events]
+    numbers = (len({event["id"] for event, _ in some}) for some in (left, pairs))
+    note_left_alone(output, next(numbers), of=next(numbers))
+    return left
 
 
 def _send_all(aws: Aws, rule: BackfillRule, pairs: Sequence[_Pair], sent: Sent, output: Output) -> int:

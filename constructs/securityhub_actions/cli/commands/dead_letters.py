@@ -17,7 +17,7 @@ from rich.text import Text
 
 from securityhub_actions.cli import completion
 from securityhub_actions.cli.ages import age, age_in_words, time_in_words
-from securityhub_actions.cli.asking import confirm
+from securityhub_actions.cli.asking import confirm, require_terminal
 from securityhub_actions.cli.aws import Aws, with_aws
 from securityhub_actions.cli.dead_letters.choosing import Choice
 from securityhub_actions.cli.dead_letters.model import IN_WORDS, DeadLetter
@@ -201,9 +201,14 @@ def replay_letters(*, letters: Letters, limit: int | None, dry_run: bool) -> int
 def drop_letters(*, letters: Letters, limit: int | None, dry_run: bool, yes: bool) -> int:
     """Delete dead letters without sending them."""
     if not (yes or dry_run):
-        chosen = "the chosen dead letters" if letters.choice != Choice() else "ALL dead letters"
-        names = ", ".join(queue.name for queue in letters.queues)
-        confirm(f"Delete {chosen} of {names} for good?")
+        require_terminal()
+        # What arrives before the answer isn't what the question is about.
+        found = letters.chosen(limit)
+        if not found:
+            return _report([], letters.output)
+        number = f"{len(found):,} dead letter{'' if len(found) == 1 else 's'}"
+        confirm(f"Delete {number} of {', '.join(queue.name for queue in letters.queues)} for good?")
+        letters.choice = Choice(ids=frozenset(letter.id for letter in found))
     replay = Replay(letters.aws, dry_run=dry_run)
     return letters.outcomes("dropped", replay.drop, limit=limit)
 

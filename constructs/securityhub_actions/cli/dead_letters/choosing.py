@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +22,7 @@ class Choice:
         newer_than: They haven't been there for so long.
     """
 
-    ids: tuple[str, ...] = ()
+    ids: Collection[str] = ()
     rule: str | None = None
     target: str | None = None
     error: str | None = None
