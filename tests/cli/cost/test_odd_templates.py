@@ -10,6 +10,7 @@ from securityhub_actions.cli.assembly import read_app
 from securityhub_actions.cli.cost.amounts import Range
 from securityhub_actions.cli.cost.findings import finding_items
 from securityhub_actions.cli.cost.items import Use
+from securityhub_actions.cli.cost.keys import key_items
 from securityhub_actions.cli.cost.standing import metric_items, standing_items
 from securityhub_actions.cli.cost.timetables import schedule_item
 
@@ -49,6 +50,11 @@ ODD = {
     "rate": rule(ScheduleExpression="rate(0 minutes)", Targets=[{"Id": "1", "Arn": GIVEN}]),
     "schedule": {"Schedule": resource("AWS::Scheduler::Schedule", Target=GIVEN), **function()},
     "mapping": {"Mapping": resource("AWS::Lambda::EventSourceMapping", EventSourceArn=GIVEN), **function()},
+    "key": {
+        "Queue": resource("AWS::SQS::Queue", KmsMasterKeyId=GIVEN, KmsDataKeyReusePeriodSeconds=GIVEN),
+        "Table": resource("AWS::DynamoDB::Table", SSESpecification=GIVEN),
+        "Bucket": resource("AWS::S3::Bucket", BucketEncryption=GIVEN),
+    },
     **{
         f"retention {number}": {
             "Bucket": resource("AWS::S3::Bucket", LifecycleConfiguration=lifecycle),
@@ -71,12 +77,18 @@ def test_what_is_not_known_is_no_error(tmp_path, resources):
     }
     (tmp_path / "Stack.template.json").write_text(json.dumps(document))
     app = read_app(tmp_path)
+    used = list(finding_items(app, USE))
     items = [
-        *finding_items(app, USE),
+        *used,
         *(
             item
             for stack in app.stacks
-            for item in (*standing_items(stack), *metric_items(stack, 20), schedule_item(stack))
+            for item in (
+                *standing_items(stack),
+                *metric_items(stack, 20),
+                schedule_item(stack),
+                *key_items(stack, used),
+            )
         ),
     ]
     assert all(0 <= item.quantity.low <= item.quantity.high for item in items)

@@ -14,6 +14,7 @@ from securityhub_actions.cli.assembly import App
 from securityhub_actions.cli.cost.amounts import NOTHING, Range
 from securityhub_actions.cli.cost.findings import finding_items, not_computed
 from securityhub_actions.cli.cost.items import Item, Use, merged
+from securityhub_actions.cli.cost.keys import key_items
 from securityhub_actions.cli.cost.prices import Prices, load_prices
 from securityhub_actions.cli.cost.standing import metric_items, secrets_of, standing_items
 from securityhub_actions.cli.cost.timetables import schedule_item
@@ -29,8 +30,9 @@ _COLUMNS: Final = (
     Column(title="USD A MONTH", least=11, folds=False),
 )
 _NOT_INCLUDED: Final = (
-    "Not included: Security Hub itself, free tiers, notifications and data transfer, requests to KMS, "
-    "X-Ray, Systems Manager, Athena, what logs and tables store, and what remediated resources cost."
+    "Not included: Security Hub itself, free tiers, notifications and data transfer, requests to KMS "
+    "for logs, Firehose, environment variables, and signatures, X-Ray, Systems Manager, Athena, what logs "
+    "and tables store, and what remediated resources cost."
 )
 _DOMINATING: Final = 3
 _THOUSAND: Final = 1000
@@ -133,7 +135,9 @@ def command(
     )
     standing = _standing(app)
     metrics = [item for stack in app.stacks for item in metric_items(stack, controls)]
-    items = merged([*standing, *metrics, *finding_items(app, use)])
+    used = list(finding_items(app, use))
+    keys = [item for stack in app.stacks for item in key_items(stack, used)]
+    items = merged([*standing, *metrics, *used, *keys])
     lines = sorted(
         ((item, item.quantity * prices.rows[item.price].each) for item in items),
         key=lambda line: -line[1].middle,
