@@ -1,7 +1,8 @@
 """A check of the size of an app's templates, once the AWS CDK has written them.
 
 Before that, the size isn't known without synthesizing everything a second time. The CDK calls plugins at the
-end of synthesis, when it's enough to look at the files. Templates of nested stacks aren't among them.
+end of synthesis, when it's enough to look at the files. It doesn't name those of nested stacks, which are
+beside that of the stack that they are in.
 
 Source: https://docs.aws.amazon.com/cdk/v2/guide/policy-validation-synthesis.html
 Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
@@ -9,6 +10,7 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudform
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +18,8 @@ import jsii
 from aws_cdk import (
     IPolicyValidationContext,
     IPolicyValidationPlugin,
+    NestedStack,
     PolicyValidationPluginReport,
-    PolicyValidationStack,
     PolicyViolatingResource,
     PolicyViolation,
     Stage,
@@ -25,6 +27,7 @@ from aws_cdk import (
 )
 from constructs import IConstruct
 
+from securityhub_actions.places import node_of, outermost_of, path_of
 from securityhub_actions.quotas import MAX_TEMPLATE, NEARLY
 
 TEMPLATE_BYTES: Final = "ManyTemplateBytes"
@@ -35,7 +38,7 @@ _CURE: Final = (
 
 
 def check_template_sizes(root: IConstruct) -> None:
-    """Check the size of each template at synthesis.
+    """Check the size of each template at synthesis, those of nested stacks included.
 
     From 80 percent of the quota on, there is a warning; above it, an error.
 
@@ -43,11 +46,14 @@ def check_template_sizes(root: IConstruct) -> None:
         root: The root of the construct tree. If it's a stack without an app, nothing is checked.
     """
     if Stage.is_stage(root):
-        Validations.of(root).add_plugins(_TemplateSizes())
+        Validations.of(root).add_plugins(_TemplateSizes(root))
 
 
 @jsii.implements(IPolicyValidationPlugin)
 class _TemplateSizes:
+    def __init__(self, root: IConstruct) -> None:
+        self._root = root
+
     @property
     def name(self) -> str:
         """What the report calls it, and where acknowledgments begin."""
@@ -63,22 +69,30 @@ class _TemplateSizes:
 
     def validate(self, context: IPolicyValidationContext) -> PolicyValidationPluginReport:
         """Report the stacks whose templates are too large, or nearly."""
-        sizes = [(one, Path(one.template_path).stat().st_size) for one in context.stack_templates]
+        templates = {one.stack_construct_path: Path(one.template_path) for one in context.stack_templates}
+        templates |= dict(self._nested(templates))
+        sizes = {path: template.stat().st_size for path, template in templates.items()}
         return PolicyValidationPluginReport(
-            success=all(size <= MAX_TEMPLATE for _, size in sizes),
-            violations=[_violation(one, size) for one, size in sizes if size >= MAX_TEMPLATE * NEARLY],
+            success=all(size <= MAX_TEMPLATE for size in sizes.values()),
+            violations=[
+                _violation(path, size) for path, size in sizes.items() if size >= MAX_TEMPLATE * NEARLY
+            ],
         )
 
+    def _nested(self, templates: dict[str, Path]) -> Iterator[tuple[str, Path]]:
+        for one in node_of(self._root).find_all():
+            if isinstance(one, NestedStack):
+                beside = templates[path_of(outermost_of(one))]
+                yield path_of(one), beside.with_name(one.template_file)
 
-def _violation(stack: PolicyValidationStack, size: int) -> PolicyViolation:
+
+def _violation(path: str, size: int) -> PolicyViolation:
     return PolicyViolation(
         rule_name=TEMPLATE_BYTES,
-        description=f"The template of the stack {stack.stack_construct_path} has {size:,} bytes. "
+        description=f"The template of the stack {path} has {size:,} bytes. "
         f"CloudFormation allows {MAX_TEMPLATE:,}.",
         fix=_CURE,
         # Only what is fatal can't be acknowledged.
         severity="fatal" if size > MAX_TEMPLATE else "warning",
-        violating_resources=[
-            PolicyViolatingResource(construct_path=stack.stack_construct_path, locations=[])
-        ],
+        violating_resources=[PolicyViolatingResource(construct_path=path, locations=[])],
     )

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from aws_cdk import Acknowledgment, App, CfnResource, Stack, Stage, Validations, aws_sqs
+from aws_cdk import Acknowledgment, App, CfnResource, NestedStack, Stack, Stage, Validations, aws_sqs
 from aws_cdk.assertions import Template
 
 from securityhub_actions import ImportedFindingsRule, targets
@@ -57,6 +57,34 @@ def test_stacks_of_stages_are_checked(app):
     add_text(with_rule(Stage(app, "Production")), MAX_TEMPLATE)
     with pytest.raises(RuntimeError, match="stack Production/Stack has"):
         app.synth()
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_each_nested_stack_is_checked_by_itself(app, depth):
+    nested = with_rule(Stage(app, "Production"))
+    for number in range(depth):
+        add_text(nested, int(MAX_TEMPLATE * 0.6))
+        nested = NestedStack(nested, f"Nested{number}")
+    add_text(nested, MAX_TEMPLATE)
+    path = "/".join(["Production", "Stack", "Nested0", "Nested1"][: depth + 2])
+    with pytest.raises(RuntimeError, match=rf"stack {path} has 1,00\d,\d{{3}} bytes"):
+        app.synth()
+
+
+def test_a_nested_stack_that_is_nearly_too_large_is_told_of_unless_that_is_acknowledged(app):
+    nested = NestedStack(with_rule(app), "Nested")
+    add_text(nested, int(MAX_TEMPLATE * 0.85))
+    (told,) = told_of(app.synth())
+    assert told[0] == "warning"
+    assert "The template of the stack Stack/Nested has 85" in told[1]
+
+    another = App(analytics_reporting=False)
+    nested = NestedStack(with_rule(another), "Nested")
+    add_text(nested, int(MAX_TEMPLATE * 0.85))
+    Validations.of(nested).acknowledge(
+        Acknowledgment(id="securityhub-actions::ManyTemplateBytes", reason="It stays like that")
+    )
+    assert told_of(another.synth()) == []
 
 
 def test_the_warning_can_be_acknowledged_and_the_error_cannot(app):
