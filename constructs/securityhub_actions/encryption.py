@@ -25,6 +25,7 @@ from securityhub_actions.arguments import checked
 from securityhub_actions.places import outermost_of
 from securityhub_actions.readable_values import readable
 from securityhub_actions.rule_access import allow_rules_to_use_key
+from securityhub_actions.targets.events_role import EventsRole
 
 _AWS_MANAGED: Final = "alias/aws/"
 _ARN_PARTS: Final = 6
@@ -41,6 +42,9 @@ _NEEDED: Final[Mapping[str, Sequence[str]]] = {
         "kms:ReEncryptFrom",
         "kms:ReEncryptTo",
     ),
+    # Of streams created since April 20, 2026, and of all from February 28, 2027 on:
+    # https://github.com/ministryofjustice/modernisation-platform/issues/12957
+    "firehose": _DATA_KEYS,
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
     "s3": _DATA_KEYS,
     # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
@@ -50,10 +54,13 @@ _NEEDED: Final[Mapping[str, Sequence[str]]] = {
 }
 _USING: Final = {
     "dynamodb": ("dynamodb:",),
+    "firehose": ("firehose:PutRecord",),
     "s3": ("s3:GetObject", "s3:PutObject"),
     "sns": ("sns:Publish",),
     "sqs": ("sqs:SendMessage", "sqs:ReceiveMessage"),
 }
+# Not documented as names for `kms:ViaService`, on which no record may depend.
+_NOT_NAMED: Final = frozenset({"firehose"})
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
 _LOGS_ACTIONS: Final = (
     "kms:Decrypt",
@@ -234,14 +241,19 @@ def _allow(role: iam.Role, key: kms.IKey) -> None:
     """Allow a role to use the key through the services that it uses, and through Lambda its environment."""
     used = _services_of(role)
     by_actions: dict[Sequence[str], list[str]] = {}
-    for service in sorted(used):
+    for service in sorted(used - _NOT_NAMED):
         by_actions.setdefault(_NEEDED[service], []).append(service)
     if "lambda.amazonaws.com" in json.dumps(_trust_of(role)):
         # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars-encryption.html
         by_actions[("kms:Decrypt",)] = ["lambda"]
+    # Without permissions, EventBridge doesn't try again, so its roles have them before their rules exist:
+    # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+    add = role.allow if isinstance(role, EventsRole) else role.add_to_policy
+    for service in sorted(used & _NOT_NAMED):
+        add(iam.PolicyStatement(actions=list(_NEEDED[service]), resources=[key.key_arn]))
     stack = Stack.of(role)
     for actions, services in by_actions.items():
-        role.add_to_policy(
+        add(
             iam.PolicyStatement(
                 actions=list(actions),
                 resources=[key.key_arn],

@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
-from ministack.services import dynamodb, kinesis, s3, sns
+from ministack.services import dynamodb, firehose, kinesis, s3, sns
 from ministack.services.cloudformation import provisioners
 
 TOPIC: Final = "AWS::SNS::Topic"
 STREAM: Final = "AWS::Kinesis::Stream"
+DELIVERY_STREAM: Final = "AWS::KinesisFirehose::DeliveryStream"
 TABLE: Final = "AWS::DynamoDB::Table"
 BUCKET: Final = "AWS::S3::Bucket"
 _S3: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
@@ -26,6 +27,7 @@ def register() -> None:
     for resource_type, keep in (
         (TOPIC, _keep_key_of_topic),
         (STREAM, _keep_key_of_stream),
+        (DELIVERY_STREAM, _keep_key_of_delivery_stream),
         (TABLE, _keep_key_of_table),
         (BUCKET, _keep_key_of_bucket),
     ):
@@ -61,6 +63,12 @@ def _keep_key_of_stream(name: str, properties: Properties) -> None:
     stream.pop("KeyId", None)
     if key := encryption.get("KeyId"):
         stream["KeyId"] = key
+
+
+def _keep_key_of_delivery_stream(name: str, properties: Properties) -> None:
+    """Keep it in updates as well, as in what MiniStack creates."""
+    given = properties.get("DeliveryStreamEncryptionConfigurationInput")
+    firehose._streams[name]["encryption"] = {**given, "Status": "ENABLED"} if given else None  # noqa: SLF001
 
 
 def _keep_key_of_table(name: str, properties: Properties) -> None:

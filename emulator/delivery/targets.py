@@ -14,7 +14,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from ministack.core.arn import Arn
-from ministack.services import cloudwatch_logs, eventbridge, kinesis, kms, sns, sqs
+from ministack.services import cloudwatch_logs, eventbridge, firehose, kinesis, kms, sns, sqs
 
 from emulator import inprocess
 from emulator.delivery.compute import call_rest_api, run_task, start_build, start_pipeline, submit_job
@@ -155,11 +155,23 @@ def _key_of_stream(name: str) -> str | None:
 
 def _put_firehose_record(parcel: Parcel) -> None:
     require_role(parcel, action="firehose:PutRecord")
+    name = parcel.arn.resource.partition("/")[2]
+    if key := inprocess.on_loop(lambda: _key_of_delivery_stream(name)):
+        # https://github.com/ministryofjustice/modernisation-platform/issues/12957
+        for action in ("kms:GenerateDataKey", "kms:Decrypt"):
+            require_role(parcel, action=action, resource=key)
     body = {
-        "DeliveryStreamName": parcel.arn.resource.partition("/")[2],
+        "DeliveryStreamName": name,
         "Record": {"Data": base64.b64encode(parcel.payload.encode()).decode()},
     }
     inprocess.call_json("firehose", "Firehose_20150804.PutRecord", body)
+
+
+def _key_of_delivery_stream(name: str) -> str | None:
+    """The ARN of a customer managed key."""
+    stream = firehose._streams.get(name) or {}  # noqa: SLF001 - see tests/emulator/contract
+    key = kms._resolve_key((stream.get("encryption") or {}).get("KeyARN"))  # noqa: SLF001
+    return key["Arn"] if key else None
 
 
 def _put_log_event(parcel: Parcel) -> None:

@@ -19,6 +19,7 @@ CDK_MODULES = {
     "firehose": "aws_kinesisfirehose",
     "iam": "aws_iam",
     "kinesis": "aws_kinesis",
+    "kms": "aws_kms",
     "lambda_": "aws_lambda",
     "logs": "aws_logs",
     "secretsmanager": "aws_secretsmanager",

@@ -59,6 +59,23 @@ def test_a_digest_is_published_with_the_key_and_without_it_waits_in_the_dead_let
 
 
 @pytest.mark.long
+def test_an_outcome_is_kept_in_a_stream_with_the_key(app):
+    app.client("events").put_events(
+        Entries=[
+            {
+                "EventBusName": OUTCOMES,
+                "Source": "securityhub-actions.outcomes",
+                "DetailType": "Security Hub Action Outcome",
+                "Detail": json.dumps({"outcome": "done"}),
+            }
+        ]
+    )
+    bucket = physical_id(app, OUTCOMES, "AWS::S3::Bucket", "AuditBucket")
+    client = app.client("s3")
+    app.wait_until(lambda: client.list_objects_v2(Bucket=bucket).get("Contents"), what="the record")
+
+
+@pytest.mark.long
 def test_query_results_are_encrypted_with_the_key(app):
     workgroup = app.client("athena").get_work_group(WorkGroup=OUTCOMES)["WorkGroup"]
     encryption = workgroup["Configuration"]["ResultConfiguration"]["EncryptionConfiguration"]

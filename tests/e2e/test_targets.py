@@ -240,12 +240,17 @@ class StateMachine(WholeEvent):
         scene.client("stepfunctions").delete_state_machine(stateMachineArn=arn)
 
 
-class FirehoseStream(WholeEvent):
+class EncryptedFirehoseStream(WholeEvent):
     arn = ":firehose:"
 
     def __init__(self, stack):
         bucket = s3.Bucket(stack, "Bucket", removal_policy=RemovalPolicy.RETAIN)
-        self.stream = firehose.DeliveryStream(stack, "Archive", destination=firehose.S3Bucket(bucket))
+        self.stream = firehose.DeliveryStream(
+            stack,
+            "Archive",
+            destination=firehose.S3Bucket(bucket),
+            encryption=firehose.StreamEncryption.customer_managed_key(kms.Key(stack, "ArchiveKey")),
+        )
 
     def target(self, _):
         return targets.FirehoseStream(self.stream)
@@ -446,7 +451,7 @@ TARGETS = [
     EncryptedTopic,
     EncryptedStream,
     StateMachine,
-    FirehoseStream,
+    EncryptedFirehoseStream,
     Bus,
     BusOfAnotherAccount,
     LogGroup,

@@ -9,6 +9,7 @@ from aws_cdk import App, Environment, NestedStack, Stack, Stage
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
@@ -226,6 +227,20 @@ def test_a_role_may_use_the_key_for_what_its_inline_policies_allow():
     encrypt_with_key(stack, kms.Key(stack, "Key"))
     policy = only(Template.from_stack(stack).to_json()["Resources"], "AWS::IAM::Policy", "Role")
     assert "s3.eu-west-1." in json.dumps(policy["PolicyDocument"])
+
+
+def test_eventbridge_may_use_the_key_of_a_firehose_stream_before_a_rule_refers_to_its_role():
+    stack = new_stack()
+    stream = firehose.DeliveryStream(stack, "Stream", destination=firehose.S3Bucket(s3.Bucket(stack, "B")))
+    rule_to(stack, targets.FirehoseStream(stream))
+    encrypt_with_key(stack, kms.Key(stack, "Key"))
+    resources = Template.from_stack(stack).to_json()["Resources"]
+    (inline,) = only(resources, "AWS::IAM::Role", "StackStream")["Policies"]
+    assert inline["PolicyDocument"]["Statement"][1] == {
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+        "Effect": "Allow",
+        "Resource": key_of(resources),
+    }
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,17 @@ def test_every_role_may_use_the_key_through_the_services_that_it_uses_and_no_oth
         assert through - {"lambda"} == used, (stack, logical_id)
 
 
+def test_eventbridge_may_use_the_key_of_each_stream_that_it_puts_events_on(resources):
+    streams = [one for one in resources.values() if one["Type"] == "AWS::KinesisFirehose::DeliveryStream"]
+    roles = [
+        json.dumps(one["Properties"]["Policies"])
+        for one in resources.values()
+        if one["Type"] == "AWS::IAM::Role" and "firehose:PutRecord" in json.dumps(one)
+    ]
+    assert len(roles) == len(streams) > 1
+    assert all("kms:GenerateDataKey" in one and "SecurityHubKey" in one for one in roles)
+
+
 def test_every_function_may_decrypt_its_environment(resources):
     functions = [place for place, one in resources.items() if one["Type"] == "AWS::Lambda::Function"]
     decrypting = [

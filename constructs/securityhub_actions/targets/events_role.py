@@ -37,13 +37,18 @@ class EventsRole(iam.Role):
             statements: The permissions of the role.
         """
         stack = Stack.of(scope)
+        self._permissions = iam.PolicyDocument(statements=list(statements))
         super().__init__(
             scope,  # type: ignore[arg-type] # every rule and stack is a construct
             construct_id,
             description=description,
             assumed_by=iam.ServicePrincipal("events.amazonaws.com", conditions=any_rule_of(stack)),
-            inline_policies={"Target": iam.PolicyDocument(statements=list(statements))},
+            inline_policies={"Target": self._permissions},
         )
+
+    def allow(self, statement: iam.PolicyStatement) -> None:
+        """Add a permission. Unlike one that `add_to_policy` adds, it exists before the rule."""
+        self._permissions.add_statements(statement)
 
     @staticmethod
     def shared(

@@ -49,6 +49,7 @@ STORES = {
     "services.eventbridge._event_buses": REGIONAL,
     "services.eventbridge._rules": REGIONAL,
     "services.eventbridge._targets": REGIONAL,
+    "services.firehose._streams": REGIONAL,
     "services.iam._account_password_policy": PER_ACCOUNT,
     "services.iam._roles": PER_ACCOUNT,
     "services.kinesis._streams": REGIONAL,

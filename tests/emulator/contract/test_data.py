@@ -12,6 +12,7 @@ from ministack.services import (
     documentdb,
     ec2,
     eventbridge,
+    firehose,
     iam,
     kinesis,
     lambda_svc,
@@ -208,6 +209,20 @@ def test_a_queue_and_a_topic_have_attributes():
 def test_a_stream_is_kept_under_its_name():
     kinesis._create_stream({"StreamName": "one", "ShardCount": 1})
     assert "one" in kinesis._streams
+
+
+@pytest.mark.usefixtures("account")
+def test_a_delivery_stream_is_kept_under_its_name_with_its_encryption():
+    encryption = {"KeyType": "CUSTOMER_MANAGED_CMK", "KeyARN": "arn:aws:kms:us-east-1:1:key/one"}
+    places = {"BucketARN": "arn:aws:s3:::one", "RoleARN": "arn:aws:iam::1:role/one"}
+    firehose._create_delivery_stream(
+        {
+            "DeliveryStreamName": "one",
+            "DeliveryStreamEncryptionConfigurationInput": encryption,
+            "ExtendedS3DestinationConfiguration": places,
+        }
+    )
+    assert firehose._streams["one"]["encryption"] == {**encryption, "Status": "ENABLED"}
 
 
 def test_a_permission_is_appended_to_the_functions_policy(account):
