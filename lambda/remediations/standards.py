@@ -47,13 +47,16 @@ _CIS_1_4: Final = {
     "5.3": "EC2.2",
 }
 # S3.1 and S3.8 share the requirement 2.1.4 from version 3.0.0 on. AWS doesn't document how it tells their
-# findings apart, so they have no number here.
+# findings apart; of version 3.0.0, its own solution has seen it. In 5.0.0, they have no number here.
 # https://docs.aws.amazon.com/securityhub/latest/userguide/cis-aws-foundations-benchmark.html#cis-version-comparison
+# https://github.com/aws-solutions/automated-security-response-on-aws/issues/252
 _CIS_3: Final = {
     "1.8": "IAM.15",
     "1.9": "IAM.16",
     "1.14": "IAM.3",
     "2.1.1": "S3.5",
+    "2.1.4.1": "S3.1",
+    "2.1.4.2": "S3.8",
     "2.2.1": "EC2.7",
     "2.3.2": "RDS.13",
     "2.3.3": "RDS.2",

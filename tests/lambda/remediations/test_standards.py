@@ -18,6 +18,8 @@ CIS_1_2 = "arn:aws:securityhub:::ruleset/cis-aws-foundations-benchmark/v/1.2.0/r
         (f"{CIS_1_2}/4.1", "EC2.13"),
         (f"{CIS_1_2.replace('aws:', 'aws-cn:', 1)}/4.1", "EC2.13"),
         (f"{CIS}/1.4.0/5.3", "EC2.2"),
+        (f"{CIS}/3.0.0/2.1.4.1", "S3.1"),
+        (f"{CIS}/3.0.0/2.1.4.2", "S3.8"),
         (f"{CIS}/3.0.0/2.2.1", "EC2.7"),
         (f"{CIS}/5.0.0/5.1.1", "EC2.7"),
         (f"{CIS}/1.4.0/3.2", "CloudTrail.4"),
