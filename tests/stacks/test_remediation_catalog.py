@@ -111,6 +111,8 @@ WITHOUT_ACCOUNT = {
     # https://docs.aws.amazon.com/vpc/latest/userguide/vpc-share-limitations.html
     "arn:${Partition}:ec2:${Region}:*:subnet/*",
     "arn:${Partition}:ec2:${Region}:*:vpc/*",
+    # A key that members share is only looked at.
+    "arn:${Partition}:kms:${Region}:*:key/*",
 }
 
 

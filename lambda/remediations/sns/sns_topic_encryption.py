@@ -43,8 +43,10 @@ STATEMENTS: Final = (
         "Action": ("sns:GetTopicAttributes", "sns:SetTopicAttributes"),
         "Resource": ("arn:${Partition}:sns:${Region}:${Account}:*",),
     },
-    # An alias is as good as the key behind it, which is another in each account and Region.
-    {"Action": ("kms:DescribeKey",), "Resource": ("arn:${Partition}:kms:${Region}:${Account}:key/*",)},
+    # An alias is as good as the key behind it, which is another in each account and Region. A key that all
+    # members share is in an account of its own, whose policy also has to allow this:
+    # https://docs.aws.amazon.com/kms/latest/APIReference/API_DescribeKey.html
+    {"Action": ("kms:DescribeKey",), "Resource": ("arn:${Partition}:kms:${Region}:*:key/*",)},
 )
 UNDO_STATEMENTS: Final = (
     {

@@ -8,7 +8,9 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions.remediate.session_policy import session_policy
 from remediations.contract import CannotRemediateError
+from remediations.registry import enabled_remediations
 from remediations.sns.sns_topic_encryption import _publishers, apply, look, plan, undo
 
 TOLD = {"kms_key": "alias/topics"}
@@ -48,6 +50,37 @@ def finding_about(member, arn):
 
 def key_of(sns, topic):
     return sns.get_topic_attributes(TopicArn=topic)["Attributes"].get("KmsMasterKeyId", "")
+
+
+@pytest.mark.usefixtures("topic")
+def test_a_key_that_all_members_share_in_another_account_is_looked_at(member, finding):
+    shared = f"arn:aws:kms:{member.region}:999988887777:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    told = {"kms_key": shared}
+
+    def show(http_response, parsed, **_):
+        """The embedded AWS keeps the keys of each account apart."""
+        if parsed["Error"]["Code"] == "NotFoundException":
+            http_response.status_code = 200
+            del parsed["Error"]
+            parsed["KeyMetadata"] = {
+                "KeyManager": "CUSTOMER",
+                "KeyState": "Enabled",
+                "KeySpec": "SYMMETRIC_DEFAULT",
+            }
+
+    member.register("after-call.kms.DescribeKey", show)
+    remediation = enabled_remediations(["sns_topic_encryption"], {"sns_topic_encryption": told})
+    session = member.in_session(
+        session_policy(
+            remediation["sns_topic_encryption"],
+            account=member.account,
+            partition="aws",
+            automation_role="Automation",
+            undoes=False,
+            reads_tags=False,
+        )
+    )
+    assert plan(finding, session, told).is_needed
 
 
 @pytest.mark.usefixtures("key")
