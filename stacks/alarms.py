@@ -175,6 +175,13 @@ def _watch_queue(queue: sqs.Queue) -> None:
 
 
 def _watch_rule(rule: events.Rule) -> None:
+    """Add alarms on events that targets didn't get.
+
+    What `InvocationsSentToDlq` counts is in the queue, which has an alarm of its own, and what
+    `ThrottledRules` counts is only late.
+
+    Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+    """
     alarm(
         rule,
         "FailedInvocationsAlarm",
@@ -191,6 +198,16 @@ def _watch_rule(rule: events.Rule) -> None:
         above=0,
         description="EventBridge could neither deliver events nor send them to the dead-letter queue, and "
         "lost them. Check that the queue exists and that its policy allows the rule.",
+    )
+    # Neither of the other metrics counts these events.
+    alarm(
+        rule,
+        "NotInvokedAlarm",
+        metric_of_rule(rule, "DeadLetterInvocations"),
+        above=0,
+        description="Events matched the rule, but EventBridge did not invoke its target for them, for "
+        "example because that would have run the same rule again and again. Check whether what the target "
+        "does leads to events that match the rule.",
     )
 
 

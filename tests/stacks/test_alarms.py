@@ -92,8 +92,9 @@ def test_every_target_of_a_rule_has_a_dead_letter_queue_and_the_rule_an_alarm_on
     assert any("EventBusName" in rule for rule in rules.values())
 
 
-def test_every_rule_has_an_alarm_on_failed_invocations(resources):
-    alarms = watched(resources, "FailedInvocations", "RuleName")
+@pytest.mark.parametrize("metric", ["FailedInvocations", "DeadLetterInvocations"])
+def test_every_rule_has_an_alarm_on_invocations_that_failed_or_did_not_take_place(resources, metric):
+    alarms = watched(resources, metric, "RuleName")
     assert alarms.keys() == of_type(resources, "AWS::Events::Rule").keys()
 
 

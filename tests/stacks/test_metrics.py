@@ -17,7 +17,7 @@ from securityhub.outcomes import metrics
 # Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 DOCUMENTED = {
     "AWS/Events": (
-        {"FailedInvocations", "Invocations", "InvocationsFailedToBeSentToDlq"},
+        {"DeadLetterInvocations", "FailedInvocations", "Invocations", "InvocationsFailedToBeSentToDlq"},
         # Only the name of the rule on the default event bus, and both on any other.
         [{"RuleName"}, {"EventBusName", "RuleName"}],
     ),

@@ -236,7 +236,7 @@ NAMED = {
     mode_to_apply: ("high", "Variable changed: Remediation/Function: AUTOMATIC_MODE: dry-run -> apply"),
     role_trusts_another_account: ("high", "Permission granted: arn:aws:iam::999900001111:root: sts:AssumeR"),
     failed_events_are_lost: ("high", "Destination of failed events removed: Remediation/Function/EventInvok"),
-    stack_removed: ("high", "Stack removed: Routing: its 32 resources stay until it is deleted"),
+    stack_removed: ("high", "Stack removed: Routing: its 35 resources stay until it is deleted"),
 }
 
 
