@@ -201,7 +201,8 @@ class PagerDutyServer(VendorServer):
             for id_, kind in found[start : start + limit]
         ]
         more = start + limit < len(found)
-        body = {"log_entries": shown, "offset": start, "limit": limit, "more": more, "total": None}
+        total = len(found) if query.get("total") == "true" else None
+        body = {"log_entries": shown, "offset": start, "limit": limit, "more": more, "total": total}
         return Response(body=body)
 
     def _get(self, _: Request, incident_id: str) -> Response:

@@ -113,6 +113,12 @@ class TrackerError(Exception):
     is_temporary = False
 
 
+class TooManyChangesError(TrackerError):
+    """More changed in a period than the tracker lists at once. A shorter one may have fewer."""
+
+    is_temporary = True
+
+
 class Tracker(Protocol):
     """A tracker: Jira, ServiceNow, PagerDuty, Slack, or a connector of Security Hub."""
 
@@ -214,6 +220,7 @@ class TwoWayTracker(Tracker, Protocol):
             until: The end, in UTC.
 
         Raises:
+            TooManyChangesError: The period is too long. Nothing was yielded.
             TrackerError: The tracker doesn't answer. What was yielded before is right.
         """
 

@@ -8,13 +8,15 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final, cast
 
-from functions.tickets.contract import TwoWayTracker
+from functions.tickets.contract import TooManyChangesError, TwoWayTracker
 from functions.tickets.services import Hints, Invocation, Services, TicketIndex, UnreadHints
 
 # What changed before the first poll isn't followed: enabling this must not settle findings by the hundred.
 _FIRST: Final = timedelta(hours=1)
 # After an outage, the past is polled piece by piece, and each piece is remembered.
 _WINDOW: Final = timedelta(hours=1)
+# In halves where more changes than the tracker lists at once, down to this.
+_SHORTEST_WINDOW: Final = timedelta(seconds=10)
 # A tracker's clock can be behind, and its search finds a change only after some time.
 _OVERLAP: Final = timedelta(minutes=10)
 # As many as go into the queue with one request.
@@ -154,16 +156,25 @@ def _poll(
         since = until - _FIRST
         # So that nothing is lost if the tracker doesn't answer for longer than that.
         index.set_polled_until(tracker.name, since)
-    number = 0
+    number, window = 0, _WINDOW
+    begin = since - _OVERLAP
     while since < until and not time.is_over:
-        end = min(since + _WINDOW, until)
-        changed = _changed(tracker, since - _OVERLAP, end, time)
+        end = min(begin + window, until)
+        try:
+            changed = _changed(tracker, begin, end, time)
+        except TooManyChangesError:
+            if end - begin <= _SHORTEST_WINDOW:
+                raise
+            window = (end - begin) / 2
+            continue
         if changed is None:
             break
         hints.send(tracker.name, changed)
-        index.set_polled_until(tracker.name, end)
         number += len(changed)
-        since = end
+        begin = end
+        if end > since:
+            index.set_polled_until(tracker.name, end)
+            since = end
     return number, since
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from functions.tickets.contract import Look
+from functions.tickets.contract import Look, TooManyChangesError
 
 if TYPE_CHECKING:
     from functions.tickets.trackers.calls import Calls
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _PAGE: Final = 100
 # The client stops where the next page could end beyond 10,000.
 _MAX_ENTRIES: Final = 10_000 - _PAGE
+# As many as take some seconds to list, so that a poll gets further even where there are far more.
+_AT_ONCE: Final = 2_000
 _SHORTEST: Final = timedelta(seconds=10)
 _MERGED: Final = "merge_resolve_reason"
 _PERSON: Final = "user"
@@ -59,40 +61,30 @@ def changed(calls: Calls[Client], since: datetime, until: datetime) -> Iterator[
     """Yield the IDs of the account's incidents with log entries of a period. Others are among them.
 
     Incidents can be listed only by when they were created, but log entries by when they were written. They
-    are those of the whole account, of which PagerDuty lists 10,000 at most, and doesn't say that there are
-    more. So a period with as many is listed in two halves.
+    are those of the whole account, of which PagerDuty lists 10,000 at most. So they are counted first.
 
     Raises:
-        TrackerError: PagerDuty doesn't answer, or has too many log entries of a few seconds.
+        TooManyChangesError: There are more than are listed at once.
+        TrackerError: PagerDuty doesn't answer.
 
     Source: https://developer.pagerduty.com/api-reference/c661e065403b5-list-log-entries
     Source: https://developer.pagerduty.com/docs/pagination
     """
-    entries = _entries(calls, since, until)
-    if len(entries) > _MAX_ENTRIES:
-        if until - since < _SHORTEST:
-            raise calls.refusal(
-                "list the log entries",
-                f"there are more than {_MAX_ENTRIES:,} between {since.isoformat()} and {until.isoformat()}",
-                "It's repeated with the next poll. Rely on webhooks meanwhile.",
-            )
-        middle = since + (until - since) / 2
-        yield from changed(calls, middle, until)
-        yield from changed(calls, since, middle)
-        return
-    for entry in entries:
-        if incident := entry.get("incident"):
-            yield str(incident["id"])
-
-
-def _entries(calls: Calls[Client], since: datetime, until: datetime) -> list[Mapping[str, Any]]:
     params = {
         "since": since.isoformat(timespec="seconds"),
         "until": until.isoformat(timespec="seconds"),
         "is_overview": "true",
     }
-    found: list[Mapping[str, Any]] = calls(
+    number = calls("list the log entries", lambda client: client.get_total("/log_entries", params))
+    if number > (_AT_ONCE if until - since > _SHORTEST else _MAX_ENTRIES):
+        raise TooManyChangesError(
+            f"PagerDuty did not list the log entries: there are {number:,} between {since.isoformat()} and "
+            f"{until.isoformat()}. It's repeated with the next poll. Rely on webhooks meanwhile."
+        )
+    entries: list[Mapping[str, Any]] = calls(
         "list the log entries",
         lambda client: client.list_all("/log_entries", params=params, page_size=_PAGE),
     )
-    return found
+    for entry in entries:
+        if incident := entry.get("incident"):
+            yield str(incident["id"])

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from functions.tickets.contract import TooManyChangesError
 from functions.tickets.polling import poll
 from functions.tickets.services import Invocation
 
@@ -107,3 +108,52 @@ def test_a_tracker_that_is_slow_or_far_behind_leaves_the_others_their_share_of_t
     assert pollers.poll().failures == {"Jira": "There was no time to poll it to the end"}
     assert pollers.until["PagerDuty"] == NOW
     assert (pollers.until["Jira"] > NOW - dt.timedelta(hours=20)) is (pages == 1)
+
+
+class BusyPoller(Poller):
+    """A tracker in which something changes all the time, and that lists so many changes at once."""
+
+    def __init__(self, *, each=dt.timedelta(seconds=1), at_once=100):
+        super().__init__()
+        self.each, self.at_once, self.seconds = each, at_once, 0
+        self.until = NOW - dt.timedelta(hours=2)
+
+    def changed(self, since, until):
+        self.seconds += 1
+        if (until - since) / self.each > self.at_once:
+            raise TooManyChangesError(f"There are too many from {since} to {until}")
+        self.asked.append((since, until))
+        self.seconds += 4
+        return [f"SEC-{since:%H%M%S}"]
+
+    def poll(self):
+        services = SimpleNamespace(
+            trackers=(self,), meanings={"Jira": None}, index=self, hints=self, unread=None
+        )
+        invocation = Invocation(
+            request_id="r", function_arn="f", now=lambda: NOW, clock=lambda: float(self.seconds)
+        )
+        return poll(services=services, invocation=invocation)
+
+
+def test_where_too_much_changes_in_a_window_shorter_ones_are_polled_and_remembered():
+    poller = BusyPoller()
+    began, polls = poller.until, 0
+    while poller.until < NOW:
+        before, polls = poller.until, polls + 1
+        poller.poll()
+        assert poller.until > before
+    assert polls > 1
+    # From each begin of a poll, ten minutes before the end of the last one, nothing is left out.
+    ends = {began - dt.timedelta(minutes=10)}
+    for since, until in poller.asked:
+        assert since in ends or since + dt.timedelta(minutes=10) in ends
+        ends.add(until)
+    assert max(ends) == NOW
+
+
+def test_a_moment_in_which_too_much_changes_is_a_failure_that_says_so():
+    poller = BusyPoller(each=dt.timedelta(microseconds=1))
+    began = poller.until
+    assert "TooManyChangesError: There are too many from" in poller.poll().failures["Jira"]
+    assert poller.until == began
