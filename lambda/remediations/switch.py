@@ -54,6 +54,9 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 
 _GONE: Final = object()
+# A retry would get it again. Amazon RDS refuses so what is set for a cluster, and not for its instances:
+# https://github.com/aws-controllers-k8s/community/issues/2723
+_NOT_ITS_OWN: Final = "InvalidParameterCombination"
 
 
 def remediations_of(rows: Iterable[Row]) -> list[Remediation]:
@@ -133,8 +136,21 @@ class _Switch:
         return said if beside.get(field) else ""
 
     def apply(self, plan: Plan, session: Session) -> Change:
-        """Set the value that is wanted."""
-        self._write("wanted", plan.prior_state, session)
+        """Set the value that is wanted.
+
+        Raises:
+            CannotRemediateError: AWS doesn't let this resource have a setting of its own.
+        """
+        try:
+            self._write("wanted", plan.prior_state, session)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != _NOT_ITS_OWN:
+                raise
+            raise CannotRemediateError(
+                f"AWS refuses to change {self._keys[-1]} of {plan.resource}: "
+                f"{error.response['Error'].get('Message', '')} If the setting is that of a cluster, change "
+                "it there; otherwise remediate the finding manually."
+            ) from error
         return plan.done()
 
     def look(self, change: Change, session: Session) -> list[Setting]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from botocore.exceptions import ClientError
 
 from remediations.contract import CannotRemediateError
 from remediations.registry import all_remediations
@@ -44,6 +45,25 @@ def test_an_instance_that_is_not_found_is_not_settled_because_it_can_have_been_r
     rds.delete_db_instance(DBInstanceIdentifier="shop", SkipFinalSnapshot=True)
     with pytest.raises(CannotRemediateError, match="was deleted, or renamed"):
         plan(finding, member.session)
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [("InvalidParameterCombination", CannotRemediateError), ("InvalidDBInstanceState", ClientError)],
+)
+def test_a_setting_that_is_the_clusters_is_for_a_person_and_a_busy_instance_is_retried(
+    member, finding, code, error
+):
+    told = {"Code": code, "Message": "AutoMinorVersionUpgrade is a cluster setting."}
+
+    def refuse(model, **_):
+        """As Amazon RDS refuses it for instances of Amazon DocumentDB."""
+        raise ClientError({"Error": told}, model.name)
+
+    made = plan(finding, member.session)
+    member.register("before-call.rds.ModifyDBInstance", refuse)
+    with pytest.raises(error, match="is a cluster setting"):
+        apply(made, member.session)
 
 
 def test_the_statements_are_what_it_takes(prove_statements, finding):
