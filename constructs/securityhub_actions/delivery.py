@@ -7,6 +7,7 @@ Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.htm
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Final, cast
@@ -168,6 +169,32 @@ class Target:
         """
         return self.connect(rule, queue_of(delivery, rule))
 
+    def of_the_cdk(
+        self,
+        scope: Construct,  # noqa: ARG002 - for the subclasses
+        delivery: Delivery,  # noqa: ARG002 - for the subclasses
+    ) -> events.IRuleTarget | None:
+        """Return a target of the CDK's own that configures a rule just as this one would.
+
+        The CDK asks its own targets without messages to Python and back.
+
+        Args:
+            scope: The rule that the target is added to, or the construct that creates the rule.
+            delivery: The target's own settings, or else those of the rule.
+
+        Returns:
+            The target, or None if there is none. What it doesn't do is then left to `complete`.
+        """
+        return None
+
+    def complete(self, rule: events.Rule, delivery: Delivery) -> None:
+        """Do what the CDK's own target doesn't, after it was added.
+
+        Args:
+            rule: The rule that it was added to.
+            delivery: The target's own settings, or else those of the rule.
+        """
+
     def bind(self, rule: IRuleRef, id: str | None = None) -> events.RuleTargetConfig:  # noqa: A002
         """Attach the target to a rule; called by CDK, which names the arguments."""
         return _delivered(self, default_delivery(), rule, id)
@@ -181,7 +208,45 @@ def add_target(rule: events.Rule, target: events.IRuleTarget, delivery: Delivery
         target: The target.
         delivery: The delivery settings to use if the target doesn't define its own.
     """
-    _adding().add(rule, target, delivery)
+    found = _of_the_cdk(rule, target, delivery)
+    if found is None:
+        _adding().add(rule, target, delivery)
+        return
+    rule.add_target(found)
+    complete_target(rule, target, delivery)
+
+
+def targets_of_the_cdk(
+    scope: Construct, targets: Sequence[events.IRuleTarget], delivery: Delivery
+) -> list[events.IRuleTarget]:
+    """Return what a new rule can have as targets from the start, instead of the first of some targets.
+
+    Args:
+        scope: The construct that creates the rule.
+        targets: The targets, in their order.
+        delivery: The delivery settings to use if a target doesn't define its own.
+
+    Returns:
+        As many as the CDK has. Pass each of the targets that they stand for to `complete_target`.
+    """
+    found = []
+    for target in targets:
+        if (own := _of_the_cdk(scope, target, delivery)) is None:
+            break
+        found.append(own)
+    return found
+
+
+def complete_target(rule: events.Rule, target: events.IRuleTarget, delivery: Delivery) -> None:
+    """Do for a target what the CDK's own, which was added for it, didn't do."""
+    if isinstance(target, Target):
+        target.complete(rule, target.delivery or delivery)
+
+
+def _of_the_cdk(
+    scope: Construct, target: events.IRuleTarget, delivery: Delivery
+) -> events.IRuleTarget | None:
+    return target.of_the_cdk(scope, target.delivery or delivery) if isinstance(target, Target) else None
 
 
 @jsii.implements(events.IRuleTarget)
@@ -222,13 +287,15 @@ def _delivered(
     if not isinstance(target, Target):
         config = target.bind(rule, target_id)
         limit_role(rule, config.role)
-        return _complete(config, rule, delivery)
+        return _completed(config, rule, delivery)
     delivery = target.delivery or delivery
     # The CDK declares the narrower reference but passes the rule itself.
-    return _complete(target.attach(cast("events.IRule", rule), delivery), rule, delivery)
+    return _completed(target.attach(cast("events.IRule", rule), delivery), rule, delivery)
 
 
-def _complete(config: events.RuleTargetConfig, rule: IRuleRef, delivery: Delivery) -> events.RuleTargetConfig:
+def _completed(
+    config: events.RuleTargetConfig, rule: IRuleRef, delivery: Delivery
+) -> events.RuleTargetConfig:
     """Check a configuration, and add the retry policy and dead-letter queue if they aren't set."""
     check_target(rule, config)
     settings = {name: getattr(config, name) for name in _FIELDS}
@@ -237,14 +304,18 @@ def _complete(config: events.RuleTargetConfig, rule: IRuleRef, delivery: Deliver
     if config.dead_letter_config is not None:
         check_dead_letter_queue(rule, getattr(config.dead_letter_config, "arn", None) or "")
     else:
-        queue = queue_of(delivery, rule)
-        queue_arn = _arn_of_queue(queue)
-        check_dead_letter_queue(rule, queue_arn, queue)
-        allow_queue(queue, rule, sid="EventBridgeDeadLetters")
+        queue_arn = _arn_of_queue(open_to(rule, queue_of(delivery, rule)))
         settings["dead_letter_config"] = events.CfnRule.DeadLetterConfigProperty(arn=queue_arn)
     if config.retry_policy is None:
         settings["retry_policy"] = _retry_policy(delivery)
     return events.RuleTargetConfig(**settings)
+
+
+def open_to(rule: IRuleRef, queue: sqs.IQueue) -> sqs.IQueue:
+    """Check that a rule can send to a dead-letter queue, allow it to, and return the queue."""
+    check_dead_letter_queue(rule, _arn_of_queue(queue), queue)
+    allow_queue(queue, rule, sid="EventBridgeDeadLetters")
+    return queue
 
 
 @lru_cache

@@ -176,7 +176,7 @@ def allow_rules_to_use_key(resource: sqs.IQueue | sns.ITopic, key: kms.IKey) -> 
             access.allow_key(rule, key, conditions=conditions)
 
 
-def allow_function(function: lambda_.IFunction, rule: IRuleRef) -> None:
+def allow_function(function: lambda_.IFunction, rule: IRuleRef, *, by_the_cdk: bool = False) -> None:
     """Allow a rule to invoke a Lambda function.
 
     Up to 30 rules get a permission each. With more, one permission replaces them, for all rules in the
@@ -185,9 +185,15 @@ def allow_function(function: lambda_.IFunction, rule: IRuleRef) -> None:
     Args:
         function: The function.
         rule: The rule.
+        by_the_cdk: Whether the CDK's own target has given the rule its permission, if it was to get one.
     Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
     """
-    _access_to_function(function).allow(rule)
+    _access_to_function(function).allow(rule, by_the_cdk=by_the_cdk)
+
+
+def next_rule_has_permission(function: lambda_.IFunction) -> bool:
+    """Whether the next rule that is allowed to invoke a function gets a permission of its own."""
+    return _access_to_function(function).has_room
 
 
 @cache
@@ -213,15 +219,20 @@ class _FunctionAccess(Construct):
     def __init__(self, function: lambda_.IFunction) -> None:
         super().__init__(function, self.ID)  # type: ignore[arg-type] # every function is a construct
         self._function = function
+        # The one that the CDK's own target gives it.
         self._permission_id = f"AllowEventRule{Names.node_unique_id(function.node)}"
         self._rules: dict[object, IRuleRef] = {}
 
-    def allow(self, rule: IRuleRef) -> None:
+    @property
+    def has_room(self) -> bool:
+        return len(self._rules) < MAX_RULES_WITH_OWN_PERMISSION
+
+    def allow(self, rule: IRuleRef, *, by_the_cdk: bool) -> None:
         key = _key_of(rule)
         if key in self._rules:
             return
-        self._rules[key] = rule
-        if len(self._rules) <= MAX_RULES_WITH_OWN_PERMISSION:
+        has_own, self._rules[key] = self.has_room, rule
+        if has_own and not by_the_cdk:
             self._permit(rule, self._permission_id, _arn_of(rule))
         elif len(self._rules) == MAX_RULES_WITH_OWN_PERMISSION + 1:
             for allowed in self._rules.values():

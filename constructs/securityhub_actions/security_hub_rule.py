@@ -11,7 +11,13 @@ from constructs import Construct
 from securityhub_actions.app_quotas import check_quotas_of_app
 from securityhub_actions.arguments import checked
 from securityhub_actions.checks import check_target_count, rule_description
-from securityhub_actions.delivery import Delivery, add_target, default_delivery
+from securityhub_actions.delivery import (
+    Delivery,
+    add_target,
+    complete_target,
+    default_delivery,
+    targets_of_the_cdk,
+)
 from securityhub_actions.event_names import EVENT_SOURCE
 from securityhub_actions.places import path_of, place_in
 from securityhub_actions.rule_checks import check_rule_in_app
@@ -53,12 +59,19 @@ class SecurityHubRule(Construct):
             targets: The targets that receive matching events.
             enabled: Whether the rule is enabled.
         """
-        rule = self._new_rule("Rule", EVENT_SOURCE, pattern, description=description, enabled=enabled)
+        # Another rule has none of them yet.
+        first = [] if self._rules else targets_of_the_cdk(self, targets, self._delivery)
+        rule = self._new_rule(
+            "Rule", EVENT_SOURCE, pattern, description=description, enabled=enabled, targets=first
+        )
         self.rule = rule
         self._pattern = {"source": [EVENT_SOURCE], **pattern}
         check_rule_in_app(self)
         check_quotas_of_app(self)
-        for target in targets:
+        for target in targets[: len(first)]:
+            self._accept(target)
+            complete_target(rule, target, self._delivery)
+        for target in targets[len(first) :]:
             self.add_target(target)
         return rule
 
@@ -71,6 +84,7 @@ class SecurityHubRule(Construct):
         description: str,
         enabled: bool,
         event_bus: aws_events.IEventBus | None = None,
+        targets: Sequence[aws_events.IRuleTarget] = (),
     ) -> aws_events.Rule:
         """Create an EventBridge rule that gets all targets which are added from now on."""
         rule = aws_events.Rule(
@@ -79,6 +93,7 @@ class SecurityHubRule(Construct):
             description=rule_description(description),
             enabled=enabled,
             event_bus=event_bus,
+            targets=list(targets),
             event_pattern=aws_events.EventPattern(
                 source=[source],
                 detail_type=pattern["detail-type"],
@@ -100,6 +115,11 @@ class SecurityHubRule(Construct):
         Raises:
             ValueError: The rule already has 5 targets, or has this one.
         """
+        self._accept(target)
+        for rule in self._rules:
+            add_target(rule, target, self._delivery)
+
+    def _accept(self, target: aws_events.IRuleTarget) -> None:
         if any(target is existing for existing in self._targets):
             raise ValueError(
                 f"The rule {path_of(self)} already has this {type(target).__name__} as a target, so each "
@@ -107,8 +127,6 @@ class SecurityHubRule(Construct):
             )
         check_target_count(self, len(self._targets) + 1)
         self._targets.append(target)
-        for rule in self._rules:
-            add_target(rule, target, self._delivery)
 
     @property
     def event_pattern(self) -> Mapping[str, Any]:

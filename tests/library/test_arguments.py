@@ -34,7 +34,7 @@ from securityhub_actions import (
 from securityhub_actions.arguments import _members_of
 
 # What the library or the CDK calls, not its users.
-EXTENSION_POINTS = {"attach", "bind", "connect", "create", "permission"}
+EXTENSION_POINTS = {"attach", "bind", "complete", "connect", "create", "of_the_cdk", "permission"}
 # What the library creates, not its users.
 RESULTS = {"EventPattern", "Match", "Mismatch"}
 

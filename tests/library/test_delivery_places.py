@@ -205,14 +205,12 @@ FAILED = {
 @pytest.mark.parametrize("settings", FAILED.values(), ids=FAILED)
 def test_a_function_that_sends_failed_events_to_a_fifo_queue_or_topic_is_an_error(stack, settings):
     function = named_function(stack, **settings(stack))
-    with pytest.raises(
-        RuntimeError, match=r"Stack/Resource_ sends events .* to Stack/Failed, which is a FIFO"
-    ):
+    with pytest.raises(ValueError, match=r"Stack/Resource_ sends events .* to Stack/Failed, which is a FIFO"):
         send(stack, targets.LambdaFunction(function))
 
 
 def test_an_imported_fifo_queue_as_on_failure_destination_is_an_error(stack):
     theirs = sqs.Queue.from_queue_arn(stack, "Theirs", f"arn:aws:sqs:us-east-1:{ACCOUNT}:dead.fifo")
     function = named_function(stack, on_failure=destinations.SqsDestination(theirs))
-    with pytest.raises(RuntimeError, match=r"dead\.fifo, which is a FIFO"):
+    with pytest.raises(ValueError, match=r"dead\.fifo, which is a FIFO"):
         send(stack, targets.LambdaFunction(function))

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Final
-from weakref import WeakSet
+from typing import Final, cast
+from weakref import WeakKeyDictionary, WeakSet
 
 from aws_cdk import Annotations, Duration, Resource
 from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_sqs as sqs
-from constructs import IConstruct
+from constructs import Construct, IConstruct
 
 from securityhub_actions.arguments import checked
-from securityhub_actions.delivery import Delivery, Target, dead_letter_queue_of
+from securityhub_actions.delivery import Delivery, Target, dead_letter_queue_of, open_to, queue_of
 from securityhub_actions.delivery_places import check_failure_destination, check_target
 from securityhub_actions.places import asked_once, stack_of
-from securityhub_actions.rule_access import allow_function
+from securityhub_actions.rule_access import allow_function, next_rule_has_permission
 
 # The functions whose failed events are kept, or whose owner was warned.
 _kept: WeakSet[lambda_.IFunction] = WeakSet()
+# The CDK's targets for each function that gets the whole event: by their delivery, and by whether they give
+# each rule a permission.
+_of_the_cdk: WeakKeyDictionary[lambda_.IFunction, dict[tuple[Delivery, bool], targets.LambdaFunction]] = (
+    WeakKeyDictionary()
+)
 _RETRY_ATTEMPTS: Final = 2
 _MAX_EVENT_AGE_HOURS: Final = 6
 
@@ -59,13 +65,41 @@ class LambdaFunction(Target):
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:
         """Allow the rule to invoke the function, and set a destination for failed events."""
+        config = self._checked_config(rule)
+        allow_function(self._function, rule)
+        self._keep_failed_events(dead_letter_queue)
+        return config
+
+    def of_the_cdk(self, scope: Construct, delivery: Delivery) -> events.IRuleTarget | None:
+        """Return the CDK's own target, if the function and the dead-letter queue are in the rule's stack."""
+        is_extended = type(self).connect is not LambdaFunction.connect
+        is_elsewhere = stack_of(self._function) is not stack_of(scope)
+        if is_extended or is_elsewhere or delivery.dead_letter_queue is not None or self._event is not None:
+            return None
+        self._checked_config(scope)
+        has_permission = next_rule_has_permission(self._function)
+        known = _of_the_cdk.setdefault(self._function, {})
+        if (delivery, has_permission) not in known:
+            known[delivery, has_permission] = targets.LambdaFunction(
+                self._function if has_permission else _reference_without_permissions(self._function),
+                # The CDK would extend the policy of the queue itself by a statement for each rule.
+                dead_letter_queue=_reference_to_queue(dead_letter_queue_of(scope)),
+                retry_attempts=delivery.retry_attempts,
+                max_event_age=delivery.max_event_age,
+            )
+        return known[delivery, has_permission]
+
+    def complete(self, rule: events.Rule, delivery: Delivery) -> None:
+        """Count the permission, open the dead-letter queue, and set a destination for failed events."""
+        allow_function(self._function, rule, by_the_cdk=True)
+        self._keep_failed_events(open_to(rule, queue_of(delivery, rule)))
+
+    def _checked_config(self, rule: IConstruct) -> events.RuleTargetConfig:
         config = events.RuleTargetConfig(
             arn=_arn_of_function(self._function), input=self._event, target_resource=self._function
         )
         # Before the permission, which would make the stacks depend on each other.
         check_target(rule, config)
-        allow_function(self._function, rule)
-        self._keep_failed_events(dead_letter_queue)
         return config
 
     def _keep_failed_events(self, dead_letter_queue: sqs.IQueue) -> None:
@@ -97,6 +131,24 @@ class LambdaFunction(Target):
             f"The function {self._function.node.path} {why}. Make sure that it has an on-failure destination "
             "or a dead-letter queue. Otherwise, events that it fails to handle are lost.",
         )
+
+
+@asked_once
+def _reference_without_permissions(function: lambda_.IFunction) -> lambda_.IFunction:
+    return lambda_.Function.from_function_attributes(
+        cast("Construct", function),
+        "WithoutPermissions",
+        function_arn=_arn_of_function(function),
+        same_environment=False,
+        skip_permissions=True,
+    )
+
+
+@asked_once
+def _reference_to_queue(queue: sqs.IQueue) -> sqs.IQueue:
+    return sqs.Queue.from_queue_attributes(
+        cast("Construct", queue), "WithoutPolicy", queue_arn=queue.queue_arn, queue_url=queue.queue_url
+    )
 
 
 @asked_once

@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 import json
+from typing import cast
 
 import pytest
-from aws_cdk import App, Duration, Environment, Stack
+from aws_cdk import App, Duration, Environment, Stack, Token
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
 
-from securityhub_actions import CustomAction, CustomActionRule, Delivery, targets
+from securityhub_actions import CustomAction, CustomActionRule, Delivery, rule_access, targets
 from securityhub_actions.rule_access import readable
 from tests.library.functions import new_function
 
@@ -97,6 +98,38 @@ def test_a_permission_for_more_than_30_rules_is_for_those_of_the_account_and_reg
         "FunctionName": stack.resolve(function.function_arn),
         "Principal": "events.amazonaws.com",
     }
+
+
+class OwnLambdaFunction(targets.LambdaFunction):
+    """Configured in Python because it's extended, and not by the CDK's own target."""
+
+    def connect(self, rule, dead_letter_queue):
+        return super().connect(rule, dead_letter_queue)
+
+
+@pytest.mark.parametrize("environment", [Environment(account=ACCOUNT, region="us-east-1"), None])
+@pytest.mark.parametrize(
+    "delivery",
+    [
+        None,
+        Delivery(retry_attempts=0, max_event_age=Duration.seconds(61)),
+        Delivery(
+            retry_attempts=cast("int", Token.as_number({"Ref": "Retries"})),
+            max_event_age=Duration.seconds(Token.as_number({"Ref": "Age"})),
+        ),
+    ],
+    ids=["default", "few retries", "tokens"],
+)
+def test_an_extended_target_configures_the_rule_as_the_cdks_own(environment, delivery, monkeypatch):
+    monkeypatch.setattr(rule_access, "MAX_RULES_WITH_OWN_PERMISSION", 2)
+    templates = []
+    for target_class in (targets.LambdaFunction, OwnLambdaFunction):
+        stack = Stack(App(), "Stack", env=environment)
+        function = new_function(stack)
+        for number in range(4):
+            press(stack, target_class(function), f"Press{number}", delivery=delivery)
+        templates.append(Template.from_stack(stack).to_json())
+    assert templates[0] == templates[1]
 
 
 def test_the_rules_of_all_stacks_count(stack):
