@@ -101,9 +101,16 @@ def test_no_session_is_used_for_another_account_region_or_finding(sessions, sts,
     assert sessions.session(replace(finding, **change), "Remediate", POLICY) is not first
 
 
-def test_the_sessions_of_earlier_findings_do_not_fill_the_memory(sessions, sts, finding):
-    # What other tests left is not looked through each time: the CDK alone has very many objects.
+@pytest.fixture
+def only_own_garbage():
+    """What other tests left is not looked through each time: the CDK alone has very many objects."""
     gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("only_own_garbage")
+def test_the_sessions_of_earlier_findings_do_not_fill_the_memory(sessions, sts, finding):
     alive = []
     for number in range(20):
         answer(sts[1], number=number)
