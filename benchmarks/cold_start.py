@@ -16,6 +16,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -223,14 +224,15 @@ def _key_of(item: Mapping[str, Any]) -> str:
 class AwsServer(ThreadingHTTPServer):
     """Answers the calls of the functions as AWS does where nothing was stored before."""
 
-    def __init__(self, secret: Mapping[str, str]) -> None:
+    def __init__(self, secret: Mapping[str, str], *, seconds: float = 0.0) -> None:
         """Listen on a free port.
 
         Args:
             secret: The members of every secret.
+            seconds: How long it takes to answer. Default: no longer than it needs.
         """
         super().__init__(("127.0.0.1", 0), _AwsHandler)
-        self.secret = secret
+        self.secret, self.seconds = secret, seconds
         self.items: dict[str, dict[str, Any]] = {}
 
 
@@ -242,6 +244,7 @@ class _AwsHandler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         status, content = self._answer(body.decode())
+        time.sleep(self.server.seconds)
         encoded = (content if isinstance(content, str) else json.dumps(content)).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(encoded)))
