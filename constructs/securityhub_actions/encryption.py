@@ -24,13 +24,12 @@ from constructs import Construct, IConstruct
 from securityhub_actions.arguments import checked
 from securityhub_actions.places import outermost_of
 from securityhub_actions.readable_values import readable
-from securityhub_actions.rule_access import allow_rules_to_use_key
+from securityhub_actions.rule_access import DATA_KEY_ACTIONS, allow_rules_to_use_key
 from securityhub_actions.targets.events_role import EventsRole
 
 _AWS_MANAGED: Final = "alias/aws/"
 _ARN_PARTS: Final = 6
 _KEY_SETTING: Final = re.compile(r'"(kmsMasterKeyId|keyArn|kmsKey)"', re.IGNORECASE)
-_DATA_KEYS: Final = ("kms:Decrypt", "kms:GenerateDataKey")
 # What a principal needs of the key of what it uses through a service, by the service and by its actions.
 _NEEDED: Final[Mapping[str, Sequence[str]]] = {
     # https://docs.aws.amazon.com/kms/latest/developerguide/services-dynamodb.html
@@ -44,13 +43,13 @@ _NEEDED: Final[Mapping[str, Sequence[str]]] = {
     ),
     # Of streams created since April 20, 2026, and of all from February 28, 2027 on:
     # https://github.com/ministryofjustice/modernisation-platform/issues/12957
-    "firehose": _DATA_KEYS,
+    "firehose": DATA_KEY_ACTIONS,
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
-    "s3": _DATA_KEYS,
+    "s3": DATA_KEY_ACTIONS,
     # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
-    "sns": _DATA_KEYS,
+    "sns": DATA_KEY_ACTIONS,
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
-    "sqs": _DATA_KEYS,
+    "sqs": DATA_KEY_ACTIONS,
 }
 _USING: Final = {
     "dynamodb": ("dynamodb:",),

@@ -32,7 +32,8 @@ _ROLE_OF_THE_CDK: Final = "EventsRole"
 _TRUST_OF_THE_CDK: Final = [
     {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}}
 ]
-_KEY_ACTIONS: Final = ("kms:Decrypt", "kms:GenerateDataKey")
+DATA_KEY_ACTIONS: Final = ("kms:Decrypt", "kms:GenerateDataKey")
+"""What sending to a store that is encrypted with a customer managed key takes."""
 
 Conditions = Mapping[str, Mapping[str, str | list[str]]]
 """Condition operators, keys, and values, as in a policy statement."""
@@ -344,12 +345,12 @@ class _RuleAccess(Construct):
         self._keys.append(key.key_arn)
         statement = iam.PolicyStatement(
             principals=[_event_bridge()],
-            actions=list(_KEY_ACTIONS),
+            actions=list(DATA_KEY_ACTIONS),
             resources=["*"],
         )
         _condition(statement, conditions)
         if not key.add_to_resource_policy(statement).statement_added:
-            _warn(rule, key, f"allow {' and '.join(_KEY_ACTIONS)} to events.amazonaws.com", statement)
+            _warn(rule, key, f"allow {' and '.join(DATA_KEY_ACTIONS)} to events.amazonaws.com", statement)
 
     def _key_errors(self) -> list[str]:
         resource = node_of(self._resource).default_child

@@ -10,6 +10,7 @@ from aws_cdk import aws_sqs as sqs
 
 from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery, Target
+from securityhub_actions.rule_access import DATA_KEY_ACTIONS
 from securityhub_actions.targets.events_role import EventsRole
 
 
@@ -69,9 +70,7 @@ class FirehoseStream(Target):
             iam.PolicyStatement(actions=["firehose:PutRecord", "firehose:PutRecordBatch"], resources=[arn])
         ]
         if key := self._encryption_key.key_arn if self._encryption_key else _key_of(self._delivery_stream):
-            statements.append(
-                iam.PolicyStatement(actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[key])
-            )
+            statements.append(iam.PolicyStatement(actions=list(DATA_KEY_ACTIONS), resources=[key]))
         return statements
 
 
