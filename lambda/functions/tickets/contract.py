@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol, runtime_checkable
+from datetime import datetime, timedelta
+from typing import Final, Protocol, runtime_checkable
 
 from securityhub.events import Finding
+
+SHORTEST_PERIOD: Final = timedelta(seconds=10)
+"""The shortest period in which a poll asks for changes, of which a tracker lists as many as it can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

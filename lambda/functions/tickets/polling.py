@@ -8,15 +8,13 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final, cast
 
-from functions.tickets.contract import TooManyChangesError, TwoWayTracker
+from functions.tickets.contract import SHORTEST_PERIOD, TooManyChangesError, TwoWayTracker
 from functions.tickets.services import Hints, Invocation, Services, TicketIndex, UnreadHints
 
 # What changed before the first poll isn't followed: enabling this must not settle findings by the hundred.
 _FIRST: Final = timedelta(hours=1)
 # After an outage, the past is polled piece by piece, and each piece is remembered.
 _WINDOW: Final = timedelta(hours=1)
-# In halves where more changes than the tracker lists at once, down to this.
-_SHORTEST_WINDOW: Final = timedelta(seconds=10)
 # A tracker's clock can be behind, and its search finds a change only after some time.
 _OVERLAP: Final = timedelta(minutes=10)
 # As many as go into the queue with one request.
@@ -163,7 +161,7 @@ def _poll(
         try:
             changed = _changed(tracker, begin, end, time)
         except TooManyChangesError:
-            if end - begin <= _SHORTEST_WINDOW:
+            if end - begin <= SHORTEST_PERIOD:
                 raise
             window = (end - begin) / 2
             continue

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from functions.tickets.contract import Look, TooManyChangesError
+from functions.tickets.contract import SHORTEST_PERIOD, Look, TooManyChangesError
 
 if TYPE_CHECKING:
     from functions.tickets.trackers.calls import Calls
@@ -17,7 +17,6 @@ _PAGE: Final = 100
 _MAX_ENTRIES: Final = 10_000 - _PAGE
 # As many as take some seconds to list, so that a poll gets further even where there are far more.
 _AT_ONCE: Final = 2_000
-_SHORTEST: Final = timedelta(seconds=10)
 _MERGED: Final = "merge_resolve_reason"
 _PERSON: Final = "user"
 """What the type of a person begins with, unlike those of services and integrations."""
@@ -76,7 +75,7 @@ def changed(calls: Calls[Client], since: datetime, until: datetime) -> Iterator[
         "is_overview": "true",
     }
     number = calls("list the log entries", lambda client: client.get_total("/log_entries", params))
-    if number > (_AT_ONCE if until - since > _SHORTEST else _MAX_ENTRIES):
+    if number > (_AT_ONCE if until - since > SHORTEST_PERIOD else _MAX_ENTRIES):
         raise TooManyChangesError(
             f"PagerDuty did not list the log entries: there are {number:,} between {since.isoformat()} and "
             f"{until.isoformat()}. It's repeated with the next poll. Rely on webhooks meanwhile."
