@@ -9,7 +9,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk.interfaces.aws_events import IRuleRef
 from constructs import IConstruct
 
-from securityhub_actions.rule_access import any_rule_of
+from securityhub_actions.rule_access import DATA_KEY_ACTIONS, any_rule_of
 
 
 class EventsRole(iam.Role):
@@ -38,6 +38,7 @@ class EventsRole(iam.Role):
         """
         stack = Stack.of(scope)
         self._permissions = iam.PolicyDocument(statements=list(statements))
+        self._keys: set[str] = set()
         super().__init__(
             scope,  # type: ignore[arg-type] # every rule and stack is a construct
             construct_id,
@@ -50,10 +51,20 @@ class EventsRole(iam.Role):
         """Add a permission. Unlike one that `add_to_policy` adds, it exists before the rule."""
         self._permissions.add_statements(statement)
 
+    def allow_key(self, key_arn: str) -> None:
+        """Let the role use a key, which one rule can know of and another one with the same target not.
+
+        Args:
+            key_arn: The ARN of the customer managed key with which the target's resource is encrypted.
+        """
+        if key_arn not in self._keys:
+            self._keys.add(key_arn)
+            self.allow(iam.PolicyStatement(actions=list(DATA_KEY_ACTIONS), resources=[key_arn]))
+
     @staticmethod
     def shared(
         rule: IRuleRef, resource: IConstruct, *, description: str, statements: Sequence[iam.PolicyStatement]
-    ) -> iam.Role:
+    ) -> EventsRole:
         """Return the role that all rules of a stack use for a resource. It is created on first use.
 
         Args:

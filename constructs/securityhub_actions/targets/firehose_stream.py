@@ -10,7 +10,6 @@ from aws_cdk import aws_sqs as sqs
 
 from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery, Target
-from securityhub_actions.rule_access import DATA_KEY_ACTIONS
 from securityhub_actions.targets.events_role import EventsRole
 
 
@@ -53,25 +52,18 @@ class FirehoseStream(Target):
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
         """Allow the rule to put records on the stream."""
         arn = self._delivery_stream.delivery_stream_arn
-        return events.RuleTargetConfig(
-            arn=arn,
-            input=self._message,
-            target_resource=self._delivery_stream,
-            role=EventsRole.shared(
-                rule,
-                self._delivery_stream,
-                description="Lets EventBridge put Security Hub events on a Firehose stream",
-                statements=self._permissions(arn),
-            ),
+        actions = ["firehose:PutRecord", "firehose:PutRecordBatch"]
+        role = EventsRole.shared(
+            rule,
+            self._delivery_stream,
+            description="Lets EventBridge put Security Hub events on a Firehose stream",
+            statements=[iam.PolicyStatement(actions=actions, resources=[arn])],
         )
-
-    def _permissions(self, arn: str) -> list[iam.PolicyStatement]:
-        statements = [
-            iam.PolicyStatement(actions=["firehose:PutRecord", "firehose:PutRecordBatch"], resources=[arn])
-        ]
         if key := self._encryption_key.key_arn if self._encryption_key else _key_of(self._delivery_stream):
-            statements.append(iam.PolicyStatement(actions=list(DATA_KEY_ACTIONS), resources=[key]))
-        return statements
+            role.allow_key(key)
+        return events.RuleTargetConfig(
+            arn=arn, input=self._message, target_resource=self._delivery_stream, role=role
+        )
 
 
 def _key_of(stream: firehose.IDeliveryStream) -> str | None:

@@ -72,7 +72,8 @@ class LambdaFunction(Target):
 
     def of_the_cdk(self, scope: Construct, delivery: Delivery) -> events.IRuleTarget | None:
         """Return the CDK's own target, if the function and the dead-letter queue are in the rule's stack."""
-        is_extended = type(self).connect is not LambdaFunction.connect
+        own = type(self)
+        is_extended = own.connect is not LambdaFunction.connect or own.attach is not LambdaFunction.attach
         is_elsewhere = stack_of(self._function) is not stack_of(scope)
         if is_extended or is_elsewhere or delivery.dead_letter_queue is not None or self._event is not None:
             return None

@@ -76,6 +76,17 @@ def test_the_key_of_an_imported_stream_can_be_given(stack, send, permissions_of)
     assert permissions_of(stack)[1]["Resource"] == key_arn
 
 
+def test_the_key_counts_whichever_of_several_rules_has_it(stack, send, permissions_of):
+    arn = "arn:aws:firehose:us-east-1:111122223333:deliverystream/central"
+    central = firehose.DeliveryStream.from_delivery_stream_arn(stack, "Central", arn)
+    key_arn = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    key = kms.Key.from_key_arn(stack, "Key", key_arn)
+    send(targets.FirehoseStream(central), "One")
+    for number in ("Two", "Three"):
+        send(targets.FirehoseStream(central, encryption_key=key), number)
+    assert [statement["Resource"] for statement in permissions_of(stack)] == [arn, key_arn]
+
+
 def test_a_stream_in_another_region_is_an_error(stack, send):
     theirs = firehose.DeliveryStream.from_delivery_stream_arn(
         stack, "Theirs", "arn:aws:firehose:eu-west-1:111122223333:deliverystream/theirs"

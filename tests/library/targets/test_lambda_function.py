@@ -107,6 +107,13 @@ class OwnLambdaFunction(targets.LambdaFunction):
         return super().connect(rule, dead_letter_queue)
 
 
+@pytest.mark.parametrize("method", ["attach", "connect"])
+def test_what_a_target_overrides_is_called(stack, method):
+    own = type("Own", (targets.LambdaFunction,), {method: lambda *_: 1 / 0})
+    with pytest.raises(RuntimeError, match="division by zero"):
+        press(stack, own(new_function(stack)))
+
+
 @pytest.mark.parametrize("environment", [Environment(account=ACCOUNT, region="us-east-1"), None])
 @pytest.mark.parametrize(
     "delivery",
