@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -122,6 +122,41 @@ class Change:
     description: str
     prior_state: Mapping[str, object]
     left: Mapping[str, object] | None = None
+
+    def after(self, earlier: Change) -> Change:
+        """Return what undoing both this change and an earlier one of the same resource takes.
+
+        What both of them changed was last as this one found it. What only the earlier one changed can be as
+        that left it: it had stopped halfway, or somebody opened something else since.
+
+        Args:
+            earlier: What the same remediation did, or was about to do, for the same finding.
+        """
+        known = earlier.prior_state
+        joined = {name: _joined(known.get(name), state) for name, state in self.prior_state.items()}
+        prior_state = {**known, **joined}
+        if prior_state == known:
+            return replace(earlier, left=None)
+        if prior_state == self.prior_state:
+            return replace(self, left=None)
+        return Change(
+            resource=self.resource,
+            description=f"{self.description}; {earlier.description}",
+            prior_state=prior_state,
+        )
+
+
+def _joined(earlier: object, later: object) -> object:
+    """Return all of two lists, the later one's items first, and of two objects; otherwise what is later."""
+    if isinstance(earlier, list) and isinstance(later, list):
+        return earlier if all(one in earlier for one in later) else _distinct([*later, *earlier])
+    if isinstance(earlier, Mapping) and isinstance(later, Mapping):
+        return {**earlier, **later}
+    return later
+
+
+def _distinct(items: Sequence[object]) -> list[object]:
+    return [one for index, one in enumerate(items) if one not in items[:index]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

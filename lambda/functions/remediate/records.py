@@ -37,12 +37,14 @@ class RecordsBucket:
     def save(self, finding: Finding, *, remediation: str, change: Change) -> Saved:
         """Store what is about to be changed, at `s3://BUCKET/KEY`.
 
-        The first record of a remediation for a finding as it was last updated stays: when a remediation
-        stopped halfway, the next try sees only what is left to change, and undoing that alone would restore
-        half of it.
+        If there is a record of the remediation for the finding as it was last updated, this adds to it: when
+        a remediation stopped halfway, the next try sees only what is left to change, and undoing that alone
+        would restore half of it. But what somebody has changed since then is saved as it is now.
         """
         if (kept := self.find(finding, remediation=remediation)) is not None:
-            return Saved(place=kept[1], is_new=False)
+            change = change.after(kept[0])
+            if change == kept[0]:
+                return Saved(place=kept[1], is_new=False)
         record = {
             "finding": finding.id,
             "product": finding.product_arn,
@@ -61,7 +63,7 @@ class RecordsBucket:
         """Put things back as they were before `save`, because the attempt certainly changed nothing.
 
         Otherwise, an undo after a later attempt would restore what somebody has replaced in the meantime. The
-        record of an earlier attempt stays.
+        record of an earlier attempt stays, or comes back as it was.
         """
         key = _key(finding, remediation)
         if isinstance(saved.replaced, Mapping):

@@ -61,8 +61,8 @@ class Saved:
 
     Attributes:
         place: The location.
-        is_new: False if it's the record of an earlier attempt, which stays.
-        replaced: The record of an earlier update of the finding whose place it took.
+        is_new: False if it's the record of an earlier attempt, which had all of it and stays.
+        replaced: The record whose place it took, of an earlier attempt or update of the finding.
     """
 
     place: str

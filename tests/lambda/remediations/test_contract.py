@@ -70,6 +70,33 @@ def test_a_verb_without_a_past_keeps_no_change_from_being_told():
     assert plan.done().description == "Done: Frobnicate that"
 
 
+def change(description="Turned it off", *, left=None, **prior_state):
+    return Change(resource="a", description=description, prior_state=prior_state, left=left)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "both"),
+    [
+        ({"Rules": ["a", "b"]}, {"Rules": ["b"]}, {"Rules": ["a", "b"]}),
+        ({"Rules": ["a", "b"]}, {"Rules": ["c", "b"]}, {"Rules": ["c", "b", "a"]}),
+        ({"On": {"a": 1, "b": 1}}, {"On": {"b": 2}}, {"On": {"a": 1, "b": 2}}),
+        ({"On": {"a": 1}}, {"On": None}, {"On": None}),
+        ({"On": None}, {"On": {"a": 1}}, {"On": {"a": 1}}),
+        ({"Days": 1, "Name": "n"}, {"Days": 3, "Name": "n"}, {"Days": 3, "Name": "n"}),
+        ({"Days": 1, "Name": "n"}, {"Days": 3}, {"Days": 3, "Name": "n"}),
+    ],
+)
+def test_undoing_two_changes_restores_what_either_found_and_the_later_one_decides(earlier, later, both):
+    assert change(**later).after(change(**earlier)).prior_state == both
+
+
+def test_two_changes_are_told_as_far_as_both_are_undone():
+    first, second = change("Closed A", Rules=["a"], left={"Key": "k"}), change("Closed B", Rules=["b"])
+    assert second.after(first).description == "Closed B; Closed A"
+    assert change("Closed A again", Rules=["a"]).after(first) == replace(first, left=None)
+    assert change("Set 2", Days=2).after(change("Set 1", Days=1)).description == "Set 2"
+
+
 def test_a_plan_to_change_nothing_says_why_and_has_nothing_to_restore():
     plan = Plan.nothing("a", "It is gone")
     assert (plan.resource, plan.description, plan.prior_state, plan.is_needed) == (

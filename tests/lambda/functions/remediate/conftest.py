@@ -132,7 +132,9 @@ class World:
     def save(self, finding, *, remediation, change):
         kept = self.find(finding, remediation=remediation)
         if kept is not None:
-            return Saved(place=kept[1], is_new=False)
+            change = change.after(kept[0])
+            if change == kept[0]:
+                return Saved(place=kept[1], is_new=False)
         replaced = self.kept.get(finding.id, {}).get(remediation)
         self.kept.setdefault(finding.id, {})[remediation] = change
         self.kept_for[finding.id, remediation] = finding.updated_at

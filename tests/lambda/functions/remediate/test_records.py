@@ -62,6 +62,27 @@ def test_the_rest_of_a_remediation_that_stopped_halfway_does_not_replace_the_fir
     assert loaded(records, finding) == {"example": CHANGE}
 
 
+def test_what_was_changed_since_is_added_to_the_record_and_is_discarded_with_the_attempt(records, finding):
+    records.save(finding, remediation="example", change=CHANGE)
+    records.complete(finding, remediation="example", change=replace(CHANGE, left={"key": "own"}))
+    first = loaded(records, finding)
+    more = replace(CHANGE, description="Closed more", prior_state={"open": [8]})
+    saved = records.save(finding, remediation="example", change=more)
+    joined = {"open": [8, True, None, 7]}
+    assert loaded(records, finding) == {
+        "example": replace(CHANGE, description="Closed more; Closed it", prior_state=joined)
+    }
+    records.discard(finding, remediation="example", saved=saved)
+    assert loaded(records, finding) == first
+
+
+def test_what_an_earlier_attempt_has_left_is_not_said_of_a_later_one(records, finding):
+    records.save(finding, remediation="example", change=CHANGE)
+    records.complete(finding, remediation="example", change=replace(CHANGE, left={"key": "own"}))
+    records.save(finding, remediation="example", change=CHANGE)
+    assert loaded(records, finding) == {"example": CHANGE}
+
+
 def test_the_latest_event_of_each_kind_is_known_whenever_the_finding_was_updated(records, finding):
     first = datetime(2026, 1, 31, 9, tzinfo=UTC)
     for days in (0, 1, -1):
@@ -199,6 +220,16 @@ class TestEarlierFormat:
         rest = replace(CHANGE, prior_state={"open": [7]})
         place = records.save(finding, remediation="example", change=rest).place
         assert place == f"s3://{earlier['Bucket']}/{earlier['Key']}"
+        assert loaded(records, finding) == {"example": CHANGE}
+
+    def test_what_was_changed_since_takes_its_place_until_it_is_discarded(self, records, earlier, finding):
+        assert earlier
+        saved = records.save(
+            finding, remediation="example", change=replace(CHANGE, prior_state={"open": [8]})
+        )
+        (kept,) = loaded(records, finding).values()
+        assert kept.prior_state == {"open": [8, True, None, 7]}
+        records.discard(finding, remediation="example", saved=saved)
         assert loaded(records, finding) == {"example": CHANGE}
 
     def test_it_stays_beside_the_record_of_another_remediation(self, records, earlier, finding):

@@ -113,6 +113,16 @@ def test_a_record_that_does_not_say_what_was_left_is_undone_whatever_is_found(wo
     assert outcome.status is Status.UNDONE
 
 
+def test_what_was_remediated_again_is_undone_to_what_somebody_had_made_of_it(world, run, new_event):
+    kept = []
+    world.plan, plan = lambda *given: replace(plan(*given), prior_state={"open": len(kept)}), world.plan
+    for number in range(2):
+        # The second event makes its resource open again.
+        run(replace(new_event(1), event_id=f"press {number}"))
+        kept.append(world.kept["finding/0"]["example"].prior_state)
+    assert kept == [{"open": 0}, {"open": 1}]
+
+
 def test_what_was_left_is_in_the_record_once_the_change_is_made(world, run, new_event, monkeypatch):
     apply = world.apply
     monkeypatch.setattr(world, "apply", lambda *given: replace(apply(*given), left={"key": "own"}))

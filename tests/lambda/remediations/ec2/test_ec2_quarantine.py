@@ -128,6 +128,17 @@ def test_an_undo_notices_an_interface_that_somebody_has_moved_on_and_restores_th
     assert groups(ec2, instance) == {first: [forensics], second: before[second]}
 
 
+def test_an_instance_that_is_isolated_again_gets_back_the_groups_that_it_had_at_last(member, ec2, instance):
+    finding, before = finding_about(member, instance), groups(ec2, instance)
+    isolated = apply(plan(finding, member.session), member.session)
+    forensics = ec2.create_security_group(GroupName="forensics", Description="A test's")["GroupId"]
+    first, second = before
+    ec2.modify_network_interface_attribute(NetworkInterfaceId=first, Groups=[forensics])
+    again = apply(plan(finding, member.session), member.session).after(isolated)
+    undo(again, member.session, look(again, member.session))
+    assert groups(ec2, instance) == {first: [forensics], second: before[second]}
+
+
 def test_an_undo_notices_that_the_instance_is_terminated(member, ec2, instance, changed_since):
     change = apply(plan(finding_about(member, instance), member.session), member.session)
     ec2.terminate_instances(InstanceIds=[instance])

@@ -21,20 +21,26 @@ def new_group(ec2):
     """A function that makes a group with ingress rules: protocol, first and last port, network."""
 
     def make(*rules):
-        group = ec2.create_security_group(GroupName=f"group-{next(_names)}", Description="A test's")
-        for protocol, first, last, network in rules:
-            ranges = (
-                {"Ipv6Ranges": [{"CidrIpv6": network}]}
-                if ":" in network
-                else {"IpRanges": [{"CidrIp": network, "Description": "why"}]}
-            )
-            ec2.authorize_security_group_ingress(
-                GroupId=group["GroupId"],
-                IpPermissions=[{"IpProtocol": protocol, "FromPort": first, "ToPort": last, **ranges}],
-            )
-        return group["GroupId"]
+        group = ec2.create_security_group(GroupName=f"group-{next(_names)}", Description="A test's")[
+            "GroupId"
+        ]
+        allow(ec2, group, *rules)
+        return group
 
     return make
+
+
+def allow(ec2, group, *rules):
+    for protocol, first, last, network in rules:
+        ranges = (
+            {"Ipv6Ranges": [{"CidrIpv6": network}]}
+            if ":" in network
+            else {"IpRanges": [{"CidrIp": network, "Description": "why"}]}
+        )
+        ec2.authorize_security_group_ingress(
+            GroupId=group,
+            IpPermissions=[{"IpProtocol": protocol, "FromPort": first, "ToPort": last, **ranges}],
+        )
 
 
 def rules_of(ec2, group, *, egress=False):
@@ -186,6 +192,19 @@ def test_undoing_brings_back_the_same_rules_with_their_descriptions(member, ec2,
     found = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])
     described = [r for r in found["SecurityGroupRules"] if r.get("CidrIpv4") == WORLD and not r["IsEgress"]]
     assert {rule["Description"] for rule in described} == {"why"}
+
+
+def test_undoing_brings_back_what_was_revoked_at_first_and_what_was_opened_and_revoked_since(
+    member, ec2, new_group
+):
+    group = new_group(SSH, DATABASE)
+    finding = finding_about(member, group, "EC2.18")
+    first = apply(plan(finding, member.session), member.session)
+    allow(ec2, group, SSH, RDP)
+    second = apply(plan(finding, member.session), member.session).after(first)
+    assert rules_of(ec2, group) == set()
+    undo(second, member.session, look(second, member.session))
+    assert rules_of(ec2, group) == {SSH, DATABASE, RDP}
 
 
 def test_a_control_that_is_not_about_security_groups_is_refused(member, new_group):
