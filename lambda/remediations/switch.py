@@ -109,7 +109,8 @@ class _Switch:
         value, beside = self._read(identifier, session)
         if value is _GONE:
             return self._gone(resource)
-        if unique := self._row.get("unique"):
+        unique = self._row.get("unique")
+        if unique:
             require_same(finding, named, beside, field=unique)
         wanted, other = self._row["wanted"][0], self._row["other"][0]
         # A response can leave out what is off. Only an explicit value counts as off if off is wanted.
@@ -122,11 +123,11 @@ class _Switch:
             )
         is_needed = value != wanted
         said = self._row["plan"] if is_needed else self._row["already"]
-        state = (identifier, value) if identifier else (value,)
+        state = dict(zip(self._keys, (identifier, value) if identifier else (value,), strict=True))
         return Plan(
             resource=resource,
             description=said.replace("{region}", finding.region),
-            prior_state=dict(zip(self._keys, state, strict=True)),
+            prior_state=state | ({unique: beside[unique]} if unique in beside else {}),
             is_needed=is_needed,
             remains=self._remains(beside),
         )
@@ -154,11 +155,14 @@ class _Switch:
         return plan.done()
 
     def look(self, change: Change, session: Session) -> list[Setting]:
-        """Read the value."""
-        value, _ = self._read(self._identifier_in(change.prior_state), session)
+        """Read the value, unless it's that of another resource, which the record tells apart if it can."""
+        value, beside = self._read(self._identifier_in(change.prior_state), session)
         wanted, other = self._row["wanted"][0], self._row["other"][0]
+        unique = self._row.get("unique")
         if value is _GONE:
             value = "not found"
+        elif change.prior_state.get(unique, beside.get(unique)) != beside.get(unique):
+            value = f"that of another resource, whose {unique} is {beside.get(unique)},"
         elif value is None and isinstance(wanted, bool):
             value = False
         return [Setting(name=self._keys[-1], before=other, left=wanted, now=value)]

@@ -70,6 +70,11 @@ def find_database(
     return place, found[0]
 
 
+def unique_id_of(described: Mapping[str, Any]) -> dict[str, str]:
+    """Return what tells an instance or cluster from others that get its name, for the record of a change."""
+    return {name: described[name] for name in _UNIQUE_IDS.values() if name in described}
+
+
 def find_recorded(change: Change, session: Session) -> Mapping[str, Any]:
     """Return what Amazon RDS says about the instance or cluster that was changed.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from remediations.contract import CannotRemediateError, Change, Plan, Setting, resource_of
 from remediations.controls import control_of
-from remediations.rds.databases import find_database, find_recorded
+from remediations.rds.databases import find_database, find_recorded, unique_id_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -64,14 +64,14 @@ def plan(finding: Finding, session: Session) -> Plan:
     return Plan(
         resource=resource.id,
         description=f"Turn on {_SETTING}",
-        prior_state={**place, _SETTING: False},
+        prior_state={**place, **unique_id_of(described), _SETTING: False},
         is_needed=True,
     )
 
 
 def apply(plan: Plan, session: Session) -> Change:
     """Turn it on."""
-    _modify({**plan.prior_state, _SETTING: True}, session)
+    _modify(plan.prior_state, session, to=True)
     return plan.done()
 
 
@@ -83,7 +83,7 @@ def look(change: Change, session: Session) -> list[Setting]:
 
 def undo(change: Change, session: Session, _settings: Sequence[Setting]) -> None:
     """Turn it off again. This deletes nothing."""
-    _modify(change.prior_state, session)
+    _modify(change.prior_state, session, to=False)
 
 
 def _must_stand_alone(described: Mapping[str, Any]) -> None:
@@ -95,12 +95,14 @@ def _must_stand_alone(described: Mapping[str, Any]) -> None:
         )
 
 
-def _modify(state: Mapping[str, object], session: Session) -> None:
+def _modify(state: Mapping[str, object], session: Session, *, to: bool) -> None:
     """Modify an instance or cluster.
 
     ApplyImmediately isn't set: this setting takes effect immediately anyway, but everything else that is
     pending until the maintenance window would, too, perhaps with an outage.
     """
     client: Any = session.client("rds")
-    modify = client.modify_db_cluster if "DBClusterIdentifier" in state else client.modify_db_instance
-    modify(**state)
+    if cluster := state.get("DBClusterIdentifier"):
+        client.modify_db_cluster(DBClusterIdentifier=cluster, DeletionProtection=to)
+    else:
+        client.modify_db_instance(DBInstanceIdentifier=state["DBInstanceIdentifier"], DeletionProtection=to)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from remediations.contract import CannotRemediateError
@@ -63,6 +65,19 @@ def test_there_is_nothing_to_restore_of_what_is_gone(member, subject):
     delete()
     with pytest.raises(CannotRemediateError, match="was deleted, or renamed"):
         look(change, member.session)
+
+
+def test_a_database_to_which_the_name_has_passed_on_stays_protected(member, subject):
+    finding, _, _ = subject
+    change = apply(plan(finding, member.session), member.session)
+    (unique,) = {"DbiResourceId", "DbClusterResourceId"} & set(change.prior_state)
+    renamed = replace(change, prior_state={**change.prior_state, unique: "RENAMED"})
+    with pytest.raises(CannotRemediateError, match="was deleted, or renamed"):
+        look(renamed, member.session)
+    # Records of version 0.1.0 don't say which one it was.
+    state = {name: value for name, value in change.prior_state.items() if name != unique}
+    older = replace(change, prior_state=state)
+    undo(older, member.session, look(older, member.session))
 
 
 def test_a_second_time_nothing_is_needed(member, subject):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -32,6 +34,19 @@ def test_it_is_turned_off_and_on_again(member, rds, finding):
     assert change.description == "Turned off PubliclyAccessible"
     undo(change, member.session, look(change, member.session))
     assert shop(rds)["PubliclyAccessible"]
+
+
+def test_an_undo_leaves_another_instance_alone_to_which_the_name_has_passed_on(
+    member, rds, finding, changed_since
+):
+    change = apply(plan(finding, member.session), member.session)
+    state = {**change.prior_state, "DbiResourceId": "db-RENAMED"}
+    other = f"that of another resource, whose DbiResourceId is {shop(rds)['DbiResourceId']},"
+    renamed = replace(change, prior_state=state)
+    assert changed_since(look, renamed) == [f"PubliclyAccessible is {other} instead of False"]
+    # Records of version 0.1.0 don't say which instance it was.
+    del state["DbiResourceId"]
+    assert changed_since(look, renamed) == []
 
 
 def test_a_second_time_nothing_is_needed(member, finding):
