@@ -45,6 +45,15 @@ class CannotRemediateError(Exception):
     """A finding can't be remediated, however often it's tried. The message says why, and what to do."""
 
 
+def nothing_to_restore(what: str) -> CannotRemediateError:
+    """Make the error for an undo of something that no longer exists, which a retry wouldn't find either.
+
+    Args:
+        what: What it is, such as `The bucket`.
+    """
+    return CannotRemediateError(f"{what} no longer exists, so there is nothing to restore.")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a remediation is going to do about one finding. Making it changes nothing.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from remediations.contract import CannotRemediateError, only_resource_of
+from remediations.contract import CannotRemediateError, nothing_to_restore, only_resource_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -61,7 +61,7 @@ def existing_trail(arn: str, session: Session) -> Mapping[str, Any]:
         CannotRemediateError: It doesn't exist.
     """
     if (trail := read_trail(arn, session)) is None:
-        raise CannotRemediateError(f"The trail {arn} no longer exists, so there is nothing to restore.")
+        raise nothing_to_restore(f"The trail {arn}")
     return trail
 
 

@@ -67,6 +67,8 @@ UNDO_STATEMENTS: Final = (
 
 _GROUP_NAME: Final = "security-hub-quarantine"
 _INSTANCE_ID: Final = re.compile(r"i-([0-9a-f]{8}|[0-9a-f]{17})")
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+_NO_GROUP: Final = ("InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound")
 _ENDED: Final = ("shutting-down", "terminated")
 
 
@@ -128,16 +130,29 @@ def look(change: Change, session: Session) -> list[Setting]:
 
 
 def undo(change: Change, session: Session, settings: Sequence[Setting]) -> None:
-    """Restore the groups of the interfaces. The empty group stays for the next time."""
+    """Restore the groups of the interfaces. The empty group stays for the next time.
+
+    Raises:
+        CannotRemediateError: A group of an interface was deleted. The other interfaces are restored.
+    """
     client = session.client("ec2")
     before: Any = change.prior_state["NetworkInterfaces"]
+    isolated = []
     for interface in (setting.name for setting in settings):
         try:
             client.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=before[interface])
         except ClientError as error:
-            # An interface that was deleted meanwhile must not keep the others isolated.
-            if error.response["Error"]["Code"] != "InvalidNetworkInterfaceID.NotFound":
+            # What was deleted meanwhile must not keep the other interfaces isolated.
+            code = error.response["Error"]["Code"]
+            if code in _NO_GROUP:
+                isolated.append(f"{interface}, which had {_joined(before[interface])}")
+            elif code != "InvalidNetworkInterfaceID.NotFound":
                 raise
+    if isolated:
+        raise CannotRemediateError(
+            f"A security group was deleted, so these interfaces stay isolated: {'; '.join(isolated)}. Choose "
+            "security groups for them manually."
+        )
 
 
 def _instance_id_of(resource: Resource) -> str:

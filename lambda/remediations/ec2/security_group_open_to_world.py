@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from remediations.contract import CannotRemediateError, Change, Plan, Setting, name_in_arn, resource_of
+from remediations.contract import (
+    CannotRemediateError,
+    Change,
+    Plan,
+    Setting,
+    name_in_arn,
+    nothing_to_restore,
+    resource_of,
+)
 from remediations.controls import control_of, parameters_of
 
 if TYPE_CHECKING:
@@ -128,7 +136,11 @@ def look(change: Change, session: Session) -> list[Setting]:
 
 
 def undo(change: Change, session: Session, _settings: Sequence[Setting]) -> None:
-    """Authorize the revoked rules again, one by one, except for those that exist. They get new IDs."""
+    """Authorize the revoked rules again, one by one, except for those that exist. They get new IDs.
+
+    Raises:
+        CannotRemediateError: The security group no longer exists.
+    """
     client = session.client("ec2")
     group_id: Any = change.prior_state["GroupId"]
     ingress, egress = _by_direction(change.prior_state)
@@ -141,6 +153,8 @@ def undo(change: Change, session: Session, _settings: Sequence[Setting]) -> None
             try:
                 authorize(GroupId=group_id, IpPermissions=[_to_permission(rule)])
             except ClientError as error:
+                if error.response["Error"]["Code"] == _GONE:
+                    raise nothing_to_restore("The security group") from error
                 if error.response["Error"]["Code"] != _EXISTS:
                     raise
 

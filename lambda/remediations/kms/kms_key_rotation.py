@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from remediations.contract import CannotRemediateError, Change, Plan, Setting, resource_of
+from remediations.contract import CannotRemediateError, Change, Plan, Setting, nothing_to_restore, resource_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -75,17 +75,37 @@ def apply(plan: Plan, session: Session) -> Change:
 def look(change: Change, session: Session) -> list[Setting]:
     """Read how often the key is rotated: somebody can have chosen another period.
 
+    Raises:
+        CannotRemediateError: The key no longer exists.
+
     Source: https://docs.aws.amazon.com/kms/latest/developerguide/ct-enablekeyrotation.html
     """
-    found = session.client("kms").get_key_rotation_status(KeyId=change.resource)
+    client = session.client("kms")
+    try:
+        found = client.get_key_rotation_status(KeyId=change.resource)
+    except client.exceptions.NotFoundException as error:
+        raise nothing_to_restore("The key") from error
     days = found.get("RotationPeriodInDays", _DEFAULT_DAYS)
     now = f"every {days} days" if found["KeyRotationEnabled"] else "off"
     return [Setting(name="Rotation of the key", before="off", left=f"every {_DEFAULT_DAYS} days", now=now)]
 
 
 def undo(change: Change, session: Session, _settings: Sequence[Setting]) -> None:
-    """Turn it off again."""
-    session.client("kms").disable_key_rotation(KeyId=change.resource)
+    """Turn it off again.
+
+    Raises:
+        CannotRemediateError: The key is disabled, or pending deletion.
+
+    Source: https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
+    """
+    client = session.client("kms")
+    try:
+        client.disable_key_rotation(KeyId=change.resource)
+    except (client.exceptions.DisabledException, client.exceptions.KMSInvalidStateException) as error:
+        raise CannotRemediateError(
+            f"KMS changes the rotation of enabled keys only: {error.response['Error'].get('Message', '')} "
+            "Enable the key, or cancel its deletion, and press again."
+        ) from error
 
 
 def _require_key(resource_id: str) -> None:

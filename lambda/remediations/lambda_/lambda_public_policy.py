@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from remediations.contract import CannotRemediateError, Change, Plan, Setting, name_in_own_arn, resource_of
+from remediations.contract import (
+    CannotRemediateError,
+    Change,
+    Plan,
+    Setting,
+    name_in_own_arn,
+    nothing_to_restore,
+    resource_of,
+)
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -98,7 +106,11 @@ def look(change: Change, session: Session) -> list[Setting]:
 
 
 def undo(change: Change, session: Session, settings: Sequence[Setting]) -> None:
-    """Add the statements again, except for those that exist."""
+    """Add the statements again, except for those that exist.
+
+    Raises:
+        CannotRemediateError: The function no longer exists.
+    """
     client: Any = session.client("lambda")
     removed: Any = change.prior_state["Statements"]
     names = {setting.name for setting in settings}
@@ -106,6 +118,8 @@ def undo(change: Change, session: Session, settings: Sequence[Setting]) -> None:
         try:
             client.add_permission(FunctionName=change.resource, **_to_permission(statement))
         except ClientError as error:
+            if error.response["Error"]["Code"] == _GONE:
+                raise nothing_to_restore("The function") from error
             if error.response["Error"]["Code"] != _EXISTS:
                 raise
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from remediations.contract import CannotRemediateError, Change, Plan, Setting, resource_of
+from remediations.contract import Change, Plan, Setting, nothing_to_restore, resource_of
 from remediations.controls import control_of
 from remediations.s3.buckets import bucket_of
 
@@ -85,7 +85,7 @@ def look(change: Change, session: Session) -> list[Setting]:
     try:
         now = _read(change.prior_state, session)
     except _BucketIsGoneError:
-        raise CannotRemediateError("The bucket no longer exists, so there is nothing to restore.") from None
+        raise nothing_to_restore("The bucket") from None
     before: Any = change.prior_state["PublicAccessBlockConfiguration"]
     return [
         Setting(

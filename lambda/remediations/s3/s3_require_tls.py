@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from remediations.contract import Change, Plan, Setting
+from remediations.contract import Change, Plan, Setting, nothing_to_restore
 from remediations.s3.buckets import bucket_of
 
 if TYPE_CHECKING:
@@ -79,8 +79,17 @@ def apply(plan: Plan, session: Session) -> Change:
 
 
 def look(change: Change, session: Session) -> list[Setting]:
-    """Read whether the statement is in the policy, or somebody has put another one in its place."""
-    statements = _statements(_read(_place(change.prior_state), session))
+    """Read whether the statement is in the policy, or somebody has put another one in its place.
+
+    Raises:
+        CannotRemediateError: The bucket no longer exists.
+    """
+    try:
+        statements = _statements(_read(_place(change.prior_state), session))
+    except ClientError as error:
+        if error.response["Error"]["Code"] == _GONE:
+            raise nothing_to_restore("The bucket") from error
+        raise
     if _deny_without_tls(change.resource) in statements:
         now = _ADDED
     elif any(_requires_tls(statement, change.resource) for statement in statements):

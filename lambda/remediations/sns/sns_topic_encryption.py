@@ -18,7 +18,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from remediations.contract import CannotRemediateError, Change, Plan, Setting, name_in_own_arn, resource_of
+from remediations.contract import (
+    CannotRemediateError,
+    Change,
+    Plan,
+    Setting,
+    name_in_own_arn,
+    nothing_to_restore,
+    resource_of,
+)
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -96,9 +104,16 @@ def apply(plan: Plan, session: Session, parameters: Mapping[str, str]) -> Change
 def look(change: Change, session: Session) -> list[Setting]:
     """Read which key the topic has. SNS returns it as it was given, also an alias.
 
+    Raises:
+        CannotRemediateError: The topic no longer exists.
+
     Source: https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/sns/topic.go
     """
-    attributes = session.client("sns").get_topic_attributes(TopicArn=change.resource)["Attributes"]
+    client = session.client("sns")
+    try:
+        attributes = client.get_topic_attributes(TopicArn=change.resource)["Attributes"]
+    except client.exceptions.NotFoundException as error:
+        raise nothing_to_restore("The topic") from error
     left = (change.left or {}).get(_KEY_ATTRIBUTE)
     return [Setting(name=_KEY_ATTRIBUTE, before="", left=left, now=attributes.get(_KEY_ATTRIBUTE, ""))]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from remediations.contract import Change, Plan, Setting, name_in_own_arn, resource_of
+from remediations.contract import Change, Plan, Setting, name_in_own_arn, nothing_to_restore, resource_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -62,8 +62,15 @@ def apply(plan: Plan, session: Session) -> Change:
 
 
 def look(change: Change, session: Session) -> list[Setting]:
-    """Read how the queue is encrypted: somebody can have given it a key of AWS KMS."""
-    now = _encryption(change.prior_state["QueueUrl"], session)
+    """Read how the queue is encrypted: somebody can have given it a key of AWS KMS.
+
+    Raises:
+        CannotRemediateError: The queue no longer exists.
+    """
+    try:
+        now = _encryption(change.prior_state["QueueUrl"], session)
+    except session.client("sqs").exceptions.QueueDoesNotExist as error:
+        raise nothing_to_restore("The queue") from error
     return [Setting(name="Encryption of the queue", before="off", left=_BY_SQS, now=now)]
 
 

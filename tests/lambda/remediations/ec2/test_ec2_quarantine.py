@@ -160,6 +160,24 @@ def test_an_interface_that_was_deleted_meanwhile_keeps_no_other_isolated(member,
     assert groups(ec2, instance)[second] == before[second]
 
 
+@pytest.mark.parametrize("code", ["InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound"])
+def test_a_group_that_was_deleted_meanwhile_keeps_no_other_interface_isolated(member, ec2, instance, code):
+    before = groups(ec2, instance)
+    first, second = before
+    gone = ec2.create_security_group(GroupName="gone", Description="A test's")["GroupId"]
+    ec2.modify_network_interface_attribute(NetworkInterfaceId=first, Groups=[gone])
+    change = apply(plan(finding_about(member, instance), member.session), member.session)
+
+    def refuse(params, model, **_):
+        if params["body"].get("SecurityGroupId.1") == gone:
+            raise ClientError({"Error": {"Code": code, "Message": "gone"}}, model.name)
+
+    member.register("before-call.ec2.ModifyNetworkInterfaceAttribute", refuse)
+    with pytest.raises(CannotRemediateError, match=f"stay isolated: {first}, which had {gone}. Choose"):
+        undo(change, member.session, look(change, member.session))
+    assert groups(ec2, instance)[second] == before[second]
+
+
 def test_a_second_time_nothing_is_needed(member, instance):
     finding = finding_about(member, instance)
     apply(plan(finding, member.session), member.session)

@@ -194,6 +194,14 @@ def test_undoing_brings_back_the_same_rules_with_their_descriptions(member, ec2,
     assert {rule["Description"] for rule in described} == {"why"}
 
 
+def test_there_is_nothing_to_restore_of_a_group_that_is_gone(member, ec2, new_group):
+    group = new_group(SSH)
+    change = apply(plan(finding_about(member, group, "EC2.13"), member.session), member.session)
+    ec2.delete_security_group(GroupId=group)
+    with pytest.raises(CannotRemediateError, match="The security group no longer exists"):
+        undo(change, member.session, look(change, member.session))
+
+
 def test_undoing_brings_back_what_was_revoked_at_first_and_what_was_opened_and_revoked_since(
     member, ec2, new_group
 ):

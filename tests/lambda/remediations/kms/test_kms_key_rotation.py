@@ -57,6 +57,26 @@ def test_nothing_is_needed_for_a_key_that_is_gone(member):
     assert not plan(finding_about(member, key), member.session).is_needed
 
 
+def test_there_is_nothing_to_restore_of_a_key_that_is_gone(member, key):
+    change = apply(plan(finding_about(member, key), member.session), member.session)
+    gone = replace(change, resource=f"{key.rpartition('/')[0]}/00000000-0000-0000-0000-000000000000")
+    with pytest.raises(CannotRemediateError, match="The key no longer exists"):
+        look(gone, member.session)
+
+
+@pytest.mark.parametrize("code", ["DisabledException", "KMSInvalidStateException"])
+def test_the_rotation_of_a_key_that_is_not_enabled_is_not_undone(member, key, code):
+    change = apply(plan(finding_about(member, key), member.session), member.session)
+
+    def refuse(http_response, parsed, **_):
+        http_response.status_code = 400
+        parsed["Error"] = {"Code": code, "Message": f"{key} is disabled."}
+
+    member.register("after-call.kms.DisableKeyRotation", refuse)
+    with pytest.raises(CannotRemediateError, match="is disabled. Enable the key, or cancel its deletion"):
+        undo(change, member.session, look(change, member.session))
+
+
 def test_a_key_that_kms_cannot_rotate_is_refused(member, kms):
     key = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["Arn"]
     with pytest.raises(

@@ -110,6 +110,14 @@ def test_a_statement_that_was_replaced_since_the_plan_stays(member, function, fi
     assert statements(member, function).keys() == {"one"}
 
 
+def test_there_is_nothing_to_restore_of_a_function_that_is_gone(member, function, finding, permit):
+    permit(PUBLIC)
+    change = apply(plan(finding, member.session), member.session)
+    member.client("lambda").delete_function(FunctionName=function)
+    with pytest.raises(CannotRemediateError, match="The function no longer exists"):
+        undo(change, member.session, look(change, member.session))
+
+
 def test_nothing_is_needed_for_a_function_that_is_gone(member, function, finding):
     member.client("lambda").delete_function(FunctionName=function)
     assert not plan(finding, member.session).is_needed

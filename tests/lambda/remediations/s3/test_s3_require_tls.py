@@ -130,6 +130,14 @@ def test_undoing_where_the_policy_is_gone_does_nothing(member, s3, new_bucket):
     assert read(s3, name) is None
 
 
+def test_there_is_nothing_to_restore_of_a_bucket_that_is_gone(member, s3, new_bucket):
+    name = new_bucket()
+    change = apply(plan(finding_about(member, name), member.session), member.session)
+    s3.delete_bucket(Bucket=name)
+    with pytest.raises(CannotRemediateError, match="The bucket no longer exists"):
+        look(change, member.session)
+
+
 def test_a_second_time_nothing_is_needed_and_applying_again_adds_nothing(member, s3, new_bucket):
     finding = finding_about(member, new_bucket())
     made = plan(finding, member.session)

@@ -52,6 +52,14 @@ def key_of(sns, topic):
     return sns.get_topic_attributes(TopicArn=topic)["Attributes"].get("KmsMasterKeyId", "")
 
 
+@pytest.mark.usefixtures("key")
+def test_there_is_nothing_to_restore_of_a_topic_that_is_gone(member, sns, topic, finding):
+    change = apply(plan(finding, member.session, TOLD), member.session, TOLD)
+    sns.delete_topic(TopicArn=topic)
+    with pytest.raises(CannotRemediateError, match="The topic no longer exists"):
+        look(change, member.session)
+
+
 @pytest.mark.usefixtures("topic")
 def test_a_key_that_all_members_share_in_another_account_is_looked_at(member, finding):
     shared = f"arn:aws:kms:{member.region}:999988887777:key/1234abcd-12ab-34cd-56ef-1234567890ab"

@@ -44,6 +44,13 @@ def test_an_undo_notices_a_key_that_the_queue_has_got_since(member, sqs, queue, 
     ]
 
 
+def test_there_is_nothing_to_restore_of_a_queue_that_is_gone(member, sqs, queue, finding):
+    change = apply(plan(finding, member.session), member.session)
+    sqs.delete_queue(QueueUrl=queue)
+    with pytest.raises(CannotRemediateError, match="The queue no longer exists"):
+        look(change, member.session)
+
+
 def test_a_plan_changes_nothing(member, sqs, queue, finding):
     assert plan(finding, member.session).is_needed
     assert not is_encrypted(sqs, queue)
