@@ -109,7 +109,7 @@ class _Switch:
         value, beside = self._read(identifier, session)
         if value is _GONE:
             return self._gone(resource)
-        unique = self._row.get("unique")
+        unique: str = self._row.get("unique", "")
         if unique:
             require_same(finding, named, beside, field=unique)
         wanted, other = self._row["wanted"][0], self._row["other"][0]
@@ -158,7 +158,7 @@ class _Switch:
         """Read the value, unless it's that of another resource, which the record tells apart if it can."""
         value, beside = self._read(self._identifier_in(change.prior_state), session)
         wanted, other = self._row["wanted"][0], self._row["other"][0]
-        unique = self._row.get("unique")
+        unique: str = self._row.get("unique", "")
         if value is _GONE:
             value = "not found"
         elif change.prior_state.get(unique, beside.get(unique)) != beside.get(unique):

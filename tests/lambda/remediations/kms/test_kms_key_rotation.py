@@ -73,7 +73,7 @@ def test_the_rotation_of_a_key_that_is_not_enabled_is_not_undone(member, key, co
         parsed["Error"] = {"Code": code, "Message": f"{key} is disabled."}
 
     member.register("after-call.kms.DisableKeyRotation", refuse)
-    with pytest.raises(CannotRemediateError, match="is disabled. Enable the key, or cancel its deletion"):
+    with pytest.raises(CannotRemediateError, match=r"is disabled\. Enable the key, or cancel its deletion"):
         undo(change, member.session, look(change, member.session))
 
 
