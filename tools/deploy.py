@@ -99,7 +99,7 @@ def synthesize(
     Raises:
         DeploymentFailedError: It failed.
     """
-    run_cdk(aws, "synth", "--all", "--quiet", "--no-notices", *_of_this_app(folder, settings), report=report)
+    run_cdk(aws, "synth", "--quiet", "--no-notices", *_of_this_app(folder, settings), report=report)
 
 
 def _of_this_app(folder: str | Path, settings: Path | None) -> list[str]:
