@@ -140,8 +140,10 @@ def _password_is_unused(user: str, latest: datetime, client: Any) -> bool:  # no
         made: datetime = client.get_login_profile(UserName=user)["LoginProfile"]["CreateDate"]
     except client.exceptions.NoSuchEntityException:
         return False
+    # IAM still has the last use of a password that was deleted, after which there can be another one.
+    # https://docs.aws.amazon.com/IAM/latest/APIReference/API_User.html
     used: datetime = client.get_user(UserName=user)["User"].get("PasswordLastUsed", made)
-    return used < latest
+    return max(used, made) < latest
 
 
 def _last_used(key: Mapping[str, Any], client: Any) -> datetime:  # noqa: ANN401 - boto3's client

@@ -15,9 +15,10 @@ from securityhub.events import Finding
 
 SUPPRESSED: Final = "SUPPRESSED"
 _SETTLED: Final = frozenset({"RESOLVED", SUPPRESSED})
-# Security Hub allows only three reads a second, and takes as long to show a decision. As long as Lambda takes
-# until its first retry, too.
+# Security Hub allows only three reads a second, and can take several minutes to show a decision, so a look at
+# once would rarely tell more than the event. As long as Lambda takes until its first retry, too.
 # Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/Welcome.html
+# Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchUpdateFindings.html
 _SOON: Final = timedelta(minutes=1)
 
 

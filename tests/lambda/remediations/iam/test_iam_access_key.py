@@ -93,6 +93,7 @@ def test_a_new_key_that_was_never_used_stays(member, new_key):
         ("IAM.8", OLD, None, True),
         ("IAM.8", OLD, FRESH, False),
         ("IAM.8", FRESH, None, False),
+        ("IAM.8", FRESH, OLD, False),
         ("IAM.8", None, OLD, False),
         ("IAM.3", OLD, OLD, False),
     ],
