@@ -143,7 +143,8 @@ class Finding:
         """
         is_of_partner = _PRODUCT_OF_PARTNER.match(self.product_arn)
         parts = (*self.identity, self.aws_account_id) if is_of_partner else self.identity
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        # JSON can have half of a character, with which one finding would keep all others from their notes.
+        return hashlib.sha256("\n".join(parts).encode(errors="surrogatepass")).hexdigest()
 
     @property
     def is_ocsf(self) -> bool:

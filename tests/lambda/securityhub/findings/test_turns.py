@@ -82,6 +82,15 @@ def status_of(hub):
     return [status for _, status, _ in hub.requests]
 
 
+def test_a_finding_whose_id_has_half_of_a_character_keeps_no_other_from_its_note(write, hub, findings):
+    odd, *others = findings
+    hub.unknown = {odd.id + "\ud83d"}
+    assert write([replace(odd, id=odd.id + "\ud83d"), *others], None) == dict.fromkeys(
+        hub.unknown, "FindingNotFound"
+    )
+    assert {one.id for one in others} <= {name for ids, *_ in hub.requests for name in ids}
+
+
 def test_what_one_function_wrote_another_sees_although_its_event_is_older(write, findings):
     write(findings[:1], "RESOLVED", "Remediated.", by=OTHER)
     seen = []
