@@ -233,7 +233,8 @@ class _FunctionAccess(Construct):
         if key in self._rules:
             return
         has_own, self._rules[key] = self.has_room, rule
-        if has_own and not by_the_cdk:
+        # The CDK's own target can have given it one, and a rule that is being created is another object.
+        if has_own and not (by_the_cdk or node_of(rule).try_find_child(self._permission_id)):
             self._permit(rule, self._permission_id, _arn_of(rule))
         elif len(self._rules) == MAX_RULES_WITH_OWN_PERMISSION + 1:
             for allowed in self._rules.values():
@@ -348,7 +349,8 @@ class _RuleAccess(Construct):
             actions=list(DATA_KEY_ACTIONS),
             resources=["*"],
         )
-        _condition(statement, conditions)
+        for operator, values in conditions.items():
+            statement.add_condition(operator, values)
         if not key.add_to_resource_policy(statement).statement_added:
             _warn(rule, key, f"allow {' and '.join(DATA_KEY_ACTIONS)} to events.amazonaws.com", statement)
 
@@ -365,11 +367,6 @@ class _RuleAccess(Construct):
             "managed key (aws_kms.Key), whose policy is extended here"
             + (", or with keys owned by SQS." if isinstance(resource, sqs.CfnQueue) else ".")
         ]
-
-
-def _condition(statement: iam.PolicyStatement, conditions: Conditions) -> None:
-    for operator, values in conditions.items():
-        statement.add_condition(operator, values)
 
 
 def _warn(rule: IRuleRef, resource: IConstruct, what: str, statement: iam.PolicyStatement) -> None:

@@ -6,6 +6,7 @@ from typing import cast
 import pytest
 from aws_cdk import App, Duration, Environment, Stack, Token
 from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as events_targets
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_sqs as sqs
@@ -137,6 +138,21 @@ def test_an_extended_target_configures_the_rule_as_the_cdks_own(environment, del
             press(stack, target_class(function), f"Press{number}", delivery=delivery)
         templates.append(Template.from_stack(stack).to_json())
     assert templates[0] == templates[1]
+
+
+def test_a_plain_rule_can_invoke_a_function_with_two_payloads(stack):
+    function = new_function(stack)
+    pattern = events.EventPattern(source=["aws.securityhub"])
+    rule = events.Rule(stack, "Rule", event_pattern=pattern, targets=[targets.LambdaFunction(function)])
+    rule.add_target(targets.LambdaFunction(function, event=events.RuleTargetInput.from_text("again")))
+    Template.from_stack(stack).resource_count_is(PERMISSION, 1)
+
+
+def test_the_cdks_own_target_of_the_function_can_be_beside_one_with_another_payload(stack):
+    function = new_function(stack)
+    again = targets.LambdaFunction(function, event=events.RuleTargetInput.from_text("again"))
+    press(stack, events_targets.LambdaFunction(function)).add_target(again)
+    Template.from_stack(stack).resource_count_is(PERMISSION, 1)
 
 
 def test_the_rules_of_all_stacks_count(stack):
