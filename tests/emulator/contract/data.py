@@ -29,11 +29,13 @@ TABLES = {
 
 # Stores, and what keeps accounts and Regions apart in them.
 REGIONAL, PER_ACCOUNT, GLOBAL = "AccountRegionScopedDict", "AccountScopedDict", "dict"
+OF_THREAD = "ContextVar"
 STORES = {
     "app._loaded_modules": GLOBAL,
     "services.apigateway._apis": REGIONAL,
     "services.athena._workgroups": REGIONAL,
     "services.cloudformation._stacks": REGIONAL,
+    "services.cloudformation.provisioners._NAME_SEED": OF_THREAD,
     "services.cloudwatch_logs._log_groups": REGIONAL,
     "services.cloudwatch_logs._resource_policies": REGIONAL,
     "services.documentdb._clusters": REGIONAL,

@@ -64,6 +64,7 @@ PARAMETERS = {
         "physical_id old_props new_props stack_name logical_id"
     ),
     "services.cloudformation.provisioners._physical_name": "stack_name logical_id lowercase max_len seeded",
+    "services.cloudformation.stacks._provision_resource": "resource_type logical_id props stack_name",
     "services.cloudformation.stacks._runs_on_worker_thread": "resource_type",
     "services.cloudwatch_logs._put_resource_policy": "data",
     "services.ec2._error": "code message status",
