@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from aws_cdk import App, CfnOutput, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from securityhub_actions import encrypt_with_key
+from securityhub_actions import encrypt_with_key, read_with_earlier_keys
 from stacks.member_role import MemberRoleStack
 from stacks.settings import SettingsError
 from stacks.settings.encryption import CREATE, EncryptionSettings
@@ -45,18 +47,17 @@ class EncryptionKeyStack(Stack):
 def encrypt_stacks(app: App, settings: EncryptionSettings, environment: Environment) -> None:
     """Encrypt what all stacks of an app store with the key of the settings; nothing without one.
 
-    The roles in member accounts store nothing, and the key isn't theirs.
+    They can still read what was encrypted with the keys before. The roles in member accounts store nothing,
+    and the keys aren't theirs.
 
     Args:
         app: The app, which is otherwise complete.
-        settings: The key.
+        settings: The key, and those before.
         environment: The account and Region of the stacks.
 
     Raises:
-        SettingsError: The key is in another account or Region.
+        SettingsError: A key is in another account or Region.
     """
-    if not settings.key:
-        return
     stacks = [one for one in app.node.children if isinstance(one, Stack)]
     created = None
     if settings.key == CREATE:
@@ -67,9 +68,24 @@ def encrypt_stacks(app: App, settings: EncryptionSettings, environment: Environm
             description="The KMS key that encrypts what the stacks for Security Hub findings store",
         ).key
     for stack in stacks:
-        if not isinstance(stack, MemberRoleStack):
-            key = created or kms.Key.from_key_arn(stack, "EncryptionKey", settings.key)
-            try:
+        if isinstance(stack, MemberRoleStack):
+            continue
+        earlier = [
+            kms.Key.from_key_arn(stack, f"EarlierEncryptionKey{number}", arn)
+            for number, arn in enumerate(settings.earlier_keys, start=1)
+        ]
+        with _naming("earlier_keys"):
+            read_with_earlier_keys(stack, earlier)
+        if settings.key:
+            with _naming("key"):
+                key = created or kms.Key.from_key_arn(stack, "EncryptionKey", settings.key)
                 encrypt_with_key(stack, key)
-            except ValueError as error:
-                raise SettingsError(f"encryption.key of settings.toml: {error}") from error
+
+
+@contextlib.contextmanager
+def _naming(setting: str) -> Iterator[None]:
+    """Name the setting in the error if a key isn't where the stacks are."""
+    try:
+        yield
+    except ValueError as error:
+        raise SettingsError(f"encryption.{setting} of settings.toml: {error}") from error

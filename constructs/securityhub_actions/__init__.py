@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from securityhub_actions.custom_action import CustomAction, ICustomAction
     from securityhub_actions.custom_action_rule import CustomActionEvent, CustomActionRule
     from securityhub_actions.delivery import DeadLetterQueue, Delivery
+    from securityhub_actions.earlier_keys import read_with_earlier_keys
     from securityhub_actions.encryption import encrypt_with_key
     from securityhub_actions.filters import FindingFilter, OcsfFindingFilter
     from securityhub_actions.finding_updates import (
@@ -47,6 +48,7 @@ else:
             "CustomActionRule": "custom_action_rule",
             "DeadLetterQueue": "delivery",
             "Delivery": "delivery",
+            "read_with_earlier_keys": "earlier_keys",
             "encrypt_with_key": "encryption",
             "FindingFilter": "filters",
             "OcsfFindingFilter": "filters",
@@ -86,5 +88,6 @@ __all__ = [
     "SuppressionRule",
     "__version__",
     "encrypt_with_key",
+    "read_with_earlier_keys",
     "targets",
 ]

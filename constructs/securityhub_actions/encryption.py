@@ -98,7 +98,7 @@ def encrypt_with_key(scope: Construct, key: kms.IKey) -> None:
     """
     found = scope.node.find_all()
     for stack in [one for one in found if isinstance(one, Stack)] or [Stack.of(scope)]:
-        _require_same_place(stack, key)
+        require_same_place(stack, key)
     log_buckets = {target for one in found if isinstance(one, s3.CfnBucket) for target in _log_target(one)}
     for construct in found:
         if not (isinstance(construct, s3.CfnBucket) and _place(construct) in log_buckets):
@@ -113,7 +113,8 @@ def encrypt_with_key(scope: Construct, key: kms.IKey) -> None:
         _let_in_logs(stack, there, key)
 
 
-def _require_same_place(stack: Stack, key: kms.IKey) -> None:
+def require_same_place(stack: Stack, key: kms.IKey) -> None:
+    """Refuse a key that is known to be in another account or Region than a stack."""
     parts = str(key.key_arn).split(":")
     if Token.is_unresolved(key.key_arn) or len(parts) < _ARN_PARTS:
         return
@@ -238,7 +239,7 @@ def _place(bucket: s3.CfnBucket) -> tuple[Stack, str]:
 
 def _allow(role: iam.Role, key: kms.IKey) -> None:
     """Allow a role to use the key through the services that it uses, and through Lambda its environment."""
-    used = _services_of(role)
+    used = services_using(role, _USING)
     by_actions: dict[Sequence[str], list[str]] = {}
     for service in sorted(used - _NOT_NAMED):
         by_actions.setdefault(_NEEDED[service], []).append(service)
@@ -273,13 +274,18 @@ def _trust_of(role: iam.Role) -> object:
     return stack.resolve(resource.assume_role_policy_document) if isinstance(resource, iam.CfnRole) else None
 
 
-def _services_of(role: iam.Role) -> set[str]:
-    """Return the services with keys that a role's own and inline policies let it use."""
+def services_using(role: iam.Role, actions: Mapping[str, Sequence[str]]) -> set[str]:
+    """Return the services of which a role's own and inline policies allow some actions.
+
+    Args:
+        role: The role.
+        actions: What policies contain, by service.
+    """
     stack, resource = Stack.of(role), role.node.default_child
     documents = [one.document for one in role.node.find_all() if isinstance(one, iam.Policy)]
     inline = resource.policies if isinstance(resource, iam.CfnRole) else None
     text = json.dumps(stack.resolve([documents, inline]))
-    return {service for service, actions in _USING.items() if any(action in text for action in actions)}
+    return {service for service, some in actions.items() if any(action in text for action in some)}
 
 
 def _let_in_logs(stack: Stack, groups: Sequence[logs.CfnLogGroup], key: kms.IKey) -> None:

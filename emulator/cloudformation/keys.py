@@ -1,6 +1,7 @@
 """The KMS keys of topics, streams, tables, and buckets in CloudFormation, which MiniStack ignores.
 
-Without them, a template whose key policy admits no service would work here and fail on AWS.
+Without them, a template whose key policy admits no service would work here and fail on AWS. When a queue gets
+another key, its messages keep theirs.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from xml.sax.saxutils import escape
 from ministack.services import dynamodb, firehose, kinesis, s3, sns
 from ministack.services.cloudformation import provisioners
 
+from emulator.iam.keys import keep_keys_of_messages
+
 TOPIC: Final = "AWS::SNS::Topic"
 STREAM: Final = "AWS::Kinesis::Stream"
 DELIVERY_STREAM: Final = "AWS::KinesisFirehose::DeliveryStream"
 TABLE: Final = "AWS::DynamoDB::Table"
 BUCKET: Final = "AWS::S3::Bucket"
+QUEUE: Final = "AWS::SQS::Queue"
 _S3: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 Properties = Mapping[str, Any]
@@ -34,6 +38,17 @@ def register() -> None:
         known = provisioners._RESOURCE_HANDLERS[resource_type]  # noqa: SLF001 - there is no public way
         known["create"] = _then(keep, known["create"], properties_at=1)
         known["update"] = _then(keep, known["update"], properties_at=2)
+    queues = provisioners._RESOURCE_HANDLERS[QUEUE]  # noqa: SLF001
+    queues["update"] = _after_keeping_keys(queues["update"])
+
+
+def _after_keeping_keys(update: Callable[..., Any]) -> Callable[..., Any]:
+    def keep_and_update(url: str, before: Properties, after: Properties, *more: Any) -> Any:  # noqa: ANN401
+        if before.get("KmsMasterKeyId") != after.get("KmsMasterKeyId"):
+            keep_keys_of_messages(url)
+        return update(url, before, after, *more)
+
+    return keep_and_update
 
 
 def _then(

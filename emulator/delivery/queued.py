@@ -1,5 +1,7 @@
 """What a function failed to handle waits in its queue, on a clock that can run faster than real time.
 
+So does what Lambda may not receive, because the function's role can't decrypt it.
+
 On AWS, a message becomes visible again after the visibility timeout, which for the queues of this project is
 half an hour: a test can't wait for five of them.
 
@@ -12,9 +14,13 @@ import os
 import time
 from typing import Any
 
+from ministack.core.responses import get_region
 from ministack.services import lambda_svc, sqs
 
 from emulator.delivery.retry import VISIBILITY_VARIABLE
+from emulator.errors import DeliveryError
+from emulator.iam import keys
+from emulator.iam.requests_of_services import require_role_policies
 
 _original_run_batch = lambda_svc._run_sqs_batch  # noqa: SLF001 - see tests/emulator/contract
 
@@ -36,6 +42,8 @@ def _run_batch(  # noqa: PLR0917 - as MiniStack calls it
 
     The clock isn't faster while the function runs, or it would get a message that it is working on again.
     """
+    if not _may_receive(func_rec["config"]["Role"], esm["EventSourceArn"], batch):
+        return  # the messages become visible again
     received = {message["id"]: message["receipt_handle"] for message in batch}
     _original_run_batch(esm, func_rec, event, batch, queue_url, queue_name)
     scale = float(os.environ[VISIBILITY_VARIABLE])
@@ -45,3 +53,17 @@ def _run_batch(  # noqa: PLR0917 - as MiniStack calls it
         # With another receipt, the message has been received again since.
         if received.get(message["id"]) == message["receipt_handle"] and message["visible_at"] > now:
             message["visible_at"] = now + (message["visible_at"] - now) * scale
+
+
+def _may_receive(role_arn: str, queue_arn: str, batch: list[dict[str, Any]]) -> bool:
+    """Whether a function's role may use the keys of messages, with which Lambda receives them.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+    """
+    via = {"kms:viaservice": f"sqs.{get_region()}.amazonaws.com"}
+    try:
+        for action, key in keys.permissions_to_receive(queue_arn, batch):
+            require_role_policies(role_arn, action=action, resource=key, keys=via)
+    except DeliveryError:
+        return False
+    return True

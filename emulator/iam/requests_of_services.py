@@ -216,15 +216,23 @@ def require_trust(source: Rule, role_arn: str, *, service: str) -> None:
         raise DeliveryError(FAILED_TO_ASSUME_ROLE, f"{role_arn} does not trust {service} for {source.arn}.")
 
 
-def require_role_policies(role_arn: str, *, action: str, resource: str) -> None:
+def require_role_policies(
+    role_arn: str, *, action: str, resource: str, keys: Mapping[str, str] | None = None
+) -> None:
     """Raise unless a role that a service already acts with allows the action.
+
+    Args:
+        role_arn: The role.
+        action: For example `lambda:InvokeFunction`.
+        resource: The ARN of what the action is for.
+        keys: What the action adds to the keys of a condition, their names in lower case.
 
     Raises:
         DeliveryError: ``FAILED_TO_ASSUME_ROLE`` when there is no such role, or ``NO_PERMISSIONS``.
     """
     role_spec, role = _role(role_arn)
     own = Rule(arn=role_arn, account=role_spec.account_id, region="us-east-1")
-    _require_role_policies(own, role_spec, role, action=action, resource=resource)
+    _require_role_policies(own, role_spec, role, action=action, resource=resource, keys=keys)
 
 
 def _require_role_policies(

@@ -27,7 +27,7 @@ def app(aws, feature_flags, tmp_path_factory):
     environment = Environment(account=DEFAULT_ACCOUNT, region=DEFAULT_REGION)
     AnalystActionsStack(cdk, STACK, env=environment)
     OutcomesStack(cdk, OUTCOMES, settings=load_shipped_settings().outcomes, env=environment)
-    encrypt_stacks(cdk, EncryptionSettings(key="create"), environment)
+    encrypt_stacks(cdk, EncryptionSettings(key="create", earlier_keys=[]), environment)
     with deployed(aws, cdk, KEY_STACK, STACK, OUTCOMES):
         yield aws
 

@@ -18,7 +18,13 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
 from constructs import Construct
 
-from securityhub_actions import CustomActionRule, ImportedFindingsRule, encrypt_with_key, targets
+from securityhub_actions import (
+    CustomActionRule,
+    ImportedFindingsRule,
+    encrypt_with_key,
+    read_with_earlier_keys,
+    targets,
+)
 from securityhub_actions.filters import FindingFilter
 
 ACCOUNT, REGION = "111122223333", "eu-west-1"
@@ -298,3 +304,49 @@ def test_a_scope_that_stores_nothing_gets_nothing():
         "KeyPolicy"
     ]["Statement"]
     assert statement["Action"] == "kms:*"
+
+
+def readers(keys):
+    """The statements about keys of roles of which one reads a queue and a bucket, and another sends."""
+    stack = new_stack()
+    roles = [
+        iam.Role(stack, name, assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        for name in ("Reads", "Sends", "Idle")
+    ]
+    queue = sqs.Queue(stack, "Queue")
+    queue.grant_consume_messages(roles[0])
+    s3.Bucket(stack, "Bucket").grant_read(roles[0])
+    queue.grant_send_messages(roles[1])
+    read_with_earlier_keys(stack, [kms.Key.from_key_arn(stack, f"Key{n}", key) for n, key in enumerate(keys)])
+    policies = Template.from_stack(stack).find_resources("AWS::IAM::Policy")
+    return {
+        name[:5]: [
+            statement
+            for statement in one["Properties"]["PolicyDocument"]["Statement"]
+            if "kms:Decrypt" in statement["Action"]
+        ]
+        for name, one in policies.items()
+    }
+
+
+def test_who_reads_may_decrypt_what_was_encrypted_with_earlier_keys_and_nobody_else():
+    keys = [FOREIGN.format(REGION, ACCOUNT), FOREIGN.format(REGION, ACCOUNT).replace("1234", "5678")]
+    through = {"Fn::Join": ["", [f"s3.{REGION}.", {"Ref": "AWS::URLSuffix"}]]}
+    found = readers(keys)
+    assert found["Sends"] == []
+    assert found.keys() == {"Reads", "Sends"}
+    (statement,) = found["Reads"]
+    assert (statement["Action"], statement["Resource"]) == ("kms:Decrypt", keys)
+    via = statement["Condition"]["StringEquals"]["kms:ViaService"]
+    assert len(via) == 2
+    assert via[0] == through
+
+
+def test_without_earlier_keys_nothing_is_granted():
+    assert readers([]) == {"Reads": [], "Sends": []}
+
+
+@pytest.mark.parametrize(("region", "account"), [("us-east-1", ACCOUNT), (REGION, "444455556666")])
+def test_an_earlier_key_elsewhere_is_refused(region, account):
+    with pytest.raises(ValueError, match="is in the"):
+        readers([FOREIGN.format(region, account)])

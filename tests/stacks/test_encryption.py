@@ -7,6 +7,8 @@ import json
 import pytest
 
 KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+EARLIER_KEY = KEY.replace("90ab", "90aa")
+"""As in tools/security/everything.toml."""
 # What has a key: its type, and the property that names it.
 STORES = {
     "AWS::Athena::WorkGroup": "KmsKey",
@@ -99,3 +101,24 @@ def test_the_key_that_the_settings_name_is_used_and_none_created(synthesize_ever
     assert "SecurityHubKey" not in {stack for stack, _ in found}
     queues = [one["Properties"] for one in found.values() if one["Type"] == "AWS::SQS::Queue"]
     assert {one["KmsMasterKeyId"] for one in queues} == {KEY}
+
+
+def test_functions_that_read_messages_or_objects_may_decrypt_with_the_keys_before(resources):
+    reading = {
+        (stack, logical_id)
+        for (stack, logical_id), one in resources.items()
+        if one["Type"] == "AWS::IAM::Policy"
+        and stack != "SecurityHubRemediationMember"
+        and any(action in json.dumps(one) for action in ("s3:GetObject", "sqs:ReceiveMessage"))
+    }
+    with_key = {
+        place
+        for place, one in resources.items()
+        if one["Type"] == "AWS::IAM::Policy" and EARLIER_KEY in json.dumps(one)
+    }
+    assert with_key == reading
+    assert {stack for stack, _ in reading} >= {
+        "SecurityHubRemediation",
+        "SecurityHubSummary",
+        "SecurityHubTicketing",
+    }

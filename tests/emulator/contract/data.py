@@ -64,6 +64,7 @@ STORES = {
     "services.rds._db_cluster_snapshots": REGIONAL,
     "services.rds._snapshots": REGIONAL,
     "services.s3._bucket_encryption": PER_ACCOUNT,
+    "services.s3._buckets": PER_ACCOUNT,
     "services.scheduler._schedules": REGIONAL,
     "services.sns._topics": REGIONAL,
     "services.sqs._queues": REGIONAL,

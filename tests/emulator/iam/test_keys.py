@@ -1,121 +1,69 @@
-"""A role that uses what a customer managed key encrypts needs the key as well, through the service."""
+"""What was stored with a key needs that key, also after its queue or its bucket got another one."""
 
 from __future__ import annotations
 
 import json
-from uuid import uuid4
+import uuid
 
 import pytest
 from botocore.exceptions import ClientError
 
-REGION = "eu-west-1"
-OWN_ACTIONS = {
-    "sqs": "sqs:SendMessage",
-    "sns": "sns:Publish",
-    "dynamodb": "dynamodb:PutItem",
-    "s3": "s3:PutObject",
-}
-ON_KEY = ["kms:Decrypt", "kms:GenerateDataKey"]
-
-
-def allow(action, resource="*", **conditions):
-    statement = {"Effect": "Allow", "Action": action, "Resource": resource}
-    return {**statement, "Condition": conditions} if conditions else statement
+ACCOUNT = "111122223333"
 
 
 @pytest.fixture
-def key(embedded_aws):
-    return embedded_aws.client("kms").create_key()["KeyMetadata"]["Arn"]
+def changed(embedded_aws):
+    """The URL of a queue and the name of a bucket that got another key, and the ARNs of both keys.
 
-
-def bucket(aws, name, key):
-    s3 = aws.client("s3")
-    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
-    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
-    rules = [{"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": True}]
-    s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": rules})
-    return lambda client: client("s3").put_object(Bucket=name, Key="key", Body=b"")
-
-
-def table(aws, name, key):
-    aws.client("dynamodb").create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-        SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key},
+    What is in them was stored with the first key.
+    """
+    old, new = (
+        embedded_aws.client("kms", account=ACCOUNT).create_key()["KeyMetadata"]["Arn"] for _ in range(2)
     )
-    return lambda client: client("dynamodb").put_item(TableName=name, Item={"id": {"S": "one"}})
+    cloudformation = embedded_aws.client("cloudformation", account=ACCOUNT)
+    name = f"changed-{uuid.uuid4().hex[:8]}"
+    for operation, key in (("create_stack", old), ("update_stack", new)):
+        default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+        encryption = {"ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": default}]}
+        resources = {
+            "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"KmsMasterKeyId": key}},
+            "Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketEncryption": encryption}},
+        }
+        getattr(cloudformation, operation)(StackName=name, TemplateBody=json.dumps({"Resources": resources}))
+        found = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+        assert found.endswith("E_COMPLETE")
+        described = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
+        ids = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in described}
+        if key == old:
+            store(embedded_aws, ids, "old")
+    return ids["Queue"], ids["Bucket"], old, new
 
 
-def queue(aws, name, key):
-    url = aws.client("sqs").create_queue(QueueName=name, Attributes={"KmsMasterKeyId": key})["QueueUrl"]
-    return lambda client: client("sqs").send_message(QueueUrl=url, MessageBody="text")
+def store(aws, ids, name):
+    aws.client("sqs", account=ACCOUNT).send_message(QueueUrl=ids["Queue"], MessageBody=name)
+    aws.client("s3", account=ACCOUNT).put_object(Bucket=ids["Bucket"], Key=name, Body=b"")
 
 
-def topic(aws, name, key):
-    arn = aws.client("sns").create_topic(Name=name, Attributes={"KmsMasterKeyId": key})["TopicArn"]
-    return lambda client: client("sns").publish(TopicArn=arn, Message="text")
+def role_with(as_role, *keys):
+    may = {"Effect": "Allow", "Action": ["sqs:*", "s3:*"], "Resource": "*"}
+    return as_role(may, {"Effect": "Allow", "Action": "kms:*", "Resource": list(keys)})
 
 
-@pytest.mark.parametrize(
-    ("service", "make"), [("s3", bucket), ("dynamodb", table), ("sqs", queue), ("sns", topic)]
-)
-def test_the_key_has_to_be_allowed_through_the_service(embedded_aws, as_role, key, service, make):
-    use = make(embedded_aws, f"encrypted-{uuid4().hex[:8]}", key)
-    own = allow(OWN_ACTIONS[service])
-
-    def on_key(via):
-        endpoint = f"{via}.{REGION}.amazonaws.com"
-        return allow(ON_KEY, key, StringEquals={"kms:ViaService": endpoint})
-
-    use(as_role(own, on_key(service)))
-    for statements in ([own], [own, on_key("ec2")], [on_key(service)]):
-        with pytest.raises(ClientError, match=r"not authorized to perform|AccessDenied"):
-            use(as_role(*statements))
+def test_a_message_is_received_with_the_key_that_it_was_sent_with(as_role, changed):
+    queue, _, old, new = changed
+    with pytest.raises(ClientError, match=f"kms:Decrypt on resource: {old}"):
+        role_with(as_role, new)("sqs").receive_message(QueueUrl=queue)
+    (message,) = role_with(as_role, old, new)("sqs").receive_message(QueueUrl=queue)["Messages"]
+    assert message["Body"] == "old"
 
 
-def test_a_key_of_aws_needs_no_permission(embedded_aws, as_role):
-    publish = topic(embedded_aws, f"encrypted-{uuid4().hex[:8]}", "alias/aws/sns")
-    assert publish(as_role(allow("sns:Publish")))["MessageId"]
-
-
-def test_an_error_names_the_action_on_the_key(embedded_aws, as_role, key):
-    send = queue(embedded_aws, f"encrypted-{uuid4().hex[:8]}", key)
-    with pytest.raises(ClientError) as caught:
-        send(as_role(allow("sqs:SendMessage")))
-    message = json.dumps(caught.value.response["Error"])
-    assert "kms:GenerateDataKey" in message
-    assert key in message
-
-
-RS256, RS512 = "RSASSA_PKCS1_V1_5_SHA_256", "RSASSA_PKCS1_V1_5_SHA_512"
-
-
-@pytest.mark.parametrize(
-    ("allowed", "algorithm", "message_type", "is_allowed"),
-    [
-        ({"kms:SigningAlgorithm": RS256}, RS256, "RAW", True),
-        ({"kms:SigningAlgorithm": RS256}, RS512, "RAW", False),
-        ({"kms:MessageType": "DIGEST"}, RS256, "DIGEST", True),
-        ({"kms:MessageType": "DIGEST"}, RS256, "RAW", False),
-    ],
-)
-def test_a_role_signs_only_as_the_conditions_of_its_policy_say(  # noqa: PLR0917 - a table
-    embedded_aws, as_role, allowed, algorithm, message_type, is_allowed
-):
-    kms = embedded_aws.client("kms")
-    key = kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
-    role = as_role(allow("kms:Sign", key, StringEquals=allowed))
-    request = {
-        "KeyId": key,
-        "Message": bytes(32),
-        "MessageType": message_type,
-        "SigningAlgorithm": algorithm,
-    }
-    if is_allowed:
-        signature = role("kms").sign(**request)["Signature"]
-        assert kms.verify(**request, Signature=signature)["SignatureValid"]
-    else:
-        with pytest.raises(ClientError, match="not authorized to perform: kms:Sign"):
-            role("kms").sign(**request)
+def test_an_object_is_read_with_the_key_that_it_was_written_with(embedded_aws, as_role, changed):
+    queue, bucket, old, new = changed
+    store(embedded_aws, {"Queue": queue, "Bucket": bucket}, "new")
+    of_new, of_old = (role_with(as_role, key)("s3") for key in (new, old))
+    with pytest.raises(ClientError, match="AccessDenied"):
+        of_new.get_object(Bucket=bucket, Key="old")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        of_old.get_object(Bucket=bucket, Key="new")
+    assert of_new.get_object(Bucket=bucket, Key="new")
+    assert of_old.get_object(Bucket=bucket, Key="old")
