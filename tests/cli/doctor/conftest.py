@@ -36,6 +36,7 @@ HEALTHY = {
     "cloudformation.DescribeStackResources": refusal("ValidationError", "does not exist"),
     "events.ListRules": {"Rules": []},
     "service-quotas.GetServiceQuota": {"Quota": {"Value": 300.0}},
+    "sqs.ListQueues": {"QueueUrls": []},
     "ssm.GetParameter": {"Parameter": {"Value": "21"}},
 }
 """The answers of an account that is ready, by operation."""

@@ -17,6 +17,7 @@ from securityhub_actions.cli.doctor import (
     slack_tokens,
     stop_switch,
     trackers,
+    turned_off,
 )
 from securityhub_actions.cli.doctor.model import Check, skipped, warning
 from securityhub_actions.cli.doctor.patient import Patient
@@ -30,6 +31,7 @@ _CHECKS: Final[Mapping[str, Callable[[Patient], Iterable[Check]]]] = {
     "administrator": security_hub.administrator,
     "bootstrap": deploying.bootstrap,
     "stacks": deploying.stacks,
+    "turned-off": turned_off.turned_off,
     "action-type": deploying.action_type,
     "action-ids": deploying.action_ids,
     "action-quota": limits.actions,

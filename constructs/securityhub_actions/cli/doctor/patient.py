@@ -58,6 +58,7 @@ class Patient:
         elsewhere: Those that aren't.
         names: The names of all stacks that are examined.
         deployed: Those that are deployed.
+        is_whole: Whether these are all stacks of a synthesized app, and not only those that were named.
     """
 
     aws: Aws
@@ -66,6 +67,7 @@ class Patient:
     elsewhere: Sequence[Stack]
     names: Sequence[str]
     deployed: Sequence[DeployedStack]
+    is_whole: bool
 
     @property
     def app(self) -> App:
@@ -167,6 +169,7 @@ def patient_of(aws: Aws, *, path: Path | None, names: Sequence[str]) -> Patient:
         elsewhere=[one for one in chosen if one not in here],
         names=all_names,
         deployed=[deployed for _, deployed in found if deployed is not None],
+        is_whole=path is not None and not names,
     )
 
 
