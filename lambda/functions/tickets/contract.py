@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Protocol, runtime_checkable
 
@@ -11,6 +11,9 @@ from securityhub.events import Finding
 
 SHORTEST_PERIOD: Final = timedelta(seconds=10)
 """The shortest period in which a poll asks for changes, of which a tracker lists as many as it can."""
+
+# Leaves room for the generation in a draft's key of 64 characters.
+_KEY_CHARACTERS: Final = 48
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,10 +24,22 @@ class Ticket:
         id: Its ID in the tracker's API: a Jira issue key, a ServiceNow sys_id, a PagerDuty incident ID, or a
             Slack channel and message as `CHANNEL/ts`.
         link: The URL at which people find it.
+        key: The key of the draft that it was opened for, as far as its record says so. Default: unknown.
     """
 
     id: str
     link: str
+    key: str = field(default="", compare=False)
+
+
+def draft_key(digest: str, generation: int) -> str:
+    """Return the key of the draft for a ticket.
+
+    Args:
+        digest: At least 48 hexadecimal digits that identify the finding or the group.
+        generation: The number of the ticket among those of the finding or the group.
+    """
+    return f"{digest[:_KEY_CHARACTERS]}-{generation}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

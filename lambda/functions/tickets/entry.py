@@ -6,18 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, StrEnum, auto
-from typing import Final
 
-from functions.tickets.contract import Draft, Ticket
+from functions.tickets.contract import Draft, Ticket, draft_key
 from functions.tickets.decisions import Decision
 from functions.tickets.grouping import GroupRef
 from securityhub.events import CustomActionEvent, Finding, FindingsEvent
 
 Moment = tuple[datetime, datetime]
 """A finding's UpdatedAt, which only its provider changes, and then the event's time, for other changes."""
-
-# Leaves room for the generation in a draft's key of 64 characters.
-_KEY_CHARACTERS: Final = 48
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -379,7 +375,7 @@ def remembered(entry: Entry, sighting: Sighting) -> Entry:
 def draft_of(entry: Entry, finding: Finding) -> Draft:
     """Return what a tracker needs to open or find the ticket of an entry."""
     return Draft(
-        key=f"{finding.digest[:_KEY_CHARACTERS]}-{entry.generation}",
+        key=draft_key(finding.digest, entry.generation),
         finding=finding,
         earlier=entry.earlier,
         place=entry.place,

@@ -5,15 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field, replace
-from typing import Final
 
-from functions.tickets.contract import Draft, Listing
+from functions.tickets.contract import Draft, Listing, draft_key
 from functions.tickets.group_records import GroupTicket, Member, Membership
 from functions.tickets.listing import MAX_LISTED, MAX_SETTLED, merged
 from securityhub.events import Finding
-
-# Leaves room for the generation in a draft's key of 64 characters.
-_KEY_CHARACTERS: Final = 48
 
 
 @dataclass(slots=True)
@@ -78,7 +74,7 @@ def group_draft(key: str, ticket: GroupTicket, scan: Scan, finding: Finding | No
     known = finding or Finding.identified(id_=ticket.subject, product="", account="")
     number = f"{scan.open:,} finding{'' if scan.open == 1 else 's'}"
     return Draft(
-        key=f"{key[:_KEY_CHARACTERS]}-{ticket.generation}",
+        key=draft_key(key, ticket.generation),
         finding=replace(known, title=f"{ticket.subject} ({number})", severity_label=scan.severity or None),
         earlier=ticket.earlier,
         place=ticket.place,

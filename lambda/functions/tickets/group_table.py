@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from functions.tickets.attributes import from_attributes, to_attributes
+from functions.tickets.contract import draft_key
 from functions.tickets.decisions import Decision
 from functions.tickets.entry import ChangedMeanwhileError
 from functions.tickets.group_records import (
@@ -196,7 +197,10 @@ def _to_group_ticket(item: Mapping[str, Any]) -> GroupTicket:
         rule=item.get("rule", ""),
         subject=item["subject"],
         facts=item["facts"],
-        ticket=to_ticket(item["groupTicket"]),
+        ticket=to_ticket(
+            item["groupTicket"],
+            key=draft_key(item["finding"].removeprefix(_GROUP), item["generation"]),
+        ),
         earlier=to_ticket(item["earlier"]),
         shown=item["shown"],
         severity=item["severity"],

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from functions.tickets.contract import Ticket
+from functions.tickets.contract import Ticket, draft_key
 from functions.tickets.decisions import Decision
 from functions.tickets.entry import ChangedMeanwhileError, Entry, State, Watched
 from functions.tickets.grouping import GroupBy, GroupRef
@@ -116,7 +116,8 @@ def _entry(item: Mapping[str, Any]) -> Entry:
         since=datetime.fromisoformat(item["since"]),
         seen=(datetime.fromisoformat(item["updatedAt"]), datetime.fromisoformat(item["sentAt"])),
         verdict=item["verdict"],
-        ticket=to_ticket(item.get("ticket") or item.get("groupTicket")),
+        ticket=to_ticket(item.get("ticket"), key=draft_key(item["finding"], int(item["generation"])))
+        or to_ticket(item.get("groupTicket")),
         earlier=to_ticket(item["earlier"]),
         told=item["told"],
         # Items of earlier versions lack these.
@@ -164,6 +165,6 @@ def from_ticket(ticket: Ticket | None) -> dict[str, str] | None:
     return {"id": ticket.id, "link": ticket.link} if ticket else None
 
 
-def to_ticket(kept: object) -> Ticket | None:
-    """Return the ticket that an item contains."""
-    return Ticket(**cast("dict[str, str]", kept)) if kept else None
+def to_ticket(kept: object, *, key: str = "") -> Ticket | None:
+    """Return the ticket that an item contains, with the key of its draft if that is known."""
+    return Ticket(**cast("dict[str, str]", kept), key=key) if kept else None

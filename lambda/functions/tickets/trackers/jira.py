@@ -171,7 +171,7 @@ class Jira:
 
     def resolve(self, ticket: Ticket, reason: str, finding: Finding | None = None) -> None:
         """Move an issue to a done status, in several steps if need be, and comment on it."""
-        self._closing.close(ticket.id, reason, finding)
+        self._closing.close(ticket, reason, finding)
 
     def rule_of(self, finding: Finding) -> str:
         """Return what identifies the rule for a finding, whose `close_fields` count."""
@@ -179,7 +179,7 @@ class Jira:
 
     def resolve_by_rule(self, ticket: Ticket, reason: str, rule: str) -> None:
         """Move the issue of a group to a done status, with the `close_fields` of a rule."""
-        self._closing.close(ticket.id, reason, None, rule=rule)
+        self._closing.close(ticket, reason, None, rule=rule)
 
     def update(self, ticket: Ticket, draft: Draft) -> None:
         """Edit the summary and the description of an issue, and its label with the severity.
@@ -204,12 +204,12 @@ class Jira:
             if refused := error.failure.fields:
                 cure = cure_of(refused, known={}, key=f"{KEY}.fields", names={})
                 raise self._calls.with_cure(goal, error, cure) from None
-            if error.failure.status != HTTPStatus.NOT_FOUND or self._closing.status_of(ticket.id) is not None:
+            if error.failure.status != HTTPStatus.NOT_FOUND or self._closing.status_of(ticket) is not None:
                 raise
 
     def look(self, ticket: Ticket) -> Look | None:
         """Return the state of an issue, and who put it into that."""
-        return jira_changes.look(self._calls, ticket.id)
+        return jira_changes.look(self._calls, ticket)
 
     def changed(self, since: datetime, until: datetime) -> Iterator[str]:
         """Yield the keys of issues that changed in a period.

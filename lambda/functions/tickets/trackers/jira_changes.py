@@ -11,6 +11,7 @@ from functions.tickets.trackers.jira_site import find_issue, find_own_issue
 from functions.tickets.trackers.periods import minutes_ago
 
 if TYPE_CHECKING:
+    from functions.tickets.contract import Ticket
     from functions.tickets.trackers.calls import Calls
     from functions.tickets.trackers.jira_site import Site
 
@@ -23,7 +24,7 @@ _EXPAND: Final = "changelog"
 _STATE_FIELDS: Final = frozenset({"status", "resolution"})
 
 
-def look(calls: Calls[Site], issue_key: str) -> Look | None:
+def look(calls: Calls[Site], ticket: Ticket) -> Look | None:
     """Return the state of an issue, or None if it was deleted.
 
     While it's closed, its resolution says more than its status. A workflow that doesn't clear the resolution
@@ -35,7 +36,7 @@ def look(calls: Calls[Site], issue_key: str) -> Look | None:
     Source: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-get
     Source: https://confluence.atlassian.com/cloudkb/best-practices-on-using-the-resolution-field-968660796.html
     """
-    issue = find_own_issue(calls, issue_key, fields=_FIELDS, expand=_EXPAND)
+    issue = find_own_issue(calls, ticket, fields=_FIELDS, expand=_EXPAND)
     if issue is None:
         return None
     status, resolution = issue["fields"]["status"], issue["fields"].get("resolution")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from functions.tickets.contract import Ticket
 from functions.tickets.trackers.calls import CallFailedError, Calls
 from functions.tickets.trackers.destinations import Destinations
 from functions.tickets.trackers.fields import FieldValue, Scalar
@@ -68,21 +69,21 @@ class Closing:
         """Return what identifies the first rule that matches a finding, or an empty string."""
         return self._closings.rule_of(finding)
 
-    def close(self, key: str, reason: str, finding: Finding | None, *, rule: str = "") -> None:
+    def close(self, ticket: Ticket, reason: str, finding: Finding | None, *, rule: str = "") -> None:
         """Move an issue to a done status, and comment on it. One that is done or deleted is left as it is.
 
         As long as the issue doesn't offer the transition that resolves it, it takes the first of the steps
         that the issue offers and that were not yet taken. The next attempt begins where the issue is then.
 
         Args:
-            key: The key of the issue.
+            ticket: The issue.
             reason: Why it's closed.
             finding: The finding that the issue is about. None for the issue of a group.
             rule: By which the issue of a group was created. Default: no rule.
         """
         closing = self._closings.of(finding, rule)
         values = given(closing, finding)
-        status = self.status_of(key)
+        key, status = ticket.id, self.status_of(ticket)
         if status is None or _is_done(status):
             return
         steps, is_said = [*self._all_steps], False
@@ -99,9 +100,9 @@ class Closing:
                 repeatable=False,
             )
 
-    def status_of(self, key: str) -> Mapping[str, Any] | None:
+    def status_of(self, ticket: Ticket) -> Mapping[str, Any] | None:
         """Return the status of an issue, or None if the issue was deleted."""
-        issue = find_own_issue(self._calls, key, fields="status")
+        issue = find_own_issue(self._calls, ticket, fields="status")
         return issue["fields"]["status"] if issue else None
 
     def _next(self, key: str, steps: list[str], status: Mapping[str, Any]) -> _Transition:

@@ -7,11 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from functions.tickets.trackers.fields import FieldValue, Scalar, moment_of, number_of, text_of
-from functions.tickets.trackers.jira_site import Site
+from functions.tickets.trackers.jira_site import KEY_LABEL, Site
 from securityhub.events import Finding
 
-# By which Jira finds the issue of a finding. Another finding must not be able to claim one.
-_KEY: Final = re.compile(r"[0-9a-f]{32,}-[0-9]+", re.IGNORECASE)
 _OWN: Final = frozenset({"summary", "description", "labels"})
 _SPACES: Final = re.compile(r"\s+")
 
@@ -56,9 +54,12 @@ def shaped(
 
 
 def labels_of(values: Sequence[Scalar]) -> list[str]:
-    """Return labels, in which Jira allows no spaces, without those that look like a ticket's key."""
+    """Return labels, in which Jira allows no spaces, without those that look like a ticket's key.
+
+    Another finding must not be able to claim an issue.
+    """
     labels = (_SPACES.sub("_", text_of(one).strip()) for one in values)
-    return [label for label in dict.fromkeys(labels) if label and not _KEY.search(label)]
+    return [label for label in dict.fromkeys(labels) if label and not KEY_LABEL.search(label)]
 
 
 def cure_of(

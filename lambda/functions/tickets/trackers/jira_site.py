@@ -12,6 +12,7 @@ from typing import Any, Final
 import requests
 from jira import JIRA, JIRAError
 
+from functions.tickets.contract import Ticket
 from functions.tickets.trackers.calls import (
     CONNECT_SECONDS,
     READ_SECONDS,
@@ -21,6 +22,9 @@ from functions.tickets.trackers.calls import (
     secret_member,
 )
 from invocation.secrets import Secret
+
+KEY_LABEL: Final = re.compile(r"[0-9a-f]{32,}-[0-9]+", re.IGNORECASE)
+"""The label by which the issue of a ticket is found, the key of its draft."""
 
 _NOFORMAT: Final = re.compile(r"\{(?=noformat)", re.IGNORECASE)
 _SIGN_IN_HEADER: Final = "X-Seraph-LoginReason"
@@ -136,17 +140,25 @@ def find_issue(
 
 
 def find_own_issue(
-    calls: Calls[Site], key: str, *, fields: str, expand: str | None = None
+    calls: Calls[Site], ticket: Ticket, *, fields: str, expand: str | None = None
 ) -> Mapping[str, Any] | None:
     """Return an issue that this app has created, or None if it was deleted.
 
     Jira answers the same if the user can't see the issue. If the project is visible, it's deleted.
+
+    After a project was deleted, or the site restored, another issue can get the key. If that is one of this
+    app's as well, its label says for which ticket it was created. Labels that people remove say nothing.
+
+    Source: https://support.atlassian.com/jira-software-cloud/docs/delete-a-team-managed-project/
+    Source: https://support.atlassian.com/jira-cloud-administration/docs/edit-a-projects-details/
     """
-    issue = find_issue(calls, key, fields=fields, expand=expand)
+    issue = find_issue(calls, ticket.id, fields=f"{fields},labels", expand=expand)
     if issue is None:
-        project = key.rpartition("-")[0]
+        project = ticket.id.rpartition("-")[0]
         calls("read the ticket", lambda site: site.client.project(project))
-    return issue
+        return None
+    keys = {label for label in issue["fields"].get("labels") or () if KEY_LABEL.fullmatch(label)}
+    return issue if not (ticket.key and keys) or ticket.key in keys else None
 
 
 def _require_signed_in(response: requests.Response, **_: object) -> None:

@@ -18,6 +18,7 @@ from functions.tickets.group_records import (
     Membership,
     Pending,
 )
+from functions.tickets.group_scan import Scan, group_draft
 from functions.tickets.group_table import GroupTable
 from functions.tickets.grouping import Line
 from invocation.clients import create_client
@@ -72,6 +73,13 @@ def test_a_ticket_comes_back_unchanged_with_its_revision(groups, ticket):
     assert groups.load(GROUP, "Jira") == saved == replace(ticket, revision=1)
     assert groups.save(GROUP, "Jira", ticket, replacing=saved).revision == 2
     assert groups.load(GROUP, "Slack") is groups.load(OTHER, "Jira") is None
+
+
+def test_a_ticket_comes_with_the_key_of_its_draft(groups):
+    groups.save(GROUP, "Jira", replace(OPEN, generation=3), replacing=None)
+    loaded = groups.load(GROUP, "Jira")
+    assert loaded.ticket.key == group_draft(GROUP, loaded, Scan(loaded), None).key
+    assert loaded.earlier.key == ""
 
 
 @pytest.mark.parametrize("outdated", [False, True])

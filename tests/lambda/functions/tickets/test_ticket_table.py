@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions.tickets.contract import Ticket
-from functions.tickets.entry import ChangedMeanwhileError, Entry, State, Watched
+from functions.tickets.entry import ChangedMeanwhileError, Entry, State, Watched, draft_of
 from functions.tickets.ticket_table import TicketTable
 from invocation.clients import create_client
 from securityhub.events import parse_event, parse_finding, parse_finding_v2
@@ -61,6 +61,13 @@ def test_what_has_to_be_looked_at_is_listed_until_that_is_over_the_oldest_first(
     )
     table.save(finding, "Jira", OPEN, replacing=held)
     assert [one.finding_id for one in table.watched()] == ["other"]
+
+
+def test_a_ticket_comes_with_the_key_of_its_draft(table, finding):
+    table.save(finding, "Jira", replace(OPEN, generation=3), replacing=None)
+    loaded = table.load(finding, "Jira")
+    assert loaded.ticket.key == draft_of(loaded, finding).key
+    assert loaded.earlier.key == ""
 
 
 def test_an_item_of_an_earlier_version_is_read(table, finding):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
+
 import pytest
 
 from functions.tickets.contract import Ticket, TrackerError
+from tests.vendor_servers.jira_history import decide
 from tests.vendor_servers.service_now import not_found
 
 BY_NAME = {"jira": "jira", "servicenow": "service_now", "pagerduty": "pager_duty"}
@@ -99,3 +103,42 @@ def test_a_channel_that_slack_does_not_know_is_no_deleted_message(vendor_servers
     for use in (lambda: slack.resolve(ticket, "It passed."), lambda: slack.update(ticket, draft)):
         with pytest.raises(TrackerError, match="channel_not_found"):
             use()
+
+
+@pytest.fixture
+def reused(vendor_servers, make_tracker, make_draft):
+    """Jira, and two tickets with the same key in it: a project was deleted, and created again."""
+    jira, server = make_tracker("jira"), vendor_servers.jira
+    keys = ("a" * 48 + "-1", "b" * 48 + "-1")
+    tickets = []
+    for key in keys:
+        server.issues.clear()
+        server._numbers = itertools.count(1)
+        tickets.append(replace(jira.open(make_draft(key)), key=key))
+    assert tickets[0].id == tickets[1].id == "SEC-1"
+    return jira, *tickets
+
+
+def test_an_issue_that_has_got_the_key_of_a_deleted_one_says_nothing_about_that(reused, vendor_servers):
+    jira, deleted, present = reused
+    decide(vendor_servers.jira.issues["SEC-1"], status="Done", resolution="Won't Do", by="Ann")
+    assert jira.look(deleted) is None
+    assert jira.look(present).names == ("Won't Do", "Done")
+
+
+def test_neither_is_it_closed_in_the_place_of_that(reused, vendor_servers):
+    jira, deleted, present = reused
+    jira.resolve(deleted, "It passed.")
+    assert vendor_servers.jira.issues["SEC-1"].status == "Open"
+    jira.resolve(present, "It passed.")
+    assert vendor_servers.jira.issues["SEC-1"].status == "Done"
+
+
+@pytest.mark.parametrize("labels", [[], ["security-hub", "urgent"]])
+def test_an_issue_whose_labels_people_removed_is_not_deleted(
+    make_tracker, vendor_servers, make_draft, labels
+):
+    jira, key = make_tracker("jira"), "a" * 48 + "-1"
+    ticket = replace(jira.open(make_draft(key)), key=key)
+    vendor_servers.jira.issues[ticket.id].labels = labels
+    assert jira.look(ticket) is not None
