@@ -147,7 +147,11 @@ class Slack:
             ),
             repeatable=False,
         )
-        return self._ticket(posted["channel"], posted["ts"])
+        try:
+            return self._ticket(posted["channel"], posted["ts"])
+        except CallFailedError as error:
+            error.is_refusal = False  # of the link only: the message is posted
+            raise
 
     def update(self, ticket: Ticket, draft: Draft) -> None:
         """Change the message, as far as a changed message has room for it.

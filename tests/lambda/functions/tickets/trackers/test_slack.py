@@ -235,6 +235,16 @@ def test_too_many_messages_are_posted_later(slack, server, draft, code):
     assert len(server.messages) == 1
 
 
+@pytest.mark.parametrize("status", [401, 403, 429])
+def test_a_message_that_was_posted_was_not_refused_though_its_link_is(slack, server, draft, since, status):
+    server.fail(status, times=9, path_part="chat.getPermalink", body={"ok": False, "error": "no_permission"})
+    with pytest.raises(TrackerError, match="did not look up the message's link") as failure:
+        slack.open(draft)
+    assert not failure.value.is_refusal
+    server._faults.clear()
+    assert slack.find(draft, since).id.endswith(next(iter(server.messages)))
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_a_message_that_may_have_been_posted_is_not_posted_again(slack, server, draft, status):
     server.fail(status, path_part="chat.postMessage", body={"ok": False, "error": "internal_error"})
