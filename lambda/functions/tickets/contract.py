@@ -238,7 +238,7 @@ class TwoWayTracker(Tracker, Protocol):
             until: The end, in UTC.
 
         Raises:
-            TooManyChangesError: The period is too long. Nothing was yielded.
+            TooManyChangesError: The period is too long.
             TrackerError: The tracker doesn't answer. What was yielded before is right.
         """
 

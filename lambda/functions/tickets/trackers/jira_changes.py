@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from functions.tickets.contract import Look
+from functions.tickets.contract import Look, TooManyChangesError
 from functions.tickets.trackers.jira_site import find_issue, find_own_issue
 from functions.tickets.trackers.periods import minutes_ago
 
@@ -72,6 +72,10 @@ def changed(calls: Calls[Site], since: datetime, until: datetime) -> Iterator[st
     first, an issue that changes between two pages moves others onto the next page, where they are seen twice,
     and none is missed.
 
+    Raises:
+        TooManyChangesError: The pages never end. Those of a shorter period may.
+        TrackerError: Jira doesn't answer.
+
     Source: https://support.atlassian.com/jira-software-cloud/docs/jql-fields/
     Source: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/
     """
@@ -79,6 +83,7 @@ def changed(calls: Calls[Site], since: datetime, until: datetime) -> Iterator[st
     upper = f' AND updated <= "-{newest}m"' if newest > 0 else ""
     jql = f'labels = "{LABEL}" AND updated >= "-{oldest}m"{upper} ORDER BY updated DESC'
     place: Any = None
+    asked = set[Any]()
     while True:
         page: Mapping[str, Any] = calls(
             "list the changed tickets",
@@ -89,6 +94,12 @@ def changed(calls: Calls[Site], since: datetime, until: datetime) -> Iterator[st
         place = _next_place(page)
         if place is None:
             return
+        if place in asked:
+            raise TooManyChangesError(
+                "Jira did not list the changed tickets: it names the same page again as the next one. It's "
+                "repeated with the next poll. Rely on webhooks meanwhile."
+            )
+        asked.add(place)
 
 
 def _page(site: Site, jql: str, place: Any) -> Mapping[str, Any]:  # noqa: ANN401 - a token, or a number
@@ -100,6 +111,8 @@ def _page(site: Site, jql: str, place: Any) -> Mapping[str, Any]:  # noqa: ANN40
 
 def _next_place(page: Mapping[str, Any]) -> str | int | None:
     """Return where the next page is, by a token in Jira Cloud and a number in Jira Data Center, if any."""
+    if page.get("isLast") is True:
+        return None
     if token := page.get("nextPageToken"):
         return str(token)
     if "total" not in page or not page["issues"]:

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from functools import partial
 
 import pytest
 
-from functions.tickets.contract import Look, Ticket, TrackerError
+from functions.tickets.contract import Look, Ticket, TooManyChangesError, TrackerError
 from functions.tickets.trackers import enabled_trackers
 from tests.vendor_servers.jira import OTHER_PROJECT, PROJECT
 from tests.vendor_servers.jira_history import APP, decide
@@ -97,6 +98,29 @@ def test_the_issues_that_changed_in_a_period_come_page_by_page(jira, server, mak
     assert list(jira.changed(hour, NOW)) == ["SEC-1", "SEC-3", "SEC-4", "SEC-5", "SEC-6", "SEC-7"]
     assert list(jira.changed(hour, NOW - dt.timedelta(minutes=35))) == ["SEC-5", "SEC-6", "SEC-7"]
     assert len(server.sent("GET", "/search")) == 3
+
+
+def test_pages_that_never_end_are_a_period_that_is_too_long(jira, server, make_draft, monkeypatch):
+    server.page_size = 3
+    for number in range(10):
+        jira.open(make_draft(f"draft-{number}"))
+    monkeypatch.setattr(server, "_changed_page", partial(_again, server._changed_page))
+    with pytest.raises(TooManyChangesError, match="names the same page again"):
+        list(jira.changed(NOW - dt.timedelta(hours=1), NOW + dt.timedelta(hours=1)))
+    assert len(server.sent("GET", "/search")) == 2
+
+
+def _again(changed_page, found, query):
+    """The first page, whatever is asked for."""
+    return changed_page(found, {"maxResults": query["maxResults"]})
+
+
+def test_the_last_page_has_no_next_one_whatever_token_comes_with_it(vendor_servers, make_tracker, draft):
+    jira, server = make_tracker("jira"), vendor_servers.jira
+    ticket = jira.open(draft)
+    last = {"issues": [{"id": "1", "key": ticket.id}], "isLast": True, "nextPageToken": "7"}
+    server.fail(200, path_part="/search/jql", body=last)
+    assert list(jira.changed(NOW - dt.timedelta(hours=1), NOW)) == [ticket.id]
 
 
 def test_a_project_that_is_no_longer_to_be_seen_is_no_period_without_changes(jira, ticket, server):
