@@ -25,6 +25,7 @@ SENDER = "security@example.com"
 CHANGEABLE = {"type", "title", "urgency", "status", "resolution"}
 MAX_NOTES = 2_000
 MAX_PAGE = 100
+MAX_RANGE = dt.timedelta(days=183)
 MAX_LISTED = 10_000
 
 
@@ -162,6 +163,8 @@ class PagerDutyServer(VendorServer):
         since = dt.datetime.fromisoformat(query["since"]) if "since" in query else None
         if since is None and query.get("date_range") != "all":
             since = dt.datetime.now(dt.UTC) - dt.timedelta(days=30)
+        if since is not None and dt.datetime.now(dt.UTC) - since > MAX_RANGE:
+            return _refusal(400, 2001, "Invalid Input Provided", "Date range must be within 6 months.")
         statuses = query.get("statuses[]") and {"triggered", "acknowledged"}
         found = [
             self._json(item)
@@ -279,6 +282,7 @@ class PagerDutyServer(VendorServer):
             "title": incident.title,
             "status": incident.status,
             "urgency": incident.urgency,
+            "created_at": incident.created_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
             "resolve_reason": incident.resolve_reason,
             "last_status_change_by": {"type": incident.changed_by_type, "summary": incident.changed_by},
             "html_url": f"https://example.pagerduty.com/incidents/{incident.id}",

@@ -106,13 +106,16 @@ class PagerDuty:
         return self._destinations.of(finding).service_id
 
     def find(self, draft: Draft, since: datetime) -> Ticket | None:
-        """Return the incident with the draft's key, of whichever service."""
-        params = {
-            "incident_key": draft.key,
-            "since": (since - CLOCK_SKEW).isoformat(timespec="seconds"),
-        }
+        """Return the incident with the draft's key, of whichever service.
+
+        PagerDuty isn't asked since that time, because it refuses one that is more than 6 months ago.
+
+        Source: https://developer.pagerduty.com/api-reference/9d0b4b12e36f9-list-incidents
+        """
+        params = {"incident_key": draft.key, "date_range": "all"}
         found = self._calls("look for the incident", lambda client: client.rget("/incidents", params=params))
-        return next((_ticket(item) for item in found if item["incident_key"] == draft.key), None)
+        own = (item for item in found if item["incident_key"] == draft.key)
+        return next((_ticket(item) for item in own if _created(item) >= since - CLOCK_SKEW), None)
 
     def open(self, draft: Draft) -> Ticket:
         """Trigger an incident, or return the open one with this key: PagerDuty rejects a second one."""
@@ -265,6 +268,10 @@ def _place(default: Place, rule: Mapping[str, Any], key: str) -> Place:
 
 def _urgency(draft: Draft) -> str:
     return "high" if draft.finding.severity_label in _HIGH_URGENCY else "low"
+
+
+def _created(incident: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(incident["created_at"])
 
 
 def _ticket(incident: Mapping[str, Any]) -> Ticket:

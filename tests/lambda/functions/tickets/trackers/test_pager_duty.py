@@ -75,6 +75,18 @@ def test_an_incident_that_somebody_resolved_meanwhile_is_found(pager_duty, serve
     assert pager_duty.find(draft, since) == ticket
 
 
+def test_an_incident_of_a_year_ago_is_found(pager_duty, server, draft, since):
+    ticket = pager_duty.open(draft)
+    server.incidents[ticket.id].created_at -= dt.timedelta(days=365)
+    assert pager_duty.find(draft, since - dt.timedelta(days=365)) == ticket
+
+
+def test_an_incident_from_before_the_attempt_is_another_one(pager_duty, server, draft, since):
+    ticket = pager_duty.open(draft)
+    server.incidents[ticket.id].created_at -= dt.timedelta(days=1)
+    assert pager_duty.find(draft, since) is None
+
+
 def test_nothing_is_found_where_nothing_was_triggered(pager_duty, draft, make_draft, since):
     pager_duty.open(make_draft("another"))
     assert pager_duty.find(draft, since) is None
