@@ -337,9 +337,14 @@ class EmbeddedAws:
         return [Delivery.from_json(entry) for entry in answer["deliveries"]]
 
     def progress(self) -> int:
-        """How often anything has changed in the log of events and deliveries."""
+        """How often anything has changed in the log of events, deliveries, and asynchronous invocations."""
         changes: int = self.request("GET", "/_emulator/progress")["changes"]
         return changes
+
+    def invocations(self) -> int:
+        """How many asynchronous invocations of Lambda functions run, or will be retried."""
+        number: int = self.request("GET", "/_emulator/progress")["invocations"]
+        return number
 
     def wait_until(
         self,

@@ -6,6 +6,8 @@ private functions; tests/emulator/contract names each.
 
 from __future__ import annotations
 
+from functools import partial
+
 from emulator.delivery.log import Delivery, DeliveryLog, LambdaAnswer
 
 __all__ = ["Delivery", "DeliveryLog", "LambdaAnswer", "register"]
@@ -32,7 +34,7 @@ def register(log: DeliveryLog) -> None:
     eventbridge._put_permission = buses.put_permission  # noqa: SLF001
     eventbridge._delete_event_bus = buses.delete_event_bus  # noqa: SLF001
     eventbridge.reset = reset_also(eventbridge.reset, log.clear, automations.clear, ops_items.clear)
-    lambda_svc.invoke_async_with_retry = asynchronous.invoke
+    lambda_svc.invoke_async_with_retry = partial(asynchronous.invoke, log)
     queued.register()
     automations.register()
     ops_items.register()

@@ -23,7 +23,7 @@ from ministack.services import lambda_svc
 
 from emulator import inprocess
 from emulator.delivery import retry
-from emulator.delivery.log import LambdaAnswer
+from emulator.delivery.log import DeliveryLog, LambdaAnswer
 from emulator.errors import INVALID_PARAMETER, DeliveryError
 from emulator.iam import requests_of_services as permissions
 
@@ -73,16 +73,25 @@ class Result:
     attempts: int
 
 
-def invoke(record: dict[str, Any], event: Any) -> None:  # noqa: ANN401 - any JSON value
+def invoke(log: DeliveryLog, record: dict[str, Any], event: Any) -> None:  # noqa: ANN401 - any JSON value
     """Accept an event for a function and return at once. Replaces `lambda_svc.invoke_async_with_retry`.
 
     Args:
+        log: Counts the invocations under way.
         record: MiniStack's record of the function or of one of its versions.
         event: The payload.
     """
     invocation = _invocation(record, event)
     context = contextvars.copy_context()
-    threading.Thread(target=context.run, args=(_run, invocation), daemon=True).start()
+
+    def run() -> None:
+        try:
+            context.run(_run, invocation)
+        finally:
+            log.end_invocation()
+
+    log.begin_invocation()
+    threading.Thread(target=run, daemon=True).start()
 
 
 def _invocation(record: dict[str, Any], event: Any) -> Invocation:  # noqa: ANN401

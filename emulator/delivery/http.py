@@ -27,7 +27,7 @@ def log_app(inner_app: AsgiApp, log: DeliveryLog) -> AsgiApp:
     async def app(scope: Message, receive: Receive, send: Send) -> None:
         path = scope["path"] if scope["type"] == "http" else None
         if path == PROGRESS_PATH:
-            answer: dict[str, Any] = {"changes": log.changes()}
+            answer: dict[str, Any] = {"changes": log.changes(), "invocations": log.invocations()}
         elif path in lists:
             name, entries = lists[path]
             wanted = {key: values[-1] for key, values in parse_qs(scope["query_string"].decode()).items()}

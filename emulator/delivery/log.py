@@ -1,4 +1,4 @@
-"""The events on the buses and their deliveries, for people and for tests. In memory, and bounded."""
+"""The events on the buses, their deliveries, and the invocations under way. In memory, and bounded."""
 
 from __future__ import annotations
 
@@ -84,6 +84,7 @@ class DeliveryLog:
         self._events: deque[BusEvent] = deque(maxlen=capacity)
         self._deliveries: OrderedDict[int, Delivery] = OrderedDict()
         self._next_id = 1
+        self._invocations = 0
         self._changes = 0
 
     def add_event(self, event: BusEvent) -> None:
@@ -117,6 +118,24 @@ class DeliveryLog:
             delivery = self._deliveries.get(delivery_id)
             if delivery is not None:
                 self._deliveries[delivery_id] = dataclasses.replace(delivery, **changes)
+
+    def begin_invocation(self) -> None:
+        """Count an asynchronous invocation of a Lambda function until `end_invocation`."""
+        self._count_invocation(1)
+
+    def end_invocation(self) -> None:
+        """No longer count an invocation: the function won't be tried again."""
+        self._count_invocation(-1)
+
+    def _count_invocation(self, difference: int) -> None:
+        with self._lock:
+            self._invocations += difference
+            self._changes += 1
+
+    def invocations(self) -> int:
+        """How many asynchronous invocations haven't ended."""
+        with self._lock:
+            return self._invocations
 
     def changes(self) -> int:
         """How often anything was logged, including what is no longer in the log. It never decreases."""

@@ -121,3 +121,22 @@ def test_a_destination_that_fails_does_not_keep_the_event_from_the_dead_letter_q
     functions.update_function_configuration(FunctionName=chain.name, DeadLetterConfig={"TargetArn": arn})
     event_id = chain.send()
     assert json.loads(chain.received(url)[0]["Body"])["id"] == event_id
+
+
+def test_an_invocation_counts_until_the_function_has_ended(chain, tmp_path):
+    aws, file = chain.aws, tmp_path / "end"
+    chain.function(
+        "import pathlib\n"
+        "def handle(event, context):\n"
+        "    while not pathlib.Path(event).exists():\n"
+        "        pass\n"
+    )
+    aws.wait_until(lambda: not aws.invocations(), what="the end of what other tests invoked")
+    aws.client("lambda").invoke(
+        FunctionName=chain.name, InvocationType="Event", Payload=json.dumps(str(file))
+    )
+    assert aws.invocations() == 1
+    changes = aws.progress()
+    file.touch()
+    aws.wait_until(lambda: not aws.invocations(), what="the end of the function")
+    assert aws.progress() == changes + 1
