@@ -18,8 +18,6 @@ from tests.e2e.stacks import delete_stack
 
 ENDLESS: Final = 100_000
 SKEW_SECONDS: Final = 240
-# More than the lease of an attempt that was interrupted lasts, on the faster clock of the queues.
-CRASH_VISIBILITY_SECONDS: Final = 43_200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,17 +100,13 @@ def half_closed_connections(app):
     "Crash in mid-batch", "The process ends after it has opened a ticket, with others of the batch done"
 )
 def crash_in_mid_batch(app):
-    url = app.queue("NewFindingsQueue")
-    sqs = app.client("sqs")
-    usual = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(CRASH_VISIBILITY_SECONDS)})
     (app.faults / "crash").write_text("crash-imported-2")
     with app.paused():
         findings = app.tickets.send("crash", pressed=0, imported=4)
         app.settle(queues=False)
     yield app.tickets, findings
     assert not (app.faults / "crash").exists(), "nothing crashed"
-    sqs.set_queue_attributes(QueueUrl=url, Attributes=usual)
+    (app.faults / "skew").unlink()
 
 
 @scenario("Member role gone", "The role of the member account was deleted")
@@ -271,13 +265,12 @@ def reordered_events(app):
 
 @scenario("Clock skew", f"The function's clock is {SKEW_SECONDS // 60} minutes ahead of all others")
 def clock_skew(app):
-    (app.faults / "skew").write_text(str(SKEW_SECONDS))
     began = datetime.now(UTC)
-    findings = app.tickets.send("clock-skew")
-    app.settle()
-    assert all(app.tickets.since(one) > began + timedelta(seconds=SKEW_SECONDS / 2) for one in findings)
-    yield app.tickets, findings
-    (app.faults / "skew").unlink()
+    with app.clock_ahead(SKEW_SECONDS):
+        findings = app.tickets.send("clock-skew")
+        app.settle()
+        assert all(app.tickets.since(one) > began + timedelta(seconds=SKEW_SECONDS / 2) for one in findings)
+        yield app.tickets, findings
 
 
 def events_about(app, part):

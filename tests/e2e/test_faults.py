@@ -5,13 +5,13 @@ Rewrite it with `.venv/bin/python -m pytest tests/e2e/test_faults.py --snapshot-
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import pytest
 
 from emulator.server import DEFAULT_REGION, EmbeddedAws
 from invocation.once import LEASE_SECONDS
+from securityhub_actions.cli.dead_letters import reading
 from tests.e2e.fault_app import FaultApp
 from tests.e2e.fault_scenarios import SCENARIOS
 from tests.e2e.fault_table import rows, write_row
@@ -19,8 +19,8 @@ from tests.e2e.stacks import prepare_region
 
 pytestmark = pytest.mark.long
 
-# Five receptions of a message of ticketing take two and a half hours on AWS, and nine seconds here.
-VISIBILITY_SECOND = 0.001
+# Five receptions of a message of ticketing take two and a half hours on AWS, and a second here.
+VISIBILITY_SECOND = 0.0001
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +59,12 @@ def app(vendors, feature_flags, tmp_path_factory):
         yield FaultApp(aws, vendors, feature_flags, tmp_path_factory.mktemp("faults"))
 
 
+@pytest.fixture(autouse=True)
+def _short_polls(monkeypatch):
+    # The embedded AWS has one server.
+    monkeypatch.setattr(reading, "WAIT_SECONDS", 0)
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_nothing_is_lost_and_after_the_fault_what_waits_and_what_is_replayed_is_done(
     app, scenario, pytestconfig
@@ -76,10 +82,10 @@ def test_nothing_is_lost_and_after_the_fault_what_waits_and_what_is_replayed_is_
     after = fates_of(app, getattr(way, "after", way), findings)
     if after.dead or after.waiting:
         # An attempt of which nobody knows how it ended keeps its lease; on AWS it's long over by then.
-        time.sleep(LEASE_SECONDS + 1)
-        app.look_again()
-        app.replay()
-        after = fates_of(app, getattr(way, "after", way), findings)
+        with app.clock_ahead(LEASE_SECONDS + 1):
+            app.look_again()
+            app.replay()
+            after = fates_of(app, getattr(way, "after", way), findings)
 
     assert not then.lost
     assert not after.lost
