@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import UTC, date, datetime
 from typing import Final
 
@@ -13,6 +12,7 @@ from constructs import Construct, IConstruct
 from securityhub_actions.arguments import checked
 from securityhub_actions.automation_rule import create_rule, description_of, hub_of
 from securityhub_actions.filters import FindingFilter, OcsfFindingFilter
+from securityhub_actions.filters.criteria import InexpressibleFilterError, criteria_of, fields_of
 from securityhub_actions.finding_updates import FindingFieldsUpdate, OcsfFindingFieldsUpdate
 from securityhub_actions.places import node_of, path_of, region_of, stack_of
 from securityhub_actions.rule_orders import order_of
@@ -22,9 +22,12 @@ TODAY: Final = "securityhub-actions:today"
 """The context value with the date to compare `until` with, such as in tests."""
 MAX_REASON_LENGTH: Final = 256
 """Security Hub allows 512 characters in a note or comment, which also says until when and by what."""
-# What says nothing about the problem or where it is.
+# What says nothing about the problem or where it is: criteria, and fields in OCSF.
 _STATUSES: Final = frozenset(
-    {"workflow_status", "record_state", "compliance_status", "status", "activity_name"}
+    {
+        *("WorkflowStatus", "RecordState", "ComplianceStatus"),
+        *("status", "activity_name", "compliance.status"),
+    }
 )
 _MARKER: Final = "securityhub-actions"
 
@@ -171,8 +174,15 @@ def _update(
 
 
 def _require_choice(suppression: Construct, findings: FindingFilter | OcsfFindingFilter) -> None:
-    """Reject a filter that was left empty: all findings that arrive would be out of sight."""
-    if not any(getattr(findings, one.name) for one in fields(findings) if one.name not in _STATUSES):
+    """Reject a filter that chooses nothing: all findings that arrive would be out of sight.
+
+    One that says that a title exists, or lists each severity, becomes no criterion.
+    """
+    try:
+        chosen_by = fields_of(criteria_of(findings))
+    except InexpressibleFilterError as error:
+        chosen_by = {name for name, _, _ in error.faults} - {"findings"}
+    if chosen_by <= _STATUSES:
         raise ValueError(
             f"findings of {path_of(suppression)} chooses by status only, so that it would suppress whatever "
             "arrives. Specify what is accepted, such as control_ids, account_ids, or resource_id."

@@ -6,6 +6,7 @@ import pytest
 from aws_cdk import App, Environment, Stack, assertions
 
 from securityhub_actions import FindingFilter, OcsfFindingFilter, SuppressionRule
+from securityhub_actions.filters import Exists, Numeric, Wildcard
 from securityhub_actions.suppression_rule import TODAY, marker_of
 
 V1, V2 = "AWS::SecurityHub::AutomationRule", "AWS::SecurityHub::AutomationRuleV2"
@@ -139,6 +140,12 @@ def test_the_marker_is_of_the_construct_and_of_its_stack_and_region():
         FindingFilter(),
         FindingFilter(workflow_status=None, record_state="ACTIVE", compliance_status="FAILED"),
         OcsfFindingFilter(),
+        FindingFilter(title=Exists(present=True)),
+        FindingFilter(account_ids=Wildcard("*"), resource_type=[Wildcard("*")]),
+        FindingFilter(severity=["INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL"]),
+        OcsfFindingFilter(title=Exists(present=True), compliance_status="Fail"),
+        OcsfFindingFilter(severity_id=Numeric(">=", 0)),
+        OcsfFindingFilter(status=None, activity_name=None, title=Exists(present=True)),
     ],
 )
 def test_a_suppression_of_whatever_arrives_is_an_error(findings):

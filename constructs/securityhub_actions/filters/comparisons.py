@@ -40,12 +40,17 @@ def passing_labels(
     return [] if is_always_present and len(passing) == len(labels) else passing
 
 
-def number_ranges(conditions: Sequence[Condition], domain: range) -> list[_Comparison]:
-    """Return number filters for the whole numbers of a domain that match. They also require the field.
+def number_ranges(
+    conditions: Sequence[Condition], domain: range, *, is_always_present: bool
+) -> list[_Comparison]:
+    """Return number filters for the whole numbers of a domain that match; none if every finding matches.
+
+    They also require the field.
 
     Args:
         conditions: The conditions, of which one must match.
         domain: The numbers that the field can have.
+        is_always_present: Whether every finding has the field.
     """
     _require_no_absence(conditions)
     if any(is_token(condition.to_json()) for condition in conditions):
@@ -53,6 +58,8 @@ def number_ranges(conditions: Sequence[Condition], domain: range) -> list[_Compa
     passing = [number for number in domain if any(one.matches(number) for one in conditions)]
     if not passing:
         raise ValueError(f"it matches no whole number from {domain[0]} to {domain[-1]}")
+    if is_always_present and len(passing) == len(domain):
+        return []
     ranges: list[list[int]] = []
     for number in passing:
         if ranges and ranges[-1][1] == number - 1:

@@ -124,6 +124,19 @@ def criteria_of(findings: FindingFilter | OcsfFindingFilter) -> Criteria:
     return _OcsfCriteria(findings).build()
 
 
+def fields_of(criteria: Criteria) -> set[str]:
+    """Return the fields by which criteria choose findings, as :func:`criteria_of` writes them."""
+    if "OcsfFindingCriteria" not in criteria:
+        return set(criteria)
+    return {
+        one["FieldName"]
+        for composite in criteria["OcsfFindingCriteria"]["CompositeFilters"]
+        for filters in composite.values()
+        if isinstance(filters, list)
+        for one in filters
+    }
+
+
 class _Builder:
     """What the criteria of both formats have in common."""
 
@@ -190,7 +203,11 @@ class _Builder:
                     yield (
                         name,
                         "Number",
-                        number_ranges(conditions, range(field.numbers[0], field.numbers[1] + 1)),
+                        number_ranges(
+                            conditions,
+                            range(field.numbers[0], field.numbers[1] + 1),
+                            is_always_present=name in self._always_present,
+                        ),
                     )
                 else:
                     yield name, "String", self._strings(name, conditions)
