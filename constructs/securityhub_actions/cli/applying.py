@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,10 @@ from securityhub_actions.cli.errors import CommandError
 from securityhub_actions.cli.findings import findings_like, ocsf_findings_like
 
 BATCH: Final = 100
+# The most values of a field, and the most fields, of a filter of GetFindings.
+# https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsSecurityFindingFilters.html
+_MOST_VALUES: Final = 20
+_MOST_FIELDS: Final = 10
 _NEW: Final = "New"
 _IN_OCSF: Final = {"Comment": "comment", "SeverityId": "severity_id", "StatusId": "status_id"}
 """Where a finding in OCSF has what BatchUpdateFindingsV2 sets."""
@@ -60,12 +65,52 @@ def findings_of(aws: Aws, rule: LiveAutomationRule) -> Iterator[Mapping[str, Any
     findings that are still New are returned for them.
     """
     if not rule.is_v2:
-        region = {"Value": rule.arn.split(":")[3], "Comparison": "EQUALS"}
-        yield from findings_like(aws, {**rule.criteria, "Region": [region]})
+        yield from _findings_of_cspm(aws, rule)
         return
     for finding in ocsf_findings_like(aws, rule.criteria):
         if finding.get("status") == _NEW:
             yield finding
+
+
+def _findings_of_cspm(aws: Aws, rule: LiveAutomationRule) -> Iterator[Mapping[str, Any]]:
+    """Return the findings of a rule in its Region, each once."""
+    region = rule.arn.split(":")[3]
+    of_region: Mapping[str, Any] = {"Region": [{"Value": region, "Comparison": "EQUALS"}]}
+    if len(rule.criteria) >= _MOST_FIELDS:
+        of_region = {}
+    seen: set[tuple[str, str]] = set()
+    for filters in _filters_of(rule):
+        for finding in findings_like(aws, {**filters, **of_region}):
+            identity = (finding["ProductArn"], finding["Id"])
+            if identity not in seen and finding.get("Region", region) == region:
+                seen.add(identity)
+                yield finding
+
+
+def _filters_of(rule: LiveAutomationRule) -> Iterator[Mapping[str, Any]]:
+    """Return filters of GetFindings that together find what the criteria say.
+
+    Criteria can have 100 values of a field, and GetFindings takes 20.
+    """
+    parts = [_parts(rule, name, conditions) for name, conditions in rule.criteria.items()]
+    for part in itertools.product(*parts):
+        yield dict(zip(rule.criteria, part, strict=True))
+
+
+def _parts(rule: LiveAutomationRule, name: str, conditions: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+    """Divide the conditions of a field, of which one that includes must match, and all that exclude."""
+    if len(conditions) <= _MOST_VALUES:
+        return [[*conditions]]
+    excluding = [one for one in conditions if "NOT_" in str(one.get("Comparison"))]
+    including = [one for one in conditions if one not in excluding]
+    room = _MOST_VALUES - len(excluding)
+    if room < 1:
+        raise CommandError(
+            f"The rule {rule.name} excludes {len(excluding)} values of {name}, and GetFindings takes "
+            f"{_MOST_VALUES}. It acts on what arrives; to apply it to existing findings, exclude fewer, for "
+            "example by a prefix."
+        )
+    return [[*including[start : start + room], *excluding] for start in range(0, len(including), room)]
 
 
 def still_as_shown(
