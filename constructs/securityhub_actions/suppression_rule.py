@@ -43,7 +43,8 @@ class SuppressionRule(Construct):
     A function, which the suppressions of a stack share, disables the rule on the day that you set. It opens
     the findings that no suppression of the stack covers any longer, also after you have disabled or removed
     one, unless somebody has written a note or comment of their own. To remove the last suppression of a
-    stack, or its last one of either hub, disable it first.
+    stack, or its last one of either hub, disable it first. What one has suppressed stays suppressed until its
+    end if you change the filter; to open what the new filter doesn't match, change the construct ID as well.
 
     Example:
         SuppressionRule(

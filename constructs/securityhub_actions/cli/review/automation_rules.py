@@ -23,6 +23,8 @@ _WORDS: Final[Mapping[str, str]] = {
     "PREFIX_NOT_EQUALS": "doesn't begin with ",
     "NOT_CONTAINS": "doesn't contain ",
 }
+# By its marker, which doesn't change with the criteria.
+_STAYS: Final = "what it has suppressed and no longer matches stays suppressed until it ends"
 _FIELDS: Final = (
     "StringFilters",
     "NumberFilters",
@@ -58,7 +60,8 @@ def _changed(before: Resource, after: Resource, names: Names) -> Iterator[Note]:
             *(f"- {line}" for line in old if line not in new),
         ]
         lines = [names.readable(line, stack=after.stack) for line in changes]
-        yield _note(after, "criteria changed", Attention.HIGH, "; ".join(lines), lines)
+        stays = [_STAYS] if _suppresses(before) and _suppresses(after) else []
+        yield _note(after, "criteria changed", Attention.HIGH, "; ".join(lines), [*lines, *stays])
     old, new = (_updates(one) for one in (before, after))
     summaries = [_summary(one) for one in (before, after)]
     if old != new or summaries[0] != summaries[1]:
