@@ -17,10 +17,9 @@ from stacks.ticketing import TicketingStack
 from tests.e2e.findings import control_finding, import_findings
 from tests.e2e.observed import waiting
 from tests.e2e.settings import remediation_at_home
-from tests.e2e.stacks import delete_stack, physical_id
+from tests.e2e.stacks import delete_stack, deploy_synthesized, physical_id
 from tests.e2e.trackers import connect
 from tests.shipped_settings import load_shipped_settings
-from tools.deploy import deploy
 
 # Two hundred resources are changed and two hundred tickets are opened, each by an invocation of its own.
 pytestmark = pytest.mark.long
@@ -67,7 +66,7 @@ def app(aws, vendors, feature_flags, tmp_path_factory):
     stack = TicketingStack(cdk, TICKETING, settings=TicketingSettings.model_validate(ticketing), **more)
     connect(aws, stack, vendors, {"jira": SECRET})
     cdk.synth()
-    deploy(aws, TURNS, REMEDIATION, MEMBER, TICKETING, app=folder, region=HOME)
+    deploy_synthesized(aws, folder, TURNS, REMEDIATION, MEMBER, TICKETING, region=HOME)
     hub = aws.client("securityhub")
     hub.enable_security_hub_v2()
     yield aws
