@@ -12,6 +12,15 @@ from securityhub_actions.cli.dead_letters.reading import Reader
 
 ARN = "arn:aws:sqs:eu-west-1:111122223333:Failed"
 BEGAN = datetime(2026, 11, 29, 12, 0, 0, tzinfo=UTC)
+QUEUE = DeadLetterQueue(
+    url="https://sqs/Failed",
+    arn=ARN,
+    stacks=("Stack",),
+    waiting=1,
+    hidden=0,
+    moves_on_after=None,
+    only_function=None,
+)
 
 
 def message(number, *, milliseconds, event="one", target="Function"):
@@ -47,16 +56,7 @@ class Sqs:
 
 def returned(*batches):
     sqs = Sqs(*batches)
-    queue = DeadLetterQueue(
-        url="https://sqs/Failed",
-        arn=ARN,
-        stacks=("Stack",),
-        waiting=1,
-        hidden=0,
-        moves_on_after=None,
-        only_function=None,
-    )
-    with Reader(SimpleNamespace(client=lambda *_, **__: sqs), queue) as reader:
+    with Reader(SimpleNamespace(client=lambda *_, **__: sqs), QUEUE) as reader:
         return [letter.id for letter in reader.letters()]
 
 
@@ -76,3 +76,28 @@ def test_another_letter_of_that_second_is_returned(other):
 
 def test_an_event_that_failed_twice_before_is_returned_twice():
     assert returned([message(1, milliseconds=-5_000), message(2, milliseconds=-9_000)]) == ["1", "2"]
+
+
+class SlowQueue(Sqs):
+    """A queue that returns what was hidden for long enough, the oldest first."""
+
+    def __init__(self, number):
+        super().__init__()
+        self.now = 0.0
+        self._visible_from = dict.fromkeys(range(number), 0.0)
+
+    def receive_message(self, *, VisibilityTimeout, MaxNumberOfMessages, **_):  # noqa: N803 - as boto3 has them
+        visible = [one for one, since in self._visible_from.items() if since <= self.now]
+        received = visible[:MaxNumberOfMessages]
+        self._visible_from |= dict.fromkeys(received, self.now + VisibilityTimeout)
+        return {"Messages": [message(one, milliseconds=-5_000, event=str(one)) for one in received]}
+
+
+def test_all_letters_are_returned_although_the_first_become_visible_again_meanwhile():
+    sqs = SlowQueue(60)
+    ids = []
+    with Reader(SimpleNamespace(client=lambda *_, **__: sqs), QUEUE, clock=lambda: sqs.now) as reader:
+        for letter in reader.letters():
+            ids.append(letter.id)
+            sqs.now += 15  # a target that answers slowly, and takes none
+    assert sorted(ids, key=int) == [*map(str, range(60))]

@@ -61,7 +61,7 @@ class Reader:
         began = self._now()
         nothing_new = 0
         returned: set[tuple[str | None, str]] = set()
-        while nothing_new < _RECEIVES_WITHOUT_NEWS and (messages := self._receive()):
+        while nothing_new < self._receives_without_news() and (messages := self._receive()):
             new = [message for message in messages if message["MessageId"] not in self._seen]
             nothing_new = 0 if new else nothing_new + 1
             for message in messages:
@@ -77,6 +77,13 @@ class Reader:
                 if event is not None:
                     returned.add(event)
                 yield letter
+
+    def _receives_without_news(self) -> int:
+        """After how many receives that return nothing new there is nothing else in the queue.
+
+        What has been visible again since can come before the rest, and each receive hides ten of it.
+        """
+        return _RECEIVES_WITHOUT_NEWS + len(self._handles) // _BATCH
 
     def hold(self, letter: DeadLetter) -> bool:
         """Make sure that a message stays hidden while it's sent; False if somebody else may have it."""
