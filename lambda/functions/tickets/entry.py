@@ -164,10 +164,14 @@ class Entry:
 
     @property
     def is_watched(self) -> bool:
-        """Whether to check the finding every hour, because there might be no event for the next step."""
+        """Whether to check the finding every hour, because there might be no event for the next step.
+
+        Until a finding says that it has a ticket, no rule matches what becomes of it.
+        """
         is_unfinished = (
             self.state in (State.HELD, State.OPENING, State.DECIDED, State.RESOLVING)
             or self.wanted
+            or not self.told
             or self.milestone != self.reported
         )
         return is_unfinished or (self.unlinked and self.state is not State.RESOLVED)
@@ -182,8 +186,8 @@ class Watched:
         product_arn: The ARN of its product; of a finding in OCSF, that of OCSF.
         account: The ID of the account that it is about.
         tracker: The tracker whose ticket is the reason.
-        state: The state of that ticket. If it's open, the finding has no field with its links, or that it's
-            open is not reported yet.
+        state: The state of that ticket. If it's open, the finding has no field with its links, or doesn't
+            say so yet, or that it's open is not reported yet.
         since: When opening it was first attempted, or since when it waits for its turn, in UTC.
     """
 

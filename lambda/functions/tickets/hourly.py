@@ -167,7 +167,7 @@ def look_at(watched: Watched, *, services: Services, invocation: Invocation, now
     except Exception as error:  # noqa: BLE001 - it's reported like every other failure
         return Report.of(remembered, {}, {SECURITY_HUB: error})
     if finding is None or watched.state is State.OPEN:
-        _wait_again(remembered, services.tickets, now)
+        _wait_again(remembered, services.tickets, now, is_gone=finding is None)
     event = event_of(finding or remembered, now, invocation)
     if finding is None:
         # GetFindings might not return it yet, so it stays on the list.
@@ -190,12 +190,14 @@ def _not_found(
     return Report.of(remembered, tickets, errors)
 
 
-def _wait_again(finding: Finding, tickets: Tickets, now: datetime) -> None:
+def _wait_again(finding: Finding, tickets: Tickets, now: datetime, *, is_gone: bool) -> None:
     """Let those that wait be looked at before this one the next time, because it can stay forever.
 
-    The time of a first attempt is kept, because trackers are asked for tickets since then.
+    The time of a first attempt is kept, because trackers are asked for tickets since then. A finding that is
+    gone needn't say that its ticket is resolved.
     """
     for tracker, entry in tickets.load_all(finding).items():
         if entry.is_watched and entry.state is not State.OPENING:
+            told = entry.told or (is_gone and entry.state is State.RESOLVED)
             with suppress(ChangedMeanwhileError):
-                tickets.save(finding, tracker, replace(entry, since=now), replacing=entry)
+                tickets.save(finding, tracker, replace(entry, since=now, told=told), replacing=entry)

@@ -228,6 +228,45 @@ def test_a_ticket_that_could_not_be_closed_while_its_tracker_was_down_is_closed_
     assert world.tickets.watched() == []
 
 
+def test_what_security_hub_did_not_take_from_one_hourly_run_is_written_by_the_next(world):
+    jira = world.trackers[0]
+    world.trackers = (jira,)
+    jira.is_down = True
+    world.import_finding("A")
+    while world.queue:
+        world.deliver(world.queue[0], is_last=True)
+    jira.is_down = False
+    world.unwritable.add("A")
+    assert "Security Hub" in world.look_again().failures[0]
+    assert len(world.open_issues("A")) == 1
+    world.unwritable.clear()
+    assert not world.look_again().failures
+    assert field(world, "A").startswith("Jira JIRA-1 ")
+    world.deliver_all()
+    # Only by this field does the rule find out that the finding has passed.
+    world.import_finding("A", **PASSED)
+    world.unwritable.add("A")
+    world.deliver(world.queue[0])
+    world.queue.clear()
+    world.unwritable.clear()
+    assert not world.look_again().failures
+    assert world.notes["A"][-1][1].startswith("Ticket resolved: Jira JIRA-1 ")
+    assert world.tickets.watched() == []
+
+
+def test_a_finding_that_is_gone_need_not_say_that_its_ticket_is_resolved(world, monkeypatch):
+    world.import_finding("A")
+    world.deliver_all()
+    world.import_finding("A", **PASSED)
+    world.unwritable.add("A")
+    world.deliver(world.queue[0])
+    world.queue.clear()
+    assert world.open_issues("A") == []
+    monkeypatch.setattr(world, "get_finding", lambda _: None)
+    world.look_again()
+    assert world.tickets.watched() == []
+
+
 def test_the_copy_of_an_event_is_left_to_the_hourly_run_as_well(world):
     world.trackers = world.trackers[:1]
     jira = world.trackers[0]
