@@ -127,3 +127,11 @@ def test_each_finding_puts_one_event_for_each_that_its_rules_share(quantities):
 def test_a_bus_on_which_nothing_is_known_to_be_put_costs_nothing(quantities):
     found = quantities({"Bus": bus("Other"), "Rule": rule({"source": ["a"]}, TOPIC, on={"Ref": "Bus"})})
     assert found == {}
+
+
+def test_a_rule_that_is_disabled_gives_a_function_nothing(quantities):
+    own = function("own.handle")
+    matching = rule(IMPORTED, {"Fn::GetAtt": ["Own", "Arn"]})
+    assert quantities({"Own": own, "Rule": matching})["Invocations"].high == 100 * DAYS
+    matching["Properties"]["State"] = "DISABLED"
+    assert "Invocations" not in quantities({"Own": own, "Rule": matching})

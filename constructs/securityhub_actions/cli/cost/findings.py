@@ -198,7 +198,7 @@ def _given(stack: Stack, function: _Function, use: Use) -> Range:
     }
     total = NOTHING
     for rule in stack.rules:
-        for target in rule.targets:
+        for target in rule.targets if rule.enabled else ():
             if _last(shown(target.arn)) in {function.name, *queues}:
                 total += daily_events(rule, use)
     return total
