@@ -354,7 +354,7 @@ class MemoryTracker:
 
     def find(self, draft, since):
         self._called("find")
-        assert since <= datetime.now(UTC) + timedelta(days=1)  # this world is some hours ahead
+        assert since <= datetime.now(UTC) + timedelta(days=7)  # this world is up to some days ahead
         indexed = {
             id_: one
             for id_, one in self.issues.items()
@@ -735,8 +735,8 @@ class World:
         """
         invocation = self.invocation("hourly", **invocation)
         self.store.seconds += 3600
-        # By the clock of the tickets' first attempts, and later than all that was sent before.
-        self.start = max(self.start, datetime.now(UTC) + timedelta(hours=1))
+        # By the clock of the tickets' first attempts, and an hour later than all that was sent before.
+        self.start = max(self.start, datetime.now(UTC)) + timedelta(hours=1)
         now = self.now()
         summary = look_again(
             services=self.services(),
