@@ -48,6 +48,11 @@ FINDINGS = [
 
 
 @pytest.fixture(scope="module")
+def aws(aws_with_fast_queues):
+    return aws_with_fast_queues
+
+
+@pytest.fixture(scope="module")
 def app(aws, vendors, feature_flags, tmp_path_factory):
     remediation = remediation_at_home(aws, "s3_public_access")
     ticketing = load_shipped_settings().ticketing.model_dump()

@@ -51,6 +51,11 @@ def require_fields_and_steps(jira):
 
 
 @pytest.fixture(scope="module")
+def aws(aws_with_fast_queues):
+    return aws_with_fast_queues
+
+
+@pytest.fixture(scope="module")
 def app(aws, vendors, feature_flags, tmp_path_factory):
     values = load_shipped_settings().ticketing.model_dump()
     values |= {"enabled": True}
@@ -86,8 +91,8 @@ def queued(aws):
 
 
 def wait_for_queues(aws):
-    # SQS hides a message for minutes while another invocation is in its way, and for half an hour after its
-    # handling failed. Meanwhile, nothing happens here.
+    # SQS hides a message while another invocation is in its way, and after its handling failed. Meanwhile,
+    # nothing happens here.
     aws.wait_until(lambda: queued(aws) == 0, what="the last message", patience=2_000)
 
 
