@@ -6,9 +6,7 @@ Each acknowledgment is next to its resource, with the reason.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
-from importlib import import_module
 from importlib.metadata import version
 
 import jsii
@@ -41,8 +39,6 @@ def accept_wildcard(role: iam.IRole, resource: str, *, reason: str) -> None:
 
 def check_templates(app: App) -> None:
     """Make synthesis fail if cdk-nag's AwsSolutions pack or cfn-lint reports a finding in a template."""
-    # Importing it takes a second. Until its turn comes, this process only waits for Node.js to synthesize.
-    threading.Thread(target=import_module, args=["cfnlint.api"]).start()
     Validations.of(app).add_plugins(AwsSolutionsChecks(app), CfnLint())
 
 
@@ -75,7 +71,7 @@ class CfnLint:
 
 
 def _lint(templates: Sequence[str], region: str | None) -> Iterator[PolicyViolation]:
-    # Not with this module: the tests of the stacks don't need it.
+    # Imported on first use, because it takes seconds and the tests of the stacks don't need it.
     from cfnlint.api import ManualArgs, lint_by_config  # noqa: PLC0415
 
     # All at once, because each call loads the hundreds of rules again.
