@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from remediations.contract import CannotRemediateError, Change, Plan, Setting, resource_of
 from remediations.controls import parameters_of
-from remediations.rds.databases import find_database, find_recorded
+from remediations.rds.databases import find_database, find_recorded, unique_id_of
 from remediations.runbooks import run_runbook
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def plan_retention(finding: Finding, session: Session, types: Collection[str], *
         else f"Backups are already retained for {days} days",
         prior_state={
             **place,
-            "DbClusterResourceId": cluster["DbClusterResourceId"],
+            **unique_id_of(cluster),
             "BackupRetentionPeriod": days,
             "Wanted": wanted,
         },

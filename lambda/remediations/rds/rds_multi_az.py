@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from remediations.contract import CannotRemediateError, Change, Plan, Setting, resource_of
-from remediations.rds.databases import find_database, find_recorded
+from remediations.rds.databases import find_database, find_recorded, unique_id_of
 from remediations.runbooks import run_runbook
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     return Plan(
         resource=resource.id,
         description="Turn on MultiAZ",
-        prior_state={**place, "MultiAZ": False, "DbiResourceId": instance["DbiResourceId"]},
+        prior_state={**place, **unique_id_of(instance), "MultiAZ": False},
         is_needed=True,
         remains=_PENDING,
     )
