@@ -11,12 +11,11 @@ from typing import Any, Final
 from securityhub_actions.cli.aws import Aws
 from securityhub_actions.cli.choosing import chosen
 from securityhub_actions.cli.errors import CommandError
-from securityhub_actions.cli.findings import findings_like, ocsf_findings_like
+from securityhub_actions.cli.findings import MOST_VALUES, findings_like, ocsf_findings_like
 
 BATCH: Final = 100
-# The most values of a field, and the most fields, of a filter of GetFindings.
+# The most fields of a filter of GetFindings.
 # https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsSecurityFindingFilters.html
-_MOST_VALUES: Final = 20
 _MOST_FIELDS: Final = 10
 _NEW: Final = "New"
 _IN_OCSF: Final = {"Comment": "comment", "SeverityId": "severity_id", "StatusId": "status_id"}
@@ -99,15 +98,15 @@ def _filters_of(rule: LiveAutomationRule) -> Iterator[Mapping[str, Any]]:
 
 def _parts(rule: LiveAutomationRule, name: str, conditions: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
     """Divide the conditions of a field, of which one that includes must match, and all that exclude."""
-    if len(conditions) <= _MOST_VALUES:
+    if len(conditions) <= MOST_VALUES:
         return [[*conditions]]
     excluding = [one for one in conditions if "NOT_" in str(one.get("Comparison"))]
     including = [one for one in conditions if one not in excluding]
-    room = _MOST_VALUES - len(excluding)
+    room = MOST_VALUES - len(excluding)
     if room < 1:
         raise CommandError(
             f"The rule {rule.name} excludes {len(excluding)} values of {name}, and GetFindings takes "
-            f"{_MOST_VALUES}. It acts on what arrives; to apply it to existing findings, exclude fewer, for "
+            f"{MOST_VALUES}. It acts on what arrives; to apply it to existing findings, exclude fewer, for "
             "example by a prefix."
         )
     return [[*including[start : start + room], *excluding] for start in range(0, len(including), room)]

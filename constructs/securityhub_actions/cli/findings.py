@@ -10,8 +10,11 @@ from securityhub_actions.cli.aws import Aws, code_of, refusals_in_one_line
 from securityhub_actions.cli.errors import CommandError, ExitCode
 from securityhub_actions.cli.given_events import Given
 
-_IDS_PER_CALL: Final = 20
-"""How many values a filter of GetFindings can have for one field."""
+MOST_VALUES: Final = 20
+"""How many values a filter of GetFindings can have for one field.
+
+Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsSecurityFindingFilters.html
+"""
 _PAGE: Final = 100
 _OF_EVENT: Final = re.compile(r"(?P<product>arn:[^:]+:securityhub:[^:]*:\d*:product/[^/]+/[^/]+)/(?P<id>.+)")
 
@@ -53,8 +56,8 @@ def findings_with_ids(aws: Aws, ids: Sequence[str]) -> list[dict[str, Any]]:
     wanted = {one: (match["id"] if (match := _OF_EVENT.fullmatch(one)) else one) for one in ids}
     stored: dict[str, list[dict[str, Any]]] = {}
     unique = list(dict.fromkeys(wanted.values()))
-    for start in range(0, len(unique), _IDS_PER_CALL):
-        values = [{"Value": one, "Comparison": "EQUALS"} for one in unique[start : start + _IDS_PER_CALL]]
+    for start in range(0, len(unique), MOST_VALUES):
+        values = [{"Value": one, "Comparison": "EQUALS"} for one in unique[start : start + MOST_VALUES]]
         for finding in findings_like(aws, {"Id": values}):
             stored.setdefault(finding["Id"], []).append(finding)
     return [_only(aws, given, stored.get(identifier, [])) for given, identifier in wanted.items()]
