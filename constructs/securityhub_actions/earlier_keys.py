@@ -35,13 +35,15 @@ def read_with_earlier_keys(scope: Construct, keys: Sequence[kms.IKey]) -> None:
     Raises:
         ValueError: A key is known to be in another account or Region than a stack of the scope.
     """
+    if not keys:
+        return  # before all policies are resolved, which takes time in every synthesis
     found = scope.node.find_all()
     for stack in [one for one in found if isinstance(one, Stack)] or [Stack.of(scope)]:
         for key in keys:
             require_same_place(stack, key)
     for role in [one for one in found if isinstance(one, iam.Role)]:
         services = services_using(role, _READING)
-        if keys and services:
+        if services:
             role.add_to_policy(_statement(role, sorted(services), keys))
 
 
