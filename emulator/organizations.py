@@ -1,15 +1,20 @@
 """Invitations to an organization, for accounts with IDs of your choice: MiniStack creates random ones.
 
+The IDs of an organization and what belongs to it are the same in each server that gets the same calls, as an
+organization of AWS keeps its own. What was synthesized for them fits the next server too.
+
 Source: https://docs.aws.amazon.com/organizations/latest/APIReference/API_InviteAccountToOrganization.html
 """
 
 from __future__ import annotations
 
+import random
 import time
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from ministack.core.responses import error_response_json, get_account_id, get_region, new_uuid, request_scope
+from ministack.core.responses import error_response_json, get_account_id, get_region, request_scope
 from ministack.services import organizations
 
 # Open handshakes by their IDs, of all organizations.
@@ -17,7 +22,9 @@ _open: dict[str, Mapping[str, Any]] = {}
 
 
 def register() -> None:
-    """Add the operations to MiniStack."""
+    """Add the operations to MiniStack, and let it draw the IDs from a sequence of its own."""
+    drawn = random.Random(0)  # noqa: S311 - no secrets
+    organizations.new_uuid = lambda: str(uuid.UUID(int=drawn.getrandbits(128), version=4))
     organizations._DISPATCH["InviteAccountToOrganization"] = _invite  # noqa: SLF001
     organizations._DISPATCH["AcceptHandshake"] = _accept  # noqa: SLF001
 
@@ -36,7 +43,7 @@ def _invite(payload: Mapping[str, Any]) -> Any:  # noqa: ANN401 - MiniStack is u
         return error_response_json("InvalidInputException", "Only accounts can be invited here.", 400)
     if target["Id"] in organizations._accounts:  # noqa: SLF001
         return error_response_json("DuplicateAccountException", "The account is a member already.", 400)
-    handshake = f"h-{new_uuid().replace('-', '')}"
+    handshake = f"h-{organizations.new_uuid().replace('-', '')}"
     _open[handshake] = {
         "Id": handshake,
         "Arn": f"arn:aws:organizations::{get_account_id()}:handshake/{organization}/invite/{handshake}",

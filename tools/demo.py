@@ -33,6 +33,7 @@ from securityhub_actions.cli.output import Output, entries
 from securityhub_actions.cli.pressing import events_of, press, press_rule
 from tools.cdk import ROOT
 from tools.deploy import DeploymentFailedError, bootstrap, deploy, synthesize
+from tools.kept_app import keep_app, kept_app
 from tools.steps import progress, say, step, width
 
 _FINDINGS: Final = ROOT / "examples" / "findings.json"
@@ -41,6 +42,7 @@ _LONGEST_ANSWER: Final = 400
 _MEMBER: Final = "444455556666"
 _EXPOSED: Final = "tcp 3306 from 0.0.0.0/0"
 _SETTINGS: Final = Path(__file__).with_suffix(".toml")
+_KEPT: Final = ROOT / "build" / "demo"
 _RESPONDER: Final = "SecurityResponder"
 """The role that demo.toml names as the one that may use the actions from a terminal."""
 _NEEDED: Final = (
@@ -102,11 +104,16 @@ def show_chain(aws: EmbeddedAws) -> list[RenderableType]:
         settings = join_organization(aws)
         group = open_security_group(aws)
         opened = rules_of(aws, group)
-    with tempfile.TemporaryDirectory() as app:
-        with step("cdk bootstrap, and at the same time cdk synth (synthesizes and checks the templates)"):
-            bootstrap_and_synthesize(aws, settings, app)
-        with step("cdk deploy"):
-            deploy(aws, app=app, report=progress)
+    with settings as file:
+        app = kept_app(_KEPT, file)
+        if app.is_dir():
+            with step("cdk bootstrap (nothing has changed since cdk synth checked the templates last time)"):
+                bootstrap(aws)
+        else:
+            with step("cdk bootstrap, and at the same time cdk synth (synthesizes and checks the templates)"):
+                bootstrap_and_synthesize(aws, file, app)
+    with step("cdk deploy"):
+        deploy(aws, app=app, report=progress)
     with step("Import three findings into Security Hub, one of them for that security group"):
         findings = import_findings(aws, group)
         analyst = become_responder(aws)
@@ -162,12 +169,14 @@ def settings_file(*, organization: str, unit: str) -> Iterator[Path]:
         yield file
 
 
-def bootstrap_and_synthesize(
-    aws: EmbeddedAws, settings: contextlib.AbstractContextManager[Path], app: str
-) -> None:
+def bootstrap_and_synthesize(aws: EmbeddedAws, settings: Path, app: Path) -> None:
     """Prepare the account, and synthesize the app into a folder meanwhile: neither needs the other."""
-    with settings as file, ThreadPoolExecutor() as pool:
-        synthesis = pool.submit(synthesize, aws, app, settings=file, report=progress)
+
+    def into(folder: Path) -> None:
+        synthesize(aws, folder, settings=settings, report=progress)
+
+    with ThreadPoolExecutor() as pool:
+        synthesis = pool.submit(keep_app, app, into)
         bootstrap(aws)
         synthesis.result()
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
+from emulator.server import EmbeddedAws
+
 MANAGEMENT, INVITED = "222233334477", "222233334488"
 
 
@@ -41,3 +43,15 @@ def test_nobody_else_can_accept_an_invitation(organizations):
 def test_only_accounts_can_be_invited(organizations):
     with pytest.raises(organizations.exceptions.InvalidInputException, match="Only accounts"):
         organizations.invite_account_to_organization(Target={"Id": "a@example.com", "Type": "EMAIL"})
+
+
+def test_each_server_gives_the_same_ids():
+    def ids():
+        with EmbeddedAws.start() as aws:
+            organizations = aws.client("organizations")
+            organization = organizations.describe_organization()["Organization"]
+            (root,) = organizations.list_roots()["Roots"]
+            unit = organizations.create_organizational_unit(Name="Workloads", ParentId=root["Id"])
+            return organization["Id"], root["Id"], unit["OrganizationalUnit"]["Id"]
+
+    assert ids() == ids()

@@ -196,7 +196,7 @@ def test_the_exit_code_is_0_only_if_every_step_was_seen(monkeypatch, capsys, err
 
 @pytest.mark.parametrize("failing", ["bootstrap", "synthesize"])
 def test_bootstrap_and_synthesis_run_side_by_side_and_the_failure_of_either_stops_the_demo(
-    monkeypatch, failing
+    monkeypatch, tmp_path, failing
 ):
     both = threading.Barrier(2, timeout=600)
 
@@ -211,4 +211,5 @@ def test_bootstrap_and_synthesis_run_side_by_side_and_the_failure_of_either_stop
     for name in ("bootstrap", "synthesize"):
         monkeypatch.setattr(demo, name, doing(name))
     with pytest.raises(demo.DeploymentFailedError, match=failing):
-        demo.bootstrap_and_synthesize(None, demo.settings_file(organization="o-1", unit="ou-1"), "app")
+        demo.bootstrap_and_synthesize(None, tmp_path / "demo.toml", tmp_path / "apps" / "app")
+    assert not (tmp_path / "apps" / "app").exists() or failing == "bootstrap"
