@@ -7,6 +7,8 @@ import json
 
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
+from securityhub_actions.cli.doctor.turned_off import WITHOUT_QUEUE
+
 CUSTOM = ("AWS::CloudFormation::CustomResource", "Custom::")
 
 
@@ -83,3 +85,9 @@ def test_nothing_is_replaced_because_of_what_another_stack_has(everything):
         if "Fn::GetStackOutput" in json.dumps(value)
     }
     assert weak == set()
+
+
+def test_the_doctor_finds_every_stack_by_its_dead_letter_queue_or_its_name(everything):
+    names = {stack for stack, _ in everything}
+    with_queue = {stack for stack, logical_id in everything if logical_id.startswith("SecurityHubDeadLetter")}
+    assert names - with_queue == set(WITHOUT_QUEUE)

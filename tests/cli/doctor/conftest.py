@@ -34,6 +34,7 @@ HEALTHY = {
     "cloudformation.DescribeStacks": refusal("ValidationError", "Stack does not exist"),
     "cloudformation.DescribeType": {"TypeName": "AWS::SecurityHub::ActionTarget"},
     "cloudformation.DescribeStackResources": refusal("ValidationError", "does not exist"),
+    "cloudformation.GetTemplate": {"TemplateBody": {}},
     "events.ListRules": {"Rules": []},
     "service-quotas.GetServiceQuota": {"Quota": {"Value": 300.0}},
     "sqs.ListQueues": {"QueueUrls": []},

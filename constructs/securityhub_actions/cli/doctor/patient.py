@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from securityhub_actions.cli.assembly import App, Stack
 from securityhub_actions.cli.aws import Aws, code_of
@@ -15,6 +15,7 @@ from securityhub_actions.cli.options import Template
 from securityhub_actions.cli.stacks import StackResource, resources_of
 
 FUNCTION: Final = "AWS::Lambda::Function"
+_NOT_DEPLOYED: Final = frozenset({"REVIEW_IN_PROGRESS", "DELETE_COMPLETE"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +97,11 @@ class Patient:
             for one in deployed.resources
         )
 
+    def has_stack(self, name: str) -> bool:
+        """Whether a stack is deployed, also one that isn't examined."""
+        stack = described_stack(self.aws, name)
+        return stack is not None and stack["StackStatus"] not in _NOT_DEPLOYED
+
     @cached_property
     def custom_actions(self) -> Mapping[str, str]:
         """The custom actions of the account and Region: name by ARN."""
@@ -174,19 +180,37 @@ def patient_of(aws: Aws, *, path: Path | None, names: Sequence[str]) -> Patient:
 
 
 def _deployed(aws: Aws, name: str) -> DeployedStack | None:
-    client = aws.client("cloudformation")
+    stack = described_stack(aws, name)
+    if stack is None or stack["StackStatus"] in _NOT_DEPLOYED:
+        return None
+    return DeployedStack(
+        name=name,
+        status=stack["StackStatus"],
+        reason=stack.get("StackStatusReason", ""),
+        outputs=outputs_of(stack),
+        resources=list(resources_of(aws, name)),
+    )
+
+
+def described_stack(aws: Aws, name: str, *, region: str | None = None) -> Mapping[str, Any] | None:
+    """Return a stack as CloudFormation describes it, or None if there is none.
+
+    Args:
+        aws: The account.
+        name: The name of the stack.
+        region: The Region. Default: that of the session.
+    """
+    client = aws.client("cloudformation", region=region)
     try:
         (stack,) = client.describe_stacks(StackName=name)["Stacks"]
     except client.exceptions.ClientError as error:
         if code_of(error) != "ValidationError":
             raise
         return None
-    if stack["StackStatus"] in {"REVIEW_IN_PROGRESS", "DELETE_COMPLETE"}:
-        return None
-    return DeployedStack(
-        name=name,
-        status=stack["StackStatus"],
-        reason=stack.get("StackStatusReason", ""),
-        outputs={one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", ())},
-        resources=list(resources_of(aws, name)),
-    )
+    found: Mapping[str, Any] = stack
+    return found
+
+
+def outputs_of(stack: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the outputs of a stack: value by name."""
+    return {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", ())}
