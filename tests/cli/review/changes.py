@@ -181,6 +181,11 @@ def role_trusts_another_account(version):
     version.change("Remediation", change)
 
 
+def role_path_changed(version):
+    """Without its name, as CloudFormation refuses it."""
+    version.change("Remediation", lambda r: r["FunctionRole"].update(Path="/other/"))
+
+
 def failed_events_are_lost(version):
     version.change("Remediation", lambda r: r["Function/EventInvokeConfig"].pop("DestinationConfig"))
 
@@ -235,6 +240,7 @@ NAMED = {
     account_allowed: ("high", "Variable changed: Remediation/Function: ALLOWED_ACCOUNTS: + 999900001111"),
     mode_to_apply: ("high", "Variable changed: Remediation/Function: AUTOMATIC_MODE: dry-run -> apply"),
     role_trusts_another_account: ("high", "Permission granted: arn:aws:iam::999900001111:root: sts:AssumeR"),
+    role_path_changed: ("high", "Deployment fails: Remediation/FunctionRole: the role can't be replaced u"),
     failed_events_are_lost: ("high", "Destination of failed events removed: Remediation/Function/EventInvok"),
     stack_removed: ("high", "Stack removed: Routing: its 35 resources stay until it is deleted"),
 }

@@ -18,6 +18,7 @@ from securityhub_actions.cli.review.replacement import (
     word_for,
 )
 from securityhub_actions.cli.review.resources import Resource
+from securityhub_actions.cli.review.stack_sets import pairs_of_stack_sets
 from securityhub_actions.quotas import AUTOMATION_RULE, AUTOMATION_RULE_V2
 
 _KEEPING: Final = frozenset({"Retain", "RetainExceptOnCreate", "Snapshot"})
@@ -34,7 +35,13 @@ _QUEUES: Final = "AWS::SQS::Queue"
 
 
 def data_notes(pair: StackPair) -> Iterator[Note]:
-    """Name the resources of a stack that are deleted, replaced, or renamed."""
+    """Name the resources of a stack that are deleted, replaced, or renamed.
+
+    Of the stacks that its stack sets deploy, those are named whose replacement fails.
+    """
+    for one in pairs_of_stack_sets(pair):
+        if one.before and one.after and taken_name(one):
+            yield from _replaced(one, one.before, one.after)
     yield from _renamed([one for one in pair.pairs if one.is_renamed])
     for one in pair.pairs:
         if one.before and one.after and not one.is_renamed:
@@ -85,6 +92,10 @@ def _kept(one: Pair) -> Iterator[Note]:
             f"{before.deletion_policy} -> {after.deletion_policy}",
             [f"Deleting the stack or the {word_for(after.type)} loses {lost_with(after)}."],
         )
+    yield from _replaced(one, before, after)
+
+
+def _replaced(one: Pair, before: Resource, after: Resource) -> Iterator[Note]:
     names, certain = replacing_properties(one)
     if not names or after.type in _NAMED_ELSEWHERE - {"AWS::Events::Rule"}:
         return
@@ -92,6 +103,9 @@ def _kept(one: Pair) -> Iterator[Note]:
         f"{name}: {before.properties.get(name, 'none')} -> {after.properties.get(name, 'none')}"
         for name in names
     ]
+    if taken := taken_name(one):
+        yield _taken(after, taken, names, changes)
+        return
     verb = "replaced" if certain else "may be replaced"
     if lost_with(after):
         loss = _loss(after, verb, verb, after.replace_policy)
@@ -99,6 +113,21 @@ def _kept(one: Pair) -> Iterator[Note]:
     else:
         title = f"{_upper(word_for(after.type))} {verb}"
         yield _note(after, title, Attention.MEDIUM, "; ".join(changes), ["Its name and its ARN change."])
+
+
+def _taken(resource: Resource, taken: str, names: Sequence[str], changes: Sequence[str]) -> Note:
+    """Name a replacement that CloudFormation refuses."""
+    word = word_for(resource.type)
+    return _note(
+        resource,
+        "Deployment fails",
+        Attention.HIGH,
+        f"the {word} can't be replaced under the same name, {taken}",
+        [
+            *changes,
+            f"CloudFormation replaces a {word} for {' and '.join(names)}. Change its name as well.",
+        ],
+    )
 
 
 def _renamed(pairs: Sequence[Pair]) -> Iterator[Note]:

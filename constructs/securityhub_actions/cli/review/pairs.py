@@ -129,4 +129,10 @@ def _addresses(resource: Resource, stack: Stack) -> list[str]:
 
 
 def _renamed(resource: Resource, renames: Renames) -> Resource:
-    return replace(resource, properties=renames.applied(resource.properties))
+    """Return a resource with the new names of others. Its own new name is a change of its own."""
+    properties = renames.applied(resource.properties)
+    name = name_property_of(resource.type)
+    if name is not None and name in properties:
+        own = replace(renames, addresses={}).applied(resource.properties[name])
+        properties = {**properties, name: own}
+    return replace(resource, properties=properties)

@@ -123,6 +123,14 @@ _WORDS: Final[Mapping[str, str]] = {
     "AWS::SSM::Parameter": "parameter",
     "AWS::StepFunctions::StateMachine": "state machine",
 }
+# Of types whose ARNs aren't needed elsewhere.
+_NAME_PROPERTIES: Final = {
+    "AWS::Events::Archive": "ArchiveName",
+    "AWS::KMS::Alias": "AliasName",
+    "AWS::SecretsManager::Secret": "Name",
+    "AWS::SSM::Document": "Name",
+    "AWS::SSM::Parameter": "Name",
+}
 _NAME: Final = re.compile(r"(?:Name|Identifier|Id)$")
 
 
@@ -161,9 +169,23 @@ def changed_names(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[st
 
 
 def taken_name(pair: Pair) -> str | None:
-    """Return the name that the new resource of a rename needs before the old one gives it up."""
-    name = name_property_of(pair.any.type)
-    if not pair.is_renamed or name is None or pair.before is None or pair.after is None:
+    """Return the name that the new resource of a pair needs before the old one gives it up.
+
+    Source: https://repost.aws/knowledge-center/cloudformation-custom-name
+    """
+    name = _name_property_of(pair.any.type)
+    if name is None or pair.before is None or pair.after is None:
+        return None
+    if not pair.is_renamed and not _is_replaced(pair):
         return None
     taken = pair.after.properties.get(name)
     return str(taken) if taken is not None and taken == pair.before.properties.get(name) else None
+
+
+def _is_replaced(pair: Pair) -> bool:
+    names, certain = replacing_properties(pair)
+    return bool(names) and certain
+
+
+def _name_property_of(resource_type: str) -> str | None:
+    return name_property_of(resource_type) or _NAME_PROPERTIES.get(resource_type)
