@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -25,21 +26,35 @@ class Ticket:
             Slack channel and message as `CHANNEL/ts`.
         link: The URL at which people find it.
         key: The key of the draft that it was opened for, as far as its record says so. Default: unknown.
+        number: What identifies it where another ticket can get its ID: the number of an issue in Jira.
+            Default: nothing.
     """
 
     id: str
     link: str
     key: str = field(default="", compare=False)
+    number: str = field(default="", compare=False)
 
 
-def draft_key(digest: str, generation: int) -> str:
+def draft_key(digest: str, generation: int, nonce: str = "") -> str:
     """Return the key of the draft for a ticket.
 
     Args:
         digest: At least 48 hexadecimal digits that identify the finding or the group.
         generation: The number of the ticket among those of the finding or the group.
+        nonce: What `new_nonce` returned for the first attempt to open it. Default: nothing, as for tickets
+            of earlier releases.
     """
-    return f"{digest[:_KEY_CHARACTERS]}-{generation}"
+    return f"{digest[: _KEY_CHARACTERS - len(nonce)]}{nonce}-{generation}"
+
+
+def new_nonce() -> str:
+    """Return 32 random hexadecimal digits, because others can compute the rest of a draft's key.
+
+    Otherwise, they could put the key into a ticket of their own beforehand, which an attempt that was
+    interrupted would find, and take for the one that it opened.
+    """
+    return uuid.uuid4().hex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

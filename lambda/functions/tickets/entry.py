@@ -131,6 +131,7 @@ class Entry:
         reports: How often something was reported of this generation's ticket.
         change: The number of the change of the group by which it joined.
         wanted: Whether a newer event asks for the next ticket, as soon as this one is closed.
+        nonce: The random part of the key of this generation's draft; empty if it has none, or is a group's.
         revision: Increases with every change.
     """
 
@@ -152,6 +153,7 @@ class Entry:
     reports: int = 0
     change: int = 0
     wanted: bool = False
+    nonce: str = ""
     revision: int = 0
 
     @property
@@ -379,7 +381,7 @@ def remembered(entry: Entry, sighting: Sighting) -> Entry:
 def draft_of(entry: Entry, finding: Finding) -> Draft:
     """Return what a tracker needs to open or find the ticket of an entry."""
     return Draft(
-        key=draft_key(finding.digest, entry.generation),
+        key=draft_key(finding.digest, entry.generation, entry.nonce),
         finding=finding,
         earlier=entry.earlier,
         place=entry.place,

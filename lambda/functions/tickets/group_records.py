@@ -80,6 +80,7 @@ class GroupTicket:
         decided: What somebody last decided about it in the tracker.
         previous: What was decided about the last ticket before it about which somebody decided.
         tells: Whether its findings might have to be told of the decision, or that it is their ticket now.
+        nonce: The random part of the key of this generation's draft; empty if it has none.
         revision: Increases with every change.
     """
 
@@ -102,6 +103,7 @@ class GroupTicket:
     decided: Decided | None = None
     previous: Decided | None = None
     tells: bool = False
+    nonce: str = ""
     revision: int = 0
 
     @property

@@ -74,7 +74,7 @@ def group_draft(key: str, ticket: GroupTicket, scan: Scan, finding: Finding | No
     known = finding or Finding.identified(id_=ticket.subject, product="", account="")
     number = f"{scan.open:,} finding{'' if scan.open == 1 else 's'}"
     return Draft(
-        key=draft_key(key, ticket.generation),
+        key=draft_key(key, ticket.generation, ticket.nonce),
         finding=replace(known, title=f"{ticket.subject} ({number})", severity_label=scan.severity or None),
         earlier=ticket.earlier,
         place=ticket.place,

@@ -27,7 +27,7 @@ from functions.tickets.group_records import (
 )
 from functions.tickets.grouping import Line
 from functions.tickets.items import Items
-from functions.tickets.ticket_table import from_ticket, ticket_id, to_ticket
+from functions.tickets.ticket_table import from_ticket, number_of, ticket_id, to_ticket
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -172,6 +172,7 @@ def _from_group_ticket(tracker: str, ticket: GroupTicket) -> dict[str, object]:
         "subject": ticket.subject,
         "facts": ticket.facts,
         "groupTicket": from_ticket(ticket.ticket),
+        **number_of(ticket.ticket),
         "earlier": from_ticket(ticket.earlier),
         "shown": ticket.shown,
         "severity": ticket.severity,
@@ -180,6 +181,7 @@ def _from_group_ticket(tracker: str, ticket: GroupTicket) -> dict[str, object]:
         "listed": ticket.listed,
         **({"opener": ticket.opener, "offered": ticket.offered} if ticket.offered else {}),
         "tells": ticket.tells,
+        **({"nonce": ticket.nonce} if ticket.nonce else {}),
         **({"previous": asdict(ticket.previous)} if ticket.previous else {}),
         **({"decided": asdict(ticket.decided)} if ticket.decided else {}),
         # By which a decision in the tracker finds the group.
@@ -199,7 +201,8 @@ def _to_group_ticket(item: Mapping[str, Any]) -> GroupTicket:
         facts=item["facts"],
         ticket=to_ticket(
             item["groupTicket"],
-            key=draft_key(item["finding"].removeprefix(_GROUP), item["generation"]),
+            key=draft_key(item["finding"].removeprefix(_GROUP), item["generation"], item.get("nonce", "")),
+            number=item.get("ticketNumber", ""),
         ),
         earlier=to_ticket(item["earlier"]),
         shown=item["shown"],
@@ -212,6 +215,7 @@ def _to_group_ticket(item: Mapping[str, Any]) -> GroupTicket:
         decided=_to_decided(item["decided"]) if "decided" in item else None,
         previous=_to_decided(item["previous"]) if "previous" in item else None,
         tells=item["tells"],
+        nonce=item.get("nonce", ""),
         revision=item["revision"],
     )
 

@@ -24,7 +24,7 @@ from functions.tickets.calling import (
     record_opened,
     rule_of,
 )
-from functions.tickets.contract import Draft, Ticket, Tracker, TrackerError, TwoWayTracker
+from functions.tickets.contract import Draft, Ticket, Tracker, TrackerError, TwoWayTracker, new_nonce
 from functions.tickets.deciding import decision_about
 from functions.tickets.decisions import REOPENED
 from functions.tickets.entry import ChangedMeanwhileError
@@ -188,6 +188,7 @@ class GroupTickets:
             # The findings that still need work are listed in this one as well.
             tells=before is not None and before.state is GroupState.ENDED,
             previous=(before.decided or before.previous) if before else None,
+            nonce=new_nonce(),
         )
 
     def _find(self, current: GroupTicket) -> Ticket | None:

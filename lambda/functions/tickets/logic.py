@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from functions.tickets.calling import HeldBackError, record_opened
-from functions.tickets.contract import Ticket, Tracker
+from functions.tickets.contract import Ticket, Tracker, new_nonce
 from functions.tickets.desk import Desk, desk_of
 from functions.tickets.entry import (
     ChangedMeanwhileError,
@@ -259,7 +259,9 @@ class _Run:
                 self._require_limit(sighting, tracker, entry)
             # Before the tracker is called, because the process might be interrupted after that.
             marker = replace(
-                begun(entry, sighting, datetime.now(UTC), group), place=tracker.place_of(finding)
+                begun(entry, sighting, datetime.now(UTC), group),
+                place=tracker.place_of(finding),
+                nonce="" if group else new_nonce(),
             )
             entry = tickets.save(finding, tracker.name, marker, replacing=entry)
         if entry is None or entry.generation != generation or entry.state is not State.OPENING:

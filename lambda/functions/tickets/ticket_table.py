@@ -103,6 +103,7 @@ def _item(finding: Finding, tracker: str, entry: Entry) -> dict[str, Any]:
         "reports": entry.reports,
         **({"change": entry.change} if entry.change else {}),
         **({"wanted": True} if entry.wanted else {}),
+        **({"nonce": entry.nonce} if entry.nonce else {}),
         # Only in the index while it is there.
         **({"watched": _WATCHED} if entry.is_watched else {}),
         "revision": entry.revision,
@@ -116,7 +117,11 @@ def _entry(item: Mapping[str, Any]) -> Entry:
         since=datetime.fromisoformat(item["since"]),
         seen=(datetime.fromisoformat(item["updatedAt"]), datetime.fromisoformat(item["sentAt"])),
         verdict=item["verdict"],
-        ticket=to_ticket(item.get("ticket"), key=draft_key(item["finding"], int(item["generation"])))
+        ticket=to_ticket(
+            item.get("ticket"),
+            key=draft_key(item["finding"], int(item["generation"]), item.get("nonce", "")),
+            number=item.get("ticketNumber", ""),
+        )
         or to_ticket(item.get("groupTicket")),
         earlier=to_ticket(item["earlier"]),
         told=item["told"],
@@ -131,6 +136,7 @@ def _entry(item: Mapping[str, Any]) -> Entry:
         reports=int(item.get("reports", 0)),
         change=int(item.get("change", 0)),
         wanted=item.get("wanted", False),
+        nonce=item.get("nonce", ""),
         revision=int(item["revision"]),
     )
     return entry if "reported" in item else replace(entry, reported=entry.milestone)
@@ -153,7 +159,8 @@ def _named(tracker: str, entry: Entry) -> dict[str, object]:
     ticket = from_ticket(entry.ticket)
     if entry.group:
         return {"groupTicket": ticket, "group": {"by": entry.group.by.value, "key": entry.group.key}}
-    return {"ticket": ticket, **({"ticketId": ticket_id(tracker, entry.ticket.id)} if entry.ticket else {})}
+    id_ = {"ticketId": ticket_id(tracker, entry.ticket.id)} if entry.ticket else {}
+    return {"ticket": ticket, **number_of(entry.ticket), **id_}
 
 
 def _to_group(kept: Mapping[str, str] | None) -> GroupRef | None:
@@ -165,6 +172,11 @@ def from_ticket(ticket: Ticket | None) -> dict[str, str] | None:
     return {"id": ticket.id, "link": ticket.link} if ticket else None
 
 
-def to_ticket(kept: object, *, key: str = "") -> Ticket | None:
-    """Return the ticket that an item contains, with the key of its draft if that is known."""
-    return Ticket(**cast("dict[str, str]", kept), key=key) if kept else None
+def number_of(ticket: Ticket | None) -> dict[str, str]:
+    """Return what an item contains beside a ticket, and earlier releases leave unread: its number, if any."""
+    return {"ticketNumber": ticket.number} if ticket and ticket.number else {}
+
+
+def to_ticket(kept: object, *, key: str = "", number: str = "") -> Ticket | None:
+    """Return the ticket that an item contains, with the key of its draft and its number if they are known."""
+    return Ticket(**cast("dict[str, str]", kept), key=key, number=number) if kept else None

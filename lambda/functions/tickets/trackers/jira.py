@@ -124,7 +124,7 @@ class Jira:
         if not ids:
             return None
         issue = self._calls("read the ticket", lambda site: site.client.issue(ids[0], fields="labels"))
-        return Ticket(id=issue.key, link=f"{self._people_url}/browse/{issue.key}")
+        return _ticket(issue, self._people_url)
 
     def open(self, draft: Draft) -> Ticket:
         """Create an issue."""
@@ -158,7 +158,7 @@ class Jira:
             names = self._names_of_fields(place)
             cure = cure_of(error.failure.fields, known=place.known, key=place.keys["fields"], names=names)
             raise self._calls.with_cure(goal, error, cure) from None
-        return Ticket(id=issue.key, link=f"{url}/browse/{issue.key}")
+        return _ticket(issue, url)
 
     def _names_of_fields(self, place: Place) -> Mapping[str, str]:
         """Return the display names of fields, or none if Jira doesn't say: they only explain an error."""
@@ -289,6 +289,10 @@ def _place(default: Place, rule: Mapping[str, Any], key: str) -> Place:
             **{name: f"{key}.{member}" for name, member in own.items() if member in rule},
         },
     )
+
+
+def _ticket(issue: Any, url: str) -> Ticket:  # noqa: ANN401 - what the client has
+    return Ticket(id=issue.key, link=f"{url}/browse/{issue.key}", number=str(issue.id))
 
 
 def _severity_label(draft: Draft) -> str:

@@ -146,8 +146,10 @@ def find_own_issue(
 
     Jira answers the same if the user can't see the issue. If the project is visible, it's deleted.
 
-    After a project was deleted, or the site restored, another issue can get the key. If that is one of this
-    app's as well, its label says for which ticket it was created. Labels that people remove say nothing.
+    After a project was deleted, or the site restored, another issue can get the key. If it's one of this
+    app's as well, its label says for which ticket it was created. Without such a label, which people can
+    remove, its number tells. That alone isn't enough, because it isn't documented that an import into another
+    site keeps it.
 
     Source: https://support.atlassian.com/jira-software-cloud/docs/delete-a-team-managed-project/
     Source: https://support.atlassian.com/jira-cloud-administration/docs/edit-a-projects-details/
@@ -158,7 +160,9 @@ def find_own_issue(
         calls("read the ticket", lambda site: site.client.project(project))
         return None
     keys = {label for label in issue["fields"].get("labels") or () if KEY_LABEL.fullmatch(label)}
-    return issue if not (ticket.key and keys) or ticket.key in keys else None
+    if ticket.key and keys:
+        return issue if ticket.key in keys else None
+    return issue if ticket.number in ("", str(issue["id"])) else None
 
 
 def _require_signed_in(response: requests.Response, **_: object) -> None:

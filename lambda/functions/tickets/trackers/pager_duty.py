@@ -106,7 +106,9 @@ class PagerDuty:
         return self._destinations.of(finding).service_id
 
     def find(self, draft: Draft, since: datetime) -> Ticket | None:
-        """Return the incident with the draft's key, of whichever service.
+        """Return the first incident with the draft's key, of whichever service.
+
+        Whoever sees that can give the key to another one.
 
         PagerDuty isn't asked since that time, because it refuses one that is more than 6 months ago.
 
@@ -114,8 +116,12 @@ class PagerDuty:
         """
         params = {"incident_key": draft.key, "date_range": "all"}
         found = self._calls("look for the incident", lambda client: client.rget("/incidents", params=params))
-        own = (item for item in found if item["incident_key"] == draft.key)
-        return next((_ticket(item) for item in own if _created(item) >= since - CLOCK_SKEW), None)
+        own = [
+            item
+            for item in found
+            if item["incident_key"] == draft.key and _created(item) >= since - CLOCK_SKEW
+        ]
+        return _ticket(min(own, key=_created)) if own else None
 
     def open(self, draft: Draft) -> Ticket:
         """Trigger an incident, or return the open one with this key: PagerDuty rejects a second one."""

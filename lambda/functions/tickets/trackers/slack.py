@@ -107,7 +107,9 @@ class Slack:
         return self._destinations.of(finding).channel
 
     def find(self, draft: Draft, since: datetime) -> Ticket | None:
-        """Return the message since that time that has the draft's key in its metadata.
+        """Return the first message since that time that has the draft's key in its metadata.
+
+        Other apps can read the key there, and give it to messages of their own.
 
         It's looked for where the attempt posted it, even if the rules choose another channel by now. A
         channel that Slack no longer knows has no message, and its ID might have been a mistake.
@@ -123,15 +125,13 @@ class Slack:
 
     def _find(self, draft: Draft, since: datetime, channel: str) -> Ticket | None:
         oldest = f"{(since - CLOCK_SKEW).timestamp():.6f}"
-        cursor = ""
+        cursor, found = "", list[str]()
         while True:
             page = self._history(channel=channel, oldest=oldest, limit=200, cursor=cursor)
-            for message in page["messages"]:
-                if _payload(message).get("key") == draft.key:
-                    return self._ticket(channel, message["ts"])
+            found += [one["ts"] for one in page["messages"] if _payload(one).get("key") == draft.key]
             cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
-                return None
+                return self._ticket(channel, min(found, key=float)) if found else None
 
     def open(self, draft: Draft) -> Ticket:
         """Post a message."""

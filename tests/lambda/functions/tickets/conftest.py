@@ -42,6 +42,8 @@ ACTION_ARN = "arn:aws:securityhub:eu-west-1:111122223333:action/custom/OpenTicke
 NEW_FINDINGS, CHANGES, HINTS = "NewFindings", "TicketedFindings", "TicketChanges"
 MEANINGS = Meanings(resolved=frozenset({"done"}), suppressed=frozenset({"won't do", "accepted risk"}))
 START = datetime(2026, 1, 1, tzinfo=UTC)
+KEY_DIGITS = 16
+"""How many digits of a ticket's key are those of its finding or group."""
 
 
 class DiedError(BaseException):
@@ -415,6 +417,12 @@ class MemoryTracker:
         self._called("former_ids")
         return self.moved.get(ticket_id, ())
 
+    def plant(self, key):
+        """Let somebody else open a ticket with a key, and close it, a minute ago."""
+        id_ = f"{self.name.upper()}-{len(self.issues) + len(self.deleted) + 1}"
+        self.issues[id_] = Issue(key, "planted", None, self.store.seconds - 60, self.now(), place=self.place)
+        self.change(id_, "Done", by="Mallory", is_open=False)
+
     def delete(self, id_):
         self.deleted[id_] = self.issues.pop(id_)
 
@@ -507,9 +515,9 @@ class World:
     def checkpoint(self):
         """Die here, or let another invocation in, if it is time; see whether all is well in any case."""
         for tracker in self.trackers:
-            # A key is that of a finding or a group, and the number of its ticket.
+            # A key begins with that of a finding or a group.
             keys = [
-                (one.key.partition("-")[0], one.finding_id if self.group_by is GroupBy.FINDING else "")
+                (one.key[:KEY_DIGITS], one.finding_id if self.group_by is GroupBy.FINDING else "")
                 for one in tracker.issues.values()
                 if one.is_open and not one.was_reopened
             ]
@@ -863,7 +871,7 @@ class World:
         return any(
             finding.digest in members and members[finding.digest].membership is Membership.OUT
             for (key, name), members in self.groups.findings.items()
-            if name == tracker and key.startswith(issue.key.partition("-")[0])
+            if name == tracker and key.startswith(issue.key[:KEY_DIGITS])
         )
 
     def open_issues(self, finding_id):

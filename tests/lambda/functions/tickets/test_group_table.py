@@ -75,11 +75,19 @@ def test_a_ticket_comes_back_unchanged_with_its_revision(groups, ticket):
     assert groups.load(GROUP, "Slack") is groups.load(OTHER, "Jira") is None
 
 
-def test_a_ticket_comes_with_the_key_of_its_draft(groups):
-    groups.save(GROUP, "Jira", replace(OPEN, generation=3), replacing=None)
+@pytest.mark.parametrize("nonce", ["", "0f" * 16])
+def test_a_ticket_comes_with_the_key_of_its_draft(groups, nonce):
+    groups.save(GROUP, "Jira", replace(OPEN, generation=3, nonce=nonce), replacing=None)
     loaded = groups.load(GROUP, "Jira")
     assert loaded.ticket.key == group_draft(GROUP, loaded, Scan(loaded), None).key
     assert loaded.earlier.key == ""
+
+
+def test_the_number_of_a_ticket_is_kept(groups):
+    ticket = replace(OPEN.ticket, number="10002")
+    groups.save(GROUP, "Jira", replace(OPEN, ticket=ticket), replacing=None)
+    loaded = groups.load(GROUP, "Jira")
+    assert (loaded.ticket.number, loaded.earlier.number) == ("10002", "")
 
 
 @pytest.mark.parametrize("outdated", [False, True])

@@ -6,7 +6,10 @@ import pytest
 from hypothesis import HealthCheck, event, given, target
 from hypothesis import strategies as st
 
+from functions.tickets.contract import draft_key
 from functions.tickets.entry import State
+from functions.tickets.grouping import reference_of
+from securityhub.events import parse_finding
 from tests.grouped_findings import (
     FINDINGS,
     KINDS,
@@ -418,6 +421,17 @@ def test_wherever_an_invocation_dies_the_ticket_says_the_new_severity_of_a_findi
             assert death_after > 10
             return
     pytest.fail("it never came to its end")
+
+
+def test_no_ticket_is_taken_for_a_groups_because_it_has_a_key_that_others_can_compute(grouped, jira):
+    import_(grouped, "A")
+    key = reference_of(parse_finding(grouped.findings["A"]), grouped.group_by).key
+    jira.plant(draft_key(key, 1))
+    jira.is_down = True
+    grouped.deliver(grouped.queue[0])
+    jira.is_down = False
+    grouped.settle()
+    assert jira.open_issues("A") == ["JIRA-2"]
 
 
 @pytest.mark.parametrize("settles", ["A", "AB"])

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import HealthCheck, event, given, target
 from hypothesis import strategies as st
 
-from functions.tickets.contract import TrackerError
+from functions.tickets.contract import TrackerError, draft_key
 from functions.tickets.outcomes import TicketsIncompleteError
 from invocation.once import LEASE_SECONDS
+from securityhub.events import parse_finding
 from tests.hypothesis_profiles import examples
 from tests.ticket_histories import (
     ARCHIVED,
@@ -549,6 +550,18 @@ def test_wherever_an_invocation_dies_the_next_one_ends_what_it_began(world, chan
         if not died:
             return
     pytest.fail("it never came to its end")
+
+
+def test_no_ticket_is_taken_for_that_of_an_attempt_because_it_has_a_key_that_others_can_compute(world, jira):
+    world.import_finding("A")
+    key = draft_key(parse_finding(world.findings["A"]).digest, 1)
+    jira.plant(key)
+    jira.is_down = True
+    world.deliver(world.queue[0])
+    jira.is_down = False
+    world.deliver_all()
+    assert world.open_issues("A") == ["JIRA-2", "SLACK-1"]
+    assert links_of(world, "A").startswith("Jira JIRA-2 ")
 
 
 @pytest.mark.parametrize("changes", [FAILED, PASSED])

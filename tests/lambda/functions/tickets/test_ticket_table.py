@@ -63,11 +63,19 @@ def test_what_has_to_be_looked_at_is_listed_until_that_is_over_the_oldest_first(
     assert [one.finding_id for one in table.watched()] == ["other"]
 
 
-def test_a_ticket_comes_with_the_key_of_its_draft(table, finding):
-    table.save(finding, "Jira", replace(OPEN, generation=3), replacing=None)
+@pytest.mark.parametrize("nonce", ["", "0f" * 16])
+def test_a_ticket_comes_with_the_key_of_its_draft(table, finding, nonce):
+    table.save(finding, "Jira", replace(OPEN, generation=3, nonce=nonce), replacing=None)
     loaded = table.load(finding, "Jira")
     assert loaded.ticket.key == draft_of(loaded, finding).key
     assert loaded.earlier.key == ""
+
+
+def test_the_number_of_a_ticket_is_kept(table, finding):
+    ticket = replace(OPEN.ticket, number="10002")
+    table.save(finding, "Jira", replace(OPEN, ticket=ticket), replacing=None)
+    loaded = table.load(finding, "Jira")
+    assert (loaded.ticket.number, loaded.earlier.number) == ("10002", "")
 
 
 def test_an_item_of_an_earlier_version_is_read(table, finding):

@@ -134,6 +134,50 @@ def test_neither_is_it_closed_in_the_place_of_that(reused, vendor_servers):
     assert vendor_servers.jira.issues["SEC-1"].status == "Done"
 
 
+def test_an_issue_of_somebody_else_that_has_got_the_key_of_a_deleted_one_is_another_one(
+    reused, vendor_servers
+):
+    jira, deleted, _ = reused
+    issue = vendor_servers.jira.issues["SEC-1"]
+    issue.id, issue.labels = "20000", ["security-hub"]  # as people can label any issue
+    decide(issue, status="Done", resolution="Won't Do", by="Ann")
+    assert jira.look(deleted) is None
+    issue.status = "Open"
+    jira.resolve(deleted, "It passed.")
+    assert issue.status == "Open"
+
+
+def test_an_issue_that_was_found_after_an_interruption_is_known_again_as_well(
+    make_tracker, vendor_servers, make_draft, since
+):
+    jira, draft = make_tracker("jira"), make_draft("a" * 48 + "-1")
+    jira.open(draft)
+    found = replace(jira.find(draft, since), key=draft.key)
+    issue = vendor_servers.jira.issues[found.id]
+    issue.labels = []
+    assert jira.look(found) is not None
+    issue.id = "20000"
+    assert jira.look(found) is None
+
+
+def test_an_issue_that_got_another_number_when_its_site_was_moved_is_known_by_its_label(
+    make_tracker, vendor_servers, make_draft
+):
+    jira, key = make_tracker("jira"), "a" * 48 + "-1"
+    ticket = replace(jira.open(make_draft(key)), key=key)
+    vendor_servers.jira.issues[ticket.id].id = "20000"
+    assert jira.look(ticket) is not None
+
+
+def test_an_issue_of_which_an_earlier_release_recorded_no_number_is_known_by_its_key_alone(
+    make_tracker, vendor_servers, make_draft
+):
+    jira, key = make_tracker("jira"), "a" * 48 + "-1"
+    ticket = replace(jira.open(make_draft(key)), key=key, number="")
+    vendor_servers.jira.issues[ticket.id].labels = []
+    assert jira.look(ticket) is not None
+
+
 @pytest.mark.parametrize("labels", [[], ["security-hub", "urgent"]])
 def test_an_issue_whose_labels_people_removed_is_not_deleted(
     make_tracker, vendor_servers, make_draft, labels

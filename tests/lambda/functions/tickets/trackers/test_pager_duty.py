@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -72,6 +73,17 @@ def test_an_incident_that_was_triggered_before_the_connection_broke_is_found(
 def test_an_incident_that_somebody_resolved_meanwhile_is_found(pager_duty, server, draft, since):
     ticket = pager_duty.open(draft)
     server.incidents[ticket.id].status = "resolved"
+    assert pager_duty.find(draft, since) == ticket
+
+
+def test_an_incident_is_found_though_somebody_has_given_its_key_to_a_later_one(
+    pager_duty, server, draft, since
+):
+    ticket = pager_duty.open(draft)
+    later = replace(
+        server.incidents[ticket.id], id="QLATER", created_at=dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1)
+    )
+    server.incidents = {later.id: later, **server.incidents}
     assert pager_duty.find(draft, since) == ticket
 
 

@@ -68,6 +68,16 @@ def test_a_message_is_found_on_any_page_of_the_history(slack, server, draft, mak
     assert slack.find(draft, since) == opened
 
 
+@pytest.mark.parametrize("page_size", [1, 200])
+def test_a_message_is_found_though_somebody_has_given_its_key_to_a_later_one(
+    slack, server, draft, since, page_size
+):
+    opened = slack.open(draft)
+    slack.open(draft)
+    server.page_size = page_size
+    assert slack.find(draft, since) == opened
+
+
 def test_nothing_is_found_where_nothing_was_posted(slack, draft, make_draft, since):
     slack.open(make_draft("another"))
     assert slack.find(draft, since) is None
