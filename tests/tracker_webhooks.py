@@ -35,9 +35,12 @@ def pager_duty_body(incident_id, *, now, event="incident.resolved"):
     return json.dumps({"event": content}).encode()
 
 
-def service_now_body(sys_id):
-    """What the business rule in docs/tickets.md sends."""
-    return json.dumps({"sys_id": sys_id}).encode()
+def service_now_body(sys_id, *, updates=1):
+    """What the business rule in docs/tickets.md sends, with the number of updates of the incident so far.
+
+    Source: https://support.servicenow.com/kb?id=kb_article_view&sysparm_article=KB0687840
+    """
+    return json.dumps({"sys_id": sys_id, "updates": str(updates)}).encode()
 
 
 def signed(tracker, body, secret, *, now):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from http import HTTPStatus
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given
@@ -15,6 +17,7 @@ from tests.forged_findings import JSON
 from tests.hypothesis_profiles import examples
 from tests.tracker_webhooks import jira_body, pager_duty_body, service_now_body, signed
 
+TICKETS_PAGE = Path(__file__).parents[4] / "docs" / "tickets.md"
 NOW = 1_780_000_000.0
 SECRET, OTHER = "a secret of many characters", "another secret of many characters"
 SYS_ID = "0123456789abcdef0123456789abcdef"
@@ -109,6 +112,15 @@ def test_a_replay_queues_nothing_however_often_it_comes(world, tracker):
         world.now = NOW + seconds
         world.receive(tracker, body, headers)
     assert world.queue == [queued]
+
+
+def test_the_second_change_of_an_incident_within_one_second_is_queued(world):
+    (script,) = re.findall(r"var body = JSON.stringify\((.*)\);", TICKETS_PAGE.read_text())
+    assert script == '{ sys_id: current.getUniqueValue(), updates: current.getValue("sys_mod_count") }'
+    for updates in (1, 2, 2):
+        body = service_now_body(SYS_ID, updates=updates)
+        world.receive("servicenow", body, signed("servicenow", body, SECRET, now=NOW))
+    assert world.queue == [("ServiceNow", SYS_ID)] * 2
 
 
 @pytest.mark.parametrize("header", ["x-atlassian-webhook-identifier", "x-securityhub-timestamp"])
