@@ -47,6 +47,8 @@ class Incident:
     changed_by: str = "Security Hub"
     changed_by_type: str = "user_reference"
     references: dict[str, str] = field(default_factory=dict)
+    alerts: dict[str, str] = field(default_factory=dict)
+    """The statuses of its alerts, by their keys. What the REST API creates has none of its own."""
 
 
 class PagerDutyServer(VendorServer):
@@ -68,6 +70,7 @@ class PagerDutyServer(VendorServer):
         ("GET", "/incidents/([^/]+)"): "_get",
         ("PUT", "/incidents/([^/]+)"): "_update",
         ("POST", "/incidents/([^/]+)/notes"): "_note",
+        ("GET", "/incidents/([^/]+)/alerts"): "_alerts",
         ("GET", "/services/([^/]+)"): "_service",
         ("GET", "/users"): "_users",
         ("GET", "/priorities"): "_priorities",
@@ -274,6 +277,14 @@ class PagerDutyServer(VendorServer):
         incident.notes.append(request.body["note"]["content"])
         return Response(status=200, body={"note": {"id": "PNOTE", **request.body["note"]}})
 
+    def _alerts(self, request: Request, incident_id: str) -> Response:
+        found = [
+            {"id": f"PALERT{number}", "type": "alert", "alert_key": key, "status": status}
+            for number, (key, status) in enumerate(self.incidents[incident_id].alerts.items())
+            if status == request.query.get("statuses[]", status)
+        ]
+        return Response(body={"alerts": found, "limit": 100, "offset": 0, "more": False})
+
     def _json(self, incident: Incident) -> dict[str, Any]:
         return {
             "id": incident.id,
@@ -284,6 +295,10 @@ class PagerDutyServer(VendorServer):
             "urgency": incident.urgency,
             "created_at": incident.created_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
             "resolve_reason": incident.resolve_reason,
+            "alert_counts": {
+                "all": len(incident.alerts),
+                **{one: [*incident.alerts.values()].count(one) for one in ("triggered", "resolved")},
+            },
             "last_status_change_by": {"type": incident.changed_by_type, "summary": incident.changed_by},
             "html_url": f"https://example.pagerduty.com/incidents/{incident.id}",
         }

@@ -38,6 +38,10 @@ KEY: Final = "ticketing.pager_duty"
 _MAX_TITLE: Final = 255
 _MAX_NOTES: Final = 1_900
 _RESOLVED: Final = "resolved"
+_LEFT_OPEN: Final = (
+    "The incident stays open, because it has alerts of others that were merged into it. Resolve it when they "
+    "are done."
+)
 _HIGH_URGENCY: Final = frozenset({"CRITICAL", "HIGH"})
 
 
@@ -177,16 +181,26 @@ class PagerDuty:
             )
 
     def resolve(self, ticket: Ticket, reason: str, finding: Finding | None = None) -> None:  # noqa: ARG002
-        """Resolve an incident with a note, because its `resolution` appears only in the log."""
+        """Resolve an incident with a note, because its `resolution` appears only in the log.
+
+        One into which people have merged others stays open as long as it has alerts of those, because an
+        incident's alerts are resolved with it.
+        """
         path = f"/incidents/{ticket.id}"
         incident = self._read(ticket)
         if incident is None or incident["status"] == _RESOLVED:
             return
+        if pager_duty_changes.has_others_alerts(self._calls, incident):
+            self._note(ticket, f"{reason} {_LEFT_OPEN}")
+            return
         change = {"type": "incident_reference", "status": _RESOLVED, "resolution": reason}
         self._calls("resolve the incident", lambda client: client.rput(path, json=change))
+        self._note(ticket, reason)
+
+    def _note(self, ticket: Ticket, text: str) -> None:
         self._calls(
             "note the reason on the incident",
-            lambda client: client.rpost(f"{path}/notes", json={"content": reason}),
+            lambda client: client.rpost(f"/incidents/{ticket.id}/notes", json={"content": text}),
             repeatable=False,
         )
 

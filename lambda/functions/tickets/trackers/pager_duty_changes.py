@@ -37,6 +37,24 @@ def read(calls: Calls[Client], incident_id: str, *, service_id: str) -> Mapping[
     return incident
 
 
+def has_others_alerts(calls: Calls[Client], incident: Mapping[str, Any]) -> bool:
+    """Return whether an incident has open alerts that came with others, which people have merged into it.
+
+    An incident that the REST API creates has none of its own. Should it have one, that has its key.
+
+    Source: https://support.pagerduty.com/main/docs/alerts
+    Source: https://github.com/PagerDuty/api-schema/blob/main/reference/REST/openapiv3.json
+    """
+    if not (incident.get("alert_counts") or {}).get("triggered"):
+        return False
+    params = {"statuses[]": ["triggered"], "limit": _PAGE}
+    alerts: list[Mapping[str, Any]] = calls(
+        "list the incident's alerts",
+        lambda client: client.rget(f"/incidents/{incident['id']}/alerts", params=params),
+    )
+    return any(alert.get("alert_key") != incident["incident_key"] for alert in alerts)
+
+
 def look(incident: Mapping[str, Any]) -> Look:
     """Return the state of an incident, and who put it into that.
 

@@ -112,6 +112,30 @@ def test_an_incident_is_resolved_with_a_note(pager_duty, server, draft):
     assert incident.notes == ["The finding is resolved."]
 
 
+def test_an_incident_with_alerts_of_others_that_people_merged_into_it_stays_open_and_a_note_says_why(
+    pager_duty, server, draft
+):
+    ticket = pager_duty.open(draft)
+    incident = server.incidents[ticket.id]
+    incident.alerts = {"disk-full": "triggered", "cpu": "resolved"}
+    pager_duty.resolve(ticket, "The finding is resolved.")
+    assert incident.status == "triggered"
+    (note,) = incident.notes
+    assert note.startswith(
+        "The finding is resolved. The incident stays open, because it has alerts of others"
+    )
+    incident.alerts["disk-full"] = "resolved"
+    pager_duty.resolve(ticket, "The finding is resolved.")
+    assert incident.status == "resolved"
+
+
+def test_an_alert_of_the_incidents_own_does_not_keep_it_open(pager_duty, server, draft):
+    ticket = pager_duty.open(draft)
+    server.incidents[ticket.id].alerts = {draft.key: "triggered"}
+    pager_duty.resolve(ticket, "The finding is resolved.")
+    assert server.incidents[ticket.id].status == "resolved"
+
+
 def test_an_incident_that_is_resolved_already_is_left_alone(pager_duty, server, draft):
     ticket = pager_duty.open(draft)
     pager_duty.resolve(ticket, "The finding is resolved.")
