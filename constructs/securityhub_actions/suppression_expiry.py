@@ -5,6 +5,7 @@ docs/adr/0016-suppressions-end-by-an-hourly-look.md explains why it's not one sc
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, cast
@@ -31,6 +32,10 @@ _ID: Final = "SecurityHubSuppressions"
 # Lambda's maximum. What isn't done by then, the next hour does.
 _TIMEOUT: Final = Duration.minutes(15)
 _MAX_EVENT_AGE: Final = Duration.hours(6)
+# A managed policy has room for 6,144 characters, and an ARN takes up to 112. The inline policies of a role
+# have 10,240 together, which is too little for the 100 rules of each hub.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+_RULES_OF_POLICY: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +43,8 @@ class EndingRule:
     """A suppression of the stack.
 
     Attributes:
-        key: The last part of its marker.
+        key: What its marker has of it.
+        digest: What its marker has of its filter.
         name: What messages call it.
         rule: The automation rule.
         reason: Why the findings are accepted.
@@ -48,6 +54,7 @@ class EndingRule:
     """
 
     key: str
+    digest: str
     name: str
     rule: CfnResource
     reason: str
@@ -73,6 +80,9 @@ class SuppressionExpiry(Construct):
         super().__init__(stack, _ID)
         self._rules: list[EndingRule] = []
         self._topics: list[sns.ITopic] = []
+        self._allowed: Counter[str] = Counter()
+        self._statements: dict[tuple[str, tuple[str, ...]], iam.PolicyStatement] = {}
+        self._may_list = False
         self.function = LoggedFunction(
             self,
             "Function",
@@ -155,6 +165,7 @@ class SuppressionExpiry(Construct):
         suppressions = [
             {
                 "key": rule.key,
+                "digest": rule.digest,
                 "name": rule.name,
                 "hub": rule.hub,
                 "rule": rule.rule.get_att("RuleArn").to_string(),
@@ -162,7 +173,7 @@ class SuppressionExpiry(Construct):
                 "topic": rule.topic.topic_arn if rule.topic else None,
             }
             for rule in self._rules
-            if rule.until and rule.enabled
+            if rule.enabled
         ]
         return stack.to_json_string({"scheduledTime": SCHEDULED_TIME, "suppressions": suppressions})
 
@@ -189,25 +200,50 @@ class SuppressionExpiry(Construct):
             )
 
     def _allow_rule(self, rule: EndingRule) -> None:
-        """Allow reading and disabling a rule that ends, by a policy on which the function doesn't depend.
+        """Allow reading a rule, and disabling one that ends. The function doesn't depend on the policy.
 
         Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecurityhub.html
         """
-        if not rule.until or not rule.enabled:
+        if not rule.enabled:
             return
-        actions = {
-            "cspm": ["securityhub:BatchGetAutomationRules", "securityhub:BatchUpdateAutomationRules"],
-            "v2": ["securityhub:GetAutomationRuleV2", "securityhub:UpdateAutomationRuleV2"],
+        read, disable = {
+            "cspm": ("securityhub:BatchGetAutomationRules", "securityhub:BatchUpdateAutomationRules"),
+            "v2": ("securityhub:GetAutomationRuleV2", "securityhub:UpdateAutomationRuleV2"),
         }[rule.hub]
-        self._policy(rule.hub).add_statements(
-            iam.PolicyStatement(actions=actions, resources=[rule.rule.get_att("RuleArn").to_string()])
+        if rule.until and rule.hub == "cspm":
+            self._allow_list()
+        number = self._allowed[rule.hub]
+        self._allowed[rule.hub] += 1
+        statement = self._statement(
+            f"Rules{rule.hub.title()}{number // _RULES_OF_POLICY + 1}",
+            (read, disable) if rule.until else (read,),
+        )
+        statement.add_resources(rule.rule.get_att("RuleArn").to_string())
+
+    def _allow_list(self) -> None:
+        if self._may_list:
+            return
+        self._may_list = True
+        self._role.add_to_policy(
+            iam.PolicyStatement(actions=["securityhub:ListAutomationRules"], resources=["*"])
+        )
+        acknowledge(
+            self._role,
+            id=wildcard_finding(self._role, "*"),
+            reason="ListAutomationRules supports no narrower resource.",
         )
 
-    def _policy(self, hub: str) -> iam.Policy:
-        existing = self.node.try_find_child(f"Rules{hub}")
-        if isinstance(existing, iam.Policy):
+    def _statement(self, policy_id: str, actions: tuple[str, ...]) -> iam.PolicyStatement:
+        """Return the statement of a policy that has the rules with the same actions, created on first use."""
+        if (existing := self._statements.get((policy_id, actions))) is not None:
             return existing
-        return iam.Policy(self, f"Rules{hub}", roles=[self._role])
+        policy = self.node.try_find_child(policy_id)
+        if not isinstance(policy, iam.ManagedPolicy):
+            policy = iam.ManagedPolicy(self, policy_id, roles=[self._role])
+        statement = iam.PolicyStatement(actions=list(actions))
+        policy.add_statements(statement)
+        self._statements[policy_id, actions] = statement
+        return statement
 
 
 def expiry_of(scope: Construct, *, markers: str) -> SuppressionExpiry:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import UTC, date, datetime
 from typing import Final
 
@@ -17,6 +19,7 @@ from securityhub_actions.finding_updates import FindingFieldsUpdate, OcsfFinding
 from securityhub_actions.places import node_of, path_of, region_of, stack_of
 from securityhub_actions.rule_orders import order_of
 from securityhub_actions.suppression_expiry import EndingRule, expiry_of
+from securityhub_actions.tokens import is_token
 
 TODAY: Final = "securityhub-actions:today"
 """The context value with the date to compare `until` with, such as in tests."""
@@ -42,9 +45,8 @@ class SuppressionRule(Construct):
 
     A function, which the suppressions of a stack share, disables the rule on the day that you set. It opens
     the findings that no suppression of the stack covers any longer, also after you have disabled or removed
-    one, unless somebody has written a note or comment of their own. To remove the last suppression of a
-    stack, or its last one of either hub, disable it first. What one has suppressed stays suppressed until its
-    end if you change the filter; to open what the new filter doesn't match, change the construct ID as well.
+    one, or changed its filter, unless somebody has written a note or comment of their own. To remove the last
+    suppression of a stack, or its last one of either hub, disable it first.
 
     Example:
         SuppressionRule(
@@ -101,10 +103,11 @@ class SuppressionRule(Construct):
         _require_reason(self, reason)
         _require_future(self, until)
         ends = "without end" if until is None else f"until {until.isoformat()}"
+        digest = digest_of(self, findings)
         self._rule = create_rule(
             self,
             findings=findings,
-            update=_update(self, findings, f"{reason.strip()} (suppressed {ends})"),
+            update=_update(self, findings, digest, f"{reason.strip()} (suppressed {ends})"),
             description=description_of(findings, f"Suppresses findings {ends}: {reason.strip()}"),
             rule_name=rule_name,
             order=order_of(self, hub=hub_of(findings), order=order, suppresses=True, until=until),
@@ -114,6 +117,7 @@ class SuppressionRule(Construct):
         expiry_of(self, markers=markers_of(stack_of(self))).add(
             EndingRule(
                 key=key_of(self),
+                digest=digest,
                 name=path_of(self),
                 rule=self._rule,
                 reason=reason.strip(),
@@ -134,17 +138,41 @@ def markers_of(stack: Stack) -> str:
     return f"{_MARKER}/{region_of(stack)}/{stack.stack_name}/"
 
 
-def marker_of(suppression: IConstruct) -> str:
-    """What tells in a finding which suppression suppressed it.
+def marker_of(suppression: IConstruct, digest: str) -> str:
+    """What tells in a finding which suppression suppressed it, and by which filter.
 
-    It's the author of the note, or the beginning of the comment. It changes with the path of the construct.
+    It's the author of the note, or the beginning of the comment. It changes with the path of the construct,
+    and with the filter, of which it has a digest.
     """
-    return markers_of(stack_of(suppression)) + key_of(suppression)
+    return f"{markers_of(stack_of(suppression))}{key_of(suppression)}.{digest}"
 
 
 def key_of(suppression: IConstruct) -> str:
-    """The last part of the marker, unique in the stack."""
+    """What the marker has of the suppression, unique in the stack."""
     return node_of(suppression).addr[2:10]
+
+
+def digest_of(suppression: IConstruct, findings: FindingFilter | OcsfFindingFilter) -> str:
+    """What the marker has of a filter: 8 characters that are others if the criteria of the rule change.
+
+    References to other resources count by their names in the template. The order of values doesn't count.
+    """
+    try:
+        criteria = criteria_of(findings)
+    except InexpressibleFilterError:
+        # `create_rule` refuses it.
+        return ""
+    known = stack_of(suppression).resolve(criteria) if is_token(criteria) else criteria
+    return hashlib.sha256(_in_order(known).encode()).hexdigest()[:8]
+
+
+def _in_order(value: object) -> str:
+    """The same text for the same values, in whatever order."""
+    if isinstance(value, dict):
+        return json.dumps([[key, _in_order(one)] for key, one in sorted(value.items())])
+    if isinstance(value, list):
+        return json.dumps(sorted(map(_in_order, value)))
+    return json.dumps(value)
 
 
 def today(scope: IConstruct) -> date:
@@ -165,9 +193,9 @@ def today(scope: IConstruct) -> date:
 
 
 def _update(
-    suppression: Construct, findings: FindingFilter | OcsfFindingFilter, note: str
+    suppression: Construct, findings: FindingFilter | OcsfFindingFilter, digest: str, note: str
 ) -> FindingFieldsUpdate | OcsfFindingFieldsUpdate:
-    marker = marker_of(suppression)
+    marker = marker_of(suppression, digest)
     if isinstance(findings, FindingFilter):
         return FindingFieldsUpdate(workflow_status="SUPPRESSED", note=note, note_updated_by=marker)
     # The comment is all that a rule of the new Security Hub can leave in a finding.

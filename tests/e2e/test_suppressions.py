@@ -22,7 +22,7 @@ UNTIL = date(2027, 3, 31)
 END, NOTICE = "2027-03-31T00:00:00Z", "2027-03-17T00:00:00Z"
 
 
-def declare(*, until=UNTIL, old=True):
+def declare(*, until=UNTIL, old=True, forever="S3.9"):
     """The stack of an app whose clock says that it's 2027."""
 
     def add(stack):
@@ -44,7 +44,8 @@ def declare(*, until=UNTIL, old=True):
 
         suppress("Website", FindingFilter(control_ids="S3.2"), until)
         suppress("Website of the new hub", OcsfFindingFilter(control_ids="S3.2"), until)
-        suppress("Forever", FindingFilter(control_ids="S3.9"))
+        suppress("Forever", FindingFilter(control_ids=forever))
+        suppress("Forever in the new hub", OcsfFindingFilter(control_ids=forever))
         if old:
             suppress("Old", FindingFilter(control_ids="S3.5"))
 
@@ -77,6 +78,11 @@ class Suppressed:
 
     def wait_for_status(self, finding, status):
         self.aws.wait_until(lambda: self.status(finding) == status, what=f"the finding to be {status}")
+
+    def wait_for_status_v2(self, finding, status):
+        self.aws.wait_until(
+            lambda: self.stored_v2(finding)["status"] == status, what=f"the finding in OCSF to be {status}"
+        )
 
     def stored_v2(self, finding):
         condition = {
@@ -167,6 +173,7 @@ def test_what_matches_is_suppressed_with_the_reason_until_it_ends_and_is_open_ag
         "Website": "DISABLED",
         "Website of the new hub": "DISABLED",
         "Forever": "ENABLED",
+        "Forever in the new hub": "ENABLED",
         "Old": "ENABLED",
     }
     note = suppressed.stored(website)["Note"]["Text"]
@@ -204,8 +211,34 @@ def test_what_a_suppression_that_is_removed_has_suppressed_is_open_again(suppres
     suppressed.told("no longer in the code")
 
 
+def test_what_a_changed_filter_matches_no_longer_is_open_again_and_the_rest_stays(suppressed):
+    settings = {"until": date(2028, 3, 31), "old": False}
+    suppressed.deployment.deploy(declare(**settings, forever=["S3.9", "S3.11"]))
+    opens, stays = suppressed.imported("S3.9"), suppressed.imported("S3.11")
+    identifiers = [{name: one[name] for name in ("Id", "ProductArn")} for one in (opens, stays)]
+    # As an earlier version of this library wrote it, and as somebody has rated it.
+    author = suppressed.stored(stays)["Note"]["UpdatedBy"]
+    suppressed.hub.batch_update_findings(
+        FindingIdentifiers=identifiers[1:],
+        Note={"Text": "Ticket SEC-1", "UpdatedBy": author.rpartition(".")[0]},
+        Severity={"Label": "LOW"},
+    )
+    suppressed.deployment.deploy(declare(**settings, forever="S3.11"))
+    suppressed.let_come("2027-06-01T07:00:00Z")
+    suppressed.wait_for_status(opens, "NEW")
+    suppressed.wait_for_status_v2(opens, "New")
+    assert "filter of the suppression has changed" in suppressed.stored(opens)["Note"]["Text"]
+    assert suppressed.status(stays) == "SUPPRESSED"
+    assert suppressed.stored_v2(stays)["status"] == "Suppressed"
+    suppressed.aws.wait_until(
+        lambda: suppressed.stored(stays)["Note"]["UpdatedBy"] not in {author, author.rpartition(".")[0]},
+        what="the finding that stays suppressed to have the marker of the new filter",
+    )
+    assert suppressed.stored(stays)["Note"]["Text"] == "Ticket SEC-1"
+
+
 def test_the_schedule_names_the_time_and_every_suppression_that_ends(suppressed):
     payload = json.loads(suppressed.let_come("2027-05-01T08:00:00Z")["payload"])
     assert payload["scheduledTime"] == "2027-05-01T08:00:00Z"
-    assert sorted(one["hub"] for one in payload["suppressions"]) == ["cspm", "v2"]
+    assert sorted(one["hub"] for one in payload["suppressions"]) == ["cspm", "cspm", "v2", "v2"]
     assert all(one["topic"].startswith("arn:aws:sns:") for one in payload["suppressions"])

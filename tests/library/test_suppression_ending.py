@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from securityhub_actions.suppression_handler.ending import (
+from securityhub_actions.suppression_handler.ending import Notices, end_suppressions
+from securityhub_actions.suppression_handler.model import (
+    MATCHED_AT_ONCE,
     Found,
-    Notices,
     NotUpdated,
     RefusedError,
-    end_suppressions,
+    Rule,
 )
 from securityhub_actions.suppression_handler.suppressions import Suppressions
 from tests.hypothesis_profiles import examples
@@ -46,6 +47,10 @@ class FakeHub:
     enabled: set = field(default_factory=lambda: set(RULES.values()))
     calls_left: int = 10_000
     description: str = "Suppresses findings until 2027-03-31: Why"
+    marks: dict = field(default_factory=lambda: {arn: f"{MARKERS}{key}.now" for key, arn in RULES.items()})
+    """What each rule writes."""
+    unmatched: set = field(default_factory=set)
+    """The IDs of findings that the filters don't match."""
     refused: dict = field(default_factory=dict)
     """By the ID of a finding, the reasons that its next updates fail for, each with whether to try again."""
 
@@ -62,13 +67,36 @@ class FakeHub:
         self._call()
         self.enabled.discard(rule_arn)
 
-    def suppressed(self, markers, except_keys):  # noqa: ARG002 - which it may ignore
+    def rule(self, rule_arn):
+        self._call()
+        if rule_arn not in self.marks:
+            raise LookupError(f"no {rule_arn}")
+        return Rule(marker=self.marks[rule_arn], criteria={"of": rule_arn})
+
+    def matching(self, findings, criteria):
+        self._call()
+        assert criteria["of"] in self.marks
+        assert 1 <= len(findings) <= MATCHED_AT_ONCE
+        return [one for one in findings if one.identity not in self.unmatched]
+
+    def mark(self, findings, *, note, marker):
+        self._call()
+        assert 1 <= len(findings) <= 100
+        for found in findings:
+            self.findings[found.identity] = FakeFinding("SUPPRESSED", marker, note, found.is_settled)
+        return []
+
+    def suppressed(self, markers, except_marked):
         for identity, finding in list(self.findings.items()):
             self._call()
-            if finding.status == "SUPPRESSED" and finding.author.startswith(markers):
+            marked = finding.author.removeprefix(markers)
+            # All but the first that may be left out isn't, as where there are too many.
+            if finding.status == "SUPPRESSED" and marked not in {finding.author, *except_marked[:1]}:
+                key, _, digest = marked.partition(".")
                 yield Found(
                     identity=identity,
-                    key=finding.author.removeprefix(markers),
+                    key=key,
+                    digest=digest,
                     note=finding.note,
                     is_settled=finding.is_settled,
                 )
@@ -91,9 +119,17 @@ class FakeHub:
         return {identity: finding.status for identity, finding in self.findings.items()}
 
 
-def event(now="2027-03-31T00:00:00Z", keys="a", topic=TOPIC, hub="cspm"):
+def event(now="2027-03-31T00:00:00Z", keys="a", topic=TOPIC, hub="cspm", digest="now"):
     suppressions = [
-        {"key": key, "name": f"Stack/{key}", "hub": hub, "rule": RULES[key], "reason": "Why", "topic": topic}
+        {
+            "key": key,
+            "name": f"Stack/{key}",
+            "hub": hub,
+            "rule": RULES[key],
+            "reason": "Why",
+            "topic": topic,
+            **({"digest": digest} if digest else {}),
+        }
         for key in keys
     ]
     return {"scheduledTime": now, "suppressions": suppressions}
@@ -239,8 +275,8 @@ def test_however_slowly_findings_are_read_those_that_were_are_opened():
 
 def test_what_was_read_before_security_hub_refused_to_be_read_is_opened():
     class Throttling(FakeHub):
-        def suppressed(self, markers, except_keys):
-            for number, found in enumerate(super().suppressed(markers, except_keys)):
+        def suppressed(self, markers, except_marked):
+            for number, found in enumerate(super().suppressed(markers, except_marked)):
                 if number == 150:
                     raise RuntimeError("Too many requests")
                 yield found
@@ -301,6 +337,119 @@ def test_what_may_work_later_is_tried_again_and_the_rest_is_reported_without_kee
     assert outcome.reopened == Counter(a=2)
 
 
+BEFORE = "2027-01-01T00:00:00Z"
+
+
+def changed(**more):
+    """A hub with findings of an earlier filter, of the present one, and of an earlier version's markers."""
+    findings = {
+        "earlier": FakeFinding(author=f"{MARKERS}a.old"),
+        "earlier and now": FakeFinding(author=f"{MARKERS}a.old", note="Ticket SEC-1"),
+        "now": FakeFinding(author=f"{MARKERS}a.now"),
+        "version": FakeFinding(author=f"{MARKERS}a"),
+        "version and now": FakeFinding(author=f"{MARKERS}a"),
+    }
+    # What bears the present marker stays, even if its provider has changed it since.
+    return FakeHub(findings, unmatched={"earlier", "now", "version"}, **more)
+
+
+def test_what_an_earlier_filter_suppressed_is_open_again_unless_the_present_one_matches_it():
+    hub = changed()
+    outcome, sent = run(hub, event(BEFORE))
+    assert hub.statuses() == {
+        "earlier": "NEW",
+        "earlier and now": "SUPPRESSED",
+        "now": "SUPPRESSED",
+        "version": "NEW",
+        "version and now": "SUPPRESSED",
+    }
+    assert hub.findings["earlier"].author == AUTHOR
+    assert hub.findings["earlier"].note.startswith("The filter of the suppression has changed")
+    kept = FakeFinding(author=f"{MARKERS}a.now", note="Ticket SEC-1")
+    assert hub.findings["earlier and now"] == kept
+    assert (outcome.reopened, outcome.kept, outcome.left) == (Counter(a=2), Counter(a=2), [])
+    assert [subject for _, subject, _ in sent] == ["2 findings are open again"]
+    again, _ = run(hub, event(BEFORE))
+    assert (again.reopened, again.kept) == (Counter(), Counter())
+
+
+def test_what_is_settled_when_its_filter_changes_is_resolved():
+    hub = FakeHub({"1": FakeFinding(author=f"{MARKERS}a.old", is_settled=True)}, unmatched={"1"})
+    run(hub, event(BEFORE))
+    assert hub.statuses() == {"1": "RESOLVED"}
+
+
+def test_a_suppression_without_end_opens_what_its_earlier_filter_suppressed():
+    hub = FakeHub({"1": FakeFinding(author=f"{MARKERS}a.old")}, unmatched={"1"})
+    run(hub, event(BEFORE), in_force="a")
+    assert hub.statuses() == {"1": "NEW"}
+
+
+@pytest.mark.parametrize(
+    ("given", "marks"),
+    [
+        pytest.param(event(BEFORE), f"{MARKERS}a.old", id="the deployment hasn't changed the rule yet"),
+        pytest.param(event(BEFORE), f"{MARKERS}a", id="nor from what an earlier version wrote"),
+        pytest.param(event(BEFORE, digest="old"), f"{MARKERS}a.now", id="the event is older than the rule"),
+        pytest.param(event(BEFORE, digest=None), f"{MARKERS}a.now", id="the event is an earlier version's"),
+        pytest.param(event(BEFORE, keys=""), f"{MARKERS}a.now", id="which named only what ends"),
+    ],
+)
+def test_while_a_deployment_changes_a_filter_nothing_is_opened(given, marks):
+    hub = changed(marks={RULES["a"]: marks})
+    before = dict(hub.findings)
+    outcome, _ = run(hub, given)
+    assert hub.findings == before
+    assert outcome.left == []
+
+
+def test_findings_of_a_rule_that_cannot_be_read_stay_and_are_left_to_the_next_hour():
+    hub = changed(marks={})
+    before = dict(hub.findings)
+    outcome, _ = run(hub, event(BEFORE))
+    assert hub.findings == before
+    assert outcome.left == [f"Stack/a: LookupError: no {RULES['a']}"]
+    assert not outcome.finished
+
+
+def test_what_was_sorted_out_before_security_hub_refused_is_done():
+    class Throttling(FakeHub):
+        asked = 0
+
+        def matching(self, findings, criteria):
+            self.asked += 1
+            if self.asked > 2:
+                raise RuntimeError("Too many requests")
+            return super().matching(findings, criteria)
+
+    findings = {str(one): FakeFinding(author=f"{MARKERS}a.old") for one in range(100)}
+    hub = Throttling(findings, unmatched=set(findings))
+    outcome, _ = run(hub, event(BEFORE))
+    assert (outcome.reopened, outcome.finished) == (Counter(a=40), False)
+    assert outcome.left == ["Stack/a: RuntimeError: Too many requests"]
+
+
+def test_however_slowly_filters_are_compared_some_findings_are_sorted_out_in_each_hour():
+    findings = {str(one): FakeFinding(author=f"{MARKERS}a.old") for one in range(50)}
+    hub = FakeHub(findings, unmatched={"7", "49"})
+    outcomes = [run(hub, event(BEFORE), reads=lambda: False)[0] for _ in range(4)]
+    assert [sum((one.reopened + one.kept).values()) for one in outcomes] == [20, 20, 10, 0]
+    assert [one.finished for one in outcomes] == [False, False, True, True]
+    assert [one for one, status in hub.statuses().items() if status == "NEW"] == ["7", "49"]
+
+
+@pytest.mark.parametrize(("now", "status"), [("2027-03-31T05", "SUPPRESSED"), ("2027-04-01T00", "NEW")])
+def test_whether_a_suppression_was_just_extended_may_be_unknown_for_a_day(now, status):
+    class Unreadable(FakeHub):
+        def description_if_enabled(self, rule_arn):  # noqa: ARG002 - of any rule
+            raise RuntimeError("Too many requests")
+
+    hub = Unreadable({"1": FakeFinding(author=f"{MARKERS}a.now")})
+    outcome, _ = run(hub, event(f"{now}:00:00Z"))
+    assert hub.statuses() == {"1": status}
+    assert outcome.left == ["Stack/a: RuntimeError: Too many requests"]
+
+
 def broken(*_):
     raise RuntimeError("no such topic")
 
@@ -337,7 +486,12 @@ def test_a_rule_that_cannot_be_disabled_keeps_no_other_from_ending():
         st.builds(
             FakeFinding,
             st.sampled_from(["SUPPRESSED", "NEW", "NOTIFIED", "RESOLVED"]),
-            st.sampled_from([f"{MARKERS}a", f"{MARKERS}b", f"{MARKERS}gone", "analyst"]),
+            st.sampled_from(
+                [
+                    *(f"{MARKERS}a", f"{MARKERS}a.now", f"{MARKERS}b", f"{MARKERS}b.old", f"{MARKERS}b.now"),
+                    *(f"{MARKERS}gone", f"{MARKERS}gone.now", "analyst"),
+                ]
+            ),
             st.sampled_from(["x", "y"]),
             st.booleans(),
         ),
@@ -345,22 +499,29 @@ def test_a_rule_that_cannot_be_disabled_keeps_no_other_from_ending():
 )
 def test_however_often_it_crashes_the_end_is_the_same_and_was_told(crashes, findings):
     def copy():
-        return FakeHub({key: FakeFinding(**vars(one)) for key, one in findings.items()})
+        hub = FakeHub({key: FakeFinding(**vars(one)) for key, one in findings.items()})
+        hub.unmatched = {key for key in findings if int(key) % 2}
+        return hub
 
     undisturbed = copy()
-    run(undisturbed, in_force="a:20270331,b")
+    run(undisturbed, event(keys="ab"), in_force="a:20270331,b")
     hub, sent = copy(), []
     for calls in [*crashes, 10_000]:
         hub.calls_left = calls
         try:
-            run(hub, in_force="a:20270331,b", publish=lambda *message: sent.append(message))
+            run(
+                hub,
+                event(keys="ab"),
+                in_force="a:20270331,b",
+                publish=lambda *message: sent.append(message),
+            )
         except CrashError:
             continue
     assert hub.findings == undisturbed.findings
     assert hub.enabled == undisturbed.enabled == {RULES["b"], RULES["c"]}
     assert "Suppression Stack/a has ended" in [subject for _, subject, _ in sent]
     for key, before in findings.items():
-        if before.author == "analyst" or before.status != "SUPPRESSED" or before.author == f"{MARKERS}b":
+        if before.author in {"analyst", f"{MARKERS}b.now"} or before.status != "SUPPRESSED":
             assert hub.findings[key] == before
 
 

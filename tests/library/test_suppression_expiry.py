@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 
 import pytest
@@ -29,7 +30,10 @@ class Synthesized:
         return found["Properties"]
 
     def statements(self):
-        policies = self.template.find_resources("AWS::IAM::Policy").values()
+        policies = [
+            *self.template.find_resources("AWS::IAM::Policy").values(),
+            *self.template.find_resources("AWS::IAM::ManagedPolicy").values(),
+        ]
         return [
             statement
             for policy in policies
@@ -97,8 +101,16 @@ def test_the_function_knows_which_suppressions_are_in_force_and_the_schedule_whi
     )
     given = both.input()
     assert "<aws.scheduler.scheduled-time>" in given
-    assert [name for name, key in keys.items() if key in given] == ["Ends", "Ends2"]
+    assert [name for name, key in keys.items() if key in given] == ["Ends", "Ends2", "Forever"]
     assert "Ends is fine" in given
+
+
+def test_the_event_names_the_digests_of_the_filters_as_the_rules_write_them(both):
+    written = json.dumps(both.template.find_resources("AWS::SecurityHub::AutomationRule"))
+    written += json.dumps(both.template.find_resources("AWS::SecurityHub::AutomationRuleV2"))
+    for name in ("Ends", "Ends2", "Forever"):
+        found = re.search(rf"{key_of(both.suppressions[name])}\.([0-9a-f]{{8}})[\":]", written)
+        assert found[1] in both.input()
 
 
 def test_the_function_exists_before_the_rules(both):
@@ -119,6 +131,7 @@ def test_the_function_may_disable_the_rules_that_end_and_open_findings_and_nothi
         "securityhub:BatchUpdateFindings",
         "securityhub:GetAutomationRuleV2",
         "securityhub:GetFindings",
+        "securityhub:ListAutomationRules",
         "securityhub:UpdateAutomationRuleV2",
         "sns:Publish",
         *("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"),  # as the CDK grants sending
@@ -128,9 +141,13 @@ def test_the_function_may_disable_the_rules_that_end_and_open_findings_and_nothi
         for kind in ("AWS::SecurityHub::AutomationRule", "AWS::SecurityHub::AutomationRuleV2")
     }
     (ends,) = (name for name in rules["AWS::SecurityHub::AutomationRule"] if name.startswith("Ends"))
+    (forever,) = (name for name in rules["AWS::SecurityHub::AutomationRule"] if name.startswith("Forever"))
     (ends2,) = rules["AWS::SecurityHub::AutomationRuleV2"]
     assert granted["securityhub:BatchUpdateAutomationRules"] == [
         json.dumps({"Fn::GetAtt": [ends, "RuleArn"]})
+    ]
+    assert granted["securityhub:BatchGetAutomationRules"] == [
+        json.dumps({"Fn::GetAtt": [name, "RuleArn"]}) for name in (ends, forever)
     ]
     assert granted["securityhub:UpdateAutomationRuleV2"] == [json.dumps({"Fn::GetAtt": [ends2, "RuleArn"]})]
     assert all(":hub/default" in one or ":hubv2/*" in one for one in granted["securityhub:GetFindings"])
@@ -191,3 +208,22 @@ def test_a_hundred_suppressions_of_each_hub_fit_into_the_environment_of_the_func
     longest = f"securityhub-actions/ap-southeast-1/{'S' * 128}/"
     names = "MARKERS" + "IN_FORCE" + "HUBS" + "cspm,v2"
     assert len(in_force + longest + names) < 4096
+
+
+@pytest.mark.parametrize("until", [UNTIL, None])
+def test_the_policies_for_a_hundred_rules_of_each_hub_are_not_too_long_for_iam(until):
+    def declare(stack):
+        for number in range(100):
+            suppress(stack, f"S{number}", FindingFilter(control_ids=f"S3.{number}"), until=until)
+            suppress(stack, f"T{number}", OcsfFindingFilter(control_ids=f"S3.{number}"), until=until)
+
+    found = Synthesized(declare).template
+    arn = f"arn:aws-us-gov:securityhub:us-gov-east-1:111122223333:automation-rulev2/{'x' * 36}"
+    lengths = [
+        len(re.sub(r'\{"Fn::GetAtt":\["[^"]*","RuleArn"\]\}', f'"{arn}"', text))
+        for one in found.find_resources("AWS::IAM::ManagedPolicy").values()
+        for text in [json.dumps(one["Properties"]["PolicyDocument"], separators=(",", ":"))]
+    ]
+    assert len(lengths) == 4  # of 10 that a role can have
+    assert max(lengths) <= 6_144
+    assert "RuleArn" not in json.dumps(found.find_resources("AWS::IAM::Policy"))

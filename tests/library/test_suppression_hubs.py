@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
-from securityhub_actions.suppression_handler.ending import Found, RefusedError
 from securityhub_actions.suppression_handler.hubs import Cspm, NewHub
+from securityhub_actions.suppression_handler.model import Found, RefusedError
 
 MARKERS = "securityhub-actions/eu-west-1/Stack/"
 PRODUCT = "arn:aws:securityhub:eu-west-1::product/aws/securityhub"
@@ -31,6 +31,34 @@ class FakeClient:
         return {"UnprocessedFindings": self.unprocessed}
 
     batch_update_findings_v2 = batch_update_findings
+
+
+class FakeRules:
+    """A client of a Security Hub with rules, whose list has two pages."""
+
+    def __init__(self, *rules, unprocessed=()):
+        self.rules, self.unprocessed = rules, unprocessed
+
+    def list_automation_rules(self, *, MaxResults, NextToken=None):  # noqa: N803 - boto3's
+        assert MaxResults == 100
+        pages = {None: ([], "second"), "second": (self.rules, "")}
+        rules, more = pages[NextToken]
+        return {"AutomationRulesMetadata": rules, **({"NextToken": more} if more else {})}
+
+    def batch_get_automation_rules(self, *, AutomationRulesArns):  # noqa: N803 - boto3's
+        found = [one for one in self.rules if one["RuleArn"] in AutomationRulesArns]
+        return {"Rules": found, "UnprocessedAutomationRules": self.unprocessed}
+
+    def get_automation_rule_v2(self, *, Identifier):  # noqa: N803 - boto3's
+        for one in self.rules:
+            if one["RuleArn"] == Identifier:
+                return one
+        raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "No"}}, "Get")
+
+
+RULE = {"RuleArn": "arn", "RuleStatus": "ENABLED", "Description": "Why", "Criteria": {"Title": ["x"]}}
+NOTE = {"FindingFieldsUpdate": {"Note": {"Text": "Fine", "UpdatedBy": f"{MARKERS}1f2e3d4c.now"}}}
+COMMENT = {"FindingFieldsUpdate": {"Comment": f"{MARKERS}1f2e3d4c.now: Fine: really"}}
 
 
 def asff(id_, **fields):
@@ -95,7 +123,7 @@ def test_no_request_has_more_than_20_values_of_a_field(hub):
 def test_what_is_opened_is_new_or_resolved_and_says_why(is_settled, status, status_id):
     client, v2 = FakeClient(), FakeClient()
     identity = {"Id": "1", "ProductArn": PRODUCT}
-    one = Found(identity=identity, key="k", note="Fine", is_settled=is_settled)
+    one = Found(identity=identity, key="k", digest="", note="Fine", is_settled=is_settled)
     assert Cspm(client).reopen([one], note="Ended", author="arn", is_settled=is_settled) == []
     assert client.requests == [
         {
@@ -104,7 +132,7 @@ def test_what_is_opened_is_new_or_resolved_and_says_why(is_settled, status, stat
             "Note": {"Text": "Ended", "UpdatedBy": "arn"},
         }
     ]
-    other = Found(identity="uid", key="k", note="Fine", is_settled=is_settled)
+    other = Found(identity="uid", key="k", digest="", note="Fine", is_settled=is_settled)
     assert NewHub(v2).reopen([other], note="Ended", author="arn", is_settled=is_settled) == []
     assert v2.requests == [{"MetadataUids": ["uid"], "Comment": "Ended", "StatusId": status_id}]
 
@@ -125,7 +153,9 @@ def test_a_request_is_refused_if_it_is_because_of_what_it_contains(hub, code, ra
 
         batch_update_findings_v2 = batch_update_findings
 
-    one = Found(identity={"Id": "1", "ProductArn": PRODUCT}, key="k", note="Fine", is_settled=False)
+    one = Found(
+        identity={"Id": "1", "ProductArn": PRODUCT}, key="k", digest="", note="Fine", is_settled=False
+    )
     with pytest.raises(raised, match=code):
         hub(Client()).reopen([one], note="Ended", author="arn", is_settled=False)
 
@@ -139,9 +169,64 @@ def test_what_is_not_updated_is_reported_unless_it_is_gone():
             for identity, code in zip(identities, codes, strict=True)
         ]
     )
-    findings = [Found(identity=one, key="k", note="", is_settled=False) for one in identities]
+    findings = [Found(identity=one, key="k", digest="", note="", is_settled=False) for one in identities]
     failed = Cspm(client).reopen(findings, note="Ended", author="arn", is_settled=False)
     assert [(one.found.identity["Id"], one.reason, one.is_retryable) for one in failed] == [
         ("1", "ConcurrentUpdateError: No", True),
         ("2", "InvalidInput: No", False),
     ]
+
+
+@pytest.mark.parametrize("hub", [Cspm, NewHub])
+@pytest.mark.parametrize(
+    ("changed", "description"),
+    [({}, "Why"), ({"RuleStatus": "DISABLED"}, None), ({"RuleArn": "other"}, None)],
+)
+def test_a_rule_is_enabled_or_disabled_or_does_not_exist(hub, changed, description):
+    assert hub(FakeRules(RULE | changed)).description_if_enabled("arn") == description
+
+
+def test_a_rule_that_security_hub_did_not_process_still_exists():
+    client = FakeRules(RULE)
+    client.batch_get_automation_rules = lambda **_: {
+        "Rules": [],
+        "UnprocessedAutomationRules": [{"RuleArn": "arn", "ErrorCode": 500, "ErrorMessage": "Busy"}],
+    }
+    assert Cspm(client).description_if_enabled("arn") == "Why"
+    with pytest.raises(LookupError, match="Busy"):
+        Cspm(client).rule("arn")
+
+
+@pytest.mark.parametrize(("hub", "action"), [(Cspm, NOTE), (NewHub, COMMENT)])
+def test_a_rule_says_what_it_writes_and_whose_findings_it_does_to(hub, action):
+    rule = hub(FakeRules(RULE | {"Actions": [action]})).rule("arn")
+    assert (rule.marker, rule.criteria) == (f"{MARKERS}1f2e3d4c.now", {"Title": ["x"]})
+    other = hub(FakeRules(RULE | {"Actions": [{"Type": "EXTERNAL_INTEGRATION"}]})).rule("arn")
+    assert other.marker == ""
+    with pytest.raises(LookupError, match="gone"):
+        hub(FakeRules()).rule("gone")
+
+
+def test_markers_have_the_digest_of_a_filter_unless_an_earlier_version_wrote_them():
+    notes = [{"UpdatedBy": f"{MARKERS}1f2e3d4c{digest}", "Text": "Fine"} for digest in (".5a6b7c8d", "")]
+    found = Cspm(FakeClient(pages=[[asff("1", Note=one) for one in notes]])).suppressed(MARKERS, [])
+    assert [(one.key, one.digest) for one in found] == [("1f2e3d4c", "5a6b7c8d"), ("1f2e3d4c", "")]
+    comments = [f"{one['UpdatedBy']}: Fine. Really: yes" for one in notes]
+    v2 = NewHub(FakeClient(pages=[[ocsf("1") | {"comment": one} for one in comments]]))
+    assert [(one.key, one.digest, one.note) for one in v2.suppressed(MARKERS, [])] == [
+        ("1f2e3d4c", "5a6b7c8d", "Fine. Really: yes"),
+        ("1f2e3d4c", "", "Fine. Really: yes"),
+    ]
+
+
+def test_what_stays_suppressed_gets_the_marker_and_keeps_its_status_and_text():
+    client, v2 = FakeClient(), FakeClient()
+    identity = {"Id": "1", "ProductArn": PRODUCT}
+    one = Found(identity=identity, key="k", digest="", note="Fine", is_settled=False)
+    assert Cspm(client).mark([one], note="Fine", marker="m/k.now") == []
+    assert client.requests == [
+        {"FindingIdentifiers": [identity], "Note": {"Text": "Fine", "UpdatedBy": "m/k.now"}}
+    ]
+    other = Found(identity="uid", key="k", digest="", note="Fine", is_settled=False)
+    assert NewHub(v2).mark([other], note="x" * 600, marker="m/k.now") == []
+    assert v2.requests == [{"MetadataUids": ["uid"], "Comment": "m/k.now: " + "x" * 503}]

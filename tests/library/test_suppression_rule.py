@@ -4,10 +4,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from aws_cdk import App, Environment, Stack, assertions
+from aws_cdk import aws_s3 as s3
 
 from securityhub_actions import FindingFilter, OcsfFindingFilter, SuppressionRule
 from securityhub_actions.filters import Exists, Numeric, Wildcard
-from securityhub_actions.suppression_rule import TODAY, marker_of
+from securityhub_actions.suppression_rule import TODAY, digest_of, marker_of
 
 V1, V2 = "AWS::SecurityHub::AutomationRule", "AWS::SecurityHub::AutomationRuleV2"
 BUCKET = FindingFilter(control_ids=["S3.2"], resource_id="arn:aws:s3:::www.example.com")
@@ -35,7 +36,7 @@ def test_a_suppression_sets_the_status_and_a_note_with_the_reason_and_its_marker
     stack = new_stack()
     suppression = suppress(stack)
     found = properties(stack)
-    marker = marker_of(suppression)
+    marker = marker_of(suppression, digest_of(suppression, BUCKET))
     assert found["Actions"] == [
         {
             "Type": "FINDING_FIELDS_UPDATE",
@@ -54,7 +55,8 @@ def test_in_the_new_hub_the_marker_and_the_reason_stand_in_the_comment():
     stack = new_stack()
     suppression = suppress(stack, findings=BUCKET_V2)
     (action,) = properties(stack, V2)["Actions"]
-    comment = f"{marker_of(suppression)}: {REASON} (suppressed until 2027-03-31)"
+    marker = marker_of(suppression, digest_of(suppression, BUCKET_V2))
+    comment = f"{marker}: {REASON} (suppressed until 2027-03-31)"
     assert action["FindingFieldsUpdate"] == {"StatusId": 3, "Comment": comment}
 
 
@@ -129,9 +131,9 @@ def test_the_suppression_that_ends_last_is_applied_last():
 def test_the_marker_is_of_the_construct_and_of_its_stack_and_region():
     stack = new_stack()
     first, second = suppress(stack, "A"), suppress(stack, "B")
-    assert marker_of(first) != marker_of(second)
-    assert marker_of(first) == marker_of(suppress(new_stack(), "A"))
-    assert marker_of(first) != marker_of(suppress(new_stack(name="Other"), "A"))
+    assert marker_of(first, "d") != marker_of(second, "d")
+    assert marker_of(first, "d") == marker_of(suppress(new_stack(), "A"), "d")
+    assert marker_of(first, "d") != marker_of(suppress(new_stack(name="Other"), "A"), "d")
 
 
 @pytest.mark.parametrize(
@@ -151,3 +153,26 @@ def test_the_marker_is_of_the_construct_and_of_its_stack_and_region():
 def test_a_suppression_of_whatever_arrives_is_an_error(findings):
     with pytest.raises(ValueError, match=r"findings of Stack/Website chooses by status only.* Specify what"):
         suppress(new_stack(), findings=findings)
+
+
+def digests(*filters):
+    """How many digests some filters have."""
+    suppression = suppress(new_stack())
+    return len({digest_of(suppression, one) for one in filters})
+
+
+def test_the_digest_changes_with_what_a_filter_matches_and_with_nothing_else():
+    assert digests(BUCKET, FindingFilter(control_ids="S3.2", resource_id="arn:aws:s3:::www.example.com")) == 1
+    ids = ["S3.2", "S3.8"]
+    assert digests(FindingFilter(control_ids=ids), FindingFilter(control_ids=ids[::-1])) == 1
+    assert digests(BUCKET, BUCKET_V2, FindingFilter(control_ids=ids), FindingFilter(control_ids="S3.2")) == 4
+
+
+def test_the_digest_of_a_filter_with_references_is_the_same_in_each_synthesis():
+    def written(resource):
+        stack = new_stack()
+        bucket = s3.CfnBucket(stack, resource)
+        suppress(stack, findings=FindingFilter(resource_id=bucket.attr_arn))
+        return properties(stack)["Actions"][0]["FindingFieldsUpdate"]["Note"]["UpdatedBy"]
+
+    assert written("One") == written("One") != written("Other")

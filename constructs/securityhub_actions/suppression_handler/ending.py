@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
+from .model import MATCHED_AT_ONCE, Found, Hub, NotUpdated, RefusedError, shortened
 from .suppressions import Suppression, Suppressions
 
-MAX_NOTE: Final = 512
 _MAX_SUBJECT: Final = 99
 # The error becomes a dead letter, which has a maximum size.
 _MAX_FAILURES: Final = 20
@@ -23,58 +23,8 @@ _PERIOD: Final = timedelta(hours=1)
 # As suppression_rule.py writes it.
 _DESCRIPTION: Final = re.compile(r"Suppresses findings (until (?P<until>[0-9-]+)|without end):")
 _PAUSES: Final = (1.0, 2.0, 4.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """A finding that a suppression has suppressed.
-
-    Attributes:
-        identity: What identifies it in the API.
-        key: The key of the suppression.
-        note: Its note or comment, without the marker.
-        is_settled: Whether it's of a control that passes, or archived: not to be opened.
-    """
-
-    identity: Any
-    key: str
-    note: str
-    is_settled: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotUpdated:
-    """A finding that wasn't updated. One that is gone isn't reported."""
-
-    found: Found
-    reason: str
-    is_retryable: bool
-
-
-class RefusedError(Exception):
-    """Security Hub refused a whole request because of what it contains, such as one of its findings."""
-
-
-class Hub(Protocol):
-    """What is needed of Security Hub."""
-
-    def description_if_enabled(self, rule_arn: str) -> str | None:
-        """Return the description of a rule, or None if it's disabled or doesn't exist."""
-
-    def disable(self, rule_arn: str) -> None:
-        """Disable a rule."""
-
-    def suppressed(self, markers: str, except_keys: Sequence[str]) -> Iterator[Found]:
-        """Return the suppressed findings whose markers begin so, but may leave out those with some keys."""
-
-    def reopen(
-        self, findings: Sequence[Found], *, note: str, author: str, is_settled: bool
-    ) -> Sequence[NotUpdated]:
-        """Set up to 100 findings to NEW, or to RESOLVED if they're settled, with a note.
-
-        Raises:
-            RefusedError: None was changed, because of what the request contains.
-        """
+_ENDED: Final = "The suppression has ended. It was: "
+_NOT_MATCHED: Final = "The filter of the suppression has changed and matches no longer. It was: "
 
 
 class Notices:
@@ -104,11 +54,12 @@ class Outcome:
     told: list[str] = field(default_factory=list)
     reopened: Counter[str] = field(default_factory=Counter)
     settled: Counter[str] = field(default_factory=Counter)
+    kept: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     finished: bool = True
     extended: set[str] = field(default_factory=set)
-    """The keys of suppressions that a deployment extended after this invocation began."""
+    """The keys of suppressions that a deployment extended after this invocation began, or may have."""
 
     @property
     def error(self) -> str:
@@ -127,6 +78,7 @@ class Outcome:
             "told": self.told,
             "reopened": dict(self.reopened),
             "settled": dict(self.settled),
+            "kept": dict(self.kept),
             "failures": self.error,
             "left": self.left_over,
             "finished": self.finished,
@@ -151,7 +103,8 @@ def end_suppressions(
     """Tell who is to know two weeks before, disable the rules that are due, and open findings.
 
     Findings are opened if their marker is of a suppression of this stack that has ended, was disabled, or no
-    longer exists. What failed doesn't keep the rest from being done.
+    longer exists, or if it's of an earlier filter and the present one doesn't match them. What failed doesn't
+    keep the rest from being done.
 
     Args:
         suppressions: The suppressions as they are now.
@@ -173,10 +126,20 @@ def end_suppressions(
                 _announce(one, notices)
                 outcome.told.append(one.name)
     for name, hub in hubs.items():
-        found = _found(
+        groups, outdated = _found(
             name, hub, suppressions, outcome, has_time=has_time, has_time_for_more=has_time_to_read
         )
-        _open_findings(name, hub, found, author, outcome, has_time=has_time, sleep=sleep)
+        for key, findings in outdated.items():
+            one = suppressions.known[key]
+            decided = 0
+            with _noting(outcome.left, one.name):
+                for found, change in _sorted_out(
+                    one, hub, findings, suppressions.markers, has_time=has_time_to_read
+                ):
+                    _add(groups, found, change)
+                    decided += 1
+            outcome.finished &= decided == len(findings)
+        _update_findings(name, hub, groups, author, outcome, has_time=has_time, sleep=sleep)
     _report(suppressions, notices, outcome)
     return outcome
 
@@ -219,7 +182,13 @@ def _end(
     one: Suppression, hubs: Mapping[str, Hub], notices: Notices, outcome: Outcome, *, now: datetime
 ) -> None:
     hub = hubs[one.hub]
-    description = hub.description_if_enabled(one.rule)
+    try:
+        description = hub.description_if_enabled(one.rule)
+    except Exception:
+        # Whether a deployment has just extended it isn't known, and doesn't become known by waiting longer.
+        if now.date() <= one.until:
+            outcome.extended.add(one.key)
+        raise
     if description is None:
         return
     # What somebody else wrote there doesn't keep a suppression from ending.
@@ -248,9 +217,25 @@ def _end(
     outcome.ended.append(one.name)
 
 
-_Reopen = Callable[[Sequence[Found]], Sequence[NotUpdated]]
-_Groups = Mapping[tuple[str, str, bool], Sequence[Found]]
-"""Findings by the key of their suppression, their note, and whether they are settled."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """What to do with findings that are alike.
+
+    Attributes:
+        key: The key of their suppression.
+        note: Their note as it will be.
+        is_settled: Whether they are settled, and so RESOLVED rather than NEW.
+        marker: The marker of the filter that matches them, if they stay suppressed; None to open them.
+    """
+
+    key: str
+    note: str
+    is_settled: bool
+    marker: str | None
+
+
+_Groups = dict[_Change, list[Found]]
+_Update = Callable[[Sequence[Found]], Sequence[NotUpdated]]
 
 
 def _found(
@@ -261,25 +246,68 @@ def _found(
     *,
     has_time: Callable[[], bool],
     has_time_for_more: Callable[[], bool],
-) -> _Groups:
-    """Return the findings to open, or as many as there is time for, or were read before an error.
+) -> tuple[_Groups, Mapping[str, Sequence[Found]]]:
+    """Return the findings to open, and by suppression those that an earlier filter has suppressed.
 
-    They are read before any is opened, because what is opened is found no longer, which would shift the
-    pages. The next invocation finds the others.
+    These are all, or as many as there is time for, or were read before an error. They are read before any is
+    opened, because what is opened is found no longer, which would shift the pages. The next invocation finds
+    the others.
     """
-    in_force = [*suppressions.in_force(), *outcome.extended]
-    groups: dict[tuple[str, str, bool], list[Found]] = {}
+    in_force = {*suppressions.in_force(), *outcome.extended}
+    digests = {key: one.digest for key, one in suppressions.known.items() if key in in_force and one.digest}
+    groups: _Groups = {}
+    outdated: dict[str, list[Found]] = {}
     with _noting(outcome.left, f"findings of {name}"):
-        for number, found in enumerate(hub.suppressed(suppressions.markers, in_force), 1):
+        as_now = [suppressions.known[key].marked for key in digests]
+        for number, found in enumerate(hub.suppressed(suppressions.markers, as_now), 1):
             if found.key not in in_force:
-                groups.setdefault((found.key, found.note, found.is_settled), []).append(found)
+                _add(groups, found, _opening(found, _ENDED))
+            elif found.key in digests and found.digest != digests[found.key]:
+                outdated.setdefault(found.key, []).append(found)
             if not has_time() or (number >= _BATCH and not has_time_for_more()):
                 outcome.finished = False
                 break
-    return groups
+    return groups, outdated
 
 
-def _open_findings(
+def _add(groups: _Groups, found: Found, change: _Change) -> None:
+    groups.setdefault(change, []).append(found)
+
+
+def _opening(found: Found, why: str) -> _Change:
+    return _Change(key=found.key, note=shortened(why + found.note), is_settled=found.is_settled, marker=None)
+
+
+def _sorted_out(
+    one: Suppression, hub: Hub, findings: Sequence[Found], markers: str, *, has_time: Callable[[], bool]
+) -> Iterator[tuple[Found, _Change]]:
+    """Decide on findings that an earlier filter of a suppression has suppressed, by the one of the rule now.
+
+    Those that it matches stay suppressed, and get the marker that the rule would give them: opening them for
+    a day would have tickets opened and remediations started for what is accepted. The others are opened.
+
+    Yields:
+        Those that there is time for. None if the rule has another filter than the event says: a deployment is
+        changing it, or has after this invocation began.
+
+    Raises:
+        LookupError: The rule doesn't exist.
+    """
+    rule = hub.rule(one.rule)
+    marker = markers + one.marked
+    if rule.marker != marker:
+        return
+    for start in range(0, len(findings), MATCHED_AT_ONCE):
+        if start and not has_time():
+            return
+        batch = findings[start : start + MATCHED_AT_ONCE]
+        matching = hub.matching(batch, rule.criteria)
+        for found in batch:
+            kept = _Change(key=one.key, note=found.note, is_settled=found.is_settled, marker=marker)
+            yield found, kept if found in matching else _opening(found, _NOT_MATCHED)
+
+
+def _update_findings(
     name: str,
     hub: Hub,
     groups: _Groups,
@@ -289,44 +317,51 @@ def _open_findings(
     has_time: Callable[[], bool],
     sleep: Callable[[float], None],
 ) -> None:
-    for (key, note, is_settled), findings in groups.items():
-        text = _note(f"The suppression has ended. It was: {note}")
-        reopen = partial(hub.reopen, note=text, author=author, is_settled=is_settled)
+    for change, findings in groups.items():
         for start in range(0, len(findings), _BATCH):
             if not has_time():
                 outcome.finished = False
                 return
             batch = findings[start : start + _BATCH]
             with _noting(outcome.left, f"findings of {name}"):
-                failed = _reopen_what_can_be(reopen, batch, sleep=sleep)
-                (outcome.settled if is_settled else outcome.reopened)[key] += len(batch) - len(failed)
+                failed = _update_what_can_be(_update(hub, change, author), batch, sleep=sleep)
+                _count_of(change, outcome)[change.key] += len(batch) - len(failed)
                 outcome.left += [f"finding {one.found.identity}: {one.reason}" for one in failed]
 
 
-def _note(text: str) -> str:
-    """Cut a note to `MAX_NOTE` UTF-16 code units, the strictest way in which a service counts."""
-    return text.encode("utf-16-le", "replace")[: 2 * MAX_NOTE].decode("utf-16-le", "ignore")
+def _update(hub: Hub, change: _Change, author: str) -> _Update:
+    if change.marker:
+        return partial(hub.mark, note=change.note, marker=change.marker)
+    return partial(hub.reopen, note=change.note, author=author, is_settled=change.is_settled)
 
 
-def _reopen_what_can_be(
-    reopen: _Reopen, batch: Sequence[Found], *, sleep: Callable[[float], None]
+def _count_of(change: _Change, outcome: Outcome) -> Counter[str]:
+    if change.marker:
+        return outcome.kept
+    return outcome.settled if change.is_settled else outcome.reopened
+
+
+def _update_what_can_be(
+    update: _Update, batch: Sequence[Found], *, sleep: Callable[[float], None]
 ) -> list[NotUpdated]:
-    """Open findings, and divide those of a request that is refused until it's about one only."""
+    """Update findings, and divide those of a request that is refused until it's about one only."""
     try:
-        return _reopen(reopen, batch, sleep=sleep)
+        return _with_retries(update, batch, sleep=sleep)
     except RefusedError as error:
         if len(batch) == 1:
             return [NotUpdated(found=batch[0], reason=str(error), is_retryable=False)]
     middle = len(batch) // 2
     halves = (batch[:middle], batch[middle:])
-    return [one for half in halves for one in _reopen_what_can_be(reopen, half, sleep=sleep)]
+    return [one for half in halves for one in _update_what_can_be(update, half, sleep=sleep)]
 
 
-def _reopen(reopen: _Reopen, batch: Sequence[Found], *, sleep: Callable[[float], None]) -> list[NotUpdated]:
-    """Open findings with retries, and return those that couldn't be opened."""
+def _with_retries(
+    update: _Update, batch: Sequence[Found], *, sleep: Callable[[float], None]
+) -> list[NotUpdated]:
+    """Update findings with retries, and return those that couldn't be updated."""
     final: list[NotUpdated] = []
     for pause in (*_PAUSES, None):
-        failed = reopen(batch)
+        failed = update(batch)
         retryable = [one for one in failed if one.is_retryable]
         final += [one for one in failed if not one.is_retryable]
         if not retryable or pause is None:
@@ -338,8 +373,8 @@ def _reopen(reopen: _Reopen, batch: Sequence[Found], *, sleep: Callable[[float],
 
 def _report(suppressions: Suppressions, notices: Notices, outcome: Outcome) -> None:
     """Tell how many findings are open again, to the topic of each suppression; all if it no longer exists."""
-    known = {one.key: one for one in suppressions.ending}
-    topics = {one.topic for one in suppressions.ending if one.topic}
+    known = suppressions.known
+    topics = {one.topic for one in known.values() if one.topic}
     for key, number in sorted(outcome.reopened.items()):
         one = known.get(key)
         name = one.name if one else f"{suppressions.markers}{key}, which is no longer in the code,"

@@ -3,8 +3,9 @@
 This package is the whole deployment package, with the handler `suppression_handler.handler.handle`, so it
 imports only the standard library and the boto3 of the Lambda runtime.
 
-EventBridge Scheduler invokes it every hour with `scheduledTime`, and with `suppressions`: for each that ends,
-`key`, `name`, `hub`, `rule` (the ARN), `reason`, and `topic` (an ARN, or null). Environment variables:
+EventBridge Scheduler invokes it every hour with `scheduledTime`, and with `suppressions`: for each that is
+enabled, `key`, `digest` (of its filter), `name`, `hub`, `rule` (the ARN), `reason`, and `topic` (an ARN, or
+null). Environment variables:
 
 * `MARKERS`: what the markers of the stack's suppressions begin with.
 * `IN_FORCE`: the keys of the suppressions, with the day on which each ends, such as
@@ -33,7 +34,7 @@ from .hubs import Cspm, NewHub
 from .suppressions import Suppressions
 
 if TYPE_CHECKING:
-    from .ending import Hub
+    from .model import Hub
 
 LOGGER: Final = logging.getLogger(__name__)
 LOGGER.setLevel(logging.INFO)
@@ -57,6 +58,7 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN4
 
     Returns:
         `ended` and `told`: the names of suppressions. `reopened`: the number of findings by the suppression.
+        `kept`: how many a changed filter still matches.
         `finished`: false if the next invocation has to go on.
 
     Raises:

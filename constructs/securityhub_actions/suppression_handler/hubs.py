@@ -1,4 +1,4 @@
-"""The API of both Security Hubs in the terms of `ending`. The only module here that knows boto3.
+"""The API of both Security Hubs in the terms of `model`. The only module here that knows boto3.
 
 Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchUpdateFindings.html
 Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchUpdateFindingsV2.html
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from .ending import Found, NotUpdated, RefusedError
+from .matching import composites_of, filters_of
+from .model import Found, NotUpdated, RefusedError, Rule, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,21 +40,51 @@ class Cspm:
         self._client = client
 
     def description_if_enabled(self, rule_arn: str) -> str | None:
-        """See `ending.Hub`."""
-        rules = self._client.batch_get_automation_rules(AutomationRulesArns=[rule_arn])["Rules"]
-        return next((str(rule["Description"]) for rule in rules if rule["RuleStatus"] == "ENABLED"), None)
+        """See `model.Hub`.
+
+        The list tells what no longer exists. BatchGetAutomationRules leaves out what it doesn't process, for
+        reasons that AWS documents as whole numbers without their meaning.
+
+        Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_ListAutomationRules.html
+        Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_UnprocessedAutomationRule.html
+        """
+        for rule in self._rules():
+            if rule["RuleArn"] == rule_arn:
+                return str(rule.get("Description", "")) if rule["RuleStatus"] == "ENABLED" else None
+        return None
+
+    def _rules(self) -> Iterator[Mapping[str, Any]]:
+        more: dict[str, str] = {}
+        while True:
+            page = self._client.list_automation_rules(MaxResults=100, **more)
+            yield from page["AutomationRulesMetadata"]
+            if not page.get("NextToken"):
+                return
+            more = {"NextToken": page["NextToken"]}
 
     def disable(self, rule_arn: str) -> None:
-        """See `ending.Hub`."""
+        """See `model.Hub`."""
         item = {"RuleArn": rule_arn, "RuleStatus": "DISABLED"}
         answer = self._client.batch_update_automation_rules(UpdateAutomationRulesRequestItems=[item])
         for unprocessed in answer.get("UnprocessedAutomationRules", []):
             raise RuleNotDisabledError(f"{rule_arn} was not disabled: {unprocessed.get('ErrorMessage')}")
 
-    def suppressed(self, markers: str, except_keys: Sequence[str]) -> Iterator[Found]:
-        """See `ending.Hub`. What can't be excluded here, the caller excludes."""
+    def rule(self, rule_arn: str) -> Rule:
+        """See `model.Hub`."""
+        answer = self._client.batch_get_automation_rules(AutomationRulesArns=[rule_arn])
+        for rule in answer["Rules"]:
+            updates = (action.get("FindingFieldsUpdate", {}) for action in rule["Actions"])
+            authors = [str(one["Note"]["UpdatedBy"]) for one in updates if "Note" in one]
+            return Rule(marker=next(iter(authors), ""), criteria=rule["Criteria"])
+        raise LookupError(
+            f"{rule_arn} could not be read, or doesn't exist any more: "
+            f"{answer.get('UnprocessedAutomationRules', [])}"
+        )
+
+    def suppressed(self, markers: str, except_marked: Sequence[str]) -> Iterator[Found]:
+        """See `model.Hub`. What can't be excluded here, the caller excludes."""
         excluded = [
-            {"Value": markers + key, "Comparison": "NOT_EQUALS"} for key in except_keys[:_MAX_EXCLUDED]
+            {"Value": markers + one, "Comparison": "NOT_EQUALS"} for one in except_marked[:_MAX_EXCLUDED]
         ]
         pages = self._client.get_paginator("get_findings").paginate(
             Filters={
@@ -64,24 +95,57 @@ class Cspm:
         )
         for page in pages:
             for finding in page["Findings"]:
-                marker = finding["Note"]["UpdatedBy"]
+                key, _, digest = finding["Note"]["UpdatedBy"].removeprefix(markers).partition(".")
                 is_passed = finding.get("Compliance", {}).get("Status") == "PASSED"
                 yield Found(
                     identity={"Id": finding["Id"], "ProductArn": finding["ProductArn"]},
-                    key=marker.removeprefix(markers),
+                    key=key,
+                    digest=digest,
                     note=finding["Note"]["Text"],
                     is_settled=is_passed or finding.get("RecordState") == "ARCHIVED",
                 )
 
+    def matching(self, findings: Sequence[Found], criteria: Mapping[str, Any]) -> Sequence[Found]:
+        """See `model.Hub`."""
+        rest = list(findings)
+        for alternatives in filters_of(criteria):
+            met = [identity for one in alternatives for identity in self._identities(rest, one)]
+            rest = [one for one in rest if one.identity in met]
+        return rest
+
+    def _identities(
+        self, findings: Sequence[Found], filters: Mapping[str, Any]
+    ) -> Iterator[Mapping[str, str]]:
+        """Find findings among some, and others with the same ID."""
+        if not findings:
+            return
+        ids = [{"Value": one.identity["Id"], "Comparison": "EQUALS"} for one in findings]
+        pages = self._client.get_paginator("get_findings").paginate(
+            Filters={**filters, "Id": ids}, MaxResults=100
+        )
+        for page in pages:
+            for finding in page["Findings"]:
+                yield {"Id": finding["Id"], "ProductArn": finding["ProductArn"]}
+
     def reopen(
         self, findings: Sequence[Found], *, note: str, author: str, is_settled: bool
     ) -> Sequence[NotUpdated]:
-        """See `ending.Hub`. A new author keeps a later suppression by a person out of reach."""
+        """See `model.Hub`. A new author keeps a later suppression by a person out of reach."""
+        return self._update(
+            findings,
+            Workflow={"Status": "RESOLVED" if is_settled else "NEW"},
+            Note={"Text": note, "UpdatedBy": author},
+        )
+
+    def mark(self, findings: Sequence[Found], *, note: str, marker: str) -> Sequence[NotUpdated]:
+        """See `model.Hub`."""
+        return self._update(findings, Note={"Text": note, "UpdatedBy": marker})
+
+    def _update(self, findings: Sequence[Found], **update: object) -> Sequence[NotUpdated]:
         answer = _unless_refused(
             self._client.batch_update_findings,
             FindingIdentifiers=[one.identity for one in findings],
-            Workflow={"Status": "RESOLVED" if is_settled else "NEW"},
-            Note={"Text": note, "UpdatedBy": author},
+            **update,
         )
         by_identity = {(one.identity["ProductArn"], one.identity["Id"]): one for one in findings}
         return list(
@@ -99,7 +163,7 @@ class NewHub:
         self._client = client
 
     def description_if_enabled(self, rule_arn: str) -> str | None:
-        """See `ending.Hub`."""
+        """See `model.Hub`."""
         try:
             rule = self._client.get_automation_rule_v2(Identifier=rule_arn)
         except ClientError as error:
@@ -109,17 +173,32 @@ class NewHub:
         return str(rule["Description"]) if rule["RuleStatus"] == "ENABLED" else None
 
     def disable(self, rule_arn: str) -> None:
-        """See `ending.Hub`."""
+        """See `model.Hub`."""
         self._client.update_automation_rule_v2(Identifier=rule_arn, RuleStatus="DISABLED")
 
-    def suppressed(self, markers: str, except_keys: Sequence[str]) -> Iterator[Found]:
-        """See `ending.Hub`."""
+    def rule(self, rule_arn: str) -> Rule:
+        """See `model.Hub`."""
+        try:
+            rule = self._client.get_automation_rule_v2(Identifier=rule_arn)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ResourceNotFoundException":
+                raise LookupError(f"{rule_arn} doesn't exist any more") from error
+            raise
+        comments = [
+            str(action["FindingFieldsUpdate"].get("Comment", ""))
+            for action in rule["Actions"]
+            if "FindingFieldsUpdate" in action
+        ]
+        return Rule(marker=next(iter(comments), "").partition(": ")[0], criteria=rule["Criteria"])
+
+    def suppressed(self, markers: str, except_marked: Sequence[str]) -> Iterator[Found]:
+        """See `model.Hub`."""
         conditions = [
             _condition("status", "EQUALS", "Suppressed"),
             _condition("comment", "PREFIX", markers),
             *(
-                _condition("comment", "PREFIX_NOT_EQUALS", markers + key)
-                for key in except_keys[:_MAX_EXCLUDED_V2]
+                _condition("comment", "PREFIX_NOT_EQUALS", markers + one)
+                for one in except_marked[:_MAX_EXCLUDED_V2]
             ),
         ]
         pages = self._client.get_paginator("get_findings_v2").paginate(
@@ -128,24 +207,46 @@ class NewHub:
         for page in pages:
             for finding in page["Findings"]:
                 marker, _, note = finding["comment"].partition(": ")
+                key, _, digest = marker.removeprefix(markers).partition(".")
                 is_passed = finding.get("compliance", {}).get("status") == "Pass"
                 yield Found(
                     identity=finding["metadata"]["uid"],
-                    key=marker.removeprefix(markers),
+                    key=key,
+                    digest=digest,
                     note=note,
                     is_settled=is_passed or finding.get("activity_name") == "Close",
                 )
 
+    def matching(self, findings: Sequence[Found], criteria: Mapping[str, Any]) -> Sequence[Found]:
+        """See `model.Hub`."""
+        rest = list(findings)
+        for composites in composites_of(criteria):
+            if not rest:
+                break
+            ids = [_condition("metadata.uid", "EQUALS", one.identity) for one in rest]
+            of_ids = {"StringFilters": ids, "Operator": "OR"}
+            filters = {"CompositeFilters": [*composites, of_ids], "CompositeOperator": "AND"}
+            pages = self._client.get_paginator("get_findings_v2").paginate(Filters=filters, MaxResults=100)
+            met = {finding["metadata"]["uid"] for page in pages for finding in page["Findings"]}
+            rest = [one for one in rest if one.identity in met]
+        return rest
+
     def reopen(
         self, findings: Sequence[Found], *, note: str, author: str, is_settled: bool
     ) -> Sequence[NotUpdated]:
-        """See `ending.Hub`. Comments have no author."""
+        """See `model.Hub`. Comments have no author."""
         del author
+        return self._update(findings, Comment=note, StatusId=_RESOLVED if is_settled else _NEW)
+
+    def mark(self, findings: Sequence[Found], *, note: str, marker: str) -> Sequence[NotUpdated]:
+        """See `model.Hub`."""
+        return self._update(findings, Comment=shortened(f"{marker}: {note}"))
+
+    def _update(self, findings: Sequence[Found], **update: object) -> Sequence[NotUpdated]:
         answer = _unless_refused(
             self._client.batch_update_findings_v2,
             MetadataUids=[one.identity for one in findings],
-            Comment=note,
-            StatusId=_RESOLVED if is_settled else _NEW,
+            **update,
         )
         by_identity = {one.identity: one for one in findings}
         return list(

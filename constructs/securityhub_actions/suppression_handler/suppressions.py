@@ -7,12 +7,23 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppression:
-    """A suppression that ends."""
+    """A suppression in force.
+
+    Attributes:
+        key: The last part of its marker, up to the digest.
+        name: What messages call it.
+        hub: Whose findings it suppresses, `cspm` or `v2`.
+        rule: The ARN of its automation rule.
+        reason: Why the findings are accepted.
+        until: The day on which it ends; `date.max` if it doesn't end.
+        topic: The ARN of the topic to tell; None for nobody.
+        digest: The digest of its filter; None in an event of an earlier version, which had none.
+    """
 
     key: str
     name: str
@@ -21,6 +32,12 @@ class Suppression:
     reason: str
     until: date
     topic: str | None
+    digest: str | None = None
+
+    @property
+    def marked(self) -> str:
+        """The key as the markers of its findings have it now."""
+        return f"{self.key}.{self.digest}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +48,13 @@ class Suppressions:
         now: When the invocation was scheduled.
         markers: What their markers begin with.
         until: The day on which each ends, by its key; `date.max` for those that don't end.
-        ending: Those that end.
+        known: Those of which the event tells more, by their key.
     """
 
     now: datetime
     markers: str
     until: Mapping[str, date]
-    ending: Sequence[Suppression]
+    known: Mapping[str, Suppression]
 
     @classmethod
     def parse(cls, event: Mapping[str, Any], environment: Mapping[str, str]) -> Suppressions:
@@ -55,13 +72,18 @@ class Suppressions:
             now=now if now.tzinfo else now.replace(tzinfo=UTC),
             markers=environment["MARKERS"],
             until=until,
-            ending=[
-                Suppression(**one, until=until[one["key"]])
+            known={
+                one["key"]: Suppression(**one, until=until[one["key"]])
                 for one in event["suppressions"]
                 # What the function doesn't know any more is of an event that is delivered late.
                 if one["key"] in until
-            ],
+            },
         )
+
+    @property
+    def ending(self) -> list[Suppression]:
+        """Those that end."""
+        return [one for one in self.known.values() if one.until != date.max]
 
     def in_force(self) -> list[str]:
         """The keys of those that haven't ended."""

@@ -36,8 +36,9 @@ from securityhub.findings.updates import (
 _PATIENCE_SECONDS: Final = LEASE_SECONDS + 5
 _PAUSE_SECONDS: Final = 0.5
 _WRITTEN: Final = "written"
-# As constructs/securityhub_actions/suppression_rule.py makes them, with the Region, the stack, and a key.
-_MARKER: Final = re.compile(r"securityhub-actions/[a-z0-9-]+/[A-Za-z0-9-]+/[0-9a-f]{8}")
+# As constructs/securityhub_actions/suppression_rule.py makes them, with the Region, the stack, a key, and the
+# digest of a filter, which those of earlier versions don't have.
+_MARKER: Final = re.compile(r"securityhub-actions/[a-z0-9-]+/[A-Za-z0-9-]+/[0-9a-f]{8}(\.[0-9a-f]{8})?")
 _WRITTEN_V2: Final = "written-v2"
 
 

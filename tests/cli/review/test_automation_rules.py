@@ -109,12 +109,10 @@ def test_a_change_of_a_suppression_is_named_in_words(headlines, before, after, s
     assert [line for line in headlines(before, after) if line.startswith(said[:6])] == [said]
 
 
-def test_of_a_suppression_whose_criteria_change_it_is_said_what_stays_suppressed(cli, synthesize):
+def test_of_a_suppression_whose_criteria_change_it_is_said_what_is_opened(cli, synthesize):
     changed = {"Website": {"findings": FindingFilter(control_ids="S3.8")}}
     printed = cli("review", synthesize("old", {"Website": {}}), "--template", synthesize("new", changed))
-    assert "what it has suppressed and no longer matches stays suppressed until it ends" in " ".join(
-        printed.out.split()
-    )
+    assert "what it has suppressed and no longer matches is opened" in " ".join(printed.out.split())
 
 
 def test_a_change_of_another_rule_is_named(headlines):

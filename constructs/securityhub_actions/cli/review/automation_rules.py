@@ -23,8 +23,9 @@ _WORDS: Final[Mapping[str, str]] = {
     "PREFIX_NOT_EQUALS": "doesn't begin with ",
     "NOT_CONTAINS": "doesn't contain ",
 }
-# By its marker, which doesn't change with the criteria.
-_STAYS: Final = "what it has suppressed and no longer matches stays suppressed until it ends"
+_OPENED: Final = "what it has suppressed and no longer matches is opened"
+# What a suppression writes has a digest of the criteria, which are named already.
+_DIGEST: Final = re.compile(r'(?<=/[0-9a-f]{8})\.[0-9a-f]{8}(?=[":])')
 _FIELDS: Final = (
     "StringFilters",
     "NumberFilters",
@@ -60,8 +61,8 @@ def _changed(before: Resource, after: Resource, names: Names) -> Iterator[Note]:
             *(f"- {line}" for line in old if line not in new),
         ]
         lines = [names.readable(line, stack=after.stack) for line in changes]
-        stays = [_STAYS] if _suppresses(before) and _suppresses(after) else []
-        yield _note(after, "criteria changed", Attention.HIGH, "; ".join(lines), [*lines, *stays])
+        opened = [_OPENED] if _suppresses(before) and _suppresses(after) else []
+        yield _note(after, "criteria changed", Attention.HIGH, "; ".join(lines), [*lines, *opened])
     old, new = (_updates(one) for one in (before, after))
     summaries = [_summary(one) for one in (before, after)]
     if old != new or summaries[0] != summaries[1]:
@@ -109,7 +110,7 @@ def _updates_of(rule: Resource) -> list[Mapping[str, Any]]:
 def _updates(rule: Resource) -> list[str]:
     """What a rule sets, in words."""
     return [
-        f"sets {name}: {json.dumps(value, ensure_ascii=False)}"
+        f"sets {name}: {_DIGEST.sub('', json.dumps(value, ensure_ascii=False))}"
         for update in _updates_of(rule)
         for name, value in sorted(update.items())
     ]

@@ -335,8 +335,9 @@ def suppressed(finding, author=MARKER):
     return replace(finding, workflow_status="SUPPRESSED", raw={**finding.raw, "Note": note})
 
 
-def test_a_note_leaves_the_marker_of_a_suppression_so_that_its_end_finds_the_finding(findings):
-    assert keeping_marker(NOTED, suppressed(findings[0]), author=AUTHOR) == (NOTED, MARKER)
+@pytest.mark.parametrize("marker", [MARKER, f"{MARKER}.5a6b7c8d"])
+def test_a_note_leaves_the_marker_of_a_suppression_so_that_its_end_finds_the_finding(findings, marker):
+    assert keeping_marker(NOTED, suppressed(findings[0], marker), author=AUTHOR) == (NOTED, marker)
 
 
 @pytest.mark.parametrize("author", ["analyst", OTHER, f"{MARKER} and more", "securityhub-actions"])
@@ -352,11 +353,12 @@ def test_who_writes_a_status_takes_the_finding_over(findings):
 
 
 def test_in_ocsf_the_comment_keeps_the_marker_at_its_beginning():
-    finding = parse_finding_v2(ocsf_finding(1, **SUPPRESSED, comment=f"{MARKER}: Accepted"))
-    update, author = keeping_marker(replace(NOTED, note_text="x" * 600), finding, author=AUTHOR)
-    assert author == AUTHOR
-    assert update.note_text.startswith(f"{MARKER}: xxx")
-    assert len(update.note_text) <= 512
+    for marker in (MARKER, f"{MARKER}.5a6b7c8d"):
+        finding = parse_finding_v2(ocsf_finding(1, **SUPPRESSED, comment=f"{marker}: Accepted"))
+        update, author = keeping_marker(replace(NOTED, note_text="x" * 600), finding, author=AUTHOR)
+        assert author == AUTHOR
+        assert update.note_text.startswith(f"{marker}: xxx")
+        assert len(update.note_text) <= 512
     other = parse_finding_v2(ocsf_finding(1, **SUPPRESSED, comment="Accepted"))
     assert keeping_marker(NOTED, other, author=AUTHOR) == (NOTED, AUTHOR)
 
