@@ -25,21 +25,37 @@ DESCRIPTION: Final = "Stops sharing a DB snapshot or DB cluster snapshot publicl
 # Wildcards, because findings can be about any snapshot.
 STATEMENTS: Final = (
     {
-        "Action": ("rds:DescribeDBSnapshotAttributes", "rds:ModifyDBSnapshotAttribute"),
+        "Action": (
+            "rds:DescribeDBSnapshotAttributes",
+            "rds:DescribeDBSnapshots",
+            "rds:ModifyDBSnapshotAttribute",
+        ),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:snapshot:*",),
     },
     {
-        "Action": ("rds:DescribeDBClusterSnapshotAttributes", "rds:ModifyDBClusterSnapshotAttribute"),
+        "Action": (
+            "rds:DescribeDBClusterSnapshotAttributes",
+            "rds:DescribeDBClusterSnapshots",
+            "rds:ModifyDBClusterSnapshotAttribute",
+        ),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:cluster-snapshot:*",),
     },
 )
 UNDO_STATEMENTS: Final = (
     {
-        "Action": ("rds:DescribeDBSnapshotAttributes", "rds:ModifyDBSnapshotAttribute"),
+        "Action": (
+            "rds:DescribeDBSnapshotAttributes",
+            "rds:DescribeDBSnapshots",
+            "rds:ModifyDBSnapshotAttribute",
+        ),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:snapshot:*",),
     },
     {
-        "Action": ("rds:DescribeDBClusterSnapshotAttributes", "rds:ModifyDBClusterSnapshotAttribute"),
+        "Action": (
+            "rds:DescribeDBClusterSnapshotAttributes",
+            "rds:DescribeDBClusterSnapshots",
+            "rds:ModifyDBClusterSnapshotAttribute",
+        ),
         "Resource": ("arn:${Partition}:rds:${Region}:${Account}:cluster-snapshot:*",),
     },
 )
@@ -49,6 +65,10 @@ _IDENTIFIERS: Final = {
     "AwsRdsDbSnapshot": "DBSnapshotIdentifier",
 }
 _GONE: Final = ("DBSnapshotNotFound", "DBClusterSnapshotNotFoundFault")
+# A snapshot has no unique ID, but no two of the same name are taken at the same time.
+# https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DBSnapshot.html
+# https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DBClusterSnapshot.html
+_TAKEN: Final = "SnapshotCreateTime"
 # The attribute that lists who can copy or restore a snapshot, and the value for everybody.
 _ATTRIBUTE: Final = "restore"
 _EVERYBODY: Final = "all"
@@ -66,7 +86,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     return Plan(
         resource=resource.id,
         description="Stop sharing the snapshot with everybody",
-        prior_state={**place, "SharedWith": shared_with},
+        prior_state={**place, **_taken(place, session), "SharedWith": shared_with},
         is_needed=True,
     )
 
@@ -78,9 +98,15 @@ def apply(plan: Plan, session: Session) -> Change:
 
 
 def look(change: Change, session: Session) -> list[Setting]:
-    """Read whether the snapshot is shared with everybody. With whom else is none of this one's business."""
+    """Read whether the snapshot is shared with everybody. With whom else is none of this one's business.
+
+    Records of version 0.1.0 don't say when it was taken.
+    """
     shared_with = _shared_with(change.prior_state, session)
     now = "deleted" if shared_with is None else "public" if _EVERYBODY in shared_with else "private"
+    recorded = change.prior_state.get(_TAKEN)
+    if shared_with is not None and recorded not in (None, _taken(change.prior_state, session).get(_TAKEN)):
+        now = "deleted, and another one has its name,"
     return [Setting(name="The snapshot", before="public", left="private", now=now)]
 
 
@@ -89,9 +115,30 @@ def undo(change: Change, session: Session, _settings: Sequence[Setting]) -> None
     _modify(change.prior_state, session, ValuesToAdd=[_EVERYBODY])
 
 
+def _taken(state: Mapping[str, object], session: Session) -> dict[str, object]:
+    """Return when a snapshot was taken, for the record of a change; nothing if it isn't known."""
+    client: Any = session.client("rds")
+    place = _place(state)
+    try:
+        if "DBClusterSnapshotIdentifier" in place:
+            found = client.describe_db_cluster_snapshots(**place)["DBClusterSnapshots"]
+        else:
+            found = client.describe_db_snapshots(**place)["DBSnapshots"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _GONE:
+            raise
+        return {}
+    taken = found[0].get(_TAKEN) if found else None
+    return {} if taken is None else {_TAKEN: taken.isoformat()}
+
+
+def _place(state: Mapping[str, object]) -> dict[str, object]:
+    return {name: state[name] for name in _IDENTIFIERS.values() if name in state}
+
+
 def _shared_with(state: Mapping[str, object], session: Session) -> list[str] | None:
     client: Any = session.client("rds")
-    place = {name: state[name] for name in _IDENTIFIERS.values() if name in state}
+    place = _place(state)
     try:
         if "DBClusterSnapshotIdentifier" in place:
             result = client.describe_db_cluster_snapshot_attributes(**place)[

@@ -5,10 +5,18 @@ Source: https://docs.aws.amazon.com/securityhub/latest/userguide/sqs-controls.ht
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from remediations.contract import Change, Plan, Setting, name_in_own_arn, nothing_to_restore, resource_of
+from remediations.contract import (
+    CannotRemediateError,
+    Change,
+    Plan,
+    Setting,
+    name_in_own_arn,
+    nothing_to_restore,
+    resource_of,
+)
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -34,6 +42,10 @@ UNDO_STATEMENTS: Final = (
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html
 _BY_SQS: Final = "with keys that SQS manages"
+# A queue has no unique ID, but a name can be used again only a minute after its queue was deleted.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
+_CREATED: Final = "CreatedTimestamp"
 _NAME: Final = r"[A-Za-z0-9_-]{1,80}(\.fifo)?"
 
 
@@ -46,11 +58,16 @@ def plan(finding: Finding, session: Session) -> Plan:
         url = client.get_queue_url(QueueName=name)["QueueUrl"]
     except client.exceptions.QueueDoesNotExist:
         return Plan.gone(resource.id, "The queue")
-    encrypted = _encryption(url, session) != "off"
+    found = _attributes(url, session)
+    encrypted = _encryption(found) != "off"
     return Plan(
         resource=resource.id,
         description="The queue is already encrypted" if encrypted else "Turn on SqsManagedSseEnabled",
-        prior_state={"QueueUrl": url, "SqsManagedSseEnabled": encrypted},
+        prior_state={
+            "QueueUrl": url,
+            **{name: found[name] for name in (_CREATED,) if name in found},
+            "SqsManagedSseEnabled": encrypted,
+        },
         is_needed=not encrypted,
     )
 
@@ -65,13 +82,20 @@ def look(change: Change, session: Session) -> list[Setting]:
     """Read how the queue is encrypted: somebody can have given it a key of AWS KMS.
 
     Raises:
-        CannotRemediateError: The queue no longer exists.
+        CannotRemediateError: The queue no longer exists, or another one has its name. Records of version
+            0.1.0 don't say when it was created.
     """
     try:
-        now = _encryption(change.prior_state["QueueUrl"], session)
+        found = _attributes(change.prior_state["QueueUrl"], session)
     except session.client("sqs").exceptions.QueueDoesNotExist as error:
         raise nothing_to_restore("The queue") from error
-    return [Setting(name="Encryption of the queue", before="off", left=_BY_SQS, now=now)]
+    if change.prior_state.get(_CREATED) not in (None, found.get(_CREATED)):
+        raise CannotRemediateError(
+            "The queue was deleted, and another one has its name, so there is nothing to restore."
+        )
+    return [
+        Setting(name="Encryption of the queue", before="off", left=_BY_SQS, now=_encryption(found)),
+    ]
 
 
 def undo(change: Change, session: Session, _settings: Sequence[Setting]) -> None:
@@ -79,13 +103,14 @@ def undo(change: Change, session: Session, _settings: Sequence[Setting]) -> None
     _set("false", change, session)
 
 
-def _encryption(url: Any, session: Session) -> str:  # noqa: ANN401 - the prior state is JSON
+def _attributes(url: Any, session: Session) -> Mapping[str, str]:  # noqa: ANN401 - the prior state is JSON
+    names: Any = [_CREATED, "KmsMasterKeyId", "SqsManagedSseEnabled"]
+    found = session.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)
+    return {str(name): value for name, value in found.get("Attributes", {}).items()}
+
+
+def _encryption(found: Mapping[str, str]) -> str:
     """Say whose keys a queue is encrypted with, or `off`."""
-    found = (
-        session.client("sqs")
-        .get_queue_attributes(QueueUrl=url, AttributeNames=["KmsMasterKeyId", "SqsManagedSseEnabled"])
-        .get("Attributes", {})
-    )
     if key := found.get("KmsMasterKeyId"):
         return f"with {key}"
     return _BY_SQS if found.get("SqsManagedSseEnabled") == "true" else "off"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -73,6 +75,28 @@ def test_an_undo_notices_that_the_snapshot_was_deleted(member, snapshot, changed
     change = apply(plan(finding, member.session), member.session)
     delete()
     assert changed_since(look, change) == ["The snapshot is deleted instead of private"]
+
+
+def test_another_snapshot_that_has_the_name_by_now_is_left_alone(member, snapshot, changed_since):
+    finding, _, share, _ = snapshot
+    share("all")
+    change = apply(plan(finding, member.session), member.session)
+    # As if it had been taken earlier: the embedded AWS knows only seconds.
+    earlier = {**change.prior_state, "SnapshotCreateTime": "2026-01-02T03:04:05+00:00"}
+    assert changed_since(look, replace(change, prior_state=earlier)) == [
+        "The snapshot is deleted, and another one has its name, instead of private"
+    ]
+
+
+def test_a_record_that_doesnt_say_when_the_snapshot_was_taken_is_undone(member, snapshot):
+    finding, shared_with, share, _ = snapshot
+    share("all")
+    change = apply(plan(finding, member.session), member.session)
+    state = {name: value for name, value in change.prior_state.items() if name != "SnapshotCreateTime"}
+    assert state != change.prior_state
+    change = replace(change, prior_state=state)
+    undo(change, member.session, look(change, member.session))
+    assert shared_with() == {"all"}
 
 
 def test_a_plan_changes_nothing(member, snapshot):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from remediations.contract import CannotRemediateError
@@ -49,6 +51,28 @@ def test_there_is_nothing_to_restore_of_a_queue_that_is_gone(member, sqs, queue,
     sqs.delete_queue(QueueUrl=queue)
     with pytest.raises(CannotRemediateError, match="The queue no longer exists"):
         look(change, member.session)
+
+
+def without_creation(change):
+    """The change as version 0.1.0 recorded it."""
+    state = {name: value for name, value in change.prior_state.items() if name != "CreatedTimestamp"}
+    return replace(change, prior_state=state)
+
+
+def test_another_queue_that_has_the_name_by_now_is_left_alone(member, sqs, queue, finding):
+    change = apply(plan(finding, member.session), member.session)
+    created = int(change.prior_state["CreatedTimestamp"])
+    # As if it had been created earlier: SQS gives the name to another queue only after a minute.
+    earlier = replace(change, prior_state={**change.prior_state, "CreatedTimestamp": str(created - 61)})
+    with pytest.raises(CannotRemediateError, match="The queue was deleted, and another one has its name"):
+        look(earlier, member.session)
+    assert is_encrypted(sqs, queue)
+
+
+def test_a_record_that_doesnt_say_when_the_queue_was_created_is_undone(member, sqs, queue, finding):
+    change = without_creation(apply(plan(finding, member.session), member.session))
+    undo(change, member.session, look(change, member.session))
+    assert not is_encrypted(sqs, queue)
 
 
 def test_a_plan_changes_nothing(member, sqs, queue, finding):
