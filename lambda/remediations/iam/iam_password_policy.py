@@ -72,6 +72,7 @@ _NUMBERS: Final = {
     "MaxPasswordAge": range(1, 91),
 }
 _BOOLEANS: Final = {"true": True, "false": False}
+_INITIALLY, _ABSENT, _EMPTY = "Initially", "absent", "empty"
 # IAM returns it, but derives it from the maximum age.
 _DERIVED: Final = "ExpirePasswords"
 
@@ -92,7 +93,13 @@ def plan(finding: Finding, session: Session) -> Plan:
         "password policy"
         if changes
         else "The account's password policy is already as strong as the control requires",
-        prior_state={"PasswordPolicy": policy, "Changes": changes},
+        prior_state={
+            "PasswordPolicy": policy,
+            "Changes": changes,
+            # By setting, so that the records of two attempts can be joined.
+            "Before": {name: (_DEFAULTS if policy is None else policy).get(name) for name in changes},
+            **_initially(policy),
+        },
         is_needed=bool(changes),
     )
 
@@ -115,7 +122,7 @@ def look(change: Change, session: Session) -> list[Setting]:
     earlier, now = _before(change), _read(session)
     if now is None:
         # There was none before, or somebody has deleted it.
-        now = _DEFAULTS if change.prior_state["PasswordPolicy"] is None else {}
+        now = _DEFAULTS if _was(change) == _ABSENT else {}
     return [
         Setting(name=name, before=earlier.get(name), left=value, now=now.get(name))
         for name, value in changes.items()
@@ -124,7 +131,6 @@ def look(change: Change, session: Session) -> list[Setting]:
 
 def undo(change: Change, session: Session, settings: Sequence[Setting]) -> None:
     """Restore what was set, and remove the policy where there was none. What others set since stays."""
-    before: Any = change.prior_state["PasswordPolicy"]
     now = _read(session)
     if now is None:
         return
@@ -133,7 +139,7 @@ def undo(change: Change, session: Session, settings: Sequence[Setting]) -> None:
     restored = {name: value for name, value in now.items() if name not in ours}
     restored |= {name: earlier[name] for name in ours if name in earlier}
     # A policy that asks nothing asks less than IAM does without one.
-    if _asks_nothing(restored) and not (before and _asks_nothing(before)):
+    if _asks_nothing(restored) and _was(change) != _EMPTY:
         session.client("iam").delete_account_password_policy()
     else:
         _write(restored, session)
@@ -141,8 +147,24 @@ def undo(change: Change, session: Session, settings: Sequence[Setting]) -> None:
 
 def _before(change: Change) -> Policy:
     """Return the policy in a record, or what counts as the policy where there is none."""
-    before: Any = change.prior_state["PasswordPolicy"]
-    return _DEFAULTS if before is None else before
+    state: Any = change.prior_state
+    policy = _DEFAULTS if state["PasswordPolicy"] is None else state["PasswordPolicy"]
+    # Records of version 0.1.0 have only the policy.
+    known = {**policy, **state.get("Before", {})}
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _initially(policy: Policy | None) -> dict[str, str]:
+    """Say what an undo has to know of a policy that asked nothing, or of none."""
+    if policy is None:
+        return {_INITIALLY: _ABSENT}
+    return {_INITIALLY: _EMPTY} if _asks_nothing(policy) else {}
+
+
+def _was(change: Change) -> object:
+    """Return whether the policy was absent or empty before; None if it was neither."""
+    policy: Any = change.prior_state["PasswordPolicy"]
+    return change.prior_state.get(_INITIALLY) or _initially(policy).get(_INITIALLY)
 
 
 def _demands_of(finding: Finding) -> Policy:

@@ -65,7 +65,8 @@ def plan(finding: Finding, session: Session) -> Plan:
     return Plan(
         resource=resource.id,
         description=f"Turn on {', '.join(off)}" if off else "All public access is already blocked",
-        prior_state={**place, "PublicAccessBlockConfiguration": settings},
+        # In a list as well, so that the records of two attempts can be joined.
+        prior_state={**place, "PublicAccessBlockConfiguration": settings, "Off": off},
         is_needed=bool(off),
     )
 
@@ -86,11 +87,10 @@ def look(change: Change, session: Session) -> list[Setting]:
         now = _read(change.prior_state, session)
     except _BucketIsGoneError:
         raise nothing_to_restore("The bucket") from None
-    before: Any = change.prior_state["PublicAccessBlockConfiguration"]
     return [
         Setting(
             name="Block Public Access",
-            before=_told(before),
+            before=_told(_before(change)),
             left=_told(dict.fromkeys(_SETTINGS, True)),
             now=_told(now),
         )
@@ -100,11 +100,21 @@ def look(change: Change, session: Session) -> list[Setting]:
 def undo(change: Change, session: Session, _settings: Sequence[Setting]) -> None:
     """Restore the settings, or remove them where there were none."""
     requests = _requests(change.prior_state, session)
-    settings = change.prior_state["PublicAccessBlockConfiguration"]
+    settings = _before(change)
     if settings is None:
         requests["delete"]()
     else:
         requests["put"](PublicAccessBlockConfiguration=settings)
+
+
+def _before(change: Change) -> Mapping[str, bool] | None:
+    """Return the settings in a record, or None if there were none."""
+    settings: Any = change.prior_state["PublicAccessBlockConfiguration"]
+    off: Any = change.prior_state.get("Off")
+    # Records of version 0.1.0 have no list.
+    if settings is None or off is None:
+        return settings  # type: ignore[no-any-return]
+    return {name: name not in off for name in _SETTINGS}
 
 
 def _told(settings: Mapping[str, bool] | None) -> str:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given
@@ -153,6 +155,37 @@ def test_an_undo_notices_what_was_made_stricter_since_and_a_policy_that_was_dele
     assert policy_of(iam) == weak
     iam.delete_account_password_policy()
     assert changed_since(look, first) == ["MinimumPasswordLength is None instead of 7"]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [None, {"MinimumPasswordLength": 7}, STRICT | {"RequireSymbols": False}, {"MinimumPasswordLength": 6}],
+    ids=["none", "weak", "almost strict", "empty"],
+)
+def test_undoing_what_was_remediated_twice_restores_what_either_time_has_changed(member, iam, before):
+    if before:
+        iam.update_account_password_policy(**before)
+    initial, finding = policy_of(iam), finding_about(member, "IAM.7")
+    first = apply(plan(finding, member.session), member.session)
+    # Somebody opens another setting than the first time has changed, or one of them again.
+    iam.update_account_password_policy(**policy_of(iam) | {"RequireNumbers": False})
+    change = apply(plan(finding, member.session), member.session).after(first)
+    undo(change, member.session, look(change, member.session))
+    opened = {"RequireNumbers": False} if initial else {}
+    assert policy_of(iam) == (initial | opened if initial else None)
+    assert all(one.is_restored for one in look(change, member.session))
+
+
+def test_a_record_that_has_only_the_policy_is_undone(member, iam):
+    for before in (None, STRICT | {"RequireSymbols": False}, {"MinimumPasswordLength": 6}):
+        if before:
+            iam.update_account_password_policy(**before)
+        initial = policy_of(iam)
+        change = apply(plan(finding_about(member, "IAM.7"), member.session), member.session)
+        kept = ("PasswordPolicy", "Changes")
+        change = replace(change, prior_state={name: change.prior_state[name] for name in kept})
+        undo(change, member.session, look(change, member.session))
+        assert policy_of(iam) == initial
 
 
 def test_a_request_repeats_all_that_stays(member, iam):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -72,6 +73,31 @@ def test_undoing_removes_the_settings_where_there_were_none(member, subject):
     change = apply(plan(finding, member.session), member.session)
     undo(change, member.session, look(change, member.session))
     assert read() is None
+
+
+@pytest.mark.parametrize("before", [None, {**ALL_ON, "BlockPublicAcls": False, "BlockPublicPolicy": False}])
+def test_undoing_what_was_remediated_twice_turns_off_what_either_time_has_turned_on(member, subject, before):
+    finding, read, write = subject
+    if before:
+        write(before)
+    first = apply(plan(finding, member.session), member.session)
+    write({**ALL_ON, "IgnorePublicAcls": False})
+    change = apply(plan(finding, member.session), member.session).after(first)
+    undo(change, member.session, look(change, member.session))
+    expected = {**before, "IgnorePublicAcls": False} if before else dict.fromkeys(SETTINGS, False)
+    assert read() == expected
+    assert [one.is_restored for one in look(change, member.session)] == [True]
+
+
+def test_a_record_without_a_list_of_what_was_off_is_undone(member, subject):
+    finding, read, write = subject
+    partly = {**ALL_ON, "BlockPublicPolicy": False}
+    write(partly)
+    change = apply(plan(finding, member.session), member.session)
+    state = {name: value for name, value in change.prior_state.items() if name != "Off"}
+    change = replace(change, prior_state=state)
+    undo(change, member.session, look(change, member.session))
+    assert read() == partly
 
 
 def test_an_undo_notices_what_somebody_has_opened_since_and_what_is_restored(member, subject, changed_since):
