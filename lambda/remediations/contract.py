@@ -45,6 +45,10 @@ class CannotRemediateError(Exception):
     """A finding can't be remediated, however often it's tried. The message says why, and what to do."""
 
 
+class PartlyUndoneError(CannotRemediateError):
+    """An undo has restored something, and can't restore the rest. The message says what to do about that."""
+
+
 def nothing_to_restore(what: str) -> CannotRemediateError:
     """Make the error for an undo of something that no longer exists, which a retry wouldn't find either.
 

@@ -17,7 +17,7 @@ from functions.remediate.patience import unless_hanging
 from functions.remediate.services import Saved, Services
 from functions.remediate.session_policy import session_policy
 from functions.remediate.settings import Settings
-from functions.remediate.undoing import describe_undo, why_nothing_to_undo
+from functions.remediate.undoing import describe_undo, restore, why_nothing_to_undo
 from functions.remediate.watched_session import WatchedSession
 from remediations.contract import CannotRemediateError, Change, Plan, Remediation
 from remediations.controls import control_of
@@ -313,11 +313,11 @@ class FindingWork:
         # What a rule remembers as remediated, it would resolve.
         self._forget(AUTOMATIC, name)
         self.services.once.confirm()
-        remediation.undo(change, session, restored)
-        undone = self._outcome(Status.UNDONE, told, remediation=name)
+        left = restore(remediation, change, session, restored)
+        undone = self._outcome(Status.UNDONE, f"{left}. {told}" if left else told, remediation=name)
         # The finding is NEW again, which a rule would take for its turn.
         self.services.once.run(key_of(self.finding, AUTOMATIC), undone.to_json)
-        is_whole = len(restored) == len(settings)
+        is_whole = not left and len(restored) == len(settings)
         return undone if is_whole else replace(undone, status=Status.PARTLY_UNDONE)
 
     def _begin(self, kind: str, *, reverses: str) -> None:

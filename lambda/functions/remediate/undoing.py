@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from functions.remediate.outcomes import says_changed
-from remediations.contract import CannotRemediateError, Change, Setting
+from remediations.contract import CannotRemediateError, Change, PartlyUndoneError, Remediation, Setting
 from securityhub.events import Finding
+
+if TYPE_CHECKING:
+    from boto3.session import Session
 
 
 def why_nothing_to_undo(finding: Finding) -> str:
@@ -45,3 +49,24 @@ def describe_undo(change: Change, settings: Sequence[Setting], *, place: str) ->
     if all(one.is_restored for one in settings):
         return f"It's already as before, so there was nothing to undo of: {change.description}"
     return change.description
+
+
+def restore(remediation: Remediation, change: Change, session: Session, settings: Sequence[Setting]) -> str:
+    """Restore settings of a change.
+
+    Args:
+        remediation: What made the change; it can be undone.
+        change: What it did.
+        session: Credentials of the account, and the Region.
+        settings: What is restored.
+
+    Returns:
+        What of them couldn't be restored and what to do, in sentences without the last period; empty if all
+        of them are.
+    """
+    assert remediation.undo is not None  # noqa: S101 - the caller checked it
+    try:
+        remediation.undo(change, session, settings)
+    except PartlyUndoneError as error:
+        return str(error).rstrip(".")
+    return ""

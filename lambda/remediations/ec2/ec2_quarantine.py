@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from remediations.contract import CannotRemediateError, Change, Plan, Setting, name_in_arn, resource_of
+from remediations.contract import (
+    CannotRemediateError,
+    Change,
+    PartlyUndoneError,
+    Plan,
+    Setting,
+    name_in_arn,
+    resource_of,
+)
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -133,14 +141,16 @@ def undo(change: Change, session: Session, settings: Sequence[Setting]) -> None:
     """Restore the groups of the interfaces. The empty group stays for the next time.
 
     Raises:
-        CannotRemediateError: A group of an interface was deleted. The other interfaces are restored.
+        PartlyUndoneError: A group of an interface was deleted. Others are restored.
+        CannotRemediateError: The same of all interfaces.
     """
     client = session.client("ec2")
     before: Any = change.prior_state["NetworkInterfaces"]
-    isolated = []
+    isolated, restored = [], []
     for interface in (setting.name for setting in settings):
         try:
             client.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=before[interface])
+            restored.append(interface)
         except ClientError as error:
             # What was deleted meanwhile must not keep the other interfaces isolated.
             code = error.response["Error"]["Code"]
@@ -149,7 +159,8 @@ def undo(change: Change, session: Session, settings: Sequence[Setting]) -> None:
             elif code != "InvalidNetworkInterfaceID.NotFound":
                 raise
     if isolated:
-        raise CannotRemediateError(
+        kind = PartlyUndoneError if restored else CannotRemediateError
+        raise kind(
             f"A security group was deleted, so these interfaces stay isolated: {'; '.join(isolated)}. Choose "
             "security groups for them manually."
         )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from functions.remediate.outcomes import Status
 from functions.remediate.undoing import describe_undo
-from remediations.contract import Change, Setting
+from remediations.contract import Change, PartlyUndoneError, Setting
 from tests.hypothesis_profiles import examples
 
 CHANGE = Change(resource="resource/0", description="Closed it", prior_state={"open": True})
@@ -99,6 +99,27 @@ def test_a_part_that_was_changed_since_stays_and_the_rest_is_restored(world, und
     world.beside.clear()
     assert undo.press().reports[0].outcome.status is Status.UNDONE
     assert world.kept["finding/0"] == {}
+
+
+def test_what_an_undo_cant_restore_stays_and_the_finding_is_open_because_the_rest_is_restored(
+    world, undo, monkeypatch
+):
+    restore = world.undo
+
+    def restore_in_part(*given):
+        restore(*given)
+        raise PartlyUndoneError("A group was deleted. Choose another one.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world, "undo", restore_in_part)
+        outcome, summary = undo()
+    assert outcome.status is Status.PARTLY_UNDONE
+    assert outcome.description == "A group was deleted. Choose another one. Close it"
+    assert (world.undone, summary.failures) == (["resource/0"], [])
+    assert summary.not_undone == {"finding/0": outcome.description}
+    status, note = world.notes["finding/0"][-1]
+    assert (status, note.partition(":")[0]) == ("NEW", "Remediation undone in part")
+    assert list(world.kept["finding/0"]) == ["example"]
 
 
 def test_a_rule_leaves_a_finding_that_was_undone_in_part(world, undo, run, new_event):
