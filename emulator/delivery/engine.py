@@ -13,11 +13,11 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import eventbridge
 
 from emulator.delivery import asynchronous, targets
-from emulator.delivery.inputs import InputPathError, target_input
+from emulator.delivery.inputs import InputPathError, is_broken, target_input
 from emulator.delivery.log import CAPACITY, BusEvent, DeliveryLog, LambdaAnswer
 from emulator.delivery.parcels import Parcel
 from emulator.delivery.retry import Failure, RetryPolicy, attempt_until_delivered
-from emulator.errors import INTERNAL_ERROR, INVALID_PARAMETER, DeliveryError
+from emulator.errors import INTERNAL_ERROR, INVALID_JSON, INVALID_PARAMETER, DeliveryError
 from emulator.iam.requests_of_services import Rule
 
 logger = logging.getLogger("emulator.delivery")
@@ -72,7 +72,7 @@ class Engine:
         )
         try:
             payload = target_input(target, whole_event, rule_name=own_rule.name, rule_arn=own_rule.arn)
-            problem = None
+            problem = _broken(target, payload)
         except InputPathError as error:
             payload, problem = json.dumps(whole_event), DeliveryError(INVALID_PARAMETER, str(error))
         # Logged at once, so that the sender of the event can list its deliveries without waiting.
@@ -135,6 +135,12 @@ class Engine:
             self.log.update(delivery_id, outcome="lost", **error)
         else:
             self.log.update(delivery_id, outcome="dead-lettered", **error)
+
+
+def _broken(target: dict[str, Any], payload: str) -> DeliveryError | None:
+    if not is_broken(target, payload):
+        return None
+    return DeliveryError(INVALID_JSON, f"The values in the InputTemplate make it invalid JSON: {payload}")
 
 
 def _send_guarded(parcel: Parcel) -> None:

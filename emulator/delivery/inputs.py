@@ -1,6 +1,11 @@
 """What a rule's target receives: the event, or the result of Input, InputPath, or InputTransformer.
 
+What AWS doesn't document is as LocalStack recorded it from AWS: how a value is put into a text, what becomes
+of a text in a JSON template with a value that has quotes, and the names in `aws.events.event`.
+
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
+Source: https://github.com/localstack/localstack/blob/main/tests/aws/services/events/test_events_inputs.snapshot.json
+Source: https://github.com/localstack/localstack/blob/main/tests/aws/services/events/test_events_inputs.py
 """
 
 from __future__ import annotations
@@ -91,7 +96,7 @@ def target_input(
         rule_arn: The rule's ARN, for ``<aws.events.rule-arn>``.
 
     Returns:
-        JSON text, or plain text when the transformer's template is plain text.
+        JSON text, or plain text when the transformer's template is plain text. See `is_broken`.
     """
     if target.get("InputTransformer"):
         return _transform(target["InputTransformer"], event, rule_name=rule_name, rule_arn=rule_arn)
@@ -103,6 +108,25 @@ def target_input(
     return json.dumps(event)
 
 
+def is_broken(target: Mapping[str, Any], payload: str) -> bool:
+    """Whether EventBridge doesn't deliver an input, because values have made its JSON template invalid.
+
+    A text in the template isn't escaped, so it must not get a list, an object, or a text with quotes.
+    """
+    template = str((target.get("InputTransformer") or {}).get("InputTemplate", ""))
+    if not _is_json(template):
+        return False
+    try:
+        json.loads(payload)
+    except ValueError:
+        return True
+    return False
+
+
+def _is_json(template: str) -> bool:
+    return template.lstrip().startswith(("{", "["))
+
+
 def _transform(
     transformer: Mapping[str, Any], event: Mapping[str, Any], *, rule_name: str, rule_arn: str
 ) -> str:
@@ -110,7 +134,11 @@ def _transform(
         "aws.events.rule-name": rule_name,
         "aws.events.rule-arn": rule_arn,
         "aws.events.event.ingestion-time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "aws.events.event": {key: value for key, value in event.items() if key != "detail"},
+        "aws.events.event": {
+            "detailType" if key == "detail-type" else key: value
+            for key, value in event.items()
+            if key != "detail"
+        },
         "aws.events.event.json": event,
     }
     for name, path in (transformer.get("InputPathsMap") or {}).items():
@@ -120,21 +148,27 @@ def _transform(
     if '"' not in template and "{" not in template:
         # A template without quotes is text, into which strings go as they are.
         return _PLACEHOLDER.sub(lambda match: _in_text(match, values), template)
-    return _STRING_OR_PLACEHOLDER.sub(lambda match: _in_json(match, values), template)
+    keeps_quotes = _is_json(template)
+    return _STRING_OR_PLACEHOLDER.sub(
+        lambda match: _in_json(match, values, keeps_quotes=keeps_quotes), template
+    )
 
 
-def _in_json(match: re.Match[str], values: Mapping[str, Any]) -> str:
+def _in_json(match: re.Match[str], values: Mapping[str, Any], *, keeps_quotes: bool) -> str:
     token = match.group(0)
     if token.startswith('"'):
-        return _PLACEHOLDER.sub(lambda inner: _in_text(inner, values), token)
+        return _PLACEHOLDER.sub(lambda inner: _in_text(inner, values, keeps_quotes=keeps_quotes), token)
     name = token[1:-1]
     return json.dumps(values[name]) if name in values else token
 
 
-def _in_text(match: re.Match[str], values: Mapping[str, Any]) -> str:
+def _in_text(match: re.Match[str], values: Mapping[str, Any], *, keeps_quotes: bool = False) -> str:
     name = match.group(1)
     if name not in values:
         return match.group(0)
     value = values[name]
-    # AWS leaves the quotes of an object or array out of the string that surrounds it.
-    return value if isinstance(value, str) else json.dumps(value).replace('"', "")
+    if isinstance(value, str):
+        return value
+    written = json.dumps(value, separators=(",", ":"))
+    # AWS leaves the quotes of an object or array out of a text, except for those of JSON.
+    return written if keeps_quotes else written.replace('"', "")

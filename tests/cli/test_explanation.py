@@ -136,6 +136,16 @@ def test_a_target_receives_what_its_transformer_makes_with_unknown_names_readabl
     assert not received.is_event
 
 
+@pytest.mark.parametrize(
+    ("template", "expected"), [('{"all": "<f>"}', True), ('{"all": <f>}', False), ('"all: <f>"', False)]
+)
+def test_an_input_that_eventbridge_does_not_deliver_is_a_problem(template, expected):
+    transformer = {"InputTemplate": template, "InputPathsMap": {"f": "$.detail.findings"}}
+    target = Target(id="T", arn="a", kind="k", path=None, properties={"InputTransformer": transformer})
+    (received,) = explained({"source": ["aws.securityhub"]}, EVENT, targets=[target]).received
+    assert ("dead-letter queue" in received.problem) is expected
+
+
 def test_the_app_of_the_tests_takes_its_finding(app):
     (critical,) = (one for one in read_app(app).rules if one.path.endswith("Critical/Rule"))
     (received,) = CompiledRule(critical).explain(EVENT).received

@@ -128,6 +128,14 @@ def test_what_cannot_be_sent_says_why_and_what_to_do(arn, reason):
         send(Aws(), parcel_of(EVENT, {"Arn": arn}, rule_arn=RULE, key="k"))
 
 
+def test_what_event_bridge_would_not_deliver_is_not_sent(of_account):
+    target, _ = sqs_queue(of_account.client, "Broken")
+    paths = {"f": "$.detail.findings"}
+    target["InputTransformer"] = {"InputTemplate": '{"all": "<f>"}', "InputPathsMap": paths}
+    with pytest.raises(NotSentError, match="invalid JSON"):
+        send(Aws(), parcel_of(EVENT, target, rule_arn=RULE, key="k"))
+
+
 def answering(*codes):
     """A call that is answered with errors, and then with "done"."""
     left = list(codes)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.delivery import inputs
-from securityhub_actions.cli.target_input import target_input, value_at
+from securityhub_actions.cli.target_input import is_broken, target_input, value_at
 from tests.hypothesis_profiles import examples
 
 EVENT = json.loads((Path(__file__).parents[1] / "events" / "findings_imported.json").read_text())
@@ -56,7 +56,7 @@ def test_another_path_has_none(path):
             '{"title": "It: S3 general purpose buckets should block public access"}',
         ),
         ("It: <title>", "It: S3 general purpose buckets should block public access"),
-        ('"<severity>"', '"{Label: CRITICAL, Normalized: 90, Original: CRITICAL}"'),
+        ('"<severity>"', '"{Label:CRITICAL,Normalized:90,Original:CRITICAL}"'),
         ('{"odd": "<odd>"}', '{"odd": ""}'),
         ('{"rule": "<aws.events.rule-name>"}', '{"rule": "Rule"}'),
         ('{"at": "<aws.events.event.ingestion-time>"}', '{"at": "2026-01-31T09:02:41Z"}'),
@@ -67,6 +67,26 @@ def test_a_template_is_filled(template, expected):
     finding = "$.detail.findings[0]"
     paths = {"title": f"{finding}.Title", "severity": f"{finding}.Severity", "odd": "$.odd"}
     assert transformed(template, **paths) == expected
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ('{"a": "<severity>"}', True),
+        ('"<severity>"', False),
+        ('{"a": <severity>}', False),
+        ("<severity>", False),
+    ],
+)
+def test_quotes_of_a_value_break_a_text_of_a_json_template(template, expected):
+    target = {
+        "InputTransformer": {
+            "InputTemplate": template,
+            "InputPathsMap": {"severity": "$.detail.findings[0].Severity"},
+        }
+    }
+    assert is_broken(target, received(target)) is expected
+    assert inputs.is_broken(target, received(target)) is expected
 
 
 def test_other_inputs_replace_the_event():

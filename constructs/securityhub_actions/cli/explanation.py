@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from securityhub_actions.cli.assembly import Rule, Target, is_known, shown, unknown_names
 from securityhub_actions.cli.assembly.values import partition_of
-from securityhub_actions.cli.target_input import has_own_input, target_input
+from securityhub_actions.cli.target_input import has_own_input, is_broken, target_input
 from securityhub_actions.cli.words import condition_in_words, value_in_words
 from securityhub_actions.event_names import EACH_FINDING_SOURCE, PRESS_SOURCE
 from securityhub_actions.patterns import (
@@ -24,6 +24,10 @@ from securityhub_actions.patterns import (
 )
 
 UNDECIDED: Final = "the pattern has values that only a deployment determines"
+BROKEN: Final = (
+    "the input template gives invalid JSON, so the event goes to the dead-letter queue. Put values that can "
+    "be lists or objects, or have quotes, outside of quotes"
+)
 _ON_OWN_BUSES: Final = frozenset({EACH_FINDING_SOURCE, PRESS_SOURCE})
 _Split: TypeAlias = tuple[EventPattern | None, EventPattern | None]
 
@@ -60,11 +64,13 @@ class Received:
         target: The target.
         body: JSON, or plain text.
         is_event: Whether it's the event as it is.
+        problem: Why EventBridge doesn't deliver it; or an empty string.
     """
 
     target: Target
     body: str
     is_event: bool
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,7 +265,9 @@ def received_by(target: Target, rule: Rule, event: Mapping[str, Any]) -> Receive
         rule_arn=f"arn:{partition_of(region)}:events:{region}:{account}:{rule.arn_resource}",
         ingested=str(event.get("time", "")),
     )
-    return Received(target=target, body=str(shown(body)), is_event=not has_own_input(target.properties))
+    is_event = not has_own_input(target.properties)
+    problem = BROKEN if is_broken(target.properties, body) and is_known(target.properties) else ""
+    return Received(target=target, body=str(shown(body)), is_event=is_event, problem=problem)
 
 
 def decoded(body: str) -> Any:  # noqa: ANN401 - any JSON value

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 from securityhub_actions.cli.assembly.kinds import API_DESTINATION, kind_of
 from securityhub_actions.cli.aws import Aws, code_of
-from securityhub_actions.cli.target_input import has_own_input, target_input, value_at
+from securityhub_actions.cli.target_input import has_own_input, is_broken, target_input, value_at
 
 _THROTTLING: Final = frozenset(
     {
@@ -119,6 +119,11 @@ def send(aws: Aws, parcel: Parcel) -> None:
     refusal = refusal_of(parcel.target, parcel.event)
     if refusal:
         raise NotSentError(refusal)
+    if is_broken(parcel.target, parcel.body):
+        raise NotSentError(
+            "the values of the event make its input template invalid JSON, which EventBridge doesn't deliver "
+            "either. Put values that can be lists or objects, or have quotes, outside of quotes"
+        )
     _SENDERS[kind_of(parcel.target)](aws, parcel)
 
 

@@ -1,6 +1,11 @@
 """What the target of a rule receives.
 
+What AWS doesn't document is as LocalStack recorded it from AWS: how a value is put into a text, what becomes
+of a text in a JSON template with a value that has quotes, and the names in `aws.events.event`.
+
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
+Source: https://github.com/localstack/localstack/blob/main/tests/aws/services/events/test_events_inputs.snapshot.json
+Source: https://github.com/localstack/localstack/blob/main/tests/aws/services/events/test_events_inputs.py
 """
 
 from __future__ import annotations
@@ -37,7 +42,7 @@ def target_input(
         ingested: The time at which EventBridge received the event, for `<aws.events.event.ingestion-time>`.
 
     Returns:
-        JSON, or plain text if the input template is plain text.
+        JSON, or plain text if the input template is plain text. See `is_broken`.
     """
     transformer = target.get("InputTransformer")
     if isinstance(transformer, Mapping) and transformer:
@@ -45,7 +50,11 @@ def target_input(
             "aws.events.rule-name": rule_name,
             "aws.events.rule-arn": rule_arn,
             "aws.events.event.ingestion-time": ingested,
-            "aws.events.event": {key: value for key, value in event.items() if key != "detail"},
+            "aws.events.event": {
+                "detailType" if key == "detail-type" else key: value
+                for key, value in event.items()
+                if key != "detail"
+            },
             "aws.events.event.json": event,
         }
         return _transformed(transformer, event, variables)
@@ -55,6 +64,30 @@ def target_input(
         found = value_at(_text(target["InputPath"]), event)
         return _json(event if found is None else found[0])
     return _json(event)
+
+
+def is_broken(target: Mapping[str, Any], body: str) -> bool:
+    """Whether EventBridge doesn't deliver an input, because values have made its JSON template invalid.
+
+    A text in the template isn't escaped, so it must not get a list, an object, or a text with quotes.
+
+    Args:
+        target: The properties of the target in the template.
+        body: What `target_input` returned for it.
+    """
+    transformer = target.get("InputTransformer")
+    template = transformer.get("InputTemplate", "") if isinstance(transformer, Mapping) else ""
+    if not _is_json(_text(template)):
+        return False
+    try:
+        json.loads(body)
+    except ValueError:
+        return True
+    return False
+
+
+def _is_json(template: str) -> bool:
+    return template.lstrip().startswith(("{", "["))
 
 
 def value_at(path: str, event: object) -> tuple[Any] | None:
@@ -110,22 +143,26 @@ def _transformed(
     if '"' not in template and "{" not in template:
         # A template without quotes is text, into which strings go as they are.
         return _VARIABLE.sub(lambda match: _in_text(match, values), template)
-    return _STRING_OR_VARIABLE.sub(lambda match: _in_json(match, values), template)
+    keeps_quotes = _is_json(template)
+    return _STRING_OR_VARIABLE.sub(lambda match: _in_json(match, values, keeps_quotes=keeps_quotes), template)
 
 
-def _in_json(match: re.Match[str], values: Mapping[str, Any]) -> str:
+def _in_json(match: re.Match[str], values: Mapping[str, Any], *, keeps_quotes: bool) -> str:
     part = match[0]
     if part.startswith('"'):
-        return _VARIABLE.sub(lambda inner: _in_text(inner, values), part)
+        return _VARIABLE.sub(lambda inner: _in_text(inner, values, keeps_quotes=keeps_quotes), part)
     return _json(values[part[1:-1]]) if part[1:-1] in values else part
 
 
-def _in_text(match: re.Match[str], values: Mapping[str, Any]) -> str:
+def _in_text(match: re.Match[str], values: Mapping[str, Any], *, keeps_quotes: bool = False) -> str:
     if match[1] not in values:
         return match[0]
     value = values[match[1]]
-    # EventBridge omits the quotes of an object or a list in the text around it.
-    return value if isinstance(value, str) else _json(value).replace('"', "")
+    if isinstance(value, str):
+        return value
+    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    # EventBridge omits the quotes of an object or a list in a text, except for those of JSON.
+    return written if keeps_quotes else written.replace('"', "")
 
 
 def _text(value: object) -> str:

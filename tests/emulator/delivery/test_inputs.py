@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.delivery.inputs import InputPathError, resolve, target_input
+from emulator.delivery.inputs import InputPathError, is_broken, resolve, target_input
 
 EVENT = {
     "id": "e",
@@ -95,9 +95,78 @@ def test_a_template_of_plain_text_gets_texts_as_they_are():
     assert made_of(EVENT, InputTransformer=transformer) == "see t of rule"
 
 
-def test_a_value_within_a_string_of_a_template_loses_its_quotes():
-    transformer = {"InputPathsMap": {"f": "$.detail.findings[*].Id"}, "InputTemplate": '{"ids": "all: <f>"}'}
-    assert json.loads(made_of(EVENT, InputTransformer=transformer)) == {"ids": "all: [a, b]"}
+AS_AWS_DOES = {
+    '"<one> single"': '"[HIGH] single"',
+    '"<both> several"': '"[ACTIVE,INACTIVE] several"',
+    '"<lacks> nothing"': '" nothing"',
+    '"Payload of <payload> and <id>"': '"Payload of {acc_id:0a78,sf_id:baz} and 0a78"',
+    '"<payload> payload"\n"<id> id"': '"{acc_id:0a78,sf_id:baz} payload"\n"0a78 id"',
+    '"Command is <valid>!"': '"Command is true!"',
+    '{"id": <id>, "list": <one>}': '{"id": "0a78", "list": ["HIGH"]}',
+    '{"nested": {"to": "users/<id>/second/<id>"}}': '{"nested": {"to": "users/0a78/second/0a78"}}',
+}
+"""What LocalStack recorded from AWS.
+
+Source: https://github.com/localstack/localstack/blob/main/tests/aws/services/events/test_events_inputs.snapshot.json
+"""
+RECORDED = {
+    "detail": {
+        "payload": {"acc_id": "0a78", "sf_id": "baz"},
+        "listsingle": ["HIGH"],
+        "listmulti": ["ACTIVE", "INACTIVE"],
+        "valid": True,
+        "quoted": 'a "b"',
+    }
+}
+PATHS = {
+    "id": "$.detail.payload.acc_id",
+    "payload": "$.detail.payload",
+    "lacks": "$.detail.awsAccountId",
+    "one": "$.detail.listsingle",
+    "both": "$.detail.listmulti",
+    "valid": "$.detail.valid",
+    "quoted": "$.detail.quoted",
+}
+
+
+@pytest.mark.parametrize("template", AS_AWS_DOES)
+def test_a_template_is_filled_as_aws_does(template):
+    target = {"InputTransformer": {"InputPathsMap": PATHS, "InputTemplate": template}}
+    payload = made_of(RECORDED, **target)
+    assert payload == AS_AWS_DOES[template]
+    assert not is_broken(target, payload)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        '{"not_valid": "users-service/users/<payload>", "bod": <payload>}',
+        '{"payload": "<payload>"}',
+        '{"singlelistitem": "<one>"}',
+        '["<quoted>"]',
+    ],
+)
+def test_quotes_of_values_break_the_texts_of_a_json_template(template):
+    """AWS delivers nothing.
+
+    Source: https://github.com/localstack/localstack/blob/main/tests/aws/services/events/test_events_inputs.py
+    """
+    target = {"InputTransformer": {"InputPathsMap": PATHS, "InputTemplate": template}}
+    assert is_broken(target, made_of(RECORDED, **target))
+
+
+def test_the_event_without_its_detail_has_the_names_that_aws_gives_it():
+    made = made_of(EVENT, InputTransformer={"InputTemplate": '{"event": <aws.events.event>}'})
+    assert json.loads(made) == {"event": {"id": "e", "detailType": "Test"}}
+
+
+def test_an_event_whose_values_break_its_template_is_dead_lettered(chain):
+    _, arn = chain.queue(policy_for=chain.rule_arn)
+    _, dead_arn = chain.queue("dead", policy_for=chain.rule_arn)
+    transformer = {"InputPathsMap": {"f": "$.detail.findings"}, "InputTemplate": '{"ids": "all: <f>"}'}
+    chain.target(arn, InputTransformer=transformer, DeadLetterConfig={"Arn": dead_arn})
+    delivery = chain.outcome(chain.send({"findings": ["a", "b"]}))
+    assert (delivery.outcome, delivery.error_code) == ("dead-lettered", "INVALID_JSON")
 
 
 def test_what_the_event_lacks_is_empty_in_a_template():

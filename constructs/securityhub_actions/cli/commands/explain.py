@@ -189,6 +189,8 @@ def _of_target(received: Received, *, full: bool) -> list[RenderableType]:
     about += [("with", json.dumps(shown({name: value}))) for name, value in parameters.items()]
     what = "the event as it is, " if received.is_event else ""
     about.append(("receives", f"{what}{len(received.body.encode(errors='replace')):,} bytes"))
+    if received.problem:
+        about.append(("but", received.problem))
     lines = [entries(*about, indent=13)]
     if full or not received.is_event:
         body = decoded(received.body)
@@ -233,6 +235,7 @@ def _document(given: GivenEvent, explanations: Sequence[Explanation]) -> dict[st
                         "arn": shown(received.target.arn),
                         "path": received.target.path,
                         "receives": decoded(received.body),
+                        "problem": received.problem,
                     }
                     for received in one.received
                 ],
