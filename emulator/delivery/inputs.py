@@ -20,7 +20,19 @@ _STEP: Final = re.compile(
     r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+|\*)\]|\[(?P<quote>['\"])(?P<quoted>.+?)(?P=quote)\]"
 )
 _STRING_OR_PLACEHOLDER: Final = re.compile(r'"(?:\\.|[^"\\])*"|<[^<>]*>')
-_PLACEHOLDER: Final = re.compile(r"<([^<>]*)>")
+PLACEHOLDER: Final = re.compile(r"<([^<>]*)>")
+INPUTS: Final = ("Input", "InputPath", "InputTransformer")
+"""A target has one of these settings, or none and gets the event."""
+PREDEFINED: Final = frozenset(
+    {
+        "aws.events.rule-name",
+        "aws.events.rule-arn",
+        "aws.events.event.ingestion-time",
+        "aws.events.event",
+        "aws.events.event.json",
+    }
+)
+"""The variables that a template has without paths."""
 
 
 class InputPathError(ValueError):
@@ -81,7 +93,7 @@ def _walk(steps: list[str | int | None], value: Any) -> tuple[bool, Any]:  # noq
 
 def has_own_input(target: Mapping[str, Any]) -> bool:
     """Whether a target has an input of its own instead of the event."""
-    return any(target.get(name) for name in ("Input", "InputPath", "InputTransformer"))
+    return any(target.get(name) for name in INPUTS)
 
 
 def target_input(
@@ -123,6 +135,19 @@ def is_broken(target: Mapping[str, Any], payload: str) -> bool:
     return False
 
 
+def fields_of(template: str) -> set[str]:
+    """Return the names of the fields of a template that is a JSON object; none of any other."""
+    try:
+        filled = json.loads(_STRING_OR_PLACEHOLDER.sub(_as_string, template))
+    except ValueError:
+        return set()
+    return set(filled) if isinstance(filled, dict) else set()
+
+
+def _as_string(match: re.Match[str]) -> str:
+    return match[0] if match[0].startswith('"') else '""'
+
+
 def _is_json(template: str) -> bool:
     return template.lstrip().startswith(("{", "["))
 
@@ -147,7 +172,7 @@ def _transform(
     template = str(transformer.get("InputTemplate", ""))
     if '"' not in template and "{" not in template:
         # A template without quotes is text, into which strings go as they are.
-        return _PLACEHOLDER.sub(lambda match: _in_text(match, values), template)
+        return PLACEHOLDER.sub(lambda match: _in_text(match, values), template)
     keeps_quotes = _is_json(template)
     return _STRING_OR_PLACEHOLDER.sub(
         lambda match: _in_json(match, values, keeps_quotes=keeps_quotes), template
@@ -157,7 +182,7 @@ def _transform(
 def _in_json(match: re.Match[str], values: Mapping[str, Any], *, keeps_quotes: bool) -> str:
     token = match.group(0)
     if token.startswith('"'):
-        return _PLACEHOLDER.sub(lambda inner: _in_text(inner, values, keeps_quotes=keeps_quotes), token)
+        return PLACEHOLDER.sub(lambda inner: _in_text(inner, values, keeps_quotes=keeps_quotes), token)
     name = token[1:-1]
     return json.dumps(values[name]) if name in values else token
 

@@ -10,6 +10,7 @@ import copy
 import json
 import urllib.error
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
 
@@ -19,7 +20,7 @@ from ministack.services import cloudwatch_logs, eventbridge, firehose, kinesis, 
 from emulator import inprocess
 from emulator.delivery.compute import call_rest_api, run_task, start_build, start_pipeline, submit_job
 from emulator.delivery.data import execute_statements, run_mutation
-from emulator.delivery.inputs import resolve
+from emulator.delivery.inputs import has_own_input, resolve
 from emulator.delivery.parcels import Parcel, json_input, own_input, parse, require_role
 from emulator.errors import (
     CONNECTION_FAILURE,
@@ -183,8 +184,23 @@ def _put_log_event(parcel: Parcel) -> None:
     inprocess.on_loop(lambda: _require_log_policy(parcel.rule, group, f"{resource}:log-stream:{stream}"))
     names = {"logGroupName": group, "logStreamName": stream}
     inprocess.call_json("logs", "Logs_20140328.CreateLogStream", names)
-    entry = {"timestamp": int(parcel.record["Time"]) * 1000, "message": parcel.payload}
-    inprocess.call_json("logs", "Logs_20140328.PutLogEvents", {**names, "logEvents": [entry]})
+    inprocess.call_json("logs", "Logs_20140328.PutLogEvents", {**names, "logEvents": [_log_entry(parcel)]})
+
+
+def _log_entry(parcel: Parcel) -> dict[str, Any]:
+    """The event with its time, or the fields of the target's template, which PutTargets has checked.
+
+    Source: https://github.com/aws/aws-cdk/pull/20748
+    """
+    if not has_own_input(parcel.target):
+        return {"timestamp": int(parcel.record["Time"]) * 1000, "message": parcel.payload}
+    given = own_input(parcel)
+    moment, message = str(given["timestamp"]), str(given["message"])
+    try:
+        time = int(moment) if moment.isdecimal() else int(datetime.fromisoformat(moment).timestamp() * 1000)
+    except ValueError as error:
+        raise DeliveryError(INVALID_PARAMETER, f"The timestamp of {parcel.arn}: {error}") from error
+    return {"timestamp": time, "message": message}
 
 
 def _require_log_policy(rule: Rule, group: str, resource: str) -> None:

@@ -13,6 +13,7 @@ from ministack.core.responses import get_region
 from ministack.services import eventbridge
 from ministack.services.cloudformation import provisioners
 
+from emulator.delivery.inputs import INPUTS, PLACEHOLDER, PREDEFINED, fields_of, has_own_input
 from emulator.quotas.wrapping import Document, Refusal, check_before, compact, fail_if_refused
 
 MAX_RULES: Final = 300
@@ -109,8 +110,31 @@ def _refusal_of_targets(present: Mapping[str, object], targets: Iterable[Documen
         if _is_fifo_queue(target.get("Arn") or "") and not group:
             message = f"Parameter(s) SqsParameters must be specified for target: {target['Id']}."
             return Refusal("ValidationException", message)
+        if (fault := _fault_of_input(target)) is not None:
+            return Refusal("ValidationException", fault)
     if len({*present, *(target["Id"] for target in targets)}) > MAX_TARGETS:
         return Refusal(_LIMIT_EXCEEDED, _TOO_MANY)
+    return None
+
+
+def _fault_of_input(target: Document) -> str | None:
+    """What is wrong with the input settings of a target. AWS's words for log groups aren't known.
+
+    Source: https://github.com/localstack/localstack/blob/main/tests/aws/services/events/test_events_inputs.snapshot.json
+    Source: https://github.com/aws/aws-cdk/pull/20748 (log groups)
+    """
+    name = target["Id"]
+    if sum(bool(target.get(setting)) for setting in INPUTS) > 1:
+        return f"Only one of Input, InputPath, or InputTransformer must be provided for target {name}."
+    transformer = target.get("InputTransformer") or {}
+    template = str(transformer.get("InputTemplate", ""))
+    known = {*(transformer.get("InputPathsMap") or {}), *PREDEFINED}
+    for placeholder in PLACEHOLDER.findall(template):
+        if placeholder not in known:
+            return f"InputTemplate for target {name} contains invalid placeholder {placeholder}."
+    is_log_group = str(target.get("Arn") or "").split(":")[2:3] == ["logs"]
+    if is_log_group and has_own_input(target) and fields_of(template) != {"timestamp", "message"}:
+        return f'Target {name} requires an InputTemplate {{"timestamp": <timestamp>, "message": <message>}}.'
     return None
 
 

@@ -107,6 +107,15 @@ def test_a_target_receives_what_event_bridge_would_send(of_account, kind):
     assert json.loads(parcel.body) == (EVENT if kind is not automation else {"Title": ["Open"]})
 
 
+def test_a_log_event_has_the_message_and_the_time_of_the_template(of_account):
+    target, received = log_group(of_account.client, "Sent-template")
+    template = '{"timestamp": <time>, "message": "It: <id>"}'
+    paths = {"time": "$.time", "id": "$.id"}
+    target["InputTransformer"] = {"InputTemplate": template, "InputPathsMap": paths}
+    send(Aws(), parcel_of(EVENT, target, rule_arn=RULE, key=str(uuid.uuid4())))
+    assert received() == [f"It: {EVENT['id']}"]
+
+
 def test_an_execution_that_was_started_is_not_started_again(of_account):
     target, received = state_machine(of_account.client, "Sent-twice")
     for _ in range(2):

@@ -230,15 +230,25 @@ def _put_log_event(aws: Aws, parcel: Parcel) -> None:
 
 
 def _log_event(parcel: Parcel) -> tuple[str, int]:
-    """The message and the time; an input of the target's own has both."""
+    """The message and the time in milliseconds; an input of the target's own has both."""
     document = _object(parcel.body) if parcel.has_own_input else {}
-    if document.keys() == {"timestamp", "message"} and str(document["timestamp"]).isdigit():
-        return str(document["message"]), int(str(document["timestamp"]))
+    if document.keys() != {"timestamp", "message"}:
+        return parcel.body, _milliseconds(parcel.event.get("time"))
+    return str(document["message"]), _milliseconds(document["timestamp"])
+
+
+def _milliseconds(moment: object) -> int:
+    """A time as CDK's inputs have it, which is that of the event, or as CloudWatch Logs has it; else now.
+
+    Source: https://github.com/aws/aws-cdk/pull/20748
+    """
+    if str(moment).isdecimal():
+        return int(str(moment))
     try:
-        time_of_event = datetime.fromisoformat(str(parcel.event.get("time")))
+        parsed = datetime.fromisoformat(str(moment))
     except ValueError:
-        time_of_event = datetime.now(UTC)
-    return parcel.body, int(time_of_event.timestamp() * 1000)
+        parsed = datetime.now(UTC)
+    return int(parsed.timestamp() * 1000)
 
 
 def _own_parameters(parcel: Parcel) -> dict[str, list[str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Final
 
 from aws_cdk import ArnFormat, Stack
@@ -14,10 +16,13 @@ from securityhub_actions.arguments import checked
 from securityhub_actions.checks import Validation, known_length
 from securityhub_actions.delivery import Delivery, Target
 from securityhub_actions.delivery_places import check_target
+from securityhub_actions.places import path_of
 from securityhub_actions.rule_access import only_rules
 
 MAX_POLICY_LENGTH: Final = 5120
 _POLICY_ID: Final = "SecurityHubLogGroupPolicy"
+_TEXT_OR_VARIABLE: Final = re.compile(r'"(?:\\.|[^"\\])*"|<[^<>]*>')
+_FIELDS: Final = {"timestamp", "message"}
 
 
 class LogGroup(Target):
@@ -41,10 +46,15 @@ class LogGroup(Target):
         Args:
             log_group: A log group in the rule's account and Region. Any name works, but the EventBridge
                 console lists only names that start with `/aws/events/`.
-            message: The log event: an object with the fields `timestamp` (in milliseconds since 1970) and
-                `message`, both strings, such as an `aws_events_targets.LogGroupTargetInput`.
-                Default: the whole event with its own time.
+            message: The log event: an object with the fields `timestamp` and `message`, both strings, at
+                least one of which has a value of the event, such as an
+                `aws_events_targets.LogGroupTargetInput`. Default: the whole event with its own time.
             delivery: The retry policy and dead-letter queue. Default: the rule's.
+
+        The rule that gets the target raises ValueError if the message isn't such an object, which EventBridge
+        would refuse.
+
+        Source: https://github.com/aws/aws-cdk/pull/20748
         """
         super().__init__(delivery=delivery)
         self._log_group = log_group
@@ -53,6 +63,8 @@ class LogGroup(Target):
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
         """Allow the rule to create log streams and write to them."""
         stack = Stack.of(rule)
+        if self._message is not None:
+            _check_message(self._message, rule)
         # The target's ARN below is built from the name, with the rule's Region.
         check_target(
             rule,
@@ -72,6 +84,34 @@ class LogGroup(Target):
             ),
             input=self._message,
         )
+
+
+def _check_message(message: events.RuleTargetInput, rule: events.IRule) -> None:
+    """Refuse what isn't a template of an object with both fields: EventBridge takes nothing else here."""
+    template = _known(Stack.of(rule).resolve(message.bind(rule).input_template))
+    try:
+        fields = json.loads(_TEXT_OR_VARIABLE.sub(_as_text, template))
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict) or set(fields) != _FIELDS:
+        raise ValueError(
+            f"The message of the log group target of {path_of(rule)} has the template {template!r}. "
+            "EventBridge requires an object with the fields timestamp and message, and a value of the event. "
+            "Use aws_events_targets.LogGroupTargetInput.from_object_v2(message=...), or omit the message to "
+            "write the event."
+        )
+
+
+def _known(template: object) -> str:
+    """Return a template without what only a deployment determines."""
+    match template:
+        case {"Fn::Join": [str(separator), [*parts]]}:
+            return separator.join(part for part in parts if isinstance(part, str))
+    return template if isinstance(template, str) else ""
+
+
+def _as_text(part: re.Match[str]) -> str:
+    return part[0] if part[0].startswith('"') else '""'
 
 
 class _LogGroupPolicy(logs.ResourcePolicy):

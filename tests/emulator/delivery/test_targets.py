@@ -130,6 +130,24 @@ def test_a_log_group_needs_a_logs_resource_policy(chain):
     assert [json.loads(entry["message"])["id"] for entry in found] == [event_id]
 
 
+@pytest.mark.parametrize("moment", ["1767225600000", "2026-01-01T00:00:00Z"])
+def test_a_log_event_has_the_message_and_the_time_of_the_template(chain, moment):
+    logs = chain.aws.client("logs")
+    group = f"/aws/events/{chain.name}"
+    logs.create_log_group(logGroupName=group)
+    arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}"
+    streams = allow("logs:CreateLogStream", f"{arn}:*", chain.rule_arn)
+    entries = allow("logs:PutLogEvents", f"{arn}:*", chain.rule_arn)
+    del streams["Condition"]
+    logs.put_resource_policy(policyName=chain.name, policyDocument=policy(streams, entries))
+    template = '{"timestamp": <at>, "message": "It: <text>"}'
+    paths = {"at": "$.detail.at", "text": "$.detail.text"}
+    chain.target(arn, InputTransformer={"InputPathsMap": paths, "InputTemplate": template})
+    assert chain.outcome(chain.send({"at": moment, "text": "Open"})).outcome == "delivered"
+    (entry,) = logs.filter_log_events(logGroupName=group)["events"]
+    assert (entry["message"], entry["timestamp"]) == ("It: Open", 1767225600000)
+
+
 def test_run_command_gets_the_parameters_of_the_input_and_reaches_instances_by_tag(chain):
     ec2, ssm = chain.aws.client("ec2"), chain.aws.client("ssm")
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "Role", "Value": chain.name}]}]

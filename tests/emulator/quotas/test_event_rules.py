@@ -88,6 +88,33 @@ def test_a_fifo_queue_is_a_target_only_with_a_message_group(chain):
     assert chain.events.put_targets(Rule=chain.name, Targets=[target])["FailedEntryCount"] == 0
 
 
+LOG_GROUP = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/events/x"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"InputPath": "$.detail", "InputTransformer": {"InputTemplate": "{}"}},
+            "Only one of Input, InputPath",
+        ),
+        (
+            {"InputTransformer": {"InputPathsMap": {"a": "$.id"}, "InputTemplate": '"<a> <b>"'}},
+            "InputTemplate for target T contains invalid placeholder b.",
+        ),
+        ({"Arn": LOG_GROUP, "Input": '"text"'}, "Target T requires an InputTemplate"),
+        ({"Arn": LOG_GROUP, "InputPath": "$.detail"}, "Target T requires an InputTemplate"),
+        (
+            {"Arn": LOG_GROUP, "InputTransformer": {"InputTemplate": '{"message": <aws.events.event>}'}},
+            "Target T requires an InputTemplate",
+        ),
+    ],
+)
+def test_an_input_that_aws_refuses_is_refused(chain, settings, message):
+    with pytest.raises(ClientError, match=f"ValidationException.*{message}"):
+        chain.events.put_targets(Rule=chain.name, Targets=[{"Id": "T", "Arn": f"{QUEUES}:q", **settings}])
+
+
 def rule(chain, **changes):
     properties = {
         "Name": f"{chain.name}-stack",

@@ -3,9 +3,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from aws_cdk import aws_events_targets
+from aws_cdk import Aws, aws_events_targets
 from aws_cdk import aws_logs as logs
 from aws_cdk.assertions import Template
+from aws_cdk.aws_events import EventField, RuleTargetInput
 
 from securityhub_actions import targets
 
@@ -54,6 +55,44 @@ def test_the_log_event_can_have_a_message_of_its_own(stack, send, log_group, tar
         json.loads(target_of(stack)["InputTransformer"]["InputTemplate"].replace("<time>", "0"))["message"]
         == "A finding"
     )
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        aws_events_targets.LogGroupTargetInput.from_object_v2(),
+        aws_events_targets.LogGroupTargetInput.from_object_v2(
+            message=f"Title: {EventField.from_path('$.detail.findings[0].Title')}"
+        ),
+        RuleTargetInput.from_object(
+            {"timestamp": EventField.from_path("$.time"), "message": f"In {Aws.REGION}"}
+        ),
+    ],
+)
+def test_a_message_has_a_timestamp_and_a_text(stack, send, log_group, message):
+    send(targets.LogGroup(log_group, message=message))
+    Template.from_stack(stack)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        RuleTargetInput.from_text(f"Title: {EventField.from_path('$.detail.findings[0].Title')}"),
+        RuleTargetInput.from_event_path("$.detail"),
+        RuleTargetInput.from_object({"timestamp": "1767225600000", "message": "constant"}),
+        RuleTargetInput.from_object({"message": EventField.from_path("$.id")}),
+        RuleTargetInput.from_object(
+            {
+                "timestamp": EventField.from_path("$.time"),
+                "message": EventField.from_path("$.id"),
+                "event": EventField.from_path("$.detail"),
+            }
+        ),
+    ],
+)
+def test_any_other_message_is_refused_as_eventbridge_would(send, log_group, message):
+    with pytest.raises(RuntimeError, match="requires an object with the fields timestamp and message"):
+        send(targets.LogGroup(log_group, message=message))
 
 
 def test_only_the_rules_may_write_to_the_log_group(stack, send, log_group, policy_of):
