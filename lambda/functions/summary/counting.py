@@ -103,6 +103,8 @@ class Count:
         with self._lock:
             for finding in page.findings:
                 self.tally.add(finding, period)
+            for number in page.left_out:
+                self.tally.leave_out(number, period)
             self.tally.unreadable += page.unreadable
             if page.token:
                 self._next[part] = page.token

@@ -67,7 +67,8 @@ class Figures:
         since: When the previous summary of the schedule that could count everything was due. None if there
             was none; then, `new` are findings of the last day or week, and what was fixed isn't known.
         missing: What could not be counted, and why.
-        open: Active findings that are new or notified, and don't say that a check passed.
+        open: Active findings that are new or notified, and don't say that a check passed. What could not be
+            checked is among them if it was open before.
         new: Those that weren't open in the previous summary.
         overdue: Those that are older than the limit of their severity.
         ages: For each group of `AGES`, the open findings.

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.summary.figures import SEVERITIES
+from functions.summary.open_findings import number_of
 from securityhub.events import Finding, MalformedEventError, parse_finding, parse_finding_v2
 
 if TYPE_CHECKING:
@@ -66,11 +68,13 @@ class Page:
         findings: The findings that can be read.
         unreadable: The number of those that can't.
         token: The token of the next page; empty if this is the last one.
+        left_out: The numbers of those that can't be read, but be identified.
     """
 
     findings: Sequence[Finding]
     unreadable: int
     token: str
+    left_out: Sequence[int] = ()
 
 
 class Pace:
@@ -150,13 +154,29 @@ class FindingPages:
 
     def _page(self, given: Sequence[Any], token: str) -> Page:
         parse = parse_finding_v2 if self._is_v2 else parse_finding
-        findings, unreadable = [], 0
+        findings, unreadable = [], []
         for one in given:
             try:
                 findings.append(parse(one))
             except MalformedEventError:
-                unreadable += 1
-        return Page(findings=findings, unreadable=unreadable, token=token)
+                unreadable.append(one)
+        return Page(
+            findings=findings,
+            unreadable=len(unreadable),
+            token=token,
+            left_out=[number for one in unreadable for number in self._numbers(one)],
+        )
+
+    def _numbers(self, unreadable: Mapping[str, Any]) -> Iterator[int]:
+        """Yield the number of a finding that can't be read, if what identifies it can."""
+        with suppress(KeyError, TypeError):
+            if self._is_v2:
+                id_ = unreadable["finding_info"]["uid"]
+                product = unreadable["metadata"]["product"]["uid"]
+                account = unreadable["cloud"]["account"]["uid"]
+            else:
+                id_, product, account = (unreadable[name] for name in ("Id", "ProductArn", "AwsAccountId"))
+            yield number_of(Finding.identified(id_=str(id_), product=str(product), account=str(account)))
 
 
 def filters(part: str) -> Any:  # noqa: ANN401 - AwsSecurityFindingFilters

@@ -19,8 +19,11 @@ OTHERS: Final = "(others)"
 
 _SECONDS_OF_A_DAY: Final = 86_400
 _OPEN: Final = frozenset({"NEW", "NOTIFIED"})
-# The second is what a check that could not be made says, which is no failure.
-_NOT_FAILED: Final = frozenset({"PASSED", "NOT_AVAILABLE"})
+_PASSED: Final = "PASSED"
+# What a check that could not be made says, for example because of an outage. That's no failure, and doesn't say
+# that what failed before passes now. What doesn't apply, Security Hub archives after three days.
+# https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_Compliance.html
+_NOT_CHECKED: Final = "NOT_AVAILABLE"
 _SECURITY_HUB: Final = "::product/aws/securityhub"
 _NAME_CHARACTERS: Final = 100
 # In the counts of a group, behind those of each severity.
@@ -72,10 +75,14 @@ class Period:
         day = min(day_of(created), self.today) if created else self.today
         if self.previous is None:
             return day, created is not None and created > self.start
-        before = self.previous.find(number)
-        if before is not None and before.severity != SUPPRESSED:
+        if (before := self.open_before(number)) is not None:
             return before.day, False
         return (day if created and created > self.start else self.today), True
+
+    def open_before(self, number: int) -> Seen | None:
+        """Return what the previous summary kept of a finding, or None if it wasn't open then."""
+        before = self.previous.find(number) if self.previous else None
+        return None if before is None or before.severity == SUPPRESSED else before
 
 
 def day_of(moment: datetime) -> int:
@@ -107,11 +114,19 @@ class Tally:
             return
         if finding.workflow_status == "SUPPRESSED":
             self.seen[number] = seen(period.today, SUPPRESSED)
-        elif finding.workflow_status in _OPEN and finding.compliance_status not in _NOT_FAILED:
-            self._count(finding, number, period)
+        elif finding.workflow_status in _OPEN and finding.compliance_status == _NOT_CHECKED:
+            # Its own severity is that of what is no failure.
+            if (before := period.open_before(number)) is not None:
+                self._count(finding, number, period, severity=before.severity)
+        elif finding.workflow_status in _OPEN and finding.compliance_status != _PASSED:
+            self._count(finding, number, period, severity=severity_of(finding))
 
-    def _count(self, finding: Finding, number: int, period: Period) -> None:
-        severity = severity_of(finding)
+    def leave_out(self, number: int, period: Period) -> None:
+        """Remember that a finding was open before, if it was, but can't be read now: it isn't fixed."""
+        if number not in self.seen and (before := period.open_before(number)) is not None:
+            self.seen[number] = before
+
+    def _count(self, finding: Finding, number: int, period: Period, *, severity: int) -> None:
         day, is_new = period.opened(finding, number)
         self.seen[number] = seen(day, severity)
         age, limit = period.today - day, period.overdue_days[severity]

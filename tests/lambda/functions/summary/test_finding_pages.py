@@ -16,6 +16,9 @@ from functions.summary.finding_pages import (
     filters,
     filters_v2,
 )
+from functions.summary.open_findings import number_of
+from securityhub.events import parse_finding, parse_finding_v2
+from tests.both_formats import ocsf_finding
 from tests.summaries import asff
 
 STATUSES = ("NEW", "NOTIFIED", "SUPPRESSED", "RESOLVED")
@@ -94,7 +97,16 @@ def test_the_next_page_is_asked_for_with_its_token():
 
 def test_a_finding_that_cannot_be_read_is_counted():
     page = FindingPages(Client({"Findings": [asff(1), {"Id": "broken"}]}), is_v2=False).page("HIGH", "")
-    assert (len(page.findings), page.unreadable) == (1, 1)
+    assert (len(page.findings), page.unreadable, list(page.left_out)) == (1, 1, [])
+
+
+@pytest.mark.parametrize("is_v2", [False, True])
+def test_a_finding_that_cannot_be_read_is_identified_if_that_can_be_read(is_v2):
+    given = ocsf_finding(1) if is_v2 else asff(1)
+    parsed = parse_finding_v2(given) if is_v2 else parse_finding(given)
+    spoiled = {**given, "resources": "none"} if is_v2 else {**given, "Resources": "none"}
+    page = FindingPages(Client({"Findings": [spoiled, {}]}), is_v2=is_v2).page("HIGH", "")
+    assert (page.unreadable, list(page.left_out)) == (2, [number_of(parsed)])
 
 
 @pytest.mark.parametrize(

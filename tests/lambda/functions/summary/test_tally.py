@@ -122,6 +122,36 @@ def test_afterwards_what_was_not_open_before_is_new():
     assert sum(tally.by_severity("new")) == 1
 
 
+@pytest.mark.parametrize("status", ["NEW", "NOTIFIED"])
+def test_what_failed_and_could_not_be_checked_again_is_still_open(status):
+    unchecked = {"Compliance": {"Status": "NOT_AVAILABLE"}, "Workflow": {"Status": status}}
+    failed = finding(1, severity="CRITICAL", age_days=400)
+    previous = previous_of(failed)
+    tally = tally_of(finding(1, severity="INFORMATIONAL", age_days=400, **unchecked), previous=previous)
+    assert (tally.by_severity("open"), tally.by_severity("new")) == ((1, 0, 0, 0, 0), (0, 0, 0, 0, 0))
+    assert tally.changes_since(previous) == ((0, 0, 0, 0, 0), 0)
+    assert tally.seen[number_of(failed)] == previous.find(number_of(failed))
+
+
+def test_what_was_suppressed_and_could_not_be_checked_is_not_open():
+    previous = previous_of(finding(1, Workflow={"Status": "SUPPRESSED"}))
+    tally = tally_of(finding(1, Compliance={"Status": "NOT_AVAILABLE"}), previous=previous)
+    assert sum(tally.by_severity("open")) == 0
+
+
+def test_what_was_open_and_cannot_be_read_is_neither_fixed_nor_new_when_it_can_be_again():
+    one, number = finding(1, age_days=400), number_of(finding(1))
+    previous = previous_of(one)
+    tally = Tally()
+    tally.leave_out(number, period(previous))
+    assert tally.changes_since(previous) == ((0, 0, 0, 0, 0), 0)
+    assert sum(tally.by_severity("open")) == 0
+    again = tally_of(one, previous=OpenFindings(NOW - timedelta(days=1), tally.seen))
+    assert sum(again.by_severity("new")) == 0
+    tally.leave_out(2, period(previous))
+    assert list(tally.seen) == [number]
+
+
 def test_a_control_that_fails_again_is_new_and_its_age_begins_again():
     again = finding(1, severity="CRITICAL", age_days=400)
     tally = tally_of(again, previous=previous_of(finding(2)))
