@@ -20,8 +20,8 @@ OTHERS: Final = "(others)"
 _SECONDS_OF_A_DAY: Final = 86_400
 _OPEN: Final = frozenset({"NEW", "NOTIFIED"})
 _PASSED: Final = "PASSED"
-# What a check that could not be made says, for example because of an outage. That's no failure, and doesn't say
-# that what failed before passes now. What doesn't apply, Security Hub archives after three days.
+# What a check that could not be made says, for example because of an outage. That's no failure, and doesn't
+# say that what failed before passes now. What doesn't apply, Security Hub archives after three days.
 # https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_Compliance.html
 _NOT_CHECKED: Final = "NOT_AVAILABLE"
 _SECURITY_HUB: Final = "::product/aws/securityhub"
