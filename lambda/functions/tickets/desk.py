@@ -87,7 +87,7 @@ class OwnDesk:
         was opened went unnoticed, and it's looked at again.
         """
         draft = draft_of(self.entry, self.sighting.finding)
-        found = ask(self.tracker, self.invocation, lambda: self.tracker.find(draft, self.entry.since))
+        found = ask(self.tracker, self.invocation, lambda: self.tracker.find(draft, self.entry.first_tried))
         hints = self.services.hints if self.tracker.name in self.services.meanings else None
         if found and hints is not None:
             hints.send_later(self.tracker.name, found.id)

@@ -115,7 +115,7 @@ class Entry:
         generation: 1 for the finding's first ticket, 2 for the one that follows when that is resolved.
         state: The state of this generation's ticket.
         since: When opening it was first attempted, or since when it waits for its turn or is to be closed, in
-            UTC.
+            UTC. What failed waits for its turn again.
         seen: The newest sighting that was considered. Older ones no longer change anything.
         verdict: The verdict of that sighting.
         ticket: This generation's ticket. None before it's opened, or if it never was.
@@ -131,6 +131,7 @@ class Entry:
         reports: How often something was reported of this generation's ticket.
         change: The number of the change of the group by which it joined.
         wanted: Whether a newer event asks for the next ticket, as soon as this one is closed.
+        tried: When opening it was first attempted, if it waits for its turn again since.
         nonce: The random part of the key of this generation's draft; empty if it has none, or is a group's.
         revision: Increases with every change.
     """
@@ -153,8 +154,14 @@ class Entry:
     reports: int = 0
     change: int = 0
     wanted: bool = False
+    tried: datetime | None = None
     nonce: str = ""
     revision: int = 0
+
+    @property
+    def first_tried(self) -> datetime:
+        """When opening it was first attempted, in UTC."""
+        return self.tried or self.since
 
     @property
     def milestone(self) -> str:
@@ -344,7 +351,9 @@ def dropped(entry: Entry, sighting: Sighting) -> Entry:
 
 def opened(entry: Entry, listed: Listed) -> Entry:
     """Return the entry of a ticket that was opened."""
-    return replace(entry, state=State.OPEN, ticket=listed.ticket, change=listed.change, told=False)
+    return replace(
+        entry, state=State.OPEN, ticket=listed.ticket, change=listed.change, told=False, tried=None
+    )
 
 
 def given_up(entry: Entry, sighting: Sighting) -> Entry:

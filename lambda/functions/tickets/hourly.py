@@ -8,7 +8,7 @@ forever, or that Lambda would end.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -165,6 +165,7 @@ def look_at(watched: Watched, *, services: Services, invocation: Invocation, now
     try:
         finding = services.security_hub.get_finding(remembered)
     except Exception as error:  # noqa: BLE001 - it's reported like every other failure
+        _wait_again(remembered, services.tickets, now)
         return Report.of(remembered, {}, {SECURITY_HUB: error})
     if finding is None or watched.state is State.OPEN:
         _wait_again(remembered, services.tickets, now, is_gone=finding is None)
@@ -173,6 +174,9 @@ def look_at(watched: Watched, *, services: Services, invocation: Invocation, now
         # GetFindings might not return it yet, so it stays on the list.
         return _not_found(watched, event, services=services, invocation=invocation)
     (report,) = handle_findings(event, services=services, invocation=invocation, releases=True).reports
+    if failed := report.failures.keys() - report.waiting:
+        is_all = not failed.isdisjoint((SECURITY_HUB, EVENT_BUS))
+        _wait_again(remembered, services.tickets, now, trackers=None if is_all else failed)
     return report
 
 
@@ -190,14 +194,34 @@ def _not_found(
     return Report.of(remembered, tickets, errors)
 
 
-def _wait_again(finding: Finding, tickets: Tickets, now: datetime, *, is_gone: bool) -> None:
+def _wait_again(
+    finding: Finding,
+    tickets: Tickets,
+    now: datetime,
+    *,
+    is_gone: bool = False,
+    trackers: Collection[str] | None = None,
+) -> None:
     """Let those that wait be looked at before this one the next time, because it can stay forever.
 
-    The time of a first attempt is kept, because trackers are asked for tickets since then. A finding that is
-    gone needn't say that its ticket is resolved.
+    Args:
+        finding: The finding.
+        tickets: The records.
+        now: The current time in UTC. What was begun waits since a time at which the next run takes nobody to
+            be at work on it.
+        is_gone: Whether Security Hub doesn't have it, so that it needn't say that its ticket is resolved.
+            Default: False.
+        trackers: The trackers whose records wait again. Default: all.
     """
     for tracker, entry in tickets.load_all(finding).items():
-        if entry.is_watched and entry.state is not State.OPENING:
-            told = entry.told or (is_gone and entry.state is State.RESOLVED)
-            with suppress(ChangedMeanwhileError):
-                tickets.save(finding, tracker, replace(entry, since=now, told=told), replacing=entry)
+        if not entry.is_watched or (trackers is not None and tracker not in trackers):
+            continue
+        is_opening = entry.state is State.OPENING
+        waits = replace(
+            entry,
+            since=now - _AT_WORK if entry.state in _BEGUN else now,
+            tried=entry.first_tried if is_opening else None,
+            told=entry.told or (is_gone and entry.state is State.RESOLVED),
+        )
+        with suppress(ChangedMeanwhileError):
+            tickets.save(finding, tracker, waits, replacing=entry)

@@ -103,6 +103,7 @@ def _item(finding: Finding, tracker: str, entry: Entry) -> dict[str, Any]:
         "reports": entry.reports,
         **({"change": entry.change} if entry.change else {}),
         **({"wanted": True} if entry.wanted else {}),
+        **({"tried": entry.tried.isoformat()} if entry.tried else {}),
         **({"nonce": entry.nonce} if entry.nonce else {}),
         # Only in the index while it is there.
         **({"watched": _WATCHED} if entry.is_watched else {}),
@@ -136,6 +137,7 @@ def _entry(item: Mapping[str, Any]) -> Entry:
         reports=int(item.get("reports", 0)),
         change=int(item.get("change", 0)),
         wanted=item.get("wanted", False),
+        tried=datetime.fromisoformat(item["tried"]) if "tried" in item else None,
         nonce=item.get("nonce", ""),
         revision=int(item["revision"]),
     )

@@ -76,6 +76,10 @@ class MemoryTickets:
         self.checkpoint()
         return {name: entry for (key, name), entry in self.entries.items() if key == finding.digest}
 
+    def of(self, tracker):
+        """The findings with a record for a tracker, and those records."""
+        return [(self.findings[key], one) for (key, name), one in self.entries.items() if name == tracker]
+
     def watched(self):
         self.checkpoint()
         return [

@@ -11,6 +11,7 @@ from functions.tickets.entry import State, Watched
 from functions.tickets.hourly import look_again
 from functions.tickets.services import Invocation
 from invocation.stop_switch import Stops
+from securityhub.findings.updates import RequestRefusedError
 from tests.ticket_histories import FAILED, PASSED
 
 OTHER_ACCOUNT = "444455556666"
@@ -432,6 +433,58 @@ def test_what_stays_on_the_list_is_looked_at_after_those_that_wait(world, monkey
     world.look_again()
     assert read[0] == "A"
     assert [one.finding_id for one in world.tickets.watched()][:2] == ["B", "B"]
+
+
+def test_what_is_refused_every_hour_keeps_no_other_finding_of_its_account_from_its_turn(world, monkeypatch):
+    monkeypatch.setattr(hourly, "_MAX_QUEUED", 2)
+    jira, searched = world.trackers[0], []
+    jira.is_down = True
+    for finding_id in "ABCD":
+        world.import_finding(finding_id)
+        world.deliver(world.queue[-1])
+    world.queue.clear()
+    began = {finding.id: entry.since for finding, entry in world.tickets.of("Jira")}
+    jira.is_down = False
+    open_, find = jira.open, jira.find
+
+    def refuse(draft):
+        if draft.finding.id != "D":
+            raise TrackerError("Jira wants the field Component/s")
+        return open_(draft)
+
+    monkeypatch.setattr(jira, "open", refuse)
+    monkeypatch.setattr(
+        jira, "find", lambda draft, since: searched.append((draft.finding.id, since)) or find(draft, since)
+    )
+    for _ in range(3):
+        world.look_again()
+    assert jira.open_issues("D") == ["JIRA-1"]
+    assert [finding_id for finding_id, _ in searched[:3]] == ["A", "B", "C"]
+    # However often it was looked at, the tracker is asked for what was opened since the first attempt.
+    assert all(since == began[finding_id] for finding_id, since in searched)
+    assert len(searched) > len(began)
+
+
+@pytest.mark.parametrize("fails", ["A", "B"])
+def test_a_finding_that_cannot_be_read_any_hour_keeps_no_other_from_its_turn(world, monkeypatch, fails):
+    monkeypatch.setattr(hourly, "_MAX_QUEUED", 1)
+    world.trackers[0].is_down = True
+    for finding_id in "AB":
+        world.import_finding(finding_id)
+        world.deliver(world.queue[-1])
+    world.queue.clear()
+    world.trackers[0].is_down = False
+    get_finding = world.get_finding
+
+    def fail(finding):
+        if finding.id == fails:
+            raise RequestRefusedError("InvalidInputException", "it's not readable")
+        return get_finding(finding)
+
+    monkeypatch.setattr(world, "get_finding", fail)
+    for _ in range(2):
+        world.look_again()
+    assert [len(tracker.issues) for tracker in world.trackers] == [1, 2]
 
 
 def test_the_findings_of_an_account_in_which_changes_are_stopped_wait_for_a_later_hour(flooded):

@@ -71,6 +71,13 @@ def test_a_ticket_comes_with_the_key_of_its_draft(table, finding, nonce):
     assert loaded.earlier.key == ""
 
 
+def test_the_time_of_the_first_attempt_is_kept(table, finding):
+    later = replace(OPENING, since=NOW + timedelta(hours=1), tried=NOW)
+    table.save(finding, "Jira", later, replacing=None)
+    loaded = table.load(finding, "Jira")
+    assert (loaded.since, loaded.first_tried) == (later.since, NOW)
+
+
 def test_the_number_of_a_ticket_is_kept(table, finding):
     ticket = replace(OPEN.ticket, number="10002")
     table.save(finding, "Jira", replace(OPEN, ticket=ticket), replacing=None)
