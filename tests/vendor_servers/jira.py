@@ -80,6 +80,8 @@ class JiraServer(VendorServer):
         assignable: those of them that issues can be assigned to, or None for a user who may not ask that.
         moved: the present key of issues by their former ones.
         unindexed: keys of issues that the search doesn't know yet.
+        vain_searches: how many of the next searches for an issue find nothing, though it's there.
+        empty_pages: how many pages without an issue are before the one with it.
         page_size: how many changed issues come at once, at most.
         base_url: where people find the site.
     """
@@ -106,6 +108,7 @@ class JiraServer(VendorServer):
         self.assignable: list[str] | None = [*self.users]
         self.moved: dict[str, str] = {}
         self.unindexed: set[str] = set()
+        self.vain_searches = self.empty_pages = 0
         self.hidden_projects: set[str] = set()
         self.page_size = 100
         self.base_url = "https://example.atlassian.net"
@@ -316,6 +319,12 @@ class JiraServer(VendorServer):
         found = [issue for issue in visible if match[1] in issue.labels and issue.key not in self.unindexed][
             : int(query["maxResults"])
         ]
+        if self.vain_searches:
+            self.vain_searches -= 1
+            found = []
+        page = int(query.get("nextPageToken", 0))
+        if self.cloud and page < self.empty_pages:
+            return Response(body={"issues": [], "isLast": False, "nextPageToken": str(page + 1)})
         if self.cloud:  # without 'fields', it returns ids only
             return Response(body={"issues": [{"id": issue.id} for issue in found], "isLast": True})
         issues = [{"id": issue.id, "key": issue.key, "fields": {}} for issue in found]

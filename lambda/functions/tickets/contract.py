@@ -123,10 +123,12 @@ class Abilities:
     Attributes:
         takes_asff: Whether it opens tickets for findings of Security Hub CSPM. Default: True.
         closes: Whether `resolve` closes a ticket. Otherwise a person has to. Default: True.
+        lists_within: How long after a change `changed` may lack it. Default: minutes.
     """
 
     takes_asff: bool = True
     closes: bool = True
+    lists_within: timedelta = timedelta()
 
 
 class TrackerError(Exception):

@@ -17,6 +17,8 @@ _FIRST: Final = timedelta(hours=1)
 _WINDOW: Final = timedelta(hours=1)
 # A tracker's clock can be behind, and its search finds a change only after some time.
 _OVERLAP: Final = timedelta(minutes=10)
+# Where a search can lack changes for hours, the past is asked for once more, each time this period is over.
+_LATE_EVERY: Final = timedelta(hours=4)
 # As many as go into the queue with one request.
 _BATCH: Final = 10
 _UNKNOWN: Final = timedelta(days=7)
@@ -155,7 +157,7 @@ def _poll(
         # So that nothing is lost if the tracker doesn't answer for longer than that.
         index.set_polled_until(tracker.name, since)
     number, window = 0, _WINDOW
-    begin = since - _OVERLAP
+    first, begin = since, since - _OVERLAP
     while since < until and not time.is_over:
         end = min(begin + window, until)
         try:
@@ -173,7 +175,25 @@ def _poll(
         if end > since:
             index.set_polled_until(tracker.name, end)
             since = end
+    if since >= until:
+        late = _late(tracker, first, until, time)
+        hints.send(tracker.name, late)
+        number += len(late)
     return number, since
+
+
+def _late(tracker: TwoWayTracker, since: datetime, until: datetime, time: _Time) -> list[str]:
+    """Return tickets that changed before a poll began, and may be missing from the lists of those before it.
+
+    They are asked for every few hours, because each costs a look. If there is no time, the next one does it.
+    """
+    lag = tracker.abilities.lists_within
+    is_due = (
+        since.timestamp() // _LATE_EVERY.total_seconds() < until.timestamp() // _LATE_EVERY.total_seconds()
+    )
+    if lag <= _OVERLAP or not is_due or time.is_over:
+        return []
+    return _changed(tracker, since - lag, since - _OVERLAP, time) or []
 
 
 def _changed(tracker: TwoWayTracker, since: datetime, until: datetime, time: _Time) -> list[str] | None:

@@ -7,7 +7,7 @@ forever. So the clients' retries are disabled, and all calls are made here.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -210,6 +210,24 @@ class Calls(Generic[Client]):
             if not error.failure.is_missing:
                 raise
             return None
+
+    def insist(self, goal: str, request: Callable[[Client], Sequence[Answer]]) -> Sequence[Answer]:
+        """Make a request that searches, and make it twice again after a pause while it finds nothing.
+
+        Args:
+            goal: As for other calls.
+            request: As for other calls.
+
+        Raises:
+            CallFailedError: The request failed.
+        """
+        found = self(goal, request)
+        for pause in _PAUSES:
+            if found:
+                break
+            time.sleep(pause)
+            found = self(goal, request)
+        return found
 
     def _heed(self, failure: Failure) -> None:
         """Record what a failure means for later calls."""

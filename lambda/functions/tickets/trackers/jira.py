@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -66,7 +66,9 @@ class Jira:
     """
 
     name = "Jira"
-    abilities = Abilities()
+    # Source: https://github.com/activepieces/activepieces/issues/14863
+    # Source: https://github.com/estuary/connectors/pull/3486
+    abilities = Abilities(lists_within=timedelta(hours=12))
 
     def __init__(
         self,
@@ -116,11 +118,14 @@ class Jira:
         """Return the issue that has the draft's key as a label, in whichever project it is by now.
 
         Jira's search might not find an issue for some seconds after its creation. An attempt that failed or
-        was interrupted keeps its lease for longer than that. `since` isn't used, because Jira interprets it
-        in the user's time zone.
+        was interrupted keeps its lease for longer than that. In Jira Cloud, a search can miss what the next
+        one finds. `since` isn't used, because Jira interprets it in the user's time zone.
+
+        Source: https://developer.atlassian.com/cloud/jira/platform/search-and-reconcile/
+        Source: https://github.com/pycontribs/jira/issues/2413
         """
         jql = f'labels = "{draft.key}" ORDER BY created ASC'
-        ids = self._calls("look for the ticket", lambda site: site.search(jql))
+        ids = self._calls.insist("look for the ticket", lambda site: site.search(jql))
         if not ids:
             return None
         issue = self._calls("read the ticket", lambda site: site.client.issue(ids[0], fields="labels"))

@@ -27,6 +27,7 @@ KEY_LABEL: Final = re.compile(r"[0-9a-f]{32,}-[0-9]+", re.IGNORECASE)
 """The label by which the issue of a ticket is found, the key of its draft."""
 
 _NOFORMAT: Final = re.compile(r"\{(?=noformat)", re.IGNORECASE)
+_MAX_EMPTY_PAGES: Final = 20
 _SIGN_IN_HEADER: Final = "X-Seraph-LoginReason"
 _NOT_SIGNED_IN: Final = frozenset({"AUTHENTICATED_FAILED", "AUTHENTICATION_DENIED"})
 
@@ -70,13 +71,23 @@ class Site:
     def search(self, jql: str) -> Sequence[str]:
         """Return the ID of the first issue that a query finds, if any.
 
-        The search of Jira Cloud returns only IDs unless fields are requested. Its former search was removed.
+        The search of Jira Cloud returns only IDs unless fields are requested, and can have an empty page
+        before others. Its former search was removed.
+
+        Raises:
+            JIRAError: There are too many empty pages.
 
         Source: https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/
         """
         find: Any = self.client.enhanced_search_issues if self.cloud else self.client.search_issues
-        found: Mapping[str, Any] = find(jql, maxResults=1, fields=[], json_result=True)
-        return [issue["id"] for issue in found["issues"]]
+        place: dict[str, str] = {}
+        for _ in range(_MAX_EMPTY_PAGES):
+            found: Mapping[str, Any] = find(jql, maxResults=1, fields=[], json_result=True, **place)
+            token = found.get("nextPageToken")
+            if found["issues"] or not token:
+                return [str(issue["id"]) for issue in found["issues"]]
+            place = {"nextPageToken": token}
+        raise JIRAError("it lists empty pages without an end")
 
     def edit(self, key: str, fields: Mapping[str, Any], update: Mapping[str, Any]) -> None:
         """Edit fields of an issue. The client would first read it, and read it again afterwards."""

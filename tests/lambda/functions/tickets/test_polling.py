@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from functions.tickets.contract import TooManyChangesError
+from functions.tickets.contract import Abilities, TooManyChangesError
 from functions.tickets.polling import poll
 from functions.tickets.services import Invocation
 
@@ -16,6 +16,7 @@ class Poller:
     """A tracker, its index, and its queue, all in one, which remember what is asked of them."""
 
     name = "Jira"
+    abilities = Abilities()
 
     def __init__(self):
         self.until, self.asked, self.queued, self.is_queue_down = NOW - dt.timedelta(minutes=5), [], [], False
@@ -50,6 +51,34 @@ def test_a_poll_begins_ten_minutes_before_the_last_one_ended_because_clocks_and_
     assert poller.poll().queued == {"Jira": 1}
     assert poller.asked == [(NOW - dt.timedelta(minutes=15), NOW)]
     assert poller.until == NOW
+
+
+@pytest.mark.parametrize("minutes", [5, 60])
+def test_what_a_search_can_lack_for_hours_is_asked_for_again_every_four_hours(poller, minutes):
+    """A day of polls, the last of which ends at noon."""
+    poller.abilities = Abilities(lists_within=dt.timedelta(hours=12))
+    poller.until = NOW - dt.timedelta(days=1, minutes=minutes)
+    services = SimpleNamespace(trackers=(poller,), meanings={"Jira": None}, index=poller, hints=poller)
+    now = NOW - dt.timedelta(days=1)
+    while now <= NOW:
+        poll(services=services, invocation=Invocation(request_id="r", function_arn="f", now=lambda: now))  # noqa: B023
+        now += dt.timedelta(minutes=minutes)
+    late = [(since, until) for since, until in poller.asked if until - since > dt.timedelta(hours=11)]
+    assert len(late) == 7
+    assert all(until - since == dt.timedelta(hours=11, minutes=50) for since, until in late)
+    # Whatever changed is asked for seven hours later, or more.
+    for hours in range(9, 24):
+        changed = NOW - dt.timedelta(hours=hours)
+        assert any(
+            since <= changed and changed + dt.timedelta(hours=6, minutes=50) <= until for since, until in late
+        )
+    assert poller.until == NOW
+
+
+def test_what_a_search_can_lack_is_not_asked_for_where_it_lacks_nothing(poller):
+    poller.until = NOW - dt.timedelta(hours=5)
+    poller.poll()
+    assert all(until - since <= dt.timedelta(hours=1) for since, until in poller.asked)
 
 
 def test_what_could_not_be_queued_is_asked_for_again(poller):
@@ -87,8 +116,8 @@ class Pollers:
         slow, quick = self.slow, lambda *_: ["P1"]
         services = SimpleNamespace(
             trackers=(
-                SimpleNamespace(name="Jira", changed=slow),
-                SimpleNamespace(name="PagerDuty", changed=quick),
+                SimpleNamespace(name="Jira", changed=slow, abilities=Abilities()),
+                SimpleNamespace(name="PagerDuty", changed=quick, abilities=Abilities()),
             ),
             meanings=self.until,
             index=self,

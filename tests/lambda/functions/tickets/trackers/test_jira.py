@@ -124,6 +124,28 @@ def test_an_issue_that_the_search_does_not_know_yet_is_not_found(jira, server, d
     assert jira.find(draft, SINCE) is None
 
 
+@pytest.mark.parametrize("vain", [1, 2])
+def test_an_issue_that_one_search_in_several_lacks_is_found(jira, server, draft, vain):
+    opened = jira.open(draft)
+    server.vain_searches = vain
+    assert jira.find(draft, SINCE) == opened
+
+
+def test_an_issue_on_a_later_page_than_the_first_is_found(jira, server, draft):
+    opened = jira.open(draft)
+    server.empty_pages = 3
+    assert jira.find(draft, SINCE) == opened
+    assert len(server.sent("GET", "search")) == 4
+
+
+def test_pages_that_are_all_empty_and_never_end_are_no_answer(jira, server, draft):
+    jira.open(draft)
+    server.empty_pages = 10_000
+    with pytest.raises(TrackerError, match=r"Jira did not look for the ticket: .* without an end") as raised:
+        jira.find(draft, SINCE)
+    assert raised.value.is_temporary
+
+
 def test_an_issue_is_resolved_by_the_first_transition_to_a_done_status(jira, server, draft):
     ticket = jira.open(draft)
     jira.resolve(ticket, "The finding is resolved.")
