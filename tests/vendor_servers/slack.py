@@ -24,6 +24,12 @@ CHANNEL = "C024BE91L"
 OTHER_CHANNEL = "C0PAYMENTS"
 MAX_TEXT = 40_000
 MAX_UPDATE_BYTES = 4_000
+MAX_UNSPLIT = 4_000
+"""A longer text becomes several messages, of which the answer names one.
+
+Source: https://github.com/slack-go/slack/issues/972
+Source: https://github.com/slack-ruby/slack-ruby-client/issues/259
+"""
 MAX_BLOCKS = 50
 MAX_HEADER = 150
 MAX_BLOCK_TEXT = 3_000
@@ -120,11 +126,17 @@ class SlackServer(VendorServer):
         if len(_escaped(json.dumps(blocks, ensure_ascii=False, separators=(",", ":")))) > MAX_MESSAGE:
             return _error("msg_blocks_too_long")
         ts = f"{time.time():.6f}"
-        while ts in self.messages:
-            ts = f"{float(ts) + 0.000001:.6f}"
-        self.messages[ts] = Message(
-            ts, _linked(given["text"]), metadata, channel=given["channel"], blocks=blocks
-        )
+        text, step = given["text"], len(given["text"]) if blocks else MAX_UNSPLIT
+        for begin in range(0, len(text), step):
+            while ts in self.messages:
+                ts = f"{float(ts) + 0.000001:.6f}"
+            self.messages[ts] = Message(
+                ts,
+                _linked(text[begin : begin + step]),
+                metadata,
+                channel=given["channel"],
+                blocks=blocks,
+            )
         return Response(body={"ok": True, "channel": given["channel"], "ts": ts})
 
     def _update(self, request: Request) -> Response:

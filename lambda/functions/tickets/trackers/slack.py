@@ -40,8 +40,11 @@ KEY: Final = "ticketing.slack"
 """The key of the tracker in settings.toml."""
 
 _MAX_TITLE: Final = 300
-# The limit for changed messages. New ones can be ten times as long. A marked title always fits.
-_MAX_CHANGED_BYTES: Final = 4_000
+# The limit for changed messages. A longer new one becomes several, of which Slack names one, so that only
+# that would be marked as resolved. A marked title always fits.
+# Source: https://github.com/slack-go/slack/issues/972
+_MAX_BYTES: Final = 4_000
+_MORE: Final = "\n…"
 _EVENT_TYPE: Final = "securityhub_ticket"
 _OPEN: Final = "open"
 _RESOLVED: Final = "resolved"
@@ -140,7 +143,7 @@ class Slack:
             "post the message",
             lambda client: client.chat_postMessage(
                 channel=place.channel,
-                text=_text(draft, place.fields),
+                text=_fitting(_text(draft, place.fields)),
                 metadata=_metadata(draft.key, _OPEN),
                 unfurl_links=False,
                 unfurl_media=False,
@@ -317,16 +320,21 @@ def _escaped(text: str) -> str:
 
 
 def _fitting(text: str) -> str:
-    """Return as many whole lines as a changed message can have. A cut within a line could break a link.
+    """Return the lines that a message has room for. A cut within a line could break a link.
+
+    A line that is too long leaves room for those after it, because others write some of them.
 
     Source: https://docs.slack.dev/reference/methods/chat.update#errors
     """
-    if len(text.encode()) <= _MAX_CHANGED_BYTES:
+    if len(text.encode()) <= _MAX_BYTES:
         return text
-    mark = "\n…"
-    while len((text + mark).encode()) > _MAX_CHANGED_BYTES and "\n" in text:
-        text = text.rpartition("\n")[0]
-    return text + mark
+    kept, room = list[str](), _MAX_BYTES - len(_MORE.encode())
+    for one in text.split("\n"):
+        size = len(f"{one}\n".encode())
+        if size <= room:
+            kept.append(one)
+            room -= size
+    return "\n".join(kept) + _MORE
 
 
 def _metadata(key: str, state: str) -> dict[str, Any]:

@@ -54,6 +54,15 @@ def test_the_longest_body_of_characters_to_escape_fits(slack, server, make_draft
     assert len(server.messages) == 1
 
 
+def test_a_text_that_is_too_long_does_not_hide_what_the_finding_is_about(slack, server, make_draft):
+    slack.open(make_draft(raw={"Description": "&" * 1_000}))
+    (message,) = server.messages.values()
+    assert "&amp;&amp;" not in message.text
+    assert "\nAccount: 111122223333\n" in message.text
+    assert "\nResource: AwsS3Bucket " in message.text
+    assert message.text.endswith("\n…")
+
+
 def test_a_message_is_found_by_the_key(slack, draft, make_draft, since):
     opened = slack.open(draft)
     slack.open(make_draft("another"))
