@@ -7,8 +7,11 @@ import json
 import pytest
 
 from securityhub_actions.cli.doctor import State
+from securityhub_actions.cli.doctor.trackers.api import Tracker
+from securityhub_actions.cli.doctor.trackers.pager_duty import examine
 from tests.cli.doctor.conftest import deployed
 from tests.emulator.local_server import local_server
+from tests.vendor_servers.pager_duty import OTHER_SERVICE_ID, SERVICE_ID
 
 SECRETS = "jira=jira-webhook,pagerduty=pagerduty-webhook"
 KEYS = {"jira": "JiraWebhookUrl", "pagerduty": "PagerDutyWebhookUrl"}
@@ -109,6 +112,59 @@ def test_pagerduty_is_asked_whether_the_webhook_is_registered(
     vendor_servers.pager_duty.subscriptions = [subscription] if registered else []
     found = examined(doctor, vendor_servers, "pagerduty", url)
     assert (state, True) in [(one.state, said in one.text) for one in found]
+
+
+def pagerduty_said(vendor_servers, *, disabled=False, filters=(), rules=()):
+    """What is said of a webhook of PagerDuty, one of which there is for each of the filters."""
+    url = "https://example.execute-api.us-east-1.amazonaws.com"
+    method = {"type": "http_delivery_method", "url": f"{url}/pagerduty", "temporarily_disabled": disabled}
+    vendor_servers.pager_duty.subscriptions = [
+        {
+            "active": True,
+            "delivery_method": method,
+            "events": ["incident.resolved", "incident.reopened"],
+            "filter": one,
+        }
+        for one in filters
+    ]
+    variables = {
+        name.removeprefix("PAGERDUTY_"): value
+        for name, value in vendor_servers.environment("pagerduty").items()
+    }
+    tracker = Tracker(
+        variables=variables,
+        secret=vendor_servers.pager_duty.secret,
+        settings={"rules": rules},
+        aws=None,
+        webhook_url=f"{url}/pagerduty",
+    )
+    return [(one.state, one.text) for one in examine(tracker) if "webhook" in one.text]
+
+
+def test_a_webhook_that_pagerduty_has_disabled_for_a_while_is_a_fault(vendor_servers):
+    filters = [{"type": "account_reference"}]
+    ((state, said),) = pagerduty_said(vendor_servers, disabled=True, filters=filters)
+    assert state is State.FAULT
+    assert "PagerDuty has disabled the webhook" in said
+
+
+@pytest.mark.parametrize(
+    ("filters", "missing"),
+    [
+        ([{"type": "account_reference"}], []),
+        ([{"type": "team_reference", "id": "PTEAM"}], []),  # whose services aren't known
+        ([{"type": "service_reference", "id": SERVICE_ID}], [OTHER_SERVICE_ID]),
+        ([{"type": "service_reference", "id": one} for one in (SERVICE_ID, OTHER_SERVICE_ID)], []),
+        ([{"type": "service_reference", "id": "PWRONG"}], [SERVICE_ID, OTHER_SERVICE_ID]),
+    ],
+)
+def test_a_service_about_whose_incidents_pagerduty_sends_no_webhook_is_named(
+    vendor_servers, filters, missing
+):
+    rules = [{"accounts": ["111122223333"], "service_id": OTHER_SERVICE_ID}]
+    ((state, said),) = pagerduty_said(vendor_servers, filters=filters, rules=rules)
+    assert state is (State.WARNING if missing else State.OK)
+    assert [one for one in (SERVICE_ID, OTHER_SERVICE_ID) if one in said] == missing
 
 
 def examined(doctor, vendor_servers, name, url):

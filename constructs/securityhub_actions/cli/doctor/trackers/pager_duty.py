@@ -34,13 +34,17 @@ def examine(tracker: Tracker) -> Iterator[Check]:
     ]
     yield from faults
     if tracker.webhook_url:
-        yield from _webhook_faults(api, tracker.webhook_url)
+        yield from _webhook_faults(api, tracker)
     if not any(one.state is State.FAULT for one in faults):
         yield ok("PagerDuty has the services, the user, and what else settings.toml names.")
 
 
-def _webhook_faults(api: Api, url: str) -> Iterator[Check]:
-    """Check the webhook subscriptions that the key can see."""
+def _webhook_faults(api: Api, tracker: Tracker) -> Iterator[Check]:
+    """Check the webhook subscriptions that the key can see.
+
+    Source: https://github.com/PagerDuty/api-schema/blob/main/reference/REST/openapiv3.json
+    """
+    url = tracker.webhook_url
     try:
         found = api.get("/webhook_subscriptions", limit=100)["webhook_subscriptions"]
     except ApiError as error:
@@ -55,8 +59,32 @@ def _webhook_faults(api: Api, url: str) -> Iterator[Check]:
             f"The webhook with the URL {url} is inactive, or without {' and '.join(missing)}.",
             "Activate it, and select both events.",
         )
+    elif any(one["delivery_method"].get("temporarily_disabled") for one in registered):
+        yield fault(
+            f"PagerDuty has disabled the webhook with the URL {url} for a while, because it was refused.",
+            "Put the secret that PagerDuty has shown into that in Secrets Manager, and enable the webhook.",
+        )
+    elif silent := sorted(_services(tracker) - _covered(registered, _services(tracker))):
+        yield warning(
+            f"PagerDuty sends no webhooks about the incidents of {', '.join(silent)}.",
+            "Register the webhook for the account. Until then, polls find what is decided about them.",
+        )
     else:
         yield ok(f"PagerDuty sends webhooks to {url}.")
+
+
+def _services(tracker: Tracker) -> set[str]:
+    """Return the IDs of the services in which incidents are triggered."""
+    named = {place["service_id"] for _, place in tracker.places if place.get("service_id")}
+    return {tracker.variables["SERVICE_ID"], *named}
+
+
+def _covered(registered: list[dict[str, Any]], services: set[str]) -> set[str]:
+    """Return those of the services that have a webhook: all, if one is for the account, or for a team."""
+    filters = [one.get("filter") or {} for one in registered]
+    if any(one.get("type") != "service_reference" for one in filters):
+        return services
+    return {str(one.get("id")) for one in filters}
 
 
 def _service_faults(api: Api, tracker: Tracker) -> Iterator[Check]:
