@@ -54,11 +54,15 @@ ORDER BY 1, 2, number DESC""",
     ),
     "QueryPresses": _query(
         "Presses of 30 days",
-        "Which custom actions were pressed when and where, on how many findings, and what became of them",
+        "Which custom actions were pressed when and where, on how many findings, and how many outcomes of "
+        "each kind that had; what failed or was stopped, and was done by a retry, counts as both",
         """SELECT cause.time AS pressed, cause.actionarn AS action, cause.account AS account,
   cause.region AS region, cause.eventid AS event_id, count(DISTINCT finding.id) AS findings,
-  count_if(outcome = 'done') AS done, count_if(outcome = 'held_back') AS held_back,
-  count_if(outcome = 'refused') AS refused, count_if(outcome = 'failed') AS failed
+  count_if(outcome = 'done') AS done, count_if(outcome = 'partly_done') AS partly_done,
+  count_if(outcome = 'unchanged') AS unchanged, count_if(outcome = 'dry_run') AS dry_run,
+  count_if(outcome = 'held_back') AS held_back, count_if(outcome = 'refused') AS refused,
+  count_if(outcome = 'impossible') AS impossible, count_if(outcome = 'stopped') AS stopped,
+  count_if(outcome = 'failed') AS failed
 FROM distinct_outcomes
 WHERE cause.kind = 'press'
 GROUP BY 1, 2, 3, 4, 5
@@ -92,11 +96,19 @@ ORDER BY remediated DESC""",
     ),
     "QueryProblems": _query(
         "Refused, stopped, and failed in 7 days",
-        "What was not done, with the reason, the latest first",
-        """SELECT "time", "function", operation, part, outcome, reason, finding.account AS account,
-  finding.control AS control, finding.id AS finding
-FROM distinct_outcomes
-WHERE outcome IN ('refused', 'impossible', 'stopped', 'failed', 'held_back')
+        "What was not done, with the reason, and when it was done after that, if it was; the latest first",
+        """SELECT problem."time" AS "time", problem."function" AS "function", problem.operation AS operation,
+  problem.part AS part, problem.outcome AS outcome, problem.reason AS reason,
+  problem.finding.account AS account, problem.finding.control AS control, problem.finding.id AS finding,
+  min(made."time") AS done_later
+FROM distinct_outcomes AS problem
+LEFT JOIN distinct_outcomes AS made
+  ON made.outcome IN ('done', 'partly_done') AND made.finding.id = problem.finding.id
+  AND made."function" = problem."function" AND made.operation = problem.operation
+  AND (made.part IS NOT DISTINCT FROM problem.part OR problem.outcome = 'stopped')
+  AND made."time" > problem."time"
+WHERE problem.outcome IN ('refused', 'impossible', 'stopped', 'failed', 'held_back')
+GROUP BY problem.id, 1, 2, 3, 4, 5, 6, 7, 8, 9
 ORDER BY "time" DESC""",
         days=7,
     ),

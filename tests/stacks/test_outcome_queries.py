@@ -191,7 +191,7 @@ def test_a_press_has_one_row_that_says_on_how_many_findings_and_what_became_of_t
     latest, earlier = record.run("QueryPresses")
     assert latest.pop("pressed") > earlier.pop("pressed")
     where = {"action": EVENT["resources"][0], "account": EVENT["account"], "region": EVENT["region"]}
-    counts = {"findings": 3, "done": 1, "held_back": 1, "refused": 1, "failed": 0}
+    counts = {"findings": 3, **dict.fromkeys(Result, 0), "done": 1, "held_back": 1, "refused": 1}
     assert latest == {**where, "event_id": "press", **counts}
     assert (earlier["event_id"], earlier["findings"], earlier["failed"]) == ("earlier", 1, 1)
 
@@ -232,3 +232,26 @@ def test_problems_are_what_was_not_done_the_latest_first(record, report):
     assert [row["reason"] for row in record.run("QueryProblems")] == [
         f"It was {result}" for result in ("held_back", "refused", "impossible", "stopped", "failed")
     ]
+
+
+@pytest.mark.parametrize(
+    ("problem", "then", "is_done_later"),
+    [
+        ({"result": Result.FAILED}, {}, True),
+        ({"result": Result.FAILED}, {"event_id": "of the next hour", "result": Result.PARTLY_DONE}, True),
+        ({"result": Result.FAILED}, {"part": "another"}, False),
+        ({"result": Result.FAILED}, {"finding": "two"}, False),
+        ({"result": Result.FAILED}, {"operation": Operation.UNDO}, False),
+        ({"result": Result.FAILED}, {"result": Result.UNCHANGED}, False),
+        ({"result": Result.FAILED, "part": None}, {"part": None}, True),
+        ({"result": Result.FAILED, "part": None}, {}, False),
+        ({"result": Result.STOPPED, "part": None}, {}, True),
+    ],
+)
+def test_a_problem_says_when_the_same_was_done_after_it(record, report, problem, then, is_done_later):
+    report(3, event_id="before")
+    report(2, **problem)
+    report(1, **then)
+    (row,) = record.run("QueryProblems")
+    assert row["time"].startswith(f"{datetime.now(UTC) - timedelta(days=2):%Y-%m-%d}")
+    assert bool(row["done_later"]) == is_done_later
