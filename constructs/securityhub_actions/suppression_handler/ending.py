@@ -254,7 +254,11 @@ def _found(
     the others.
     """
     in_force = {*suppressions.in_force(), *outcome.extended}
-    digests = {key: one.digest for key, one in suppressions.known.items() if key in in_force and one.digest}
+    digests = {
+        key: one.digest
+        for key, one in suppressions.known.items()
+        if key in in_force and one.hub == name and one.digest
+    }
     groups: _Groups = {}
     outdated: dict[str, list[Found]] = {}
     with _noting(outcome.left, f"findings of {name}"):

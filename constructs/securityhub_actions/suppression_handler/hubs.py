@@ -25,6 +25,7 @@ _RETRYABLE: Final = frozenset(
 )
 _REFUSALS: Final = frozenset({"InvalidInputException", "ValidationException"})
 _GONE: Final = frozenset({"FindingNotFound", "ResourceNotFoundException"})
+_IF_DELETED: Final = "If somebody deleted it, rename the suppression in the code, and deploy that."
 _NEW: Final = 1
 _RESOLVED: Final = 4
 
@@ -77,8 +78,7 @@ class Cspm:
             authors = [str(one["Note"]["UpdatedBy"]) for one in updates if "Note" in one]
             return Rule(marker=next(iter(authors), ""), criteria=rule["Criteria"])
         raise LookupError(
-            f"{rule_arn} could not be read, or doesn't exist any more: "
-            f"{answer.get('UnprocessedAutomationRules', [])}"
+            f"{rule_arn} could not be read: {answer.get('UnprocessedAutomationRules', [])}. {_IF_DELETED}"
         )
 
     def suppressed(self, markers: str, except_marked: Sequence[str]) -> Iterator[Found]:
@@ -182,7 +182,7 @@ class NewHub:
             rule = self._client.get_automation_rule_v2(Identifier=rule_arn)
         except ClientError as error:
             if error.response["Error"]["Code"] == "ResourceNotFoundException":
-                raise LookupError(f"{rule_arn} doesn't exist any more") from error
+                raise LookupError(f"{rule_arn} doesn't exist. {_IF_DELETED}") from error
             raise
         comments = [
             str(action["FindingFieldsUpdate"].get("Comment", ""))
