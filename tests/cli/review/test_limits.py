@@ -159,3 +159,80 @@ def test_a_quota_that_was_raised_is_the_one_that_is_shown(rules_in):
 def test_other_metadata_raises_no_quota(rules_in, data):
     metadata = {"/Stack": [{"type": "securityhub-actions:rulesQuota", "data": data}, {"type": "other"}]}
     assert rules_in({"us-east-1": 150}, metadata).allowed == 300
+
+
+@pytest.fixture
+def in_regions(tmp_path):
+    """A function that returns what stacks with one name use of a quota, given their resources by Region."""
+
+    def usage(quota, regions):
+        artifacts = {}
+        for region, used in regions.items():
+            (tmp_path / f"{region}.template.json").write_text(json.dumps({"Resources": used}))
+            artifacts[region] = {
+                "type": "aws:cloudformation:stack",
+                "environment": f"aws://111122223333/{region}",
+                "properties": {"templateFile": f"{region}.template.json", "stackName": "Same"},
+            }
+        (tmp_path / "manifest.json").write_text(json.dumps({"artifacts": artifacts}))
+        return next(one for one in usages(read_app(tmp_path)) if one.quota == quota)
+
+    return usage
+
+
+STATEMENTS = {"PolicyDocument": {"Statement": [{}] * 15}}
+PATTERN = {"EventPattern": {"source": ["a" * 1_900]}, "Targets": [{"Id": str(n)} for n in range(4)]}
+
+
+@pytest.mark.parametrize(
+    ("quota", "resources"),
+    [
+        ("Resources of a stack", several("AWS::S3::Bucket", 450)),
+        ("Bytes of a template", several("AWS::S3::Bucket", 450)),
+        (
+            "Statements of a queue policy",
+            {"Policy": {"Type": "AWS::SQS::QueuePolicy", "Properties": STATEMENTS}},
+        ),
+        ("Characters of a pattern", {"Rule": {"Type": "AWS::Events::Rule", "Properties": PATTERN}}),
+        ("Targets of a rule", {"Rule": {"Type": "AWS::Events::Rule", "Properties": PATTERN}}),
+        (
+            ENVIRONMENT,
+            {
+                "Function": {
+                    "Type": "AWS::Lambda::Function",
+                    "Properties": {"Environment": {"Variables": {"A": "b" * 4_000}}},
+                }
+            },
+        ),
+    ],
+)
+def test_of_stacks_with_one_name_in_several_regions_the_one_that_uses_most_counts(
+    in_regions, quota, resources
+):
+    little = {name: {**one, "Properties": {}} for name, one in list(resources.items())[:1]}
+    alone = in_regions(quota, {"eu-west-1": resources})
+    assert alone.used > 0
+    assert in_regions(quota, {"eu-west-1": resources, "us-east-1": little}) == alone
+
+
+@pytest.mark.parametrize(
+    ("quota", "policy"),
+    [
+        (
+            "Characters of a role's inline policies",
+            {
+                "Type": "AWS::IAM::Policy",
+                "Properties": {"Roles": [{"Ref": "Role"}], "PolicyDocument": "x" * 100},
+            },
+        ),
+        (
+            "Characters of a function's resource policy",
+            {"Type": "AWS::Lambda::Permission", "Properties": {"FunctionName": {"Ref": "Role"}}},
+        ),
+    ],
+)
+def test_policies_of_stacks_with_one_name_in_several_regions_are_not_added_up(in_regions, quota, policy):
+    resources = {"Role": {"Type": "AWS::IAM::Role"}, "Policy": policy}
+    alone = in_regions(quota, {"eu-west-1": resources})
+    assert alone.used > 0
+    assert in_regions(quota, {"eu-west-1": resources, "us-east-1": resources}) == alone

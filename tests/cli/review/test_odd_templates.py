@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import example, given, reject
 from hypothesis import strategies as st
 
@@ -85,3 +86,46 @@ def test_a_template_does_not_differ_from_itself(tmp_path_factory, resources):
     path.write_text(json.dumps({"Resources": resources}))
     app = read_or_discard(path)
     assert review(app, app).notes == []
+
+
+def stacks_with_one_name(folder, retentions, accounts=None):
+    """An app with a stack of the same name in each Region, whose queue keeps messages for so many seconds."""
+    folder.mkdir()
+    artifacts = {}
+    for region, retention in retentions.items():
+        queue = {"Type": "AWS::SQS::Queue", "Properties": {"MessageRetentionPeriod": retention}}
+        (folder / f"{region}.template.json").write_text(json.dumps({"Resources": {"Queue": queue}}))
+        artifacts[region] = {
+            "type": "aws:cloudformation:stack",
+            "environment": f"aws://{(accounts or {}).get(region, '111122223333')}/{region}",
+            "properties": {"templateFile": f"{region}.template.json", "stackName": "Same"},
+        }
+    (folder / "manifest.json").write_text(json.dumps({"artifacts": artifacts}))
+    return folder
+
+
+@pytest.mark.parametrize("changed", ["eu-west-1", "us-east-1"])
+def test_a_change_is_named_in_whichever_region_a_stack_of_the_same_name_has_it(cli, tmp_path, changed):
+    base = {"eu-west-1": 1_209_600, "us-east-1": 1_209_600}
+    before = stacks_with_one_name(tmp_path / "before", base)
+    after = stacks_with_one_name(tmp_path / "after", {**base, changed: 60})
+    ran = cli("review", before, "--template", after)
+    assert (ran.code, "1209600 -> 60" in ran.out.replace(",", "")) == (1, True), ran.out
+    same = cli("review", before, "--template", before)
+    assert same.code == 0, same.out
+
+
+def test_a_stack_that_is_no_longer_in_a_region_is_named(cli, tmp_path):
+    base = {"eu-west-1": 60, "us-east-1": 60}
+    before = stacks_with_one_name(tmp_path / "before", base)
+    after = stacks_with_one_name(tmp_path / "after", {"us-east-1": 60})
+    ran = cli("review", before, "--template", after)
+    assert (ran.code, "Same" in ran.out) == (1, True), ran.out
+
+
+def test_a_stack_whose_account_is_now_known_is_the_same(cli, tmp_path):
+    retentions = {"eu-west-1": 60}
+    before = stacks_with_one_name(tmp_path / "before", retentions, {"eu-west-1": "unknown-account"})
+    after = stacks_with_one_name(tmp_path / "after", retentions)
+    ran = cli("review", before, "--template", after)
+    assert "removed" not in ran.out, ran.out

@@ -111,6 +111,7 @@ def _removed_stack(stack: Stack) -> Note:
         Attention.HIGH,
         f"its {len(stack.resources)} resources stay until it is deleted",
         [
+            f"It's in {stack.account or 'any account'} and {stack.region or 'any Region'}.",
             "A deployment leaves stacks alone that the app no longer has.",
             *(f"action: {action.id}" for action in stack.actions),
             *(f"rule: {rule.path}" for rule in stack.rules),

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -69,26 +69,34 @@ class Usage:
 
 def usages(app: App) -> list[Usage]:
     """Return how much an app uses of each quota, where it uses most."""
-    resources = [one for stack in app.stacks for one in resources_of(stack)]
+    resources = [_Located(_place(stack), one) for stack in app.stacks for one in resources_of(stack)]
     raised = {name: quota for stack in app.stacks for name, quota in stack.raised_quotas.items()}
     return [
-        _most("Custom actions", MAX_ACTIONS, Counter(_place(one) for one in _stacks_of_actions(app))),
+        _most("Custom actions", MAX_ACTIONS, Counter(map(_place, _stacks_of_actions(app))).items()),
         *_rule_usages(app.rules, raised),
         _most("Characters of a function's resource policy", 20_480, _function_policies(resources)),
         _most(
             "Resource policies of CloudWatch Logs",
             MAX_LOG_POLICIES,
-            _of_types(app, LOG_POLICY, LOG_POLICY_OF_CDK),
+            _of_types(resources, LOG_POLICY, LOG_POLICY_OF_CDK),
         ),
-        _most("Automation rules", MAX_AUTOMATION_RULES, _of_types(app, AUTOMATION_RULE)),
-        _most("Automation rules V2", MAX_AUTOMATION_RULES, _of_types(app, AUTOMATION_RULE_V2)),
+        _most("Automation rules", MAX_AUTOMATION_RULES, _of_types(resources, AUTOMATION_RULE)),
+        _most("Automation rules V2", MAX_AUTOMATION_RULES, _of_types(resources, AUTOMATION_RULE_V2)),
         _most("Roles of an account", raised.get(ROLES_QUOTA, MAX_ROLES), _roles(app)),
         _most("Characters of a function's environment variables", MAX_ENVIRONMENT, _environments(resources)),
         _most("Statements of a queue policy", MAX_QUEUE_POLICY_STATEMENTS, _queue_statements(resources)),
         _most("Characters of a role's inline policies", 10_240, _inline_policies(resources)),
-        _most("Bytes of a template", MAX_TEMPLATE, {one.name: _bytes(one) for one in app.stacks}),
-        _most("Resources of a stack", MAX_RESOURCES, {one.name: len(one.resources) for one in app.stacks}),
+        _most("Bytes of a template", MAX_TEMPLATE, ((one.name, _bytes(one)) for one in app.stacks)),
+        _most("Resources of a stack", MAX_RESOURCES, ((one.name, len(one.resources)) for one in app.stacks)),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Located:
+    """A resource, and the account and Region of its stack: stacks elsewhere can have the same name."""
+
+    place: str
+    resource: Resource
 
 
 def limit_notes(before: Sequence[Usage], after: Sequence[Usage]) -> Iterator[Note]:
@@ -114,8 +122,9 @@ def _bytes(stack: Stack) -> int:
     return stack.template_bytes or len(_compact(stack.template).encode())
 
 
-def _most(quota: str, allowed: int, by_place: Mapping[str, int]) -> Usage:
-    where, used = max(by_place.items(), key=lambda item: item[1], default=("", 0))
+def _most(quota: str, allowed: int, uses: Iterable[tuple[str, int]]) -> Usage:
+    """Return the use that is the largest. Several can be in places with the same name."""
+    where, used = max(uses, key=lambda use: use[1], default=("", 0))
     return Usage(quota=quota, allowed=allowed, used=used, where=where)
 
 
@@ -130,9 +139,11 @@ def _stacks_of_actions(app: App) -> Iterator[Stack]:
 def _rule_usages(rules: Sequence[Rule], raised: Mapping[str, int]) -> Iterator[Usage]:
     yield _rules_of_a_bus(rules, raised.get(RULES_QUOTA))
     wildcards = [rule for rule in rules if _has_wildcard(rule)]
-    yield _most("Rules with wildcards of a bus", MAX_WILDCARD_RULES_PER_BUS, Counter(map(_bus, wildcards)))
-    yield _most("Targets of a rule", 5, {short_path(rule.path): len(rule.targets) for rule in rules})
-    sizes = {short_path(rule.path): len(_compact(shown(rule.pattern))) for rule in rules if rule.pattern}
+    yield _most(
+        "Rules with wildcards of a bus", MAX_WILDCARD_RULES_PER_BUS, Counter(map(_bus, wildcards)).items()
+    )
+    yield _most("Targets of a rule", 5, ((short_path(rule.path), len(rule.targets)) for rule in rules))
+    sizes = ((short_path(rule.path), len(_compact(shown(rule.pattern)))) for rule in rules if rule.pattern)
     yield _most("Characters of a pattern", raised.get(EVENT_PATTERN_QUOTA, MOST_CHARACTERS), sizes)
 
 
@@ -142,7 +153,7 @@ def _rules_of_a_bus(rules: Sequence[Rule], raised: int | None) -> Usage:
     for rule in rules:
         by_region[rule.region].append(rule)
     buses = [
-        _most("Rules of a bus", raised or max_rules_per_bus(region), Counter(map(_bus, there)))
+        _most("Rules of a bus", raised or max_rules_per_bus(region), Counter(map(_bus, there)).items())
         for region, there in by_region.items()
     ]
     none = Usage(quota="Rules of a bus", allowed=raised or max_rules_per_bus(None), used=0)
@@ -165,76 +176,91 @@ def _is_wildcard(condition: Condition) -> bool:
     return isinstance(condition, Wildcard)
 
 
-def _function_policies(resources: Sequence[Resource]) -> dict[str, int]:
+def _function_policies(resources: Sequence[_Located]) -> Iterator[tuple[str, int]]:
     """Estimate the policies of functions, of which Lambda writes each statement itself."""
-    sizes: Counter[str] = Counter()
-    owner = _Owners(resources)
+    owners, sizes = _Owners(resources), _Sizes()
     for one in resources:
-        if one.type == "AWS::Lambda::Permission":
-            statement = {"Sid": "x" * 60, "Effect": "Allow", **one.properties}
-            sizes[owner.of(one, one.properties.get("FunctionName"))] += len(_compact(statement)) + 60
-    return dict(sizes)
+        properties = one.resource.properties
+        if one.resource.type == "AWS::Lambda::Permission":
+            statement = {"Sid": "x" * 60, "Effect": "Allow", **properties}
+            sizes.add(owners.of(one, properties.get("FunctionName")), len(_compact(statement)) + 60)
+    return sizes.items()
 
 
 class _Owners:
     """What policies belong to. Several stacks can have the logical ID that stands for a generated name."""
 
-    def __init__(self, resources: Sequence[Resource]) -> None:
-        self._paths = {(one.stack, one.logical_id): short_path(one.path) for one in resources}
+    def __init__(self, resources: Sequence[_Located]) -> None:
+        self._paths = {self._key(one, one.resource.logical_id): one.resource.path for one in resources}
 
-    def of(self, policy: Resource, owner: object) -> str:
-        """Return the path of what a policy names or, if its own stack doesn't have it, what it names."""
+    def of(self, policy: _Located, owner: object) -> tuple[str, str]:
+        """Return the place and path of what a policy names or, if its own stack doesn't have it, its name."""
         names = _LOGICAL_ID.findall(str(owner))
-        found = [path for name in names if (path := self._paths.get((policy.stack, name)))]
-        return found[0] if found else str(owner)
+        found = [path for name in names if (path := self._paths.get(self._key(policy, name)))]
+        return policy.place, short_path(found[0]) if found else str(owner)
+
+    @staticmethod
+    def _key(beside: _Located, logical_id: str) -> tuple[str, str, str]:
+        return beside.place, beside.resource.stack, logical_id
 
 
-def _of_types(app: App, *types: str) -> Counter[str]:
-    return Counter(_place(stack) for stack in app.stacks for one in resources_of(stack) if one.type in types)
+class _Sizes:
+    """The sizes of the policies of each owner."""
+
+    def __init__(self) -> None:
+        self._sizes: Counter[tuple[str, str]] = Counter()
+
+    def add(self, owner: tuple[str, str], size: int) -> None:
+        """Add a policy."""
+        self._sizes[owner] += size
+
+    def items(self) -> Iterator[tuple[str, int]]:
+        """Return the size by the owner's path."""
+        return ((path, size) for (_, path), size in self._sizes.items())
 
 
-def _roles(app: App) -> Counter[str]:
+def _of_types(resources: Sequence[_Located], *types: str) -> Iterable[tuple[str, int]]:
+    return Counter(one.place for one in resources if one.resource.type in types).items()
+
+
+def _roles(app: App) -> Iterable[tuple[str, int]]:
     """The roles of each account, in all Regions."""
     return Counter(
         stack.account or "any account"
         for stack in app.stacks
         for one in resources_of(stack)
         if one.type == "AWS::IAM::Role"
-    )
+    ).items()
 
 
-def _environments(resources: Sequence[Resource]) -> dict[str, int]:
+def _environments(resources: Sequence[_Located]) -> Iterator[tuple[str, int]]:
     """The environment variables of functions, which Lambda measures as JSON.
 
     Source: https://github.com/github-aws-runners/terraform-aws-github-runner/issues/3594
     """
-    return {
-        short_path(one.path): len(_compact(at(one.properties, "Environment.Variables")))
-        for one in resources
-        if one.type == "AWS::Lambda::Function" and at(one.properties, "Environment.Variables")
-    }
+    for one in (located.resource for located in resources):
+        if one.type == "AWS::Lambda::Function" and (found := at(one.properties, "Environment.Variables")):
+            yield short_path(one.path), len(_compact(found))
 
 
-def _queue_statements(resources: Sequence[Resource]) -> dict[str, int]:
-    found = {}
-    for one in resources:
+def _queue_statements(resources: Sequence[_Located]) -> Iterator[tuple[str, int]]:
+    for one in (located.resource for located in resources):
         if one.type == "AWS::SQS::QueuePolicy":
-            found[one.path] = len(items_of(at(one.properties, "PolicyDocument.Statement")))
-    return found
+            yield one.path, len(items_of(at(one.properties, "PolicyDocument.Statement")))
 
 
-def _inline_policies(resources: Sequence[Resource]) -> dict[str, int]:
-    sizes: Counter[str] = Counter()
-    owner = _Owners(resources)
-    for one in resources:
+def _inline_policies(resources: Sequence[_Located]) -> Iterator[tuple[str, int]]:
+    owners, sizes = _Owners(resources), _Sizes()
+    for located in resources:
+        one = located.resource
         if one.type == "AWS::IAM::Policy":
             for role in items_of(one.properties.get("Roles")):
-                sizes[owner.of(one, role)] += len(_compact(one.properties.get("PolicyDocument")))
+                sizes.add(owners.of(located, role), len(_compact(one.properties.get("PolicyDocument"))))
         elif one.type == "AWS::IAM::Role":
             role = one.properties.get("RoleName") or f"${{{one.logical_id}}}"
             for policy in mappings_of(one.properties.get("Policies")):
-                sizes[owner.of(one, role)] += len(_compact(policy.get("PolicyDocument")))
-    return dict(sizes)
+                sizes.add(owners.of(located, role), len(_compact(policy.get("PolicyDocument"))))
+    return sizes.items()
 
 
 def _compact(value: Any) -> str:  # noqa: ANN401 - any JSON value

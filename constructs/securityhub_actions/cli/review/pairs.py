@@ -71,6 +71,9 @@ class StackPair:
 def paired(before: App | None, after: App, *, by_position: bool = False) -> list[StackPair]:
     """Match the stacks of two versions of an app, and their resources.
 
+    An app can have a stack of the same name in several Regions or accounts. Each is matched with the one in
+    its own place, and what is left by name alone, because a stack can have been moved.
+
     Args:
         before: The app before, or None to match with nothing.
         after: The app after.
@@ -78,10 +81,25 @@ def paired(before: App | None, after: App, *, by_position: bool = False) -> list
     """
     if by_position and before:
         return [_stack_pair(*both) for both in zip_longest(before.stacks, after.stacks)]
-    old = {stack.name: stack for stack in before.stacks} if before else {}
-    new = {stack.name: stack for stack in after.stacks}
-    names = list(dict.fromkeys([*new, *old]))
-    return [_stack_pair(old.get(name), new.get(name)) for name in names]
+    by_name: dict[str, tuple[list[Stack], list[Stack]]] = {}
+    for number, app in ((1, after), (0, before)):
+        for stack in app.stacks if app else ():
+            by_name.setdefault(stack.name, ([], []))[number].append(stack)
+    return [_stack_pair(*both) for old, new in by_name.values() for both in _matched(old, new)]
+
+
+def _matched(old: Sequence[Stack], new: Sequence[Stack]) -> Iterator[tuple[Stack | None, Stack | None]]:
+    """Match stacks of one name: those in the same account and Region, then the others in their order."""
+    left = list(old)
+    alone = []
+    for after in new:
+        same = [one for one in left if (one.account, one.region) == (after.account, after.region)]
+        if same:
+            left.remove(same[0])
+            yield same[0], after
+        else:
+            alone.append(after)
+    yield from zip_longest(left, alone)
 
 
 def _stack_pair(before: Stack | None, after: Stack | None) -> StackPair:
