@@ -246,25 +246,34 @@ def _dimensions_of(rule: events.Rule) -> dict[str, str]:
 
 
 def _watch_function(function: lambda_.Function) -> None:
+    has_destination = _has_on_failure_destination(function)
+    has_queue = function.dead_letter_queue is not None or function.dead_letter_topic is not None
+    is_kept = has_destination or has_queue
     if function.node.try_find_child(_ERRORS_ALARM_ID) is None:
+        what_follows = (
+            "Lambda retries its events, and then sends them to the dead-letter queue."
+            if is_kept
+            else "No dead-letter queue keeps what it was invoked for, so whoever invoked it has to try again."
+        )
         _alarm_on_repetition(
             function,
             _ERRORS_ALARM_ID,
             _errors_of(function),
-            description="The function fails again and again. Lambda retries its events, and then sends them "
-            "to the dead-letter queue. Read the errors in the function's log, which say what to do.",
+            description=f"The function fails again and again. {what_follows} Read the errors in the "
+            "function's log, which say what to do.",
         )
+    what_waits = "its events wait, for hours at most" if is_kept else "what invokes it is refused, or waits"
     _alarm_on_repetition(
         function,
         "ThrottlesAlarm",
         function.metric_throttles(period=Duration.minutes(5), statistic=cloudwatch.Stats.SUM),
-        description="Lambda has no concurrency left for the function, so its events wait, for hours at most. "
+        description=f"Lambda has no concurrency left for the function, so {what_waits}. "
         "Find out which functions of the account use it up, lower maximum_concurrency in settings.toml, or "
         "request a higher quota for concurrent executions.",
     )
-    if _has_on_failure_destination(function):
+    if has_destination:
         _alarm_on_loss(function, "DestinationDeliveryFailures")
-    if function.dead_letter_queue is not None or function.dead_letter_topic is not None:
+    if has_queue:
         _alarm_on_loss(function, "DeadLetterErrors")
 
 

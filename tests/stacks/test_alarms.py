@@ -217,3 +217,24 @@ def test_what_another_stack_created_is_not_watched(stack):
     sqs.Queue.from_queue_arn(stack, "Queue", "arn:aws:sqs:eu-west-1:111122223333:queue")
     watch(stack)
     assert not [found for found in stack.node.find_all() if isinstance(found, cloudwatch.Alarm)]
+
+
+def test_the_alarms_of_a_function_speak_of_a_dead_letter_queue_only_where_there_is_one(stack):
+    for name, queue in (("Kept", sqs.Queue(stack, "Queue")), ("Lost", None)):
+        lambda_.Function(
+            stack,
+            name,
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            handler="index.handle",
+            code=lambda_.Code.from_inline("def handle(event, context): pass"),
+            dead_letter_queue=queue,
+        )
+    watch(stack)
+    texts = {
+        (logical_id[:4], one["Properties"]["MetricName"]): one["Properties"]["AlarmDescription"]
+        for logical_id, one in Template.from_stack(stack).find_resources("AWS::CloudWatch::Alarm").items()
+    }
+    assert "sends them to the dead-letter queue. Read" in texts["Kept", "Errors"]
+    assert "No dead-letter queue keeps what it was invoked for" in texts["Lost", "Errors"]
+    assert "its events wait" in texts["Kept", "Throttles"]
+    assert "its events wait" not in texts["Lost", "Throttles"]
