@@ -137,6 +137,7 @@ PARAMETERS = {
     "services.lambda_svc.invoke_async_with_retry": "func event",
     "services.organizations._ensure_org": "",
     "services.organizations._json": "status body",
+    "services.organizations.new_uuid": "",
     "services.rds._error": "code message status",
     "services.rds._p": "params key default",
     "services.rds._parse_member_list": "params prefix",
