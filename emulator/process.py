@@ -52,6 +52,7 @@ def plugged_app() -> AsgiApp:
     )
     from emulator.cloudformation import (  # noqa: PLC0415
         automation_rules,
+        deleted_stacks,
         event_buses,
         graphql_apis,
         keys,
@@ -81,6 +82,7 @@ def plugged_app() -> AsgiApp:
         graphql_apis,
         named_queries,
         names,
+        deleted_stacks,
         codepipeline,
         redshift_data,
         assume_role,

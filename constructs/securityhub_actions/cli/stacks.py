@@ -10,7 +10,8 @@ from securityhub_actions.cli.aws import Aws, code_of
 from securityhub_actions.cli.errors import CommandError
 
 _NESTED_STACK: Final = "AWS::CloudFormation::Stack"
-_GONE: Final = frozenset({"DELETE_COMPLETE"})
+# What was retained is no longer in the stack, and what replaced it can have another name.
+_GONE: Final = frozenset({"DELETE_COMPLETE", "DELETE_SKIPPED"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

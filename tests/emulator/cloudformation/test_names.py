@@ -82,25 +82,76 @@ def test_an_update_keeps_the_names(stack):
     assert stack.deploy(changed, operation="update_stack") == first
 
 
-def test_a_stack_that_is_deployed_again_fails_where_something_with_a_name_of_the_template_was_retained(stack):
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "lambda.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-            }
-        ],
-    }
-    for resource_type, properties in (
-        ("AWS::DynamoDB::Table", KEY | {"TableName": stack.name}),
-        ("AWS::Logs::LogGroup", {"LogGroupName": stack.name}),
-        ("AWS::IAM::Role", {"RoleName": stack.name, "AssumeRolePolicyDocument": trust}),
-    ):
-        named = {"Type": resource_type, "DeletionPolicy": "Retain", "Properties": properties}
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
+}
+ALLOWED = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}],
+}
+ALARM = {
+    "MetricName": "Errors",
+    "Namespace": "AWS/Lambda",
+    "Statistic": "Sum",
+    "Period": 60,
+    "EvaluationPeriods": 1,
+    "Threshold": 1,
+    "ComparisonOperator": "GreaterThanThreshold",
+}
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "name", "properties"),
+    [
+        ("AWS::CloudWatch::Alarm", "AlarmName", ALARM),
+        ("AWS::CloudWatch::Dashboard", "DashboardName", {"DashboardBody": "{}"}),
+        ("AWS::DynamoDB::Table", "TableName", KEY),
+        ("AWS::Events::Rule", "Name", {"ScheduleExpression": "rate(1 day)"}),
+        ("AWS::IAM::ManagedPolicy", "ManagedPolicyName", {"PolicyDocument": ALLOWED}),
+        ("AWS::IAM::Role", "RoleName", {"AssumeRolePolicyDocument": TRUST}),
+        ("AWS::Kinesis::Stream", "Name", {"ShardCount": 1}),
+        ("AWS::Logs::LogGroup", "LogGroupName", {}),
+        ("AWS::SNS::Topic", "TopicName", {}),
+        ("AWS::SQS::Queue", "QueueName", {}),
+        ("AWS::SSM::Parameter", "Name", {"Type": "String", "Value": "x"}),
+        ("AWS::SecretsManager::Secret", "Name", {}),
+    ],
+)
+def test_a_stack_that_is_deployed_again_fails_where_something_with_a_name_of_the_template_was_retained(
+    stack, resource_type, name, properties
+):
+    named = {"Type": resource_type, "DeletionPolicy": "Retain", "Properties": {name: stack.name} | properties}
+    stack.deploy({"Named": named})
+    stack.deploy({"Named": named, "Other": {"Type": "AWS::SQS::Queue"}}, operation="update_stack")
+    stack.delete()
+    with pytest.raises(AssertionError, match="ROLLBACK_COMPLETE"):
         stack.deploy({"Named": named})
-        stack.delete()
-        with pytest.raises(AssertionError, match="ROLLBACK_COMPLETE"):
-            stack.deploy({"Named": named})
-        stack.delete()
+    stack.delete()
+
+
+def test_an_alias_that_exists_is_not_taken_over(stack):
+    kms = stack.aws.client("kms")
+    first, second = (kms.create_key()["KeyMetadata"]["KeyId"] for _ in range(2))
+    kms.create_alias(AliasName=f"alias/{stack.name}", TargetKeyId=first)
+    alias = {"AliasName": f"alias/{stack.name}", "TargetKeyId": second}
+    with pytest.raises(AssertionError, match="ROLLBACK_COMPLETE"):
+        stack.deploy({"Named": {"Type": "AWS::KMS::Alias", "Properties": alias}})
+    assert kms.describe_key(KeyId=f"alias/{stack.name}")["KeyMetadata"]["KeyId"] == first
+
+
+def test_a_rule_on_another_bus_has_the_name_all_the_same(stack):
+    stack.aws.client("events").put_rule(Name=stack.name, ScheduleExpression="rate(1 day)")
+    bus = {"Type": "AWS::Events::EventBus", "Properties": {"Name": stack.name}}
+    rule = {"Name": stack.name, "EventPattern": {"source": ["a"]}, "EventBusName": {"Ref": "Bus"}}
+    assert stack.deploy({"Bus": bus, "Rule": {"Type": "AWS::Events::Rule", "Properties": rule}})
+
+
+def test_a_secret_that_is_scheduled_for_deletion_keeps_its_name(stack):
+    secrets = stack.aws.client("secretsmanager")
+    secrets.create_secret(Name=stack.name, SecretString="x")
+    secrets.delete_secret(SecretId=stack.name)
+    with pytest.raises(AssertionError, match="ROLLBACK_COMPLETE"):
+        stack.deploy({"Named": {"Type": "AWS::SecretsManager::Secret", "Properties": {"Name": stack.name}}})
