@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from remediations.contract import (
     CannotRemediateError,
     Change,
+    PartlyUndoneError,
     Plan,
     Setting,
     name_in_arn,
@@ -49,6 +50,10 @@ UNDO_STATEMENTS: Final = (
 _GROUP_ID: Final = re.compile(r"sg-([0-9a-f]{8}|[0-9a-f]{17})")
 _EXISTS: Final = "InvalidPermission.Duplicate"
 _GONE: Final = "InvalidGroup.NotFound"
+# Of the group itself, and of what a rule names:
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+# https://github.com/aws-cloudformation/rain/issues/308
+_NOT_FOUND: Final = re.compile(r"Invalid(Group|SecurityGroupID|PrefixListI[dD])\.NotFound")
 _WORLD: Final = ("0.0.0.0/0", "::/0")
 _ALL_PROTOCOLS: Final = "-1"
 _PROTOCOL_NAMES: Final = {"6": "tcp", "17": "udp"}
@@ -139,24 +144,43 @@ def undo(change: Change, session: Session, _settings: Sequence[Setting]) -> None
     """Authorize the revoked rules again, one by one, except for those that exist. They get new IDs.
 
     Raises:
-        CannotRemediateError: The security group no longer exists.
+        PartlyUndoneError: A rule names a security group or prefix list that no longer exists. Others are
+            restored.
+        CannotRemediateError: The same of all rules, or the security group itself no longer exists.
     """
     client = session.client("ec2")
     group_id: Any = change.prior_state["GroupId"]
     ingress, egress = _by_direction(change.prior_state)
-    authorizations = (
-        (client.authorize_security_group_ingress, ingress),
-        (client.authorize_security_group_egress, egress),
-    )
-    for authorize, rules in authorizations:
-        for rule in rules:
-            try:
-                authorize(GroupId=group_id, IpPermissions=[_to_permission(rule)])
-            except ClientError as error:
-                if error.response["Error"]["Code"] == _GONE:
-                    raise nothing_to_restore("The security group") from error
-                if error.response["Error"]["Code"] != _EXISTS:
-                    raise
+    left: list[Rule] = []
+    for rule in (*ingress, *egress):
+        authorize = (
+            client.authorize_security_group_egress
+            if rule["IsEgress"]
+            else client.authorize_security_group_ingress
+        )
+        try:
+            authorize(GroupId=group_id, IpPermissions=[_to_permission(rule)])
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if _NOT_FOUND.fullmatch(code) and _names_another(rule, group_id):
+                # It could be deleted only since the rule doesn't name it anymore.
+                left.append(rule)
+            elif _NOT_FOUND.fullmatch(code):
+                raise nothing_to_restore("The security group") from error
+            elif code != _EXISTS:
+                raise
+    if left:
+        kind = PartlyUndoneError if len(left) < len(ingress) + len(egress) else CannotRemediateError
+        raise kind(
+            "The security group, or what these rules name, no longer exists, so they stay revoked: "
+            f"{', '.join(map(_describe, left))}. Authorize others manually if you need them."
+        )
+
+
+def _names_another(rule: Rule, group_id: str) -> bool:
+    """Return whether a rule names a prefix list, or another security group than its own."""
+    named = rule.get("ReferencedGroupInfo", {}).get("GroupId", group_id)
+    return "PrefixListId" in rule or named != group_id
 
 
 def _by_direction(state: Mapping[str, object]) -> tuple[list[Rule], list[Rule]]:

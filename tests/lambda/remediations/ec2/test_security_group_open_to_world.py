@@ -3,8 +3,9 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from botocore.exceptions import ClientError
 
-from remediations.contract import CannotRemediateError
+from remediations.contract import CannotRemediateError, Change, PartlyUndoneError
 from remediations.ec2.security_group_open_to_world import apply, look, plan, undo
 
 WORLD, WORLD_6, INSIDE = "0.0.0.0/0", "::/0", "10.0.0.0/8"
@@ -200,6 +201,52 @@ def test_there_is_nothing_to_restore_of_a_group_that_is_gone(member, ec2, new_gr
     ec2.delete_security_group(GroupId=group)
     with pytest.raises(CannotRemediateError, match="The security group no longer exists"):
         undo(change, member.session, look(change, member.session))
+
+
+def losing(member, *codes):
+    """Let what rules of these codes name be gone. The embedded AWS restores such rules all the same."""
+    named = {"InvalidGroup.NotFound": "Groups.1.GroupId", "InvalidPrefixListID.NotFound": "PrefixListIds"}
+
+    def lose(params, model, **_):
+        for code in codes:
+            if any(named[code] in key for key in params["body"]):
+                raise ClientError({"Error": {"Code": code, "Message": "gone"}}, model.name)
+
+    member.register("before-call.ec2.AuthorizeSecurityGroupIngress", lose)
+
+
+def record_of(group, *rules):
+    """A change that has revoked rules for TCP on port 22."""
+    common = {"IsEgress": False, "IpProtocol": "tcp", "FromPort": 22, "ToPort": 22}
+    return Change(
+        resource=group,
+        description="Revoked them",
+        prior_state={"GroupId": group, "Rules": [{**common, **rule} for rule in rules]},
+    )
+
+
+OTHER, LIST = {"ReferencedGroupInfo": {"GroupId": "sg-0abc"}}, {"PrefixListId": "pl-1"}
+
+
+@pytest.mark.parametrize(
+    ("gone", "code"), [(OTHER, "InvalidGroup.NotFound"), (LIST, "InvalidPrefixListID.NotFound")]
+)
+def test_a_rule_that_names_what_is_gone_keeps_no_other_revoked(member, ec2, new_group, gone, code):
+    group = new_group()
+    losing(member, code)
+    with pytest.raises(PartlyUndoneError, match=r"stay revoked: ingress tcp 22 (sg-0abc|pl-1)\. Auth"):
+        undo(record_of(group, gone, {"CidrIpv4": WORLD}), member.session, [])
+    assert rules_of(ec2, group) == {SSH}
+    with pytest.raises(CannotRemediateError, match="so they stay revoked") as found:
+        undo(record_of(group, gone), member.session, [])
+    assert not isinstance(found.value, PartlyUndoneError)
+
+
+def test_a_rule_that_names_its_own_group_is_gone_with_it(member, new_group):
+    group = new_group()
+    losing(member, "InvalidGroup.NotFound")
+    with pytest.raises(CannotRemediateError, match="The security group no longer exists"):
+        undo(record_of(group, {"ReferencedGroupInfo": {"GroupId": group}}), member.session, [])
 
 
 def test_undoing_brings_back_what_was_revoked_at_first_and_what_was_opened_and_revoked_since(
