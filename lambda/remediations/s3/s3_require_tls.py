@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from remediations.contract import Change, Plan, Setting, nothing_to_restore
+from remediations.contract import CannotRemediateError, Change, Plan, Setting, nothing_to_restore
 from remediations.s3.buckets import bucket_of
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ UNDO_STATEMENTS: Final = (
 
 _NO_POLICY: Final = "NoSuchBucketPolicy"
 _GONE: Final = "NoSuchBucket"
+_REFUSED: Final = "MalformedPolicy"
 _VERSION: Final = "2012-10-17"
 _ADDED: Final = "in the policy"
 
@@ -129,7 +130,24 @@ def _read(place: Mapping[str, Any], session: Session) -> Mapping[str, Any] | Non
 
 
 def _write(place: Mapping[str, Any], policy: Mapping[str, Any], session: Session) -> None:
-    session.client("s3").put_bucket_policy(**place, Policy=json.dumps(policy))
+    """Write the whole policy, which S3 checks anew.
+
+    Raises:
+        CannotRemediateError: S3 doesn't accept the policy. In place of a user or role that was deleted since,
+            it has a unique ID, which isn't accepted, and wouldn't be by a retry.
+
+    Source: https://repost.aws/knowledge-center/s3-invalid-principal-in-policy-error
+    """
+    try:
+        session.client("s3").put_bucket_policy(**place, Policy=json.dumps(policy))
+    except ClientError as error:
+        if error.response["Error"]["Code"] != _REFUSED:
+            raise
+        raise CannotRemediateError(
+            f"S3 refuses the policy of the bucket {place['Bucket']}: "
+            f"{error.response['Error'].get('Message', '').rstrip('.')}. If it names a user or role that was "
+            "deleted, such as AIDA... or AROA..., remove that, and press again."
+        ) from error
 
 
 def _statements(policy: Mapping[str, Any] | None) -> Sequence[Statement]:

@@ -122,6 +122,38 @@ def test_an_undo_notices_a_statement_that_somebody_has_rewritten(member, s3, new
     assert told.startswith("The statement is another one, which also denies requests without TLS instead of")
 
 
+def test_a_policy_that_names_who_was_deleted_is_left_to_a_person(member, s3, new_bucket):
+    """S3 checks the whole policy anew, and knows no principal of another statement that is gone."""
+    name = new_bucket(OTHER)
+    finding = finding_about(member, name)
+
+    def refuse(model, **_):
+        error = {"Code": "MalformedPolicy", "Message": "Invalid principal in policy"}
+        raise ClientError({"Error": error}, model.name)
+
+    change = apply(plan(finding, member.session), member.session)
+    settings = look(change, member.session)
+    s3.put_bucket_policy(Bucket=name, Policy=json.dumps({"Statement": [for_bucket(OTHER, name)]}))
+    made = plan(finding, member.session)
+    member.register("before-call.s3.PutBucketPolicy", refuse)
+    message = rf"S3 refuses the policy of the bucket {name}: Invalid principal in policy\. If it names"
+    with pytest.raises(CannotRemediateError, match=message):
+        apply(made, member.session)
+    with pytest.raises(CannotRemediateError, match=message):
+        undo(change, member.session, settings)
+
+
+def test_another_error_of_writing_the_policy_is_retried(member, new_bucket):
+    made = plan(finding_about(member, new_bucket()), member.session)
+
+    def refuse(model, **_):
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, model.name)
+
+    member.register("before-call.s3.PutBucketPolicy", refuse)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        apply(made, member.session)
+
+
 def test_undoing_where_the_policy_is_gone_does_nothing(member, s3, new_bucket):
     name = new_bucket()
     change = apply(plan(finding_about(member, name), member.session), member.session)
