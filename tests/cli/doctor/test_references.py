@@ -147,6 +147,35 @@ def test_what_a_resource_names_is_compared(references, resource, operation, answ
         assert found.state == state
 
 
+def of_function(**properties):
+    return "AWS::Lambda::Function", properties
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        of_function(Tags=[{"Key": "of", "Value": output("Table")}]),
+        of_function(Code={"S3Bucket": output("Table")}),
+        of_function(Environment={"A": {"Fn::Select": [0, {"Fn::Split": [":", output("Table")]}]}}),
+        of_function(Environment={"A": {"Fn::If": ["IsOn", output("Table"), "x"]}}),
+        ("AWS::IAM::Policy", {"PolicyName": "P", "Users": ["U"], "PolicyDocument": STATEMENTS}),
+        ("AWS::S3::Bucket", {"BucketName": output("Table")}),
+    ],
+)
+def test_what_cant_be_compared_is_no_fault_as_long_as_the_other_stack_has_it(references, resource):
+    (found,) = references(resource, {"Table": "FindingTurns-Turns-2"}, **environment(TABLE))
+    assert found.state == State.OK
+    (found,) = references(resource, {}, **environment(TABLE))
+    assert found.state == State.FAULT
+
+
+def test_a_value_in_a_text_is_compared(references):
+    joined = of_function(Environment={"A": {"Fn::Join": ["", ["table/", output("Table")]]}})
+    for now, state in ((TABLE, State.OK), ("FindingTurns-Turns-2", State.FAULT)):
+        (found,) = references(joined, {"Table": now}, **environment(f"table/{TABLE}"))
+        assert found.state == state
+
+
 def test_a_resource_that_is_gone_names_nothing(references):
     gone = refusal("ResourceNotFoundException")
     (found,) = references(function(output("Table")), {"Table": "2"}, lambda__GetFunctionConfiguration=gone)

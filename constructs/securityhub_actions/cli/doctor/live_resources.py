@@ -25,6 +25,11 @@ Names = Mapping[str, str]
 _Resource = Mapping[str, Any]
 
 
+def is_read(resource_type: str, property_name: str) -> bool:
+    """Whether `live_resource` returns what a resource has for a property of its template."""
+    return resource_type in _READERS and property_name in _READERS[resource_type][0]
+
+
 def live_resource(aws: Aws, resource: _Resource, logical_id: str, names: Names) -> object | None:
     """Return what a deployed resource has, as AWS describes it.
 
@@ -37,9 +42,9 @@ def live_resource(aws: Aws, resource: _Resource, logical_id: str, names: Names) 
     Returns:
         The description, or None if the resource doesn't exist, or is of a type that isn't read.
     """
-    reader = _READERS.get(resource["Type"])
-    if reader is None or logical_id not in names:
+    if resource["Type"] not in _READERS or logical_id not in names:
         return None
+    _, reader = _READERS[resource["Type"]]
     from botocore.exceptions import ClientError  # noqa: PLC0415 - takes long to import
 
     try:
@@ -51,19 +56,20 @@ def live_resource(aws: Aws, resource: _Resource, logical_id: str, names: Names) 
 
 
 def _function(aws: Aws, name: str, _resource: _Resource, _names: Names) -> object:
-    found = aws.client("lambda").get_function_configuration(FunctionName=name)
-    return found.get("Environment"), found.get("KMSKeyArn")
+    found: object = aws.client("lambda").get_function_configuration(FunctionName=name)
+    return found
 
 
-def _policy(aws: Aws, _name: str, resource: _Resource, names: Names) -> object:
+def _policy(aws: Aws, _name: str, resource: _Resource, names: Names) -> object | None:
+    """That of a role; a policy of a user or group isn't read."""
     properties = resource["Properties"]
     roles = [_name_of(one, names) for one in properties.get("Roles", ())]
-    return list(_inline_policies(aws, [(role, properties["PolicyName"]) for role in roles if role]))
+    return list(_inline_policies(aws, [(role, properties["PolicyName"]) for role in roles if role])) or None
 
 
-def _role(aws: Aws, name: str, resource: _Resource, _names: Names) -> object:
+def _role(aws: Aws, name: str, resource: _Resource, _names: Names) -> object | None:
     policies = resource["Properties"].get("Policies", ())
-    return list(_inline_policies(aws, [(name, one["PolicyName"]) for one in policies]))
+    return list(_inline_policies(aws, [(name, one["PolicyName"]) for one in policies])) or None
 
 
 def _inline_policies(aws: Aws, policies: list[tuple[str, str]]) -> Iterator[object]:
@@ -95,12 +101,17 @@ def _topic(aws: Aws, arn: str, _resource: _Resource, _names: Names) -> object:
     return aws.client("sns").get_topic_attributes(TopicArn=arn)["Attributes"]
 
 
-_READERS: Final[Mapping[str, Callable[[Aws, str, _Resource, Names], object]]] = {
-    "AWS::DynamoDB::Table": _table,
-    "AWS::IAM::Policy": _policy,
-    "AWS::IAM::Role": _role,
-    "AWS::Lambda::Function": _function,
-    "AWS::SNS::Topic": _topic,
-    "AWS::SQS::Queue": _queue,
-    "AWS::Scheduler::Schedule": _schedule,
+_Reader = Callable[[Aws, str, _Resource, Names], object | None]
+# By type, the properties in the template about which the reader says what the resource has.
+_READERS: Final[Mapping[str, tuple[frozenset[str], _Reader]]] = {
+    "AWS::DynamoDB::Table": (frozenset({"SSESpecification"}), _table),
+    "AWS::IAM::Policy": (frozenset({"PolicyDocument"}), _policy),
+    "AWS::IAM::Role": (frozenset({"Policies"}), _role),
+    "AWS::Lambda::Function": (
+        frozenset({"DeadLetterConfig", "Environment", "KmsKeyArn", "Layers", "Role", "VpcConfig"}),
+        _function,
+    ),
+    "AWS::SNS::Topic": (frozenset({"KmsMasterKeyId"}), _topic),
+    "AWS::SQS::Queue": (frozenset({"KmsMasterKeyId", "RedrivePolicy"}), _queue),
+    "AWS::Scheduler::Schedule": (frozenset({"Target"}), _schedule),
 }

@@ -14,22 +14,33 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from securityhub_actions.cli.doctor.live_resources import live_resource
+from securityhub_actions.cli.doctor.live_resources import is_read, live_resource
 from securityhub_actions.cli.doctor.model import Check, denied, fault, ok, skipped, warning
 from securityhub_actions.cli.doctor.patient import DeployedStack, Patient, described_stack, outputs_of
 
 _FUNCTION: Final = "Fn::GetStackOutput"
+# Functions whose result has their arguments as they are. Others choose some, or take a part.
+_WHOLE: Final = frozenset({"Fn::Join"})
 _KEY: Final = re.compile(r"^arn:[^:]*:kms:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reference:
-    """An output of another stack that a resource of a stack names."""
+    """An output of another stack that a resource of a stack names.
+
+    Attributes:
+        logical_id: The logical ID of the resource.
+        stack: The other stack.
+        output: The output.
+        region: The Region of the other stack.
+        is_comparable: Whether the resource has the whole value, and it can be read.
+    """
 
     logical_id: str
     stack: str
     output: str
     region: str
+    is_comparable: bool
 
 
 def references(patient: Patient) -> Iterator[Check]:
@@ -79,21 +90,29 @@ def _template(patient: Patient, stack: str) -> Mapping[str, Any]:
 def _references(template: Mapping[str, Any], region: str) -> Iterator[_Reference]:
     """The references of the resources, without those to other accounts, which need a role to be read."""
     for logical_id, resource in template.get("Resources", {}).items():
-        for given in _arguments(resource.get("Properties")):
-            names = [given.get("StackName"), given.get("OutputName"), given.get("Region", region)]
-            if "RoleArn" not in given and all(isinstance(one, str) for one in names):
-                yield _Reference(logical_id=logical_id, stack=names[0], output=names[1], region=names[2])
+        for name, value in (resource.get("Properties") or {}).items():
+            for given, is_whole in _arguments(value):
+                names = [given.get("StackName"), given.get("OutputName"), given.get("Region", region)]
+                if "RoleArn" not in given and all(isinstance(one, str) for one in names):
+                    yield _Reference(
+                        logical_id=logical_id,
+                        stack=names[0],
+                        output=names[1],
+                        region=names[2],
+                        is_comparable=is_whole and is_read(resource["Type"], name),
+                    )
 
 
-def _arguments(value: object) -> Iterator[Mapping[str, Any]]:
+def _arguments(value: object, *, is_whole: bool = True) -> Iterator[tuple[Mapping[str, Any], bool]]:
+    """The arguments of the function, and whether its value is in the result as a whole."""
     if isinstance(value, Mapping):
         if isinstance(given := value.get(_FUNCTION), Mapping):
-            yield given
-        for item in value.values():
-            yield from _arguments(item)
+            yield given, is_whole
+        for name, item in value.items():
+            yield from _arguments(item, is_whole=is_whole and (name in _WHOLE or not name.startswith("Fn::")))
     elif isinstance(value, list):
         for item in value:
-            yield from _arguments(item)
+            yield from _arguments(item, is_whole=is_whole)
 
 
 def _of_source(
@@ -114,7 +133,11 @@ def _of_source(
     for one in found:
         value = outputs.value(one)
         try:
-            if value is not None and _is_outdated(patient, stack, template, one.logical_id, value):
+            if (
+                value is not None
+                and one.is_comparable
+                and _is_outdated(patient, stack, template, one.logical_id, value)
+            ):
                 outdated.append((one, value))
         except client.exceptions.ClientError as error:
             yield denied(error, f"What {one.logical_id} of {stack.name} names")
