@@ -172,7 +172,7 @@ class PagerDutyServer(VendorServer):
         found = [
             self._json(item)
             for item in self.incidents.values()
-            if item.incident_key == query["incident_key"]
+            if query["incident_key"] in (item.alerts or [item.incident_key])
             and query.get("service_ids[]", item.service_id) == item.service_id
             and (since is None or item.created_at >= since)
             and (not statuses or item.status in statuses)
@@ -289,7 +289,8 @@ class PagerDutyServer(VendorServer):
         return {
             "id": incident.id,
             "type": "incident",
-            "incident_key": incident.incident_key,
+            # An incident with alerts has none, but is found by the keys of its alerts.
+            **({} if incident.alerts else {"incident_key": incident.incident_key}),
             "title": incident.title,
             "status": incident.status,
             "urgency": incident.urgency,

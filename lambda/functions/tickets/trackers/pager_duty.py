@@ -120,11 +120,7 @@ class PagerDuty:
         """
         params = {"incident_key": draft.key, "date_range": "all"}
         found = self._calls("look for the incident", lambda client: client.rget("/incidents", params=params))
-        own = [
-            item
-            for item in found
-            if item["incident_key"] == draft.key and _created(item) >= since - CLOCK_SKEW
-        ]
+        own = [item for item in found if _has_key(item, draft) and _created(item) >= since - CLOCK_SKEW]
         return _ticket(min(own, key=_created)) if own else None
 
     def open(self, draft: Draft) -> Ticket:
@@ -190,7 +186,7 @@ class PagerDuty:
         incident = self._read(ticket)
         if incident is None or incident["status"] == _RESOLVED:
             return
-        if pager_duty_changes.has_others_alerts(self._calls, incident):
+        if pager_duty_changes.has_others_alerts(self._calls, incident, own_key=ticket.key):
             self._note(ticket, f"{reason} {_LEFT_OPEN}")
             return
         change = {"type": "incident_reference", "status": _RESOLVED, "resolution": reason}
@@ -229,7 +225,7 @@ class PagerDuty:
             "date_range": "all",
         }
         found = self._calls("look for the incident", lambda client: client.rget("/incidents", params=params))
-        return next((_ticket(item) for item in found if item["incident_key"] == draft.key), None)
+        return next((_ticket(item) for item in found if _has_key(item, draft)), None)
 
 
 def from_environment(
@@ -288,6 +284,14 @@ def _place(default: Place, rule: Mapping[str, Any], key: str) -> Place:
 
 def _urgency(draft: Draft) -> str:
     return "high" if draft.finding.severity_label in _HIGH_URGENCY else "low"
+
+
+def _has_key(incident: Mapping[str, Any], draft: Draft) -> bool:
+    """Return whether an incident has a draft's key. One with alerts is found by theirs, and has none.
+
+    Source: https://developer.pagerduty.com/api-reference/9d0b4b12e36f9-list-incidents
+    """
+    return incident.get("incident_key") == draft.key
 
 
 def _created(incident: Mapping[str, Any]) -> datetime:

@@ -37,10 +37,16 @@ def read(calls: Calls[Client], incident_id: str, *, service_id: str) -> Mapping[
     return incident
 
 
-def has_others_alerts(calls: Calls[Client], incident: Mapping[str, Any]) -> bool:
+def has_others_alerts(calls: Calls[Client], incident: Mapping[str, Any], *, own_key: str) -> bool:
     """Return whether an incident has open alerts that came with others, which people have merged into it.
 
-    An incident that the REST API creates has none of its own. Should it have one, that has its key.
+    An incident that the REST API creates has none of its own. Should it have one, that has its key. With an
+    alert, the incident itself no longer has its key.
+
+    Args:
+        calls: Calls to the account.
+        incident: The incident.
+        own_key: The key with which it was triggered; empty if that isn't known.
 
     Source: https://support.pagerduty.com/main/docs/alerts
     Source: https://github.com/PagerDuty/api-schema/blob/main/reference/REST/openapiv3.json
@@ -52,7 +58,7 @@ def has_others_alerts(calls: Calls[Client], incident: Mapping[str, Any]) -> bool
         "list the incident's alerts",
         lambda client: client.rget(f"/incidents/{incident['id']}/alerts", params=params),
     )
-    return any(alert.get("alert_key") != incident["incident_key"] for alert in alerts)
+    return any(alert.get("alert_key") != own_key for alert in alerts)
 
 
 def look(incident: Mapping[str, Any]) -> Look:

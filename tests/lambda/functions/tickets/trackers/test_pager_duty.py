@@ -87,6 +87,14 @@ def test_an_incident_is_found_though_somebody_has_given_its_key_to_a_later_one(
     assert pager_duty.find(draft, since) == ticket
 
 
+def test_an_incident_with_an_alert_that_somebody_has_given_the_key_is_another_one(
+    pager_duty, server, draft, since
+):
+    ticket = pager_duty.open(draft)
+    server.incidents[ticket.id].alerts = {draft.key: "triggered"}
+    assert pager_duty.find(draft, since) is None
+
+
 def test_an_incident_of_a_year_ago_is_found(pager_duty, server, draft, since):
     ticket = pager_duty.open(draft)
     server.incidents[ticket.id].created_at -= dt.timedelta(days=365)
@@ -132,7 +140,7 @@ def test_an_incident_with_alerts_of_others_that_people_merged_into_it_stays_open
 def test_an_alert_of_the_incidents_own_does_not_keep_it_open(pager_duty, server, draft):
     ticket = pager_duty.open(draft)
     server.incidents[ticket.id].alerts = {draft.key: "triggered"}
-    pager_duty.resolve(ticket, "The finding is resolved.")
+    pager_duty.resolve(replace(ticket, key=draft.key), "The finding is resolved.")
     assert server.incidents[ticket.id].status == "resolved"
 
 
