@@ -55,6 +55,8 @@ class Message:
     replies: list[str] = field(default_factory=list)
     channel: str = CHANNEL
     blocks: Any = None
+    is_tombstone: bool = False
+    """Whether it was deleted and is still shown, because it has a thread."""
 
 
 class SlackServer(VendorServer):
@@ -142,7 +144,7 @@ class SlackServer(VendorServer):
     def _update(self, request: Request) -> Response:
         message = self.messages.get(request.body["ts"])
         metadata = _metadata(request.body)
-        if message is None:
+        if message is None or message.is_tombstone:
             return _error("message_not_found")
         if len(request.body["text"].encode()) > MAX_UPDATE_BYTES:
             return _error("msg_too_long")
@@ -181,7 +183,9 @@ class SlackServer(VendorServer):
         end = start + min(int(given["limit"]), self.page_size)
         with_metadata = given.get("include_all_metadata") in {True, "1", "true"}
         shown = [
-            {"type": "message", "ts": item.ts, "text": item.text}
+            {"type": "message", "subtype": "tombstone", "ts": item.ts, "text": "This message was deleted."}
+            if item.is_tombstone
+            else {"type": "message", "ts": item.ts, "text": item.text}
             | ({"metadata": item.metadata} if with_metadata else {})
             for item in chosen[start:end]
         ]

@@ -48,6 +48,8 @@ _MORE: Final = "\n…"
 _EVENT_TYPE: Final = "securityhub_ticket"
 _OPEN: Final = "open"
 _RESOLVED: Final = "resolved"
+_DELETED: Final = "message_not_found"
+_TOMBSTONE: Final = "tombstone"
 _NOT_TO_BE_CHANGED: Final = frozenset({"edit_window_closed", "cant_update_message"})
 _SECRET_ERRORS: Final = frozenset(
     {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}
@@ -179,7 +181,7 @@ class Slack:
                 ),
             )
         except CallFailedError as error:
-            if error.failure.said == "message_not_found":  # it was deleted
+            if error.failure.said == _DELETED:
                 return
             if error.failure.said not in _NOT_TO_BE_CHANGED:
                 raise
@@ -204,6 +206,8 @@ class Slack:
         try:
             self._mark(channel, message)
         except CallFailedError as error:
+            if error.failure.said == _DELETED:
+                return
             if error.failure.said not in _NOT_TO_BE_CHANGED:
                 raise
         self._calls(
@@ -213,9 +217,13 @@ class Slack:
         )
 
     def _message(self, channel: str, ts: str) -> Mapping[str, Any] | None:
-        """Return a message, or None if it was deleted."""
+        """Return a message, or None if it was deleted. With a thread, Slack still shows where it was.
+
+        Source: https://github.com/microsoft/vscode-github-triage-actions/pull/78
+        """
         page = self._history(channel=channel, latest=ts, oldest=ts, inclusive=True, limit=1)
-        return next((item for item in page["messages"] if item["ts"] == ts), None)
+        shown = (item for item in page["messages"] if item.get("subtype") != _TOMBSTONE)
+        return next((item for item in shown if item["ts"] == ts), None)
 
     def _kept(self, text: str) -> Iterator[str]:
         """Yield the lines of extra fields, which follow the title, as Slack returns and expects them."""

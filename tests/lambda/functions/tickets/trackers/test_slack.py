@@ -188,6 +188,23 @@ def test_only_the_message_itself_is_marked(slack, server, draft, make_draft):
     assert ["Resolved" in message.text for _, message in sorted(server.messages.items())] == [True, False]
 
 
+def test_a_deleted_message_with_a_thread_counts_as_resolved_and_is_not_edited(slack, server, draft):
+    ticket = slack.open(draft)
+    (message,) = server.messages.values()
+    message.is_tombstone = True
+    slack.resolve(ticket, "Resolved.")
+    slack.update(ticket, draft)
+    assert (message.replies, server.sent("POST", "chat.update")) == ([], [])
+
+
+def test_a_message_that_is_deleted_just_before_it_is_marked_counts_as_resolved(slack, server, draft):
+    ticket = slack.open(draft)
+    server.fail(200, path_part="chat.update", body={"ok": False, "error": "message_not_found"})
+    slack.resolve(ticket, "Resolved.")
+    (message,) = server.messages.values()
+    assert message.replies == []
+
+
 def test_a_deleted_message_counts_as_resolved(slack, server, draft):
     ticket = slack.open(draft)
     server.messages.clear()
