@@ -38,6 +38,7 @@ from constructs import IConstruct
 
 from securityhub_actions import quotas
 from securityhub_actions.checks import Validation
+from securityhub_actions.overwritten_settings import check_overwriting
 from securityhub_actions.places import (
     account_of,
     environment_of,
@@ -128,6 +129,7 @@ def check_quotas_of_app(construct: IConstruct) -> None:
     node_of(root).add_validation(Validation(lambda: _errors(root)))
     Aspects.of(construct).add(_QuotaWarnings(construct))
     check_template_sizes(root)
+    check_overwriting(root)
 
 
 @jsii.implements(IAspect)

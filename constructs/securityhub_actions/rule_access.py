@@ -7,7 +7,7 @@ problem: https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import cache
 from typing import Final, Protocol
 from weakref import WeakKeyDictionary
@@ -24,7 +24,7 @@ from constructs import Construct, IConstruct
 
 from securityhub_actions.checks import Validation
 from securityhub_actions.later import later
-from securityhub_actions.places import account_of, asked_once, node_of, path_of, stack_of
+from securityhub_actions.places import account_of, asked_once, node_of, path_of, root_of, stack_of
 from securityhub_actions.readable_values import readable
 
 MAX_RULES_WITH_OWN_PERMISSION: Final = 30
@@ -47,8 +47,7 @@ def any_rule_of(stack: Stack) -> Conditions:
     """Return the conditions that limit a grant to the rules in a stack's account and Region.
 
     They are used where the ARN of one rule would cause a circular dependency, because the rule refers to the
-    resource that they protect. They can't be narrower: CloudFormation generates a rule's name from the stack
-    name and logical ID, and doesn't document how it shortens them to the 64 characters of a rule name.
+    resource that they protect. They can't be narrower: it's undocumented how CloudFormation names rules.
     """
     return {
         "ArnLike": {"aws:SourceArn": _all_rules_of(stack)},
@@ -76,8 +75,7 @@ def only_rules(stack: Stack, rule_arns: Sequence[str]) -> Conditions:
 
     Args:
         stack: The stack of the rules.
-        rule_arns: The ARNs of the rules. They can contain wildcards, because ArnEquals and ArnLike behave
-            identically.
+        rule_arns: The ARNs of the rules, which can have wildcards: ArnEquals is identical to ArnLike.
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html#eb-lam-function-not-invoked
@@ -261,6 +259,11 @@ def _access_to_function(function: lambda_.IFunction) -> _FunctionAccess:
 
 # The statements in the policy of each resource.
 _access_of: WeakKeyDictionary[IConstruct, dict[str, _RuleAccess]] = WeakKeyDictionary()
+
+
+def paths_with_rules(root: IConstruct) -> Set[str]:
+    """Return the paths of the queues and topics of an app whose policies let rules in."""
+    return {path_of(resource) for resource in _access_of if root_of(resource) is root}
 
 
 class _RuleAccess(Construct):
