@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final, cast
 from weakref import WeakKeyDictionary, WeakSet
 
-from aws_cdk import Annotations, Duration, Resource
+from aws_cdk import Annotations, Duration, Reference, Resource, Tokenization
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_sqs as sqs
@@ -16,8 +17,9 @@ from constructs import Construct, IConstruct
 from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery, Target, dead_letter_queue_of, open_to, queue_of
 from securityhub_actions.delivery_places import check_failure_destination, check_target
-from securityhub_actions.places import asked_once, stack_of
+from securityhub_actions.places import account_of, asked_once, node_of, path_of, region_of, stack_of
 from securityhub_actions.rule_access import allow_function, next_rule_has_permission
+from securityhub_actions.tokens import is_token
 
 # The functions whose failed events are kept, or whose owner was warned.
 _kept: WeakSet[lambda_.IFunction] = WeakSet()
@@ -26,6 +28,7 @@ _kept: WeakSet[lambda_.IFunction] = WeakSet()
 _of_the_cdk: WeakKeyDictionary[lambda_.IFunction, dict[tuple[Delivery, bool], targets.LambdaFunction]] = (
     WeakKeyDictionary()
 )
+_UNKNOWN_PLACE: Final = "@aws-cdk/aws-events:ruleUnresolvedEnvironment"
 _RETRY_ATTEMPTS: Final = 2
 _MAX_EVENT_AGE_HOURS: Final = 6
 
@@ -92,6 +95,9 @@ class LambdaFunction(Target):
 
     def complete(self, rule: events.Rule, delivery: Delivery) -> None:
         """Count the permission, open the dead-letter queue, and set a destination for failed events."""
+        if not next_rule_has_permission(self._function) and _has_known_place(rule):
+            # The CDK doesn't know that the reference is to a function of this stack.
+            Annotations.of(rule).acknowledge_warning(_UNKNOWN_PLACE)
         allow_function(self._function, rule, by_the_cdk=True)
         self._keep_failed_events(open_to(rule, queue_of(delivery, rule)))
 
@@ -104,7 +110,7 @@ class LambdaFunction(Target):
         return config
 
     def _keep_failed_events(self, dead_letter_queue: sqs.IQueue) -> None:
-        function = self._function
+        function = _function_of(self._function)
         if function in _kept:
             return
         for arn in _failure_destinations(function):
@@ -117,13 +123,13 @@ class LambdaFunction(Target):
         elif not _has_dead_letter_queue(function):
             # Not a queue of another stack, which may depend on the function's already.
             same_stack = stack_of(function) is stack_of(dead_letter_queue)
+            queue = dead_letter_queue if same_stack else dead_letter_queue_of(function)
             function.configure_async_invoke(
-                on_failure=destinations.SqsDestination(
-                    dead_letter_queue if same_stack else dead_letter_queue_of(function)
-                ),
+                on_failure=destinations.SqsDestination(queue),
                 retry_attempts=_RETRY_ATTEMPTS,
                 max_event_age=Duration.hours(_MAX_EVENT_AGE_HOURS),
             )
+            _warn_of_role(function, queue)
         _kept.add(function)
 
     def _warn(self, why: str) -> None:
@@ -132,6 +138,39 @@ class LambdaFunction(Target):
             f"The function {self._function.node.path} {why}. Make sure that it has an on-failure destination "
             "or a dead-letter queue. Otherwise, events that it fails to handle are lost.",
         )
+
+
+def _function_of(function: lambda_.IFunction) -> lambda_.IFunction:
+    """Return the function that a singleton stands for, which has its configuration."""
+    if not isinstance(function, lambda_.SingletonFunction):
+        return function
+    token = Tokenization.reverse(function.function_arn, fail_concat=False)
+    resource = token.target if isinstance(token, Reference) else None
+    owner = node_of(resource).scope if resource is not None else None
+    return owner if isinstance(owner, lambda_.Function) else function
+
+
+def _warn_of_role(function: lambda_.IFunction, queue: sqs.IQueue) -> None:
+    """Warn if the CDK couldn't let the function send to the queue, without which Lambda refuses the queue.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+    Source: https://github.com/aws-amplify/amplify-js/issues/9869
+    """
+    role = function.role
+    if role is None or any(isinstance(one, iam.Policy) for one in role.node.find_all()):
+        return
+    key = " and kms:Decrypt and kms:GenerateDataKey with its key" if queue.encryption_master_key else ""
+    Annotations.of(function).add_warning_v2(
+        "securityhub-actions:RoleOfOthers",
+        f"The policies of the role of {path_of(function)} are not changed here. The role must allow "
+        f"sqs:SendMessage to the queue {path_of(queue)}{key}. Otherwise, Lambda refuses it as the on-failure "
+        "destination, and the deployment fails.",
+    )
+
+
+def _has_known_place(rule: events.Rule) -> bool:
+    stack = stack_of(rule)
+    return not is_token([account_of(stack), region_of(stack)])
 
 
 @asked_once

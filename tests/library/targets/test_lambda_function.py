@@ -7,6 +7,7 @@ import pytest
 from aws_cdk import App, Duration, Environment, Stack, Token
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as events_targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_sqs as sqs
@@ -99,6 +100,14 @@ def test_a_permission_for_more_than_30_rules_is_for_those_of_the_account_and_reg
         "FunctionName": stack.resolve(function.function_arn),
         "Principal": "events.amazonaws.com",
     }
+
+
+def test_the_rules_beyond_30_do_not_warn_of_an_unknown_place(stack, monkeypatch):
+    monkeypatch.setattr(rule_access, "MAX_RULES_WITH_OWN_PERMISSION", 1)
+    function = new_function(stack)
+    for number in range(3):
+        press(stack, targets.LambdaFunction(function), f"Press{number}")
+    Annotations.from_stack(stack).has_no_warning("*", Match.string_like_regexp("unresolved environment"))
 
 
 class OwnLambdaFunction(targets.LambdaFunction):
@@ -209,6 +218,53 @@ def test_a_function_of_another_stack_keeps_failed_events_in_its_own_stack(stack)
         INVOKE_CONFIG,
         {"DestinationConfig": {"OnFailure": {"Destination": {"Fn::GetAtt": [queue_id, "Arn"]}}}},
     )
+
+
+def new_singleton(stack, construct_id="Function", **settings):
+    return lambda_.SingletonFunction(
+        stack,
+        construct_id,
+        uuid="84c0de93-353f-4217-9b0b-45b6c993251a",
+        runtime=lambda_.Runtime.PYTHON_3_13,
+        handler="index.handle",
+        code=lambda_.Code.from_inline("def handle(event, context):\n    return event\n"),
+        **settings,
+    )
+
+
+def test_a_singleton_keeps_failed_events_once_for_all_that_share_it(stack):
+    for name in ("One", "Two"):
+        press(stack, targets.LambdaFunction(new_singleton(stack, name)), f"Press{name}")
+    Template.from_stack(stack).resource_count_is(INVOKE_CONFIG, 1)
+    Annotations.from_stack(stack).has_no_warning("*", LOST_WARNING)
+
+
+def test_a_singleton_with_settings_of_its_own_keeps_them(stack):
+    press(stack, targets.LambdaFunction(new_singleton(stack, retry_attempts=0)))
+    Template.from_stack(stack).has_resource_properties(INVOKE_CONFIG, {"MaximumRetryAttempts": 0})
+    Annotations.from_stack(stack).has_warning("*", LOST_WARNING)
+
+
+ROLE_WARNING = Match.string_like_regexp(r"must allow sqs:SendMessage to the queue Stack/")
+ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/theirs"
+
+
+def test_a_role_that_is_not_changed_here_gives_a_warning(stack):
+    role = iam.Role.from_role_arn(stack, "Role", ROLE_ARN, mutable=False)
+    press(stack, targets.LambdaFunction(new_function(stack, role=role)))
+    Annotations.from_stack(stack).has_warning("*", ROLE_WARNING)
+
+
+def test_a_role_whose_policies_are_not_updated_gives_it_too(stack):
+    role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    press(stack, targets.LambdaFunction(new_function(stack, role=role.without_policy_updates())))
+    Annotations.from_stack(stack).has_warning("*", ROLE_WARNING)
+
+
+def test_an_imported_role_that_gets_a_policy_gives_none(stack):
+    role = iam.Role.from_role_arn(stack, "Role", ROLE_ARN)
+    press(stack, targets.LambdaFunction(new_function(stack, role=role)))
+    Annotations.from_stack(stack).has_no_warning("*", ROLE_WARNING)
 
 
 def test_the_dead_letter_queue_of_a_function_is_left_in_charge(stack):
