@@ -1,8 +1,10 @@
-"""Automatic minor version upgrades and shared snapshots in RDS.
+"""Automatic minor version upgrades, shared snapshots, and stopped databases in RDS.
 
 Source: https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBInstance.html
 Source: https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBSnapshotAttribute.html
 Source: https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBClusterSnapshotAttribute.html
+Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_StopInstance.html
+Source: https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-cluster-stop-start.html
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import Any, Final
 
 from ministack.services import rds
 
+_STOPPED: Final = "stopped"
 _UPGRADE: Final = "AutoMinorVersionUpgrade"
 # In the snapshot's own record, so that it ends with the snapshot.
 _SHARED: Final = "_SharedWith"
@@ -24,6 +27,7 @@ def register() -> None:
     """Add the operations to MiniStack, and a parameter to an existing one."""
     operations = rds._ACTION_MAP  # noqa: SLF001 - see test_rds
     operations["ModifyDBInstance"] = _keeping_upgrade(operations["ModifyDBInstance"])
+    operations["ModifyDBCluster"] = _started_only(operations["ModifyDBCluster"])
     for kind, snapshots, missing in (
         ("DBSnapshot", rds._snapshots, "DBSnapshotNotFound"),  # noqa: SLF001
         ("DBClusterSnapshot", rds._db_cluster_snapshots, "DBClusterSnapshotNotFoundFault"),  # noqa: SLF001
@@ -35,11 +39,25 @@ def register() -> None:
 def _keeping_upgrade(modify: Operation) -> Operation:
     def modify_and_keep(parameters: Parameters) -> Any:  # noqa: ANN401 - MiniStack is untyped
         instance = rds._resolve_instance(rds._p(parameters, "DBInstanceIdentifier"))  # noqa: SLF001
+        if instance and instance.get("DBInstanceStatus") == _STOPPED:
+            message = "You can't modify a stopped DB instance. Start the DB instance, and then modify it."
+            return rds._error("InvalidDBInstanceState", message, 400)  # noqa: SLF001
         if instance and (value := rds._p(parameters, _UPGRADE)):  # noqa: SLF001
             instance[_UPGRADE] = value == "true"
         return modify(parameters)
 
     return modify_and_keep
+
+
+def _started_only(modify: Operation) -> Operation:
+    def modify_started(parameters: Parameters) -> Any:  # noqa: ANN401
+        name = rds._p(parameters, "DBClusterIdentifier")  # noqa: SLF001
+        if rds._clusters.get(name, {}).get("Status") == _STOPPED:  # noqa: SLF001
+            message = f"DbCluster {name} is in stopped state but expected it to be available."
+            return rds._error("InvalidDBClusterStateFault", message, 400)  # noqa: SLF001
+        return modify(parameters)
+
+    return modify_started
 
 
 def _sharing(operation: str, kind: str, snapshots: Any, missing: str) -> Operation:  # noqa: ANN401

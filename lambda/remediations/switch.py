@@ -20,6 +20,8 @@ service, is a dict of:
   field with the unique ID, beside the value in the answer and in the finding's details. Default: none.
 - `remains`: a field beside the value that the control is about as well, and what has to be decided manually
   where that field is true. Default: none.
+- `unchangeable`: a field beside the value, the value of that field with which AWS refuses changes, and what
+  to do about it. Default: none.
 - `wanted`, `other`: the two values, each with the operation that sets it, and its arguments.
 - `plan`, `already`: the descriptions if the value is the other, and if it's as wanted.
 
@@ -122,6 +124,8 @@ class _Switch:
                 "the finding manually."
             )
         is_needed = value != wanted
+        if is_needed:
+            self._require_changeable(beside)
         said = self._row["plan"] if is_needed else self._row["already"]
         state = dict(zip(self._keys, (identifier, value) if identifier else (value,), strict=True))
         return Plan(
@@ -131,6 +135,11 @@ class _Switch:
             is_needed=is_needed,
             remains=self._remains(beside),
         )
+
+    def _require_changeable(self, beside: Mapping[str, Any]) -> None:
+        field, refused, said = self._row.get("unchangeable", ("", "", ""))
+        if field and beside.get(field) == refused:
+            raise CannotRemediateError(said)
 
     def _remains(self, beside: Mapping[str, Any]) -> str:
         field, said = self._row.get("remains", ("", ""))
@@ -155,7 +164,11 @@ class _Switch:
         return plan.done()
 
     def look(self, change: Change, session: Session) -> list[Setting]:
-        """Read the value, unless it's that of another resource, which the record tells apart if it can."""
+        """Read the value, unless it's that of another resource, which the record tells apart if it can.
+
+        Raises:
+            CannotRemediateError: It's as it was left, and AWS refuses changes.
+        """
         value, beside = self._read(self._identifier_in(change.prior_state), session)
         wanted, other = self._row["wanted"][0], self._row["other"][0]
         unique: str = self._row.get("unique", "")
@@ -165,6 +178,8 @@ class _Switch:
             value = f"that of another resource, whose {unique} is {beside.get(unique)},"
         elif value is None and isinstance(wanted, bool):
             value = False
+        if value == wanted:
+            self._require_changeable(beside)
         return [Setting(name=self._keys[-1], before=other, left=wanted, now=value)]
 
     def undo(self, change: Change, session: Session, _settings: Sequence[Setting]) -> None:

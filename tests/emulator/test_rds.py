@@ -66,3 +66,22 @@ def test_whom_a_snapshot_of_a_cluster_is_shared_with_ends_with_the_snapshot(rds)
     rds.delete_db_cluster_snapshot(**place)
     with pytest.raises(ClientError, match="DBClusterSnapshotNotFoundFault"):
         rds.describe_db_cluster_snapshot_attributes(**place)
+
+
+def test_a_stopped_instance_is_not_modified(rds, instance):
+    rds.stop_db_instance(DBInstanceIdentifier=instance)
+    with pytest.raises(ClientError, match=r"InvalidDBInstanceState.*can't modify a stopped DB instance"):
+        rds.modify_db_instance(DBInstanceIdentifier=instance, DeletionProtection=True)
+    rds.start_db_instance(DBInstanceIdentifier=instance)
+    assert rds.modify_db_instance(DBInstanceIdentifier=instance, DeletionProtection=False)
+
+
+def test_a_stopped_cluster_is_not_modified(rds):
+    place = {"DBClusterIdentifier": "stopped"}
+    rds.create_db_cluster(**place, Engine="aurora-postgresql", **LOGIN)
+    rds.stop_db_cluster(**place)
+    with pytest.raises(ClientError, match="InvalidDBClusterStateFault"):
+        rds.modify_db_cluster(**place, DeletionProtection=True)
+    rds.start_db_cluster(**place)
+    assert rds.modify_db_cluster(**place, DeletionProtection=False)
+    rds.delete_db_cluster(**place, SkipFinalSnapshot=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from remediations.contract import CannotRemediateError, Change, Plan, Setting, resource_of
 from remediations.controls import parameters_of
-from remediations.rds.databases import find_database, find_recorded, unique_id_of
+from remediations.rds.databases import find_database, find_recorded, require_started, unique_id_of
 from remediations.runbooks import run_runbook
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def plan_retention(finding: Finding, session: Session, types: Collection[str], *
             "Remediate the finding manually."
         )
     wanted, days = _wanted_days(finding), cluster["BackupRetentionPeriod"]
+    if days < wanted:
+        require_started(cluster)
     return Plan(
         resource=resource.id,
         description=f"Retain backups for {wanted} days instead of {days}"
@@ -81,6 +83,8 @@ def apply_retention(plan: Plan, session: Session, *, runbook: str, cluster_param
 def look_at_retention(change: Change, session: Session) -> list[Setting]:
     """Read how long the backups are retained: somebody can have chosen more days."""
     cluster, state = find_recorded(change, session), change.prior_state
+    if cluster["BackupRetentionPeriod"] == state.get("Wanted"):
+        require_started(cluster)
     return [
         Setting(
             name="BackupRetentionPeriod",

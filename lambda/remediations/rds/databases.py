@@ -25,6 +25,7 @@ _IDENTIFIERS: Final = {"AwsRdsDbCluster": "DBClusterIdentifier", "AwsRdsDbInstan
 # https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsRdsDbClusterDetails.html
 # https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsRdsDbInstanceDetails.html
 _UNIQUE_IDS: Final = {"AwsRdsDbCluster": "DbClusterResourceId", "AwsRdsDbInstance": "DbiResourceId"}
+_STOPPED: Final = "stopped"
 _NOT_FOUND: Final = ("DBInstanceNotFound", "DBClusterNotFoundFault")
 
 
@@ -68,6 +69,24 @@ def find_database(
         )
     require_same(finding, resource, found[0], field=_UNIQUE_IDS[type_])
     return place, found[0]
+
+
+def require_started(described: Mapping[str, Any]) -> None:
+    """Refuse a stopped instance or cluster, which Amazon RDS doesn't change, however often it's retried.
+
+    It can be stopped for up to seven days.
+
+    Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_StopInstance.html
+    Source: https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-cluster-stop-start.html
+
+    Raises:
+        CannotRemediateError: It's stopped.
+    """
+    if _STOPPED in (described.get("DBInstanceStatus"), described.get("Status")):
+        raise CannotRemediateError(
+            "The database is stopped, and Amazon RDS changes none that is. Start it, wait until it's "
+            "available, and press again."
+        )
 
 
 def unique_id_of(described: Mapping[str, Any]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from remediations.contract import CannotRemediateError, Change, Plan, Setting, resource_of
 from remediations.controls import control_of
-from remediations.rds.databases import find_database, find_recorded, unique_id_of
+from remediations.rds.databases import find_database, find_recorded, require_started, unique_id_of
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -61,6 +61,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     if described.get(_SETTING):
         return Plan.nothing(resource.id, f"{_SETTING} is already on")
     _must_stand_alone(described)
+    require_started(described)
     return Plan(
         resource=resource.id,
         description=f"Turn on {_SETTING}",
@@ -77,7 +78,9 @@ def apply(plan: Plan, session: Session) -> Change:
 
 def look(change: Change, session: Session) -> list[Setting]:
     """Read whether it's on."""
-    now = bool(find_recorded(change, session).get(_SETTING))
+    described = find_recorded(change, session)
+    if now := bool(described.get(_SETTING)):
+        require_started(described)
     return [Setting(name=_SETTING, before=False, left=True, now=now)]
 
 

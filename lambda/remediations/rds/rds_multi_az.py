@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from remediations.contract import CannotRemediateError, Change, Plan, Setting, resource_of
-from remediations.rds.databases import find_database, find_recorded, unique_id_of
+from remediations.rds.databases import find_database, find_recorded, require_started, unique_id_of
 from remediations.runbooks import run_runbook
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def plan(finding: Finding, session: Session) -> Plan:
             f"The DB instance belongs to the DB cluster {cluster}, whose standbys are instances themselves. "
             "Add one in another Availability Zone."
         )
+    require_started(instance)
     return Plan(
         resource=resource.id,
         description="Turn on MultiAZ",
@@ -97,6 +98,8 @@ def look(change: Change, session: Session) -> list[Setting]:
     """Read whether it's on, or will be after the maintenance window."""
     instance = find_recorded(change, session)
     now = instance.get("PendingModifiedValues", {}).get("MultiAZ", instance.get("MultiAZ"))
+    if now:
+        require_started(instance)
     return [Setting(name="MultiAZ", before=False, left=True, now=bool(now))]
 
 

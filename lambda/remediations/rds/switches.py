@@ -7,6 +7,7 @@ Source: https://docs.aws.amazon.com/securityhub/latest/userguide/rds-controls.ht
 Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_VPC.WorkingWithRDSInstanceinaVPC.html
 Source: https://docs.aws.amazon.com/securityhub/latest/userguide/rds-controls.html#rds-13
 Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_UpgradeDBInstance.Upgrading.html
+Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_StopInstance.html
 """
 
 from __future__ import annotations
@@ -40,6 +41,12 @@ SWITCHES: Final[tuple[Row, ...]] = (
         # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_RenameInstance.html
         "gone": (("DBInstanceNotFound",), ""),
         "unique": "DbiResourceId",
+        "unchangeable": (
+            "DBInstanceStatus",
+            "stopped",
+            "The database is stopped, and Amazon RDS changes none that is. Start it, wait until it's "
+            "available, and press again.",
+        ),
         "wanted": (False, "ModifyDBInstance", {"DBInstanceIdentifier": "{id}", "PubliclyAccessible": False}),
         "other": (True, "ModifyDBInstance", {"DBInstanceIdentifier": "{id}", "PubliclyAccessible": True}),
         "plan": "Turn off PubliclyAccessible",
@@ -69,6 +76,12 @@ SWITCHES: Final[tuple[Row, ...]] = (
         # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_RenameInstance.html
         "gone": (("DBInstanceNotFound",), ""),
         "unique": "DbiResourceId",
+        "unchangeable": (
+            "DBInstanceStatus",
+            "stopped",
+            "The database is stopped, and Amazon RDS changes none that is. Start it, wait until it's "
+            "available, and press again.",
+        ),
         "wanted": (
             True,
             "ModifyDBInstance",

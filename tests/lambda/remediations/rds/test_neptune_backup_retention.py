@@ -90,10 +90,11 @@ def test_a_cluster_that_is_not_available_is_waited_for_and_the_retry_starts_no_s
     member, rds, ssm, finding, with_automation_role
 ):
     with_automation_role("neptune_backup_retention")
+    made = plan(finding, member.session)
     rds.stop_db_cluster(**PLACE)
     for _ in range(2):
         with pytest.raises(RunbookStillRunningError, match="is still running, at VerifyNeptuneDbStatus"):
-            apply(plan(finding, member.session), member.session)
+            apply(made, member.session)
     (execution,) = executions(ssm)
     assert execution["AutomationExecutionStatus"] == "InProgress"
     assert days(rds) == 1
@@ -107,7 +108,7 @@ def test_a_cluster_that_is_not_available_is_waited_for_and_the_retry_starts_no_s
     started = []
     member.register("before-call.ssm.GetAutomationExecution", start)
 
-    change = apply(plan(finding, member.session), member.session)
+    change = apply(made, member.session)
     assert execution["AutomationExecutionId"] in change.description
     assert days(rds) == 7
 
@@ -115,9 +116,10 @@ def test_a_cluster_that_is_not_available_is_waited_for_and_the_retry_starts_no_s
 def test_an_execution_for_another_cluster_is_not_waited_for(member, rds, ssm, finding, with_automation_role):
     with_automation_role("neptune_backup_retention")
     other = rds.create_db_cluster(DBClusterIdentifier="other", Engine="neptune", BackupRetentionPeriod=1)
+    made = plan(finding, member.session)
     rds.stop_db_cluster(**PLACE)
     with pytest.raises(RunbookStillRunningError):
-        apply(plan(finding, member.session), member.session)
+        apply(made, member.session)
     another = member.finding("Neptune.5", "AwsRdsDbCluster", other["DBCluster"]["DBClusterArn"])
     apply(plan(another, member.session), member.session)
     assert len(executions(ssm)) == 2
@@ -127,8 +129,8 @@ def test_a_cancelled_execution_is_an_error_that_names_it_and_the_step(
     member, rds, ssm, finding, with_automation_role
 ):
     with_automation_role("neptune_backup_retention")
-    rds.stop_db_cluster(**PLACE)
     made = plan(finding, member.session)
+    rds.stop_db_cluster(**PLACE)
     with pytest.raises(RunbookStillRunningError):
         apply(made, member.session)
     (execution,) = executions(ssm)

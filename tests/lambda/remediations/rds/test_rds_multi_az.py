@@ -69,11 +69,12 @@ def test_an_instance_that_is_not_available_is_not_changed_and_the_step_named(
     member, rds, finding, with_automation_role
 ):
     with_automation_role("rds_multi_az")
+    made = plan(finding, member.session)
     rds.stop_db_instance(**PLACE)
     with pytest.raises(
         RunbookError, match=r"Failed at VerifyDBInstanceStatus: .*DBInstanceStatus is stopped"
     ):
-        apply(plan(finding, member.session), member.session)
+        apply(made, member.session)
     assert multi_az(rds) == (False, False)
 
 
