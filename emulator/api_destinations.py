@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from ministack.services import eventbridge
+from ministack.services import eventbridge, kms
 from ministack.services.cloudformation import provisioners
 
 from emulator.asgi import AsgiApp, Message, Receive, Send, answer_json, read_body
@@ -26,6 +26,7 @@ API_DESTINATION: Final = "AWS::Events::ApiDestination"
 HOSTS_PATH: Final = "/_emulator/hosts"
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _SECRETS: Final = frozenset({"ApiKeyValue", "Password", "ClientSecret"})
+_KEY_TAG: Final = {"TagKey": "EventBridgeApiDestinations", "TagValue": "true"}
 
 Document = dict[str, Any]
 Properties = Mapping[str, Any]
@@ -91,7 +92,27 @@ _OPERATIONS: Final[dict[str, Operation]] = {
 }
 
 
+def _check_key(request: Document) -> None:
+    """Refuse a key that EventBridge may not use for the credentials of a connection.
+
+    Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/encryption-connections.html
+    Source: https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonEventBridgeApiDestinationsServiceRolePolicy.html
+
+    Raises:
+        ValueError: It doesn't exist, or lacks the tag.
+    """
+    if not (name := request.get("KmsKeyIdentifier")):
+        return
+    key = kms._resolve_key(name)  # noqa: SLF001 - see tests/emulator/contract
+    if key is None or _KEY_TAG not in key.get("Tags", ()):
+        raise ValueError(
+            f"EventBridge can't use the key {name} for connections: it doesn't exist, or has no tag "
+            f"{_KEY_TAG['TagKey']} with the value {_KEY_TAG['TagValue']}."
+        )
+
+
 def _call(operation: str, request: Document) -> Document:
+    _check_key(request)
     status, _headers, body = _OPERATIONS[operation](request)
     answer: Document = json.loads(body or b"{}")
     if status >= 400:  # noqa: PLR2004 - HTTP's first error

@@ -8,9 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from aws_cdk import Annotations, ArnFormat, Stack, Token
+from aws_cdk import Annotations, ArnFormat, Stack, Tags, Token
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_kms as kms
@@ -71,30 +72,36 @@ _LOGS_ACTIONS: Final = (
     "kms:ReEncryptTo",
 )
 
+# Only of keys with this tag, EventBridge's own role may use one for the credentials of connections.
+# https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonEventBridgeApiDestinationsServiceRolePolicy.html
+_CONNECTIONS_TAG: Final = ("EventBridgeApiDestinations", "true")
+
 
 @checked
 def encrypt_with_key(scope: Construct, key: kms.IKey) -> None:
     """Encrypt with a key what is stored in a scope: by this library's constructs, and by others in it.
 
     It encrypts queues, topics, tables, buckets, log groups, Firehose streams, the query results of Athena
-    workgroups that name a place for them, and the environment variables of functions, except for those with
-    a customer managed key of their own. Buckets with access logs keep keys of Amazon S3, because it can't
-    deliver logs otherwise. Roles in the scope get what they need of the key, through the services that they
-    use it for. The policy of the key lets in EventBridge, for the rules of queues and topics, and CloudWatch
-    Logs, for log groups of the scope's stacks.
+    workgroups that name a place for them, the credentials that EventBridge keeps for connections, and the
+    environment variables of functions, except for those with a customer managed key of their own. Buckets
+    with access logs keep keys of Amazon S3, because it can't deliver logs otherwise. Roles in the scope get
+    what they need of the key, through the services that they use it for. The policy of the key lets in
+    EventBridge, for the rules of queues and topics, and CloudWatch Logs, for log groups of the scope's
+    stacks.
 
     Call it when the scope is complete: what is added later isn't encrypted with the key.
 
     Args:
         scope: A stack, a stage, or any other construct, without what is deployed to other accounts.
         key: The key, in the account and Region of the scope. The policy of an imported one can't be changed
-            here: warnings contain the statements that it needs. It must also let IAM policies of the account
-            grant permissions, as the default key policy does.
+            here: warnings contain the statements that it needs, and its tag. It must also let IAM policies of
+            the account grant permissions, as the default key policy does.
 
     Raises:
         ValueError: The key is known to be in another account or Region than a stack of the scope.
 
     Source: https://docs.aws.amazon.com/kms/latest/developerguide/service-integration.html
+    Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/encryption-connections.html
     """
     found = scope.node.find_all()
     for stack in [one for one in found if isinstance(one, Stack)] or [Stack.of(scope)]:
@@ -105,6 +112,7 @@ def encrypt_with_key(scope: Construct, key: kms.IKey) -> None:
             _encrypt(construct, key)
         if isinstance(construct, iam.Role):
             _allow(construct, key)
+    _let_in_connections([one for one in found if isinstance(one, events.CfnConnection)], key)
     groups: dict[Stack, list[logs.CfnLogGroup]] = defaultdict(list)
     for one in found:
         if isinstance(one, logs.CfnLogGroup):
@@ -150,6 +158,8 @@ def _encrypt(construct: IConstruct, key: kms.IKey) -> None:
                 key_type="CUSTOMER_MANAGED_CMK", key_arn=key.key_arn
             )
             construct.delivery_stream_encryption_configuration_input = settings
+        case events.CfnConnection():
+            construct.kms_key_identifier = construct.kms_key_identifier or key.key_arn
         case athena.CfnWorkGroup() if _is_free(construct, construct.work_group_configuration):
             _encrypt_results(construct, key)
         case _:
@@ -286,6 +296,21 @@ def services_using(role: iam.Role, actions: Mapping[str, Sequence[str]]) -> set[
     inline = resource.policies if isinstance(resource, iam.CfnRole) else None
     text = json.dumps(stack.resolve([documents, inline]))
     return {service for service, some in actions.items() if any(action in text for action in some)}
+
+
+def _let_in_connections(connections: Sequence[events.CfnConnection], key: kms.IKey) -> None:
+    """Tag the key, so that EventBridge may use it for connections, or say that its owner has to."""
+    if not connections:
+        return
+    name, value = _CONNECTIONS_TAG
+    if isinstance(key, kms.Key):
+        Tags.of(key).add(name, value)
+        return
+    Annotations.of(connections[0]).add_warning_v2(
+        "securityhub-actions:TagOfKey",
+        "The key of the connection is not part of this app, so it can't be tagged here. Without its tag "
+        f"{name}={value}, EventBridge can't keep the credentials of connections, and the deployment fails.",
+    )
 
 
 def _let_in_logs(stack: Stack, groups: Sequence[logs.CfnLogGroup], key: kms.IKey) -> None:

@@ -181,6 +181,20 @@ def test_a_refused_property_fails_the_stack_with_the_reason(stack):
     assert any("InvocationEndpoint" in reason for reason in reasons)
 
 
+@pytest.mark.parametrize("tags", [[{"Key": "EventBridgeApiDestinations", "Value": "true"}], []])
+def test_a_connection_needs_a_key_with_the_tag_of_eventbridge(stack, tags):
+    body = template()
+    body["Resources"]["Key"] = {"Type": "AWS::KMS::Key", "Properties": {"Tags": tags}}
+    body["Resources"]["Connection"]["Properties"]["KmsKeyIdentifier"] = {"Fn::GetAtt": ["Key", "Arn"]}
+    if tags:
+        assert stack.create(body)["Connection"]
+        return
+    with pytest.raises(AssertionError):
+        stack.create(body)
+    events = stack.cfn.describe_stack_events(StackName="stack")["StackEvents"]
+    assert any("EventBridgeApiDestinations" in one.get("ResourceStatusReason", "") for one in events)
+
+
 def test_describing_a_connection_shows_no_secret_but_the_rest(stack):
     outputs = stack.create(template())
     connection = stack.events.describe_connection(Name=outputs["Connection"])

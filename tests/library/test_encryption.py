@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from aws_cdk import App, Environment, NestedStack, Stack, Stage
+from aws_cdk import App, Environment, NestedStack, SecretValue, Stack, Stage
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_kms as kms
@@ -247,6 +248,33 @@ def test_eventbridge_may_use_the_key_of_a_firehose_stream_before_a_rule_refers_t
         "Effect": "Allow",
         "Resource": key_of(resources),
     }
+
+
+def with_connection(key_of_stack):
+    """The resources of a stack with a connection that is encrypted, and its annotations."""
+    stack = new_stack()
+    key = SecretValue.secrets_manager("vendor")
+    events.Connection(stack, "Vendor", authorization=events.Authorization.api_key("X-Api-Key", key))
+    encrypt_with_key(stack, key_of_stack(stack))
+    return Template.from_stack(stack).to_json()["Resources"], Annotations.from_stack(stack)
+
+
+def test_credentials_of_connections_have_the_key_which_has_the_tag_that_eventbridge_needs():
+    resources, _ = with_connection(lambda stack: kms.Key(stack, "Key"))
+    assert only(resources, "AWS::Events::Connection", "Vendor")["KmsKeyIdentifier"] == key_of(resources)
+    tag = {"Key": "EventBridgeApiDestinations", "Value": "true"}
+    assert only(resources, "AWS::KMS::Key", "Key")["Tags"] == [tag]
+
+
+def test_the_owner_of_an_imported_key_is_told_of_the_tag_that_connections_need():
+    key = FOREIGN.format(REGION, ACCOUNT)
+    resources, annotations = with_connection(lambda stack: kms.Key.from_key_arn(stack, "Key", key))
+    assert only(resources, "AWS::Events::Connection", "Vendor")["KmsKeyIdentifier"] == key
+    annotations.has_warning("*", Match.string_like_regexp("EventBridgeApiDestinations=true"))
+
+
+def test_a_key_that_no_connection_needs_has_no_tag(template):
+    assert "Tags" not in only(template, "AWS::KMS::Key", "Key")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ EARLIER_KEY = KEY.replace("90ab", "90aa")
 STORES = {
     "AWS::Athena::WorkGroup": "KmsKey",
     "AWS::DynamoDB::Table": "KMSMasterKeyId",
+    "AWS::Events::Connection": "KmsKeyIdentifier",
     "AWS::KinesisFirehose::DeliveryStream": "KeyARN",
     "AWS::Lambda::Function": "KmsKeyArn",
     "AWS::Logs::LogGroup": "KmsKeyId",
