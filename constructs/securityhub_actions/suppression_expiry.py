@@ -175,6 +175,7 @@ class SuppressionExpiry(Construct):
             for rule in self._rules
             if rule.enabled
         ]
+        # Without what is None: the AWS CDK leaves it out.
         return stack.to_json_string({"scheduledTime": SCHEDULED_TIME, "suppressions": suppressions})
 
     def _allow_findings(self, *, is_v2: bool) -> None:

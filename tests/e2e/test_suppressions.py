@@ -31,21 +31,22 @@ def declare(*, until=UNTIL, old=True, forever="S3.9"):
         topic = sns.Topic(stack, "Notices", enforce_ssl=True)
         topic.add_subscription(subscriptions.SqsSubscription(queue, raw_message_delivery=True))
 
-        def suppress(name, findings, ends=None):
+        def suppress(name, findings, ends=None, told=topic):
             SuppressionRule(
                 stack,
                 name.replace(" ", ""),
                 findings=findings,
                 reason=REASON,
                 until=ends,
-                topic=topic,
+                topic=told,
                 rule_name=name,
             )
 
         suppress("Website", FindingFilter(control_ids="S3.2"), until)
         suppress("Website of the new hub", OcsfFindingFilter(control_ids="S3.2"), until)
         suppress("Forever", FindingFilter(control_ids=forever))
-        suppress("Forever in the new hub", OcsfFindingFilter(control_ids=forever))
+        suppress("Forever in the new hub", OcsfFindingFilter(control_ids=forever), told=None)
+        suppress("Untold", FindingFilter(control_ids="S3.12"), until, told=None)
         if old:
             suppress("Old", FindingFilter(control_ids="S3.5"))
 
@@ -141,6 +142,7 @@ def suppressed(aws, new_module_deployment):
 def test_what_matches_is_suppressed_with_the_reason_until_it_ends_and_is_open_again(suppressed):
     website, other = suppressed.imported("S3.2"), suppressed.imported("S3.1")
     forever, mine = suppressed.imported("S3.9"), suppressed.imported("S3.2")
+    untold = suppressed.imported("S3.12")
     passed = suppressed.imported("S3.2")
     assert suppressed.status(website) == suppressed.status(forever) == "SUPPRESSED"
     assert suppressed.stored(website)["Note"]["Text"] == f"{REASON} (suppressed until 2027-03-31)"
@@ -174,12 +176,14 @@ def test_what_matches_is_suppressed_with_the_reason_until_it_ends_and_is_open_ag
         "Website of the new hub": "DISABLED",
         "Forever": "ENABLED",
         "Forever in the new hub": "ENABLED",
+        "Untold": "DISABLED",
         "Old": "ENABLED",
     }
     note = suppressed.stored(website)["Note"]["Text"]
     assert note == f"The suppression has ended. It was: {REASON} (suppressed until 2027-03-31)"
     assert suppressed.status(mine) == suppressed.status(forever) == "SUPPRESSED"
     suppressed.wait_for_status(passed, "RESOLVED")
+    suppressed.wait_for_status(untold, "NEW")
 
     # The rule is disabled, so the provider's next update leaves it open.
     suppressed.imported("S3.2", Id=website["Id"])
@@ -240,5 +244,6 @@ def test_what_a_changed_filter_matches_no_longer_is_open_again_and_the_rest_stay
 def test_the_schedule_names_the_time_and_every_suppression_that_ends(suppressed):
     payload = json.loads(suppressed.let_come("2027-05-01T08:00:00Z")["payload"])
     assert payload["scheduledTime"] == "2027-05-01T08:00:00Z"
-    assert sorted(one["hub"] for one in payload["suppressions"]) == ["cspm", "cspm", "v2", "v2"]
-    assert all(one["topic"].startswith("arn:aws:sns:") for one in payload["suppressions"])
+    assert sorted(one["hub"] for one in payload["suppressions"]) == ["cspm", "cspm", "cspm", "v2", "v2"]
+    topics = [one.get("topic", "") for one in payload["suppressions"]]
+    assert sorted(topic[:12] for topic in topics) == ["", "", *["arn:aws:sns:"] * 3]

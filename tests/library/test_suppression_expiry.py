@@ -10,6 +10,7 @@ from aws_cdk import aws_sns as sns
 
 from securityhub_actions import FindingFilter, OcsfFindingFilter, SuppressionRule
 from securityhub_actions.suppression_handler.handler import LEFT
+from securityhub_actions.suppression_handler.suppressions import Suppressions
 from securityhub_actions.suppression_rule import TODAY, key_of
 
 S3, S3_V2 = FindingFilter(control_ids="S3.2"), OcsfFindingFilter(control_ids="S3.2")
@@ -103,6 +104,19 @@ def test_the_function_knows_which_suppressions_are_in_force_and_the_schedule_whi
     assert "<aws.scheduler.scheduled-time>" in given
     assert [name for name, key in keys.items() if key in given] == ["Ends", "Ends2", "Forever"]
     assert "Ends is fine" in given
+
+
+def test_the_function_can_read_the_event_as_it_is_synthesized(both):
+    parts = both.only("AWS::Scheduler::Schedule")["Target"]["Input"]["Fn::Join"][1]
+    event = json.loads("".join(one if isinstance(one, str) else f"arn:{one}"[:20] for one in parts))
+    event["scheduledTime"] = "2027-03-31T00:00:00Z"
+    found = Suppressions.parse(event, both.environment())
+    assert [(one.name, one.hub, one.topic is None) for one in found.known.values()] == [
+        ("Stack/Ends", "cspm", False),
+        ("Stack/Ends2", "v2", False),
+        ("Stack/Forever", "cspm", True),
+    ]
+    assert [one.name for one in found.ending] == ["Stack/Ends", "Stack/Ends2"]
 
 
 def test_the_event_names_the_digests_of_the_filters_as_the_rules_write_them(both):

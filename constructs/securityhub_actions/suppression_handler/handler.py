@@ -4,8 +4,8 @@ This package is the whole deployment package, with the handler `suppression_hand
 imports only the standard library and the boto3 of the Lambda runtime.
 
 EventBridge Scheduler invokes it every hour with `scheduledTime`, and with `suppressions`: for each that is
-enabled, `key`, `digest` (of its filter), `name`, `hub`, `rule` (the ARN), `reason`, and `topic` (an ARN, or
-null). Environment variables:
+enabled, `key`, `digest` (of its filter), `name`, `hub`, `rule` (the ARN), `reason`, and `topic` (an ARN; none
+if nobody is told). Environment variables:
 
 * `MARKERS`: what the markers of the stack's suppressions begin with.
 * `IN_FORCE`: the keys of the suppressions, with the day on which each ends, such as

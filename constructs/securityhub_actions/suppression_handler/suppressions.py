@@ -73,7 +73,17 @@ class Suppressions:
             markers=environment["MARKERS"],
             until=until,
             known={
-                one["key"]: Suppression(**one, until=until[one["key"]])
+                one["key"]: Suppression(
+                    key=one["key"],
+                    name=one["name"],
+                    hub=one["hub"],
+                    rule=one["rule"],
+                    reason=one["reason"],
+                    until=until[one["key"]],
+                    # The AWS CDK leaves out what is null.
+                    topic=one.get("topic"),
+                    digest=one.get("digest"),
+                )
                 for one in event["suppressions"]
                 # What the function doesn't know any more is of an event that is delivered late.
                 if one["key"] in until
