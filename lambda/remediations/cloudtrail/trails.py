@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from botocore.exceptions import ClientError
+
 from remediations.contract import CannotRemediateError, nothing_to_restore, only_resource_of
 
 if TYPE_CHECKING:
@@ -16,6 +18,15 @@ if TYPE_CHECKING:
 _TYPES: Final = ("AwsCloudTrailTrail",)
 _TRAIL: Final = re.compile(
     r"arn:aws[a-z-]*:cloudtrail:([a-z]+(?:-[a-z]+)+-[0-9]+):([0-9]{12}):trail/[A-Za-z0-9._-]+"
+)
+# What UpdateTrail answers about other settings of the trail than those that it's told to change.
+_REFUSED: Final = (
+    "InsufficientS3BucketPolicyException",
+    "InsufficientSnsTopicPolicyException",
+    "InvalidCloudWatchLogsLogGroupArnException",
+    "InvalidCloudWatchLogsRoleArnException",
+    "InvalidSnsTopicNameException",
+    "S3BucketDoesNotExistException",
 )
 
 
@@ -68,9 +79,21 @@ def existing_trail(arn: str, session: Session) -> Mapping[str, Any]:
 def update_trail(arn: str, session: Session, **settings: object) -> Mapping[str, Any]:
     """Change these settings of a trail, and return all. What a request leaves out stays as it is.
 
+    Raises:
+        CannotRemediateError: CloudTrail refuses what else the trail has, such as a bucket that was deleted. A
+            retry wouldn't help.
+
     Source: https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_UpdateTrail.html
     """
-    updated: Mapping[str, Any] = _client(arn, session).update_trail(Name=arn, **settings)
+    try:
+        updated: Mapping[str, Any] = _client(arn, session).update_trail(Name=arn, **settings)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _REFUSED:
+            raise
+        raise CannotRemediateError(
+            f"CloudTrail doesn't change {arn} as it is: {error.response['Error'].get('Message', '')} Correct "
+            "its bucket, topic, or log group, and press again."
+        ) from error
     return updated
 
 

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from remediations.contract import (
     CannotRemediateError,
     Change,
+    PartlyUndoneError,
     Plan,
     Setting,
     name_in_own_arn,
@@ -47,6 +48,7 @@ UNDO_STATEMENTS: Final = (
 
 _GONE: Final = "ResourceNotFoundException"
 _EXISTS: Final = "ResourceConflictException"
+_BLOCKED: Final = "PublicPolicyException"
 # Each condition of a statement is a parameter of AddPermission. There is no other way to add one.
 _PARAMETERS: Final = {
     "aws:sourcearn": "SourceArn",
@@ -109,19 +111,30 @@ def undo(change: Change, session: Session, settings: Sequence[Setting]) -> None:
     """Add the statements again, except for those that exist.
 
     Raises:
-        CannotRemediateError: The function no longer exists.
+        PartlyUndoneError: Lambda doesn't let some of the statements be public. Others are added.
+        CannotRemediateError: The same of all statements, or the function no longer exists.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html#API_AddPermission_Errors
     """
     client: Any = session.client("lambda")
     removed: Any = change.prior_state["Statements"]
     names = {setting.name for setting in settings}
-    for statement in (one for one in removed if f"Statement {one['Sid']}" in names):
+    wanted = [one for one in removed if f"Statement {one['Sid']}" in names]
+    blocked = []
+    for statement in wanted:
         try:
             client.add_permission(FunctionName=change.resource, **_to_permission(statement))
         except ClientError as error:
-            if error.response["Error"]["Code"] == _GONE:
+            code = error.response["Error"]["Code"]
+            if code == _GONE:
                 raise nothing_to_restore("The function") from error
-            if error.response["Error"]["Code"] != _EXISTS:
+            if code == _BLOCKED:
+                blocked.append(statement["Sid"])
+            elif code != _EXISTS:
                 raise
+    if blocked:
+        kind = PartlyUndoneError if len(blocked) < len(wanted) else CannotRemediateError
+        raise kind(f"Lambda blocks public access, so these statements stay removed: {', '.join(blocked)}.")
 
 
 def _compared(found: Statement | None, removed: Statement) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from botocore.exceptions import ClientError
 
 from remediations.cloudtrail.cloudtrail_log_validation import apply, look, plan, undo
 from remediations.contract import CannotRemediateError
@@ -39,6 +40,35 @@ def test_validation_is_turned_on_and_off_again(member, cloudtrail, trail, findin
     assert cloudtrail.get_trail(Name=trail)["Trail"] == before | {"LogFileValidationEnabled": True}
     undo(change, member.session, look(change, member.session))
     assert cloudtrail.get_trail(Name=trail)["Trail"] == before
+
+
+def refuse(member, operation, code):
+    def answer(model, **_):
+        raise ClientError({"Error": {"Code": code, "Message": "Bucket logs doesn't exist."}}, model.name)
+
+    member.register(f"before-call.{operation}", answer)
+
+
+@pytest.mark.usefixtures("trail")
+@pytest.mark.parametrize("code", ["S3BucketDoesNotExistException", "InsufficientS3BucketPolicyException"])
+def test_a_trail_that_cloudtrail_refuses_as_it_is_is_left_to_a_person(member, finding, code):
+    made = plan(finding, member.session)
+    change = apply(made, member.session)
+    refuse(member, "cloudtrail.UpdateTrail", code)
+    with pytest.raises(
+        CannotRemediateError, match=r"as it is: Bucket logs doesn't exist\. Correct its bucket"
+    ):
+        apply(made, member.session)
+    with pytest.raises(CannotRemediateError, match="and press again"):
+        undo(change, member.session, look(change, member.session))
+
+
+@pytest.mark.usefixtures("trail")
+def test_what_a_retry_can_help_is_retried(member, finding):
+    made = plan(finding, member.session)
+    refuse(member, "cloudtrail.UpdateTrail", "ThrottlingException")
+    with pytest.raises(ClientError, match="ThrottlingException"):
+        apply(made, member.session)
 
 
 @pytest.mark.usefixtures("trail")

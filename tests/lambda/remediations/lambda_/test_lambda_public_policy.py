@@ -5,8 +5,9 @@ import json
 import zipfile
 
 import pytest
+from botocore.exceptions import ClientError
 
-from remediations.contract import CannotRemediateError
+from remediations.contract import CannotRemediateError, PartlyUndoneError
 from remediations.lambda_.lambda_public_policy import apply, look, plan, undo
 
 BUCKET = "arn:aws:s3:::a-bucket"
@@ -116,6 +117,24 @@ def test_there_is_nothing_to_restore_of_a_function_that_is_gone(member, function
     member.client("lambda").delete_function(FunctionName=function)
     with pytest.raises(CannotRemediateError, match="The function no longer exists"):
         undo(change, member.session, look(change, member.session))
+
+
+@pytest.mark.parametrize("blocked", ["first", "all"])
+def test_a_statement_that_lambda_blocks_stays_removed(member, finding, permit, blocked):
+    permit(dict.fromkeys(("first", "second"), PUBLIC["everybody"]))
+    change = apply(plan(finding, member.session), member.session)
+
+    def block(params, model, **_):
+        if blocked in ("all", json.loads(params["body"])["StatementId"]):
+            raise ClientError({"Error": {"Code": "PublicPolicyException", "Message": "no"}}, model.name)
+
+    member.register("before-call.lambda.AddPermission", block)
+    names = "first" if blocked == "first" else "first, second"
+    with pytest.raises(CannotRemediateError, match=f"these statements stay removed: {names}\\.") as found:
+        undo(change, member.session, look(change, member.session))
+    assert isinstance(found.value, PartlyUndoneError) is (blocked == "first")
+    restored = {"first": ["as before"], "all": []}[blocked]
+    assert [one.now for one in look(change, member.session) if one.is_restored] == restored
 
 
 def test_nothing_is_needed_for_a_function_that_is_gone(member, function, finding):
