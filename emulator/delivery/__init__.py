@@ -33,6 +33,7 @@ def register(log: DeliveryLog) -> None:
     eventbridge._put_events = entries.put_events  # noqa: SLF001
     eventbridge._put_permission = buses.put_permission  # noqa: SLF001
     eventbridge._delete_event_bus = buses.delete_event_bus  # noqa: SLF001
+    eventbridge._remove_permission = buses.remove_permission  # noqa: SLF001
     eventbridge.reset = reset_also(eventbridge.reset, log.clear, automations.clear, ops_items.clear)
     lambda_svc.invoke_async_with_retry = partial(asynchronous.invoke, log)
     queued.register()

@@ -1,7 +1,7 @@
 """The policies of event buses.
 
-MiniStack mistakes a whole policy in PutPermission for a statement that allows everybody, and keeps the policy
-of a bus that is deleted for the next one of that name.
+MiniStack mistakes a whole policy in PutPermission for a statement that allows everybody, keeps the policy of
+a bus that is deleted for the next one of that name, and removes statements that aren't there.
 
 Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPermission.html
 """
@@ -17,6 +17,7 @@ from ministack.services import eventbridge
 
 _put_statement = eventbridge._put_permission  # noqa: SLF001 - see tests/emulator/contract
 _delete_bus = eventbridge._delete_event_bus  # noqa: SLF001
+_remove_statement = eventbridge._remove_permission  # noqa: SLF001
 
 
 def put_permission(request: dict[str, Any]) -> Any:  # noqa: ANN401 - MiniStack's answers have no common type
@@ -40,6 +41,23 @@ def delete_event_bus(request: dict[str, Any]) -> Any:  # noqa: ANN401
     if request.get("Name") not in eventbridge._event_buses:  # noqa: SLF001
         set_policy(str(request.get("Name")), None)
     return answer
+
+
+def remove_permission(request: dict[str, Any]) -> Any:  # noqa: ANN401
+    """Remove a statement, or all. Replaces `eventbridge._remove_permission`.
+
+    Source: https://github.com/localstack/localstack/blob/main/tests/aws/services/events/test_events.snapshot.json
+    """
+    bus_name = request.get("EventBusName", "default")
+    eventbridge._ensure_default_bus()  # noqa: SLF001
+    if bus_name not in eventbridge._event_buses:  # noqa: SLF001
+        message = f"Event bus {bus_name} does not exist."
+        return error_response_json("ResourceNotFoundException", message, 400)
+    known = {one.get("Sid") for one in (policy_of(bus_name) or {}).get("Statement", [])}
+    if not request.get("RemoveAllPermissions") and request.get("StatementId") not in known:
+        message = "Statement with the provided id does not exist."
+        return error_response_json("ResourceNotFoundException", message, 400)
+    return _remove_statement(request)
 
 
 def policy_of(bus_name: str) -> dict[str, Any] | None:

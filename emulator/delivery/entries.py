@@ -1,9 +1,11 @@
-"""PutEvents with the time that an entry has, and without requests that are too large.
+"""PutEvents with the time that an entry has, and without what is too large or isn't an event.
 
-MiniStack gives each event the time at which it arrives, and takes entries of any size.
+MiniStack gives each event the time at which it arrives, and takes entries of any size with any content.
+What AWS answers is as LocalStack recorded it.
 
 Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html
+Source: https://github.com/localstack/localstack/blob/main/tests/aws/services/events/test_events.snapshot.json
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from ministack.services import eventbridge
 
 MAX_REQUEST_BYTES: Final = 1024 * 1024
 _TIME_BYTES: Final = 14
+_MOST_ENTRIES: Final = 10
+_REQUIRED: Final = ("Source", "DetailType", "Detail")
 _TEXTS: Final = ("Source", "DetailType", "Detail")
 _put_events = eventbridge._put_events  # noqa: SLF001 - see tests/emulator/contract
 _now = eventbridge._now_ts  # noqa: SLF001
@@ -28,15 +32,35 @@ def put_events(request: dict[str, Any], allow_aws_source: bool = False) -> Any: 
     if sum(map(_size, entries)) >= MAX_REQUEST_BYTES:
         message = "Total size of the entries in the request is over the limit."
         return error_response_json("ValidationException", message, 400)
-    if not any("Time" in entry for entry in entries):
+    faults = [_fault_of(entry) for entry in entries]
+    if len(entries) > _MOST_ENTRIES or not (any(faults) or any("Time" in entry for entry in entries)):
         return _put_events(request, allow_aws_source=allow_aws_source)
-    answers = [_at_its_time(entry, allow_aws_source=allow_aws_source) for entry in entries]
+    answers: list[dict[str, Any]] = [
+        {"FailedEntryCount": 1, "Entries": [fault]}
+        if fault
+        else _at_its_time(entry, allow_aws_source=allow_aws_source)
+        for entry, fault in zip(entries, faults, strict=True)
+    ]
     return json_response(
         {
             "FailedEntryCount": sum(answer["FailedEntryCount"] for answer in answers),
             "Entries": [result for answer in answers for result in answer["Entries"]],
         }
     )
+
+
+def _fault_of(entry: Mapping[str, Any]) -> dict[str, str] | None:
+    for name in _REQUIRED:
+        if not entry.get(name):
+            message = f"Parameter {name} is not valid. Reason: {name} is a required argument."
+            return {"ErrorCode": "InvalidArgument", "ErrorMessage": message}
+    try:
+        detail = json.loads(entry["Detail"])
+    except ValueError:
+        detail = None
+    if isinstance(detail, dict):
+        return None
+    return {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
 
 
 def _at_its_time(entry: Mapping[str, Any], *, allow_aws_source: bool) -> dict[str, Any]:

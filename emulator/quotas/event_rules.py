@@ -40,6 +40,7 @@ def register() -> None:
     """Check PutRule, PutTargets, and the rules of stacks."""
     check_before(eventbridge, "_put_rule", _refusal_of_rule)
     check_before(eventbridge, "_put_targets", _refusal_of_put_targets)
+    check_before(eventbridge, "_delete_rule", _refusal_of_deletion)
     # An update that replaces the rule looks this function up by its name.
     provisioners._eb_rule_create = _create_stack_rule  # noqa: SLF001
     handlers = provisioners._RESOURCE_HANDLERS  # noqa: SLF001
@@ -69,6 +70,10 @@ def _with_compact_pattern(properties: Document) -> Document:
 
 def _refusal_of_rule(request: Document) -> Refusal | None:
     bus_name, pattern = request.get("EventBusName", "default"), request.get("EventPattern") or ""
+    if not pattern and not request.get("ScheduleExpression"):
+        # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html
+        message = "Parameter(s) EventPattern or ScheduleExpression must be specified."
+        return Refusal("ValidationException", message)
     if len(pattern) > MAX_PATTERN_CHARACTERS:
         # AWS doesn't document this error.
         message = f"The event pattern has {len(pattern)} characters; the quota is {MAX_PATTERN_CHARACTERS}."
@@ -86,6 +91,17 @@ def _refusal_of_rule(request: Document) -> Refusal | None:
         with_wildcard = [rule for rule in others if has_wildcard(rule.get("EventPattern") or "")]
         if len(with_wildcard) >= MAX_WILDCARD_RULES:
             return Refusal(_LIMIT_EXCEEDED, _TOO_MANY)
+    return None
+
+
+def _refusal_of_deletion(request: Document) -> Refusal | None:
+    """Why a rule can't be deleted, as LocalStack recorded it from AWS.
+
+    Source: https://github.com/localstack/localstack/blob/main/tests/aws/services/events/test_events.snapshot.json
+    """
+    key = eventbridge._rule_key(request.get("Name", ""), request.get("EventBusName", "default"))  # noqa: SLF001
+    if eventbridge._targets.get(key):  # noqa: SLF001
+        return Refusal("ValidationException", "Rule can't be deleted since it has targets.")
     return None
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.emulator.delivery.chain import ACCOUNT, allow, policy
 
@@ -61,3 +62,15 @@ def test_a_bus_policy_can_ask_where_an_event_comes_from(chain, key):
         statement = allow("events:PutEvents", bus, "", Principal={"AWS": ACCOUNT}, Condition=condition)
         events.put_permission(EventBusName=chain.name, Policy=policy(statement))
         assert chain.outcome(chain.send()).outcome == outcome
+
+
+def test_only_a_statement_that_is_there_is_removed(chain):
+    chain.events.create_event_bus(Name=chain.name)
+    with pytest.raises(ClientError, match=r"ResourceNotFoundException.*Statement with the provided id"):
+        chain.events.remove_permission(EventBusName=chain.name, StatementId="none")
+    with pytest.raises(ClientError, match=f"ResourceNotFoundException.*Event bus {chain.name}-none"):
+        chain.events.remove_permission(EventBusName=f"{chain.name}-none", StatementId="none")
+    chain.events.put_permission(
+        EventBusName=chain.name, Action="events:PutEvents", Principal=ACCOUNT, StatementId="one"
+    )
+    chain.events.remove_permission(EventBusName=chain.name, StatementId="one")

@@ -43,3 +43,20 @@ def test_entries_that_are_too_large_together_are_refused(chain):
     assert chain.events.put_events(Entries=[large])["FailedEntryCount"] == 0
     with pytest.raises(ClientError, match="over the limit"):
         chain.events.put_events(Entries=[large, large])
+
+
+@pytest.mark.parametrize("name", ["Source", "DetailType", "Detail"])
+def test_an_entry_without_what_is_required_is_refused_and_the_others_are_taken(chain, name):
+    faulty = entry(chain)
+    del faulty[name]
+    answer = chain.events.put_events(Entries=[faulty, entry(chain)])
+    refused, taken = answer["Entries"]
+    assert (answer["FailedEntryCount"], refused["ErrorCode"]) == (1, "InvalidArgument")
+    assert refused["ErrorMessage"] == f"Parameter {name} is not valid. Reason: {name} is a required argument."
+    assert "EventId" in taken
+
+
+@pytest.mark.parametrize("detail", ['"text"', "[1]", '{"a":', json.dumps('{"a": 1}')])
+def test_a_detail_that_is_no_object_is_malformed(chain, detail):
+    (answer,) = chain.events.put_events(Entries=[entry(chain, Detail=detail)])["Entries"]
+    assert answer == {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}

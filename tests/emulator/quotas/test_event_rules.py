@@ -88,6 +88,19 @@ def test_a_fifo_queue_is_a_target_only_with_a_message_group(chain):
     assert chain.events.put_targets(Rule=chain.name, Targets=[target])["FailedEntryCount"] == 0
 
 
+def test_a_rule_with_targets_is_not_deleted(chain):
+    chain.events.put_targets(Rule=chain.name, Targets=targets(chain, 1))
+    with pytest.raises(ClientError, match=r"ValidationException.*since it has targets"):
+        chain.events.delete_rule(Name=chain.name)
+    chain.events.remove_targets(Rule=chain.name, Ids=[targets(chain, 1)[0]["Id"]])
+    chain.events.delete_rule(Name=chain.name)
+
+
+def test_a_rule_has_a_pattern_or_a_schedule(chain):
+    with pytest.raises(ClientError, match=r"ValidationException.*EventPattern or ScheduleExpression"):
+        chain.events.put_rule(Name=f"{chain.name}-none")
+
+
 LOG_GROUP = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/events/x"
 
 
