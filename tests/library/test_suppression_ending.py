@@ -161,9 +161,10 @@ def test_on_its_day_a_suppression_is_disabled_and_what_it_suppressed_is_open_aga
     assert hub.findings["1"] == FakeFinding("NEW", AUTHOR, "The suppression has ended. It was: Accepted")
     assert [(topic, subject) for topic, subject, _ in sent] == [
         (TOPIC, "Suppression Stack/a has ended"),
-        (TOPIC, "1 findings are open again"),
+        (TOPIC, "1 finding is open again"),
     ]
     assert "synthesis fails" in sent[0][2]
+    assert sent[1][2].endswith("RESOLVED.")
 
 
 def test_until_that_day_nothing_happens():
@@ -231,7 +232,7 @@ def test_findings_of_suppressions_that_are_gone_or_disabled_are_opened_and_other
     outcome, sent = run(hub, event("2027-01-01T05:00:00Z", "ab"), in_force="a:20270331,b:20270401,c")
     assert hub.statuses() == {"a": "SUPPRESSED", "b": "SUPPRESSED", "c": "SUPPRESSED", "d": "NEW"}
     assert outcome.reopened == Counter(d=1)
-    assert "no longer in the code" in sent[0][2]
+    assert "which is disabled or no longer in the code, had suppressed is open again" in sent[0][2]
 
 
 def test_an_event_that_comes_late_ends_nothing_that_was_extended_or_removed_since():
@@ -368,7 +369,9 @@ def test_what_an_earlier_filter_suppressed_is_open_again_unless_the_present_one_
     kept = FakeFinding(author=f"{MARKERS}a.now", note="Ticket SEC-1")
     assert hub.findings["earlier and now"] == kept
     assert (outcome.reopened, outcome.kept, outcome.left) == (Counter(a=2), Counter(a=2), [])
-    assert [subject for _, subject, _ in sent] == ["2 findings are open again"]
+    ((_, subject, body),) = sent
+    assert subject == "2 findings are open again"
+    assert body.endswith("Its filter has changed, and no longer matches them.")
     again, _ = run(hub, event(BEFORE))
     assert (again.reopened, again.kept) == (Counter(), Counter())
 

@@ -381,12 +381,16 @@ def _report(suppressions: Suppressions, notices: Notices, outcome: Outcome) -> N
     topics = {one.topic for one in known.values() if one.topic}
     for key, number in sorted(outcome.reopened.items()):
         one = known.get(key)
-        name = one.name if one else f"{suppressions.markers}{key}, which is no longer in the code,"
+        name = (
+            one.name if one else f"{suppressions.markers}{key}, which is disabled or no longer in the code,"
+        )
+        why = " Its filter has changed, and no longer matches them." if key in suppressions.in_force() else ""
+        findings, are = ("finding", "is") if number == 1 else ("findings", "are")
         for topic in {one.topic} if one else topics:
             with _noting(outcome.failures, name):
                 notices.send(
                     topic,
-                    f"{number} findings are open again",
-                    f"{number} findings that the suppression {name} had suppressed are open again (NEW), and "
-                    f"{outcome.settled[key]} that were settled meanwhile are RESOLVED.",
+                    f"{number} {findings} {are} open again",
+                    f"{number} {findings} that the suppression {name} had suppressed {are} open again (NEW), "
+                    f"and {outcome.settled[key]} that were settled meanwhile are RESOLVED.{why}",
                 )
