@@ -128,3 +128,22 @@ def test_without_a_topic_and_a_record_there_is_only_the_bus(new_app, environment
     template.resource_count_is("AWS::SNS::Topic", 0)
     template.resource_count_is("AWS::S3::Bucket", 0)
     template.resource_count_is("AWS::Events::EventBus", 1)
+
+
+def test_only_the_stream_can_write_the_record_and_nobody_can_delete_it(templates):
+    """Whatever their own policies allow: the statements deny, so that no other one can grant it."""
+    template = templates["Outcomes"]
+    (role,) = (name for name in template.find_resources("AWS::IAM::Role") if name.startswith("ArchiveRole"))
+    (policy,) = (
+        one["Properties"]["PolicyDocument"]["Statement"]
+        for name, one in template.find_resources("AWS::S3::BucketPolicy").items()
+        if name.startswith("AuditBucket")
+    )
+    statements = {one.get("Sid"): one for one in policy}
+    writes, deletes = statements["OnlyFirehoseWrites"], statements["NobodyDeletes"]
+    for one in (writes, deletes):
+        assert (one["Effect"], one["Principal"]) == ("Deny", {"AWS": "*"})
+    assert writes["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": {"Fn::GetAtt": [role, "Arn"]}}}
+    assert "s3:PutObject" in writes["Action"]
+    assert "Condition" not in deletes
+    assert {"s3:DeleteObject", "s3:DeleteObjectVersion"} <= set(deletes["Action"])
