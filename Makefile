@@ -72,7 +72,7 @@ sbom: setup ## list what is released, with all that it depends on, in build/sbom
 lock: setup ## rewrite the lock files after changing requirements*.txt or tools/security/*.txt
 	@grep -hvE '^(-|#|$$)' requirements.txt requirements-dev.txt | $(BIN)/python -m uv pip compile --quiet - \
 		--universal --python-version 3.11 --generate-hashes --no-header --output-file requirements-dev.lock
-	@for name in checkov supply-chain; do $(BIN)/python -m uv pip compile --quiet tools/security/$$name.txt \
+	@for name in checkov supply-chain uv; do $(BIN)/python -m uv pip compile --quiet tools/security/$$name.txt \
 		--universal --python-version 3.11 --generate-hashes --no-header --output-file tools/security/$$name.lock; done
 
 clean: ## remove everything that the other commands made

@@ -1,6 +1,6 @@
 """Build the project's environment: `.venv` (Python packages, Node.js) and `node_modules` (the CDK CLI).
 
-Runs on a bare Python 3.11+ and installs exactly what `requirements-dev.lock` and `package-lock.json` pin.
+Runs on a bare Python 3.11+ and installs exactly what the lock files pin, `tools/security/uv.lock` first.
 uv does the installing because its cache serves a new checkout without network; uv itself is kept as a wheel
 in this project's cache folder for the same reason. A second run finds everything in place and takes no time.
 """
@@ -20,8 +20,14 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 VENV: Final = ROOT / ".venv"
 PYTHON: Final = VENV / "bin" / "python"
 STAMP: Final = VENV / ".installed"
-UV_VERSION: Final = "0.13.9"
-INPUTS: Final = ("requirements-dev.lock", "package-lock.json", "pyproject.toml", "tools/setup_env.py")
+UV_LOCK: Final = "tools/security/uv.lock"
+INPUTS: Final = (
+    "requirements-dev.lock",
+    "package-lock.json",
+    "pyproject.toml",
+    "tools/setup_env.py",
+    UV_LOCK,
+)
 
 
 def cache_folder() -> Path:
@@ -61,14 +67,12 @@ def cached_first(offline: Sequence[str | Path], online: Sequence[str | Path]) ->
 def install_uv() -> None:
     """Put the pinned uv into the environment, from this project's cache folder when it is there."""
     wheels = cache_folder()
-    install = (PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-    requirement = f"uv=={UV_VERSION}"
-    from_cache = (*install, "--no-index", "--find-links", wheels, requirement)
+    locked = ("--quiet", "--disable-pip-version-check", "--require-hashes", "-r", UV_LOCK)
+    from_cache = (PYTHON, "-m", "pip", "install", *locked, "--no-index", "--find-links", wheels)
     if run(*from_cache, check=False, quiet=True):
         return
     wheels.mkdir(parents=True, exist_ok=True)
-    run(PYTHON, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-        "--only-binary", ":all:", "--dest", wheels, requirement)  # fmt: skip
+    run(PYTHON, "-m", "pip", "download", *locked, "--no-deps", "--only-binary", ":all:", "--dest", wheels)
     run(*from_cache, quiet=True)
 
 

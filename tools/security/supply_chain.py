@@ -22,7 +22,10 @@ from tools.security.environments import UV, build, environment
 from tools.setup_env import cached_first, run
 
 # Not checkov.lock: its versions are what checkov pins, and it reads nothing but this project's templates.
-_AUDITED: Final = (ROOT / "requirements-dev.lock", Path(__file__).with_name("supply-chain.lock"))
+_AUDITED: Final = (
+    ROOT / "requirements-dev.lock",
+    *(Path(__file__).with_name(name) for name in ("supply-chain.lock", "uv.lock")),
+)
 _NOT_A_REQUIREMENT: Final = re.compile(r"\s*(#|-|$)")
 
 
