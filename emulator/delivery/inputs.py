@@ -170,8 +170,9 @@ def _transform(
         found, value = resolve(path, event)
         values[name] = value if found else ""
     template = str(transformer.get("InputTemplate", ""))
-    if '"' not in template and "{" not in template:
-        # A template without quotes is text, into which strings go as they are.
+    if '"' not in template and "{" not in template and not PLACEHOLDER.fullmatch(template.strip()):
+        # A template without quotes is text, into which strings go as they are. A variable alone is JSON:
+        # https://docs.aws.amazon.com/AmazonCloudWatchEvents/latest/APIReference/API_InputTransformer.html
         return PLACEHOLDER.sub(lambda match: _in_text(match, values), template)
     keeps_quotes = _is_json(template)
     return _STRING_OR_PLACEHOLDER.sub(

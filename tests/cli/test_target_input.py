@@ -55,6 +55,7 @@ def test_another_path_has_none(path):
             '{"title": "It: <title>"}',
             '{"title": "It: S3 general purpose buckets should block public access"}',
         ),
+        ("<title>", '"S3 general purpose buckets should block public access"'),
         ("It: <title>", "It: S3 general purpose buckets should block public access"),
         ('"<severity>"', '"{Label:CRITICAL,Normalized:90,Original:CRITICAL}"'),
         ('{"odd": "<odd>"}', '{"odd": ""}'),

@@ -140,8 +140,9 @@ def _transformed(
     found = {name: value_at(_text(path), event) for name, path in given}
     values = {**variables, **{name: "" if one is None else one[0] for name, one in found.items()}}
     template = _text(transformer.get("InputTemplate", ""))
-    if '"' not in template and "{" not in template:
-        # A template without quotes is text, into which strings go as they are.
+    if '"' not in template and "{" not in template and not _VARIABLE.fullmatch(template.strip()):
+        # A template without quotes is text, into which strings go as they are. A variable alone is JSON:
+        # https://docs.aws.amazon.com/AmazonCloudWatchEvents/latest/APIReference/API_InputTransformer.html
         return _VARIABLE.sub(lambda match: _in_text(match, values), template)
     keeps_quotes = _is_json(template)
     return _STRING_OR_VARIABLE.sub(lambda match: _in_json(match, values, keeps_quotes=keeps_quotes), template)

@@ -129,6 +129,12 @@ PATHS = {
 }
 
 
+@given(JSON)
+def test_a_variable_alone_is_json(value):
+    transformer = {"InputPathsMap": {"v": "$.detail"}, "InputTemplate": "<v>"}
+    assert json.loads(made_of({"detail": value}, InputTransformer=transformer)) == value
+
+
 @pytest.mark.parametrize("template", AS_AWS_DOES)
 def test_a_template_is_filled_as_aws_does(template):
     target = {"InputTransformer": {"InputPathsMap": PATHS, "InputTemplate": template}}
