@@ -10,6 +10,7 @@ from aws_cdk import aws_sqs as sqs
 from securityhub_actions.arguments import checked
 from securityhub_actions.delivery import Delivery, Target
 from securityhub_actions.event_names import EVENT_SOURCE
+from securityhub_actions.places import account_of, path_of, region_of, stack_of
 from securityhub_actions.rule_access import warn_of_foreign_policy
 from securityhub_actions.targets.events_role import EventsRole
 from securityhub_actions.tokens import is_token
@@ -22,10 +23,13 @@ class EventBus(Target):
     resource policy that allows this account. If the bus is part of this app, the policy is added; otherwise,
     a warning shows the statement. The policy allows only events from Security Hub.
 
+    The bus that a rule is on can't be its target: EventBridge doesn't run the rule again for its own events.
+
     The event is sent unchanged, with its original account and Region. EventBridge doesn't forward it from
     there to a third account, and doesn't support input transformation for event buses.
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html
+    Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
     """
 
     @checked
@@ -43,6 +47,7 @@ class EventBus(Target):
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:  # noqa: ARG002
         """Allow the rule to put events on the bus."""
         bus = self._event_bus
+        _refuse_own_bus(rule, bus)
         here = Stack.of(rule).account
         if here != bus.env.account and not is_token(bus.env.account):
             self._let_account_in(rule, here)
@@ -75,3 +80,16 @@ class EventBus(Target):
             )
         elif own.node.try_find_child(f"cdk-{statement.sid}") is None:
             own.add_to_resource_policy(statement)
+
+
+def _refuse_own_bus(rule: events.IRule, bus: events.IEventBus) -> None:
+    """Refuse the bus that a rule is known to be on. `DeadLetterInvocations` would count the events."""
+    stack, resource = stack_of(rule), rule.node.default_child
+    own = resource.event_bus_name if isinstance(resource, events.CfnRule) else None
+    here = (own or "default", account_of(stack), region_of(stack))
+    if (bus.event_bus_name, bus.env.account, bus.env.region) == here:
+        raise ValueError(
+            f"The rule {path_of(rule)} is on the event bus that is its target, so its events would match it "
+            "again, and EventBridge doesn't deliver them. Create this rule only in the accounts and Regions "
+            "that send events to the bus. Where the bus is, use the targets of the rules on it."
+        )

@@ -70,3 +70,28 @@ def test_a_bus_whose_account_is_only_known_on_deployment_gives_no_warning(send):
     stack = Stack(App(), "Anywhere")
     send(targets.EventBus(events.EventBus.from_event_bus_name(stack, "Bus", "security")), scope=stack)
     Annotations.from_stack(stack).has_no_warning("*", Match.any_value())
+
+
+OWN_BUS = "is on the event bus that is its target"
+
+
+def test_a_rule_does_not_send_events_to_the_bus_that_it_is_on(stack, send):
+    """As a stack would that forwards to a central Region, in the central Region itself."""
+    central = "arn:aws:events:us-east-1:111122223333:event-bus/default"
+    with pytest.raises(RuntimeError, match=OWN_BUS):
+        send(targets.EventBus(events.EventBus.from_event_bus_arn(stack, "Central", central)))
+
+
+def test_a_rule_on_another_bus_does_not_either(stack, bus):
+    rule = events.Rule(stack, "Rule", event_bus=bus, event_pattern=events.EventPattern(source=["a"]))
+    with pytest.raises(RuntimeError, match=OWN_BUS):
+        rule.add_target(targets.EventBus(bus))
+
+
+@pytest.mark.parametrize("environment", [Environment(account="111122223333", region="eu-west-1"), None])
+def test_elsewhere_a_rule_sends_events_to_the_default_bus_there(environment):
+    stack = Stack(App(), "Stack", env=environment)
+    central = "arn:aws:events:us-east-1:111122223333:event-bus/default"
+    bus = events.EventBus.from_event_bus_arn(stack, "Central", central)
+    ImportedFindingsRule(stack, "Findings", targets=[targets.EventBus(bus)])
+    Template.from_stack(stack).resource_count_is("AWS::Events::Rule", 1)
