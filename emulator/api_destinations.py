@@ -38,6 +38,7 @@ Operation = Callable[[Document], Answer]
 _servers: dict[str, str] = {}
 _open = eventbridge._http_open  # noqa: SLF001 - MiniStack's only way out; see tests/emulator/contract
 _describe_connection = eventbridge._describe_connection  # noqa: SLF001
+_update_connection = eventbridge._update_connection  # noqa: SLF001
 
 
 def register() -> None:
@@ -50,6 +51,7 @@ def register() -> None:
         provisioners._REPLACING_PROPERTIES[resource_type] = ("Name",)  # noqa: SLF001
     eventbridge._http_open = _open_locally  # noqa: SLF001
     eventbridge._describe_connection = _describe_without_secrets  # noqa: SLF001
+    eventbridge._update_connection = _authorize_again  # noqa: SLF001
 
 
 def _handlers(kind: str) -> Document:
@@ -82,9 +84,17 @@ class _NotFoundError(ValueError):
     """The resource is gone already."""
 
 
+def _authorize_again(request: Document) -> Answer:
+    """UpdateConnection, after which nothing is left of a refusal."""
+    answer: Answer = _update_connection(request)
+    if connection := eventbridge._connections.get(request.get("Name", "")):  # noqa: SLF001
+        connection.pop("StateReason", None)
+    return answer
+
+
 _OPERATIONS: Final[dict[str, Operation]] = {
     "CreateConnection": eventbridge._create_connection,  # noqa: SLF001
-    "UpdateConnection": eventbridge._update_connection,  # noqa: SLF001
+    "UpdateConnection": _authorize_again,
     "DeleteConnection": eventbridge._delete_connection,  # noqa: SLF001
     "CreateApiDestination": eventbridge._create_api_destination,  # noqa: SLF001
     "UpdateApiDestination": eventbridge._update_api_destination,  # noqa: SLF001

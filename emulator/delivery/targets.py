@@ -34,7 +34,8 @@ from emulator.iam import requests_of_services as permissions
 from emulator.iam.requests_of_services import Rule
 from emulator.systems_manager import automations, documents, ops_items
 
-_RETRIED_STATUSES: Final = frozenset({401, 407, 409, 429})
+_REFUSALS: Final = frozenset({401, 407})
+_RETRIED_STATUSES: Final = _REFUSALS | {409, 429}
 
 
 def send(parcel: Parcel) -> None:
@@ -328,6 +329,8 @@ def _send_to_api_destination(parcel: Parcel) -> None:
         status = eventbridge._api_destination_send_sync(request, headers)  # noqa: SLF001
     except (OSError, urllib.error.URLError) as error:
         raise DeliveryError(CONNECTION_FAILURE, f"{endpoint}: {error}", retryable=True) from error
+    if status in _REFUSALS and connection["AuthorizationType"] != "OAUTH_CLIENT_CREDENTIALS":
+        inprocess.on_loop(lambda: _deauthorize(connection["Name"], status))
     if not 200 <= status < 300:  # noqa: PLR2004 - HTTP's range of success
         again = status >= 500 or status in _RETRIED_STATUSES  # noqa: PLR2004
         raise DeliveryError(ERROR_FROM_TARGET, f"{endpoint} answered {status}.", retryable=again)
@@ -340,8 +343,27 @@ def _destination_and_connection(name: str) -> tuple[dict[str, Any], dict[str, An
     connection_name = destination["ConnectionArn"].split("/")[1]
     connection = eventbridge._connections.get(connection_name)  # noqa: SLF001
     if not connection or connection.get("ConnectionState") != "AUTHORIZED":
-        raise DeliveryError(NO_RESOURCE, f"The connection {connection_name} of {name} is not authorized.")
+        refused = bool(connection and connection.get("StateReason"))
+        raise DeliveryError(
+            ERROR_FROM_TARGET if refused else NO_RESOURCE,
+            f"The connection {connection_name} of {name} is not authorized.",
+            retryable=refused,
+        )
     return copy.deepcopy(destination), copy.deepcopy(connection)
+
+
+def _deauthorize(name: str, status: int) -> None:
+    """Send no more until the connection is updated, as after a credential that was refused.
+
+    AWS doesn't say what it answers to events in the meantime. That it retries a refused one is documented.
+
+    Sources:
+        https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-target-connection-deauthorize.html
+        https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinations.html
+    """
+    if connection := eventbridge._connections.get(name):  # noqa: SLF001
+        connection["ConnectionState"] = "DEAUTHORIZED"
+        connection["StateReason"] = f"The endpoint answered {status}."
 
 
 _SENDERS: dict[str, Callable[[Parcel], None]] = {

@@ -239,7 +239,7 @@ def test_a_host_that_no_server_stands_for_is_not_reached(stack):
     assert "no local server stands for nobody.example.com" in delivery.error_message
 
 
-@pytest.mark.parametrize(("status", "attempts"), [(500, 3), (429, 3), (401, 3), (400, 1), (404, 1), (302, 1)])
+@pytest.mark.parametrize(("status", "attempts"), [(500, 3), (429, 3), (400, 1), (404, 1), (302, 1)])
 def test_a_failed_request_is_repeated_as_eventbridge_documents(stack, server, status, attempts):
     host = f"status{status}.example.com"
     stand_for(stack.aws, host, server)
@@ -248,6 +248,39 @@ def test_a_failed_request_is_repeated_as_eventbridge_documents(stack, server, st
     delivery = stack.delivered(stack.put({}))
     assert delivery.attempts == len(server.requests) == attempts
     assert (delivery.outcome, delivery.error_code) == ("lost", "ERROR_FROM_TARGET")
+
+
+@pytest.mark.parametrize("status", [401, 407])
+def test_a_refused_credential_deauthorizes_the_connection_until_it_is_updated(stack, server, status):
+    host = f"refused{status}.example.com"
+    stand_for(stack.aws, host, server)
+    server.status = status
+    name = stack.create(template(host))["Connection"]
+    delivery = stack.delivered(stack.put({"a": 1}))
+    assert (delivery.outcome, delivery.attempts, len(server.requests)) == ("lost", 3, 1)
+    found = stack.events.describe_connection(Name=name)
+    assert (found["ConnectionState"], str(status) in found["StateReason"]) == ("DEAUTHORIZED", True)
+    server.status = 200
+    stack.update(template(host, rate=11))
+    assert stack.events.describe_connection(Name=name)["ConnectionState"] == "DEAUTHORIZED"
+    stack.update(template(host, key="another", rate=11))
+    found = stack.events.describe_connection(Name=name)
+    assert (found["ConnectionState"], "StateReason" in found) == ("AUTHORIZED", False)
+    assert stack.delivered(stack.put({"a": 2})).outcome == "delivered"
+
+
+def test_an_update_of_a_connection_reads_its_secrets_again_and_one_without_a_change_does_not(stack, server):
+    stack.secrets.create_secret(Name="vendor", SecretString='{"key": "first"}')
+    stand_for(stack.aws, "rotated.example.com", server)
+    body = template("rotated.example.com", key="{{resolve:secretsmanager:vendor:SecretString:key::}}")
+    stack.create(body)
+    stack.secrets.put_secret_value(SecretId="vendor", SecretString='{"key": "second"}')
+    stack.update(body)
+    stack.delivered(stack.put({}))
+    body["Resources"]["Connection"]["Properties"]["Description"] = "Secrets as of 2026-11-30"
+    stack.update(body)
+    stack.delivered(stack.put({}))
+    assert [one.headers["X-Api-Key"] for one in server.requests] == ["first", "second"]
 
 
 @pytest.mark.parametrize("server", ["https://127.0.0.1:1", "http://example.com", "http://127.0.0.1/path", 5])

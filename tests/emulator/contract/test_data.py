@@ -153,7 +153,7 @@ RECORDS = [
     ("services.ec2._snapshots", create_snapshot, "SnapshotId"),
     ("services.eventbridge._rules", create_rule, "Name Arn EventBusName EventPattern"),
     ("services.eventbridge._event_buses", create_rule, "Name Arn"),
-    ("services.eventbridge._connections", create_destination, "Name ConnectionState"),
+    ("services.eventbridge._connections", create_destination, "Name ConnectionState AuthorizationType"),
     ("services.eventbridge._api_destinations", create_destination, "ConnectionArn InvocationEndpoint"),
     (
         "services.iam._roles",
