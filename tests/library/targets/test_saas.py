@@ -241,6 +241,33 @@ def test_a_signature_in_the_url_of_a_workflow_is_refused_and_not_repeated():
     assert "hush" not in str(caught.value)
 
 
+@each_vendor
+def test_a_date_in_the_context_changes_the_connection_so_that_it_reads_its_secrets_again(vendor):
+    templates = []
+    for date in (None, "2026-11-30", "2026-11-30T14:05"):
+        stack = new_stack(App(context={"securityhub-actions:secretsAsOf": date} if date else {}))
+        imported_rule(stack).add_target(vendor.make(stack, new_secret(stack)))
+        templates.append(Template.from_stack(stack).to_json()["Resources"])
+    plain, *dated = [
+        {name: one for name, one in resources.items() if one["Type"] == "AWS::Events::Connection"}
+        for resources in templates
+    ]
+    (before,) = plain.values()
+    for date, connections in zip(("2026-11-30", "2026-11-30T14:05"), dated, strict=True):
+        description = f"{before['Properties']['Description']}, secrets as of {date}"
+        (name,) = plain
+        assert connections == {
+            name: {**before, "Properties": {**before["Properties"], "Description": description}}
+        }
+
+
+def test_what_is_not_a_date_is_refused_and_not_repeated_because_it_may_be_the_secret_itself():
+    stack = new_stack(App(context={"securityhub-actions:secretsAsOf": "xoxb-hush"}))
+    with pytest.raises(ValueError, match="'securityhub-actions:secretsAsOf' must be a date") as caught:
+        targets.Slack(stack, "Slack", secret=new_secret(stack), channel="C0123456789")
+    assert "hush" not in str(caught.value)
+
+
 def test_a_credential_of_a_webhook_that_is_not_from_secrets_manager_is_an_error():
     stack = new_stack()
     authorization = events.Authorization.basic("user", SecretValue.unsafe_plain_text("hush"))

@@ -7,6 +7,7 @@ from typing import Final
 
 from securityhub_actions.cli.aws import code_of, denied_action, reason_of
 from securityhub_actions.cli.doctor import (
+    connections,
     deploying,
     event_buses,
     limits,
@@ -41,6 +42,7 @@ _CHECKS: Final[Mapping[str, Callable[[Patient], Iterable[Check]]]] = {
     "member-roles": member_roles.member_roles,
     "secrets": secrets.secrets,
     "slack-tokens": slack_tokens.slack_tokens,
+    "connections": connections.connections,
     "trackers": trackers.trackers,
     "webhooks": webhooks.webhooks,
     "stop-switch": stop_switch.stop_switch,

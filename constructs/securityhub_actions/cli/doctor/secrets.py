@@ -61,9 +61,15 @@ def _of_functions(patient: Patient) -> Iterator[tuple[str, Shapes]]:
 
 def _of_templates(patient: Patient) -> Iterator[tuple[str, Shapes]]:
     for stack in patient.stacks:
-        for text in texts_in(stack.resources):
-            for match in _REFERENCE.finditer(shown(text)):
-                yield match["secret"], (frozenset({match["member"]} if match["member"] else ()),)
+        for name, member in secrets_in(stack.resources):
+            yield name, (frozenset({member} if member else ()),)
+
+
+def secrets_in(value: object) -> Iterator[tuple[str, str]]:
+    """Return the secrets to which a part of a template refers: the name, and the member or ''."""
+    for text in texts_in(value):
+        for match in _REFERENCE.finditer(shown(text)):
+            yield match["secret"], match["member"]
 
 
 def _of_secret(patient: Patient, name: str, several: list[Shapes]) -> Check:
@@ -93,7 +99,8 @@ def _of_secret(patient: Patient, name: str, several: list[Shapes]) -> Check:
         return fault(
             f"The secret {name} must be a JSON object with {_in_words(missing)}, and isn't.",
             "Correct the secret. The functions read it again within five minutes; a connection of "
-            "EventBridge takes it over with the next deployment that changes it.",
+            "EventBridge takes it over when it's deployed with the context value "
+            "securityhub-actions:secretsAsOf.",
         )
     return ok(f"The secret {name} has {_in_words(several)}.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from aws_cdk import SecretValue, Stack
@@ -16,6 +17,8 @@ from securityhub_actions.tokens import is_token
 
 MAX_ENDPOINT_LENGTH: Final = 2048
 MAX_RATE_LIMIT: Final = 300
+SECRETS_AS_OF: Final = "securityhub-actions:secretsAsOf"
+"""The context value that makes connections read their secrets again: a date, or a date and a time."""
 _SECRETS: Final = frozenset({"apiKeyValue", "password", "clientSecret"})
 _REFERENCE: Final = "{{resolve:secretsmanager:"
 _HARMLESS: Final = "aws.securityhub"
@@ -51,8 +54,8 @@ def new_api_destination(
         header_parameters: Secret headers in addition to that of the credentials. Default: none.
 
     Raises:
-        ValueError: The endpoint isn't a valid URL, or the rate is out of range. At synthesis: a credential
-            isn't from Secrets Manager.
+        ValueError: The endpoint isn't a valid URL, the rate is out of range, or the context value
+            `SECRETS_AS_OF` isn't a date. At synthesis: a credential isn't from Secrets Manager.
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_CreateApiDestination.html
     """
@@ -65,7 +68,7 @@ def new_api_destination(
     connection = events.Connection(
         parent,
         "Connection",
-        description=description,
+        description=description + _as_of(parent),
         authorization=authorization,
         body_parameters=dict(body_parameters) if body_parameters else None,
         query_string_parameters=dict(query_string_parameters) if query_string_parameters else None,
@@ -121,6 +124,25 @@ def secret_header(
 def no_credentials() -> events.Authorization:
     """Add a header without a secret, which a connection requires if the secret is sent elsewhere."""
     return events.Authorization.api_key("X-Event-Source", SecretValue.unsafe_plain_text(_HARMLESS))
+
+
+def _as_of(scope: Construct) -> str:
+    """What changes the description of a connection, and so makes CloudFormation read its secrets again.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references-secretsmanager.html
+    """
+    given = scope.node.try_get_context(SECRETS_AS_OF)
+    if given is None:
+        return ""
+    try:
+        datetime.fromisoformat(str(given))
+    except ValueError:
+        # Without the value, which may be the secret itself.
+        raise ValueError(
+            f"The context value {SECRETS_AS_OF!r} must be a date such as '2026-11-30', or a date and a time "
+            "such as '2026-11-30T14:05'. The secret itself belongs in Secrets Manager."
+        ) from None
+    return f", secrets as of {given}"
 
 
 def _plain_secrets(connection: events.Connection) -> list[str]:
