@@ -52,13 +52,13 @@ def plugged_app() -> AsgiApp:
     )
     from emulator.cloudformation import (  # noqa: PLC0415
         automation_rules,
-        deleted_stacks,
         event_buses,
         graphql_apis,
         keys,
         named_queries,
         names,
         security_hub,
+        stack_resources,
         stack_sets,
         types,
         waits,
@@ -82,7 +82,7 @@ def plugged_app() -> AsgiApp:
         graphql_apis,
         named_queries,
         names,
-        deleted_stacks,
+        stack_resources,
         codepipeline,
         redshift_data,
         assume_role,

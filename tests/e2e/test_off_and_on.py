@@ -13,6 +13,8 @@ from aws_cdk import App
 
 import app
 from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION
+from securityhub_actions.cli.aws import Aws
+from securityhub_actions.cli.doctor import examine, patient_of
 from stacks.ticketing import TicketingStack
 from tests.e2e.findings import control_finding, import_findings
 from tests.e2e.observed import links, press, stored
@@ -202,6 +204,14 @@ def test_what_is_turned_off_acts_until_its_stack_is_deleted(off):
     finding = off.subnet_finding()
     off.press("Remediate", finding)
     assert not off.assigns(finding)
+
+
+def test_the_doctor_finds_each_part_that_is_turned_off(off, monkeypatch):
+    for name, value in off.aws.settings().items():
+        monkeypatch.setenv(name, value)
+    patient = patient_of(Aws(region=DEFAULT_REGION), path=off.off, names=())
+    found = next(checks for name, checks in examine(patient) if name == "turned-off")
+    assert {one.text.partition(" is deployed")[0] for one in found} >= set(PARTS)
 
 
 def test_the_cdk_doesnt_know_a_stack_that_is_turned_off(off):

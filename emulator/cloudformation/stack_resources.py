@@ -1,4 +1,6 @@
-"""The resources of a stack that was deleted: by its ARN, CloudFormation still tells what became of each.
+"""The resources of a stack that was deleted, and the stack to which a resource belongs.
+
+By the ARN of a deleted stack, CloudFormation still tells what became of each resource.
 
 Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ListStackResources.html
 Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackResources.html
@@ -12,7 +14,8 @@ from typing import Any, Final
 from ministack.services import cloudformation
 from ministack.services.cloudformation import handlers, helpers
 
-_OPERATIONS: Final = ("DescribeStackResources", "ListStackResources")
+_BY_PHYSICAL_ID: Final = "DescribeStackResources"
+_OPERATIONS: Final = (_BY_PHYSICAL_ID, "ListStackResources")
 _DELETED: Final = "DELETE_COMPLETE"
 _ENDS: Final = frozenset({_DELETED, "DELETE_SKIPPED"})
 
@@ -21,10 +24,25 @@ Operation = Callable[[Parameters], Any]
 
 
 def register() -> None:
-    """Let both operations know deleted stacks, for this process."""
+    """Let both operations know deleted stacks, and one of them physical IDs, for this process."""
     operations = handlers._ACTION_HANDLERS  # noqa: SLF001 - see tests/emulator/contract
     for name in _OPERATIONS:
         operations[name] = _knowing_deleted(operations[name])
+    operations[_BY_PHYSICAL_ID] = _knowing_physical_ids(operations[_BY_PHYSICAL_ID])
+
+
+def _knowing_physical_ids(operation: Operation) -> Operation:
+    def describe(params: Parameters) -> Any:  # noqa: ANN401 - MiniStack is untyped
+        physical_id = helpers._p(params, "PhysicalResourceId")  # noqa: SLF001
+        if not physical_id or helpers._p(params, "StackName"):  # noqa: SLF001
+            return operation(params)
+        for stack in cloudformation._stacks.values():  # noqa: SLF001
+            resources = stack.get("_resources", {}).values()
+            if any(one.get("PhysicalResourceId") == physical_id for one in resources):
+                return operation({**params, "StackName": [stack["StackId"]]})
+        return helpers._error("ValidationError", f"Stack for {physical_id} does not exist")  # noqa: SLF001
+
+    return describe
 
 
 def _knowing_deleted(operation: Operation) -> Operation:

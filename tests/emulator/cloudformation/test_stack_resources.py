@@ -1,4 +1,4 @@
-"""By its ARN, CloudFormation tells what became of each resource of a deleted stack."""
+"""What became of the resources of a deleted stack, and the stack to which a resource belongs."""
 
 from __future__ import annotations
 
@@ -50,3 +50,19 @@ def test_a_stack_that_exists_has_only_what_is_in_it(stack):
     stack.deploy({"Other": queue}, operation="update_stack")
     for resources in found(stack, stack.name):
         assert [one["LogicalResourceId"] for one in resources] == ["Other"]
+
+
+def test_the_stack_of_a_resource_is_found_by_its_physical_id(stack):
+    queue = {"Type": "AWS::SQS::Queue"}
+    ids = stack.deploy({"One": queue, "Other": queue})
+    found = stack.cloudformation.describe_stack_resources(PhysicalResourceId=ids["One"])["StackResources"]
+    assert {(one["StackName"], one["LogicalResourceId"]) for one in found} == {
+        (stack.name, "One"),
+        (stack.name, "Other"),
+    }
+
+
+def test_a_resource_of_no_stack_is_not_found(stack):
+    url = stack.aws.client("sqs").create_queue(QueueName=stack.name)["QueueUrl"]
+    with pytest.raises(stack.cloudformation.exceptions.ClientError, match="does not exist"):
+        stack.cloudformation.describe_stack_resources(PhysicalResourceId=url)
