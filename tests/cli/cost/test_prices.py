@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +63,12 @@ def test_own_prices_replace_those_that_they_name(own):
 def test_a_file_that_says_something_else_is_refused(own, text, message):
     with pytest.raises(CommandError, match=message):
         own(text)
+
+
+def test_every_price_is_used():
+    """What has a price, and no item, would be missing from the sum."""
+    sources = "".join(file.read_text() for file in Path(findings.__file__).parent.glob("*.py"))
+    assert [name for name in load_prices().rows if f'"{name}"' not in sources] == []
 
 
 def test_every_item_has_a_price():

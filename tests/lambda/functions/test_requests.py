@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -13,11 +14,13 @@ import pytest
 from emulator.server import DEFAULT_ACCOUNT, DEFAULT_REGION
 from invocation import clients
 from securityhub_actions.cli.cost.requests import load_work
+from tests.tracker_webhooks import jira_body, signed
 
 QUEUE = f"arn:aws:sqs:{DEFAULT_REGION}:{DEFAULT_ACCOUNT}:new-findings"
 WORK = load_work()
-TICKETS, REMEDIATE, UPDATE, DIGEST = (
-    f"functions.{name}.handler" for name in ("tickets", "remediate", "update_findings", "insight_digest")
+TICKETS, REMEDIATE, UPDATE, DIGEST, WEBHOOK = (
+    f"functions.{name}.handler"
+    for name in ("tickets", "remediate", "update_findings", "insight_digest", "tracker_webhook")
 )
 
 
@@ -189,3 +192,17 @@ def test_a_digest_of_twenty_findings(cold_start, function_aws, load_event, asked
     topic = function_aws.client("sns").create_topic(Name=f"digests-{uuid4().hex[:12]}")["TopicArn"]
     cold_start(DIGEST, TOPIC_ARN=topic).handle(load_event("custom_action_20_findings"), lambda_context)
     assert_counted(DIGEST, "sent", asked(), findings=20)
+
+
+def test_a_webhook(cold_start, function_aws, asked, lambda_context, tables):
+    name, secret = f"webhook-{uuid4().hex[:12]}", uuid4().hex
+    function_aws.client("secretsmanager").create_secret(
+        Name=name, SecretString=json.dumps({"secret": secret})
+    )
+    queue = function_aws.client("sqs").create_queue(QueueName=f"changes-{uuid4().hex[:12]}")["QueueUrl"]
+    handler = cold_start(WEBHOOK, TICKET_CHANGES_QUEUE=queue, WEBHOOK_SECRETS=f"jira={name}", **tables)
+    body = jira_body("SEC-1", now=time.time())
+    headers = signed("jira", body, secret, now=time.time())
+    answer = handler.handle({"rawPath": "/jira", "body": body.decode(), "headers": headers}, lambda_context)
+    assert answer["statusCode"] == 200
+    assert_counted(WEBHOOK, "received", asked())

@@ -29,7 +29,9 @@ _COMPRESSED: Final = Range(0.1, 0.3)  # what GZIP leaves of JSON, an estimate
 _FLUSHES_A_DAY: Final = 24 * 12  # one object for each account in five minutes, at most
 _WRITTEN_UNITS: Final = Range(1, 3)  # of an item of up to 1 KB, and of what indexes have of it
 _EACH_FINDING: Final = "each_finding_handler.handler.handle"
-_WITHOUT_OUTCOME: Final = frozenset({"unchanged", "sent"})
+_WITHOUT_OUTCOME: Final = frozenset({"received", "unchanged", "sent"})
+# Trackers tell of each change of a ticket, at least that it's opened and closed, by the app too. An estimate.
+_WEBHOOKS: Final = Range(2, 10)
 _DEFAULT_WORK: Final = Work(seconds=Range(0.05, 1), log_kb=Range(0.5, 2), operations={})
 _OPERATIONS: Final[Mapping[str, tuple[str, str, Range]]] = {
     **{
@@ -41,6 +43,7 @@ _OPERATIONS: Final[Mapping[str, tuple[str, str, Range]]] = {
     "s3:PutObject": ("Writes of objects", "s3_write", Range.of(1)),
     "secretsmanager:GetSecretValue": ("Requests for secrets", "secret_read", Range(0, 1)),  # kept for a while
     "sns:Publish": ("Requests to topics", "sns_request", Range(1, 4)),  # 64 KB each
+    "sqs:SendMessage": ("Requests to queues", "sqs_request", _SQS_REQUESTS),
 }
 FREE: Final = frozenset({"securityhub:BatchUpdateFindings", "securityhub:GetFindings", "sts:AssumeRole"})
 """The operations in requests.toml that cost nothing."""
@@ -74,6 +77,9 @@ def finding_items(app: App, use: Use) -> Iterator[Item]:
         yield Item(stack=put.stack, name="Custom events", price="custom_event", quantity=put.number * DAYS)
     buses = OwnBuses(app, puts)
     for stack in app.stacks:
+        if resources_of(stack, "AWS::ApiGatewayV2::Api"):
+            requests = use.tickets * _WEBHOOKS * DAYS
+            yield Item(stack=stack.name, name="Requests to the API", price="http_api", quantity=requests)
         for rule in stack.rules:
             for target in rule.targets if rule.enabled else ():
                 yield from _target_items(stack, rule, target, use, buses)
@@ -81,7 +87,8 @@ def finding_items(app: App, use: Use) -> Iterator[Item]:
             known = all_work.get(function.handler, {})
             for kind, number in _work(stack, function, use).items():
                 work = known.get(kind, _DEFAULT_WORK)
-                yield from _function_items(stack, function, work, number * DAYS, each=_INVOCATIONS)
+                each = Range.of(1) if kind == "received" else _INVOCATIONS
+                yield from _function_items(stack, function, work, number * DAYS, each=each)
             runs = runs_a_month(stack, function.name)
             scheduled = known.get("scheduled", _DEFAULT_WORK)
             yield from _function_items(stack, function, scheduled, Range.of(runs), each=Range.of(1))
@@ -185,6 +192,7 @@ def _work(stack: Stack, function: _Function, use: Use) -> Mapping[str, Range]:
         "functions.remediate.handler.handle": {"remediated": use.remediated},
         "functions.update_findings.handler.handle": {"updated": use.pressed},
         "functions.insight_digest.handler.handle": {"sent": use.pressed},
+        "functions.tracker_webhook.handler.handle": {"received": use.tickets * _WEBHOOKS},
     }
     return known.get(function.handler, {"given": given})
 
