@@ -49,6 +49,7 @@ UNDO_STATEMENTS: Final = (
 
 _GROUP_ID: Final = re.compile(r"sg-([0-9a-f]{8}|[0-9a-f]{17})")
 _EXISTS: Final = "InvalidPermission.Duplicate"
+_FULL: Final = "RulesPerSecurityGroupLimitExceeded"
 _GONE: Final = "InvalidGroup.NotFound"
 # Of the group itself, and of what a rule names:
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
@@ -144,14 +145,14 @@ def undo(change: Change, session: Session, _settings: Sequence[Setting]) -> None
     """Authorize the revoked rules again, one by one, except for those that exist. They get new IDs.
 
     Raises:
-        PartlyUndoneError: A rule names a security group or prefix list that no longer exists. Others are
-            restored.
+        PartlyUndoneError: A rule names a security group or prefix list that no longer exists, or the security
+            group is full. Others are restored.
         CannotRemediateError: The same of all rules, or the security group itself no longer exists.
     """
     client = session.client("ec2")
     group_id: Any = change.prior_state["GroupId"]
     ingress, egress = _by_direction(change.prior_state)
-    left: list[Rule] = []
+    left: dict[str, list[str]] = {}
     for rule in (*ingress, *egress):
         authorize = (
             client.authorize_security_group_egress
@@ -161,20 +162,36 @@ def undo(change: Change, session: Session, _settings: Sequence[Setting]) -> None
         try:
             authorize(GroupId=group_id, IpPermissions=[_to_permission(rule)])
         except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if _NOT_FOUND.fullmatch(code) and _names_another(rule, group_id):
-                # It could be deleted only since the rule doesn't name it anymore.
-                left.append(rule)
-            elif _NOT_FOUND.fullmatch(code):
-                raise nothing_to_restore("The security group") from error
-            elif code != _EXISTS:
+            if (reason := _why_not(rule, group_id, error)) is None:
                 raise
+            if reason:
+                left.setdefault(reason, []).append(_describe(rule))
     if left:
-        kind = PartlyUndoneError if len(left) < len(ingress) + len(egress) else CannotRemediateError
-        raise kind(
-            "The security group, or what these rules name, no longer exists, so they stay revoked: "
-            f"{', '.join(map(_describe, left))}. Authorize others manually if you need them."
-        )
+        number = sum(map(len, left.values()))
+        kind = PartlyUndoneError if number < len(ingress) + len(egress) else CannotRemediateError
+        reasons = "; ".join(f"{reason}, so they stay revoked: {', '.join(of)}" for reason, of in left.items())
+        raise kind(f"{reasons}. Authorize others manually if you need them.")
+
+
+def _why_not(rule: Rule, group_id: str, error: ClientError) -> str | None:
+    """Return why a rule can't be authorized, or an empty text if it exists; None if a retry can help.
+
+    Raises:
+        CannotRemediateError: The security group no longer exists.
+
+    Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+    """
+    code = error.response["Error"]["Code"]
+    if code == _EXISTS:
+        return ""
+    if code == _FULL:
+        return "The security group has as many rules as it may have"
+    if not _NOT_FOUND.fullmatch(code):
+        return None
+    if not _names_another(rule, group_id):
+        raise nothing_to_restore("The security group") from error
+    # It could be deleted only since the rule doesn't name it anymore.
+    return "The security group, or what these rules name, no longer exists"
 
 
 def _names_another(rule: Rule, group_id: str) -> bool:

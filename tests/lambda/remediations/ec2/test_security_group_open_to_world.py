@@ -242,6 +242,32 @@ def test_a_rule_that_names_what_is_gone_keeps_no_other_revoked(member, ec2, new_
     assert not isinstance(found.value, PartlyUndoneError)
 
 
+def test_a_group_that_is_full_by_now_gets_back_what_fits(member, ec2, new_group):
+    group = new_group()
+
+    def refuse(params, model, **_):
+        if "10.0.0.0/8" in params["body"].values():
+            error = {"Code": "RulesPerSecurityGroupLimitExceeded", "Message": "full"}
+            raise ClientError({"Error": error}, model.name)
+
+    member.register("before-call.ec2.AuthorizeSecurityGroupIngress", refuse)
+    change = record_of(group, {"CidrIpv4": WORLD}, {"CidrIpv4": INSIDE})
+    with pytest.raises(
+        PartlyUndoneError, match=r"as many rules as it may have, so they stay revoked: ingress"
+    ):
+        undo(change, member.session, [])
+    assert rules_of(ec2, group) == {SSH}
+
+
+def test_what_a_retry_can_help_is_retried(member, new_group):
+    def refuse(model, **_):
+        raise ClientError({"Error": {"Code": "RequestLimitExceeded", "Message": "slow"}}, model.name)
+
+    member.register("before-call.ec2.AuthorizeSecurityGroupIngress", refuse)
+    with pytest.raises(ClientError, match="RequestLimitExceeded"):
+        undo(record_of(new_group(), {"CidrIpv4": WORLD}), member.session, [])
+
+
 def test_a_rule_that_names_its_own_group_is_gone_with_it(member, new_group):
     group = new_group()
     losing(member, "InvalidGroup.NotFound")
