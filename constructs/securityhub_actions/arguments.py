@@ -183,7 +183,13 @@ def _implements(value: object, protocol: type) -> bool:
 
 def _answers(value: object, member: str) -> bool:
     """Whether an object that delegates to others, as the CDK's proxies do, has a member."""
-    return hasattr(type(value), "__getattr__") and hasattr(value, member)
+    if not hasattr(type(value), "__getattr__"):
+        return False
+    try:
+        return hasattr(value, member)
+    except RuntimeError:
+        # It has the member, but no value for it, such as the security groups of a function outside of a VPC.
+        return True
 
 
 @cache

@@ -63,7 +63,7 @@ class LambdaFunction(Target):
             delivery: The retry policy and dead-letter queue. Default: the rule's.
         """
         super().__init__(delivery=delivery)
-        self._function = function
+        self._function = function if isinstance(function, Construct) else _construct_of(function)
         self._event = event
 
     def connect(self, rule: events.IRule, dead_letter_queue: sqs.IQueue) -> events.RuleTargetConfig:
@@ -138,6 +138,15 @@ class LambdaFunction(Target):
             f"The function {self._function.node.path} {why}. Make sure that it has an on-failure destination "
             "or a dead-letter queue. Otherwise, events that it fails to handle are lost.",
         )
+
+
+@asked_once
+def _construct_of(function: lambda_.IFunction) -> lambda_.IFunction:
+    """Return a function that can have children, which an imported version or alias can't in Python."""
+    scope = node_of(function).scope
+    return lambda_.Function.from_function_arn(
+        cast("Construct", scope), f"{node_of(function).id}ByArn", function.function_arn
+    )
 
 
 def _function_of(function: lambda_.IFunction) -> lambda_.IFunction:

@@ -306,3 +306,20 @@ def test_a_function_of_somebody_else_is_not_changed_and_gives_a_warning(stack):
     press(stack, targets.LambdaFunction(theirs))
     Template.from_stack(stack).resource_count_is(INVOKE_CONFIG, 0)
     Annotations.from_stack(stack).has_warning("/Stack/Theirs", LOST_WARNING)
+
+
+@pytest.mark.parametrize("kind", ["version", "alias"])
+def test_an_imported_version_or_alias_is_invoked(stack, kind):
+    arn = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:theirs"
+    function = lambda_.Version.from_version_arn(stack, "Theirs", f"{arn}:3")
+    if kind == "alias":
+        function = lambda_.Alias.from_alias_attributes(
+            stack, "Live", alias_name="live", alias_version=function
+        )
+    for number in range(2):
+        press(stack, targets.LambdaFunction(function), f"Press{number}")
+    template = Template.from_stack(stack)
+    wanted = f"{arn}:{'live' if kind == 'alias' else 3}"
+    template.resource_properties_count_is(PERMISSION, {"FunctionName": wanted}, 2)
+    template.has_resource_properties("AWS::Events::Rule", {"Targets": [Match.object_like({"Arn": wanted})]})
+    Annotations.from_stack(stack).has_warning("*", LOST_WARNING)
