@@ -90,3 +90,28 @@ def test_a_rule_with_as_many_fields_as_a_request_takes_is_still_one_of_its_regio
     client = FakeClient(*found)
     assert ids_of(client, {name: conditions("EQUALS", value) for name, value in fields.items()}) == ["x"]
     assert client.asked[0].keys() == fields.keys()
+
+
+@pytest.mark.parametrize("number", [9, 10, 11, 15])
+def test_a_rule_with_more_fields_than_a_request_takes_is_applied_to_what_meets_all_of_them(number):
+    names = ["Title", "Description", "GeneratorId", "AwsAccountId", "CompanyName", "ProductName"]
+    names += ["SourceUrl", "RecordState", "VerificationState", "AwsAccountName"]
+    nested = {"SeverityLabel": ("Severity", "Label"), "WorkflowStatus": ("Workflow", "Status")}
+    nested |= {"ComplianceStatus": ("Compliance", "Status"), "NoteText": ("Note", "Text")}
+    nested |= {"NoteUpdatedBy": ("Note", "UpdatedBy")}
+    fields = [*names, *nested][:number]
+    good = dict.fromkeys(names, "x") | {
+        "Severity": {"Label": "x"},
+        "Workflow": {"Status": "x"},
+        "Compliance": {"Status": "x"},
+        "Note": {"Text": "x", "UpdatedBy": "x"},
+    }
+    last = fields[-1]
+    bad = good | ({nested[last][0]: {nested[last][1]: "y"}} if last in nested else {last: "y"})
+    findings = [finding(one, **(good if one % 3 else bad)) for one in range(50)]
+    client = FakeClient(*findings)
+    criteria = {name: conditions("EQUALS", "x") for name in fields}
+    assert ids_of(client, criteria) == [str(one) for one in range(50) if one % 3]
+    assert len(client.asked) <= 4
+    with_id = {**criteria, "Id": conditions("EQUALS", "3", "4")}
+    assert ids_of(client, with_id) == ["4"]

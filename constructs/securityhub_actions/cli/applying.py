@@ -75,25 +75,49 @@ def _findings_of_cspm(aws: Aws, rule: LiveAutomationRule) -> Iterator[Mapping[st
     """Return the findings of a rule in its Region, each once."""
     region = rule.arn.split(":")[3]
     of_region: Mapping[str, Any] = {"Region": [{"Value": region, "Comparison": "EQUALS"}]}
-    if len(rule.criteria) >= _MOST_FIELDS:
+    # First the ID, which the last step replaces by those of some findings.
+    fields = sorted(rule.criteria, key=lambda name: name != "Id")
+    if len(fields) >= _MOST_FIELDS:
         of_region = {}
+    found = (
+        finding
+        for finding in _found_by(aws, rule, fields[:_MOST_FIELDS], of_region)
+        if finding.get("Region", region) == region
+    )
+    # Those that the other fields don't match are left out, so many at a time as a filter takes IDs.
+    while others := fields[_MOST_FIELDS:]:
+        if not (some := list(itertools.islice(found, MOST_VALUES))):
+            return
+        ids: Mapping[str, Any] = {"Id": [{"Value": one["Id"], "Comparison": "EQUALS"} for one in some]}
+        matching = {_identity(one) for one in _found_by(aws, rule, others, ids)}
+        yield from (one for one in some if _identity(one) in matching)
+    yield from found
+
+
+def _found_by(
+    aws: Aws, rule: LiveAutomationRule, fields: Sequence[str], also: Mapping[str, Any]
+) -> Iterator[Mapping[str, Any]]:
+    """Return the findings that meet the criteria of a rule for some fields, and other filters, each once."""
     seen: set[tuple[str, str]] = set()
-    for filters in _filters_of(rule):
-        for finding in findings_like(aws, {**filters, **of_region}):
-            identity = (finding["ProductArn"], finding["Id"])
-            if identity not in seen and finding.get("Region", region) == region:
-                seen.add(identity)
+    for filters in _filters_of(rule, fields):
+        for finding in findings_like(aws, {**filters, **also}):
+            if _identity(finding) not in seen:
+                seen.add(_identity(finding))
                 yield finding
 
 
-def _filters_of(rule: LiveAutomationRule) -> Iterator[Mapping[str, Any]]:
-    """Return filters of GetFindings that together find what the criteria say.
+def _identity(finding: Mapping[str, Any]) -> tuple[str, str]:
+    return finding["ProductArn"], finding["Id"]
+
+
+def _filters_of(rule: LiveAutomationRule, fields: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    """Return filters of GetFindings that together find what the criteria say of some fields.
 
     Criteria can have 100 values of a field, and GetFindings takes 20.
     """
-    parts = [_parts(rule, name, conditions) for name, conditions in rule.criteria.items()]
+    parts = [_parts(rule, name, rule.criteria[name]) for name in fields]
     for part in itertools.product(*parts):
-        yield dict(zip(rule.criteria, part, strict=True))
+        yield dict(zip(fields, part, strict=True))
 
 
 def _parts(rule: LiveAutomationRule, name: str, conditions: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
