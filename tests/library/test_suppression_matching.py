@@ -180,3 +180,9 @@ def test_ten_composite_filters_of_the_new_hub_and_the_ids_take_two_requests():
     criteria = {"OcsfFindingCriteria": {"CompositeFilters": composites, "CompositeOperator": "AND"}}
     assert [one.identity for one in NewHub(stored).matching([found("1"), found("2")], criteria)] == ["1"]
     assert len(stored.requests) == 2
+
+
+def test_ids_that_somebody_added_to_the_criteria_are_not_replaced():
+    criteria = {"Id": [{"Value": "1", "Comparison": "EQUALS"}]}
+    with pytest.raises(ValueError, match="which have IDs now"):
+        Cspm(StoredFindings(finding_filters, [])).matching([found({"Id": "2"})], criteria)

@@ -44,7 +44,12 @@ def filters_of(criteria: Mapping[str, Any]) -> list[list[Filters]]:
 
     Returns:
         Lists of filters. A finding meets the criteria if it matches a filter of each list.
+
+    Raises:
+        ValueError: The criteria have IDs, which the caller would replace. No filter of this library has them.
     """
+    if "Id" in criteria:
+        raise ValueError("somebody has changed the criteria of the rule, which have IDs now")
     together: dict[str, Any] = {}
     needed: list[list[Filters]] = []
     for name, conditions in criteria.items():
