@@ -141,7 +141,8 @@ def test_a_target_receives_what_its_transformer_makes_with_unknown_names_readabl
 )
 def test_an_input_that_eventbridge_does_not_deliver_is_a_problem(template, expected):
     transformer = {"InputTemplate": template, "InputPathsMap": {"f": "$.detail.findings"}}
-    target = Target(id="T", arn="a", kind="k", path=None, properties={"InputTransformer": transformer})
+    properties = {"InputTransformer": transformer, "DeadLetterConfig": {"Arn": unknown("Queue")}}
+    target = Target(id="T", arn="a", kind="k", path=None, properties=properties)
     (received,) = explained({"source": ["aws.securityhub"]}, EVENT, targets=[target]).received
     assert ("dead-letter queue" in received.problem) is expected
 

@@ -266,7 +266,8 @@ def received_by(target: Target, rule: Rule, event: Mapping[str, Any]) -> Receive
         ingested=str(event.get("time", "")),
     )
     is_event = not has_own_input(target.properties)
-    problem = BROKEN if is_broken(target.properties, body) and is_known(target.properties) else ""
+    is_certain = is_known(target.properties.get("InputTransformer"))
+    problem = BROKEN if is_certain and is_broken(target.properties, body) else ""
     return Received(target=target, body=str(shown(body)), is_event=is_event, problem=problem)
 
 
