@@ -13,9 +13,9 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias, TypeVar, cast
 
-from aws_cdk import Reference, Tokenization
+from aws_cdk import CfnResource, Reference, Tokenization
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
@@ -28,6 +28,7 @@ from securityhub_actions.rule_access import paths_with_rules
 _Policy: TypeAlias = (
     "sqs.CfnQueuePolicy | sqs.CfnQueueInlinePolicy | sns.CfnTopicPolicy | sns.CfnTopicInlinePolicy"
 )
+_Setting = TypeVar("_Setting", bound=CfnResource)
 _POLICIES: Final = (
     sqs.CfnQueuePolicy,
     sqs.CfnQueueInlinePolicy,
@@ -49,22 +50,29 @@ def _errors(root: IConstruct) -> Iterator[str]:
     constructs = node_of(root).find_all()
     policies = [one for one in constructs if isinstance(one, _POLICIES)]
     of_rules = paths_with_rules(root)
-    for path, paths in _by_owner((one, name) for one in policies for name in _guarded(one)).items():
-        if len(paths) > 1 and path in of_rules:
+    for path, found in _by_owner((one, name) for one in policies for name in _guarded(one)).items():
+        if path in of_rules and len(paths := _unconditional(found)) > 1:
             yield (
                 f"{path} has several policies, {', '.join(paths)}. The one that CloudFormation deploys last "
                 "replaces the others, so EventBridge may not be allowed to send events there. Call "
                 "add_to_resource_policy of the queue or topic instead of creating a policy."
             )
     configs = [one for one in constructs if isinstance(one, lambda_.CfnEventInvokeConfig)]
-    for path, paths in _by_owner((one, f"{one.function_name}") for one in configs).items():
-        for qualifier, alike in _by_qualifier(one for one in configs if path_of(one) in paths).items():
-            if len(alike) > 1:
+    for path, of_function in _by_owner((one, f"{one.function_name}") for one in configs).items():
+        for qualifier, alike in _by_qualifier(of_function).items():
+            if len(paths := _unconditional(alike)) > 1:
                 yield (
                     f"The function {path} has several event invoke configurations for {qualifier}, "
-                    f"{', '.join(alike)}. CloudFormation refuses all but one. Pass the settings, such as "
+                    f"{', '.join(paths)}. CloudFormation refuses all but one. Pass the settings, such as "
                     "on_failure and retry_attempts, to the function when you create it, and remove the rest."
                 )
+
+
+def _unconditional(resources: Sequence[CfnResource]) -> list[str]:
+    """The paths of several resources, without those that CloudFormation creates only on a condition."""
+    if len(resources) == 1:
+        return []
+    return [path_of(one) for one in resources if one.cfn_options.condition is None]
 
 
 def _guarded(policy: _Policy) -> Sequence[str]:
@@ -79,20 +87,22 @@ def _guarded(policy: _Policy) -> Sequence[str]:
     return [policy.topic_arn]
 
 
-def _by_owner(settings: Iterator[tuple[IConstruct, str]]) -> Mapping[str, list[str]]:
-    """The paths of resources, by the path of what they are about, if the app has that."""
-    found: dict[str, list[str]] = defaultdict(list)
+def _by_owner(settings: Iterator[tuple[_Setting, str]]) -> Mapping[str, list[_Setting]]:
+    """Settings by the path of what they are about, if the app has that."""
+    found: dict[str, list[_Setting]] = defaultdict(list)
     for one, name in settings:
         referred = Tokenization.reverse_string(name).first_token
         if Reference.is_reference(referred):
             target = cast("Reference", referred).target
             owner = node_of(target).scope if node_of(target).id == "Resource" else target
-            found[path_of(owner or target)].append(path_of(one))
+            found[path_of(owner or target)].append(one)
     return found
 
 
-def _by_qualifier(configs: Iterator[lambda_.CfnEventInvokeConfig]) -> Mapping[str, list[str]]:
-    found: dict[str, list[str]] = defaultdict(list)
+def _by_qualifier(
+    configs: Sequence[lambda_.CfnEventInvokeConfig],
+) -> Mapping[str, list[lambda_.CfnEventInvokeConfig]]:
+    found: dict[str, list[lambda_.CfnEventInvokeConfig]] = defaultdict(list)
     for one in configs:
-        found[json.dumps(stack_of(one).resolve(one.qualifier), sort_keys=True)].append(path_of(one))
+        found[json.dumps(stack_of(one).resolve(one.qualifier), sort_keys=True)].append(one)
     return found

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from aws_cdk import App, NestedStack, Stack
+from aws_cdk import App, CfnCondition, Fn, NestedStack, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
@@ -80,4 +80,20 @@ def test_a_function_has_one_event_invoke_configuration(stack, first):
 def test_each_alias_has_one_of_its_own(stack):
     function = new_function(NestedStack(stack, "Nested"))
     send(stack, targets.LambdaFunction(function.add_alias("live")), targets.LambdaFunction(function))
+    stack.node.root.synth()
+
+
+def test_a_policy_on_a_condition_may_be_the_only_one(stack):
+    queue = sqs.Queue(stack, "Queue")
+    send(stack, targets.SqsQueue(queue))
+    policy = sqs.CfnQueuePolicy(stack, "Own", queues=[queue.queue_url], policy_document={})
+    policy.cfn_options.condition = CfnCondition(stack, "Test", expression=Fn.condition_equals("a", "b"))
+    stack.node.root.synth()
+
+
+def test_what_is_named_by_text_is_not_of_the_app(stack):
+    send(stack, targets.SqsQueue(sqs.Queue(stack, "Queue")), targets.LambdaFunction(new_function(stack)))
+    for number in range(2):
+        sqs.CfnQueuePolicy(stack, f"Policy{number}", queues=["https://sqs.example/q"], policy_document={})
+        lambda_.CfnEventInvokeConfig(stack, f"Config{number}", function_name="f", qualifier="$LATEST")
     stack.node.root.synth()
