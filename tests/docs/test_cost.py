@@ -58,7 +58,7 @@ def synthesized(feature_flags, tmp_path):
 def dollars(folder, findings, accounts):
     options = ["--template", folder, "--findings", findings, "--accounts", accounts, "--json"]
     ran = CliRunner().invoke(cost.command, [str(one) for one in options], catch_exceptions=False)
-    total = json.loads(ran.output)["usd"]
+    total = json.loads(ran.stdout)["usd"]
     return f"{total['from']:,.0f} to {total['to']:,.0f}"
 
 
