@@ -120,6 +120,9 @@ class LambdaFunction(Target):
         elif (config := function.node.try_find_child("EventInvokeConfig")) is not None:
             if not _has_on_failure_destination(config) and not _has_dead_letter_queue(function):
                 self._warn("has its own event invoke configuration, without an on-failure destination")
+        elif not _has_dead_letter_queue(function) and function.role is None:
+            # An alias or a version, in this app, of a function that isn't.
+            self._warn("has a role that is not known here, so its configuration is not changed")
         elif not _has_dead_letter_queue(function):
             # Not a queue of another stack, which may depend on the function's already.
             same_stack = stack_of(function) is stack_of(dead_letter_queue)

@@ -323,3 +323,12 @@ def test_an_imported_version_or_alias_is_invoked(stack, kind):
     template.resource_properties_count_is(PERMISSION, {"FunctionName": wanted}, 2)
     template.has_resource_properties("AWS::Events::Rule", {"Targets": [Match.object_like({"Arn": wanted})]})
     Annotations.from_stack(stack).has_warning("*", LOST_WARNING)
+
+
+def test_an_alias_of_a_function_of_somebody_else_is_not_configured_and_gives_a_warning(stack):
+    arn = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:theirs"
+    function = lambda_.Function.from_function_arn(stack, "Theirs", arn)
+    version = lambda_.Version(stack, "Version", lambda_=function)
+    press(stack, targets.LambdaFunction(lambda_.Alias(stack, "Live", alias_name="live", version=version)))
+    Template.from_stack(stack).resource_count_is(INVOKE_CONFIG, 0)
+    Annotations.from_stack(stack).has_warning("*", LOST_WARNING)
