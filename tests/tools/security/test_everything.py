@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
+from stacks.remediation_catalog import read_catalog
 from stacks.settings import load_settings
 from tests.shipped_settings import SHIPPED_SETTINGS_FILE
 from tools.security.__main__ import EVERYTHING
@@ -22,4 +23,9 @@ def test_everything_is_turned_on_in_the_app_that_is_checked():
     assert [path for path, is_on in switches(settings) if not is_on] == []
     assert settings.suppressions
     assert settings.alarms.topic_arn
-    assert any(one.decisions.webhook_secret_name for one in (settings.ticketing.jira,))
+    ticketing = settings.ticketing
+    for tracker in (ticketing.jira, ticketing.service_now, ticketing.pager_duty):
+        assert tracker.decisions.webhook_secret_name
+    assert ticketing.service_now.jwt_key_id
+    # The roles of members have the permissions of those that are enabled.
+    assert settings.remediation.remediations == sorted(read_catalog())
