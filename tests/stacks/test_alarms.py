@@ -14,6 +14,7 @@ from aws_cdk.assertions import Match, Template
 
 from securityhub.outcomes import metrics
 from stacks.alarms import OLDEST_DEAD_LETTER, alarm_on_age, watch
+from tests.docs.documents import DOCS, code_in, table
 
 # As in tools/security/everything.toml.
 TOPIC = "arn:aws:sns:us-east-1:111122223333:alarms"
@@ -166,6 +167,14 @@ def test_an_alarm_says_what_happened_and_what_to_do_and_is_not_raised_by_missing
             r"[.:] (Check|Find out|Read|Request|Run|Send|check|read)\b", alarm["AlarmDescription"]
         )
         assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_the_document_has_the_metric_of_every_alarm_and_no_other(resources):
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
+    rows = table(DOCS / "operations.md", "In ALARM when")
+    assert {name for _, metric, _ in rows for name in code_in(metric)} == {
+        one["MetricName"] for one in alarms
+    }
 
 
 @pytest.fixture
