@@ -105,7 +105,8 @@ def look(change: Change, session: Session) -> list[Setting]:
     shared_with = _shared_with(change.prior_state, session)
     now = "deleted" if shared_with is None else "public" if _EVERYBODY in shared_with else "private"
     recorded = change.prior_state.get(_TAKEN)
-    if shared_with is not None and recorded not in (None, _taken(change.prior_state, session).get(_TAKEN)):
+    # Read only then, because the member role of that version may not read it.
+    if shared_with is not None and recorded and recorded != _taken(change.prior_state, session).get(_TAKEN):
         now = "deleted, and another one has its name,"
     return [Setting(name="The snapshot", before="public", left="private", now=now)]
 

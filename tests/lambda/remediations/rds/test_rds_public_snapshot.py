@@ -6,6 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from remediations.contract import CannotRemediateError
+from remediations.rds import rds_public_snapshot
 from remediations.rds.rds_public_snapshot import apply, look, plan, undo
 
 LOGIN = {"MasterUsername": "root", "MasterUserPassword": "a-test's-own"}
@@ -97,6 +98,20 @@ def test_a_record_that_doesnt_say_when_the_snapshot_was_taken_is_undone(member, 
     change = replace(change, prior_state=state)
     undo(change, member.session, look(change, member.session))
     assert shared_with() == {"all"}
+
+
+def test_a_record_of_the_last_release_needs_no_permission_that_its_role_lacks(member, snapshot, monkeypatch):
+    finding, _, share, _ = snapshot
+    share("all")
+    change = apply(plan(finding, member.session), member.session)
+    state = {name: value for name, value in change.prior_state.items() if name != "SnapshotCreateTime"}
+
+    def refuse(*_):
+        raise AssertionError("rds:DescribeDBSnapshots is only in roles that were deployed since")
+
+    monkeypatch.setattr(rds_public_snapshot, "_taken", refuse)
+    (setting,) = look(replace(change, prior_state=state), member.session)
+    assert setting.now == "private"
 
 
 def test_a_plan_changes_nothing(member, snapshot):
