@@ -16,7 +16,7 @@ from securityhub_actions.cli.doctor.patient import Patient
 _MARK: Final = "-SecurityHubDeadLetterQueue"
 WITHOUT_QUEUE: Final[dict[str, str]] = {
     "SecurityHubFindingTurns": "it is needed only with remediation or ticketing",
-    "SecurityHubKey": "its key is needed as long as anything is encrypted with it",
+    "SecurityHubKey": "its key, which outlives the stack, is needed as long as anything is encrypted with it",
     "SecurityHubRemediationMember": "its role can still be assumed",
     "SecurityHubSlackTokens": "it goes on renewing tokens",
     "SecurityHubStopSwitch": "it is needed only with remediation or ticketing",
