@@ -211,11 +211,14 @@ def _wait_again(
             be at work on it.
         is_gone: Whether Security Hub doesn't have it, so that it needn't say that its ticket is resolved.
             Default: False.
-        trackers: The trackers whose records wait again. Default: all.
+        trackers: The trackers in which an attempt of this invocation failed, whose records wait again.
+            Default: all, except for those in which another invocation might be at work.
     """
     for tracker, entry in tickets.load_all(finding).items():
         if not entry.is_watched or (trackers is not None and tracker not in trackers):
             continue
+        if trackers is None and entry.state in _BEGUN and now - entry.since < _AT_WORK:
+            continue  # another invocation may be about to record what it has done
         is_opening = entry.state is State.OPENING
         waits = replace(
             entry,

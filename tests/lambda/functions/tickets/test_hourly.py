@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -463,6 +464,24 @@ def test_what_is_refused_every_hour_keeps_no_other_finding_of_its_account_from_i
     # However often it was looked at, the tracker is asked for what was opened since the first attempt.
     assert all(since == began[finding_id] for finding_id, since in searched)
     assert len(searched) > len(began)
+
+
+def test_a_finding_that_cannot_be_read_leaves_the_record_to_who_is_at_work_on_its_ticket(
+    flooded, monkeypatch
+):
+    (before,) = [entry for finding, entry in flooded.tickets.of("Jira") if finding.id == "C"]
+    begun = []
+
+    def press_and_fail(finding):
+        if finding.id == "C" and not begun:
+            marker = replace(before, state=State.OPENING, since=flooded.now())
+            begun.append(flooded.tickets.save(finding, "Jira", marker, replacing=before))
+        raise RequestRefusedError("InvalidInputException", "it's not readable")
+
+    monkeypatch.setattr(flooded, "get_finding", press_and_fail)
+    flooded.allow(9)
+    flooded.look_again()
+    assert [entry for finding, entry in flooded.tickets.of("Jira") if finding.id == "C"] == begun
 
 
 @pytest.mark.parametrize("fails", ["A", "B"])
