@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -279,7 +280,12 @@ def test_while_a_tracker_refuses_tickets_the_other_has_its_own_and_no_finding_is
     finally:
         vendors.jira.recover()
     assert answer.function_error == "Unhandled"
-    assert "Jira did not open the ticket: HTTP 403" in answer.payload["errorMessage"]
+    # The answer is that of the last attempt, which may find the event of the other ticket's link at work. On
+    # AWS, a minute passes between attempts.
+    assert re.search(
+        r"Jira did not open the ticket: HTTP 403|Another invocation is working on it",
+        answer.payload["errorMessage"],
+    )
     assert len(vendors.server("pagerduty").incidents) == before + 2
     for finding in findings:
         assert issues(vendors, finding) == []
@@ -291,6 +297,8 @@ def test_while_a_tracker_refuses_tickets_the_other_has_its_own_and_no_finding_is
     }
     assert kept == {finding["Id"] for finding in findings}
 
-    assert press(app, "OpenTicket", findings).function_error is None
+    app.wait_until(
+        lambda: press(app, "OpenTicket", findings).function_error is None, what="a press that succeeds"
+    )
     assert all(len(issues(vendors, finding)) == 1 for finding in findings)
     assert len(vendors.server("pagerduty").incidents) == before + 2
