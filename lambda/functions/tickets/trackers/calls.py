@@ -32,6 +32,9 @@ MAX_SILENCE_SECONDS: Final = 300.0
 """The maximum time that no request is sent to a tracker. A longer Retry-After could be wrong, or forged."""
 
 _PAUSES: Final = (1.0, 3.0)  # as many retries
+# Between searches that find nothing. They are short, because after an outage thousands of tickets are looked
+# for that were never opened.
+_SEARCH_PAUSES: Final = (0.2, 0.2)
 _MAX_SAID: Final = 400
 _NOT_CREDENTIALS: Final = frozenset({"email", "username"})
 _TEMPORARY: Final = frozenset(
@@ -222,7 +225,7 @@ class Calls(Generic[Client]):
             CallFailedError: The request failed.
         """
         found = self(goal, request)
-        for pause in _PAUSES:
+        for pause in _SEARCH_PAUSES:
             if found:
                 break
             time.sleep(pause)
