@@ -8,15 +8,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from aws_cdk import App
 from click.testing import CliRunner
 
-import app
 from securityhub_actions.cli.commands import cost
 from stacks.settings import load_settings
 from tests.docs.documents import DOCS
 from tests.docs.generated import between_marks, replace_between_marks
 from tests.shipped_settings import SHIPPED_SETTINGS_FILE
+from tests.whole_app import synthesize_app
 from tools.security.__main__ import EVERYTHING
 
 DOCUMENT = DOCS / "cost.md"
@@ -41,15 +40,7 @@ def synthesized(feature_flags, tmp_path):
         overlay.write_text(text)
         settings = load_settings(SHIPPED_SETTINGS_FILE, overlay=overlay)
         context = {**feature_flags, "aws:cdk:disable-asset-staging": True}
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(
-                app, "App", lambda: App(context=context, outdir=str(folder), analytics_reporting=False)
-            )
-            patch.setattr(app, "load_settings", lambda **_: settings)
-            patch.setattr(app, "check_templates", lambda _: None)
-            patch.setenv("CDK_DEFAULT_ACCOUNT", "111122223333")
-            patch.setenv("CDK_DEFAULT_REGION", "us-east-1")
-            app.main()
+        synthesize_app(settings, folder, context=context)
         return folder
 
     return synthesize

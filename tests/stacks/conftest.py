@@ -9,11 +9,11 @@ from aws_cdk import App, Environment
 from aws_cdk.assertions import Template
 from syrupy.extensions.json import JSONSnapshotExtension
 
-import app
 from stacks.settings import RemediationSettings, TicketingSettings, load_settings
 from stacks.ticketing import TicketingStack
 from tests.checks import check_as_cdk_synth
 from tests.shipped_settings import SHIPPED_SETTINGS_FILE, load_shipped_settings
+from tests.whole_app import synthesize_app
 from tools import snapshot as reviewed_snapshot
 from tools.security.__main__ import EVERYTHING
 
@@ -62,15 +62,7 @@ def synthesize_everything(context, tmp_path_factory):
         encryption = settings.encryption.model_copy(update={"key": key})
         settings = settings.model_copy(update={"encryption": encryption})
         folder = tmp_path_factory.mktemp("cdk.out")
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(
-                app, "App", lambda: App(context=context, outdir=str(folder), analytics_reporting=False)
-            )
-            patch.setattr(app, "load_settings", lambda **_: settings)
-            patch.setattr(app, "check_templates", lambda _: None)
-            patch.setenv("CDK_DEFAULT_ACCOUNT", "111122223333")
-            patch.setenv("CDK_DEFAULT_REGION", "us-east-1")
-            app.main()
+        synthesize_app(settings, folder, context=context)
         return {
             (path.name.partition(".")[0], logical_id): resource
             for path in folder.glob("*.template.json")

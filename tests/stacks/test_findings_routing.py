@@ -4,13 +4,13 @@ import json
 import tomllib
 
 import pytest
-from aws_cdk import App, Environment
+from aws_cdk import Environment
 from aws_cdk.assertions import Annotations, Match, Template
 
-import app
 from stacks.findings_routing import FindingsRoutingStack
 from stacks.settings import check_settings
 from tests.shipped_settings import SHIPPED_SETTINGS_FILE, load_shipped_settings
+from tests.whole_app import synthesize_app
 
 PARTS = {"archive", "critical", "high"}
 OUTPUT_OF = {"archive": "ArchiveBucketName", "critical": "CriticalTopicArn", "high": "HighQueueUrl"}
@@ -360,10 +360,7 @@ def test_where_account_and_region_are_unknown_the_template_names_none(new_stack)
         ({"high"}, {"SecurityHubAnalystActions", "SecurityHubFindingsRouting"}),
     ],
 )
-def test_the_app_has_the_stack_while_any_part_is_on(monkeypatch, tmp_path, context, on, stacks):
+def test_the_app_has_the_stack_while_any_part_is_on(tmp_path, context, on, stacks):
     settings = load_shipped_settings().model_copy(update={"routing": routing(on=on)})
-    monkeypatch.setattr(app, "load_settings", lambda **_: settings)
-    monkeypatch.setattr(app, "App", lambda: App(context=context, outdir=str(tmp_path)))
-    monkeypatch.setattr(app, "check_templates", lambda _: None)
-    app.main()
+    synthesize_app(settings, tmp_path, context=context)
     assert {path.name.partition(".")[0] for path in tmp_path.glob("*.template.json")} == stacks

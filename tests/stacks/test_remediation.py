@@ -4,15 +4,15 @@ import json
 import re
 
 import pytest
-from aws_cdk import App, Environment
+from aws_cdk import Environment
 from aws_cdk.assertions import Annotations, Match, Template
 
-import app
 from functions.remediate.outcomes import NOT_UNDONE
 from functions.remediate.settings import Settings as FunctionSettings
 from stacks.member_role import MemberRoleStack
 from stacks.remediation import RemediationStack
 from tests.shipped_settings import load_shipped_settings
+from tests.whole_app import synthesize_app
 
 UNIT = "ou-abcd-12345678"
 EVERYTHING = {"automatic": {"enabled": True}, "stack_set": {"enabled": True}}
@@ -296,14 +296,11 @@ def test_accounts_that_join_a_unit_get_the_role_by_themselves(template):
 
 @pytest.mark.parametrize("enabled", [True, False])
 def test_the_app_has_the_stacks_while_remediation_is_enabled(
-    monkeypatch, tmp_path, context, remediation_settings, enabled
+    tmp_path, context, remediation_settings, enabled
 ):
     remediation = remediation_settings(**EVERYTHING, enabled=enabled)
     settings = load_shipped_settings().model_copy(update={"remediation": remediation})
-    monkeypatch.setattr(app, "load_settings", lambda **_: settings)
-    monkeypatch.setattr(app, "App", lambda: App(context=context, outdir=str(tmp_path)))
-    monkeypatch.setattr(app, "check_templates", lambda _: None)
-    app.main()
+    synthesize_app(settings, tmp_path, context=context)
     made = {path.name.partition(".")[0] for path in tmp_path.glob("*.template.json")}
     assert ({"SecurityHubRemediation", "SecurityHubRemediationMember"} <= made) == enabled
     assert "SecurityHubAnalystActions" in made

@@ -3,14 +3,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from aws_cdk import App, Environment
+from aws_cdk import Environment
 from aws_cdk.assertions import Match
 
-import app
 from functions.tickets.items import WATCHED_INDEX
 from functions.tickets.trackers import enabled_trackers
 from stacks.ticketing import TicketingStack
 from tests.shipped_settings import load_shipped_settings
+from tests.whole_app import synthesize_app
 
 
 @pytest.fixture(scope="module")
@@ -251,14 +251,9 @@ def test_the_table_of_tickets_stays_and_can_be_restored(template):
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-def test_the_app_has_the_stack_while_ticketing_is_enabled(
-    monkeypatch, tmp_path, context, ticketing_settings, enabled
-):
+def test_the_app_has_the_stack_while_ticketing_is_enabled(tmp_path, context, ticketing_settings, enabled):
     settings = load_shipped_settings().model_copy(update={"ticketing": ticketing_settings(enabled=enabled)})
-    monkeypatch.setattr(app, "load_settings", lambda **_: settings)
-    monkeypatch.setattr(app, "App", lambda: App(context=context, outdir=str(tmp_path)))
-    monkeypatch.setattr(app, "check_templates", lambda _: None)
-    app.main()
+    synthesize_app(settings, tmp_path, context=context)
     assert (tmp_path / "SecurityHubTicketing.template.json").exists() == enabled
 
 
