@@ -19,7 +19,7 @@ from functions.tickets.entry import ChangedMeanwhileError, State, Watched
 from functions.tickets.group_records import Pending
 from functions.tickets.group_refreshes import refresh_group
 from functions.tickets.grouping import GroupBy
-from functions.tickets.logic import event_of, handle_findings
+from functions.tickets.logic import BEGUN, event_of, handle_findings
 from functions.tickets.outcomes import EVENT_BUS, SECURITY_HUB, Report, Summary
 from functions.tickets.reporting import report_tickets
 from functions.tickets.services import Invocation, Services, Tickets
@@ -29,7 +29,6 @@ from securityhub.events import Finding, ImportedFindingsEvent
 
 # Leaves time for the findings, within the function's 5 minutes.
 _GROUPS_SECONDS: Final = 90.0
-_BEGUN: Final = (State.OPENING, State.RESOLVING)
 # How long another invocation might be opening or closing the ticket, including its retries.
 _AT_WORK: Final = timedelta(minutes=45)
 # Security Hub allows 3 reads a second, which are about as many in an hour. More would still wait when the
@@ -100,7 +99,7 @@ def _in_turns(services: Services, stops: Stops, now: datetime) -> tuple[Sequence
     left: dict[tuple[str, str], int] = {}
     kept = beyond = 0
     for one in services.tickets.watched():
-        is_at_work = one.state in _BEGUN and now - one.since < _AT_WORK
+        is_at_work = one.state in BEGUN and now - one.since < _AT_WORK
         if one.tracker not in enabled or is_at_work or one.account in stops.accounts:
             continue
         key = (one.account, one.tracker)
@@ -217,12 +216,12 @@ def _wait_again(
     for tracker, entry in tickets.load_all(finding).items():
         if not entry.is_watched or (trackers is not None and tracker not in trackers):
             continue
-        if trackers is None and entry.state in _BEGUN and now - entry.since < _AT_WORK:
+        if trackers is None and entry.state in BEGUN and now - entry.since < _AT_WORK:
             continue  # another invocation may be about to record what it has done
         is_opening = entry.state is State.OPENING
         waits = replace(
             entry,
-            since=now - _AT_WORK if entry.state in _BEGUN else now,
+            since=now - _AT_WORK if entry.state in BEGUN else now,
             tried=entry.first_tried if is_opening else None,
             told=entry.told or (is_gone and entry.state is State.RESOLVED),
         )

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from functions.tickets.calling import HeldBackError, record_opened
-from functions.tickets.contract import Ticket, Tracker, new_nonce
+from functions.tickets.amending import amend
+from functions.tickets.calling import HeldBackError, alone, record_opened
+from functions.tickets.contract import Tracker, new_nonce
 from functions.tickets.desk import Desk, desk_of
 from functions.tickets.entry import (
     ChangedMeanwhileError,
@@ -39,6 +40,9 @@ from functions.tickets.telling import Telling
 from invocation.once import WorkInProgressError
 from securityhub.events import Finding, FindingsEvent, ImportedFindingsEvent
 from securityhub.findings.updates import distinct
+
+BEGUN: Final = (State.OPENING, State.RESOLVING)
+"""What one invocation is about to end. If it's interrupted, the hourly run lets another one do it."""
 
 # A resolution and an opening take 3 steps. The others allow for other invocations that interfere.
 _MAX_STEPS: Final = 10
@@ -181,7 +185,7 @@ class _Run:
             entries = self.services.tickets.load_all(finding)
         except Exception:  # noqa: BLE001 - then the event is kept
             return set()
-        return {name for name in busy if name in entries and entries[name].state is State.OPENING}
+        return {name for name in busy if name in entries and entries[name].state in BEGUN}
 
     def _sighting(self, finding: Finding) -> Sighting:
         sighting = Sighting.of(finding, self.event, passes_filter=self.passes_filter, releases=self.releases)
@@ -213,7 +217,7 @@ class _Run:
                 if step in (Step.BEGIN, Step.FINISH, Step.GIVE_UP):
                     self._settle_opening(sighting, tracker, entry)
                 elif entry and entry.ticket and step is Step.CLOSE:
-                    self._close(entry, entry.ticket, sighting, tracker, newest)
+                    self._settle_closing(entry, sighting, tracker, newest)
                 elif step is Step.TELL:
                     self._telling.tell(sighting)
                 elif entry:
@@ -227,15 +231,32 @@ class _Run:
                 return tickets.load(finding, tracker.name)
         raise ChangedMeanwhileError("Other invocations keep changing the record of the ticket")
 
-    def _close(
-        self, entry: Entry, ticket: Ticket, sighting: Sighting, tracker: Tracker, newest: Sighting
-    ) -> None:
-        tickets, finding = self.services.tickets, sighting.finding
+    def _settle_closing(self, entry: Entry, sighting: Sighting, tracker: Tracker, newest: Sighting) -> None:
+        """Close the ticket, one invocation at a time: a chat would say twice that it's closed."""
+        finding = sighting.finding
         # Before the tracker is called, which can be down for longer than the event is retried.
         if (wanting := wanting_another(entry, newest)) != entry:
-            entry = tickets.save(finding, tracker.name, wanting, replacing=entry)
-        self._desk(entry, sighting, tracker).close(ticket)
-        tickets.save(finding, tracker.name, resolved(entry), replacing=entry)
+            entry = self.services.tickets.save(finding, tracker.name, wanting, replacing=entry)
+        key = {"finding": finding.digest, "tracker": tracker.name, "closes": str(entry.generation)}
+        alone(self.services.once, key, lambda: self._close(entry.generation, sighting, tracker))
+
+    def _close(self, generation: int, sighting: Sighting, tracker: Tracker) -> None:
+        def is_closing(entry: Entry) -> bool:
+            return (entry.generation, entry.state) == (generation, State.RESOLVING)
+
+        # Read it again, now that no other invocation closes it.
+        entry = self.services.tickets.load(sighting.finding, tracker.name)
+        if entry is None or entry.ticket is None or not is_closing(entry):
+            raise ChangedMeanwhileError
+        self.services.once.confirm()
+        self._desk(entry, sighting, tracker).close(entry.ticket)
+        # The record can say by now that a newer event wants the next ticket.
+        amend(
+            self.services.tickets,
+            sighting.finding,
+            tracker.name,
+            lambda now: resolved(now) if is_closing(now) else None,
+        )
 
     def _settle_opening(self, sighting: Sighting, tracker: Tracker, entry: Entry | None) -> None:
         """Open the next ticket, or finish an interrupted attempt, one invocation at a time."""

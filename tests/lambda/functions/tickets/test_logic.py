@@ -531,6 +531,32 @@ def test_a_second_invocation_that_wants_the_same_ticket_meanwhile_is_told_to_com
     assert world.open_issues("A") == ["JIRA-1", "SLACK-1"]
 
 
+@pytest.mark.parametrize("changes", [FAILED, PASSED])
+def test_wherever_a_second_invocation_comes_in_between_a_ticket_is_closed_once(world, changes):
+    """A tracker that can't tell, such as a channel in a chat, would say so twice."""
+    for intrusion_after in range(60):
+        world.forget()
+        world.import_finding("A")
+        world.deliver_all()
+        world.import_finding("A", **PASSED)
+        world.import_finding("A", **changes)
+        settled, *_, newest = world.queue
+        intruded = []
+        world.deliver(
+            settled,
+            intrusion_after=intrusion_after,
+            intrude=lambda: intruded.append(world.deliver(newest)),  # noqa: B023 - called in this iteration
+        )
+        world.deliver_all()
+        if not intruded:
+            return
+        assert len(world.open_issues("A")) == (0 if changes is PASSED else 2)
+        for tracker in world.trackers:
+            closed = [one for one in tracker.issues.values() if not one.is_open]
+            assert tracker.calls.count("resolve") == len(closed)
+    pytest.fail("it never came to its end")
+
+
 @pytest.mark.parametrize("share", [False, True])
 @pytest.mark.parametrize("changes", [FAILED, PASSED])
 def test_wherever_an_invocation_dies_the_next_one_ends_what_it_began(world, changes, share):
