@@ -246,11 +246,8 @@ def test_findings_get_tickets_as_the_rules_say_which_are_closed_with_them(app, v
 
     let_pass(app, own)
     settle(app, member)
-    # SQS hides a message as long as one that failed, while another invocation is in its way.
     app.wait_until(
-        lambda: tickets_of(own).are_closed() and tickets_of(member).are_closed(),
-        what="the closed tickets",
-        patience=2_000,
+        lambda: tickets_of(own).are_closed() and tickets_of(member).are_closed(), what="the closed tickets"
     )
     assert (incident["close_code"], incident["u_root_cause"]) == (
         "Solution provided",
@@ -259,9 +256,7 @@ def test_findings_get_tickets_as_the_rules_say_which_are_closed_with_them(app, v
     assert theirs["u_root_cause"] == "payments"
     assert len(vendors.teams.other_cards) == 2
     app.wait_until(
-        lambda: all(note(app, one).startswith("Ticket resolved: ") for one in (own, member)),
-        what="the notes",
-        patience=2_000,
+        lambda: all(note(app, one).startswith("Ticket resolved: ") for one in (own, member)), what="the notes"
     )
 
 
