@@ -342,7 +342,8 @@ class MemoryTracker:
         place: where tickets are opened; those that were opened elsewhere are found only there.
         issues: the tickets, by id.
         calls: the names of the calls, oldest first.
-        reasons: the reasons of resolutions, oldest first.
+        resolved: the ids of the tickets that were resolved, oldest first.
+        reasons: the reasons of these resolutions.
     """
 
     def __init__(self, name, checkpoint, store, now, has_left):
@@ -352,7 +353,7 @@ class MemoryTracker:
         self.is_down = self.answers_late = False
         self.place = "A"
         self.issues, self.deleted = {}, {}
-        self.calls, self.reasons = [], []
+        self.calls, self.resolved, self.reasons = [], [], []
         self.moved = {}
 
     def place_of(self, finding):  # noqa: ARG002 - as trackers have it
@@ -401,6 +402,7 @@ class MemoryTracker:
 
     def resolve(self, ticket, reason, finding=None):  # noqa: ARG002 - as trackers have it
         self._called("resolve")
+        self.resolved.append(ticket.id)
         self.reasons.append(reason)
         issue = self.issues.get(ticket.id)
         if issue and issue.is_open:
