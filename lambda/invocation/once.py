@@ -25,8 +25,13 @@ REMEMBERED_SECONDS: Final = 24 * 3600
 LEASE_SECONDS: Final = 40
 # Three renewals may fail before the lease lapses.
 RENEWED_EVERY_SECONDS: Final = 10
+# Who waits for a turn outlasts the lease of an attempt that was interrupted.
+TURN_PATIENCE_SECONDS: Final = LEASE_SECONDS + 5
+_PAUSE_SECONDS: Final = 0.5
+_BUSY: Final = "Another invocation is working on it. Try again when it has ended."
 
 Result = TypeVar("Result", bound=Mapping[str, object])
+Answer = TypeVar("Answer")
 Renewing = Callable[[Callable[[], bool]], AbstractContextManager[None]]
 
 logger = logging.getLogger(__name__)
@@ -92,6 +97,7 @@ class RememberedWork:
         *,
         clock: Callable[[], float] = time.time,
         renewing: Renewing = renewing_in_background,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Remember work in a store.
 
@@ -100,10 +106,12 @@ class RememberedWork:
             clock: Returns the current time in seconds since the epoch. Default: the system's clock.
             renewing: Calls a function from time to time within its context, until it returns False.
                 Default: every `RENEWED_EVERY_SECONDS`.
+            sleep: Waits for that many seconds while another attempt has its turn.
         """
         self._store = store
         self._clock = clock
         self._renewing = renewing
+        self._sleep = sleep
         self._leases: list[Lease] = []
 
     @classmethod
@@ -137,7 +145,7 @@ class RememberedWork:
         lease = Lease(self._store, _id_of(key), clock=self._clock)
         if (standing := lease.claim()) is not None:
             if standing.result is None:
-                raise WorkInProgressError("Another invocation is working on it. Try again when it has ended.")
+                raise WorkInProgressError(_BUSY)
             return cast("Result", dict(standing.result)), True
         self._leases.append(lease)
         try:
@@ -150,6 +158,33 @@ class RememberedWork:
             self._leases.pop()
         lease.complete(result, remembered_seconds=remembered_seconds)
         return result, False
+
+    def in_turn(self, key: Mapping[str, str], work: Callable[[], Answer]) -> Answer:
+        """Do work while no other attempt does work with the same key. Its result isn't remembered.
+
+        Whoever comes while another attempt has its turn waits for `TURN_PATIENCE_SECONDS`.
+
+        Args:
+            key: What the work is done to.
+            work: Does the work. It waits for no other turn.
+
+        Raises:
+            WorkInProgressError: Another attempt still has its turn.
+            Exception: What the work raised.
+        """
+        lease = Lease(self._store, _id_of(key), clock=self._clock)
+        until = self._clock() + TURN_PATIENCE_SECONDS
+        while lease.claim() is not None:
+            if self._clock() >= until:
+                raise WorkInProgressError(_BUSY)
+            self._sleep(_PAUSE_SECONDS)
+        self._leases.append(lease)
+        try:
+            with self._renewing(lease.renew):
+                return work()
+        finally:
+            self._leases.pop()
+            lease.release()
 
     def confirm(self) -> None:
         """Make sure that the work that is being done is still this attempt's.
@@ -178,7 +213,7 @@ class RememberedWork:
             WorkInProgressError: An attempt is doing the work.
         """
         if not self._store.forget(_id_of(key), now=self._clock()):
-            raise WorkInProgressError("Another invocation is working on it. Try again when it has ended.")
+            raise WorkInProgressError(_BUSY)
 
 
 class Lease:

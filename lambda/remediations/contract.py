@@ -111,6 +111,10 @@ class Plan:
             )
         return cls.nothing(resource, f"{what} no longer exists")
 
+    def told(self, description: str) -> str:
+        """Put what is left to do manually before a description: if it's long, it's truncated at its end."""
+        return f"{self.remains}. {description}" if self.remains else description
+
     def done(self) -> Change:
         """Return the change that has been made once all of the plan is carried out."""
         verb, _, rest = self.description.partition(" ")

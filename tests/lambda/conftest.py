@@ -340,17 +340,22 @@ class MemoryStore:
     def clock(self):
         return self.seconds
 
+    def sleep(self, seconds):
+        """Let time pass."""
+        self.seconds += seconds
+
     def once(self):
         """What an invocation uses to work once, without a thread that renews leases."""
-        return RememberedWork(self, clock=self.clock, renewing=lambda _: nullcontext())
+        return RememberedWork(
+            self,
+            clock=self.clock,
+            renewing=lambda _: nullcontext(),
+            sleep=lambda seconds: self.sleep(seconds),  # noqa: PLW0108 - a test can replace it
+        )
 
     def turns(self):
         """What functions use to write to findings in turns: their waiting alone lets time pass."""
-
-        def sleep(seconds):
-            self.seconds += seconds
-
-        return Turns(self, clock=self.clock, renewing=lambda _: nullcontext(), sleep=sleep)
+        return Turns(self, clock=self.clock, renewing=lambda _: nullcontext(), sleep=self.sleep)
 
     def claim(self, key, *, attempt, now, lease_ends, expires):
         item = self.items.get(key)

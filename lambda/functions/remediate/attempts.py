@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
@@ -10,11 +11,12 @@ from functions.remediate.outcomes import Outcome, Status, to_time
 from functions.remediate.remembering import remembered
 from functions.remediate.services import Once
 from invocation.once import WorkInProgressError
-from remediations.contract import CannotRemediateError
+from remediations.contract import CannotRemediateError, Remediation
 from securityhub.events import Finding
 
 REMEDIATE: Final = "remediate"
 UNDO: Final = "undo"
+_ACCOUNT: Final = "AwsAccount"
 
 
 def key_of(finding: Finding, kind: str, *, remediation: str | None = None) -> dict[str, str]:
@@ -54,6 +56,40 @@ def done_once(
         # What is remembered doesn't say which of its parts had been remembered before.
         from_json=partial(Outcome.from_json, repeated=True),
     )
+
+
+def in_turn(once: Once, finding: Finding, remediation: Remediation, work: Callable[[], Outcome]) -> Outcome:
+    """Read and change or restore a finding's resources while no work on another finding does.
+
+    Several findings can be about one resource, and come at the same time: those of nine controls are about
+    the password policy of an account. What one reads and writes as a whole, the other would overwrite.
+
+    Runbooks take minutes, and can be waited for by several.
+
+    Args:
+        once: Lets one invocation at a time do the work.
+        finding: The finding.
+        remediation: What reads and changes.
+        work: The work.
+
+    Raises:
+        WorkInProgressError: Another invocation still has its turn.
+    """
+    return work() if remediation.runbook else once.in_turn(_shared_by(finding, remediation), work)
+
+
+def _shared_by(finding: Finding, remediation: Remediation) -> dict[str, str]:
+    """Return what identifies the resources of a finding, the same for each finding that is about them."""
+    actions = [action for one in remediation.statements for action in one["Action"]]
+    # An account has its settings in each Region, except for those of IAM.
+    region = "" if all(action.startswith("iam:") for action in actions) else finding.region
+    served = (one for one in finding.resources if one.type in remediation.resource_types)
+    resources = {region if one.type == _ACCOUNT else one.id for one in served}
+    return {
+        "account": finding.aws_account_id,
+        "resources": json.dumps(sorted(resources)),
+        "turn": remediation.name,
+    }
 
 
 def reported(

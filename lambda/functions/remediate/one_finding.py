@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from functions.remediate.allow_and_deny import UnreadableTagsError
 from functions.remediate.approval import AUTOMATIC, Asker, not_approved
-from functions.remediate.attempts import REMEDIATE, UNDO, done_once, key_of, reported
+from functions.remediate.attempts import REMEDIATE, UNDO, done_once, in_turn, key_of, reported
 from functions.remediate.outcomes import Outcome, Status, combine, to_time
 from functions.remediate.patience import unless_hanging
 from functions.remediate.services import Saved, Services
@@ -188,6 +188,10 @@ class FindingWork:
             held = not_approved(remediation.description, decided.execution)
             return self._outcome(held.status, held.why, remediation=remediation.name)
         session = self._session(remediation)
+        work = partial(self._plan_and_change, remediation, session)
+        return in_turn(self.services.once, self.finding, remediation, work) if self.changes else work()
+
+    def _plan_and_change(self, remediation: Remediation, session: Session) -> Outcome:
         plan = remediation.plan(self.finding, session)
         if refusal := self._settled_meanwhile(remediation.name, plan):
             return refusal
@@ -199,7 +203,7 @@ class FindingWork:
         if not self.changes:
             return self._outcome(
                 Status.PLANNED,
-                _with_remains(plan, plan.description),
+                plan.told(plan.description),
                 remediation=remediation.name,
                 prior_state=plan.prior_state,
             )
@@ -232,7 +236,7 @@ class FindingWork:
                 self.services.records.complete(self.finding, remediation=remediation.name, change=made)
             return self._outcome(
                 Status.PARTIAL if plan.remains else Status.APPLIED,
-                _with_remains(plan, made.description),
+                plan.told(made.description),
                 remediation=remediation.name,
                 prior_state=made.prior_state,
                 record=saved.place,
@@ -284,7 +288,7 @@ class FindingWork:
             state = change.prior_state
         return self._outcome(
             Status.IMPOSSIBLE if plan.remains else Status.NOT_NEEDED,
-            _with_remains(plan, description),
+            plan.told(description),
             remediation=name,
             prior_state=state,
             record=place,
@@ -302,7 +306,14 @@ class FindingWork:
         session = self._session(remediation)
         if refusal := self._refusal(remediation, change, session):
             return refusal
-        settings = remediation.look(change, session)
+        work = partial(self._look_and_restore, remediation, change, place, session)
+        return in_turn(self.services.once, self.finding, remediation, work)
+
+    def _look_and_restore(
+        self, remediation: Remediation, change: Change, place: str, session: Session
+    ) -> Outcome:
+        assert remediation.look is not None  # noqa: S101 - the caller checked it
+        name, settings = remediation.name, remediation.look(change, session)
         restored = [one for one in settings if not one.is_changed]
         told = describe_undo(change, settings, place=place)
         if not restored:
@@ -386,8 +397,3 @@ class FindingWork:
 
     def _outcome(self, status: Status, description: str, **more: Any) -> Outcome:  # noqa: ANN401 - fields
         return Outcome.now(status, description, request_id=self.request_id, event_id=self.event_id, **more)
-
-
-def _with_remains(plan: Plan, description: str) -> str:
-    """Put what is left to do manually first: a long description is truncated at its end."""
-    return f"{plan.remains}. {description}" if plan.remains else description

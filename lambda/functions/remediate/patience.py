@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+from invocation.once import WorkInProgressError
 from remediations.contract import CannotRemediateError
 from remediations.runbooks import RunbookError, RunbookStillRunningError
 
@@ -20,8 +21,8 @@ from remediations.runbooks import RunbookError, RunbookStillRunningError
 _HANGS_SECONDS: Final = 30.0
 # For the notes.
 _RESERVED_SECONDS: Final = 45.0
-# These take long, but not because something hangs. Waiting for runbooks has a limit of its own.
-_NO_HANGS: Final = (CannotRemediateError, RunbookError, RunbookStillRunningError)
+# These take long, but not because something hangs. Waiting for runbooks or turns has limits of its own.
+_NO_HANGS: Final = (CannotRemediateError, RunbookError, RunbookStillRunningError, WorkInProgressError)
 
 _Result = TypeVar("_Result")
 

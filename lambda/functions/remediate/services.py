@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from functions.remediate.approval import Approvals
 from functions.remediate.order import Latest
-from invocation.once import Result
+from invocation.once import Answer, Result
 from remediations.contract import Change, Remediation
 from securityhub.events import Finding
 from securityhub.findings.settled import LateLook
@@ -108,6 +108,13 @@ class Once(Protocol):
 
         Raises:
             WorkInProgressError: Another invocation is doing it.
+        """
+
+    def in_turn(self, key: Mapping[str, str], work: Callable[[], Answer]) -> Answer:
+        """Do work while no other invocation does work with the same key, and return its result.
+
+        Raises:
+            WorkInProgressError: Another invocation still is, after some waiting.
         """
 
     def confirm(self) -> None:

@@ -302,3 +302,53 @@ def test_in_the_background_nothing_is_renewed_after_the_work():
     thread.join(60)
     assert not thread.is_alive()
     assert renewed == []
+
+
+def test_a_turn_that_ends_lets_the_next_one_have_its_own(memory_store):
+    once = memory_store.once()
+    assert [once.in_turn(KEY, lambda: "done") for _ in range(2)] == ["done", "done"]
+    assert memory_store.items == {}
+
+
+def test_a_turn_ends_when_the_work_fails(memory_store):
+    once = memory_store.once()
+    with pytest.raises(ZeroDivisionError):
+        once.in_turn(KEY, lambda: 1 / 0)
+    assert once.in_turn(KEY, lambda: "done") == "done"
+
+
+def test_whoever_waits_for_a_turn_outlasts_an_attempt_that_was_interrupted(memory_store):
+    memory_store.release = lambda *_, **__: None
+    with pytest.raises(DiedError):
+        memory_store.once().in_turn(KEY, die)
+    before = memory_store.seconds
+    assert memory_store.once().in_turn(KEY, lambda: "done") == "done"
+    assert LEASE_SECONDS <= memory_store.seconds - before <= LEASE_SECONDS + 1
+
+
+def test_a_turn_that_does_not_end_is_not_waited_for_forever(memory_store):
+    def sleep(seconds):
+        memory_store.seconds += seconds
+        (held,) = memory_store.items.values()
+        held["lease_ends"] = memory_store.seconds + LEASE_SECONDS  # as its thread renews it
+
+    def work():
+        memory_store.sleep = sleep
+        with pytest.raises(WorkInProgressError):
+            memory_store.once().in_turn(KEY, lambda: pytest.fail("it has another's turn"))
+        return "done"
+
+    before = memory_store.seconds
+    assert memory_store.once().in_turn(KEY, work) == "done"
+    assert memory_store.seconds - before < 2 * LEASE_SECONDS
+
+
+def test_a_step_in_a_turn_that_has_lapsed_is_not_taken(memory_store):
+    once = memory_store.once()
+
+    def work():
+        memory_store.seconds += LEASE_SECONDS
+        once.confirm()
+
+    with pytest.raises(WorkInProgressError):
+        once.in_turn(KEY, work)
