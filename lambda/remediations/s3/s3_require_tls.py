@@ -43,6 +43,8 @@ UNDO_STATEMENTS: Final = (
 _NO_POLICY: Final = "NoSuchBucketPolicy"
 _GONE: Final = "NoSuchBucket"
 _REFUSED: Final = "MalformedPolicy"
+# The code is that of any denial; only the message says whose it is.
+_BLOCKED: Final = "BlockPublicPolicy"
 _VERSION: Final = "2012-10-17"
 _ADDED: Final = "in the policy"
 
@@ -133,14 +135,22 @@ def _write(place: Mapping[str, Any], policy: Mapping[str, Any], session: Session
     """Write the whole policy, which S3 checks anew.
 
     Raises:
-        CannotRemediateError: S3 doesn't accept the policy. In place of a user or role that was deleted since,
-            it has a unique ID, which isn't accepted, and wouldn't be by a retry.
+        CannotRemediateError: S3 doesn't accept the policy, and wouldn't on a retry. In place of a user or
+            role that was deleted since, it has a unique ID, which isn't accepted. Or it's public: Block
+            Public Access leaves a policy alone that was there before, but lets nobody write it again.
 
     Source: https://repost.aws/knowledge-center/s3-invalid-principal-in-policy-error
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
     """
     try:
         session.client("s3").put_bucket_policy(**place, Policy=json.dumps(policy))
     except ClientError as error:
+        if _BLOCKED in error.response["Error"].get("Message", ""):
+            raise CannotRemediateError(
+                f"The policy of the bucket {place['Bucket']} also allows public access, and with Block "
+                "Public Access (BlockPublicPolicy), S3 doesn't let anybody write such a policy. Remove from "
+                "it what is public, and press again."
+            ) from error
         if error.response["Error"]["Code"] != _REFUSED:
             raise
         raise CannotRemediateError(

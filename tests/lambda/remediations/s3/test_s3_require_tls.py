@@ -143,6 +143,33 @@ def test_a_policy_that_names_who_was_deleted_is_left_to_a_person(member, s3, new
         undo(change, member.session, settings)
 
 
+def test_a_public_policy_that_block_public_access_keeps_from_being_written_is_left_to_a_person(
+    member, s3, new_bucket
+):
+    """It doesn't touch a policy from before, but refuses any change that doesn't make it private."""
+    name = new_bucket(OTHER | {"Principal": "*"})
+    finding = finding_about(member, name)
+
+    def refuse(model, **_):
+        message = (
+            "User: arn:aws:sts::111122223333:assumed-role/R/s is not authorized to perform: "
+            f's3:PutBucketPolicy on resource: "arn:aws:s3:::{name}" because public policies are blocked by '
+            "the BlockPublicPolicy block public access setting."
+        )
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": message}}, model.name)
+
+    change = apply(plan(finding, member.session), member.session)
+    settings = look(change, member.session)
+    write(s3, name, {"Statement": [for_bucket(OTHER | {"Principal": "*"}, name)]})
+    made = plan(finding, member.session)
+    member.register("before-call.s3.PutBucketPolicy", refuse)
+    message = f"The policy of the bucket {name} also allows public access, .* Remove from it what is public"
+    with pytest.raises(CannotRemediateError, match=message):
+        apply(made, member.session)
+    with pytest.raises(CannotRemediateError, match=message):
+        undo(change, member.session, settings)
+
+
 def test_another_error_of_writing_the_policy_is_retried(member, new_bucket):
     made = plan(finding_about(member, new_bucket()), member.session)
 
