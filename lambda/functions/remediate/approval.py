@@ -205,7 +205,7 @@ class Approvals:
         """
         request = self.requests.load(key_of(finding, remediation))
         if request is not None:
-            self.requests.change(replace(request, is_used=is_used))
+            self.requests.change(request, is_used=is_used)
 
     def settle(self, finding: Finding, remediation: str) -> None:
         """Forget a request, because the remediation was done, or there is nothing to do.
@@ -218,7 +218,7 @@ class Approvals:
         if not self.cancel_replaced(request):
             return
         if request.execution and not self._cancel(request.execution):
-            self.requests.change(replace(request, outdated=NOTHING_LEFT))
+            self.requests.change(request, outdated=NOTHING_LEFT)
             return
         self.requests.close(request, refused=False)
 
@@ -236,7 +236,7 @@ class Approvals:
             Exception: It isn't canceled. The next hour tries again.
         """
         # Before it's canceled, so that the event of its end finds the reason.
-        if request.execution and self.requests.change(replace(request, outdated=why)):
+        if request.execution and self.requests.change(request, outdated=why):
             self.runbook.cancel(request.execution)
 
     def cancel_replaced(self, request: Request) -> bool:
@@ -244,7 +244,7 @@ class Approvals:
         if not request.replaces:
             return True
         left = [one for one in request.replaces.split() if not self._cancel(one)]
-        self.requests.change(replace(request, replaces=" ".join(left)))
+        self.requests.change(request, replaces=" ".join(left))
         return not left
 
     def _cancel(self, execution_id: str) -> bool:

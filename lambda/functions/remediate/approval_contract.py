@@ -97,8 +97,11 @@ class Requests(Protocol):
             WorkInProgressError: Another invocation has stored one in the meantime.
         """
 
-    def change(self, request: Request) -> bool:
-        """Store what has changed about a request, and return False if it was settled or replaced."""
+    def change(self, request: Request, **changes: str | bool) -> bool:
+        """Store what has changed about a request, and return False if it was settled or replaced.
+
+        The rest stays as it is by now: the approval can be used while the hourly look works on the request.
+        """
 
     def close(self, request: Request, *, refused: bool) -> None:
         """Delete a request, or keep that it wasn't approved; nothing happens if it was replaced."""

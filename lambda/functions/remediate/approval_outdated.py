@@ -6,7 +6,6 @@ Without this, they would wait until their time is over, and somebody could appro
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import Final
 
 from functions.remediate.approval import AUTOMATIC, NOTHING_LEFT, Approvals, Asker
@@ -55,7 +54,7 @@ def withdraw_outdated(
         approvals.withdraw(request, why)
     elif request.outdated:
         # It could not be canceled before, and is wanted again.
-        approvals.requests.change(replace(request, outdated=""))
+        approvals.requests.change(request, outdated="")
     return why
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from functions.remediate.approval_contract import Request
@@ -67,15 +67,20 @@ class RequestTable:
                 "Another invocation has asked for approval. Try again when it has ended."
             ) from unmet
 
-    def change(self, request: Request) -> bool:
+    def change(self, request: Request, **changes: str | bool) -> bool:
         """See `approval.Requests`."""
+        given: Mapping[str, Any] = changes
+        item = self._item(replace(request, **given))
+        changed = {name: item[name] for name in (*changes, "expiration")}
         unmet = unmet_condition(
-            lambda: self._client.put_item(
+            lambda: self._client.update_item(
                 TableName=self._name,
-                Item=self._item(request),
+                Key={"id": item["id"]},
+                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in changed),
                 ConditionExpression=_MATCHES,
-                ExpressionAttributeNames={"#attempt": "attempt"},
-                ExpressionAttributeValues=_attempt_of(request),
+                ExpressionAttributeNames={f"#{name}": name for name in ("attempt", *changed)},
+                ExpressionAttributeValues={f":{name}": value for name, value in changed.items()}
+                | _attempt_of(request),
             )
         )
         return unmet is None

@@ -307,11 +307,11 @@ class Desk:
             raise WorkInProgressError("Another invocation has asked")
         self.requests[request.key] = request
 
-    def change(self, request):
+    def change(self, request, **changes):
         stored = self.requests.get(request.key)
         if not stored or stored.attempt != request.attempt:
             return False
-        self.requests[request.key] = request
+        self.requests[request.key] = replace(stored, **changes)
         return True
 
     def close(self, request, *, refused):

@@ -66,14 +66,15 @@ def test_only_started_requests_that_nobody_has_refused_wait(table):
 
 
 def test_what_has_changed_about_a_request_is_stored_unless_it_was_settled_or_replaced(table):
-    assert not table.change(REQUEST)
+    assert not table.change(REQUEST, is_used=True)
     assert table.load("key") is None
     table.save(REQUEST, replacing=None)
     outdated = "the finding is SUPPRESSED by now"
+    assert table.change(REQUEST, is_used=True)
+    assert table.change(REQUEST, outdated=outdated, replaces="one other")
     changed = replace(REQUEST, outdated=outdated, replaces="one other", is_used=True)
-    assert table.change(changed)
     assert table.load("key") == changed
-    assert not table.change(replace(REQUEST, attempt="another"))
+    assert not table.change(replace(REQUEST, attempt="another"), is_used=False)
     assert table.load("key") == changed
 
 

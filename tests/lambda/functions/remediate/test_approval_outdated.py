@@ -254,3 +254,27 @@ def test_a_finding_that_was_settled_gets_none_of_its_other_remediations(run, loo
     world.others = {"other": replace(world.services.remediations["example"], name="other")}
     run("execution-0")
     assert world.applied == []
+
+
+@pytest.mark.usefixtures("asked")
+def test_an_approval_that_is_used_during_the_hourly_look_stays_used(run, look, world, desk, monkeypatch):
+    """Somebody approves, and the change is interrupted, after the look has read the request."""
+    get_finding = desk.get_finding
+
+    def interrupt():
+        world.open.clear()
+        raise RuntimeError("Read timeout")
+
+    def use_the_approval(finding):
+        monkeypatch.setattr(desk, "get_finding", get_finding)
+        world.meanwhile = interrupt
+        assert status_of(run(approve(desk))) is Status.FAILED
+        world.meanwhile = lambda: None
+        return get_finding(finding)
+
+    monkeypatch.setattr(desk, "get_finding", use_the_approval)
+    assert look() == ["nothing is left to change"]
+    world.open.add("resource/0")
+    assert status_of(run("execution-0")) is Status.WAITING
+    assert world.applied == []
+    assert len(desk.told) == 2
