@@ -115,6 +115,10 @@ class Plan:
         """Put what is left to do manually before a description: if it's long, it's truncated at its end."""
         return f"{self.remains}. {description}" if self.remains else description
 
+    def leaving(self, made: Change) -> Plan:
+        """Return the plan with what remains after a change that is made."""
+        return replace(self, remains=". ".join(filter(None, (self.remains, made.remains))))
+
     def done(self) -> Change:
         """Return the change that has been made once all of the plan is carried out."""
         verb, _, rest = self.description.partition(" ")
@@ -133,12 +137,15 @@ class Change:
         prior_state: The previous state: JSON values only, and enough for `undo`.
         left: What `apply` set, as far as `look` can't tell: JSON values only. None in records of changes
             that were interrupted, or made by an earlier version.
+        remains: What of the plan AWS refused and has to be done manually, in one sentence without a period.
+            If there is any, the finding isn't resolved. Records don't have it.
     """
 
     resource: str
     description: str
     prior_state: Mapping[str, object]
     left: Mapping[str, object] | None = None
+    remains: str = ""
 
     def after(self, earlier: Change) -> Change:
         """Return what undoing both this change and an earlier one of the same resource takes.

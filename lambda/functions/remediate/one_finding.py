@@ -234,9 +234,10 @@ class FindingWork:
             made = self._apply(remediation, plan, session, saved)
             if made.left is not None:
                 self.services.records.complete(self.finding, remediation=remediation.name, change=made)
+            left = plan.leaving(made)
             return self._outcome(
-                Status.PARTIAL if plan.remains else Status.APPLIED,
-                plan.told(made.description),
+                Status.PARTIAL if left.remains else Status.APPLIED,
+                left.told(made.description),
                 remediation=remediation.name,
                 prior_state=made.prior_state,
                 record=saved.place,

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from botocore.exceptions import ClientError
 
-from remediations.contract import Change, Plan, Setting, resource_of
+from remediations.contract import (
+    CannotRemediateError,
+    Change,
+    PartlyUndoneError,
+    Plan,
+    Setting,
+    resource_of,
+)
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -40,6 +47,11 @@ UNDO_STATEMENTS: Final = (
 )
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
 _MAX_FILTER_VALUES: Final = 200
+# The first is EC2's answer where the account blocks public access, the other that of a policy, which can
+# have a condition on tags.
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+_NOT_PERMITTED: Final = "OperationNotPermitted"
+_OF_ONE: Final = (_NOT_PERMITTED, "UnauthorizedOperation")
 
 
 def plan(finding: Finding, session: Session) -> Plan:
@@ -70,8 +82,9 @@ def tags_of_changed(change: Change, session: Session) -> dict[str, dict[str, str
 
 
 def apply(plan: Plan, session: Session) -> Change:
-    """Remove the permission of everybody to create volumes."""
-    _share_with_everybody(plan.prior_state["SnapshotIds"], "remove", session)
+    """Remove the permission of everybody to create volumes. What is refused is retried after all others."""
+    for error in _share_with_everybody(plan.prior_state["SnapshotIds"], "remove", session).values():
+        raise error
     return plan.done()
 
 
@@ -85,8 +98,25 @@ def look(change: Change, session: Session) -> list[Setting]:
 
 
 def undo(_change: Change, session: Session, settings: Sequence[Setting]) -> None:
-    """Make the same snapshots public again."""
-    _share_with_everybody([setting.name for setting in settings], "add", session)
+    """Make the same snapshots public again.
+
+    Raises:
+        PartlyUndoneError: EC2 doesn't let some of the snapshots be public. Others are.
+        CannotRemediateError: The same of all of them, for example because the account blocks it.
+
+    Source: https://docs.aws.amazon.com/ebs/latest/userguide/block-public-access-snapshots.html
+    """
+    refused = _share_with_everybody([setting.name for setting in settings], "add", session)
+    for error in refused.values():
+        if error.response["Error"]["Code"] != _NOT_PERMITTED:
+            raise error
+    if refused:
+        kind = PartlyUndoneError if len(refused) < len(settings) else CannotRemediateError
+        message = next(iter(refused.values())).response["Error"].get("Message", "").rstrip(".")
+        raise kind(
+            f"EC2 doesn't let these snapshots be public, so they stay private: {', '.join(refused)}. "
+            f"It says: {message}."
+        )
 
 
 def _described(change: Change, session: Session, **more: list[str]) -> Iterator[Any]:
@@ -103,8 +133,13 @@ def _share_with_everybody(
     snapshot_ids: Any,  # noqa: ANN401 - the prior state is JSON
     operation: Literal["add", "remove"],
     session: Session,
-) -> None:
+) -> dict[str, ClientError]:
+    """Add or remove the permission, and return what EC2 refuses about single snapshots, by their IDs.
+
+    One that was deleted meanwhile, or that a policy protects, must not keep the others as they are.
+    """
     client = session.client("ec2")
+    refused: dict[str, ClientError] = {}
     for snapshot_id in snapshot_ids:
         try:
             client.modify_snapshot_attribute(
@@ -114,6 +149,9 @@ def _share_with_everybody(
                 GroupNames=["all"],
             )
         except ClientError as error:
-            # A snapshot that was deleted meanwhile must not keep the others public.
-            if error.response["Error"]["Code"] != "InvalidSnapshot.NotFound":
+            code = error.response["Error"]["Code"]
+            if code in _OF_ONE:
+                refused[snapshot_id] = error
+            elif code != "InvalidSnapshot.NotFound":
                 raise
+    return refused

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
@@ -77,7 +78,13 @@ _GROUP_NAME: Final = "security-hub-quarantine"
 _INSTANCE_ID: Final = re.compile(r"i-([0-9a-f]{8}|[0-9a-f]{17})")
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 _NO_GROUP: Final = ("InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound")
+_NO_INTERFACE: Final = "InvalidNetworkInterfaceID.NotFound"
 _ENDED: Final = ("shutting-down", "terminated")
+# What EC2 answers about network interfaces that another service manages, such as Amazon ECS for its tasks. A
+# permission that is missing is UnauthorizedOperation.
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/requester-managed-eni.html
+# https://github.com/cloud-custodian/cloud-custodian/issues/3406
+_MANAGED: Final = ("AuthFailure", "OperationNotPermitted")
 
 
 def plan(finding: Finding, session: Session) -> Plan:
@@ -92,9 +99,7 @@ def plan(finding: Finding, session: Session) -> Plan:
     moving = {interface: groups for interface, (vpc, groups) in interfaces.items() if groups != isolated[vpc]}
     return Plan(
         resource=resource.id,
-        description=f"Move {', '.join(moving)} into the security group {_GROUP_NAME}, which has no rules"
-        if moving
-        else "The instance is already isolated",
+        description=_description(moving) if moving else "The instance is already isolated",
         prior_state={
             "NetworkInterfaces": moving,
             "VpcIds": {interface: interfaces[interface][0] for interface in moving},
@@ -105,14 +110,31 @@ def plan(finding: Finding, session: Session) -> Plan:
 
 
 def apply(plan: Plan, session: Session) -> Change:
-    """Create the group if a VPC has none, and move the interfaces, which can be in several VPCs."""
+    """Create the group if a VPC has none, and move the interfaces, which can be in several VPCs.
+
+    One that can't be moved must not keep the others open.
+
+    Raises:
+        CannotRemediateError: Other services manage all of the interfaces.
+    """
     client = session.client("ec2")
     vpc_of: Any = plan.prior_state["VpcIds"]
     owner = str(plan.prior_state["OwnerId"])
     group_of = {vpc: _prepare(vpc, owner, session) for vpc in sorted(set(vpc_of.values()))}
+    refused: dict[str, ClientError] = {}
     for interface, vpc in vpc_of.items():
-        client.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=[group_of[vpc]])
-    return plan.done()
+        try:
+            client.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=[group_of[vpc]])
+        except ClientError as error:
+            refused[interface] = error
+    for refusal in refused.values():
+        if refusal.response["Error"]["Code"] not in _MANAGED:
+            raise refusal
+    remains = _managed_by_others(refused) if refused else ""
+    if len(refused) == len(vpc_of):
+        raise CannotRemediateError(f"{remains}.")
+    moved = [interface for interface in vpc_of if interface not in refused]
+    return replace(replace(plan, description=_description(moved)).done(), remains=remains)
 
 
 def look(change: Change, session: Session) -> list[Setting]:
@@ -140,6 +162,8 @@ def look(change: Change, session: Session) -> list[Setting]:
 def undo(change: Change, session: Session, settings: Sequence[Setting]) -> None:
     """Restore the groups of the interfaces. The empty group stays for the next time.
 
+    What another service manages was never moved.
+
     Raises:
         PartlyUndoneError: A group of an interface was deleted. Others are restored.
         CannotRemediateError: The same of all interfaces.
@@ -147,7 +171,8 @@ def undo(change: Change, session: Session, settings: Sequence[Setting]) -> None:
     client = session.client("ec2")
     before: Any = change.prior_state["NetworkInterfaces"]
     isolated, restored = [], []
-    for interface in (setting.name for setting in settings):
+    for setting in settings:
+        interface = setting.name
         try:
             client.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=before[interface])
             restored.append(interface)
@@ -156,7 +181,7 @@ def undo(change: Change, session: Session, settings: Sequence[Setting]) -> None:
             code = error.response["Error"]["Code"]
             if code in _NO_GROUP:
                 isolated.append(f"{interface}, which had {_joined(before[interface])}")
-            elif code != "InvalidNetworkInterfaceID.NotFound":
+            elif code != _NO_INTERFACE and not (code in _MANAGED and setting.is_restored):
                 raise
     if isolated:
         kind = PartlyUndoneError if restored else CannotRemediateError
@@ -231,6 +256,19 @@ def _prepare(vpc_id: str, owner: str, session: Session) -> str:
             GroupId=group["GroupId"], IpPermissions=group["IpPermissionsEgress"]
         )
     return str(group["GroupId"])
+
+
+def _description(interfaces: Iterable[str]) -> str:
+    return f"Move {', '.join(interfaces)} into the security group {_GROUP_NAME}, which has no rules"
+
+
+def _managed_by_others(refused: Mapping[str, ClientError]) -> str:
+    """Say what stays open, and what to do, in the words of EC2 and in a sentence without a period."""
+    message = next(iter(refused.values())).response["Error"].get("Message", "").rstrip(".")
+    return (
+        f"{', '.join(refused)} can't be moved, because another AWS service manages it, for example Amazon "
+        f"ECS for a task: {message}. Stop what uses it"
+    )
 
 
 def _joined(groups: Iterable[str]) -> str:

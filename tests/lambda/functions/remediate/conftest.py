@@ -72,6 +72,7 @@ class World:
         containers: units above each account; one that is missing can't be looked up.
         looked_up: accounts that were looked up.
         remains: what a plan leaves to do manually.
+        refused: what of a plan AWS refuses.
         meanwhile: called while something is applied.
         tags_of_changed: reads the tags of what is changed where the finding doesn't name it.
         tags: tags of the resources; None where they can't be known, an error where reading them fails.
@@ -100,7 +101,7 @@ class World:
         self.begun = {}
         self.changed, self.beside = {}, []
         self.tags_of_changed = None
-        self.remains, self.meanwhile = "", lambda: None
+        self.remains, self.refused, self.meanwhile = "", "", lambda: None
         self.reported, self.bus_is_down = [], False
         self.current, self.now = {}, None
         self.store.items.clear()
@@ -217,7 +218,12 @@ class World:
         client.end(200)
         self.open.discard(plan.resource)
         self.applied.append(plan.resource)
-        return Change(resource=plan.resource, description="Closed it", prior_state=plan.prior_state)
+        return Change(
+            resource=plan.resource,
+            description="Closed it",
+            prior_state=plan.prior_state,
+            remains=self.refused,
+        )
 
     def look(self, change, _session):
         is_open = change.resource in self.open

@@ -171,6 +171,17 @@ def test_a_dry_run_resolves_nothing(run, world, new_event):
     assert world.last_note(event.findings[0])[0] is None
 
 
+@pytest.mark.parametrize("remains", ["", "Close the other one as well"])
+def test_a_finding_of_which_aws_refused_a_part_stays_open(run, world, new_event, remains):
+    event = new_event(1)
+    world.remains, world.refused = remains, "The third one can't be closed"
+    assert statuses(run(event)) == [Status.PARTIAL]
+    status, note = world.last_note(event.findings[0])
+    assert status is None
+    left = f"{remains}. {world.refused}" if remains else world.refused
+    assert note.startswith(f"Remediated in part: {left}. Closed it. ")
+
+
 def test_a_finding_of_which_something_is_left_to_do_by_hand_stays_open(run, world, new_event):
     event = new_event(1)
     world.remains = "Close the other one as well"

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from botocore.exceptions import ClientError
 
-from remediations.contract import CannotRemediateError
+from remediations.contract import CannotRemediateError, PartlyUndoneError
 from remediations.ec2.ebs_public_snapshot import apply, look, plan, tags_of_changed, undo
 from remediations.registry import all_remediations
 
@@ -69,6 +70,50 @@ def test_one_that_was_deleted_meanwhile_does_not_keep_the_others_public(member, 
     ec2.delete_snapshot(SnapshotId=min(snapshots[:2]))
     apply(made, member.session)
     assert public(ec2) == set()
+
+
+def refuse(member, snapshots, code):
+    """Policies with conditions on tags, and what an account blocks, which the embedded AWS doesn't have."""
+
+    def raise_error(params, model, **_):
+        if params["body"]["SnapshotId"] in snapshots:
+            raise ClientError({"Error": {"Code": code, "Message": "Not this one."}}, model.name)
+
+    member.register("before-call.ec2.ModifySnapshotAttribute", raise_error)
+
+
+def test_one_that_a_policy_protects_does_not_keep_the_others_public(member, ec2, snapshots, finding):
+    made = plan(finding, member.session)
+    first, second = sorted(snapshots[:2])
+    refuse(member, [first], "UnauthorizedOperation")
+    with pytest.raises(ClientError, match="UnauthorizedOperation"):
+        apply(made, member.session)
+    assert public(ec2) == {first}
+    assert plan(finding, member.session).prior_state == {"SnapshotIds": [first]}
+    assert second in made.prior_state["SnapshotIds"]
+
+
+def test_snapshots_that_ec2_does_not_let_be_public_again_are_told(member, ec2, snapshots, finding):
+    change = apply(plan(finding, member.session), member.session)
+    first, second = sorted(snapshots[:2])
+    settings = look(change, member.session)
+    blocked = [first]
+    refuse(member, blocked, "OperationNotPermitted")
+    message = f"they stay private: {first}. It says: Not this one."
+    with pytest.raises(PartlyUndoneError, match=message):
+        undo(change, member.session, settings)
+    assert public(ec2) == {second}
+    blocked.append(second)
+    with pytest.raises(CannotRemediateError, match="they stay private") as found:
+        undo(change, member.session, settings)
+    assert not isinstance(found.value, PartlyUndoneError)
+
+
+def test_a_permission_to_make_them_public_again_that_is_missing_is_retried(member, snapshots, finding):
+    change = apply(plan(finding, member.session), member.session)
+    refuse(member, snapshots, "UnauthorizedOperation")
+    with pytest.raises(ClientError, match="UnauthorizedOperation"):
+        undo(change, member.session, look(change, member.session))
 
 
 def test_the_tags_are_those_of_the_snapshots_that_are_changed_and_still_there(

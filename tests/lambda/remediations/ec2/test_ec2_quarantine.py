@@ -185,6 +185,57 @@ def test_a_group_that_was_deleted_meanwhile_keeps_no_other_interface_isolated(me
     assert groups(ec2, instance)[second] == before[second]
 
 
+def refuse_to_move(member, *interfaces, code="AuthFailure"):
+    """The embedded AWS manages no network interfaces for other services."""
+
+    def refuse(params, model, **_):
+        if params["body"]["NetworkInterfaceId"] in interfaces:
+            message = "You do not have permission to access the specified resource."
+            raise ClientError({"Error": {"Code": code, "Message": message}}, model.name)
+
+    member.register("before-call.ec2.ModifyNetworkInterfaceAttribute", refuse)
+
+
+@pytest.mark.parametrize("code", ["AuthFailure", "OperationNotPermitted"])
+def test_an_interface_that_another_service_manages_keeps_no_other_open(member, ec2, instance, code):
+    before = groups(ec2, instance)
+    managed, other = sorted(before)
+    refuse_to_move(member, managed, code=code)
+    change = apply(plan(finding_about(member, instance), member.session), member.session)
+    (group,) = quarantines(ec2)
+    assert groups(ec2, instance) == before | {other: [group["GroupId"]]}
+    assert change.description.startswith(f"Moved {other} into")
+    assert change.remains.startswith(f"{managed} can't be moved, because another AWS service manages it")
+    settings = look(change, member.session)
+    assert [one.name for one in settings if one.is_restored] == [managed]
+    undo(change, member.session, settings)
+    assert groups(ec2, instance) == before
+
+
+def test_what_other_services_manage_alone_is_left_to_a_person(member, ec2, instance):
+    before = groups(ec2, instance)
+    refuse_to_move(member, *before)
+    with pytest.raises(CannotRemediateError, match="because another AWS service manages it"):
+        apply(plan(finding_about(member, instance), member.session), member.session)
+    assert groups(ec2, instance) == before
+
+
+def test_another_error_is_retried_after_the_other_interfaces_have_moved(member, ec2, instance):
+    first, second = sorted(groups(ec2, instance))
+    refuse_to_move(member, first, code="UnauthorizedOperation")
+    with pytest.raises(ClientError, match="UnauthorizedOperation"):
+        apply(plan(finding_about(member, instance), member.session), member.session)
+    (group,) = quarantines(ec2)
+    assert groups(ec2, instance)[second] == [group["GroupId"]]
+
+
+def test_an_interface_that_was_moved_and_cannot_be_moved_back_fails_the_undo(member, ec2, instance):
+    change = apply(plan(finding_about(member, instance), member.session), member.session)
+    refuse_to_move(member, *groups(ec2, instance))
+    with pytest.raises(ClientError, match="AuthFailure"):
+        undo(change, member.session, look(change, member.session))
+
+
 def test_a_second_time_nothing_is_needed(member, instance):
     finding = finding_about(member, instance)
     apply(plan(finding, member.session), member.session)
