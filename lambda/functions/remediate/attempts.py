@@ -10,7 +10,7 @@ from typing import Final
 from functions.remediate.outcomes import Outcome, Status, to_time
 from functions.remediate.remembering import remembered
 from functions.remediate.services import Once
-from invocation.once import WorkInProgressError
+from invocation.once import Answer, WorkInProgressError
 from remediations.contract import CannotRemediateError, Remediation
 from securityhub.events import Finding
 
@@ -58,7 +58,7 @@ def done_once(
     )
 
 
-def in_turn(once: Once, finding: Finding, remediation: Remediation, work: Callable[[], Outcome]) -> Outcome:
+def in_turn(once: Once, finding: Finding, remediation: Remediation, work: Callable[[], Answer]) -> Answer:
     """Read and change or restore a finding's resources while no work on another finding does.
 
     Several findings can be about one resource, and come at the same time: those of nine controls are about

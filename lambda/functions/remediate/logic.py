@@ -10,7 +10,7 @@ from typing import Final, TypeAlias, TypedDict
 
 from functions.remediate.approval import AUTOMATIC, Asker, DecidedFindings
 from functions.remediate.approval_contract import Answer
-from functions.remediate.attempts import REMEDIATE, UNDO, done_once, key_of, reported
+from functions.remediate.attempts import REMEDIATE, UNDO, done_once, in_turn, key_of, reported
 from functions.remediate.one_finding import FindingWork
 from functions.remediate.outcomes import (
     RESOLVED,
@@ -39,6 +39,7 @@ _AT_A_TIME: Final = 20
 _Handled: TypeAlias = tuple[tuple["Report", ...], Mapping[str, str]]
 # What a rule doesn't write: each note is another event for the rule.
 _UNWRITTEN_BY_RULES: Final = (Status.REFUSED, Status.IMPOSSIBLE, Status.UNDONE, Status.NOT_APPROVED)
+_CHANGES: Final = (Status.APPLIED, Status.PARTIAL, Status.UNDONE, Status.PARTLY_UNDONE)
 # The outcomes of a remediation whose request for approval stays.
 _ASKED: Final = frozenset({Status.WAITING, Status.NOT_APPROVED, *RETRIED})
 _NO_UNDO: Final = (
@@ -261,7 +262,25 @@ class _Run:
         for report in reports:
             for part in report.outcome.each:
                 if part.status is Status.UNDONE and part.remediation and report.finding.id not in not_written:
-                    self.services.records.delete(report.finding, remediation=part.remediation)
+                    self._forget(report, part.remediation)
+
+    def _forget(self, report: Report, name: str) -> None:
+        """Delete the record of what was undone, unless it's that of a later press by now."""
+
+        def delete() -> None:
+            if not self._is_reversed(report):
+                self.services.records.delete(report.finding, remediation=name)
+
+        # An earlier attempt can have undone what isn't enabled any longer.
+        remediation = self.services.remediations.get(name)
+        return in_turn(self.services.once, report.finding, remediation, delete) if remediation else delete()
+
+    def _is_reversed(self, report: Report) -> bool:
+        """Return whether a change has been reversed for a later event, whose note says so."""
+        if not any(part.status in _CHANGES for part in report.outcome.each):
+            return False
+        by = REMEDIATE if self.undoes else UNDO
+        return self._work_on(report.finding).superseded(by=by) is not None
 
     @property
     def _asking_action(self) -> str:
@@ -301,7 +320,7 @@ class _Run:
         unwritten = {Status.BUSY, Status.SUPERSEDED, *(_UNWRITTEN_BY_RULES if self._is_of_rule else ())}
         groups: dict[tuple[Status, str], list[Report]] = {}
         for report in reports:
-            if report.outcome.status not in unwritten:
+            if report.outcome.status not in unwritten and not self._is_reversed(report):
                 # The times differ. Findings that share a note get the time of the first one.
                 note = self._note(replace(report.outcome, time=""), report.finding)
                 groups.setdefault((report.outcome.status, note), []).append(report)

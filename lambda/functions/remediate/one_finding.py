@@ -137,7 +137,7 @@ class FindingWork:
         kept = self.services.records.load(self.finding)
         if not kept:
             return self._outcome(Status.NOTHING_TO_UNDO, why_nothing_to_undo(self.finding))
-        if superseded := self._superseded(by=REMEDIATE):
+        if superseded := self.superseded(by=REMEDIATE):
             return superseded
         self._require_region()
         is_only = len(kept) == 1
@@ -158,7 +158,7 @@ class FindingWork:
             return self._outcome(Status.REFUSED, refusal)
         return self._outcome(Status.NOTHING_TO_UNDO, why_nothing_to_undo(self.finding))
 
-    def _superseded(self, *, by: str) -> Outcome | None:
+    def superseded(self, *, by: str) -> Outcome | None:
         """Return that the opposite was done for a later event, or None if it wasn't.
 
         EventBridge and Lambda deliver an event at least once, and people send it again from archives and
@@ -222,7 +222,7 @@ class FindingWork:
         }
 
         def change() -> Outcome:
-            if (kept := self._superseded(by=UNDO) or self._held(remediation, plan)) is not None:
+            if (kept := self.superseded(by=UNDO) or self._held(remediation, plan)) is not None:
                 return kept
             self._forget(UNDO, remediation.name)
             self._begin(REMEDIATE, reverses=UNDO)

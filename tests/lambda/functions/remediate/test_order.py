@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions.remediate import logic
 from functions.remediate.order import with_begun
 from functions.remediate.outcomes import Status
 from invocation.once import REMEMBERED_SECONDS
@@ -179,3 +180,47 @@ def test_a_dry_run_of_a_rule_is_not_kept_from_planning(run, at, events):
     imported = at(0, automatic=True)
     updated = replace(imported, findings=(replace(imported.findings[0], updated_at=imported.time),))
     assert statuses(run(updated)) == [Status.PLANNED]
+
+
+@pytest.mark.usefixtures("events")
+def test_a_press_while_the_note_of_an_undo_is_written_keeps_its_record(world, run, at, monkeypatch):
+    """Otherwise, nothing could undo it."""
+    press, undo, again, last = at(0), at(1, "UndoRemediation"), at(2), at(3, "UndoRemediation")
+    update, meanwhile = world.batch_update_findings, []
+
+    def press_again(findings, **written):
+        monkeypatch.setattr(world, "batch_update_findings", update)
+        meanwhile.extend(statuses(run(again)))
+        return update(findings, **written)
+
+    run(press)
+    monkeypatch.setattr(world, "batch_update_findings", press_again)
+    assert statuses(run(undo)) == [Status.UNDONE]
+    assert meanwhile == [Status.APPLIED]
+    assert statuses(run(last)) == [Status.UNDONE]
+    assert world.open == {"resource/0"}
+
+
+@pytest.mark.usefixtures("events")
+@pytest.mark.parametrize("is_undo", [False, True])
+def test_the_note_of_an_event_that_was_reversed_before_it_is_written_is_not(
+    world, run, at, monkeypatch, is_undo
+):
+    """With nineteen other findings, the note can come much later than the change."""
+    press, undo, again = at(0), at(1, "UndoRemediation"), at(2)
+    first, second = (undo, again) if is_undo else (press, undo)
+    if is_undo:
+        run(press)
+    done_once, meanwhile = logic.done_once, []
+
+    def done_then_reversed(*arguments, **settings):
+        outcome = done_once(*arguments, **settings)
+        monkeypatch.setattr(logic, "done_once", done_once)
+        meanwhile.extend(statuses(run(second)))
+        return outcome
+
+    monkeypatch.setattr(logic, "done_once", done_then_reversed)
+    run(first)
+    assert meanwhile == [Status.APPLIED if is_undo else Status.UNDONE]
+    status, _ = world.last_note(press.findings[0])
+    assert status == ("RESOLVED" if is_undo else "NEW")
