@@ -10,7 +10,7 @@ Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-conne
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -80,11 +80,13 @@ _INSTANCE_ID: Final = re.compile(r"i-([0-9a-f]{8}|[0-9a-f]{17})")
 _NO_GROUP: Final = ("InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound")
 _NO_INTERFACE: Final = "InvalidNetworkInterfaceID.NotFound"
 _ENDED: Final = ("shutting-down", "terminated")
-# What EC2 answers about network interfaces that another service manages, such as Amazon ECS for its tasks. A
-# permission that is missing is UnauthorizedOperation.
+# What EC2 answers about network interfaces that another service manages, such as Amazon ECS for its tasks.
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/requester-managed-eni.html
 # https://github.com/cloud-custodian/cloud-custodian/issues/3406
 _MANAGED: Final = ("AuthFailure", "OperationNotPermitted")
+# IAM denies changes of what has an operator, such as instances of Amazon EKS Auto Mode, to everybody else:
+# https://docs.aws.amazon.com/whitepapers/latest/security-overview-amazon-eks-auto-mode/eks-auto-mode-data-plane.html
+_DENIED: Final = "UnauthorizedOperation"
 
 
 def plan(finding: Finding, session: Session) -> Plan:
@@ -127,8 +129,10 @@ def apply(plan: Plan, session: Session) -> Change:
             client.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=[group_of[vpc]])
         except ClientError as error:
             refused[interface] = error
-    for refusal in refused.values():
-        if refusal.response["Error"]["Code"] not in _MANAGED:
+    operated = _operated(plan.resource, session) if refused else ()
+    for interface, refusal in refused.items():
+        code = refusal.response["Error"]["Code"]
+        if code not in _MANAGED and not (code == _DENIED and interface in operated):
             raise refusal
     remains = _managed_by_others(refused) if refused else ""
     if len(refused) == len(vpc_of):
@@ -140,7 +144,7 @@ def apply(plan: Plan, session: Session) -> Change:
 def look(change: Change, session: Session) -> list[Setting]:
     """Read the groups of the interfaces: somebody can have moved one on, for example for forensics."""
     before: Any = change.prior_state["NetworkInterfaces"]
-    instance = _describe(change.resource.rpartition("/")[2].rpartition(":")[2], session)
+    instance = _describe(_id_in(change.resource), session)
     found = _interfaces_of(instance) if instance else {}
     owner = change.prior_state.get("OwnerId")
     isolating = {
@@ -181,7 +185,7 @@ def undo(change: Change, session: Session, settings: Sequence[Setting]) -> None:
             code = error.response["Error"]["Code"]
             if code in _NO_GROUP:
                 isolated.append(f"{interface}, which had {_joined(before[interface])}")
-            elif code != _NO_INTERFACE and not (code in _MANAGED and setting.is_restored):
+            elif code != _NO_INTERFACE and not (setting.is_restored and code in (*_MANAGED, _DENIED)):
                 raise
     if isolated:
         kind = PartlyUndoneError if restored else CannotRemediateError
@@ -189,6 +193,20 @@ def undo(change: Change, session: Session, settings: Sequence[Setting]) -> None:
             f"A security group was deleted, so these interfaces stay isolated: {'; '.join(isolated)}. Choose "
             "security groups for them manually."
         )
+
+
+def _operated(resource: str, session: Session) -> Collection[str]:
+    """Return the interfaces of an instance that have an operator, or all if the instance has one."""
+    instance = _describe(_id_in(resource), session) or {"NetworkInterfaces": ()}
+    return {
+        interface["NetworkInterfaceId"]
+        for interface in instance["NetworkInterfaces"]
+        if any(one.get("Operator", {}).get("Managed") for one in (interface, instance))
+    }
+
+
+def _id_in(resource: str) -> str:
+    return resource.rpartition("/")[2].rpartition(":")[2]
 
 
 def _instance_id_of(resource: Resource) -> str:
@@ -267,7 +285,7 @@ def _managed_by_others(refused: Mapping[str, ClientError]) -> str:
     message = next(iter(refused.values())).response["Error"].get("Message", "").rstrip(".")
     return (
         f"{', '.join(refused)} can't be moved, because another AWS service manages it, for example Amazon "
-        f"ECS for a task: {message}. Stop what uses it"
+        f"ECS for a task: {message}. Isolate or stop it there"
     )
 
 

@@ -212,6 +212,30 @@ def test_an_interface_that_another_service_manages_keeps_no_other_open(member, e
     assert groups(ec2, instance) == before
 
 
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_what_iam_denies_about_an_interface_with_an_operator_is_left_to_a_person(
+    member, ec2, instance, is_whole
+):
+    before = groups(ec2, instance)
+    operated, other = sorted(before)
+
+    def tell_operator(parsed, **_):
+        """AWS tells who operates an instance and its interfaces."""
+        for reservation in parsed["Reservations"]:
+            (found,) = reservation["Instances"]
+            ours = [one for one in found["NetworkInterfaces"] if one["NetworkInterfaceId"] == operated]
+            for one in [found] if is_whole else ours:
+                one["Operator"] = {"Managed": True, "Principal": "eks.amazonaws.com"}
+
+    member.register("after-call.ec2.DescribeInstances", tell_operator)
+    refuse_to_move(member, operated, code="UnauthorizedOperation")
+    change = apply(plan(finding_about(member, instance), member.session), member.session)
+    assert change.remains.startswith(f"{operated} can't be moved, because another AWS service manages it")
+    assert groups(ec2, instance)[other] != before[other]
+    undo(change, member.session, look(change, member.session))
+    assert groups(ec2, instance) == before
+
+
 def test_what_other_services_manage_alone_is_left_to_a_person(member, ec2, instance):
     before = groups(ec2, instance)
     refuse_to_move(member, *before)
