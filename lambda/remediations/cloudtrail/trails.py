@@ -28,6 +28,17 @@ _REFUSED: Final = (
     "InvalidSnsTopicNameException",
     "S3BucketDoesNotExistException",
 )
+# What it answers about the organization of an organization trail, or about the role's permissions there,
+# which can reach as far as creating service-linked roles: no role of this app has them.
+# https://docs.aws.amazon.com/awscloudtrail/latest/userguide/creating-an-organizational-trail-prepare.html
+_OF_ORGANIZATION: Final = (
+    "CloudTrailAccessNotEnabledException",
+    "InsufficientDependencyServiceAccessPermissionException",
+    "NoManagementAccountSLRExistsException",
+    "NotOrganizationMasterAccountException",
+    "OrganizationNotInAllFeaturesModeException",
+    "OrganizationsNotInUseException",
+)
 
 
 def arn_of_trail(finding: Finding) -> str:
@@ -80,20 +91,22 @@ def update_trail(arn: str, session: Session, **settings: object) -> Mapping[str,
     """Change these settings of a trail, and return all. What a request leaves out stays as it is.
 
     Raises:
-        CannotRemediateError: CloudTrail refuses what else the trail has, such as a bucket that was deleted. A
-            retry wouldn't help.
+        CannotRemediateError: CloudTrail refuses what else the trail has, such as a bucket that was deleted,
+            or what the organization has. A retry wouldn't help.
 
     Source: https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_UpdateTrail.html
     """
     try:
         updated: Mapping[str, Any] = _client(arn, session).update_trail(Name=arn, **settings)
     except ClientError as error:
-        if error.response["Error"]["Code"] not in _REFUSED:
+        code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+        if code in _REFUSED:
+            cure = "Correct its bucket, topic, or log group, and press again."
+        elif code in _OF_ORGANIZATION:
+            cure = "Change the trail manually, as somebody who may create trails of the organization."
+        else:
             raise
-        raise CannotRemediateError(
-            f"CloudTrail doesn't change {arn} as it is: {error.response['Error'].get('Message', '')} Correct "
-            "its bucket, topic, or log group, and press again."
-        ) from error
+        raise CannotRemediateError(f"CloudTrail doesn't change {arn} as it is: {message} {cure}") from error
     return updated
 
 

@@ -64,6 +64,23 @@ def test_a_trail_that_cloudtrail_refuses_as_it_is_is_left_to_a_person(member, fi
 
 
 @pytest.mark.usefixtures("trail")
+@pytest.mark.parametrize(
+    "code",
+    ["CloudTrailAccessNotEnabledException", "InsufficientDependencyServiceAccessPermissionException"],
+)
+def test_a_trail_that_cloudtrail_refuses_because_of_the_organization_is_left_to_a_person(
+    member, finding, code
+):
+    made = plan(finding, member.session)
+    change = apply(made, member.session)
+    refuse(member, "cloudtrail.UpdateTrail", code)
+    with pytest.raises(CannotRemediateError, match="who may create trails of the organization"):
+        apply(made, member.session)
+    with pytest.raises(CannotRemediateError, match="Change the trail manually"):
+        undo(change, member.session, look(change, member.session))
+
+
+@pytest.mark.usefixtures("trail")
 def test_what_a_retry_can_help_is_retried(member, finding):
     made = plan(finding, member.session)
     refuse(member, "cloudtrail.UpdateTrail", "ThrottlingException")
