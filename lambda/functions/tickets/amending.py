@@ -12,7 +12,7 @@ from securityhub.events import Finding
 _MAX_ATTEMPTS: Final = 10
 
 
-def amend(tickets: Tickets, finding: Finding, tracker: str, change: Callable[[Entry], Entry | None]) -> None:
+def amend(tickets: Tickets, finding: Finding, tracker: str, change: Callable[[Entry], Entry | None]) -> bool:
     """Change the record of a ticket as it is now.
 
     Args:
@@ -22,6 +22,9 @@ def amend(tickets: Tickets, finding: Finding, tracker: str, change: Callable[[En
         change: Returns the changed record, or None to leave it as it is. It's asked again whenever another
             invocation has changed the record in the meantime, and not at all if there is none.
 
+    Returns:
+        Whether it's changed now.
+
     Raises:
         ChangedMeanwhileError: Other invocations keep changing it.
     """
@@ -29,10 +32,10 @@ def amend(tickets: Tickets, finding: Finding, tracker: str, change: Callable[[En
         entry = tickets.load(finding, tracker)
         changed = change(entry) if entry else None
         if changed is None:
-            return
+            return False
         try:
             tickets.save(finding, tracker, changed, replacing=entry)
         except ChangedMeanwhileError:
             continue
-        return
+        return True
     raise ChangedMeanwhileError("Other invocations keep changing the record of the ticket")

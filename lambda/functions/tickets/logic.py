@@ -14,6 +14,7 @@ from functions.tickets.desk import Desk, desk_of
 from functions.tickets.entry import (
     ChangedMeanwhileError,
     Entry,
+    Listed,
     Sighting,
     State,
     Step,
@@ -301,11 +302,22 @@ class _Run:
                 # A group whose ticket is open takes the finding whatever the limit says.
                 tickets.save(finding, tracker.name, held_again(entry, before), replacing=entry)
                 raise
-        settled = opened(entry, listed) if listed else given_up(entry, sighting)
-        record_opened(
-            self.services.once, lambda: tickets.save(finding, tracker.name, settled, replacing=entry)
-        )
+        record_opened(self.services.once, lambda: self._record(generation, sighting, tracker, listed))
         return {"ticket": listed.ticket.id if listed else None}
+
+    def _record(self, generation: int, sighting: Sighting, tracker: Tracker, listed: Listed | None) -> None:
+        """Record what came of an attempt to open a ticket.
+
+        The hourly run can have changed since when the record waits. The ticket isn't opened again for that.
+        """
+
+        def settled(now: Entry) -> Entry | None:
+            if (now.generation, now.state) != (generation, State.OPENING):
+                return None
+            return opened(now, listed) if listed else given_up(now, sighting)
+
+        if not amend(self.services.tickets, sighting.finding, tracker.name, settled):
+            raise ChangedMeanwhileError
 
     def _desk(self, entry: Entry, sighting: Sighting, tracker: Tracker) -> Desk:
         return desk_of(entry, sighting, tracker, self.services, self.invocation)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import HealthCheck, event, given, target
 from hypothesis import strategies as st
 
 from functions.tickets.contract import TrackerError, draft_key
+from functions.tickets.hourly import look_at
 from functions.tickets.outcomes import TicketsIncompleteError
 from invocation.once import LEASE_SECONDS
 from securityhub.events import parse_finding
@@ -553,6 +555,41 @@ def test_wherever_a_second_invocation_comes_in_between_a_ticket_is_closed_once(w
         assert len(world.open_issues("A")) == (0 if changes is PASSED else 2)
         for tracker in world.trackers:
             assert tracker.resolved == [id_ for id_, one in tracker.issues.items() if not one.is_open]
+    pytest.fail("it never came to its end")
+
+
+def test_wherever_the_hourly_run_puts_off_a_finding_that_cannot_be_read_its_ticket_is_opened_once(
+    world, monkeypatch
+):
+    """A tracker that can't search, such as a channel in a chat, would get a second one."""
+    for intrusion_after in range(80):
+        world.forget()
+        for tracker in world.trackers:
+            monkeypatch.setattr(tracker, "find", lambda *_: None)
+            tracker.is_down = True
+        world.import_finding("A")
+        (event,) = world.queue
+        world.deliver(event)
+        for tracker in world.trackers:
+            tracker.is_down = False
+        intruded = []
+
+        def put_off():
+            world.hub_is_down = True
+            for watched in list(world.tickets.watched()):
+                now = datetime.now(UTC) + timedelta(hours=2)
+                look = world.invocation("look")
+                look_at(watched, services=world.services(), invocation=look, now=now)
+            world.hub_is_down = False
+            intruded.append(True)  # noqa: B023 - called in this iteration
+
+        world.deliver(event, intrusion_after=intrusion_after, intrude=put_off)
+        world.store.seconds += LEASE_SECONDS
+        world.deliver_all()
+        assert [len(tracker.issues) for tracker in world.trackers] == [1, 1]
+        if not intruded:
+            assert intrusion_after > 20
+            return
     pytest.fail("it never came to its end")
 
 
