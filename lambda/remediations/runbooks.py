@@ -19,6 +19,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from botocore.exceptions import ClientError
+
+from remediations.contract import CannotRemediateError
+
 if TYPE_CHECKING:
     from boto3.session import Session
 
@@ -42,6 +46,8 @@ RUNNING: Final = (
 SUCCEEDED: Final = ("Success", "CompletedWithSuccess")
 _FAILED_STEP: Final = ("Failed", "TimedOut", "Cancelled")
 _TOKEN_SECONDS: Final = 60
+# https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StartAutomationExecution.html
+_NOT_FOUND: Final = "AutomationDefinitionNotFoundException"
 
 # What the runbooks of all remediations need in a member account. The stacks read these literals.
 # To start one: AWS's own runbooks have no account in their ARN, and IAM evaluates them with and without one.
@@ -114,6 +120,7 @@ def run_runbook(name: str, plan: Plan, session: Session, *, parameters: Mapping[
         parameters: The runbook's parameters, except for the role.
 
     Raises:
+        CannotRemediateError: The Region has no such runbook.
         RunbookError: It failed, timed out, or was canceled.
         RunbookStillRunningError: The time for waiting is over.
     """
@@ -149,12 +156,19 @@ def _start(client: Any, name: str, wanted: Mapping[str, list[str]], plan: Plan) 
     """
     minute = time.time() // _TOKEN_SECONDS
     token = uuid.uuid5(uuid.NAMESPACE_URL, f"{plan.resource} {name} {sorted(wanted.items())} {minute}")
-    started: str = client.start_automation_execution(
-        DocumentName=name,
-        Parameters={**wanted, ASSUME_ROLE: [_role_arn(plan.resource)]},
-        ClientToken=str(token),
-    )["AutomationExecutionId"]
-    return started
+    parameters = {**wanted, ASSUME_ROLE: [_role_arn(plan.resource)]}
+    try:
+        started = client.start_automation_execution(
+            DocumentName=name, Parameters=parameters, ClientToken=str(token)
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != _NOT_FOUND:
+            raise
+        raise CannotRemediateError(
+            f"Systems Manager doesn't have the runbook {name} in the Region of {plan.resource}. Remediate "
+            "the finding manually."
+        ) from error
+    return str(started["AutomationExecutionId"])
 
 
 def _wait(client: Any, name: str, execution_id: str) -> None:  # noqa: ANN401

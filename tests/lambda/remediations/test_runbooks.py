@@ -3,9 +3,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import ClientError
 
 from remediations import runbooks
-from remediations.contract import Plan
+from remediations.contract import CannotRemediateError, Plan
 from remediations.runbooks import (
     RunbookError,
     RunbookStillRunningError,
@@ -174,6 +175,27 @@ def test_two_that_start_the_same_within_a_minute_share_a_token_and_later_ones_do
         automation.executions.clear()
     first, second, third = [request["ClientToken"] for request in automation.started]
     assert first == second != third
+
+
+def refusing(code):
+    """Systems Manager that starts nothing."""
+
+    def refuse(**_):
+        raise ClientError({"Error": {"Code": code, "Message": "no"}}, "StartAutomationExecution")
+
+    automation = Automation()
+    automation.start_automation_execution = refuse
+    return automation
+
+
+def test_a_runbook_that_the_region_does_not_have_is_left_to_a_person(run):
+    with pytest.raises(CannotRemediateError, match=f"the runbook {NAME} in the Region of {PLAN.resource}"):
+        run(refusing("AutomationDefinitionNotFoundException"))
+
+
+def test_another_error_of_starting_one_is_retried(run):
+    with pytest.raises(ClientError, match="AutomationExecutionLimitExceededException"):
+        run(refusing("AutomationExecutionLimitExceededException"))
 
 
 def test_a_resource_without_an_account_is_refused():
