@@ -36,7 +36,8 @@ SWITCHES: Final[tuple[Row, ...]] = (
         "already": "EBS encryption by default is already on in {region}",
     },
     {
-        # Requests for metadata without a token are rejected from then on. The other options stay.
+        # Requests for metadata without a token are rejected from then on. The other options stay: EC2 takes
+        # HttpTokens only with HttpEndpoint, which would open an endpoint that is disabled.
         "name": "ec2_require_imdsv2",
         "control_ids": ("EC2.8",),
         "resource_types": ("AwsEc2Instance",),
@@ -61,15 +62,22 @@ SWITCHES: Final[tuple[Row, ...]] = (
         ),
         "at": ("Reservations", 0, "Instances", 0, "MetadataOptions", "HttpTokens"),
         "gone": ((), "The instance"),
+        "unchangeable": (
+            "HttpEndpoint",
+            "disabled",
+            "The metadata of the instance can't be read, because the endpoint is disabled, and EC2 changes "
+            "HttpTokens only if it's enabled. Leave it disabled and suppress the finding, or enable it and "
+            "press again.",
+        ),
         "wanted": (
             "required",
             "ModifyInstanceMetadataOptions",
-            {"InstanceId": "{id}", "HttpTokens": "required"},
+            {"InstanceId": "{id}", "HttpTokens": "required", "HttpEndpoint": "enabled"},
         ),
         "other": (
             "optional",
             "ModifyInstanceMetadataOptions",
-            {"InstanceId": "{id}", "HttpTokens": "optional"},
+            {"InstanceId": "{id}", "HttpTokens": "optional", "HttpEndpoint": "enabled"},
         ),
         "plan": "Require IMDSv2",
         "already": "IMDSv2 is already required",

@@ -47,6 +47,30 @@ def test_only_the_token_is_required_and_undoing_makes_it_optional(member, ec2, i
     assert options(ec2, instance) == before
 
 
+def test_the_endpoint_is_named_beside_the_token_as_ec2_asks(member, instance):
+    """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-IMDS-existing-instances.html"""
+    sent = []
+    member.register("before-call.ec2.ModifyInstanceMetadataOptions", lambda params, **_: sent.append(params))
+    change = apply(plan(finding_about(member, instance), member.session), member.session)
+    undo(change, member.session, look(change, member.session))
+    assert [(one["body"]["HttpTokens"], one["body"]["HttpEndpoint"]) for one in sent] == [
+        ("required", "enabled"),
+        ("optional", "enabled"),
+    ]
+
+
+def test_an_endpoint_that_is_disabled_is_not_opened(member, ec2, instance):
+    finding = finding_about(member, instance)
+    change = apply(plan(finding, member.session), member.session)
+    ec2.modify_instance_metadata_options(InstanceId=instance, HttpEndpoint="disabled")
+    assert not plan(finding, member.session).is_needed
+    with pytest.raises(CannotRemediateError, match="the endpoint is disabled"):
+        look(change, member.session)
+    ec2.modify_instance_metadata_options(InstanceId=instance, HttpTokens="optional")
+    with pytest.raises(CannotRemediateError, match="Leave it disabled and suppress the finding"):
+        plan(finding, member.session)
+
+
 def test_a_second_time_nothing_is_needed(member, instance):
     finding = finding_about(member, instance)
     apply(plan(finding, member.session), member.session)
