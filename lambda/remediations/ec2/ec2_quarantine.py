@@ -77,6 +77,8 @@ UNDO_STATEMENTS: Final = (
 _GROUP_NAME: Final = "security-hub-quarantine"
 _INSTANCE_ID: Final = re.compile(r"i-([0-9a-f]{8}|[0-9a-f]{17})")
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+_EXISTS: Final = "InvalidGroup.Duplicate"
+_NO_RULE: Final = "InvalidPermission.NotFound"
 _NO_GROUP: Final = ("InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound")
 _NO_INTERFACE: Final = "InvalidNetworkInterfaceID.NotFound"
 _ENDED: Final = ("shutting-down", "terminated")
@@ -257,23 +259,40 @@ def _isolating(vpc_id: str, owner: str, session: Session) -> list[str] | None:
 
 
 def _prepare(vpc_id: str, owner: str, session: Session) -> str:
-    """Return the ID of the VPC's group, which is created if there is none, without rules."""
+    """Return the ID of the VPC's group, which is created if there is none, without rules.
+
+    Another instance of the VPC can be isolated at the same time, so that both find none.
+    """
     client = session.client("ec2")
-    group = _quarantine(vpc_id, owner, session)
-    if group is None:
+    group = _quarantine(vpc_id, owner, session) or _made(vpc_id, owner, session)
+    # A new group allows all outbound traffic.
+    if group["IpPermissionsEgress"]:
+        try:
+            client.revoke_security_group_egress(
+                GroupId=group["GroupId"], IpPermissions=group["IpPermissionsEgress"]
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != _NO_RULE:
+                raise
+    return str(group["GroupId"])
+
+
+def _made(vpc_id: str, owner: str, session: Session) -> Any:  # noqa: ANN401 - as boto3 has it
+    """Create the VPC's group, or return the one that another invocation has just created."""
+    client = session.client("ec2")
+    try:
         made = client.create_security_group(
             GroupName=_GROUP_NAME, Description="Isolates instances; has no rules", VpcId=vpc_id
         )["GroupId"]
-        # Requests immediately afterwards don't always find it:
-        # https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
-        client.get_waiter("security_group_exists").wait(GroupIds=[made], WaiterConfig={"Delay": 1})
-        group = client.describe_security_groups(GroupIds=[made])["SecurityGroups"][0]
-    # A new group allows all outbound traffic.
-    if group["IpPermissionsEgress"]:
-        client.revoke_security_group_egress(
-            GroupId=group["GroupId"], IpPermissions=group["IpPermissionsEgress"]
-        )
-    return str(group["GroupId"])
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code != _EXISTS or (group := _quarantine(vpc_id, owner, session)) is None:
+            raise
+        return group
+    # Requests immediately afterwards don't always find it:
+    # https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
+    client.get_waiter("security_group_exists").wait(GroupIds=[made], WaiterConfig={"Delay": 1})
+    return client.describe_security_groups(GroupIds=[made])["SecurityGroups"][0]
 
 
 def _description(interfaces: Iterable[str]) -> str:

@@ -87,6 +87,48 @@ def test_a_group_that_is_not_found_at_once_is_waited_for(member, ec2, instance, 
     assert list(answers) == []
 
 
+@pytest.mark.parametrize("is_revoked", [False, True])
+def test_two_instances_of_a_vpc_that_are_isolated_at_the_same_time_share_the_group(
+    member, ec2, instance, is_revoked
+):
+    made = plan(finding_about(member, instance), member.session)
+
+    def create_first(params, **_):
+        if not quarantines(ec2):
+            group = ec2.create_security_group(**params)["GroupId"]
+            if is_revoked:
+                (rule,) = quarantines(ec2)
+                ec2.revoke_security_group_egress(GroupId=group, IpPermissions=rule["IpPermissionsEgress"])
+
+    member.register("provide-client-params.ec2.CreateSecurityGroup", create_first)
+    apply(made, member.session)
+    (group,) = quarantines(ec2)
+    assert group["IpPermissionsEgress"] == []
+    assert set(map(tuple, groups(ec2, instance).values())) == {(group["GroupId"],)}
+
+
+@pytest.mark.parametrize("code", ["InvalidPermission.NotFound", "UnauthorizedOperation"])
+def test_a_rule_that_somebody_else_has_revoked_from_the_group_keeps_nothing_open(member, ec2, instance, code):
+    made = plan(finding_about(member, instance), member.session)
+
+    def revoke_first(params, **_):
+        ec2.revoke_security_group_egress(**params)
+
+    def refuse(http_response, parsed, **_):
+        http_response.status_code = 400
+        parsed["Error"] = {"Code": code, "Message": "The specified rule does not exist"}
+
+    member.register("provide-client-params.ec2.RevokeSecurityGroupEgress", revoke_first)
+    member.register("after-call.ec2.RevokeSecurityGroupEgress", refuse)
+    if code == "UnauthorizedOperation":
+        with pytest.raises(ClientError, match=code):
+            apply(made, member.session)
+        return
+    apply(made, member.session)
+    (group,) = quarantines(ec2)
+    assert set(map(tuple, groups(ec2, instance).values())) == {(group["GroupId"],)}
+
+
 def test_interfaces_in_several_vpcs_are_isolated_each_in_its_own(member, ec2, instance):
     other = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=other, CidrBlock="10.9.0.0/24")["Subnet"]["SubnetId"]
