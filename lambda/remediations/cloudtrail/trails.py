@@ -31,6 +31,7 @@ _REFUSED: Final = (
 # What it answers about the organization of an organization trail, or about the role's permissions there,
 # which can reach as far as creating service-linked roles: no role of this app has them.
 # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/creating-an-organizational-trail-prepare.html
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudtrail.html
 _OF_ORGANIZATION: Final = (
     "CloudTrailAccessNotEnabledException",
     "InsufficientDependencyServiceAccessPermissionException",

@@ -110,6 +110,7 @@ def plan(finding: Finding, session: Session) -> Plan:
             "OwnerId": owner,
         },
         is_needed=bool(moving),
+        remains=_beyond_trunks(instance),
     )
 
 
@@ -293,6 +294,23 @@ def _made(vpc_id: str, owner: str, session: Session) -> Any:  # noqa: ANN401 - a
     # https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
     client.get_waiter("security_group_exists").wait(GroupIds=[made], WaiterConfig={"Delay": 1})
     return client.describe_security_groups(GroupIds=[made])["SecurityGroups"][0]
+
+
+def _beyond_trunks(instance: Mapping[str, Any]) -> str:
+    """Say what stays open behind a trunk interface: its branches have security groups of their own.
+
+    They aren't interfaces of the instance for EC2, and the service that made them manages them.
+
+    Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TrunkInterfaceAssociation.html
+    Source: https://docs.aws.amazon.com/eks/latest/userguide/security-groups-pods-deployment.html
+    """
+    interfaces = instance["NetworkInterfaces"]
+    trunks = sorted(one["NetworkInterfaceId"] for one in interfaces if one.get("InterfaceType") == "trunk")
+    return (
+        f"Isolate or stop the pods or tasks with a network interface of their own behind {', '.join(trunks)}"
+        if trunks
+        else ""
+    )
 
 
 def _description(interfaces: Iterable[str]) -> str:

@@ -278,6 +278,27 @@ def test_what_iam_denies_about_an_interface_with_an_operator_is_left_to_a_person
     assert groups(ec2, instance) == before
 
 
+def test_what_is_behind_a_trunk_interface_is_left_to_a_person(member, ec2, instance):
+    trunk, _ = sorted(groups(ec2, instance))
+
+    def tell_type(parsed, **_):
+        """The embedded AWS has no trunk interfaces."""
+        for reservation in parsed["Reservations"]:
+            for one in reservation["Instances"][0]["NetworkInterfaces"]:
+                one["InterfaceType"] = "trunk" if one["NetworkInterfaceId"] == trunk else "interface"
+
+    finding = finding_about(member, instance)
+    assert plan(finding, member.session).remains == ""
+    member.register("after-call.ec2.DescribeInstances", tell_type)
+    made = plan(finding, member.session)
+    assert made.remains == (
+        f"Isolate or stop the pods or tasks with a network interface of their own behind {trunk}"
+    )
+    apply(made, member.session)
+    again = plan(finding, member.session)
+    assert (again.is_needed, again.remains) == (False, made.remains)
+
+
 def test_what_other_services_manage_alone_is_left_to_a_person(member, ec2, instance):
     before = groups(ec2, instance)
     refuse_to_move(member, *before)
