@@ -355,7 +355,12 @@ class MemoryStore:
 
     def turns(self):
         """What functions use to write to findings in turns: their waiting alone lets time pass."""
-        return Turns(self, clock=self.clock, renewing=lambda _: nullcontext(), sleep=self.sleep)
+        return Turns(
+            self,
+            clock=self.clock,
+            renewing=lambda _: nullcontext(),
+            sleep=lambda seconds: self.sleep(seconds),  # noqa: PLW0108 - as above
+        )
 
     def claim(self, key, *, attempt, now, lease_ends, expires):
         item = self.items.get(key)

@@ -121,6 +121,10 @@ def _handled_from_json(findings: Sequence[Finding], stored: _HandledJson) -> _Ha
     return tuple(Report(finding=finding, outcome=outcome) for finding, outcome in pairs), {}
 
 
+def _changes_in(report: Report) -> Sequence[Outcome]:
+    return [part for part in report.outcome.each if part.status in _CHANGES]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
     """The handling of one event."""
@@ -276,8 +280,8 @@ class _Run:
         return in_turn(self.services.once, report.finding, remediation, delete) if remediation else delete()
 
     def _is_reversed(self, report: Report) -> bool:
-        """Return whether a change has been reversed for a later event, whose note says so."""
-        if not any(part.status in _CHANGES for part in report.outcome.each):
+        """Return whether what was done, or found, has been reversed for a later event, whose note says so."""
+        if not (_changes_in(report) or report.outcome.workflow_status):
             return False
         by = REMEDIATE if self.undoes else UNDO
         return self._work_on(report.finding).superseded(by=by) is not None
@@ -320,7 +324,7 @@ class _Run:
         unwritten = {Status.BUSY, Status.SUPERSEDED, *(_UNWRITTEN_BY_RULES if self._is_of_rule else ())}
         groups: dict[tuple[Status, str], list[Report]] = {}
         for report in reports:
-            if report.outcome.status not in unwritten and not self._is_reversed(report):
+            if report.outcome.status not in unwritten:
                 # The times differ. Findings that share a note get the time of the first one.
                 note = self._note(replace(report.outcome, time=""), report.finding)
                 groups.setdefault((report.outcome.status, note), []).append(report)
@@ -334,6 +338,8 @@ class _Run:
         key = {
             "findings": json.dumps([self._key(report.finding) for report in group]),
             "written": group[0].outcome.statuses,
+            # An attempt that found it done before isn't the note of one that does it.
+            "changed": json.dumps([[part.event_id for part in _changes_in(report)] for report in group]),
             "for": AUTOMATIC if self._is_of_rule else self.event.event_id,
         }
         try:
@@ -346,13 +352,20 @@ class _Run:
 
     def _write_note(self, group: Sequence[Report]) -> OutcomeJson:
         outcome = group[0].outcome
-        not_written = write_in_turns(
-            [report.finding for report in group],
-            compose=lambda finding: Update(
+        by_finding = {report.finding.identity: report for report in group}
+
+        def compose(finding: Finding) -> Update | None:
+            if self._is_reversed(by_finding[finding.identity]):
+                return None
+            return Update(
                 # A rule that only plans resolves nothing.
                 workflow_status=outcome.workflow_status if self.changes else None,
                 note_text=self._note(outcome, finding),
-            ),
+            )
+
+        not_written = write_in_turns(
+            [report.finding for report in group],
+            compose=compose,
             note_updated_by=self.invocation.function_arn,
             security_hub=self.services.security_hub,
             turns=self.services.turns,

@@ -74,7 +74,7 @@ class Update:
 def write_in_turns(
     findings: Sequence[Finding],
     *,
-    compose: Callable[[Finding], Update],
+    compose: Callable[[Finding], Update | None],
     note_updated_by: str,
     security_hub: FindingsUpdater,
     turns: Turns | None,
@@ -88,6 +88,7 @@ def write_in_turns(
     Args:
         findings: Distinct findings, as the event shows them.
         compose: Returns what to write, given the finding with what the app has written to it since the event.
+            None for nothing: by now, that's up to another function or event.
         note_updated_by: The author of the notes.
         security_hub: Where to write.
         turns: The turns that the functions of this app share; None if no other one writes.
@@ -98,8 +99,9 @@ def write_in_turns(
     """
     with turns.take(findings) if turns else nullcontext([_Turn(one) for one in findings]) as taken:
         updates = [
-            (turn, *keeping_marker(_respecting(compose(turn.now), turn), turn.now, author=note_updated_by))
+            (turn, *keeping_marker(_respecting(update, turn), turn.now, author=note_updated_by))
             for turn in taken
+            if (update := compose(turn.now)) is not None
         ]
         _announce(updates)
         groups: list[tuple[tuple[Update, str], list[Finding]]] = []

@@ -85,6 +85,7 @@ class World:
         current: findings as Security Hub has them now, by ID, where not as in the event; None where it has
             none, an error where it refuses to say.
         now: the time; None for that of the system.
+        turns: the turns at writing to findings; None if no other function writes.
     """
 
     def __init__(self, store):
@@ -103,7 +104,7 @@ class World:
         self.tags_of_changed = None
         self.remains, self.refused, self.meanwhile = "", "", lambda: None
         self.reported, self.bus_is_down = [], False
-        self.current, self.now = {}, None
+        self.current, self.now, self.turns = {}, None, None
         self.store.items.clear()
 
     # MemberAccounts
@@ -274,7 +275,7 @@ class World:
             once=self.store.once(),
             security_hub=self,
             late_look=LateLook(findings=self, now=lambda: self.now or datetime.now(UTC)),
-            turns=None,
+            turns=self.turns,
             remediations={"example": example, **self.others},
             outcomes=self,
         )

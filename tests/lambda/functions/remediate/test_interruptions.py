@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from functions.remediate.outcomes import Status
-from invocation.once import LEASE_SECONDS
+from invocation.once import LEASE_SECONDS, WorkInProgressError
 from remediations.contract import Plan, Remediation
 from securityhub.events import Resource
 from securityhub.outcomes import Operation, Result
@@ -285,3 +286,94 @@ def test_another_attempt_at_a_press_on_insight_results_leaves_the_findings_to_th
     assert seen[0].is_busy
     assert [report.outcome.status for report in seen[0].reports] == [Status.BUSY] * 2
     assert len(world.applied) == 2
+
+
+class Intrusions(Interruptions):
+    """Lets another invocation in, before or after one of the calls."""
+
+    intrude: Callable[[], None]
+
+    def _pass(self):
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                self.left = None
+                self.intrude()
+
+
+class Pair:
+    """Two events about a finding, the second of which comes while the first is being handled."""
+
+    def __init__(self, world, new_event, run, monkeypatch):
+        self.world, self.new_event, self.run = world, new_event, run
+        self.intrusions = Intrusions(world, monkeypatch)
+        (self.finding,) = new_event(1).findings
+
+    def made(self, kind, minutes):
+        event = {
+            "press": lambda: self.new_event(1),
+            "undo": lambda: self.new_event(1, action="UndoRemediation"),
+            "rule": lambda: self.new_event(1, automatic=True),
+        }[kind]()
+        sent = self.new_event(1).time + timedelta(minutes=minutes)
+        return replace(event, event_id=f"{kind} {minutes}", time=sent, findings=(self.finding,))
+
+    def begin(self, before):
+        """Begin anew, with events that were handled before."""
+        self.intrusions.left = None
+        self.world.forget()
+        self.world.turns = self.world.store.turns()
+        self.world.open.add("resource/0")
+        for event in before:
+            assert self.succeeds(event)
+
+    def succeeds(self, event):
+        try:
+            return not self.run(event, automatic_changes=True).failures
+        except WorkInProgressError:
+            return False
+
+    def handle(self, first, second, *, after):
+        """Handle an event, and another one after so many calls; say whether it came in between."""
+        failed = []
+
+        def is_busy(_seconds):
+            raise WorkInProgressError("It has its turn")
+
+        def intrude():
+            waits, self.world.store.sleep = self.world.store.sleep, is_busy
+            failed.append(() if self.succeeds(second) else (second,))
+            self.world.store.sleep = waits
+
+        self.intrusions.intrude, self.intrusions.left = intrude, after
+        again = () if self.succeeds(first) else (first,)
+        for event in (*again, *(failed[0] if failed else ())):
+            self.world.store.seconds += RETRIES_AFTER_SECONDS[0]
+            assert self.succeeds(event)
+        return bool(failed)
+
+
+@pytest.fixture
+def pair(world, new_event, run, monkeypatch):
+    return Pair(world, new_event, run, monkeypatch)
+
+
+@pytest.mark.parametrize("before", [(), ("press",), ("press", "undo")])
+@pytest.mark.parametrize("first", ["press", "undo", "rule"])
+@pytest.mark.parametrize("second", ["press", "undo", "rule"])
+def test_wherever_another_event_comes_in_between_a_finding_says_what_became_of_it(
+    world, pair, before, first, second
+):
+    """It's resolved if its resource is closed and can be opened again, and not otherwise."""
+    earlier = [pair.made(kind, minutes) for minutes, kind in enumerate(before)]
+    events = pair.made(first, 2), pair.made(second, 3)
+    for number in range(300):
+        pair.begin(earlier)
+        is_between = pair.handle(*events, after=number)
+        is_closed = "resource/0" not in world.open
+        statuses = [status for status, _ in world.notes.get(pair.finding.id, ()) if status]
+        assert (statuses[-1:] == ["RESOLVED"]) is is_closed
+        assert bool(world.kept.get(pair.finding.id)) is is_closed
+        if not is_between:
+            return
+    pytest.fail("it never came to its end")
