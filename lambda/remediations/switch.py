@@ -56,9 +56,11 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 
 _GONE: Final = object()
-# A retry would get it again. Amazon RDS refuses so what is set for a cluster, and not for its instances:
+# A retry would get them again. Amazon RDS refuses so what is set for a cluster, and not for its instances,
+# and Amazon EC2 that IMDSv1 is permitted again where the account enforces IMDSv2:
 # https://github.com/aws-controllers-k8s/community/issues/2723
-_NOT_ITS_OWN: Final = "InvalidParameterCombination"
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-IMDS-existing-instances.html
+_REFUSED: Final = ("InvalidParameterCombination", "UnsupportedOperation")
 
 
 def remediations_of(rows: Iterable[Row]) -> list[Remediation]:
@@ -151,16 +153,10 @@ class _Switch:
         Raises:
             CannotRemediateError: AWS doesn't let this resource have a setting of its own.
         """
-        try:
-            self._write("wanted", plan.prior_state, session)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != _NOT_ITS_OWN:
-                raise
-            raise CannotRemediateError(
-                f"AWS refuses to change {self._keys[-1]} of {plan.resource}: "
-                f"{error.response['Error'].get('Message', '')} If the setting is that of a cluster, change "
-                "it there; otherwise remediate the finding manually."
-            ) from error
+        cure = (
+            "If the setting is that of a cluster, change it there; otherwise remediate the finding manually."
+        )
+        self._write("wanted", plan.prior_state, session, of=plan.resource, cure=cure)
         return plan.done()
 
     def look(self, change: Change, session: Session) -> list[Setting]:
@@ -183,8 +179,13 @@ class _Switch:
         return [Setting(name=self._keys[-1], before=other, left=wanted, now=value)]
 
     def undo(self, change: Change, session: Session, _settings: Sequence[Setting]) -> None:
-        """Set the other value again."""
-        self._write("other", change.prior_state, session)
+        """Set the other value again.
+
+        Raises:
+            CannotRemediateError: AWS doesn't let this resource have it, for example because of the account.
+        """
+        cure = "Change what it names, and press again, or leave it as it is."
+        self._write("other", change.prior_state, session, of=change.resource, cure=cure)
 
     def _gone(self, resource: str) -> Plan:
         what = self._row["gone"][1]
@@ -224,9 +225,19 @@ class _Switch:
             answer = answer[step] if isinstance(step, int) else (answer or {}).get(step)
         return answer, beside or {}
 
-    def _write(self, which: str, state: Mapping[str, object], session: Session) -> None:
+    def _write(
+        self, which: str, state: Mapping[str, object], session: Session, *, of: str, cure: str
+    ) -> None:
         _, operation, arguments = self._row[which]
-        self._call(operation, arguments, self._identifier_in(state), session)
+        try:
+            self._call(operation, arguments, self._identifier_in(state), session)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _REFUSED:
+                raise
+            raise CannotRemediateError(
+                f"AWS refuses to change {self._keys[-1]} of {of}: "
+                f"{error.response['Error'].get('Message', '')} {cure}"
+            ) from error
 
     def _identifier_in(self, state: Mapping[str, object]) -> str:
         return str(state[self._keys[0]]) if self._form else ""

@@ -71,6 +71,30 @@ def test_an_endpoint_that_is_disabled_is_not_opened(member, ec2, instance):
         plan(finding, member.session)
 
 
+def refuse_to_change(member, code):
+    def refuse(model, **_):
+        message = "You can't modify the instance because httpTokensEnforced is enabled for this account."
+        raise ClientError({"Error": {"Code": code, "Message": message}}, model.name)
+
+    member.register("before-call.ec2.ModifyInstanceMetadataOptions", refuse)
+
+
+def test_where_the_account_enforces_imdsv2_an_undo_is_refused(member, instance):
+    """The embedded AWS has no such setting."""
+    change = apply(plan(finding_about(member, instance), member.session), member.session)
+    refuse_to_change(member, "UnsupportedOperation")
+    message = rf"AWS refuses to change HttpTokens of {change.resource}: .*httpTokensEnforced .* press again"
+    with pytest.raises(CannotRemediateError, match=message):
+        undo(change, member.session, look(change, member.session))
+
+
+def test_another_error_of_an_undo_is_retried(member, instance):
+    change = apply(plan(finding_about(member, instance), member.session), member.session)
+    refuse_to_change(member, "UnauthorizedOperation")
+    with pytest.raises(ClientError, match="UnauthorizedOperation"):
+        undo(change, member.session, look(change, member.session))
+
+
 def test_a_second_time_nothing_is_needed(member, instance):
     finding = finding_about(member, instance)
     apply(plan(finding, member.session), member.session)
