@@ -57,10 +57,12 @@ Row = Mapping[str, Any]
 
 _GONE: Final = object()
 # A retry would get them again. Amazon RDS refuses so what is set for a cluster, and not for its instances,
-# and Amazon EC2 that IMDSv1 is permitted again where the account enforces IMDSv2:
+# and to make an instance public in a VPC without internet gateway or DNS hostnames; Amazon EC2, that IMDSv1
+# is permitted again where the account enforces IMDSv2:
 # https://github.com/aws-controllers-k8s/community/issues/2723
+# https://github.com/hackoregon/civic-devops/issues/281
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-IMDS-existing-instances.html
-_REFUSED: Final = ("InvalidParameterCombination", "UnsupportedOperation")
+_REFUSED: Final = ("InvalidParameterCombination", "InvalidVPCNetworkStateFault", "UnsupportedOperation")
 
 
 def remediations_of(rows: Iterable[Row]) -> list[Remediation]:

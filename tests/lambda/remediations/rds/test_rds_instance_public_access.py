@@ -49,6 +49,22 @@ def test_an_undo_leaves_another_instance_alone_to_which_the_name_has_passed_on(
     assert changed_since(look, renamed) == []
 
 
+def test_an_undo_where_the_vpc_lets_no_instance_be_public_is_refused(member, finding):
+    """The embedded AWS doesn't look at the VPC."""
+    change = apply(plan(finding, member.session), member.session)
+
+    def refuse(model, **_):
+        message = "The specified VPC has no internet gateway attached. Update the VPC and then try again"
+        error = {"Code": "InvalidVPCNetworkStateFault", "Message": message}
+        raise ClientError({"Error": error}, model.name)
+
+    member.register("before-call.rds.ModifyDBInstance", refuse)
+    with pytest.raises(
+        CannotRemediateError, match=r"AWS refuses to change PubliclyAccessible of .* no internet"
+    ):
+        undo(change, member.session, look(change, member.session))
+
+
 def test_a_second_time_nothing_is_needed(member, finding):
     apply(plan(finding, member.session), member.session)
     made = plan(finding, member.session)
