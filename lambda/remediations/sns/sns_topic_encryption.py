@@ -67,6 +67,8 @@ _KEY_ATTRIBUTE: Final = "KmsMasterKeyId"
 _NO_SUCH_KEY: Final = ("InvalidArnException", "NotFoundException")
 _REQUIRED_OF_KEY: Final = {"KeyManager": "CUSTOMER", "KeyState": "Enabled", "KeySpec": "SYMMETRIC_DEFAULT"}
 _PUBLISH: Final = "sns:publish"
+_EQUALS: Final = ("StringEquals", "StringLike")
+_OWNERS: Final = ("aws:principalaccount", "aws:sourceaccount", "aws:sourceowner")
 
 
 def plan(finding: Finding, session: Session, parameters: Mapping[str, str]) -> Plan:
@@ -155,7 +157,24 @@ def _publishers(policy: Mapping[str, Any]) -> Iterator[str]:
         if statement.get("Effect") == "Allow" and any(fnmatchcase(_PUBLISH, action) for action in actions):
             principal = statement.get("Principal", {})
             for kind in principal.values() if isinstance(principal, Mapping) else [principal]:
-                yield from _listed(kind)
+                for one in _listed(kind):
+                    yield from _narrowed(statement) if one == "*" else [one]
+
+
+def _narrowed(statement: Mapping[str, Any]) -> Iterator[str]:
+    """Yield whom a statement about everybody means: with the policy of a new topic, its own account.
+
+    Source: https://github.com/awsdocs/iam-user-guide/issues/111
+    """
+    conditions = statement.get("Condition") or {}
+    accounts = [
+        f"account {account}"
+        for operator, keys in conditions.items()
+        for key, value in keys.items()
+        if operator in _EQUALS and key.lower() in _OWNERS
+        for account in _listed(value)
+    ]
+    yield from accounts or ["* under conditions" if conditions else "*"]
 
 
 def _listed(value: Any) -> list[Any]:  # noqa: ANN401 - a policy has one of a thing, or a list

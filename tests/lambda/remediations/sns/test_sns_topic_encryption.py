@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -126,6 +127,27 @@ def test_a_plan_says_who_will_need_permissions_of_the_key(member, sns, topic, fi
         "Encrypt the topic with alias/topics; its policy lets cloudwatch.amazonaws.com, events.amazonaws.com "
         "publish, who need kms:GenerateDataKey* and kms:Decrypt of the key"
     )
+
+
+@pytest.mark.usefixtures("key", "topic")
+@pytest.mark.parametrize(
+    ("condition", "publishers"),
+    [
+        ({"StringEquals": {"AWS:SourceOwner": "111122223333"}}, "account 111122223333"),
+        ({"ArnLike": {"aws:SourceArn": "arn:aws:s3:::logs"}}, r"\* under conditions"),
+        ({"StringNotEquals": {"aws:SourceAccount": "111122223333"}}, r"\* under conditions"),
+        ({}, r"\*"),
+    ],
+)
+def test_a_plan_says_whom_a_statement_about_everybody_means(member, sns, finding, condition, publishers):
+    """A new topic has such a statement, which lets nobody but its account publish."""
+    statement = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "SNS:Publish"}
+    topic = finding.resources[0].id
+    statement["Resource"] = topic
+    policy = json.dumps({"Statement": statement | ({"Condition": condition} if condition else {})})
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
+    told = plan(finding, member.session, TOLD).description
+    assert re.search(f"its policy lets {publishers} publish", told), told
 
 
 def test_a_topic_with_another_key_keeps_it(member, sns, topic, finding):
