@@ -142,7 +142,9 @@ def look(change: Change, session: Session) -> list[Setting]:
 
 
 def undo(change: Change, session: Session, _settings: Sequence[Setting]) -> None:
-    """Authorize the revoked rules again, one by one, except for those that exist. They get new IDs.
+    """Authorize the revoked rules again, one by one, except for those that exist.
+
+    They get new IDs, and no tags.
 
     Raises:
         PartlyUndoneError: A rule names a security group or prefix list that no longer exists, or the security
