@@ -13,6 +13,7 @@ from invocation.once import LEASE_SECONDS, WorkInProgressError
 from remediations.contract import Plan, Remediation
 from securityhub.events import Resource
 from securityhub.outcomes import Operation, Result
+from tests.intrusions import Intrusions
 
 # Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 RETRIES_AFTER_SECONDS = (60, 120)
@@ -288,25 +289,14 @@ def test_another_attempt_at_a_press_on_insight_results_leaves_the_findings_to_th
     assert len(world.applied) == 2
 
 
-class Intrusions(Interruptions):
-    """Lets another invocation in, before or after one of the calls."""
-
-    intrude: Callable[[], None]
-
-    def _pass(self):
-        if self.left is not None:
-            self.left -= 1
-            if self.left < 0:
-                self.left = None
-                self.intrude()
-
-
 class Pair:
     """Two events about a finding, the second of which comes while the first is being handled."""
 
     def __init__(self, world, new_event, run, monkeypatch):
         self.world, self.new_event, self.run = world, new_event, run
-        self.intrusions = Intrusions(world, monkeypatch)
+        owners = {"world": world, "store": world.store}
+        calls = [(owners[owner], name) for owner, name in Interruptions.CALLS]
+        self.intrusions = Intrusions(calls, monkeypatch)
         (self.finding,) = new_event(1).findings
 
     def made(self, kind, minutes):
