@@ -7,6 +7,7 @@ Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAccountPas
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from time import sleep
 from typing import TYPE_CHECKING, Any, Final
 
 from remediations.contract import CannotRemediateError, Change, Plan, Setting, resource_of
@@ -72,6 +73,8 @@ _NUMBERS: Final = {
     "MaxPasswordAge": range(1, 91),
 }
 _BOOLEANS: Final = {"true": True, "false": False}
+# After these, it goes on: the change is made, though not shown.
+_PAUSES: Final = (0.5, 1.0, 2.0, 4.0)
 _INITIALLY, _ABSENT, _EMPTY = "Initially", "absent", "empty"
 # IAM returns it, but derives it from the maximum age.
 _DERIVED: Final = "ExpirePasswords"
@@ -208,8 +211,16 @@ def _read(session: Session) -> Policy | None:
 
 
 def _write(policy: Policy, session: Session) -> None:
+    """Set the policy as a whole, and wait until IAM shows it: the next finding's would overwrite the rest.
+
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventually-consistent
+    """
     client: Any = session.client("iam")
     client.update_account_password_policy(**policy)
+    for pause in _PAUSES:
+        if policy.items() <= (_read(session) or {}).items():
+            return
+        sleep(pause)
 
 
 def _asks_nothing(policy: Policy) -> bool:

@@ -277,3 +277,26 @@ def test_a_control_that_is_not_about_the_password_policy_is_refused(member):
 def test_the_statements_are_what_it_takes(prove_statements, member):
     # The first makes a policy, which undoing removes; the second strengthens it.
     prove_statements("iam_password_policy", finding_about(member, "IAM.7"), finding_about(member, "IAM.15"))
+
+
+def test_findings_that_follow_each_other_do_not_overwrite_what_iam_does_not_show_yet(
+    member, iam, monkeypatch
+):
+    """IAM is eventually consistent, and several controls are about one policy."""
+    iam.update_account_password_policy(**STRICT | {"RequireSymbols": False, "RequireNumbers": False})
+    outdated, pauses = [], []
+    monkeypatch.setattr("remediations.iam.iam_password_policy.sleep", pauses.append)
+
+    def write(**_):
+        outdated[:] = [iam.get_account_password_policy()["PasswordPolicy"]] * 2
+
+    def read(parsed, **_):
+        if outdated:
+            parsed["PasswordPolicy"] = outdated.pop()
+
+    member.register("before-call.iam.UpdateAccountPasswordPolicy", write)
+    member.register("after-call.iam.GetAccountPasswordPolicy", read)
+    for control in ("IAM.13", "IAM.14"):
+        apply(plan(finding_about(member, control), member.session), member.session)
+    assert policy_of(iam) == STRICT
+    assert len(pauses) == 4
