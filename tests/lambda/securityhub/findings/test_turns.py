@@ -103,6 +103,23 @@ def test_what_one_function_wrote_another_sees_although_its_event_is_older(write,
     )
 
 
+def test_what_is_up_to_another_event_by_now_is_not_written_and_stays_what_that_wrote(
+    write, hub, turns, findings
+):
+    write(findings[:1], "NEW", "Undone.", by=OTHER)
+
+    def compose(now):
+        return None if now.id == findings[0].id else Update(workflow_status="RESOLVED", note_text="Done.")
+
+    assert (
+        write_in_turns(findings, compose=compose, note_updated_by=AUTHOR, security_hub=hub, turns=turns) == []
+    )
+    assert [sorted(ids) for ids, *_ in hub.requests[1:]] == [["finding/1", "finding/2"]]
+    seen = []
+    write(findings[:1], None, seen=seen)
+    assert seen[0].note.text == "Undone."
+
+
 def test_what_was_written_to_one_finding_is_not_seen_in_another(write, findings):
     write(findings[:1], "RESOLVED")
     seen = []
