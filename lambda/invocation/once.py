@@ -159,21 +159,28 @@ class RememberedWork:
         lease.complete(result, remembered_seconds=remembered_seconds)
         return result, False
 
-    def in_turn(self, key: Mapping[str, str], work: Callable[[], Answer]) -> Answer:
+    def in_turn(
+        self,
+        key: Mapping[str, str],
+        work: Callable[[], Answer],
+        *,
+        patience_seconds: float = TURN_PATIENCE_SECONDS,
+    ) -> Answer:
         """Do work while no other attempt does work with the same key. Its result isn't remembered.
 
-        Whoever comes while another attempt has its turn waits for `TURN_PATIENCE_SECONDS`.
+        Whoever comes while another attempt has its turn waits.
 
         Args:
             key: What the work is done to.
             work: Does the work. It waits for no other turn.
+            patience_seconds: For how long to wait. Default: `TURN_PATIENCE_SECONDS`.
 
         Raises:
             WorkInProgressError: Another attempt still has its turn.
             Exception: What the work raised.
         """
         lease = Lease(self._store, _id_of(key), clock=self._clock)
-        until = self._clock() + TURN_PATIENCE_SECONDS
+        until = self._clock() + patience_seconds
         while lease.claim() is not None:
             if self._clock() >= until:
                 raise WorkInProgressError(_BUSY)

@@ -8,9 +8,10 @@ from functools import partial
 from typing import Final
 
 from functions.remediate.outcomes import Outcome, Status, to_time
+from functions.remediate.patience import seconds_left
 from functions.remediate.remembering import remembered
 from functions.remediate.services import Once
-from invocation.once import Answer, WorkInProgressError
+from invocation.once import TURN_PATIENCE_SECONDS, Answer, WorkInProgressError
 from remediations.contract import CannotRemediateError, Remediation
 from securityhub.events import Finding
 
@@ -75,7 +76,10 @@ def in_turn(once: Once, finding: Finding, remediation: Remediation, work: Callab
     Raises:
         WorkInProgressError: Another invocation still has its turn.
     """
-    return work() if remediation.runbook else once.in_turn(_shared_by(finding, remediation), work)
+    if remediation.runbook:
+        return work()
+    patience = min(TURN_PATIENCE_SECONDS, seconds_left())
+    return once.in_turn(_shared_by(finding, remediation), work, patience_seconds=patience)
 
 
 def _shared_by(finding: Finding, remediation: Remediation) -> dict[str, str]:

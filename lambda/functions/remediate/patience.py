@@ -6,6 +6,7 @@ findings about it would take all of it, also of each retry: then those behind th
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -54,6 +55,12 @@ def limited_patience(*, seconds: float, clock: Callable[[], float] = time.monoto
         yield
     finally:
         _patience.reset(token)
+
+
+def seconds_left() -> float:
+    """Return for how long something may be waited for in this context."""
+    patience = _patience.get()
+    return math.inf if patience is None else max(0.0, patience.until - patience.clock())
 
 
 def unless_hanging(what: str, work: Callable[[], _Result]) -> _Result:

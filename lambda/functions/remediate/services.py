@@ -110,7 +110,9 @@ class Once(Protocol):
             WorkInProgressError: Another invocation is doing it.
         """
 
-    def in_turn(self, key: Mapping[str, str], work: Callable[[], Answer]) -> Answer:
+    def in_turn(
+        self, key: Mapping[str, str], work: Callable[[], Answer], *, patience_seconds: float = ...
+    ) -> Answer:
         """Do work while no other invocation does work with the same key, and return its result.
 
         Raises:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
 
+from functions.remediate.attempts import _shared_by
 from functions.remediate.logic import remediate_findings
 from functions.remediate.patience import limited_patience
+from invocation.once import _id_of
 from remediations.runbooks import RunbookStillRunningError
 
 HANG, TIMEOUT = 85, 300
@@ -121,3 +124,25 @@ def test_the_messages_of_a_batch_share_what_hangs(run_in_time, new_event, hang):
     ]
     assert len(run_in_time(*messages)) == 10
     assert len(tried) == 1
+
+
+def test_turns_that_others_have_are_waited_for_as_long_as_there_is_time_for_the_notes(
+    run_in_time, new_event, world, clock
+):
+    def sleep(seconds):
+        clock.seconds += seconds
+        world.store.seconds += seconds
+
+    event = new_event(20)
+    for finding in event.findings[1:]:
+        key = _id_of(_shared_by(finding, world.services.remediations["example"]))
+        world.store.items[key] = {
+            "attempt": "another",
+            "lease_ends": math.inf,
+            "expires": math.inf,
+            "result": None,
+        }
+    world.store.sleep = sleep
+    outcomes = run_in_time(event)
+    assert {outcome.status for outcome in outcomes.values()} == {"Remediated", "Being remediated"}
+    assert clock.seconds <= TIMEOUT - 45
