@@ -65,7 +65,8 @@ _GROUPS: Final = (
         "Type Value Category LastObservedAt Source SourceUrl",
     ),
     ("Resource", "Resources", "Type Id Partition Region Tags ApplicationName ApplicationArn Provider"),
-    ("ResourceOwner", "Resources.Owner", "AccountId OrgId"),
+    ("ResourceOwnerAccount", "Resources.Owner.Account", "Id"),
+    ("ResourceOwnerOrg", "Resources.Owner.Org", "Id"),
     ("ResourceDetails", "Resources.Details", "Other"),
     (
         "ResourceAwsEc2Instance",

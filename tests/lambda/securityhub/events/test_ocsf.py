@@ -51,6 +51,22 @@ def test_a_finding_keeps_what_the_api_of_its_own_hub_needs():
     assert "desc" not in repr(finding)
 
 
+def test_a_resource_in_another_cloud_keeps_its_id_and_its_finding_the_account_and_region_in_aws():
+    vm = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/shop/vm"
+    finding = about(
+        {
+            "uid": vm,
+            "type": "microsoft.compute/virtualmachines",
+            "provider": "Azure",
+            "region": "westeurope",
+            "owner": {"account": {"uid": "0b1f6471-1bf0-4dda-aec3-cb9272f09590"}},
+        }
+    )
+    [resource] = finding.resources
+    assert (resource.id, resource.type, resource.region) == (vm, "microsoft.compute/virtualmachines", None)
+    assert (finding.aws_account_id, finding.region) == (parsed().aws_account_id, parsed().region)
+
+
 @pytest.mark.parametrize(
     ("product_uid", "product_arn"),
     [

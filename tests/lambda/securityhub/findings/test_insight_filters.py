@@ -5,7 +5,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from emulator.securityhub import finding_filters
-from emulator.securityhub.model import SecurityHubError
+from emulator.securityhub.model import SecurityHubError, service_model
 from securityhub.findings import insight_filters
 from securityhub.findings.insight_filters import ATTRIBUTES, FilterNotUnderstoodError, Kind, requests_for
 from tests.hypothesis_profiles import examples
@@ -105,6 +105,16 @@ def findings_and_filters(draw):
 def test_the_attributes_and_their_kinds_are_those_of_security_hub():
     theirs = {name: KINDS[kind] for kind in KINDS for name in finding_filters.attributes_of_kind(kind)}
     assert theirs == ATTRIBUTES
+
+
+@pytest.mark.parametrize("attribute", sorted(ATTRIBUTES))
+def test_an_attribute_is_where_findings_have_it(attribute):
+    shape = service_model().shape_for("AwsSecurityFinding")
+    for name in insight_filters._PATHS[attribute]:
+        entry = shape.member if shape.type_name == "list" else shape
+        assert name in entry.members, f"{entry.name} has no {name}"
+        shape = entry.members[name]
+    assert finding_filters.path_of(attribute) == insight_filters._PATHS[attribute]
 
 
 @given(findings_and_filters())
