@@ -139,12 +139,7 @@ _NUMBER: dict[str, Callable[[float, float], bool]] = {
 
 def values_of(finding: Document, attribute: str) -> list[object]:
     """The values of a filter attribute in a finding: several if the path leads through a list."""
-    return values_at(finding, path_of(attribute))
-
-
-def path_of(attribute: str) -> Path:
-    """Where a finding has a filter attribute."""
-    return _PATHS.get(attribute, (attribute,))
+    return values_at(finding, _PATHS.get(attribute, (attribute,)))
 
 
 def values_at(finding: Document, path: Iterable[str]) -> list[object]:
