@@ -166,3 +166,73 @@ def test_an_account_that_a_bus_lets_in_without_a_statement_is_named(named):
 
 def test_everyone_who_is_let_into_a_bus_is_a_wildcard(named):
     assert ("HIGH", "Wildcard granted", "*") in named(old_bus_policy("444455556666"), old_bus_policy("*"))
+
+
+def identity_policy(*statements, kind="Policy", **holder):
+    document = {"PolicyDocument": {"Statement": list(statements)}}
+    return {"Granted": {"Type": f"AWS::IAM::{kind}", "Properties": {**document, **holder}}}
+
+
+def allowed(action, resource="*", **more):
+    return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+
+
+RESPONDER = {"Roles": ["Responder"]}
+POLICIES_OF_RESOURCES = {
+    "VPC endpoint": ("AWS::EC2::VPCEndpoint", {}),
+    "queue": ("AWS::SQS::QueuePolicy", {"Queues": ["Queue"]}),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties"), POLICIES_OF_RESOURCES.values(), ids=POLICIES_OF_RESOURCES.keys()
+)
+@pytest.mark.parametrize("resource", ["*", QUEUE])
+def test_what_the_policy_of_a_resource_lets_everyone_do_there_hides_nothing_elsewhere(
+    named, kind, properties, resource
+):
+    everyone = {"Statement": [allowed("*", Principal="*")]}
+    open_resource = {"Open": {"Type": kind, "Properties": {**properties, "PolicyDocument": everyone}}}
+    found = named(
+        open_resource, open_resource | identity_policy(allowed("iam:PassRole", resource), **RESPONDER)
+    )
+    assert [one for one in found if one[2] == "Responder"] in (
+        [("HIGH", "Wildcard granted", "Responder")],
+        [("MEDIUM", "Permission granted", "Responder")],
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("RolePolicy", "RoleName"), ("UserPolicy", "UserName"), ("GroupPolicy", "GroupName")]
+)
+def test_whom_an_inline_policy_is_given_to_is_named(named, kind, name):
+    before, after = (
+        identity_policy(allowed("iam:PassRole"), kind=kind, **{name: who}) for who in ("First", "Second")
+    )
+    found = named(before, after)
+    assert ("HIGH", "Wildcard granted", "Second") in found
+    assert ("MEDIUM", "Permission removed", "First") in found
+
+
+def test_a_user_who_joins_a_group_is_granted_what_the_group_may(named):
+    group = {"GroupName": "Administrators"}
+    before, after = (
+        {"Members": {"Type": "AWS::IAM::UserToGroupAddition", "Properties": {**group, "Users": users}}}
+        for users in (["alice"], ["alice", "bob"])
+    )
+    assert named(before, after) == [("MEDIUM", "Permission granted", "bob")]
+
+
+def test_a_user_with_another_group_is_granted_what_the_group_may(named):
+    before, after = (
+        {"User": {"Type": "AWS::IAM::User", "Properties": {"Groups": groups}}}
+        for groups in (["Auditors"], ["Auditors", "Administrators"])
+    )
+    assert named(before, after) == [("HIGH", "Permission granted", "S/User")]
+
+
+def test_a_tag_whose_name_sounds_like_a_negation_is_compared_as_any_other(titles):
+    first, both = (
+        {"Condition": {"StringEquals": {"aws:ResourceTag/Notify": values}}} for values in (["a"], ["a", "b"])
+    )
+    assert titles([statement(**first)], [statement(**both)]) == [("HIGH", "Condition widened")]

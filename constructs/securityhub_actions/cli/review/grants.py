@@ -17,6 +17,13 @@ from securityhub_actions.cli.review.texts import items_of, mappings_of
 
 _TRUST: Final = "AssumeRolePolicyDocument"
 _IDENTITY_POLICIES: Final = frozenset({"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"})
+# Policies in one principal, by the property that names it.
+_INLINE_POLICIES: Final = {
+    "AWS::IAM::RolePolicy": "RoleName",
+    "AWS::IAM::UserPolicy": "UserName",
+    "AWS::IAM::GroupPolicy": "GroupName",
+}
+_MEMBERSHIP: Final = "AWS::IAM::UserToGroupAddition"
 _PRINCIPAL_TYPES: Final = frozenset({"AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group"})
 _PERMISSION: Final = "AWS::Lambda::Permission"
 _BUS_POLICY: Final = "AWS::Events::EventBusPolicy"
@@ -38,6 +45,7 @@ class Grant:
         allows: Whether it's allowed, not denied.
         path: The construct path of the policy.
         stack: The name of the stack.
+        is_of_resource: Whether it's in the policy of a resource, which counts only for that resource.
     """
 
     who: str
@@ -47,6 +55,7 @@ class Grant:
     allows: bool
     path: str
     stack: str
+    is_of_resource: bool = False
 
     @property
     def has_wildcard(self) -> bool:
@@ -65,10 +74,21 @@ class Grant:
         return (
             self.allows == other.allows
             and self.condition in {other.condition, NO_CONDITION}
-            and self.who in {other.who, "*"}
             and _includes(self.action.lower(), other.action.lower())
-            and _includes(self.resource, other.resource)
+            and self._reaches(other)
         )
+
+    def _reaches(self, other: Grant) -> bool:
+        """Whether it's about the principal and the resource of the other grant.
+
+        Everyone and everything in the policy of a resource, such as a queue or a VPC endpoint, is everyone
+        there and that resource, not what others may do elsewhere.
+        """
+        if self.path == other.path:
+            return self.who in {other.who, "*"} and _includes(self.resource, other.resource)
+        if self.is_of_resource:
+            return self.who == other.who != "*" and self.resource == other.resource != "*"
+        return self.who == other.who and _includes(self.resource, other.resource)
 
 
 def _includes(pattern: str, text: str) -> bool:
@@ -83,6 +103,12 @@ def grants_of(resources: Iterable[Resource]) -> Iterator[Grant]:
     for one in resources:
         if one.type in _IDENTITY_POLICIES:
             yield from _of_identity_policy(one)
+        elif one.type in _INLINE_POLICIES:
+            holder = str(one.properties.get(_INLINE_POLICIES[one.type]))
+            yield from _of_document(one.properties.get("PolicyDocument"), one, who=holder)
+        elif one.type == _MEMBERSHIP:
+            for user in items_of(one.properties.get("Users")):
+                yield _all_of(f"the group {one.properties.get('GroupName')}", one, who=str(user))
         elif one.type in _PRINCIPAL_TYPES:
             yield from _of_principal(one)
         elif one.type == _PERMISSION:
@@ -108,15 +134,21 @@ def _of_principal(one: Resource) -> Iterator[Grant]:
     for policy in mappings_of(one.properties.get("Policies")):
         yield from _of_document(policy.get("PolicyDocument"), one, who=me)
     for arn in items_of(one.properties.get("ManagedPolicyArns")):
-        yield Grant(
-            who=me,
-            action=f"all that {arn} allows",
-            resource="as there",
-            condition=NO_CONDITION,
-            allows=True,
-            path=one.path,
-            stack=one.stack,
-        )
+        yield _all_of(arn, one, who=me)
+    for group in items_of(one.properties.get("Groups")):
+        yield _all_of(f"the group {group}", one, who=me)
+
+
+def _all_of(policies: object, one: Resource, *, who: str) -> Grant:
+    return Grant(
+        who=who,
+        action=f"all that {policies} allows",
+        resource="as there",
+        condition=NO_CONDITION,
+        allows=True,
+        path=one.path,
+        stack=one.stack,
+    )
 
 
 def _reference(one: Resource) -> str:
@@ -200,6 +232,7 @@ def _of_document(
                         allows=statement.get("Effect") != "Deny",
                         path=one.path,
                         stack=one.stack,
+                        is_of_resource=not who,
                     )
 
 

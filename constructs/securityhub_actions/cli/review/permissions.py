@@ -180,7 +180,7 @@ def condition_change(before: Mapping[str, Any], after: Mapping[str, Any]) -> tup
             continue
         values = [*(f"+ {one}" for one in more), *(f"- {one}" for one in less)]
         lines.append(f"{key} {', '.join(values)}")
-        negated = _NEGATED in key
+        negated = _NEGATED in key.rpartition(" ")[2]  # the operator, not the name of a tag
         hows |= {"narrowed" if negated else "widened"} if more else set()
         hows |= {"widened" if negated else "narrowed"} if less else set()
     return (hows.pop() if len(hows) == 1 else "changed"), lines

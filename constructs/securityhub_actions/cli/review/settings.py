@@ -32,6 +32,7 @@ _NAMED_ELSEWHERE: Final = frozenset(
         "AWS::Events::EventBusPolicy",
         "AWS::Events::Rule",
         "AWS::IAM::Policy",
+        "AWS::IAM::UserToGroupAddition",
         "AWS::Lambda::Permission",
         "AWS::Lambda::Version",
         "AWS::Logs::ResourcePolicy",
@@ -41,7 +42,7 @@ _NAMED_ELSEWHERE: Final = frozenset(
     }
 )
 _POLICIES: Final = frozenset(
-    {"AssumeRolePolicyDocument", "KeyPolicy", "ManagedPolicyArns", "Policies", "PolicyDocument"}
+    {"AssumeRolePolicyDocument", "Groups", "KeyPolicy", "ManagedPolicyArns", "Policies", "PolicyDocument"}
 )
 # What decides where, on what, and how much a function acts.
 _DECISIVE: Final = re.compile(
