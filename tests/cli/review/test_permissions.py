@@ -236,3 +236,110 @@ def test_a_tag_whose_name_sounds_like_a_negation_is_compared_as_any_other(titles
         {"Condition": {"StringEquals": {"aws:ResourceTag/Notify": values}}} for values in (["a"], ["a", "b"])
     )
     assert titles([statement(**first)], [statement(**both)]) == [("HIGH", "Condition widened")]
+
+
+def only(kind, **properties):
+    return {"One": {"Type": kind, "Properties": properties}}
+
+
+def test_a_new_approver_in_a_runbook_is_urgent(named):
+    before, after = (
+        only(
+            "AWS::SSM::Document",
+            Content={"mainSteps": [{"inputs": {"Approvers": approvers}}], "description": "Asks"},
+        )
+        for approvers in ([ROLE], [ROLE, SECOND])
+    )
+    assert named(before, after) == [("HIGH", "Document changed", "S/One")]
+
+
+def test_another_description_of_a_runbook_is_for_information(named):
+    before, after = (only("AWS::SSM::Document", Content={"description": text}) for text in ("a", "b"))
+    assert named(before, after) == [("LOW", "Document changed", "S/One")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("AWS::Lambda::Function", "Role"), ("AWS::StepFunctions::StateMachine", "RoleArn")]
+)
+def test_what_acts_with_another_role_is_urgent(named, kind, name):
+    assert named(only(kind, **{name: ROLE}), only(kind, **{name: SECOND})) == [
+        ("HIGH", f"{name} changed", "S/One")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("AWS::SQS::QueuePolicy", "Queues"), ("AWS::SNS::TopicPolicy", "Topics")]
+)
+def test_what_no_longer_has_a_policy_is_named(named, kind, name):
+    document = {"PolicyDocument": {"Statement": [statement()]}}
+    found = named(only(kind, **document, **{name: ["a"]}), only(kind, **document, **{name: ["b"]}))
+    assert found == [("HIGH", f"{name} changed", "S/One")]
+
+
+def test_a_bucket_that_no_longer_has_a_policy_is_named(named):
+    document = {"PolicyDocument": {"Statement": [statement()]}}
+    before, after = (only("AWS::S3::BucketPolicy", Bucket=name, **document) for name in "ab")
+    assert named(before, after) == [("MEDIUM", "Bucket changed", "S/One")]
+
+
+def subscription(endpoint):
+    return only("AWS::SNS::Subscription", TopicArn="arn:topic", Protocol="https", Endpoint=endpoint)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ({}, subscription("https://a"), ("MEDIUM", "Subscription added", "S/One")),
+        (subscription("https://a"), subscription("https://b"), ("MEDIUM", "Subscription replaced", "S/One")),
+        (subscription("https://a"), {}, ("HIGH", "Subscription removed", "S/One")),
+    ],
+    ids=["added", "replaced", "removed"],
+)
+def test_who_is_subscribed_is_named_once(named, before, after, expected):
+    assert named(before, after) == [expected]
+
+
+def under_condition(statement, name="IsProduction"):
+    return {"Fn::If": [name, statement, {"Ref": "AWS::NoValue"}]}
+
+
+def conditional(*statements, condition=None, value="prod"):
+    """A template with a parameter that only the deployment sets, on which a policy depends."""
+    policy = {"Queues": ["q"], "PolicyDocument": {"Statement": list(statements)}}
+    resource = {"Type": "AWS::SQS::QueuePolicy", "Properties": policy}
+    return {
+        "Parameters": {"Stage": {"Type": "String"}},
+        "Conditions": {"IsProduction": {"Fn::Equals": [{"Ref": "Stage"}, value]}},
+        "Resources": {"Policy": resource | ({"Condition": condition} if condition else {})},
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (conditional(statement()), conditional(statement(), condition="IsProduction")),
+        (
+            conditional(statement(), condition="IsProduction"),
+            conditional(statement(), condition="IsProduction", value="test"),
+        ),
+        (
+            conditional(under_condition(statement())),
+            conditional(under_condition(statement(Principal="*"))),
+        ),
+        (
+            conditional(under_condition(statement())),
+            conditional(under_condition(statement()), value="test"),
+        ),
+    ],
+    ids=["a resource gets a condition", "its condition", "what depends on a condition", "that condition"],
+)
+def test_what_depends_on_a_condition_that_only_a_deployment_determines_is_named(tmp_path, before, after):
+    apps = []
+    for name, template in (("before", before), ("after", after)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "S.template.json").write_text(json.dumps(template))
+        apps.append(read_app(tmp_path / name))
+    assert [(note.attention.name, note.title, note.subject) for note in review(*apps).notes] == [
+        ("HIGH", "Undecided value changed", "S/Policy")
+    ]
+    assert review(apps[0], apps[0]).notes == []

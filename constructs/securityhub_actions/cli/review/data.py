@@ -28,9 +28,10 @@ _NAMED_ELSEWHERE: Final = frozenset(
         *CUSTOM_ACTION_TYPES,
         *HARMLESS,
         *(AUTOMATION_RULE, AUTOMATION_RULE_V2),
-        *("AWS::CloudWatch::Alarm", "AWS::Events::Rule"),
+        *("AWS::CloudWatch::Alarm", "AWS::Events::Rule", "AWS::SNS::Subscription"),
     }
 )
+_NAMED_IF_REPLACED: Final = frozenset({"AWS::Events::Rule", "AWS::SNS::Subscription"})
 _QUEUES: Final = "AWS::SQS::Queue"
 
 
@@ -97,7 +98,7 @@ def _kept(one: Pair) -> Iterator[Note]:
 
 def _replaced(one: Pair, before: Resource, after: Resource) -> Iterator[Note]:
     names, certain = replacing_properties(one)
-    if not names or after.type in _NAMED_ELSEWHERE - {"AWS::Events::Rule"}:
+    if not names or after.type in _NAMED_ELSEWHERE - _NAMED_IF_REPLACED:
         return
     changes = [
         f"{name}: {before.properties.get(name, 'none')} -> {after.properties.get(name, 'none')}"

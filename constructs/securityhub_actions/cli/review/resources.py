@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from securityhub_actions.cli.assembly import Stack, shown
+from securityhub_actions.cli.assembly import Stack, shown, unknown_names
 from securityhub_actions.cli.review.assets import settled
 
+_CHOICE: Final = "Fn::If "
 _NOT_REVIEWED: Final = frozenset({"AWS::CDK::Metadata"})
 
 
@@ -25,6 +26,7 @@ class Resource:
         properties: The properties with their intrinsic functions resolved, and without hashes of assets.
         deletion_policy: What CloudFormation does with it when it's removed from the stack.
         replace_policy: What CloudFormation does with it when it's replaced.
+        undecided: What of it depends on conditions that only a deployment determines, as it is written.
     """
 
     stack: str
@@ -34,6 +36,7 @@ class Resource:
     properties: Mapping[str, Any]
     deletion_policy: str
     replace_policy: str
+    undecided: Mapping[str, Any] = field(default_factory=dict)
 
 
 def resources_of(stack: Stack) -> list[Resource]:
@@ -52,6 +55,7 @@ def resources_of(stack: Stack) -> list[Resource]:
                 properties=settled(shown(properties)),
                 deletion_policy=str(definition.get("DeletionPolicy", "Delete")),
                 replace_policy=str(definition.get("UpdateReplacePolicy", "Delete")),
+                undecided=settled(_undecided(definition, properties, stack.template)),
             )
         )
     return found
@@ -60,3 +64,28 @@ def resources_of(stack: Stack) -> list[Resource]:
 def _path(definition: Mapping[str, Any], default: str) -> str:
     path = str((definition.get("Metadata") or {}).get("aws:cdk:path") or default)
     return re.sub(r"/(Resource|Default)$", "", path)
+
+
+def _undecided(
+    definition: Mapping[str, Any], properties: Mapping[str, Any], template: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the condition of a resource, its values that a condition chooses, and these conditions."""
+    names = {name.removeprefix(_CHOICE) for name in unknown_names(properties) if name.startswith(_CHOICE)}
+    choices = [choice for choice in _choices(definition.get("Properties")) if choice[0] in names]
+    own = definition.get("Condition")
+    conditions = template.get("Conditions") or {}
+    used = {str(name): conditions.get(name) for name in (own, *names) if isinstance(name, str)}
+    return {"created if": own, "values": choices, "conditions": used} if used else {}
+
+
+def _choices(value: object) -> Iterator[list[Any]]:
+    if isinstance(value, Mapping):
+        choice = value.get("Fn::If")
+        if isinstance(choice, list) and choice and isinstance(choice[0], str):
+            yield choice
+        else:
+            for item in value.values():
+                yield from _choices(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _choices(item)

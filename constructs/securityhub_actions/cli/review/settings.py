@@ -11,13 +11,14 @@ from securityhub_actions.cli.assembly.attributes import CUSTOM_ACTION_TYPES
 from securityhub_actions.cli.review.names import Names, as_mapping
 from securityhub_actions.cli.review.notes import Attention, Note, Topic
 from securityhub_actions.cli.review.pairs import Pair, StackPair
-from securityhub_actions.cli.review.replacement import changed_names, replacing_properties, word_for
+from securityhub_actions.cli.review.replacement import HARMLESS, changed_names, replacing_properties, word_for
 from securityhub_actions.cli.review.resources import Resource
 from securityhub_actions.cli.review.safeguards import safeguard_notes
-from securityhub_actions.cli.review.texts import at, texts_in
+from securityhub_actions.cli.review.texts import at, leaves_of, texts_in
 from securityhub_actions.quotas import AUTOMATION_RULE, AUTOMATION_RULE_V2
 
 _ALARM: Final = "AWS::CloudWatch::Alarm"
+_DOCUMENT: Final = "AWS::SSM::Document"
 _BUS: Final = "AWS::Events::EventBus"
 _FUNCTION: Final = "AWS::Lambda::Function"
 _INVOCATION: Final = "AWS::Lambda::EventInvokeConfig"
@@ -36,9 +37,6 @@ _NAMED_ELSEWHERE: Final = frozenset(
         "AWS::Lambda::Permission",
         "AWS::Lambda::Version",
         "AWS::Logs::ResourcePolicy",
-        "AWS::S3::BucketPolicy",
-        "AWS::SNS::TopicPolicy",
-        "AWS::SQS::QueuePolicy",
     }
 )
 _POLICIES: Final = frozenset(
@@ -48,7 +46,13 @@ _POLICIES: Final = frozenset(
 _DECISIVE: Final = re.compile(
     r"ALLOW|DEN[YI]|ACCOUNT|REGION|MODE|DRY_?RUN|ROLE|TAGS|REMEDIATIONS|EXTERNAL_ID", re.IGNORECASE
 )
-_HIGH_PROPERTIES: Final = frozenset({"PermissionsBoundary", "KmsKeyArn", "PublicAccessBlockConfiguration"})
+# What acts with another role can do more, and a queue or topic without its policy gets no events.
+_HIGH_PROPERTIES: Final = frozenset(
+    {
+        *("KmsKeyArn", "PermissionsBoundary", "PublicAccessBlockConfiguration"),
+        *("Queues", "Role", "RoleArn", "Topics"),
+    }
+)
 _LOW_PROPERTIES: Final = frozenset(
     {"AlarmDescription", "Description", "DisplayName", "Tags", "TracingConfig", "Code", "Content", "Layers"}
 )
@@ -61,13 +65,16 @@ def setting_notes(pair: StackPair, names: Names) -> Iterator[Note]:
     for one in pair.pairs:
         if one.before is None or one.after is None:
             continue
+        if not one.is_renamed and one.before.undecided != one.after.undecided:
+            yield _undecided_note(one)
         safeguards = dict(safeguard_notes(one))
         yield from safeguards.values()
         if one.any.type in _NAMED_ELSEWHERE:
             continue
         replacing, certain = replacing_properties(one)
         policies = {*_POLICIES, "Policy"} if one.any.type == _BUS else _POLICIES
-        named = {*safeguards, *policies, *(replacing if certain else ())}
+        is_named = certain and one.any.type not in HARMLESS
+        named = {*safeguards, *policies, *(replacing if is_named else ())}
         changed = changed_names(one.before.properties, one.after.properties)
         for name in sorted(changed - named):
             yield from _changed(one, name, names)
@@ -94,12 +101,14 @@ def _gone_and_come(pair: StackPair, names: Names) -> Iterator[Note]:
                     essence=essence if kind != _ALARM and not follows else _metric(one.before),
                     details=_alarm_lines(one.before, names),
                 )
-            elif one.before is None and one.after is not None and kind == _ALARM:
+            elif one.before is None and one.after is not None and kind in {_ALARM, _SUBSCRIPTION}:
+                # A subscription hands everything on the topic to somebody else.
                 yield Note(
-                    attention=Attention.LOW,
-                    topic=Topic.ALARM,
-                    title="Alarm added",
+                    attention=Attention.LOW if kind == _ALARM else Attention.MEDIUM,
+                    topic=_topic(kind),
+                    title=f"{title} added",
                     subject=one.any.path,
+                    essence="" if kind == _ALARM else _metric(one.after),
                     details=_alarm_lines(one.after, names),
                 )
 
@@ -130,6 +139,9 @@ def _changed(one: Pair, name: str, names: Names) -> Iterator[Note]:
         return
     if one.any.type == _INVOCATION and name == "DestinationConfig":
         yield _destination_note(one, names)
+        return
+    if one.any.type == _DOCUMENT and name == "Content":
+        yield _document_note(one, before, after, names)
         return
     values = f"{_shown(before, one, names)} -> {_shown(after, one, names)}"
     yield Note(
@@ -193,6 +205,46 @@ def _destination_note(one: Pair, names: Names) -> Note:
         title=title,
         subject=one.any.path,
         essence=essence,
+        before=before,
+        after=after,
+    )
+
+
+def _undecided_note(one: Pair) -> Note:
+    """Name that something changed of which only a deployment determines whether it holds."""
+    before, after = (side.undecided if side else {} for side in (one.before, one.after))
+    names = sorted({name for side in (before, after) for name in side.get("conditions", ())})
+    return Note(
+        attention=Attention.HIGH,
+        topic=Topic.OTHER,
+        title="Undecided value changed",
+        subject=one.any.path,
+        essence=f"only a deployment determines {' and '.join(names)}",
+        details=[
+            f"{key}: {json.dumps(before.get(key))} -> {json.dumps(after.get(key))}"
+            for key in sorted(changed_names(before, after))
+        ],
+        before=before,
+        after=after,
+    )
+
+
+def _document_note(one: Pair, before: Any, after: Any, names: Names) -> Note:  # noqa: ANN401 - any JSON value
+    """Name what changed in a document of Systems Manager: what it does, and who has to approve that."""
+    old, new = dict(leaves_of(before)), dict(leaves_of(after))
+    paths = sorted(changed_names(old, new))
+    lines = [
+        f"{path}: {_shown(old.get(path), one, names)} -> {_shown(new.get(path), one, names)}"
+        for path in paths
+    ]
+    is_text = all(path.rpartition(".")[2] == "description" for path in paths)
+    return Note(
+        attention=Attention.LOW if is_text else Attention.HIGH,
+        topic=Topic.OTHER,
+        title="Document changed",
+        subject=one.any.path,
+        essence=", ".join(paths),
+        details=lines,
         before=before,
         after=after,
     )

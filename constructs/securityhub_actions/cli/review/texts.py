@@ -40,3 +40,15 @@ def at(value: Any, path: str) -> Any:  # noqa: ANN401 - any JSON value
     for name in path.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None
     return value
+
+
+def leaves_of(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - any JSON value
+    """Return what is at the ends of nested objects, each with its dotted path."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from leaves_of(item, f"{path}.{name}" if path else str(name))
+    elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+        for number, item in enumerate(value):
+            yield from leaves_of(item, f"{path}[{number}]")
+    else:
+        yield path, value
