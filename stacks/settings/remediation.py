@@ -33,7 +33,7 @@ class AccountsSettings(Section):
 
     allow: list[AccountOrUnit] = Field(
         description="a list of 12-digit account IDs, or IDs of organizational units or of the root, such as "
-        f"'ou-abcd-12345678', which include every account below them, or '{ANY}'; or [] for none"
+        f"'ou-abcd-12345678', which include every account below them, or ['{ANY}']; or [] for none"
     )
     deny: list[AccountOrUnit] = Field(
         description="a list of IDs as in allow, which takes precedence over allow; or [] for none"
