@@ -309,7 +309,10 @@ def conditional(*statements, condition=None, value="prod"):
     resource = {"Type": "AWS::SQS::QueuePolicy", "Properties": policy}
     return {
         "Parameters": {"Stage": {"Type": "String"}},
-        "Conditions": {"IsProduction": {"Fn::Equals": [{"Ref": "Stage"}, value]}},
+        "Conditions": {
+            "IsProduction": {"Fn::Not": [{"Condition": "IsTest"}]},
+            "IsTest": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Stage"}, value]}]},
+        },
         "Resources": {"Policy": resource | ({"Condition": condition} if condition else {})},
     }
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from securityhub_actions.cli.assembly import Stack, shown, unknown_names
 from securityhub_actions.cli.review.assets import settled
+from securityhub_actions.cli.review.texts import texts_in
 
 _CHOICE: Final = "Fn::If "
 _NOT_REVIEWED: Final = frozenset({"AWS::CDK::Metadata"})
@@ -74,8 +75,18 @@ def _undecided(
     choices = [choice for choice in _choices(definition.get("Properties")) if choice[0] in names]
     own = definition.get("Condition")
     conditions = template.get("Conditions") or {}
-    used = {str(name): conditions.get(name) for name in (own, *names) if isinstance(name, str)}
+    used = _with_those_they_use([name for name in (own, *names) if isinstance(name, str)], conditions)
     return {"created if": own, "values": choices, "conditions": used} if used else {}
+
+
+def _with_those_they_use(names: list[str], conditions: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the definitions of conditions and of the conditions that these refer to."""
+    found: dict[str, Any] = {}
+    while names:
+        if (name := names.pop()) not in found:
+            found[name] = conditions.get(name)
+            names += [other for other in texts_in(found[name]) if other in conditions]
+    return found
 
 
 def _choices(value: object) -> Iterator[list[Any]]:
