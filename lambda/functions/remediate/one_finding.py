@@ -270,9 +270,10 @@ class FindingWork:
         try:
             # Another attempt that has taken over relies on the record.
             self.services.once.confirm()
-            self.services.records.discard(self.finding, remediation=name, saved=saved)
+            # Before the record, which the role can't delete if the settings have no undo.
             if self.services.approvals:
                 self.services.approvals.use(self.finding, name, is_used=False)
+            self.services.records.discard(self.finding, remediation=name, saved=saved)
         except Exception as error:  # noqa: BLE001 - why nothing was changed matters more
             logger.warning("What came before a change that failed was not undone: %s: %s", saved.place, error)
 
@@ -385,12 +386,7 @@ class FindingWork:
             reasons: list[str | None] = [str(error)]
         else:
             reasons = [
-                lists.refusal(
-                    one,
-                    carried,
-                    reported=self.finding.tags_of(one),
-                    undoes=self.kind == UNDO,
-                )
+                lists.refusal(one, carried, reported=self.finding.tags_of(one), undoes=self.kind == UNDO)
                 for one, carried in tags.items()
             ]
         reason = next(filter(None, reasons), None)

@@ -194,6 +194,22 @@ def test_a_failure_keeps_the_approval_for_the_retry(run, world, desk, new_event)
     assert desk.waiting() == []
 
 
+def test_a_failure_keeps_the_approval_although_the_role_cannot_delete_its_record(
+    run, world, desk, new_event, monkeypatch
+):
+    def deny(*_, **__):
+        raise PermissionError("Without an undo, the role has no s3:DeleteObject")
+
+    monkeypatch.setattr(world, "discard", deny)
+    run(new_event(1))
+    world.failing = {"resource/0"}
+    execution = approve(desk)
+    assert status_of(run(execution)) is Status.FAILED
+    world.failing = set()
+    assert status_of(run(execution)) is Status.APPLIED
+    assert desk.told == ["Close it"]
+
+
 def test_a_note_that_is_not_written_keeps_the_request_for_the_retry(run, world, desk, new_event):
     event = new_event(1)
     run(event)
