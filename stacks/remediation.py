@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any, Final, cast
 
@@ -255,12 +254,11 @@ class RemediationStack(Stack):
         queue = findings_queue(
             self, function, timeout=_TIMEOUT, maximum_concurrency=settings.maximum_concurrency
         )
-        controls = self._settings.controls
         rules = imported_findings_rules(
             self,
             "Automatic",
             hub=self._hub,
-            findings=dataclasses.replace(settings.filter, compliance_status="FAILED", control_ids=controls),
+            findings=self._settings.automatic_filter,
             description="Queues imported findings for remediation",
             targets=lambda _: [targets.SqsQueue(queue)],
         )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Collection, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import (
     Field,
@@ -13,6 +14,8 @@ from pydantic import (
     model_validator,
 )
 
+from securityhub_actions.filters import FindingFilter
+from securityhub_actions.filters.base import all_meet, lists_at
 from stacks.remediation_catalog import CatalogEntry, check_parameters, chosen, read_catalog
 from stacks.settings.approval import ApprovalSettings
 from stacks.settings.filters import FILTER_DESCRIPTION, AutomaticFilter
@@ -26,6 +29,8 @@ from stacks.settings.forms import (
     Section,
     listed,
 )
+
+_FAILED: Final = "FAILED"
 
 
 class AccountsSettings(Section):
@@ -201,6 +206,13 @@ class RemediationSettings(Section):
                 f"enabled is true, but no Security Hub control is remediated by {listed(names)}; add a "
                 "remediation that has one, or set enabled to false"
             )
+        if automatic.enabled and names:
+            for field, known in (("compliance_status", [_FAILED]), ("control_ids", _controls_of(names))):
+                if not _passing(automatic.filter, field, known):
+                    raise ValueError(
+                        f"filter.{field} lets none of {listed(known)} pass, and no other findings are "
+                        "remediated; let some of them pass, or leave it out"
+                    )
         return automatic
 
     @field_validator("approval")
@@ -235,10 +247,22 @@ class RemediationSettings(Section):
         return chosen(self.remediations, read_catalog())
 
     @property
-    def controls(self) -> list[str]:
-        """The Security Hub controls of the enabled remediations."""
-        return _controls_of(self.remediations)
+    def automatic_filter(self) -> FindingFilter:
+        """The filter for imported findings: of those that the settings want, failures that can be remediated.
+
+        The controls are listed, because a pattern can't have two sets of conditions for one field.
+        """
+        wanted = self.automatic.filter
+        controls = _passing(wanted, "control_ids", _controls_of(self.remediations))
+        return dataclasses.replace(wanted, compliance_status=_FAILED, control_ids=controls)
 
 
 def _controls_of(names: Collection[str]) -> list[str]:
     return [control for entry in chosen(names, read_catalog()) for control in entry.controls]
+
+
+def _passing(findings: FindingFilter, field: str, values: Collection[str]) -> list[str]:
+    """Return the values of a field that a filter lets pass."""
+    path = tuple(FindingFilter.fields[field].path.split("."))
+    conditions = lists_at(path, [findings.conditions_by_path()])
+    return [value for value in values if all_meet(conditions, value)]

@@ -194,6 +194,32 @@ def test_the_automatic_rule_is_for_failed_findings_of_the_enabled_controls(new_t
     )
 
 
+@pytest.mark.parametrize(
+    ("wanted", "controls"),
+    [
+        ("EC2.19", ["EC2.19"]),
+        ({"prefix": "S3."}, ["S3.1", "S3.2", "S3.3", "S3.8"]),
+        (
+            {"anything-but": "EC2.2"},
+            ["EC2.13", "EC2.14", "EC2.18", "EC2.19", "S3.1", "S3.2", "S3.3", "S3.8"],
+        ),
+        (["S3.8", "IAM.3"], ["S3.8"]),
+    ],
+)
+def test_the_automatic_rule_is_for_no_other_controls_than_its_filter(new_template, wanted, controls):
+    template = new_template(
+        automatic={"enabled": True, "filter": {"control_ids": wanted}},
+        remediations=["s3_public_access", "security_group_open_to_world"],
+    )
+    (pattern,) = [
+        rule["Properties"]["EventPattern"]["detail"]["findings"]
+        for rule in template.find_resources("AWS::Events::Rule").values()
+        if "findings" in rule["Properties"]["EventPattern"].get("detail", {})
+        and "Compliance" in rule["Properties"]["EventPattern"]["detail"]["findings"]
+    ]
+    assert pattern["Compliance"]["SecurityControlId"] == controls
+
+
 def test_automatic_remediation_changes_nothing_unless_told_to(template):
     template.has_resource_properties(
         "AWS::Lambda::Function",

@@ -158,3 +158,20 @@ def test_a_rule_for_imported_findings_is_refused_where_no_remediation_serves_a_c
     )
     with pytest.raises(SettingsError, match=message):
         check_settings(document, source="settings.toml")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("control_ids", "S3.8", r"filter\.control_ids lets none of EC2\.7 pass"),
+        ("control_ids", {"anything-but": "EC2.7"}, r"filter\.control_ids lets none of EC2\.7 pass"),
+        ("compliance_status", "WARNING", r"filter\.compliance_status lets none of FAILED pass"),
+        ("compliance_status", {"exists": False}, r"filter\.compliance_status lets none of FAILED pass"),
+    ],
+)
+def test_a_filter_that_lets_nothing_pass_that_can_be_remediated_is_refused(field, value, message):
+    document = with_rest("enabled = false\nmode", "enabled = true\nmode")
+    document["remediation"]["remediations"] = ["ebs_default_encryption"]
+    document["remediation"]["automatic"]["filter"] = {field: value}
+    with pytest.raises(SettingsError, match=rf"remediation\.automatic: {message}"):
+        check_settings(document, source="settings.toml")
