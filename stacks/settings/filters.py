@@ -20,6 +20,11 @@ _FILTER_FIELDS: Final = tuple(field.name for field in dataclasses.fields(Finding
 
 _TABLES: Final = {"resource_tags": "tag keys", "user_defined_fields": "keys"}
 _AWS_PRODUCTS: Final = "arn:*:securityhub:*::product/aws/*"
+_NAME: Final = "product_name"
+_NAME_ALONE: Final = (
+    "any account can import findings of a product of its own under any name; set product_arn as well, such "
+    f"as {{ wildcard = '{_AWS_PRODUCTS}' }} for the products of AWS, or '{ANY}' if any account may"
+)
 
 
 def _to_filter(table: object) -> FindingFilter:
@@ -84,13 +89,14 @@ def _with_defaults(table: object, **defaults: object) -> object:
 def _of_aws_products(table: object) -> object:
     """Let only findings of AWS's own products pass, unless the table names products.
 
-    Every account can import findings of a product of its own, with any severity and any text. The ARN of such
-    a product contains the account ID.
+    Every account can import findings of a product of its own, with any severity, any text, and any name of
+    the product. The ARN of such a product contains the account ID.
 
     Source: https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-custom-providers.html
+    Source: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsSecurityFinding.html (ProductName)
     """
-    if isinstance(table, Mapping) and "product_name" in table:
-        return table
+    if isinstance(table, Mapping) and table.get(_NAME, ANY) != ANY and "product_arn" not in table:
+        raise TableFaultsError([(_NAME, table[_NAME], _NAME_ALONE)])
     return _with_defaults(table, product_arn={"wildcard": _AWS_PRODUCTS})
 
 

@@ -86,7 +86,9 @@ def test_new_findings_are_failures_of_products_of_aws_unless_the_filter_says_oth
     everything = {"product_arn": "ANY", "compliance_status": "ANY"}
     template = new_ticketing_template(automatic={"enabled": True, "filter": everything})
     assert pattern_of(template, "NewFindings") == {"Workflow": {"Status": ["NEW"]}, "RecordState": ["ACTIVE"]}
-    template = new_ticketing_template(automatic={"enabled": True, "filter": {"product_name": "Prowler"}})
+    template = new_ticketing_template(
+        automatic={"enabled": True, "filter": {"product_name": "Prowler", "product_arn": "ANY"}}
+    )
     assert "ProductArn" not in pattern_of(template, "NewFindings")
 
 

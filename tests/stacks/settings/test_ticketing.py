@@ -92,7 +92,8 @@ def test_automatic_tickets_are_by_default_for_failures_and_what_checks_nothing_o
     ("written", "product_arn", "product_name"),
     [
         ('product_arn = "ANY"', None, None),
-        ('product_name = "Prowler"', None, ["Prowler"]),
+        ('product_name = "Prowler"\nproduct_arn = "ANY"', None, ["Prowler"]),
+        ('product_name = "ANY"', [Wildcard("arn:*:securityhub:*::product/aws/*")], None),
         ('product_arn = { suffix = "/default" }', [Suffix("/default")], None),
     ],
 )
@@ -100,6 +101,12 @@ def test_a_filter_that_names_products_has_only_those(written, product_arn, produ
     settings = check_settings(with_rest(FILTERED, f"{FILTERED}\n{written}"), source="settings.toml")
     found = settings.ticketing.automatic.filter
     assert (found.product_arn, found.product_name) == (product_arn, product_name)
+
+
+def test_the_name_of_a_product_which_any_account_can_choose_does_not_stand_for_its_arn():
+    said = r'ticketing\.automatic\.filter\.product_name = "GuardDuty": .* set product_arn as well, such as'
+    with pytest.raises(SettingsError, match=said):
+        check_settings(with_rest(FILTERED, f'{FILTERED}\nproduct_name = "GuardDuty"'), source="settings.toml")
 
 
 DECISIONS = "[ticketing.jira.decisions]\n"
