@@ -18,19 +18,30 @@ def statement(**changes):
             "Resource": QUEUE, **changes}  # fmt: skip
 
 
+def only(kind, **properties):
+    return {"One": {"Type": kind, "Properties": properties}}
+
+
+def reviewed(folder, before, after):
+    """Return the notes of a review of two versions of a template."""
+    apps = []
+    for name, template in (("before", before), ("after", after)):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "S.template.json").write_text(json.dumps(template))
+        apps.append(read_app(folder / name))
+    return review(*apps).notes
+
+
 @pytest.fixture
 def titles(tmp_path):
     """A function that returns the titles of what changed between the statements of a queue policy."""
 
     def titles_of(before, after):
-        apps = []
-        for name, statements in (("before", before), ("after", after)):
-            policy = {"PolicyDocument": {"Statement": statements}, "Queues": []}
-            resources = {"Policy": {"Type": "AWS::SQS::QueuePolicy", "Properties": policy}}
-            (tmp_path / name).mkdir()
-            (tmp_path / name / "S.template.json").write_text(json.dumps({"Resources": resources}))
-            apps.append(read_app(tmp_path / name))
-        notes = review(*apps).notes
+        versions = (
+            {"Resources": only("AWS::SQS::QueuePolicy", PolicyDocument={"Statement": one}, Queues=[])}
+            for one in (before, after)
+        )
+        notes = reviewed(tmp_path, *versions)
         assert {note.topic for note in notes} <= {Topic.PERMISSION}
         return [(note.attention.name, note.title) for note in notes]
 
@@ -117,12 +128,8 @@ def named(tmp_path):
     """A function that returns what is named between two versions of a template's resources."""
 
     def notes_of(before, after):
-        apps = []
-        for name, resources in (("before", before), ("after", after)):
-            (tmp_path / name).mkdir()
-            (tmp_path / name / "S.template.json").write_text(json.dumps({"Resources": resources}))
-            apps.append(read_app(tmp_path / name))
-        return [(note.attention.name, note.title, note.subject) for note in review(*apps).notes]
+        notes = reviewed(tmp_path, {"Resources": before}, {"Resources": after})
+        return [(note.attention.name, note.title, note.subject) for note in notes]
 
     return notes_of
 
@@ -238,10 +245,6 @@ def test_a_tag_whose_name_sounds_like_a_negation_is_compared_as_any_other(titles
     assert titles([statement(**first)], [statement(**both)]) == [("HIGH", "Condition widened")]
 
 
-def only(kind, **properties):
-    return {"One": {"Type": kind, "Properties": properties}}
-
-
 def test_a_new_approver_in_a_runbook_is_urgent(named):
     before, after = (
         only(
@@ -337,12 +340,8 @@ def conditional(*statements, condition=None, value="prod"):
     ids=["a resource gets a condition", "its condition", "what depends on a condition", "that condition"],
 )
 def test_what_depends_on_a_condition_that_only_a_deployment_determines_is_named(tmp_path, before, after):
-    apps = []
-    for name, template in (("before", before), ("after", after)):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "S.template.json").write_text(json.dumps(template))
-        apps.append(read_app(tmp_path / name))
-    assert [(note.attention.name, note.title, note.subject) for note in review(*apps).notes] == [
+    notes = reviewed(tmp_path / "changed", before, after)
+    assert [(note.attention.name, note.title, note.subject) for note in notes] == [
         ("HIGH", "Undecided value changed", "S/Policy")
     ]
-    assert review(apps[0], apps[0]).notes == []
+    assert reviewed(tmp_path / "unchanged", before, before) == []

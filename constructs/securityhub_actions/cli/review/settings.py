@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from securityhub_actions.cli.assembly.attributes import CUSTOM_ACTION_TYPES
@@ -66,7 +66,7 @@ def setting_notes(pair: StackPair, names: Names) -> Iterator[Note]:
         if one.before is None or one.after is None:
             continue
         if not one.is_renamed and one.before.undecided != one.after.undecided:
-            yield _undecided_note(one)
+            yield _undecided_note(one.any.path, one.before.undecided, one.after.undecided)
         safeguards = dict(safeguard_notes(one))
         yield from safeguards.values()
         if one.any.type in _NAMED_ELSEWHERE:
@@ -210,15 +210,14 @@ def _destination_note(one: Pair, names: Names) -> Note:
     )
 
 
-def _undecided_note(one: Pair) -> Note:
+def _undecided_note(path: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Note:
     """Name that something changed of which only a deployment determines whether it holds."""
-    before, after = (side.undecided if side else {} for side in (one.before, one.after))
     names = sorted({name for side in (before, after) for name in side.get("conditions", ())})
     return Note(
         attention=Attention.HIGH,
         topic=Topic.OTHER,
         title="Undecided value changed",
-        subject=one.any.path,
+        subject=path,
         essence=f"only a deployment determines {' and '.join(names)}",
         details=[
             f"{key}: {json.dumps(before.get(key))} -> {json.dumps(after.get(key))}"
